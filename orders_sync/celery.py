@@ -1,0 +1,14 @@
+"""What `celery -A orders_sync` finds: the app, wired from the settings."""
+
+from __future__ import annotations
+
+from orders_sync.bootstrap import running_settings
+from orders_sync.errors import ConfigurationError
+from orders_sync.worker.app import create_app, stop_with
+
+try:
+    app = create_app(
+        running_settings(), include=("orders_sync.inbound.tasks", "orders_sync.upkeep.tasks")
+    )
+except ConfigurationError as error:
+    stop_with(error)

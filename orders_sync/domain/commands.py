@@ -1,0 +1,42 @@
+"""What an ERP wants VTEX to know, and what it is told in return."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, Literal, TypeVar
+
+CommandKind = Literal["invoice", "track", "cancel", "change", "sync"]
+OutcomeKind = Literal["done", "refused", "failed"]
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """Something that VTEX shall be told about an order.
+
+    `key` makes a repeat harmless: the same key with the same body is the same command.
+    """
+
+    kind: CommandKind
+    order_id: str
+    body: Mapping[str, Any]
+    key: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a command ended; `reason` is VTEX's own words where it refused."""
+
+    kind: OutcomeKind
+    reason: str | None = None
+    receipt: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[T]):
+    """Part of a listing, and the cursor from which the next part starts (None: nothing follows)."""
+
+    rows: Sequence[T]
+    cursor: str | None

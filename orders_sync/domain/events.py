@@ -1,0 +1,42 @@
+"""What VTEX's feed tells: something about an order changed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class OrderEvent:
+    """One item of the feed; a reason to read the order, never the truth about it.
+
+    `handle` acknowledges this one delivery: a redelivery of the same event brings a new handle.
+    `current_change` is VTEX's own text, kept as it came.
+    https://developers.vtex.com/docs/guides/orders-feed
+    """
+
+    order_id: str
+    domain: str
+    state: str | None
+    last_state: str | None
+    current_change: str
+    event_id: str
+    handle: str
+
+    @property
+    def identity(self) -> str:
+        """Tell the event apart from all others, however often and under whichever handle it comes.
+
+        VTEX does not promise that an event id stays the same when an event is delivered again.
+        """
+        return f"{self.order_id}|{self.domain}|{self.state or ''}|{self.current_change}"
+
+
+@dataclass(frozen=True, slots=True)
+class UnreadableEvent:
+    """An item of the feed that is not an event; its handle still has to be acknowledged.
+
+    `problem` names the field that is wrong, without the item's content.
+    """
+
+    handle: str | None
+    problem: str

@@ -1,0 +1,113 @@
+"""What to do about an order, decided from its present status and from how far we are with it.
+
+Two tables. `judge_event` says whether an event of the feed makes us read its order, and
+`judge_order` what the order that was read needs next. Nothing here does anything.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Final
+
+from orders_sync.domain import status as s
+
+
+class Progress(StrEnum):
+    """How far an order is with us."""
+
+    SEEN = "seen"  # An event named it.
+    FETCHED = "fetched"  # Its document is in the ledger.
+    PLACED = "placed"  # The ERP has it.
+    HANDLING = "handling"  # The ERP has it, and VTEX knows.
+
+
+class Standing(StrEnum):
+    """What is happening with an order now."""
+
+    ACTIVE = "active"  # A step is on its queue or running.
+    WAITING = "waiting"  # The next try has a time.
+    PARKED = "parked"  # A person decides.
+    DONE = "done"  # Nothing is left to do.
+    VOID = "void"  # It was cancelled; nobody fulfils it.
+
+
+class Action(StrEnum):
+    """What an order that was just read needs."""
+
+    HAND_OVER = "hand over"  # Give it to the ERP.
+    START_HANDLING = "start handling"  # Tell VTEX that the ERP has it.
+    FINISH = "finish"  # It is where it should be.
+    IGNORE = "ignore"  # It was finished without us.
+    LOOK_AGAIN = "look again"  # VTEX has not decided yet.
+    CANCEL_IN_ERP = "cancel in ERP"  # The ERP has an order that VTEX cancelled.
+    VOID = "void"  # It was cancelled before the ERP had it.
+    ASK = "ask"  # A cancellation was requested; a person or the ERP decides.
+
+
+class Group(StrEnum):
+    """Statuses that are treated alike."""
+
+    INCOMPLETE = "incomplete"
+    BEFORE = "before handling"
+    READY = "ready for handling"
+    HANDLING = "in handling"
+    INVOICED = "invoiced"
+    REQUESTED = "cancellation requested"
+    CANCELLING = "cancelling"
+    CANCELLED = "cancelled or replaced"
+    UNKNOWN = "null or unknown"
+
+
+A = Action
+
+#: status group: (the ERP has not got it, the ERP has it, VTEX was told too)
+_ORDER_RULES: Final[dict[Group, tuple[Action, Action, Action]]] = {
+    Group.INCOMPLETE: (A.LOOK_AGAIN, A.LOOK_AGAIN, A.LOOK_AGAIN),
+    Group.BEFORE: (A.LOOK_AGAIN, A.LOOK_AGAIN, A.LOOK_AGAIN),
+    Group.READY: (A.HAND_OVER, A.START_HANDLING, A.START_HANDLING),
+    Group.HANDLING: (A.HAND_OVER, A.FINISH, A.FINISH),
+    Group.INVOICED: (A.IGNORE, A.FINISH, A.FINISH),
+    Group.REQUESTED: (A.ASK, A.ASK, A.ASK),
+    Group.CANCELLING: (A.LOOK_AGAIN, A.LOOK_AGAIN, A.LOOK_AGAIN),
+    Group.CANCELLED: (A.VOID, A.CANCEL_IN_ERP, A.CANCEL_IN_ERP),
+    Group.UNKNOWN: (A.LOOK_AGAIN, A.LOOK_AGAIN, A.LOOK_AGAIN),
+}
+
+_COLUMN: Final = {Progress.SEEN: 0, Progress.FETCHED: 0, Progress.PLACED: 1, Progress.HANDLING: 2}
+
+
+def group_of(status: str | None, *, is_completed: bool = True) -> Group:
+    """Find the group of a status; an order that is not complete is never acted on."""
+    if not is_completed:
+        return Group.INCOMPLETE
+    if status == s.READY_FOR_HANDLING:
+        return Group.READY
+    if status == s.INVOICED:
+        return Group.INVOICED
+    if status == s.CANCELLATION_REQUESTED:
+        return Group.REQUESTED
+    for statuses, group in (
+        (s.BEFORE_HANDLING, Group.BEFORE),
+        (s.IN_HANDLING, Group.HANDLING),
+        (s.CANCELLING, Group.CANCELLING),
+        (s.CANCELLED, Group.CANCELLED),
+    ):
+        if status in statuses:
+            return group
+    return Group.UNKNOWN
+
+
+def judge_order(status: str | None, progress: Progress, *, is_completed: bool = True) -> Action:
+    """Say what an order that was just read needs next."""
+    return _ORDER_RULES[group_of(status, is_completed=is_completed)][_COLUMN[progress]]
+
+
+def judge_event(state: str | None, progress: Progress | None) -> bool:
+    """Say whether an event makes us read its order; `progress` is None for an order never seen.
+
+    A state that is null or unknown is no answer, so the order is read. `ready-for-handling` and
+    `handling` are old news once the ERP has the order and VTEX was told.
+    """
+    if state in s.UNEVENTFUL:
+        return False
+    return not (progress is Progress.HANDLING and state in {s.READY_FOR_HANDLING, "handling"})

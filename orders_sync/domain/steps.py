@@ -1,0 +1,67 @@
+"""The steps of an order's way, and what a step that ended leaves behind."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from orders_sync.domain.rules import Progress, Standing
+
+
+class Step(StrEnum):
+    """A step of an order; its value is the name of the task that runs it."""
+
+    FETCH = "orders.fetch"
+    HAND_OVER = "erp.hand_over"
+    START_HANDLING = "orders.start_handling"
+    CANCEL_IN_ERP = "erp.cancel"
+
+
+@dataclass(frozen=True, slots=True)
+class Dispatch:
+    """A step that is to be put on its queue."""
+
+    account: str
+    order_id: str
+    step: Step
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """The right to work on one order for one step, until `lease_until` or until it is taken over.
+
+    `version` is the fencing token: a write under an older version than the ledger's is refused.
+    `attempts` counts the failed tries of this step so far, the first of them at `failing_since`.
+    """
+
+    account: str
+    order_id: str
+    step: Step
+    progress: Progress
+    version: int
+    attempts: int
+    failing_since: datetime | None
+    first_seen_at: datetime
+    lease_until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class StepResult:
+    """What a step achieved, and what comes next.
+
+    `next_step` is None where nothing is left to do. `due_in` is given, in seconds, where the
+    next step has to wait. None in the other fields leaves what the ledger knows as it is.
+    `note` tells the journal what was found; it carries no personal data.
+    """
+
+    standing: Standing
+    next_step: Step | None = None
+    progress: Progress | None = None
+    status: str | None = None
+    erp_reference: str | None = None
+    document: bytes | None = None
+    due_in: float | None = None
+    cause: str | None = None
+    hint: str | None = None
+    note: str | None = None

@@ -1,0 +1,59 @@
+"""The command line of each process; the Procfile and docker-compose.yml start the same ones."""
+
+from __future__ import annotations
+
+import sys
+
+from orders_sync.settings import RetrySettings
+
+_CELERY = ("celery", "-A", "orders_sync")
+
+#: Threads of a worker process: they wait for HTTP most of the time.
+_CONCURRENCY = 10
+
+
+def worker(number: int, log_level: str) -> tuple[str, ...]:
+    """Give the command of worker `number`, which takes from every queue.
+
+    Gossip and mingle cost time at every start, and nothing here uses them.
+    """
+    return _python(
+        *_CELERY,
+        "worker",
+        "--pool=threads",
+        f"--concurrency={_CONCURRENCY}",
+        f"--queues={','.join(RetrySettings.model_fields)}",
+        f"--hostname=worker{number}@%h",
+        "--without-gossip",
+        "--without-mingle",
+        f"--loglevel={log_level}",
+    )
+
+
+def beat(log_level: str) -> tuple[str, ...]:
+    """Give the command of beat, with a schedule that is kept in memory and in no file."""
+    return _python(*_CELERY, "beat", "--scheduler=celery.beat:Scheduler", f"--loglevel={log_level}")
+
+
+def flower(port: int) -> tuple[str, ...]:
+    """Give the command of Flower on this machine only; it takes its password from FLOWER_BASIC_AUTH.
+
+    https://flower.readthedocs.io/en/latest/auth.html
+    """
+    return _python(*_CELERY, "flower", "--address=127.0.0.1", f"--port={port}")
+
+
+def sandbox(*, account: str, seed: int, chaos: str) -> tuple[str, ...]:
+    """Give the command of the sandbox, which prints its address as its first line."""
+    return _python(
+        "orders_sync",
+        "sandbox",
+        "--port=0",
+        f"--account={account}",
+        f"--seed={seed}",
+        f"--chaos={chaos}",
+    )
+
+
+def _python(*arguments: str) -> tuple[str, ...]:
+    return (sys.executable, "-m", *arguments)

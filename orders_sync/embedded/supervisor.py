@@ -1,0 +1,139 @@
+"""Keeps child processes running, and stops them in order."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from orders_sync.embedded.processes import Child, ProcessSpec
+from orders_sync.errors import OrdersSyncError
+
+#: `stop` is done within this time: the two deadlines below, and what killing takes.
+STOP_SECONDS = 30.0
+
+_FINISH_SECONDS = 20.0
+_LAST_SECONDS = 5.0
+
+
+class ProcessEnded(OrdersSyncError):
+    """Raised when a process ended that the others cannot do without."""
+
+
+@dataclass(frozen=True, slots=True)
+class RestartDelays:
+    """How long a process that ended stays down, in seconds.
+
+    The delay doubles from `first` to `cap`, and starts anew once the process ran for `calm`.
+    """
+
+    first: float = 1.0
+    cap: float = 30.0
+    calm: float = 60.0
+
+    def next(self, previous: float | None, lived: float) -> float:
+        """Give the delay, from the one before it and from how long the process ran."""
+        if previous is None or lived >= self.calm:
+            return self.first
+        return min(previous * 2, self.cap)
+
+
+@dataclass(slots=True)
+class _Watched:
+    child: Child
+    started_at: float
+    delay: float | None = None
+    restart_at: float | None = None
+
+
+class Supervisor:
+    """Starts processes, restarts those that end, and stops them all.
+
+    Nothing happens in the background: call `tend` several times a second. `say` is told, in a
+    sentence, what ended and what was started again.
+    """
+
+    def __init__(
+        self,
+        run: Path,
+        *,
+        say: Callable[[str], None],
+        clock: Callable[[], float] = time.monotonic,
+        delays: RestartDelays = RestartDelays(),  # noqa: B008 # It cannot be changed.
+    ) -> None:
+        self._run = run
+        self._say = say
+        self._clock = clock
+        self._delays = delays
+        self._watched: dict[str, _Watched] = {}
+        self.restarts = 0
+
+    def start(self, spec: ProcessSpec) -> Child:
+        """Start a process and watch it."""
+        child = Child(spec, self._run)
+        child.start()
+        self.watch(child)
+        return child
+
+    def watch(self, child: Child) -> None:
+        """Take over a process that runs already."""
+        self._watched[child.spec.name] = _Watched(child, self._clock())
+
+    def kill(self, name: str) -> bool:
+        """Kill a process, as the kernel would for want of memory; False where it does not run."""
+        child = self._watched[name].child
+        running = child.exit_status() is None
+        child.kill()
+        return running
+
+    def tend(self) -> None:
+        """Notice what ended, and start again what is due.
+
+        Raises:
+            ProcessEnded: a vital process ended.
+        """
+        for watched in self._watched.values():
+            if watched.restart_at is not None:
+                self._restart_when_due(watched)
+            elif (status := watched.child.exit_status()) is not None:
+                self._note_end(watched, status)
+
+    def stop(self) -> None:
+        """Stop everything within `STOP_SECONDS`: first all that work, then what they need."""
+        children = [watched.child for watched in self._watched.values()]
+        self._watched.clear()
+        _stop([c for c in children if not c.spec.stops_last], _FINISH_SECONDS)
+        _stop([c for c in children if c.spec.stops_last], _LAST_SECONDS)
+
+    def _note_end(self, watched: _Watched, status: int) -> None:
+        spec = watched.child.spec
+        ended = f"{spec.name} ended ({_describe(status)}); its log is {spec.log}"
+        if spec.vital:
+            raise ProcessEnded(f"{ended}. Nothing can go on without it.")
+        now = self._clock()
+        watched.delay = self._delays.next(watched.delay, now - watched.started_at)
+        watched.restart_at = now + watched.delay
+        self._say(f"{ended}. It is started again in {watched.delay:g} s.")
+
+    def _restart_when_due(self, watched: _Watched) -> None:
+        if watched.restart_at is None or self._clock() < watched.restart_at:
+            return
+        watched.child.start()
+        watched.started_at = self._clock()
+        watched.restart_at = None
+        self.restarts += 1
+
+
+def _stop(children: Iterable[Child], seconds: float) -> None:
+    children = list(children)
+    deadline = time.monotonic() + seconds
+    for child in children:
+        child.terminate()
+    for child in children:
+        if not child.ended_within(deadline - time.monotonic()):
+            child.kill()
+
+
+def _describe(status: int) -> str:
+    return f"signal {-status}" if status < 0 else f"exit status {status}"

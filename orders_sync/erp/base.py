@@ -1,0 +1,180 @@
+"""What an ERP adapter is: six questions, each with the promise its answer keeps.
+
+Every call may come twice, and on two processes at once: a worker may die after the ERP did what
+it was asked and before anybody wrote that down. So each method is repeatable, and says how.
+
+An adapter raises `ErpUnavailable` (try again later), `ErpRefused` (a person decides) or
+`ItemUnmapped` (a person maps the SKU). Any message it raises is logged, so none may carry a name,
+a document, an address or an e-mail.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
+
+from orders_sync.domain.commands import Command, Outcome, Page
+from orders_sync.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from orders_sync.domain.order import Order
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """The ERP has the order; `reference` is the ERP's own number or key for it."""
+
+    reference: str
+
+
+class CancelAnswer(StrEnum):
+    """What the ERP says to a cancellation that VTEX already decided."""
+
+    CANCELLED = "cancelled"  # Nobody will fulfil the order.
+    TOO_LATE = "too_late"  # It is being fulfilled; a person has to stop it.
+    UNKNOWN = "unknown"  # The ERP has no such order.
+
+
+class Verdict(StrEnum):
+    """The three things an ERP can say to a customer's wish to cancel."""
+
+    AGREE = "agree"
+    DENY = "deny"
+    UNDECIDED = "undecided"
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What the ERP says to a requested cancellation; `reason` is shown to the customer."""
+
+    verdict: Verdict
+    reason: str | None = None
+
+    @classmethod
+    def agree(cls) -> Decision:
+        """Let the order be cancelled."""
+        return cls(Verdict.AGREE)
+
+    @classmethod
+    def deny(cls, reason: str) -> Decision:
+        """Keep the order, and tell the customer why."""
+        return cls(Verdict.DENY, reason)
+
+    @classmethod
+    def undecided(cls) -> Decision:
+        """Leave it to a person, or to a later call."""
+        return cls(Verdict.UNDECIDED)
+
+
+@runtime_checkable
+class Erp(Protocol):
+    """An ERP as orders_sync sees it.
+
+    One instance is built for each account in each worker process, and all threads of the process
+    share it: it must be thread-safe, and keep nothing in memory that another process needs.
+    """
+
+    def place_order(self, order: Order) -> Receipt:
+        """Put the order into the ERP, once.
+
+        Promise: the same order id again, from anywhere, gives the same receipt and no second
+        order; also after a crash, and also when the order was cancelled in between (it stays so).
+        """
+        ...
+
+    def cancel_order(self, order_id: str, reason: str) -> CancelAnswer:
+        """Stop the order in the ERP, because it is cancelled in VTEX.
+
+        Promise: repeatable; an order that is cancelled already answers `CANCELLED` again.
+        """
+        ...
+
+    def consider_cancellation(self, order: Order) -> Decision:
+        """Say whether the order may still be cancelled, without changing anything.
+
+        Promise: only reads, so it may be asked any number of times; an answer other than
+        undecided stands.
+        """
+        ...
+
+    def pull(self, cursor: str | None) -> Page[Command]:
+        """Read what the ERP wants VTEX to know, from `cursor` on (None: from the start).
+
+        Promise: only reads; the same cursor gives the same commands again, each under the same
+        key, until they were answered.
+        """
+        ...
+
+    def answer(self, command: Command, outcome: Outcome) -> None:
+        """Tell the ERP how one of its commands ended.
+
+        Promise: the same outcome again changes nothing.
+        """
+        ...
+
+    def check(self) -> None:
+        """Find out whether the ERP can take orders now.
+
+        Promise: leaves no trace in the ERP's business data.
+
+        Raises:
+            ErpUnavailable: The ERP cannot be reached.
+            ConfigurationError: It can be, and something there must be put right first.
+        """
+        ...
+
+    def close(self) -> None:
+        """Give back connections; the instance is not used again.
+
+        Promise: a second call does nothing.
+        """
+        ...
+
+
+class ErpBase(ABC):
+    """What most adapters start from: write `place_order` and `cancel_order`, the rest has defaults.
+
+    `options` is the account's `ERP_OPTIONS`; `known_options` names what may be in it. `home` is
+    the folder for files that must outlive the process.
+    """
+
+    known_options: ClassVar[frozenset[str]] = frozenset()
+
+    def __init__(self, account: str, options: Mapping[str, Any], home: Path) -> None:
+        unknown = sorted(set(options) - self.known_options)
+        if unknown:
+            takes = ", ".join(sorted(self.known_options)) or "none"
+            raise ConfigurationError(f"unknown option {', '.join(unknown)}; it takes {takes}")
+        self.account = account
+        self.options = options
+        self.home = home
+
+    @abstractmethod
+    def place_order(self, order: Order) -> Receipt:
+        """Put the order into the ERP, once; see `Erp.place_order`."""
+
+    @abstractmethod
+    def cancel_order(self, order_id: str, reason: str) -> CancelAnswer:
+        """Stop the order in the ERP; see `Erp.cancel_order`."""
+
+    def consider_cancellation(self, order: Order) -> Decision:  # noqa: ARG002 -- the default looks at nothing
+        """Leave every requested cancellation to a person."""
+        return Decision.undecided()
+
+    def pull(self, cursor: str | None) -> Page[Command]:  # noqa: ARG002 -- the default reads nothing
+        """Have nothing to tell VTEX."""
+        return Page(rows=(), cursor=None)
+
+    def answer(self, command: Command, outcome: Outcome) -> None:  # noqa: B027 -- optional, not forgotten
+        """Take the outcome without keeping it."""
+
+    def check(self) -> None:  # noqa: B027 -- optional, not forgotten
+        """Hold the ERP to be there."""
+
+    def close(self) -> None:  # noqa: B027 -- optional, not forgotten
+        """Hold nothing, so give back nothing."""

@@ -1,0 +1,122 @@
+"""The database of the staging tables: how it is opened, prepared and checked.
+
+On SQLite a transaction takes the write lock when it begins, so that two processes that prepare or
+write at the same time wait for each other instead of failing.
+https://docs.sqlalchemy.org/en/20/dialects/sqlite.html#pysqlite-transactional-ddl
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import suppress
+from typing import Any, Final
+
+from sqlalchemy import URL, Connection, Engine, Table, create_engine, event, inspect, make_url
+from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError, StatementError
+
+from orders_sync.erp.staging_tables import METADATA
+from orders_sync.errors import ConfigurationError, ErpRefused, ErpUnavailable
+
+_LOCK_SECONDS: Final = 10.0
+_CONNECT_SECONDS: Final = 10
+
+
+def open_engine(url: str | URL) -> Engine:
+    """Make the engine for a database URL, without connecting.
+
+    Raises:
+        ConfigurationError: The URL cannot be used; the message does not repeat it.
+    """
+    parsed = _parse(url)
+    try:
+        if parsed.get_backend_name() == "sqlite":
+            return _open_sqlite(parsed)
+        arguments: dict[str, Any] = {}
+        if parsed.get_driver_name() == "psycopg":
+            arguments["connect_timeout"] = _CONNECT_SECONDS
+        return create_engine(
+            parsed, hide_parameters=True, pool_pre_ping=True, connect_args=arguments
+        )
+    except ImportError as error:
+        raise ConfigurationError(
+            f"url needs the Python package {error.name}, which is not installed"
+        ) from None
+    except ArgumentError:
+        raise ConfigurationError(
+            f"url names a kind of database that SQLAlchemy does not know: {parsed.drivername}"
+        ) from None
+
+
+def create_tables(engine: Engine) -> None:
+    """Create what is missing of the staging tables; safe while others do the same."""
+    try:
+        METADATA.create_all(engine)
+    except DBAPIError:
+        # Where databases do not lock the catalogue, the other process has them created by now.
+        METADATA.create_all(engine)
+
+
+def missing_columns(connection: Connection) -> list[str]:
+    """List the columns, as `table.column`, that the database's staging tables lack."""
+    return [
+        f"{table.name}.{name}"
+        for table in METADATA.sorted_tables
+        for name in _lacking(table, connection)
+    ]
+
+
+def explain(error: Exception) -> ErpRefused | ErpUnavailable:
+    """Say what a failed statement means: about the row it is refused, else the database is away.
+
+    A database's own message may repeat the row, so only the kind of the error is told.
+    """
+    origin = error.orig if isinstance(error, StatementError) and error.orig else error
+    kind = getattr(origin, "sqlite_errorname", None) or type(origin).__name__
+    about_the_row = (IntegrityError, DataError, OverflowError, UnicodeError)
+    if isinstance(error, about_the_row) or type(error) is StatementError:
+        return ErpRefused(
+            f"The staging tables cannot hold a value of this order ({kind}).",
+            hint="Compare the order in VTEX with the columns' types in docs/staging-tables.md.",
+        )
+    return ErpUnavailable(f"The staging database did not do what it was asked ({kind}).")
+
+
+def _parse(url: str | URL) -> URL:
+    try:
+        parsed = make_url(url)
+    except (ArgumentError, ValueError):
+        raise ConfigurationError(
+            "url is no database URL such as postgresql+psycopg://user:password@host/database"
+        ) from None
+    if parsed.drivername == "postgresql":
+        return parsed.set(drivername="postgresql+psycopg")
+    return parsed
+
+
+def _open_sqlite(url: URL) -> Engine:
+    name = url.database or ":memory:"
+    if ":memory:" in name or "mode=memory" in name or url.query.get("mode") == "memory":
+        raise ConfigurationError(
+            "url names a database in memory, which no other process sees; name a file, such as "
+            "sqlite:////srv/orders/erp.sqlite3"
+        )
+    engine = create_engine(url, hide_parameters=True, connect_args={"timeout": _LOCK_SECONDS})
+    event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "begin", _begin_immediately)
+    return engine
+
+
+def _prepare_sqlite(connection: Any, _record: Any) -> None:
+    connection.isolation_level = None
+    # The mode is the file's: if it is locked, another process is setting the same one right now.
+    with suppress(sqlite3.OperationalError):
+        connection.execute("PRAGMA journal_mode=WAL").close()
+
+
+def _begin_immediately(connection: Connection) -> None:
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def _lacking(table: Table, connection: Connection) -> list[str]:
+    present = {column["name"] for column in inspect(connection).get_columns(table.name)}
+    return [column.name for column in table.columns if column.name not in present]

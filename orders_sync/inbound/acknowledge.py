@@ -1,0 +1,76 @@
+"""Acknowledges events, in lots, once they may leave VTEX's feed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Protocol
+
+from orders_sync.domain.time import Clock
+from orders_sync.errors import RetryableError, WaitError
+from orders_sync.ledger import Ledger
+
+#: Handles sent in one call.
+LOT = 10
+
+LEASE_NAME = "feed.acknowledge"
+_LEASE_SECONDS = 120
+_MOST_SECONDS = 30
+_REST_AFTER_FAILURE = 2.0
+_MARGIN = timedelta(seconds=5)
+
+
+class Feed(Protocol):
+    """What of the VTEX client acknowledging needs."""
+
+    def commit_feed(self, handles: Sequence[str]) -> None:
+        """Take the events of these handles out of the feed."""
+        ...
+
+
+def acknowledge(
+    account: str,
+    *,
+    owner: str,
+    feed: Feed,
+    ledger: Ledger,
+    clock: Clock,
+    visibility_seconds: float,
+    at_once: bool,
+) -> int:
+    """Commit the handles of all events that may go; give their number.
+
+    `at_once` commits what is recorded; without it an event waits until its order is handled,
+    void, parked, or waits for VTEX. A handle is good only for the feed's visibility time, so
+    older ones are left out: VTEX delivers their events again, with fresh handles. Committing
+    twice is harmless.
+    """
+    started = clock()
+    acknowledged = 0
+    with ledger.leases.held(
+        account, LEASE_NAME, owner=owner, clock=clock, seconds=_LEASE_SECONDS
+    ) as lease:
+        if lease is None:
+            return 0
+        while clock() - started < timedelta(seconds=_MOST_SECONDS):
+            handles = ledger.events.to_acknowledge(
+                account,
+                delivered_after=clock() - timedelta(seconds=visibility_seconds) + _MARGIN,
+                limit=LOT,
+                at_once=at_once,
+            )
+            if not handles:
+                break
+            try:
+                feed.commit_feed(handles)
+            except RetryableError as error:
+                lease.rest(_REST_AFTER_FAILURE if error.retry_after is None else error.retry_after)
+                raise
+            except WaitError as error:
+                lease.rest(error.seconds)
+                raise
+            ledger.events.mark_acknowledged(account, handles, now=clock())
+            acknowledged += len(handles)
+            if len(handles) < LOT:
+                break
+    return acknowledged

@@ -1,0 +1,87 @@
+"""Polls an account's feed: every event is in the ledger before anything is done about it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Protocol
+
+import structlog
+
+from orders_sync.domain.events import OrderEvent, UnreadableEvent
+from orders_sync.domain.steps import Dispatch
+from orders_sync.domain.time import Clock
+from orders_sync.errors import NotFound, RetryableError, WaitError
+from orders_sync.ledger import Ledger
+
+log = structlog.get_logger(__name__)
+
+#: As many events as VTEX gives at once.
+FULL_LOT = 10
+
+LEASE_NAME = "feed.poll"
+_REST_AFTER_FAILURE = 2.0
+
+
+class Feed(Protocol):
+    """What of the VTEX client polling needs."""
+
+    def get_feed(self, max_lot: int = ...) -> list[OrderEvent | UnreadableEvent]:
+        """Read up to `max_lot` events."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class PollLimits:
+    """How long one poll goes on, and how many orders may be in flight before it stops pulling."""
+
+    seconds: float
+    in_flight: int
+
+
+def poll(
+    account: str,
+    *,
+    owner: str,
+    feed: Feed,
+    ledger: Ledger,
+    clock: Clock,
+    dispatch: Callable[[Dispatch], None],
+    restore_feed: Callable[[], None],
+    limits: PollLimits,
+) -> int:
+    """Read the feed while its lots come back full; give the number of events that were new.
+
+    Polls of one account that overlap do nothing. Where VTEX has no configuration for the feed,
+    `restore_feed` makes one. A failed read ends the poll, and the lease keeps the next ticks away
+    for as long as VTEX asked: the feed keeps its events.
+    """
+    started = clock()
+    with ledger.leases.held(
+        account, LEASE_NAME, owner=owner, clock=clock, seconds=limits.seconds * 2
+    ) as lease:
+        if lease is None:
+            return 0
+        new = 0
+        try:
+            while clock() - started < timedelta(seconds=limits.seconds):
+                if ledger.events.in_flight(account) >= limits.in_flight:
+                    log.info("feed.held_back", in_flight=limits.in_flight)
+                    break
+                lot = feed.get_feed(FULL_LOT)
+                recorded = ledger.events.record(account, lot, now=clock())
+                new += recorded.new
+                for following in recorded.dispatches:
+                    dispatch(following)
+                if len(lot) < FULL_LOT:
+                    break
+        except NotFound:
+            restore_feed()
+        except RetryableError as error:
+            lease.rest(_REST_AFTER_FAILURE if error.retry_after is None else error.retry_after)
+            raise
+        except WaitError as error:
+            lease.rest(error.seconds)
+            raise
+    return new

@@ -1,0 +1,98 @@
+"""The steps of an order on its way in, each harmless when it is done twice."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+from orders_sync.bootstrap import Services
+from orders_sync.domain.rules import Action, Progress, Standing, judge_order
+from orders_sync.domain.steps import Claim, Step, StepResult
+from orders_sync.erp.base import CancelAnswer
+from orders_sync.errors import AlreadySo, Unavailable
+from orders_sync.inbound.verdict import verdict
+from orders_sync.vtex.translate import order as read_order
+from orders_sync.vtex.translate import summary
+
+#: A document older than this is read again before the ERP gets the order.
+_FRESH_FOR = timedelta(minutes=10)
+
+
+def fetch(claim: Claim, services: Services) -> StepResult:
+    """Read the order from VTEX, keep its document, and decide what comes next."""
+    document = services.vtex(claim.account).get_order(claim.order_id)
+    return verdict(claim, document, now=services.clock())
+
+
+def hand_over(claim: Claim, services: Services) -> StepResult:
+    """Give the order to the ERP; the ERP gives the same receipt however often it gets it.
+
+    An order that waited long for its ERP is read again first: it may have been cancelled.
+    """
+    kept = services.ledger.orders.document(claim.account, claim.order_id)
+    if kept is None:
+        return StepResult(Standing.ACTIVE, Step.FETCH, note="its document is not kept")
+    document, read_at = kept
+    if services.clock() - read_at > _FRESH_FOR:
+        decision = fetch(claim, services)
+        if decision.next_step is not Step.HAND_OVER or decision.document is None:
+            return decision
+        document = decision.document
+    order = read_order(claim.account, document)
+    receipt = services.erp(claim.account).place_order(order)
+    placed = StepResult(
+        Standing.ACTIVE,
+        Step.START_HANDLING,
+        Progress.PLACED,
+        erp_reference=receipt.reference,
+        document=document if document is not kept[0] else None,
+    )
+    if judge_order(order.status, Progress.PLACED) is Action.FINISH:
+        return replace(
+            placed,
+            standing=Standing.DONE,
+            next_step=None,
+            progress=Progress.HANDLING,
+            note="handling had been started in VTEX before",
+        )
+    return placed
+
+
+def start_handling(claim: Claim, services: Services) -> StepResult:
+    """Tell VTEX that the ERP has the order.
+
+    After a try whose outcome is unknown, or where VTEX says that the order is past that point,
+    the order is read and decides.
+    https://developers.vtex.com/docs/api-reference/orders-api#post-/api/oms/pvt/orders/-orderId-/start-handling
+    """
+    if claim.attempts:
+        decision = fetch(claim, services)
+        if decision.next_step is not Step.START_HANDLING:
+            return decision
+    try:
+        services.vtex(claim.account).start_handling(claim.order_id)
+    except AlreadySo:
+        decision = fetch(claim, services)
+        if decision.next_step is Step.START_HANDLING:
+            raise Unavailable(
+                f"VTEX refuses to start handling {claim.order_id} and shows it as ready for it."
+            ) from None
+        return decision
+    return StepResult(Standing.DONE, None, Progress.HANDLING)
+
+
+def cancel_in_erp(claim: Claim, services: Services) -> StepResult:
+    """Tell the ERP that VTEX has cancelled or replaced an order that it has."""
+    kept = services.ledger.orders.document(claim.account, claim.order_id)
+    reason = (summary(kept[0]).status if kept else None) or "cancelled in VTEX"
+    answer = services.erp(claim.account).cancel_order(claim.order_id, reason)
+    if answer is CancelAnswer.TOO_LATE:
+        return StepResult(
+            Standing.PARKED,
+            Step.FETCH,
+            cause="erp.cancelled_too_late",
+            hint="VTEX cancelled the order after the ERP had begun to fulfil it. Stop the shipment "
+            "or settle the return in the ERP, then retry the order.",
+            note=f"the ERP answered {answer}",
+        )
+    return StepResult(Standing.VOID, None, note=f"the ERP answered {answer}")

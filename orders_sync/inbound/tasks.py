@@ -1,0 +1,70 @@
+"""The tasks of the road in: arguments in, one use-case, done."""
+
+from __future__ import annotations
+
+from celery import shared_task
+
+from orders_sync.domain.steps import Step
+from orders_sync.inbound import steps
+from orders_sync.inbound.acknowledge import acknowledge
+from orders_sync.inbound.poll import PollLimits, poll
+from orders_sync.worker.task import ServiceTask, StepTask
+
+_POLL_SECONDS = 10.0
+
+
+@shared_task(name="feed.poll", base=ServiceTask, bind=True)
+def poll_feed(self: ServiceTask, account: str) -> None:
+    """Read the account's feed and dispatch what it asks for."""
+    services = self.services
+    poll(
+        account,
+        owner=self.owner,
+        feed=services.vtex(account),
+        ledger=services.ledger,
+        clock=services.clock,
+        dispatch=self.dispatch,
+        restore_feed=lambda: self.app.send_task(
+            "upkeep.watch_feed", kwargs={"account": account}, expires=_POLL_SECONDS
+        ),
+        limits=PollLimits(_POLL_SECONDS, services.settings.max_in_flight),
+    )
+
+
+@shared_task(name="feed.acknowledge", base=ServiceTask, bind=True)
+def acknowledge_feed(self: ServiceTask, account: str) -> None:
+    """Acknowledge the account's events that may go."""
+    services = self.services
+    acknowledge(
+        account,
+        owner=self.owner,
+        feed=services.vtex(account),
+        ledger=services.ledger,
+        clock=services.clock,
+        visibility_seconds=services.settings.feed.visibility_seconds,
+        at_once=services.settings.acknowledge == "recorded",
+    )
+
+
+@shared_task(name=Step.FETCH.value, base=StepTask, bind=True)
+def fetch_order(self: StepTask, account: str, order_id: str) -> None:
+    """Read an order from VTEX."""
+    self.run_step(account, order_id, steps.fetch)
+
+
+@shared_task(name=Step.HAND_OVER.value, base=StepTask, bind=True)
+def hand_over_order(self: StepTask, account: str, order_id: str) -> None:
+    """Give an order to the ERP."""
+    self.run_step(account, order_id, steps.hand_over)
+
+
+@shared_task(name=Step.START_HANDLING.value, base=StepTask, bind=True)
+def start_handling_order(self: StepTask, account: str, order_id: str) -> None:
+    """Tell VTEX that the ERP has an order."""
+    self.run_step(account, order_id, steps.start_handling)
+
+
+@shared_task(name=Step.CANCEL_IN_ERP.value, base=StepTask, bind=True)
+def cancel_order_in_erp(self: StepTask, account: str, order_id: str) -> None:
+    """Tell the ERP that VTEX cancelled an order."""
+    self.run_step(account, order_id, steps.cancel_in_erp)

@@ -1,0 +1,241 @@
+"""Events of the feed in the ledger: recorded before they are acknowledged, each of them once."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import sqlalchemy as sa
+
+from orders_sync.domain.events import OrderEvent, UnreadableEvent
+from orders_sync.domain.rules import Progress, Standing, judge_event
+from orders_sync.domain.steps import Dispatch, Step
+from orders_sync.ledger.engine import Database
+from orders_sync.ledger.insert import insert_into
+from orders_sync.ledger.journal import Entry, write_entries
+from orders_sync.ledger.news import new_order, request_reads
+from orders_sync.ledger.tables import events, orders
+
+#: As long as the column; a longer identity is kept as its digest.
+_IDENTITY_LENGTH = 400
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What recording a lot of events brought: reads to dispatch, and how many events were new."""
+
+    dispatches: Sequence[Dispatch]
+    new: int
+
+
+class Events:
+    """Records events and finds those that may be acknowledged."""
+
+    def __init__(self, database: Database, lease: timedelta) -> None:
+        self._database = database
+        self._lease = lease
+
+    def record(
+        self, account: str, lot: Sequence[OrderEvent | UnreadableEvent], *, now: datetime
+    ) -> Recorded:
+        """Record one lot of the feed in one transaction.
+
+        An event that was recorded before only has its handle refreshed. A new one makes its
+        order known, and asks for the order to be read where the rules say so.
+        """
+        latest = {_identity(event): event for event in lot}
+        rows = [_row(account, identity, event, now) for identity, event in latest.items()]
+        with self._database.writing() as connection:
+            fresh = [latest[identity] for identity in _upsert(connection, rows)]
+            readable = [event for event in fresh if isinstance(event, OrderEvent)]
+            write_entries(connection, [_entry(account, event, now) for event in fresh])
+            wanted = self._wanted(connection, account, readable)
+            _take_up(connection, account, wanted, now, self._lease)
+            dispatches = (
+                request_reads(connection, account, wanted, now=now, lease=self._lease)
+                if wanted
+                else []
+            )
+        return Recorded(dispatches, len(fresh))
+
+    def _wanted(
+        self, connection: sa.Connection, account: str, lot: Sequence[OrderEvent]
+    ) -> list[str]:
+        """Judge new events against what is known; give the orders to be read, each once."""
+        if not lot:
+            return []
+        statement = sa.select(orders.c.order_id, orders.c.progress).where(
+            orders.c.account == account, orders.c.order_id.in_({e.order_id for e in lot})
+        )
+        known = {row.order_id: Progress(row.progress) for row in connection.execute(statement)}
+        verdicts = {e.identity: judge_event(e.state, known.get(e.order_id)) for e in lot}
+        idle = [identity for identity, reads in verdicts.items() if not reads]
+        if idle:
+            connection.execute(
+                sa.update(events)
+                .where(events.c.account == account, events.c.identity.in_(idle))
+                .values(asks_nothing=True)
+            )
+        return list(dict.fromkeys(e.order_id for e in lot if verdicts[e.identity]))
+
+    def in_flight(self, account: str) -> int:
+        """Count the account's orders that are being worked on, VTEX's own waits left out."""
+        statement = (
+            sa.select(sa.func.count())
+            .select_from(orders)
+            .where(
+                orders.c.account == account,
+                orders.c.standing.in_([Standing.ACTIVE, Standing.WAITING]),
+                sa.not_(_waits_for_vtex()),
+            )
+        )
+        with self._database.reading() as connection:
+            return connection.execute(statement).scalar_one()
+
+    def to_acknowledge(
+        self, account: str, *, delivered_after: datetime, limit: int, at_once: bool
+    ) -> Sequence[str]:
+        """Find handles to acknowledge, oldest first.
+
+        Handles of deliveries before `delivered_after` are stale: VTEX sends those events again.
+        `at_once` takes every recorded event; without it an event is held until its order is
+        done, void, parked, or waits for VTEX.
+        """
+        statement = (
+            sa.select(events.c.handle)
+            .select_from(
+                events.outerjoin(
+                    orders,
+                    sa.and_(
+                        orders.c.account == events.c.account,
+                        orders.c.order_id == events.c.order_id,
+                    ),
+                )
+            )
+            .where(
+                events.c.account == account,
+                events.c.acknowledged_at.is_(None),
+                events.c.delivered_at > delivered_after,
+                events.c.handle.is_not(None),
+            )
+            .order_by(events.c.delivered_at)
+            .limit(limit)
+        )
+        if not at_once:
+            statement = statement.where(
+                sa.or_(
+                    events.c.asks_nothing,
+                    orders.c.standing.in_([Standing.DONE, Standing.VOID, Standing.PARKED]),
+                    _waits_for_vtex(),
+                )
+            )
+        with self._database.reading() as connection:
+            return connection.execute(statement).scalars().all()
+
+    def mark_acknowledged(self, account: str, handles: Sequence[str], *, now: datetime) -> None:
+        """Note that VTEX has taken the handles back."""
+        statement = (
+            sa.update(events)
+            .where(
+                events.c.account == account,
+                events.c.acknowledged_at.is_(None),
+                events.c.handle.in_(handles),
+            )
+            .values(acknowledged_at=now)
+        )
+        with self._database.writing() as connection:
+            connection.execute(statement)
+
+
+def _waits_for_vtex() -> sa.ColumnElement[bool]:
+    return sa.and_(
+        orders.c.standing == Standing.WAITING,
+        orders.c.next_step == Step.FETCH,
+        orders.c.progress != Progress.SEEN,
+    )
+
+
+def _identity(event: OrderEvent | UnreadableEvent) -> str:
+    if isinstance(event, OrderEvent):
+        identity = event.identity
+        if len(identity) <= _IDENTITY_LENGTH:
+            return identity
+        return hashlib.sha256(identity.encode()).hexdigest()
+    digest = hashlib.sha256((event.handle or event.problem).encode()).hexdigest()
+    return f"unreadable|{digest}"
+
+
+def _row(
+    account: str, identity: str, event: OrderEvent | UnreadableEvent, now: datetime
+) -> dict[str, object]:
+    row: dict[str, object] = {
+        "account": account,
+        "identity": identity,
+        "handle": event.handle,
+        "delivered_at": now,
+        "deliveries": 1,
+        "first_seen_at": now,
+        "acknowledged_at": None,
+    }
+    return row | (_facts(event) if isinstance(event, OrderEvent) else _problem(event))
+
+
+def _facts(event: OrderEvent) -> dict[str, object]:
+    return {
+        "order_id": event.order_id,
+        "event_id": event.event_id,
+        "domain": event.domain,
+        "state": event.state,
+        "last_state": event.last_state,
+        "current_change": event.current_change,
+        "asks_nothing": False,
+        "problem": None,
+    }
+
+
+def _problem(event: UnreadableEvent) -> dict[str, object]:
+    nothing = dict.fromkeys(
+        ("order_id", "event_id", "domain", "state", "last_state", "current_change")
+    )
+    return {**nothing, "asks_nothing": True, "problem": event.problem}
+
+
+def _entry(account: str, event: OrderEvent | UnreadableEvent, now: datetime) -> Entry:
+    if isinstance(event, OrderEvent):
+        note = f"{event.domain}: {event.last_state} -> {event.state}"
+        return Entry(now, account, event.order_id, "event.recorded", note=note)
+    return Entry(now, account, None, "event.parked", note=event.problem)
+
+
+def _upsert(connection: sa.Connection, rows: Sequence[dict[str, object]]) -> list[str]:
+    """Write the lot; give the identities that were not there before."""
+    if not rows:
+        return []
+    statement = insert_into(events, connection).values(rows)
+    again = statement.on_conflict_do_update(
+        index_elements=[events.c.account, events.c.identity],
+        set_={
+            "handle": statement.excluded.handle,
+            "delivered_at": statement.excluded.delivered_at,
+            "deliveries": events.c.deliveries + 1,
+            # A delivery after an acknowledgement says that VTEX has not taken it.
+            "acknowledged_at": None,
+        },
+    ).returning(events.c.identity, events.c.deliveries)
+    return [row.identity for row in connection.execute(again) if row.deliveries == 1]
+
+
+def _take_up(
+    connection: sa.Connection,
+    account: str,
+    order_ids: Sequence[str],
+    now: datetime,
+    lease: timedelta,
+) -> None:
+    """Make orders known that were not."""
+    if not order_ids:
+        return
+    rows = [new_order(account, order_id, now=now, lease=lease) for order_id in order_ids]
+    connection.execute(insert_into(orders, connection).on_conflict_do_nothing(), rows)

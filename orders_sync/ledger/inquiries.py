@@ -1,0 +1,84 @@
+"""What people ask of the ledger, and the log of what they did."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from orders_sync.domain.rules import Standing
+from orders_sync.ledger.engine import Database
+from orders_sync.ledger.tables import events, journal, operator_log, orders
+
+Row = dict[str, Any]
+
+
+class Inquiries:
+    """Reads of the ledger for the command line."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def list_orders(
+        self, *, account: str | None = None, standing: Standing | None = None, limit: int = 50
+    ) -> Sequence[Row]:
+        """List orders, the latest changed first."""
+        statement = sa.select(orders).order_by(orders.c.updated_at.desc()).limit(limit)
+        if account is not None:
+            statement = statement.where(orders.c.account == account)
+        if standing is not None:
+            statement = statement.where(orders.c.standing == standing)
+        return self._rows(statement)
+
+    def accounts_of(self, order_id: str) -> Sequence[str]:
+        """Name the accounts that know an order by this id."""
+        statement = sa.select(orders.c.account).where(orders.c.order_id == order_id)
+        with self._database.reading() as connection:
+            return connection.execute(statement).scalars().all()
+
+    def story(self, account: str, order_id: str) -> tuple[Row | None, Sequence[Row], Sequence[Row]]:
+        """Give an order, its events and its journal, the oldest first."""
+        of_order = {"account": account, "order_id": order_id}
+        found = self._rows(sa.select(orders).filter_by(**of_order))
+        heard = self._rows(sa.select(events).filter_by(**of_order).order_by(events.c.first_seen_at))
+        happened = self._rows(sa.select(journal).filter_by(**of_order).order_by(journal.c.id))
+        return (found[0] if found else None), heard, happened
+
+    def parked_events(self, *, limit: int = 50) -> Sequence[Row]:
+        """List items of the feed that could not be read, the latest first."""
+        statement = (
+            sa.select(events)
+            .where(events.c.problem.is_not(None))
+            .order_by(events.c.first_seen_at.desc())
+            .limit(limit)
+        )
+        return self._rows(statement)
+
+    def standings(self) -> Sequence[Row]:
+        """Count the orders of each account by standing and cause."""
+        columns = (orders.c.account, orders.c.standing, orders.c.cause)
+        statement = sa.select(*columns, sa.func.count().label("orders")).group_by(*columns)
+        return self._rows(statement)
+
+    def log_act(
+        self,
+        *,
+        at: datetime,
+        who: str,
+        did: str,
+        account: str,
+        order_id: str | None,
+        why: str | None,
+    ) -> None:
+        """Keep who did what by hand."""
+        statement = sa.insert(operator_log).values(
+            at=at, who=who, did=did, account=account, order_id=order_id, why=why
+        )
+        with self._database.writing() as connection:
+            connection.execute(statement)
+
+    def _rows(self, statement: sa.Select[Any]) -> list[Row]:
+        with self._database.reading() as connection:
+            return [dict(row) for row in connection.execute(statement).mappings()]

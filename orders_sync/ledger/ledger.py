@@ -1,0 +1,47 @@
+"""The ledger as one object, with a part for each thing that is remembered."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from functools import cached_property
+
+from orders_sync.ledger.engine import Database
+from orders_sync.ledger.events import Events
+from orders_sync.ledger.inquiries import Inquiries
+from orders_sync.ledger.leases import Leases
+from orders_sync.ledger.orders import Orders
+
+
+class Ledger:
+    """Opens the database at `url`; a process makes one and all of its threads share it.
+
+    `lease` is how long a claimed order is left alone before others may take it over.
+    """
+
+    def __init__(self, url: str, *, lease: timedelta) -> None:
+        self.database = Database(url)
+        self.lease = lease
+
+    @cached_property
+    def orders(self) -> Orders:
+        """Claims on orders and what their steps achieved."""
+        return Orders(self.database, self.lease)
+
+    @cached_property
+    def events(self) -> Events:
+        """Events of the feed, and which of them to acknowledge."""
+        return Events(self.database, self.lease)
+
+    @cached_property
+    def leases(self) -> Leases:
+        """Leases on work that only one process may do at a time."""
+        return Leases(self.database)
+
+    @cached_property
+    def inquiries(self) -> Inquiries:
+        """What people and commands ask of the ledger."""
+        return Inquiries(self.database)
+
+    def close(self) -> None:
+        """Give all connections back."""
+        self.database.close()

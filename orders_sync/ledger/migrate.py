@@ -1,0 +1,68 @@
+"""Brings the ledger's database to the version that this code needs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+
+from orders_sync.errors import ConfigurationError
+from orders_sync.ledger.engine import Database
+
+#: Names the one lock that PostgreSQL keeps for processes that migrate at the same time.
+_POSTGRESQL_LOCK = 7_236_194
+
+
+def upgrade(url: str) -> str:
+    """Create the ledger's tables or bring them up to date; give the version they have now.
+
+    Processes that upgrade at the same time take turns.
+
+    Raises:
+        ConfigurationError: `url` is not a database that can be opened.
+        LedgerUnavailable: the database does not answer.
+    """
+    database = Database(url)
+    config = _config()
+    try:
+        with database.writing() as connection:
+            if connection.dialect.name == "postgresql":
+                connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_POSTGRESQL_LOCK)))
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+        return _head(config)
+    finally:
+        database.close()
+
+
+def require_current(database: Database) -> None:
+    """Refuse a ledger whose tables are not those that this code needs.
+
+    Raises:
+        ConfigurationError: the ledger must be upgraded first.
+        LedgerUnavailable: the database does not answer.
+    """
+    head = _head(_config())
+    with database.reading() as connection:
+        found = MigrationContext.configure(connection).get_current_revision()
+    if found != head:
+        state = f"is at version {found}" if found else "has no tables yet"
+        raise ConfigurationError(
+            f"The ledger (ORDERS_SYNC_LEDGER_URL) {state}, and this version needs {head}. "
+            "Run: orders-sync db upgrade"
+        )
+
+
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    config.set_main_option("path_separator", "os")
+    return config
+
+
+def _head(config: Config) -> str:
+    return ScriptDirectory.from_config(config).get_current_head() or ""

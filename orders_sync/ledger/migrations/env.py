@@ -1,0 +1,15 @@
+"""Run by Alembic: migrates over the connection that `ledger.migrate` hands in."""
+
+from __future__ import annotations
+
+from alembic import context
+
+from orders_sync.ledger.tables import metadata
+
+context.configure(
+    connection=context.config.attributes["connection"],
+    target_metadata=metadata,
+    render_as_batch=True,
+)
+with context.begin_transaction():
+    context.run_migrations()

@@ -1,0 +1,149 @@
+"""The ledger's tables; `migrations/` creates them, and a test holds the two against each other."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.types import TypeDecorator
+
+metadata = sa.MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    }
+)
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An instant, always aware and in UTC, on databases with and without time zones."""
+
+    impl = sa.DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
+        """Refuse naive times; store the others in UTC."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("The ledger takes aware datetimes only.")
+        value = value.astimezone(UTC)
+        return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
+
+    def process_result_value(self, value: Any, dialect: sa.Dialect) -> datetime | None:
+        """Give the time back in UTC."""
+        if value is None:
+            return None
+        stored: datetime = value
+        return stored.replace(tzinfo=UTC) if dialect.name == "sqlite" else stored.astimezone(UTC)
+
+
+def _key() -> tuple[sa.Column[str], sa.Column[str]]:
+    return (
+        sa.Column("account", sa.String(100), primary_key=True),
+        sa.Column("order_id", sa.Text, primary_key=True),
+    )
+
+
+orders = sa.Table(
+    "orders",
+    metadata,
+    *_key(),
+    sa.Column("progress", sa.String(20), nullable=False, comment="how far the order is"),
+    sa.Column("standing", sa.String(20), nullable=False, comment="what happens with it now"),
+    sa.Column("next_step", sa.String(40), comment="the task that goes on with it"),
+    sa.Column("news", sa.Boolean, nullable=False, comment="an event came that no read has seen"),
+    sa.Column("status", sa.Text, comment="VTEX's status when it was last read"),
+    sa.Column("erp_reference", sa.Text, comment="the ERP's name for it"),
+    sa.Column("due_at", UtcDateTime, comment="from when the sweep may put it back"),
+    sa.Column("attempts", sa.Integer, nullable=False, comment="failed tries of this step"),
+    sa.Column("failing_since", UtcDateTime, comment="the first failed try of this step"),
+    sa.Column("cause", sa.String(100), comment="why it waits or is parked"),
+    sa.Column("reason", sa.Text, comment="the same in words"),
+    sa.Column("hint", sa.Text, comment="what a person can do"),
+    sa.Column("lease_owner", sa.String(200)),
+    sa.Column("lease_until", UtcDateTime),
+    sa.Column("version", sa.Integer, nullable=False, comment="the fencing token"),
+    sa.Column("first_seen_at", UtcDateTime, nullable=False),
+    sa.Column("updated_at", UtcDateTime, nullable=False),
+    sa.Index(None, "standing", "due_at"),
+    sa.Index(None, "account", "standing", "updated_at"),
+)
+
+documents = sa.Table(
+    "documents",
+    metadata,
+    *_key(),
+    sa.Column("body", sa.LargeBinary, nullable=False, comment="as VTEX sent it, byte for byte"),
+    sa.Column("read_at", UtcDateTime, nullable=False),
+)
+
+events = sa.Table(
+    "events",
+    metadata,
+    sa.Column("account", sa.String(100), primary_key=True),
+    sa.Column("identity", sa.String(400), primary_key=True),
+    sa.Column("order_id", sa.Text, comment="empty where the event cannot be read"),
+    sa.Column("event_id", sa.Text),
+    sa.Column("domain", sa.Text),
+    sa.Column("state", sa.Text),
+    sa.Column("last_state", sa.Text),
+    sa.Column("current_change", sa.Text, comment="VTEX's time of the change, as text"),
+    sa.Column("handle", sa.Text, comment="acknowledges the latest delivery"),
+    sa.Column("delivered_at", UtcDateTime, nullable=False, comment="the latest delivery"),
+    sa.Column("deliveries", sa.Integer, nullable=False),
+    sa.Column("first_seen_at", UtcDateTime, nullable=False),
+    sa.Column("asks_nothing", sa.Boolean, nullable=False, comment="its order need not be read"),
+    sa.Column("problem", sa.Text, comment="why it cannot be read"),
+    sa.Column("acknowledged_at", UtcDateTime),
+    sa.Index(None, "account", "order_id"),
+    sa.Index(
+        "ix_events_unacknowledged",
+        "account",
+        "delivered_at",
+        sqlite_where=sa.text("acknowledged_at IS NULL"),
+        postgresql_where=sa.text("acknowledged_at IS NULL"),
+    ),
+)
+
+journal = sa.Table(
+    "journal",
+    metadata,
+    sa.Column("id", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True),
+    sa.Column("at", UtcDateTime, nullable=False),
+    sa.Column("account", sa.String(100), nullable=False),
+    sa.Column("order_id", sa.Text),
+    sa.Column("what", sa.String(100), nullable=False, comment="noun.participle"),
+    sa.Column("step", sa.String(40)),
+    sa.Column("attempt", sa.Integer),
+    sa.Column("seconds", sa.Double, comment="how long the step took"),
+    sa.Column("task_id", sa.String(300)),
+    sa.Column("note", sa.Text, comment="without personal data"),
+    sa.Index(None, "account", "order_id", "id"),
+)
+
+operator_log = sa.Table(
+    "operator_log",
+    metadata,
+    sa.Column("id", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True),
+    sa.Column("at", UtcDateTime, nullable=False),
+    sa.Column("who", sa.String(100), nullable=False),
+    sa.Column("did", sa.String(100), nullable=False),
+    sa.Column("account", sa.String(100), nullable=False),
+    sa.Column("order_id", sa.Text),
+    sa.Column("why", sa.Text),
+)
+
+cursors = sa.Table(
+    "cursors",
+    metadata,
+    sa.Column("account", sa.String(100), primary_key=True),
+    sa.Column("name", sa.String(100), primary_key=True),
+    sa.Column("value", sa.Text),
+    sa.Column("lease_owner", sa.String(200)),
+    sa.Column("lease_until", UtcDateTime),
+    sa.Column("version", sa.Integer, nullable=False),
+    sa.Column("updated_at", UtcDateTime, nullable=False),
+)

@@ -1,0 +1,131 @@
+"""What the sandbox does wrong, and how often: every dial, and three settings of them all."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, Final, Literal
+
+Preset = Literal["off", "mild", "wild"]
+
+
+@dataclass(slots=True)
+class Dials:
+    """All dials; at their defaults VTEX is quick, punctual and never fails.
+
+    A chance is between 0 and 1 and holds for each call (of the feed: for each read, a duplicate
+    for each delivery). Dials may be turned while the sandbox runs.
+
+    Attributes:
+        step_seconds: Time between two steps of a new order; 0 makes it ready for handling at once.
+        handling_seconds: Time that `start-handling` takes to become `handling`.
+        cancel_seconds: Time that `cancel` takes to become `canceled`.
+        index_lag_seconds: How far List orders is behind.
+        latency_min_seconds: The quickest answer.
+        latency_max_seconds: The slowest answer.
+        unavailable: Chance of a 503 with `Retry-After`; it never takes effect.
+        server_error: Chance of a 500, 502 or 504 as an HTML page; half of them take effect.
+        drop_before: Chance that the connection is cut before the effect.
+        drop_after: Chance that the connection is cut after the effect.
+        html_200: Chance of a 200 with the login page; it never takes effect.
+        storm_every_seconds: Mean time between storms of 429; 0 means none.
+        storm_seconds: How long a storm lasts at most.
+        feed_duplicates: Chance that a delivered event is delivered again without waiting.
+        feed_disorder: Chance that a later event overtakes.
+        feed_short_reads: Chance that a read returns fewer events than it could.
+        feed_empty_reads: Chance that a read returns nothing although there are events.
+        fresh_event_ids: Whether an event that is delivered again has another `eventId`.
+        hollow_success: Chance that start-handling answers 204 and nothing happens.
+        forbidden: Calls that are answered 403, such as `get_order`.
+        login_page: Calls that are answered with the login page instead.
+    """
+
+    step_seconds: float = 0.0
+    handling_seconds: float = 0.0
+    cancel_seconds: float = 0.0
+    index_lag_seconds: float = 0.0
+    latency_min_seconds: float = 0.0
+    latency_max_seconds: float = 0.0
+    unavailable: float = 0.0
+    server_error: float = 0.0
+    drop_before: float = 0.0
+    drop_after: float = 0.0
+    html_200: float = 0.0
+    storm_every_seconds: float = 0.0
+    storm_seconds: float = 2.0
+    feed_duplicates: float = 0.0
+    feed_disorder: float = 0.0
+    feed_short_reads: float = 0.0
+    feed_empty_reads: float = 0.0
+    fresh_event_ids: bool = False
+    hollow_success: float = 0.0
+    forbidden: list[str] = field(default_factory=list)
+    login_page: list[str] = field(default_factory=list)
+
+    @classmethod
+    def preset(cls, name: Preset) -> Dials:
+        """Set all dials to `off`, `mild` or `wild`."""
+        return cls(**_PRESETS[name])
+
+    def turn(self, values: Mapping[str, Any]) -> None:
+        """Set some dials by name; raise ValueError, and set none, if a name or a value is wrong."""
+        known = {dial.name: getattr(self, dial.name) for dial in fields(self)}
+        for name, value in values.items():
+            if name not in known:
+                raise ValueError(f"there is no dial {name!r}; the dials are: {', '.join(known)}")
+            if not _fits(value, known[name]):
+                raise ValueError(f"{value!r} is no value for the dial {name!r}")
+        for name, value in values.items():
+            setattr(self, name, value)
+
+    def to_dict(self) -> dict[str, Any]:
+        """List every dial and its value."""
+        return asdict(self)
+
+
+def _fits(value: object, present: object) -> bool:
+    if isinstance(present, bool):
+        return isinstance(value, bool)
+    if isinstance(present, list):
+        return isinstance(value, list) and all(isinstance(name, str) for name in value)
+    return isinstance(value, int | float) and not isinstance(value, bool) and value >= 0
+
+
+_PRESETS: Final[dict[Preset, dict[str, Any]]] = {
+    "off": {},
+    "mild": {
+        "handling_seconds": 0.1,
+        "cancel_seconds": 0.1,
+        "index_lag_seconds": 60.0,
+        "latency_max_seconds": 0.03,
+        "unavailable": 0.003,
+        "server_error": 0.003,
+        "drop_before": 0.004,
+        "drop_after": 0.004,
+        "html_200": 0.002,
+        "storm_every_seconds": 100.0,
+        "storm_seconds": 1.0,
+        "feed_duplicates": 0.02,
+        "feed_disorder": 0.1,
+        "feed_short_reads": 0.05,
+        "feed_empty_reads": 0.01,
+    },
+    "wild": {
+        "handling_seconds": 0.5,
+        "cancel_seconds": 0.5,
+        "index_lag_seconds": 240.0,
+        "latency_max_seconds": 0.15,
+        "unavailable": 0.015,
+        "server_error": 0.015,
+        "drop_before": 0.02,
+        "drop_after": 0.02,
+        "html_200": 0.01,
+        "storm_every_seconds": 20.0,
+        "storm_seconds": 3.0,
+        "feed_duplicates": 0.1,
+        "feed_disorder": 0.5,
+        "feed_short_reads": 0.25,
+        "feed_empty_reads": 0.05,
+        "fresh_event_ids": True,
+    },
+}

@@ -1,0 +1,127 @@
+"""How a cart reaches its customer: `shippingData`, and what it costs."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from random import Random
+from typing import Any
+
+from orders_sync.sandbox.goods import Line
+from orders_sync.sandbox.people import Person
+
+
+def draw_shipping(
+    random: Random, person: Person, lines: list[Line], created_at: float
+) -> tuple[dict[str, Any], int]:
+    """Write `shippingData`, and say what shipping costs in cents.
+
+    A fifth of the orders is picked up in a store, and some are partly picked up.
+    """
+    way = random.choices(("delivery", "pickup", "mixed"), (75, 20, 5))[0]
+    home, store = _home(person), _store(person)
+    days = random.randint(1, 12)
+    due = datetime.fromtimestamp(created_at, UTC) + timedelta(days=days)
+    logistics = []
+    for index, line in enumerate(lines):
+        pickup = way == "pickup" or (way == "mixed" and index == 0)
+        price = 0 if pickup or line.is_gift else random.choice((0, 733, 1_500, 2_999))
+        place = store if pickup else home
+        logistics.append(_logistics(index, line, place, price, f"{days}bd", due))
+    shipping = {
+        "id": "shippingData",
+        "address": store if way == "pickup" else home,
+        "logisticsInfo": logistics,
+        "trackingHints": None,
+        "selectedAddresses": [home, store]
+        if way == "mixed"
+        else [home if way == "delivery" else store],
+        "contactInformation": [],
+    }
+    return shipping, sum(info["sellingPrice"] for info in logistics)
+
+
+def _logistics(
+    index: int, line: Line, place: dict[str, Any], price: int, estimate: str, due: datetime
+) -> dict[str, Any]:
+    pickup = place["addressType"] == "pickup"
+    channel = "pickup-in-point" if pickup else "delivery"
+    sla = "Retirada" if pickup else "Normal"
+    store_info = {
+        "additionalInfo": None,
+        "address": place if pickup else None,
+        "dockId": "dock_balcao" if pickup else None,
+        "friendlyName": "Loja Centro" if pickup else None,
+        "isPickupStore": pickup,
+    }
+    point = "1_loja-centro" if pickup else None
+    offer = {
+        "shippingEstimate": estimate,
+        "deliveryWindow": None,
+        "price": price,
+        "deliveryChannel": channel,
+        "pickupStoreInfo": store_info,
+        "polygonName": "",
+        "lockTTL": "10d",
+        "pickupPointId": point,
+        "transitTime": "3d",
+    }
+    return {
+        **offer,
+        "itemIndex": index,
+        "selectedSla": sla,
+        "listPrice": price,
+        "sellingPrice": price,
+        "deliveryCompany": None if pickup else "Todos os CEPs",
+        "shippingEstimateDate": f"{due:%Y-%m-%dT%H:%M:%S}.1020453+00:00",
+        "slas": [{"id": sla, "name": sla, **offer, "pickupDistance": 0.0}],
+        "shipsTo": [place["country"]],
+        "deliveryIds": [
+            {
+                "courierId": "136769c",
+                "courierName": "Correios",
+                "dockId": "dock_1f95",
+                "quantity": line.quantity,
+                "warehouseId": "warehouse_68d7",
+                "accountCarrierName": None,
+                "kitItemDetails": [],
+            }
+        ],
+        "deliveryChannels": [{"id": channel, "stockBalance": 0}],
+        "addressId": place["addressId"],
+        "versionId": None,
+        "entityId": None,
+    }
+
+
+def _home(person: Person) -> dict[str, Any]:
+    return {
+        "addressType": "residential",
+        "receiverName": f"{person.first_name} {person.last_name}",
+        "addressId": f"casa-{person.postal_code}",
+        "versionId": None,
+        "entityId": None,
+        "postalCode": person.postal_code,
+        "city": person.city,
+        "state": person.state,
+        "country": person.country.code,
+        "street": person.street,
+        "number": person.number,
+        "neighborhood": person.neighborhood,
+        "complement": person.complement,
+        "reference": None,
+        "geoCoordinates": [-43.3373718, -23.0105873],
+    }
+
+
+def _store(person: Person) -> dict[str, Any]:
+    return {
+        **_home(person),
+        "addressType": "pickup",
+        "addressId": "1_loja-centro",
+        "postalCode": "22250-040",
+        "street": "Praça da Estação",
+        "number": "300",
+        "neighborhood": "Centro",
+        "complement": "",
+        "geoCoordinates": [],
+    }

@@ -1,0 +1,97 @@
+"""The way of an order to ready-for-handling, and the troubles it can have on it.
+
+https://help.vtex.com/en/tutorial/order-flow-and-status--tutorials_196
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Final
+
+MARKETPLACE = "Marketplace"
+FULFILLMENT = "Fulfillment"
+READY_FOR_HANDLING = "ready-for-handling"
+UNKNOWN_STATE = "waiting-for-partner-review"
+
+
+class Trouble(StrEnum):
+    """What is odd about an order."""
+
+    PLAIN = "plain"  # Nothing.
+    CANCELED_EARLY = "canceled-early"  # It was ready, and is cancelled before anybody fetched it.
+    REPLACED = "replaced"  # It was ready, and another order took its place.
+    VANISHED = "vanished"  # Its events exist and it does not.
+    INCOMPLETE = "incomplete"  # It never entered the workflow.
+    HANDLED_IN_ADMIN = "handled-in-admin"  # A person started handling in VTEX's Admin.
+    TWO_DOMAINS = "two-domains"  # Both domains say that it is ready.
+    NULL_STATE = "null-state"  # One of its events has no state.
+    UNKNOWN_STATE = "unknown-state"  # One of its events has a state that nobody knows.
+    MALFORMED = "malformed"  # Its document is not what an order's must be.
+    POISON_EVENT = "poison-event"  # One of its events is not what an event must be.
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One change of an order, and the event that tells of it.
+
+    A step that does not `move` the order is only an event; a `stray` event passes every filter; a
+    `poison` event is unreadable.
+    """
+
+    domain: str
+    state: str | None
+    moves: bool = True
+    stray: bool = False
+    poison: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """The steps of a new order: some a while apart, and the `last` ones all at the same moment."""
+
+    paced: tuple[Step, ...]
+    last: tuple[Step, ...]
+
+
+READY: Final = Step(FULFILLMENT, READY_FOR_HANDLING)
+START_HANDLING: Final = Step(FULFILLMENT, "start-handling")
+HANDLING: Final = Step(FULFILLMENT, "handling")
+REPLACED: Final = Step(FULFILLMENT, "replaced")
+CANCELLATION_REQUESTED: Final = (
+    Step(MARKETPLACE, "waiting-for-seller-decision", moves=False),
+    Step(FULFILLMENT, "cancellation-requested"),
+)
+CANCEL: Final = Step(FULFILLMENT, "cancel")
+CANCELED: Final = (Step(MARKETPLACE, "canceled", moves=False), Step(FULFILLMENT, "canceled"))
+
+_PAID: Final = (
+    Step(MARKETPLACE, "order-created"),
+    Step(MARKETPLACE, "on-order-completed"),
+    Step(MARKETPLACE, "payment-pending"),
+    Step(MARKETPLACE, "approve-payment"),
+    Step(MARKETPLACE, "payment-approved"),
+    Step(FULFILLMENT, "authorize-fulfillment"),
+    Step(FULFILLMENT, "window-to-cancel"),
+)
+_NULL: Final = Step(FULFILLMENT, None, stray=True)
+_UNKNOWN: Final = Step(FULFILLMENT, UNKNOWN_STATE, stray=True)
+_POISON: Final = Step(FULFILLMENT, READY_FOR_HANDLING, moves=False, poison=True, stray=True)
+_READY_TOO: Final = Step(MARKETPLACE, READY_FOR_HANDLING, moves=False)
+
+_SCRIPTS: Final = {
+    Trouble.CANCELED_EARLY: Script(_PAID, (READY, CANCEL, *CANCELED)),
+    Trouble.REPLACED: Script(_PAID, (READY, REPLACED)),
+    Trouble.INCOMPLETE: Script((), (replace(_NULL, domain=MARKETPLACE), _NULL)),
+    Trouble.HANDLED_IN_ADMIN: Script(_PAID, (READY, START_HANDLING, HANDLING)),
+    Trouble.TWO_DOMAINS: Script(_PAID, (_READY_TOO, READY)),
+    Trouble.NULL_STATE: Script(_PAID, (replace(_NULL, moves=False), READY)),
+    Trouble.UNKNOWN_STATE: Script((*_PAID, _UNKNOWN), (READY,)),
+    Trouble.POISON_EVENT: Script(_PAID, (_POISON, READY)),
+}
+_PLAIN: Final = Script(_PAID, (READY,))
+
+
+def script_of(trouble: Trouble) -> Script:
+    """Say what a new order with this trouble goes through."""
+    return _SCRIPTS.get(trouble, _PLAIN)

@@ -1,0 +1,262 @@
+"""Every setting of orders_sync, read from the environment or from `.env`, and checked at once.
+
+A setting that is missing or wrong raises `ConfigurationError` with one line that names the
+variable, says what is wrong and shows a right value. Secrets are never printed.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PositiveFloat,
+    PositiveInt,
+    SecretStr,
+    StringConstraints,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
+
+from orders_sync.errors import ConfigurationError
+
+PREFIX = "ORDERS_SYNC_"
+
+_HOUR = 3600.0
+_DAY = 24 * _HOUR
+
+#: A right value for each setting that people most often get wrong.
+_EXAMPLES: Mapping[str, str] = {
+    "APP_KEY": "vtexappkey-mystore-ABCDEF",
+    "APP_TOKEN": "the token that VTEX showed once, when the key was made",
+    "BASE_URL": "https://mystore.vtexcommercestable.com.br",
+    "ERP": "staging",
+    "ERP_OPTIONS": '{"url": "postgresql+psycopg://user:password@db/erp"}',
+    "REQUESTS_PER_MINUTE": "5400",
+    "BROKER_URL": "redis://localhost:6379/0",
+    "REDIS_URL": "redis://localhost:6379/0",
+    "LEDGER_URL": "sqlite:///var/ledger.sqlite3",
+    "HOME": "./var",
+    "ACKNOWLEDGE": "handled",
+    "STATUSES": '["ready-for-handling", "canceled"]',
+    "LOG_FORMAT": "json",
+    "LOG_LEVEL": "info",
+}
+
+Secret = Annotated[SecretStr, Field(min_length=1)]
+Url = Annotated[str, StringConstraints(pattern=r"^https?://[^/\s]+", strip_whitespace=True)]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+class AccountSettings(_Part):
+    """One VTEX account: how to call it, and the adapter of the ERP that fulfils its orders."""
+
+    app_key: Secret
+    app_token: Secret
+    base_url: Url | None = None
+    erp: str = "staging"
+    erp_options: dict[str, Any] = Field(default_factory=dict)
+    requests_per_minute: PositiveInt = 5400
+
+
+class FeedSettings(_Part):
+    """The feed configuration that is created where VTEX has none for the account's key.
+
+    https://developers.vtex.com/docs/guides/orders-feed
+    """
+
+    statuses: tuple[str, ...] = (
+        "ready-for-handling",
+        "cancellation-requested",
+        "canceled",
+        "replaced",
+    )
+    visibility_seconds: Annotated[int, Field(ge=30, le=43_200)] = 240
+    retention_seconds: Annotated[int, Field(ge=345_600, le=1_209_600)] = 345_600
+
+
+class VtexSettings(_Part):
+    """Bounds of every call to VTEX, in seconds and bytes."""
+
+    connect_seconds: PositiveFloat = 3.0
+    read_seconds: PositiveFloat = 10.0
+    total_seconds: PositiveFloat = 30.0
+    max_body_bytes: PositiveInt = 20 * 1024 * 1024
+
+
+class RetryPolicy(_Part):
+    """How long and how often a failed step of one queue is tried again.
+
+    The wait before retry n is drawn between 0 and `first_seconds` x `factor`^n, at most
+    `cap_seconds`. After `attempts` tries, or `deadline_seconds` after the first, work is parked.
+    """
+
+    first_seconds: PositiveFloat
+    factor: Annotated[float, Field(ge=1)] = 2.0
+    cap_seconds: PositiveFloat
+    attempts: PositiveInt
+    deadline_seconds: PositiveFloat
+
+
+def _policy(first: float, cap: float, attempts: int, deadline: float) -> Any:
+    policy = RetryPolicy(
+        first_seconds=first, cap_seconds=cap, attempts=attempts, deadline_seconds=deadline
+    )
+    return Field(default=policy)
+
+
+class RetrySettings(_Part):
+    """One retry policy a queue."""
+
+    feed: RetryPolicy = _policy(2, 60, 5, _HOUR)
+    orders: RetryPolicy = _policy(2, 300, 12, _DAY)
+    erp: RetryPolicy = _policy(5, 600, 20, 3 * _DAY)
+    invoice: RetryPolicy = _policy(5, 600, 20, 3 * _DAY)
+    tracking: RetryPolicy = _policy(30, 1800, 15, 7 * _DAY)
+    cancel: RetryPolicy = _policy(1, 60, 15, 2 * _HOUR)
+    change: RetryPolicy = _policy(5, 300, 12, 6 * _HOUR)
+    upkeep: RetryPolicy = _policy(5, 60, 1, _HOUR)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _complete(cls, value: Any) -> Any:
+        """Let one figure of a policy be set alone; the others keep their defaults."""
+        if not isinstance(value, dict):
+            return value
+        return {queue: cls._merged(queue, figures) for queue, figures in value.items()}
+
+    @classmethod
+    def _merged(cls, queue: str, figures: Any) -> Any:
+        field = cls.model_fields.get(queue)
+        if field is None or not isinstance(figures, dict):
+            return figures
+        default: RetryPolicy = field.default
+        return {**default.model_dump(), **figures}
+
+
+class Settings(BaseSettings):
+    """All settings; `load_settings` reads them and words what is wrong for a person."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX,
+        env_nested_delimiter="__",
+        env_file=".env",
+        env_file_encoding="utf-8",
+        extra="ignore",
+        frozen=True,
+        hide_input_in_errors=True,
+        nested_model_default_partial_update=True,
+    )
+
+    accounts: dict[str, AccountSettings] = Field(default_factory=dict)
+    home: Path = Path("var")
+    broker_url: str | None = None
+    redis_url: str | None = None
+    ledger_url: str | None = None
+
+    poll_seconds: PositiveFloat = 1.0
+    acknowledge: Literal["handled", "recorded"] = "handled"
+    acknowledge_seconds: PositiveFloat = 2.0
+    sweep_seconds: PositiveFloat = 5.0
+    watch_feed_seconds: PositiveFloat = 300.0
+    lease_seconds: Annotated[float, Field(ge=5)] = 120.0
+    max_in_flight: PositiveInt = 1000
+    visibility_timeout_seconds: Annotated[int, Field(ge=60, le=3600)] = 600
+
+    feed: FeedSettings = Field(default_factory=FeedSettings)
+    vtex: VtexSettings = Field(default_factory=VtexSettings)
+    retry: RetrySettings = Field(default_factory=RetrySettings)
+
+    log_format: Literal["console", "json"] = "console"
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+    @field_validator("broker_url", "redis_url")
+    @classmethod
+    def _redis_scheme(cls, value: str | None) -> str | None:
+        schemes = ("redis://", "rediss://", "redis+socket://", "unix://", "sentinel://")
+        if value is not None and not value.startswith(schemes):
+            raise ValueError("must start with redis:// or rediss://")
+        return value
+
+    @property
+    def ledger(self) -> str:
+        """The ledger's SQLAlchemy URL; an SQLite file in the home folder unless one is set."""
+        return self.ledger_url or f"sqlite:///{self.home / 'ledger.sqlite3'}"
+
+    def base_url(self, account: str) -> str:
+        """The address of an account's OMS."""
+        return (
+            self.accounts[account].base_url or f"https://{account}.vtexcommercestable.com.br"
+        ).rstrip("/")
+
+
+def load_settings() -> Settings:
+    """Read and check the settings.
+
+    Raises:
+        ConfigurationError: a setting is missing, wrong or unknown; the message names it.
+    """
+    _refuse_unknown_names()
+    try:
+        return Settings()
+    except ValidationError as error:
+        raise ConfigurationError(_describe(error)) from None
+    except SettingsError as error:
+        raise ConfigurationError(f"{PREFIX}*: {error}. JSON settings need valid JSON.") from None
+
+
+def require_accounts(settings: Settings) -> None:
+    """Refuse to go on without an account.
+
+    Raises:
+        ConfigurationError: no account is configured.
+    """
+    if not settings.accounts:
+        name = f"{PREFIX}ACCOUNTS__MYSTORE__APP_KEY"
+        raise ConfigurationError(
+            f"{name} is missing: no VTEX account is configured. Put your account's name in place "
+            f"of MYSTORE and set {name}={_EXAMPLES['APP_KEY']} and its __APP_TOKEN."
+        )
+
+
+def child_environment(**changes: str) -> dict[str, str]:
+    """Copy this process's environment for a process that is started beside it, with changes."""
+    return {**os.environ, **changes}
+
+
+def _refuse_unknown_names() -> None:
+    known = {name.upper() for name in Settings.model_fields}
+    for variable in os.environ:
+        if not variable.upper().startswith(PREFIX):
+            continue
+        name = variable.upper().removeprefix(PREFIX).split("__")[0]
+        if name not in known:
+            close = difflib.get_close_matches(name, known, n=1)
+            advice = f"Did you mean {PREFIX}{close[0]}?" if close else "Remove it."
+            raise ConfigurationError(f"{variable} is not a setting of orders_sync. {advice}")
+
+
+def _describe(error: ValidationError) -> str:
+    first = error.errors(include_url=False, include_input=False)[0]
+    path = [str(part).upper() for part in first["loc"]]
+    variable = PREFIX + "__".join(path)
+    wrong = "is missing" if first["type"] == "missing" else f"is wrong: {_plain(first['msg'])}"
+    example = _EXAMPLES.get(path[-1]) if path else None
+    shown = f" A right value: {variable}={example}" if example else ""
+    return f"{variable} {wrong}.{shown}"
+
+
+def _plain(message: str) -> str:
+    text = message.removeprefix("Value error, ").rstrip(".")
+    return text[0].lower() + text[1:]

@@ -1,0 +1,242 @@
+"""The tests that every ERP adapter must pass, for pytest.
+
+In the adapter's own tests:
+
+    class TestAcmeErp(ErpSuite):
+        def create(self, home: Path) -> Erp:
+            return AcmeErp("mystore", {"url": ACME_TEST_SERVER}, home)
+
+pytest shows the compared values of a failure if the tests' `conftest.py` first calls
+`pytest.register_assert_rewrite("orders_sync.testing.erp_suite")`.
+"""
+# ruff: noqa: S101 -- a test asserts
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+from threading import Barrier
+from typing import ClassVar
+from uuid import uuid4
+
+import pytest
+
+from orders_sync.domain.order import Order
+from orders_sync.erp.base import CancelAnswer, Erp, Receipt
+from orders_sync.testing.factories import make_line, make_order
+
+_THREADS = 8
+_BARRIER_SECONDS = 30.0
+
+
+class ErpSuite:
+    """The promises of `Erp`, each as a test; derive a `Test...` class and write `create`.
+
+    The other hooks make the tests stricter or adapt them: `order` where the ERP must know the
+    SKUs, `placed_count` and `placed_lines` where the ERP can be asked what it has. Set
+    `remembers_orders` to False for an adapter that stores nothing.
+    """
+
+    remembers_orders: ClassVar[bool] = True
+
+    def create(self, home: Path) -> Erp:
+        """Build a new instance; instances with the same `home` work on the same ERP."""
+        raise NotImplementedError("Build the adapter that is tested.")
+
+    def order(self, order_id: str) -> Order:
+        """Make an order that the ERP can take."""
+        return make_order(order_id)
+
+    def placed_count(self, home: Path, order_id: str) -> int | None:
+        """Count the ERP's orders under that id; None where the ERP cannot be asked."""
+        del home, order_id
+        return None
+
+    def placed_lines(self, home: Path, order_id: str) -> Sequence[tuple[str, int]] | None:
+        """List SKU and quantity of the ERP's lines, in order; None if it cannot be asked."""
+        del home, order_id
+        return None
+
+    @pytest.fixture
+    def erp(self, tmp_path: Path) -> Iterator[Erp]:
+        """Give the adapter under test."""
+        with closing(self.create(tmp_path)) as erp:
+            yield erp
+
+    @pytest.fixture
+    def second_erp(self, tmp_path: Path) -> Iterator[Erp]:
+        """Give another instance on the same ERP, as another worker process has one."""
+        with closing(self.create(tmp_path)) as erp:
+            yield erp
+
+    @pytest.fixture
+    def new_id(self) -> Callable[[], str]:
+        """Give order ids that no test used before, even where the ERP outlives the tests."""
+        return lambda: f"{uuid4().int % 10**13:013d}-01"
+
+    def test_it_can_be_checked_before_it_was_ever_used(self, erp: Erp) -> None:
+        """`check` passes on an ERP that is there."""
+        erp.check()
+
+    def test_the_same_order_twice_gets_the_same_receipt(
+        self, erp: Erp, new_id: Callable[[], str], tmp_path: Path
+    ) -> None:
+        """Placing is repeatable: one receipt, one order."""
+        order = self.order(new_id())
+
+        receipts = {erp.place_order(order), erp.place_order(order)}
+
+        assert len(receipts) == 1
+        self._assert_placed_once(tmp_path, order)
+
+    def test_a_changed_document_does_not_make_a_second_order(
+        self, erp: Erp, new_id: Callable[[], str], tmp_path: Path
+    ) -> None:
+        """The order id alone decides whether an order is the same."""
+        order = self.order(new_id())
+        receipt = erp.place_order(order)
+
+        again = erp.place_order(replace(order, status="handling", document=b'{"later": true}'))
+
+        assert again == receipt
+        self._assert_placed_once(tmp_path, order)
+
+    def test_an_instance_that_starts_after_a_crash_gives_the_same_receipt(
+        self, erp: Erp, second_erp: Erp, new_id: Callable[[], str], tmp_path: Path
+    ) -> None:
+        """What was placed is known by the ERP, not by the instance that placed it."""
+        order = self.order(new_id())
+        receipt = erp.place_order(order)
+
+        again = second_erp.place_order(order)
+
+        assert again == receipt
+        self._assert_placed_once(tmp_path, order)
+
+    def test_threads_that_place_one_order_at_once_get_one_receipt(
+        self, erp: Erp, second_erp: Erp, new_id: Callable[[], str], tmp_path: Path
+    ) -> None:
+        """Placing is safe while other threads and instances place the same order."""
+        order = self.order(new_id())
+        barrier = Barrier(_THREADS)
+
+        def place(number: int) -> Receipt:
+            barrier.wait(_BARRIER_SECONDS)
+            return (erp, second_erp)[number % 2].place_order(order)
+
+        with ThreadPoolExecutor(_THREADS) as pool:
+            receipts = set(pool.map(place, range(_THREADS)))
+
+        assert len(receipts) == 1
+        self._assert_placed_once(tmp_path, order)
+
+    def test_two_orders_get_two_receipts(self, erp: Erp, new_id: Callable[[], str]) -> None:
+        """A receipt names one order."""
+        first, second = self.order(new_id()), self.order(new_id())
+
+        receipts = {erp.place_order(first), erp.place_order(second)}
+
+        assert len(receipts) == 2
+        assert all(receipt.reference for receipt in receipts)
+
+    def test_two_lines_of_one_sku_stay_two_lines(
+        self, erp: Erp, new_id: Callable[[], str], tmp_path: Path
+    ) -> None:
+        """A line is known by its place and id: VTEX splits a SKU over lines, as for a gift."""
+        order = self.order(new_id())
+        line = order.lines[0] if order.lines else make_line()
+        twin = replace(line, index=1, line_id="TWIN", quantity=line.quantity + 1)
+        order = replace(order, lines=(replace(line, index=0), twin))
+
+        erp.place_order(order)
+
+        lines = self.placed_lines(tmp_path, order.order_id)
+        expected = [(line.sku, line.quantity), (line.sku, line.quantity + 1)]
+        assert lines is None or list(lines) == expected
+
+    def test_an_order_with_gaps_and_any_letters_is_taken(
+        self, erp: Erp, new_id: Callable[[], str], tmp_path: Path
+    ) -> None:
+        """Optional fields may be missing, and text may hold any character."""
+        order = self.order(new_id())
+        customer = replace(
+            order.customer, first_name="Zoë 🎁 'Ñ\"; --", last_name="", phone=None, email=None
+        )
+        order = replace(
+            order, customer=customer, address=None, payments=(), deliveries=(), created_at=None
+        )
+
+        receipt = erp.place_order(order)
+
+        assert receipt == erp.place_order(order)
+        self._assert_placed_once(tmp_path, order)
+
+    def test_an_order_it_never_had_is_unknown(self, erp: Erp, new_id: Callable[[], str]) -> None:
+        """Cancelling something unknown is an answer, not an error."""
+        answer = erp.cancel_order(new_id(), "Customer changed their mind")
+
+        assert answer is CancelAnswer.UNKNOWN or not self.remembers_orders
+
+    def test_a_cancellation_can_be_repeated(
+        self, erp: Erp, second_erp: Erp, new_id: Callable[[], str]
+    ) -> None:
+        """Cancelling twice gives the same answer, and a placed order is not unknown."""
+        order = self.order(new_id())
+        erp.place_order(order)
+
+        answers = [
+            each.cancel_order(order.order_id, "Customer changed their mind")
+            for each in (erp, erp, second_erp)
+        ]
+
+        assert len(set(answers)) == 1
+        assert answers[0] is not CancelAnswer.UNKNOWN or not self.remembers_orders
+
+    def test_a_cancelled_order_that_is_placed_again_stays_cancelled(
+        self, erp: Erp, new_id: Callable[[], str], tmp_path: Path
+    ) -> None:
+        """A hand-over that comes late must not bring an order back to life."""
+        order = self.order(new_id())
+        receipt = erp.place_order(order)
+        answer = erp.cancel_order(order.order_id, "Customer changed their mind")
+
+        again = erp.place_order(order)
+
+        assert again == receipt
+        assert erp.cancel_order(order.order_id, "Customer changed their mind") is answer
+        self._assert_placed_once(tmp_path, order)
+
+    def test_a_decision_about_a_cancellation_only_reads(
+        self, erp: Erp, new_id: Callable[[], str], tmp_path: Path
+    ) -> None:
+        """Asking whether an order may be cancelled gives the same decision twice."""
+        order = self.order(new_id())
+        erp.place_order(order)
+
+        decision = erp.consider_cancellation(order)
+
+        assert erp.consider_cancellation(order) == decision
+        self._assert_placed_once(tmp_path, order)
+
+    def test_pulling_does_not_consume(self, erp: Erp) -> None:
+        """The same cursor gives the same commands under the same keys."""
+        page = erp.pull(None)
+
+        again = erp.pull(None)
+
+        assert list(again.rows) == list(page.rows)
+        assert again.cursor == page.cursor
+        assert all(command.key for command in page.rows)
+
+    def test_it_can_be_closed_twice(self, erp: Erp, new_id: Callable[[], str]) -> None:
+        """Closing is repeatable."""
+        erp.place_order(self.order(new_id()))
+
+        erp.close()
+        erp.close()
+
+    def _assert_placed_once(self, home: Path, order: Order) -> None:
+        assert self.placed_count(home, order.order_id) in {None, 1}

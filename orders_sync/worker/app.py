@@ -1,0 +1,145 @@
+"""The Celery app: its settings, its services, and how a step is dispatched."""
+
+from __future__ import annotations
+
+import os
+import ssl
+import sys
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+import structlog
+from celery import Celery
+from celery.signals import setup_logging, worker_init
+from kombu.exceptions import OperationalError
+from redis.exceptions import RedisError
+
+from orders_sync.bootstrap import Services, build
+from orders_sync.domain.steps import Dispatch
+from orders_sync.errors import ConfigurationError, LedgerUnavailable
+from orders_sync.logging import configure_logging
+from orders_sync.settings import Settings, require_accounts
+from orders_sync.worker.queues import TASK_ROUTES, Queue, declare_queues
+from orders_sync.worker.safety import check_safety
+from orders_sync.worker.schedule import beat_schedule
+
+log = structlog.get_logger(__name__)
+
+CONFIGURATION_STATUS = 3
+
+
+class OrdersSyncApp(Celery):
+    """A Celery app that knows the settings and gives each process its services."""
+
+    orders_sync_settings: Settings
+    _services: tuple[int, Services] | None = None
+
+    @property
+    def services(self) -> Services:
+        """The services of this process; a forked child builds its own."""
+        if self._services is None or self._services[0] != os.getpid():
+            self._services = (os.getpid(), build(self.orders_sync_settings))
+        return self._services[1]
+
+    def dispatch(self, following: Dispatch) -> None:
+        """Put a step on its queue, with ids only.
+
+        A broker that is away is no error: the ledger knows the step, and the sweep puts it there.
+        """
+        try:
+            self.send_task(
+                following.step.value,
+                kwargs={"account": following.account, "order_id": following.order_id},
+                task_id=f"{following.step}/{following.account}/{following.order_id}",
+            )
+        except (OperationalError, RedisError, OSError) as error:
+            log.warning("dispatch.postponed", step=following.step, cause=type(error).__name__)
+
+
+def create_app(settings: Settings, *, include: Sequence[str]) -> OrdersSyncApp:
+    """Make the app; `include` names the modules that hold its tasks."""
+    app = OrdersSyncApp("orders_sync", include=include)
+    app.orders_sync_settings = settings
+    app.conf.update(celery_settings(settings))
+    _connect_signals(app)
+    return app
+
+
+def celery_settings(settings: Settings) -> dict[str, Any]:
+    """Give Celery's own settings: every message at least once, nothing but ids, no results.
+
+    https://docs.celeryq.dev/en/stable/userguide/configuration.html
+    """
+    return {
+        "broker_url": settings.broker_url,
+        "broker_transport_options": {
+            "visibility_timeout": settings.visibility_timeout_seconds,
+            "unacked_restore_interval": 5,
+            "unacked_restore_throttle": 1,
+            "global_keyprefix": "orders_sync:",
+            "priority_steps": [0],
+            "socket_timeout": 10,
+            "socket_connect_timeout": 3,
+            "socket_keepalive": True,
+            "health_check_interval": 25,
+            "connect_retries_timeout": 10,
+            "client_name": "orders_sync",
+        },
+        "broker_use_ssl": _tls(settings.broker_url),
+        "broker_connection_retry_on_startup": True,
+        "broker_connection_max_retries": None,
+        "task_acks_late": True,
+        "task_reject_on_worker_lost": True,
+        "worker_prefetch_multiplier": 1,
+        "worker_cancel_long_running_tasks_on_connection_loss": False,
+        "worker_eta_task_limit": 1000,
+        "worker_send_task_events": False,
+        "worker_enable_remote_control": True,
+        "task_ignore_result": True,
+        "task_serializer": "json",
+        "accept_content": ["json"],
+        "task_queues": declare_queues(),
+        "task_routes": TASK_ROUTES,
+        "task_default_queue": Queue.UPKEEP.value,
+        "task_create_missing_queues": False,
+        "task_publish_retry_policy": {
+            "max_retries": 3,
+            "interval_start": 0.1,
+            "interval_step": 0.3,
+            "interval_max": 1,
+        },
+        "beat_schedule": beat_schedule(settings),
+        # The schedule is a matter of settings alone: nothing is kept in a file.
+        "beat_scheduler": "celery.beat:Scheduler",
+        "timezone": "UTC",
+    }
+
+
+def _tls(broker_url: str | None) -> dict[str, Any] | None:
+    if broker_url is None or not broker_url.startswith("rediss://"):
+        return None
+    return {"ssl_cert_reqs": ssl.CERT_REQUIRED}
+
+
+def _connect_signals(app: OrdersSyncApp) -> None:
+    settings = app.orders_sync_settings
+
+    @setup_logging.connect(weak=False)
+    def _set_up_logging(**_: Any) -> None:
+        configure_logging(settings.log_format, settings.log_level)
+
+    @worker_init.connect(weak=False)
+    def _check(**_: Any) -> None:
+        try:
+            require_accounts(settings)
+            check_safety(app)
+            app.services.check()
+        except (ConfigurationError, LedgerUnavailable) as error:
+            # Celery logs what a signal raises and starts all the same, unless it is an exit.
+            stop_with(error)
+
+
+def stop_with(error: Exception) -> NoReturn:
+    """End the process with one line for a person, and the status that says: configuration."""
+    sys.stderr.write(f"orders-sync: {error}\n")
+    raise SystemExit(CONFIGURATION_STATUS)
