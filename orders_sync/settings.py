@@ -7,11 +7,13 @@ variable, says what is wrong and shows a right value. Secrets are never printed.
 from __future__ import annotations
 
 import difflib
+import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+from dotenv import dotenv_values
 from pydantic import (
     BaseModel,
     ConfigDict,
@@ -212,8 +214,8 @@ def load_settings() -> Settings:
         return Settings()
     except ValidationError as error:
         raise ConfigurationError(_describe(error)) from None
-    except SettingsError as error:
-        raise ConfigurationError(f"{PREFIX}*: {error}. JSON settings need valid JSON.") from None
+    except SettingsError:
+        raise ConfigurationError(_describe_json()) from None
 
 
 def require_accounts(settings: Settings) -> None:
@@ -235,12 +237,16 @@ def child_environment(**changes: str) -> dict[str, str]:
     return {**os.environ, **changes}
 
 
+def _variables() -> dict[str, str | None]:
+    """Everything that is set for us, in the environment and in `.env`, by upper-case name."""
+    found = {**dotenv_values(".env"), **os.environ}
+    return {k.upper(): v for k, v in found.items() if k.upper().startswith(PREFIX)}
+
+
 def _refuse_unknown_names() -> None:
     known = {name.upper() for name in Settings.model_fields}
-    for variable in os.environ:
-        if not variable.upper().startswith(PREFIX):
-            continue
-        name = variable.upper().removeprefix(PREFIX).split("__")[0]
+    for variable in _variables():
+        name = variable.removeprefix(PREFIX).split("__")[0]
         if name not in known:
             close = difflib.get_close_matches(name, known, n=1)
             advice = f"Did you mean {PREFIX}{close[0]}?" if close else "Remove it."
@@ -251,10 +257,40 @@ def _describe(error: ValidationError) -> str:
     first = error.errors(include_url=False, include_input=False)[0]
     path = [str(part).upper() for part in first["loc"]]
     variable = PREFIX + "__".join(path)
-    wrong = "is missing" if first["type"] == "missing" else f"is wrong: {_plain(first['msg'])}"
-    example = _EXAMPLES.get(path[-1]) if path else None
-    shown = f" A right value: {variable}={example}" if example else ""
-    return f"{variable} {wrong}.{shown}"
+    wrong = {
+        "missing": "is missing",
+        "extra_forbidden": "is not a setting of orders_sync; remove it or mend its name",
+    }.get(first["type"], f"is wrong: {_plain(first['msg'])}")
+    return f"{variable} {wrong}.{_right_value(variable, path)}"
+
+
+def _describe_json() -> str:
+    """Find the setting whose JSON cannot be read; pydantic-settings names only its root."""
+    for variable, value in _variables().items():
+        if value and value.lstrip()[0] in "[{" and not _is_json(value):
+            path = variable.removeprefix(PREFIX).split("__")
+            return f"{variable} is wrong: it is not valid JSON.{_right_value(variable, path)}"
+    return f"A {PREFIX}* setting that takes JSON is not valid JSON. Check them in .env.example."
+
+
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _right_value(variable: str, path: Sequence[str]) -> str:
+    example = _EXAMPLES.get(path[-1]) or _default(path)
+    return f" A right value: {variable}={example}" if example else ""
+
+
+def _default(path: Sequence[str]) -> str | None:
+    value: Any = Settings.model_construct()
+    for part in path:
+        value = getattr(value, part.lower(), None)
+    return None if value is None or isinstance(value, BaseModel) else f"{value}"
 
 
 def _plain(message: str) -> str:

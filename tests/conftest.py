@@ -1,0 +1,22 @@
+"""What every kind of test may ask for."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from orders_sync.testing.clock import SettableClock
+
+
+@pytest.fixture(autouse=True)
+def no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep the settings of whoever runs the tests out of them."""
+    for name in os.environ:  # noqa: TID251 - tests guard the environment that settings.py reads.
+        if name.upper().startswith("ORDERS_SYNC_"):
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def clock() -> SettableClock:
+    return SettableClock()

@@ -1,0 +1,138 @@
+from __future__ import annotations
+
+import pickle
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from orders_sync import errors
+from orders_sync.settings import RetryPolicy, RetrySettings
+from orders_sync.worker.retry import Again, Park, backoff, decide
+
+POLICY = RetryPolicy(first_seconds=2, factor=2, cap_seconds=60, attempts=3, deadline_seconds=100)
+
+
+def decided(
+    error: Exception, *, failures: int = 1, failing_for: float = 0, jitter: float = 1
+) -> Again | Park:
+    return decide(
+        error,
+        POLICY,
+        failures=failures,
+        failing_for=timedelta(seconds=failing_for),
+        jitter=jitter,
+    )
+
+
+@pytest.mark.parametrize(
+    ("failures", "jitter", "seconds"),
+    [
+        pytest.param(1, 1.0, 2.0, id="the first wait"),
+        pytest.param(2, 1.0, 4.0, id="twice as long"),
+        pytest.param(4, 0.5, 8.0, id="half of sixteen"),
+        pytest.param(9, 1.0, 60.0, id="never above the cap"),
+        pytest.param(5000, 1.0, 60.0, id="however often it failed"),
+        pytest.param(3, 0.0, 0.0, id="full jitter begins at nothing"),
+    ],
+)
+def test_waits_grow_to_the_cap_and_are_spread(failures: int, jitter: float, seconds: float) -> None:
+    assert backoff(POLICY, failures, jitter) == seconds
+
+
+def test_what_the_peer_asks_for_wins_over_the_policy() -> None:
+    verdict = decided(errors.RateLimited("VTEX answered 429", retry_after=17))
+
+    assert verdict == Again(
+        timedelta(seconds=17), "vtex.rate_limited", "VTEX answered 429", counts=True
+    )
+
+
+def test_waiting_is_no_failed_try_however_often_it_happens() -> None:
+    verdict = decided(errors.WaitError("the ERP's breaker is open", 30), failures=10_000)
+
+    assert isinstance(verdict, Again)
+    assert not verdict.counts
+
+
+@pytest.mark.parametrize(
+    ("failures", "failing_for"),
+    [pytest.param(3, 0, id="attempts used up"), pytest.param(1, 100, id="deadline passed")],
+)
+def test_a_step_that_keeps_failing_is_parked_with_its_last_reason(
+    failures: int, failing_for: float
+) -> None:
+    verdict = decided(
+        errors.ErpUnavailable("no connection to the ERP"),
+        failures=failures,
+        failing_for=failing_for,
+    )
+
+    assert isinstance(verdict, Park)
+    assert verdict.cause == "erp.unavailable"
+    assert "no connection to the ERP" in verdict.reason
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        errors.NotFound("get_order 1-01: VTEX answered 404"),
+        errors.Refused("OMS001", "no"),
+        errors.AlreadySo("OMS003", "no"),
+        errors.Unreadable("items is missing"),
+        errors.ErpRefused("credit limit"),
+        errors.ItemUnmapped("880123"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_what_cannot_be_helped_is_parked_at_once_with_a_hint(error: errors.ParkedError) -> None:
+    verdict = decided(error)
+
+    assert verdict == Park(error.cause, str(error), error.hint)
+    assert error.hint
+
+
+def test_a_surprise_is_tried_again_and_its_text_is_kept_out() -> None:
+    orders: dict[str, int] = {}
+    try:
+        orders["maria@example.com"]
+    except KeyError as error:
+        verdict = decided(error)
+
+    assert isinstance(verdict, Again)
+    assert verdict.cause == "unexpected.KeyError"
+    assert "maria" not in repr(verdict)
+    assert "test_a_surprise" in verdict.reason
+
+
+@given(
+    failures=st.integers(1, 50),
+    jitter=st.floats(0, 1),
+    queue=st.sampled_from(list(RetrySettings.model_fields)),
+)
+def test_no_wait_is_negative_or_above_its_queues_cap(
+    failures: int, jitter: float, queue: str
+) -> None:
+    policy: RetryPolicy = getattr(RetrySettings(), queue)
+
+    assert 0 <= backoff(policy, failures, jitter) <= policy.cap_seconds
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        errors.RateLimited("slow down", retry_after=3.0),
+        errors.AuthFailed("VTEX answered 401"),
+        errors.NotFound("get_order 1-01", hint="look"),
+        errors.AlreadySo("OMS003", "wrong status"),
+        errors.ItemUnmapped("880123"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_errors_survive_pickling(error: Exception) -> None:
+    copy = pickle.loads(pickle.dumps(error))  # noqa: S301 - our own bytes.
+
+    assert type(copy) is type(error)
+    assert str(copy) == str(error)
+    assert copy.__dict__ == error.__dict__
