@@ -12,7 +12,7 @@ from contextlib import suppress
 from typing import Any, Final
 
 from sqlalchemy import URL, Connection, Engine, Table, create_engine, event, inspect, make_url
-from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError, StatementError
+from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError
 
 from orders_sync.erp.staging_tables import METADATA
 from orders_sync.errors import ConfigurationError, ErpRefused, ErpUnavailable
@@ -70,10 +70,9 @@ def explain(error: Exception) -> ErpRefused | ErpUnavailable:
 
     A database's own message may repeat the row, so only the kind of the error is told.
     """
-    origin = error.orig if isinstance(error, StatementError) and error.orig else error
+    origin = error.orig if isinstance(error, DBAPIError) and error.orig else error
     kind = getattr(origin, "sqlite_errorname", None) or type(origin).__name__
-    about_the_row = (IntegrityError, DataError, OverflowError, UnicodeError)
-    if isinstance(error, about_the_row) or type(error) is StatementError:
+    if isinstance(error, (IntegrityError, DataError, OverflowError, UnicodeError)):
         return ErpRefused(
             f"The staging tables cannot hold a value of this order ({kind}).",
             hint="Compare the order in VTEX with the columns' types in docs/staging-tables.md.",

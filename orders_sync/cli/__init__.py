@@ -1,0 +1,71 @@
+"""The command line, `orders-sync`.
+
+Exit status: 0 done, 1 refused or failed, 2 wrong usage, 3 something must be configured first.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Sequence
+from typing import Any, Final
+
+import click
+
+from orders_sync import __version__
+from orders_sync.errors import ConfigurationError, OrdersSyncError
+
+FAILED: Final = 1
+UNCONFIGURED: Final = 3
+
+#: name: (where the command is, what `--help` says about it). Only the one that is run is imported.
+COMMANDS: Final = {
+    "demo": ("orders_sync.cli.demo:demo", "See it run: a sandbox, workers, orders, promises."),
+    "up": ("orders_sync.cli.up:up", "Run everything for the configured accounts."),
+    "sandbox": ("orders_sync.cli.sandbox:sandbox", "Serve a VTEX in a box over HTTP."),
+}
+
+
+class LazyGroup(click.Group):
+    """Imports a command when it is run, so that `--help` and completion are quick.
+
+    Errors of orders_sync become one line on standard error and an exit status.
+    """
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 # click's signature
+        """Name the commands in the order of `COMMANDS`."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        """Import a command; None where there is none of that name."""
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, name = COMMANDS[cmd_name][0].partition(":")
+        command: click.Command = getattr(importlib.import_module(module), name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        """List the commands without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+    def main(self, args: Sequence[str] | None = None, **extra: Any) -> Any:  # type: ignore[override]
+        """Run, and end the process with the status that the outcome has."""
+        try:
+            return super().main(args, **extra)
+        except ConfigurationError as error:
+            _complain(error)
+            sys.exit(UNCONFIGURED)
+        except OrdersSyncError as error:
+            _complain(error)
+            sys.exit(FAILED)
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="orders-sync")
+def main() -> None:
+    """Keep orders in step between VTEX and a store's ERP."""
+
+
+def _complain(error: OrdersSyncError) -> None:
+    click.echo(f"orders-sync: {error}", err=True)

@@ -1,0 +1,32 @@
+"""`orders-sync config`: the settings in force."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import click
+
+from orders_sync.cli.output import as_json, print_json
+from orders_sync.settings import PREFIX, load_settings
+
+
+@click.command()
+@as_json
+def config(*, as_json: bool) -> None:
+    """Print every setting, with secrets hidden."""
+    values = load_settings().model_dump(mode="json")
+    if as_json:
+        print_json(values)
+        return
+    for name, value in _flat(values):
+        click.echo(f"{PREFIX}{name}={'' if value is None else value}")
+
+
+def _flat(values: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in values.items():
+        name = f"{prefix}{key.upper()}"
+        if isinstance(value, dict) and value and not name.endswith("ERP_OPTIONS"):
+            yield from _flat(value, f"{name}__")
+        else:
+            yield name, value

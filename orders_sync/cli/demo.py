@@ -1,0 +1,106 @@
+"""`orders-sync demo`."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import click
+
+from orders_sync.cli import FAILED
+from orders_sync.cli.display import Display, show_result
+from orders_sync.embedded.demo import DemoResult, run_demo
+from orders_sync.embedded.demo_plan import Chaos, DemoPlan
+from orders_sync.embedded.stop import StopRequested
+
+_SEEDS = 1_000_000
+
+
+@click.command()
+@click.option("--orders", type=click.IntRange(1, 100_000), default=200, show_default=True)
+@click.option(
+    "--workers", type=click.IntRange(1, 64), default=2, show_default=True, help="Worker processes."
+)
+@click.option(
+    "--chaos",
+    type=click.Choice(["off", "mild", "wild"]),
+    default="off",
+    show_default=True,
+    help="How badly VTEX behaves; wild also kills worker processes.",
+)
+@click.option("--seed", type=int, help="Repeat a demo: its orders and its chaos.")
+@click.option("--flower/--no-flower", default=True, show_default=True, help="Run Flower as well.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object, and nothing else.")
+@click.option("--keep", is_flag=True, help="Keep the folder with the logs and databases.")
+def demo(
+    *,
+    orders: int,
+    workers: int,
+    chaos: Chaos,
+    seed: int | None,
+    flower: bool,
+    as_json: bool,
+    keep: bool,
+) -> None:
+    """See it run: orders go from a VTEX in a box, through real workers, into an ERP's tables.
+
+    Ends with a table that says whether each promise was kept, from what VTEX and the ERP saw. The
+    exit status is 1 if one was not.
+    """
+    home = Path(tempfile.mkdtemp(prefix="orders-sync-demo-"))
+    seed = secrets.randbelow(_SEEDS) if seed is None else seed
+    plan = DemoPlan(home, orders, workers, chaos, seed, flower)
+    result = _run(plan, keep=keep)
+    if as_json:
+        click.echo(json.dumps(to_json(result)))
+    else:
+        show_result(result)
+    sys.exit(0 if result.all_kept else FAILED)
+
+
+def to_json(result: DemoResult) -> dict[str, Any]:
+    """Write a result as the object that `--json` prints; rounded to milliseconds."""
+    figures = result.figures
+    return {
+        "orders": figures.orders,
+        "seconds": round(figures.seconds, 3),
+        "orders_per_second": round(figures.orders_per_second, 3),
+        "vtex_calls_per_order": round(figures.vtex_calls_per_order, 3),
+        "vtex_calls_by_name": {n: round(c, 3) for n, c in sorted(figures.calls_by_name.items())},
+        "p50_seconds": _rounded(figures.p50_seconds),
+        "p99_seconds": _rounded(figures.p99_seconds),
+        "promises": {verdict.name: verdict.kept for verdict in result.verdicts},
+    }
+
+
+def _run(plan: DemoPlan, *, keep: bool) -> DemoResult:
+    """Run a demo; its folder stays if that was asked for, or if it failed and the logs say why."""
+    with Display() as display:
+        display.say(f"{plan.orders} orders, chaos {plan.chaos}, seed {plan.seed}.")
+        try:
+            result = run_demo(plan, display)
+        except StopRequested:
+            display.say("Interrupted; everything is stopped.")
+            _leave(plan.home, display, keep=keep)
+            sys.exit(FAILED)
+        except Exception:
+            _leave(plan.home, display, keep=True)
+            raise
+        _leave(plan.home, display, keep=keep)
+    return result
+
+
+def _leave(home: Path, display: Display, *, keep: bool) -> None:
+    if keep:
+        display.say(f"Logs and databases are kept in {home}")
+    else:
+        shutil.rmtree(home, ignore_errors=True)
+
+
+def _rounded(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds, 3)

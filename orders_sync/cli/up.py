@@ -1,0 +1,34 @@
+"""`orders-sync up`."""
+
+from __future__ import annotations
+
+import click
+
+from orders_sync.embedded.up import run_up
+from orders_sync.settings import load_settings
+
+
+@click.command()
+@click.option(
+    "--workers", type=click.IntRange(1, 64), default=2, show_default=True, help="Worker processes."
+)
+@click.option("--flower/--no-flower", default=True, show_default=True, help="Run Flower as well.")
+@click.option(
+    "--flower-port",
+    type=click.IntRange(1, 65535),
+    default=5555,
+    show_default=True,
+    help="Flower's port on 127.0.0.1.",
+)
+def up(*, workers: int, flower: bool, flower_port: int) -> None:
+    """Run broker, workers, beat and Flower for the configured accounts, until it is stopped.
+
+    Without ORDERS_SYNC_BROKER_URL the embedded broker is started too. What ends is started again.
+    Ctrl-C or SIGTERM stops everything within 30 seconds.
+    """
+    run_up(
+        load_settings(),
+        workers=workers,
+        flower_port=flower_port if flower else None,
+        say=lambda sentence: click.echo(sentence, err=True),
+    )

@@ -1,0 +1,70 @@
+"""What a command works with: the settings, the ledger, and a way to put steps on their queues."""
+
+from __future__ import annotations
+
+import getpass
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+
+import click
+
+from orders_sync.domain.steps import Dispatch
+from orders_sync.errors import ConfigurationError
+from orders_sync.ledger import Ledger
+from orders_sync.ledger.migrate import require_current
+from orders_sync.settings import Settings, load_settings
+
+
+@contextmanager
+def open_ledger() -> Iterator[Ledger]:
+    """Open the ledger of the settings for the length of a command."""
+    settings = load_settings()
+    ledger = Ledger(settings.ledger, lease=timedelta(seconds=settings.lease_seconds))
+    try:
+        require_current(ledger.database)
+        yield ledger
+    finally:
+        ledger.close()
+
+
+def dispatcher(settings: Settings) -> Callable[[Dispatch], None]:
+    """Give what puts a step on its queue; without a broker the sweep of the workers does it."""
+    from orders_sync.bootstrap import with_broker  # noqa: PLC0415 - Celery is slow to import.
+    from orders_sync.worker.app import create_app  # noqa: PLC0415
+
+    try:
+        return create_app(with_broker(settings), include=()).dispatch
+    except ConfigurationError:
+        return lambda _: None
+
+
+def look_again(ledger: Ledger, account: str, order_id: str, *, did: str, why: str | None) -> None:
+    """Have an order read afresh by the workers, and keep who asked for it."""
+    now = datetime.now(UTC)
+    following = ledger.orders.look_again(account, order_id, now=now)
+    ledger.inquiries.log_act(
+        at=now, who=getpass.getuser(), did=did, account=account, order_id=order_id, why=why
+    )
+    if following is not None:
+        dispatcher(load_settings())(following)
+
+
+def account_of(ledger: Ledger, order_id: str, account: str | None) -> str:
+    """Find the account of an order where the person did not name it.
+
+    Raises:
+        click.ClickException: no account or more than one has an order by this id.
+    """
+    if account is not None:
+        return account
+    accounts = ledger.inquiries.accounts_of(order_id)
+    if len(accounts) == 1:
+        return accounts[0]
+    configured = sorted(load_settings().accounts)
+    if not accounts and len(configured) == 1:
+        return configured[0]
+    known = f"is known in {', '.join(accounts)}" if accounts else "is not in the ledger"
+    raise click.ClickException(
+        f"Order {order_id} {known}. Name its account: --account {(accounts or configured or ['NAME'])[0]}"
+    )

@@ -1,0 +1,148 @@
+"""Every adapter that is shipped keeps the promises of the ERP port."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from sqlalchemy import create_engine, func, select
+
+from orders_sync.erp.base import Erp
+from orders_sync.erp.console import ConsoleErp
+from orders_sync.erp.staging import StagingErp
+from orders_sync.erp.staging_tables import ERP_ORDER_LINES, ERP_ORDERS
+from orders_sync.testing.erp_suite import ErpSuite
+from orders_sync.testing.factories import make_order
+
+REPOSITORY = Path(__file__).parents[2]
+PROCESSES = 4
+ORDER_IDS = [f"13000000000{number:02d}-01" for number in range(25)]
+
+#: Waits until all processes are up, places the orders in its own order, prints the receipts.
+PLACE_ALL = """
+import json, random, sys
+from pathlib import Path
+from orders_sync.erp.staging import StagingErp
+from orders_sync.testing.factories import make_order
+
+home, seed, ids = Path(sys.argv[1]), sys.argv[2], json.loads(sys.argv[3])
+random.Random(seed).shuffle(ids)
+erp = StagingErp("mystore", {}, home)
+print("ready", flush=True)
+sys.stdin.readline()
+print(json.dumps({id: erp.place_order(make_order(id)).reference for id in ids}))
+erp.close()
+"""
+
+#: Dies by SIGKILL after the order's row was sent and before its lines are.
+DIE_BETWEEN_ORDER_AND_LINES = """
+import os, signal, sys
+from pathlib import Path
+from sqlalchemy import Engine, event
+from orders_sync.erp.staging import StagingErp
+from orders_sync.testing.factories import make_order
+
+def die(connection, cursor, statement, *rest):
+    if "INSERT INTO erp_order_lines" in statement:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+event.listen(Engine, "before_cursor_execute", die)
+StagingErp("mystore", {}, Path(sys.argv[1])).place_order(make_order(sys.argv[2]))
+"""
+
+
+def staged(home: Path, order_id: str) -> int:
+    engine = create_engine(f"sqlite:///{home / 'erp.sqlite3'}")
+    count = select(func.count()).where(ERP_ORDERS.c.order_id == order_id)
+    with engine.connect() as connection:
+        found = connection.execute(count).scalar_one()
+    engine.dispose()
+    return found
+
+
+def staged_lines(home: Path, order_id: str) -> list[tuple[str, int]]:
+    engine = create_engine(f"sqlite:///{home / 'erp.sqlite3'}")
+    lines = (
+        select(ERP_ORDER_LINES.c.sku, ERP_ORDER_LINES.c.quantity)
+        .where(ERP_ORDER_LINES.c.order_id == order_id)
+        .order_by(ERP_ORDER_LINES.c.line_index)
+    )
+    with engine.connect() as connection:
+        found = [(row.sku, row.quantity) for row in connection.execute(lines)]
+    engine.dispose()
+    return found
+
+
+class TestConsoleErp(ErpSuite):
+    remembers_orders = False
+
+    @pytest.fixture(autouse=True)
+    def _stream(self) -> None:
+        self.stream = StringIO()
+
+    def create(self, home: Path) -> Erp:
+        return ConsoleErp("mystore", {}, home, stream=self.stream)
+
+
+class TestStagingErp(ErpSuite):
+    def create(self, home: Path) -> Erp:
+        return StagingErp("mystore", {}, home)
+
+    def placed_count(self, home: Path, order_id: str) -> int:
+        return staged(home, order_id)
+
+    def placed_lines(self, home: Path, order_id: str) -> list[tuple[str, int]]:
+        return staged_lines(home, order_id)
+
+
+def test_processes_that_place_the_same_orders_at_once_make_each_once(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", PLACE_ALL, str(tmp_path)]
+    workers = [
+        subprocess.Popen(
+            [*command, str(seed), json.dumps(ORDER_IDS)],
+            cwd=REPOSITORY,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for seed in range(PROCESSES)
+    ]
+    for worker in workers:
+        assert worker.stdout is not None
+        assert worker.stdout.readline() == "ready\n"
+
+    for worker in workers:
+        assert worker.stdin is not None
+        worker.stdin.write("go\n")
+        worker.stdin.flush()
+    receipts = [json.loads(worker.communicate(timeout=120)[0]) for worker in workers]
+
+    assert all(of_one == receipts[0] for of_one in receipts)
+    assert len(set(receipts[0].values())) == len(ORDER_IDS)
+    assert [staged(tmp_path, order_id) for order_id in ORDER_IDS] == [1] * len(ORDER_IDS)
+    assert [len(staged_lines(tmp_path, order_id)) for order_id in ORDER_IDS] == [2] * len(ORDER_IDS)
+
+
+def test_a_process_killed_within_an_order_leaves_nothing_of_it(tmp_path: Path) -> None:
+    order = make_order(ORDER_IDS[0])
+    killed = subprocess.run(
+        [sys.executable, "-c", DIE_BETWEEN_ORDER_AND_LINES, str(tmp_path), order.order_id],
+        cwd=REPOSITORY,
+        check=False,
+    )
+    left = (staged(tmp_path, order.order_id), staged_lines(tmp_path, order.order_id))
+
+    erp = StagingErp("mystore", {}, tmp_path)
+    erp.place_order(order)
+    erp.close()
+
+    assert killed.returncode == -9
+    assert left == (0, [])
+    assert staged(tmp_path, order.order_id) == 1
+    assert staged_lines(tmp_path, order.order_id) == [
+        (line.sku, line.quantity) for line in order.lines
+    ]
