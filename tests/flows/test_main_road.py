@@ -1,0 +1,144 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from support.flow import STORE, Flow
+
+
+def test_an_order_goes_from_the_feed_into_the_erp_and_on_to_handling(flow: Flow) -> None:
+    [order_id] = flow.box.create_orders(1)
+
+    flow.poll()
+    flow.drain()
+    flow.acknowledge()
+
+    assert flow.in_erp() == {order_id: "new"}
+    assert flow.box.order(order_id).status == "handling"
+    assert flow.calls(order_id) == ["get_order", "start_handling"]
+    assert flow.standing(order_id) == "done"
+    assert flow.box.feed is not None
+    assert (flow.box.feed.visible, flow.box.feed.in_flight) == (0, 0)
+
+
+def test_a_poll_loops_while_lots_come_back_full(flow: Flow) -> None:
+    flow.box.create_orders(25)
+
+    new = flow.poll()
+
+    assert new == 25
+    assert [c.call for c in flow.box.calls() if c.call == "feed_read"] == ["feed_read"] * 3
+
+
+def test_a_backlog_takes_no_more_calls_than_it_must(flow: Flow) -> None:
+    orders = flow.box.create_orders(100)
+    before = len(flow.box.calls())
+
+    flow.poll()
+    flow.drain()
+    while flow.acknowledge():
+        pass
+
+    assert set(flow.in_erp()) == set(orders)
+    assert len(flow.box.calls()) - before <= 2.3 * len(orders)
+
+
+def test_polls_that_overlap_do_nothing(flow: Flow) -> None:
+    flow.box.create_orders(3)
+
+    with flow.services.ledger.leases.held(
+        STORE, "feed.poll", owner="another", clock=flow.clock, seconds=60
+    ):
+        new = flow.poll()
+
+    assert new == 0
+    assert flow.poll() == 3
+
+
+def test_polling_stops_while_too_much_is_in_flight(flow: Flow) -> None:
+    flow.box.create_orders(50)
+
+    flow.poll(in_flight=20)
+
+    assert len(flow.queue) == 20
+    assert flow.box.feed is not None
+    assert flow.box.feed.visible == 30
+
+
+def test_events_are_held_until_their_order_is_handled(flow: Flow) -> None:
+    flow.box.create_orders(1)
+    flow.poll()
+
+    early = flow.acknowledge()
+    flow.drain()
+
+    assert early == 0
+    assert flow.acknowledge() == 1
+
+
+def test_events_go_once_they_are_recorded_where_that_is_asked_for(
+    make_flow: Callable[..., Flow],
+) -> None:
+    flow = make_flow(acknowledge="recorded")
+    [order_id] = flow.box.create_orders(1)
+    flow.poll()
+
+    acknowledged = flow.acknowledge()
+    flow.drain()
+
+    assert acknowledged == 1
+    assert flow.box.order(order_id).status == "handling"
+
+
+def test_handles_are_acknowledged_in_lots(flow: Flow) -> None:
+    flow.box.create_orders(30)
+    flow.poll()
+    flow.drain()
+
+    acknowledged = flow.acknowledge()
+
+    assert acknowledged == 30
+    assert [c.call for c in flow.box.calls() if c.call == "feed_commit"] == ["feed_commit"] * 3
+
+
+@pytest.mark.parametrize("times", [1, 3])
+def test_messages_that_are_doubled_are_harmless(flow: Flow, times: int) -> None:
+    [order_id] = flow.box.create_orders(1)
+    flow.poll()
+
+    while flow.queue:
+        following = flow.queue.popleft()
+        for _ in range(1 + times):
+            flow.run(following)
+
+    assert flow.calls(order_id) == ["get_order", "start_handling"]
+    assert flow.in_erp() == {order_id: "new"}
+
+
+def test_a_redelivered_event_of_a_handled_order_asks_nothing_and_is_acknowledged(
+    flow: Flow,
+) -> None:
+    [order_id] = flow.box.create_orders(1)
+    flow.poll()
+    flow.drain()
+    flow.clock.advance(300)
+
+    new = flow.poll()
+    acknowledged = flow.acknowledge()
+
+    assert (new, acknowledged) == (0, 1)
+    assert flow.calls(order_id) == ["get_order", "start_handling"]
+
+
+def test_messages_that_the_broker_lost_are_brought_back_by_the_sweep(flow: Flow) -> None:
+    orders = flow.box.create_orders(5)
+    flow.poll()
+    flow.queue.clear()
+    early = flow.sweep()
+    flow.clock.advance(130)
+
+    swept = flow.sweep()
+    flow.drain()
+
+    assert (early, swept) == (0, 5)
+    assert {flow.box.order(order_id).status for order_id in orders} == {"handling"}
