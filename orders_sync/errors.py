@@ -4,11 +4,11 @@ OrdersSyncError
 ├── ConfigurationError          a person corrects a setting; nothing was started
 ├── LeaseLost                   another worker took the order over; this one must not write
 ├── RetryableError              the same step is tried again later, and the attempt counts
-│   ├── RateLimited             VTEX asked for fewer calls
 │   ├── Unavailable             the peer did not take the call; no effect took place
 │   ├── OutcomeUnknown          the call was sent and its answer was lost; read before you repeat
 │   └── ErpUnavailable          the ERP did not take the call
 ├── WaitError                   the step is put back for a while, and no attempt is counted
+│   ├── RateLimited             VTEX asked for fewer calls
 │   ├── AuthFailed              VTEX refused the account's credentials; the account waits
 │   └── LedgerUnavailable       the ledger cannot be reached; nothing was done
 └── ParkedError                 trying again cannot help; a person decides
@@ -77,12 +77,6 @@ class RetryableError(OrdersSyncError):
         return self.message
 
 
-class RateLimited(RetryableError):
-    """Raised when VTEX answers 429: the account's calls are used up for now."""
-
-    cause = "vtex.rate_limited"
-
-
 class Unavailable(RetryableError):
     """Raised when VTEX did not take the call: no connection, or a 5xx to a read."""
 
@@ -113,6 +107,20 @@ class WaitError(OrdersSyncError):
 
     def __str__(self) -> str:
         return self.message
+
+
+class RateLimited(WaitError):
+    """Raised when VTEX answers 429: the account's calls are used up for now.
+
+    Where VTEX does not say for how long, its guide asks for a minute.
+    https://developers.vtex.com/docs/guides/orders-feed
+    """
+
+    cause = "vtex.rate_limited"
+
+    def __init__(self, message: str, retry_after: float | None = None) -> None:
+        super().__init__(message, 60.0 if retry_after is None else retry_after)
+        self.retry_after = retry_after
 
 
 class AuthFailed(WaitError):

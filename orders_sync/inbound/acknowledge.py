@@ -7,7 +7,6 @@ from datetime import timedelta
 from typing import Protocol
 
 from orders_sync.domain.time import Clock
-from orders_sync.errors import RetryableError, WaitError
 from orders_sync.ledger import Ledger
 
 #: Handles sent in one call.
@@ -16,7 +15,6 @@ LOT = 10
 LEASE_NAME = "feed.acknowledge"
 _LEASE_SECONDS = 120
 _MOST_SECONDS = 30
-_REST_AFTER_FAILURE = 2.0
 _MARGIN = timedelta(seconds=5)
 
 
@@ -61,14 +59,7 @@ def acknowledge(
             )
             if not handles:
                 break
-            try:
-                feed.commit_feed(handles)
-            except RetryableError as error:
-                lease.rest(_REST_AFTER_FAILURE if error.retry_after is None else error.retry_after)
-                raise
-            except WaitError as error:
-                lease.rest(error.seconds)
-                raise
+            feed.commit_feed(handles)
             ledger.events.mark_acknowledged(account, handles, now=clock())
             acknowledged += len(handles)
             if len(handles) < LOT:

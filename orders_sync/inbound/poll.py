@@ -12,7 +12,7 @@ import structlog
 from orders_sync.domain.events import OrderEvent, UnreadableEvent
 from orders_sync.domain.steps import Dispatch
 from orders_sync.domain.time import Clock
-from orders_sync.errors import NotFound, RetryableError, WaitError
+from orders_sync.errors import NotFound
 from orders_sync.ledger import Ledger
 
 log = structlog.get_logger(__name__)
@@ -21,7 +21,6 @@ log = structlog.get_logger(__name__)
 FULL_LOT = 10
 
 LEASE_NAME = "feed.poll"
-_REST_AFTER_FAILURE = 2.0
 
 
 class Feed(Protocol):
@@ -78,10 +77,4 @@ def poll(
                     break
         except NotFound:
             restore_feed()
-        except RetryableError as error:
-            lease.rest(_REST_AFTER_FAILURE if error.retry_after is None else error.retry_after)
-            raise
-        except WaitError as error:
-            lease.rest(error.seconds)
-            raise
     return new

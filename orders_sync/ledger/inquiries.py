@@ -22,7 +22,12 @@ class Inquiries:
         self._database = database
 
     def list_orders(
-        self, *, account: str | None = None, standing: Standing | None = None, limit: int = 50
+        self,
+        *,
+        account: str | None = None,
+        standing: Standing | None = None,
+        cause: str | None = None,
+        limit: int = 50,
     ) -> Sequence[Row]:
         """List orders, the latest changed first."""
         statement = sa.select(orders).order_by(orders.c.updated_at.desc()).limit(limit)
@@ -30,6 +35,8 @@ class Inquiries:
             statement = statement.where(orders.c.account == account)
         if standing is not None:
             statement = statement.where(orders.c.standing == standing)
+        if cause is not None:
+            statement = statement.where(orders.c.cause == cause)
         return self._rows(statement)
 
     def accounts_of(self, order_id: str) -> Sequence[str]:

@@ -4,26 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
 from orders_sync.domain.time import Clock
+from orders_sync.errors import RetryableError, WaitError
 from orders_sync.ledger.engine import Database
 from orders_sync.ledger.insert import insert_into
 from orders_sync.ledger.tables import cursors
 
 
+#: Seconds after a failure that names no time itself.
+_REST_AFTER_FAILURE = 2.0
+
+
+@dataclass(frozen=True, slots=True)
 class Lease:
-    """A lease that is held; `rest` keeps it closed to everybody for a while after its block."""
+    """A lease that is held; its version tells it from those that others held."""
 
-    def __init__(self, version: int) -> None:
-        self.version = version
-        self.rest_seconds = 0.0
-
-    def rest(self, seconds: float) -> None:
-        """Let nobody take the lease for this long, counted from the end of the block."""
-        self.rest_seconds = seconds
+    version: int
 
 
 class Leases:
@@ -38,14 +39,22 @@ class Leases:
     ) -> Iterator[Lease | None]:
         """Hold the lease for the block; gives None where another holds it.
 
-        The holder must be done within `seconds`: after that others may take it.
+        The holder must be done within `seconds`: after that others may take it. Where the block
+        ends with an error that asks for time, nobody gets the lease before that has passed.
         """
         lease = self._take(account, name, owner, clock(), timedelta(seconds=seconds))
+        rest = 0.0
         try:
             yield lease
+        except WaitError as error:
+            rest = error.seconds
+            raise
+        except RetryableError as error:
+            rest = max(error.retry_after or 0.0, _REST_AFTER_FAILURE)
+            raise
         finally:
             if lease is not None:
-                self._give_back(account, name, lease, clock())
+                self._give_back(account, name, lease, clock() + timedelta(seconds=rest))
 
     def _take(
         self, account: str, name: str, owner: str, now: datetime, length: timedelta
@@ -72,7 +81,7 @@ class Leases:
             version = connection.execute(taken).scalar_one_or_none()
         return None if version is None else Lease(version)
 
-    def _give_back(self, account: str, name: str, lease: Lease, now: datetime) -> None:
+    def _give_back(self, account: str, name: str, lease: Lease, free_at: datetime) -> None:
         statement = (
             sa.update(cursors)
             .where(
@@ -80,7 +89,7 @@ class Leases:
                 cursors.c.name == name,
                 cursors.c.version == lease.version,
             )
-            .values(lease_owner=None, lease_until=now + timedelta(seconds=lease.rest_seconds))
+            .values(lease_owner=None, lease_until=free_at)
         )
         with self._database.writing() as connection:
             connection.execute(statement)

@@ -54,7 +54,9 @@ def decide(
     """
     match error:
         case WaitError():
-            return Again(timedelta(seconds=error.seconds), error.cause, error.message, counts=False)
+            # What waits for the same thing should not come back in the same instant.
+            seconds = error.seconds * (1 + jitter / 4)
+            return Again(timedelta(seconds=seconds), error.cause, error.message, counts=False)
         case ParkedError():
             return Park(error.cause, error.message, error.hint)
         case RetryableError():
@@ -68,7 +70,8 @@ def decide(
             f"Given up after {failures} tries: {reason}",
             "Mend what the reason names; when it works again, retry the order.",
         )
-    seconds = backoff(policy, failures, jitter) if asked is None else asked
+    # A peer in trouble asks for short waits; repeating it at that pace would use up the tries.
+    seconds = max(backoff(policy, failures, jitter), asked or 0.0)
     return Again(timedelta(seconds=seconds), cause, reason, counts=True)
 
 

@@ -140,7 +140,7 @@ def test_every_setting_of_the_example_file_is_one(
 
     settings = load_settings()
 
-    defaults = Settings(_env_file=None)  # type: ignore[call-arg] # A setting of pydantic-settings.
+    defaults = Settings(_env_file=None)
     assert list(settings.accounts) == ["mystore"]
     assert settings.retry == defaults.retry
     assert settings.feed == defaults.feed

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import pytest
+
+from orders_sync.errors import Unavailable, WaitError
 from orders_sync.ledger import Ledger
 from orders_sync.testing.clock import SettableClock
 
@@ -46,14 +49,27 @@ def test_a_holder_that_was_overtaken_does_not_give_back_the_others_lease(
     second.__exit__(None, None, None)
 
 
-def test_a_lease_can_rest_after_its_block(ledger: Ledger, clock: SettableClock) -> None:
-    with ledger.leases.held("a", "feed.poll", owner="1", clock=clock, seconds=60) as lease:
-        assert lease is not None
-        lease.rest(30)
+@pytest.mark.parametrize(
+    ("error", "seconds"),
+    [
+        pytest.param(WaitError("the key is refused", 30), 30, id="a wait"),
+        pytest.param(Unavailable("503", retry_after=7), 7, id="what the peer asks for"),
+        pytest.param(Unavailable("no connection"), 2, id="a moment"),
+    ],
+)
+def test_after_an_error_that_asks_for_time_nobody_gets_the_lease_before_it_has_passed(
+    ledger: Ledger, clock: SettableClock, error: Exception, seconds: float
+) -> None:
+    with (
+        pytest.raises(type(error)),
+        ledger.leases.held("a", "feed.poll", owner="1", clock=clock, seconds=60),
+    ):
+        raise error
 
+    clock.advance(seconds - 1)
     with ledger.leases.held("a", "feed.poll", owner="2", clock=clock, seconds=60) as early:
         pass
-    clock.advance(30)
+    clock.advance(1)
     with ledger.leases.held("a", "feed.poll", owner="2", clock=clock, seconds=60) as later:
         pass
 

@@ -41,11 +41,43 @@ def test_waits_grow_to_the_cap_and_are_spread(failures: int, jitter: float, seco
     assert backoff(POLICY, failures, jitter) == seconds
 
 
-def test_what_the_peer_asks_for_wins_over_the_policy() -> None:
-    verdict = decided(errors.RateLimited("VTEX answered 429", retry_after=17))
+@pytest.mark.parametrize(
+    ("asked", "seconds"),
+    [
+        pytest.param(17, 17, id="longer than the policy"),
+        pytest.param(1, 8, id="shorter than the policy"),
+        pytest.param(None, 8, id="nothing"),
+    ],
+)
+def test_a_step_waits_as_long_as_the_peer_asks_and_as_its_policy_says(
+    asked: float | None, seconds: float
+) -> None:
+    policy = POLICY.model_copy(update={"attempts": 9})
+
+    verdict = decide(
+        errors.Unavailable("VTEX answered 503", retry_after=asked),
+        policy,
+        failures=3,
+        failing_for=timedelta(0),
+        jitter=1,
+    )
 
     assert verdict == Again(
-        timedelta(seconds=17), "vtex.rate_limited", "VTEX answered 429", counts=True
+        timedelta(seconds=seconds), "vtex.unavailable", "VTEX answered 503", counts=True
+    )
+
+
+@pytest.mark.parametrize(
+    ("asked", "seconds"),
+    [pytest.param(20, 25, id="with some spread"), pytest.param(None, 75, id="a minute unasked")],
+)
+def test_a_used_up_budget_is_waited_for_and_is_no_failed_try(
+    asked: float | None, seconds: float
+) -> None:
+    verdict = decided(errors.RateLimited("VTEX answered 429", retry_after=asked), failures=99)
+
+    assert verdict == Again(
+        timedelta(seconds=seconds), "vtex.rate_limited", "VTEX answered 429", counts=False
     )
 
 
