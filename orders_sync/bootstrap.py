@@ -16,7 +16,7 @@ from orders_sync.erp.registry import create as create_erp
 from orders_sync.errors import ConfigurationError, ParkedError
 from orders_sync.ledger import Ledger
 from orders_sync.ledger.migrate import require_current
-from orders_sync.settings import AccountSettings, Settings, load_settings
+from orders_sync.settings import AccountSettings, Settings
 from orders_sync.vtex.client import VtexClient
 from orders_sync.vtex.credentials import Credentials
 from orders_sync.vtex.transport import RequestsTransport
@@ -117,13 +117,12 @@ class Services:
         return VtexClient(account, transport, Credentials(settings.app_key, settings.app_token))
 
 
-def running_settings() -> Settings:
-    """Read the settings; without a broker's URL, find the embedded broker that runs beside us.
+def with_broker(settings: Settings) -> Settings:
+    """Add the URL of the embedded broker that runs beside us, where no broker is set.
 
     Raises:
-        ConfigurationError: a setting is missing or wrong, or no broker is there.
+        ConfigurationError: no broker is set, and none is there.
     """
-    settings = load_settings()
     if settings.broker_url is not None:
         return settings
     url = running_broker_url(settings.home)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from orders_sync.bootstrap import running_settings
+from orders_sync.bootstrap import with_broker
 from orders_sync.errors import ConfigurationError
+from orders_sync.settings import load_settings
 from orders_sync.worker.app import create_app, stop_with
 
 try:
     app = create_app(
-        running_settings(), include=("orders_sync.inbound.tasks", "orders_sync.upkeep.tasks")
+        with_broker(load_settings()),
+        include=("orders_sync.inbound.tasks", "orders_sync.upkeep.tasks"),
     )
 except ConfigurationError as error:
     stop_with(error)

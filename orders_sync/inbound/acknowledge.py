@@ -13,8 +13,8 @@ from orders_sync.ledger import Ledger
 LOT = 10
 
 LEASE_NAME = "feed.acknowledge"
-_LEASE_SECONDS = 120
-_MOST_SECONDS = 30
+_LEASE_SECONDS = 20
+_MOST_SECONDS = 10
 _MARGIN = timedelta(seconds=5)
 
 

@@ -15,7 +15,6 @@ from orders_sync.ledger.engine import Database
 from orders_sync.ledger.insert import insert_into
 from orders_sync.ledger.tables import cursors
 
-
 #: Seconds after a failure that names no time itself.
 _REST_AFTER_FAILURE = 2.0
 

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any
 
-from orders_sync.sandbox.clock import offset_text, to_ticks
 from orders_sync.sandbox.goods import Line, draw_lines, item_json
 from orders_sync.sandbox.order_ids import OrderIds
 from orders_sync.sandbox.payments import draw_payments, payment_names
 from orders_sync.sandbox.people import Person, draw_person
 from orders_sync.sandbox.shipping import draw_shipping
+from orders_sync.sandbox.timestamps import offset_text, to_ticks
 from orders_sync.sandbox.wire import to_json
 
 

@@ -11,14 +11,15 @@ from random import Random
 from typing import Any
 
 from orders_sync.sandbox import workflow as w
-from orders_sync.sandbox.clock import utc_text
 from orders_sync.sandbox.dials import Dials
 from orders_sync.sandbox.documents import draw_document
 from orders_sync.sandbox.order_ids import draw_ids
 from orders_sync.sandbox.orders import Order, spoil
+from orders_sync.sandbox.timestamps import utc_text
 from orders_sync.sandbox.workflow import Step, Trouble
 
-_BEFORE_CANCEL_ENDS = frozenset({"cancel", "canceled", "replaced", "invoiced"})
+#: Statuses from which neither the shopper nor the platform can take an order back.
+_ENDED = frozenset({"cancel", "canceled", "replaced", "invoiced"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +63,13 @@ class Oms:
         self._play(order, trouble, now)
         return order
 
-    def complete(self, order: Order, now: float) -> None:
-        """Let an incomplete order enter the workflow after all."""
+    def complete(self, order: Order, now: float) -> bool:
+        """Let an incomplete order enter the workflow after all; False: it is complete."""
+        if order.is_completed:
+            return False
         order.is_completed = True
         self._play(order, Trouble.PLAIN, now)
+        return True
 
     def settle(self, now: float) -> None:
         """Let everything happen that is due."""
@@ -95,7 +99,7 @@ class Oms:
 
         With `request`, VTEX waits for the seller: `cancellation-requested`.
         """
-        if order.status in _BEFORE_CANCEL_ENDS:
+        if order.status in _ENDED:
             return False
         order.epoch += 1
         if request:
@@ -108,7 +112,7 @@ class Oms:
 
     def replace(self, order: Order, now: float) -> bool:
         """Let another order take this one's place; False: the order has ended already."""
-        if order.status in _BEFORE_CANCEL_ENDS:
+        if order.status in _ENDED:
             return False
         order.epoch += 1
         self._take(order, w.REPLACED, now)

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field, replace
 from random import Random
 from typing import Any
 
-from orders_sync.sandbox.clock import offset_text, to_ticks
 from orders_sync.sandbox.documents import Document
+from orders_sync.sandbox.timestamps import offset_text, to_ticks
 from orders_sync.sandbox.wire import to_json
 from orders_sync.sandbox.workflow import READY_FOR_HANDLING, Trouble
 

@@ -43,28 +43,10 @@ def draw_shipping(
 def _logistics(
     index: int, line: Line, place: dict[str, Any], price: int, estimate: str, due: datetime
 ) -> dict[str, Any]:
-    pickup = place["addressType"] == "pickup"
-    channel = "pickup-in-point" if pickup else "delivery"
+    offer = _offer(place, price, estimate)
+    channel = offer["deliveryChannel"]
+    pickup = channel == "pickup-in-point"
     sla = "Retirada" if pickup else "Normal"
-    store_info = {
-        "additionalInfo": None,
-        "address": place if pickup else None,
-        "dockId": "dock_balcao" if pickup else None,
-        "friendlyName": "Loja Centro" if pickup else None,
-        "isPickupStore": pickup,
-    }
-    point = "1_loja-centro" if pickup else None
-    offer = {
-        "shippingEstimate": estimate,
-        "deliveryWindow": None,
-        "price": price,
-        "deliveryChannel": channel,
-        "pickupStoreInfo": store_info,
-        "polygonName": "",
-        "lockTTL": "10d",
-        "pickupPointId": point,
-        "transitTime": "3d",
-    }
     return {
         **offer,
         "itemIndex": index,
@@ -90,6 +72,27 @@ def _logistics(
         "addressId": place["addressId"],
         "versionId": None,
         "entityId": None,
+    }
+
+
+def _offer(place: dict[str, Any], price: int, estimate: str) -> dict[str, Any]:
+    pickup = place["addressType"] == "pickup"
+    return {
+        "shippingEstimate": estimate,
+        "deliveryWindow": None,
+        "price": price,
+        "deliveryChannel": "pickup-in-point" if pickup else "delivery",
+        "pickupStoreInfo": {
+            "additionalInfo": None,
+            "address": place if pickup else None,
+            "dockId": "dock_balcao" if pickup else None,
+            "friendlyName": "Loja Centro" if pickup else None,
+            "isPickupStore": pickup,
+        },
+        "polygonName": "",
+        "lockTTL": "10d",
+        "pickupPointId": "1_loja-centro" if pickup else None,
+        "transitTime": "3d",
     }
 
 

@@ -138,6 +138,14 @@ class Flow:
             rows = connection.execute(sa.text("SELECT order_id, state FROM erp_orders"))
             return {row.order_id: row.state for row in rows}
 
+    def take_in_erp(self, order_id: str) -> None:
+        """Let the ERP begin to fulfil an order."""
+        with self._erp.begin() as connection:
+            connection.execute(
+                sa.text("UPDATE erp_orders SET taken_at = placed_at WHERE order_id = :id"),
+                {"id": order_id},
+            )
+
     def calls(self, order_id: str, call: str | None = None) -> list[str]:
         """The calls that the sandbox saw about an order, events and their commits left out."""
         seen = [c.call for c in self.box.calls(order_id) if c.call != "feed_commit"]

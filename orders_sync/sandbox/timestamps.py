@@ -1,4 +1,4 @@
-"""Time in the sandbox: an epoch float from a clock that is passed in."""
+"""Instants as VTEX writes them."""
 
 from __future__ import annotations
 
@@ -6,21 +6,6 @@ from datetime import UTC, datetime, timedelta
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _TICKS_PER_SECOND = 10_000_000
-
-
-class ManualClock:
-    """A clock that stands still until it is told to advance."""
-
-    def __init__(self, now: float = 1_767_225_600.0) -> None:
-        self.now = now
-
-    def __call__(self) -> float:
-        """Tell the time, in seconds since the epoch."""
-        return self.now
-
-    def advance(self, seconds: float) -> None:
-        """Let `seconds` pass."""
-        self.now += seconds
 
 
 def to_ticks(at: float) -> int:

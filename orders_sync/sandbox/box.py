@@ -1,0 +1,209 @@
+"""A VTEX in a box: one account, entered by one pure call."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from random import Random
+from threading import RLock
+
+from orders_sync.sandbox import envelopes
+from orders_sync.sandbox.chaos import AFTER_EFFECT, Chaos
+from orders_sync.sandbox.dials import Dials
+from orders_sync.sandbox.feed import FeedCounts
+from orders_sync.sandbox.feed_operations import FeedOperations
+from orders_sync.sandbox.oms import Oms
+from orders_sync.sandbox.operations import Asked, Done, Operation
+from orders_sync.sandbox.order_operations import OrderOperations
+from orders_sync.sandbox.orders import Order
+from orders_sync.sandbox.rate_limit import RateLimit
+from orders_sync.sandbox.record import Call, Record
+from orders_sync.sandbox.routes import NoRoute, Route, find_route
+from orders_sync.sandbox.views import OrderView, view_order
+from orders_sync.sandbox.wire import Dropped, Request, Response
+from orders_sync.sandbox.workflow import Trouble
+
+
+class Box:
+    """Behaves as VTEX does for one account; the same seed and calls make the same world.
+
+    By default any app key and token that are not empty are let in; `credentials` (key to token)
+    restricts them. `requests_per_minute` is the account's budget, None for no limit.
+    `visibility_seconds` overrules the visibility time-out that feed configurations ask for. May
+    be called from several threads.
+    """
+
+    def __init__(
+        self,
+        account: str = "mystore",
+        *,
+        seed: int = 0,
+        clock: Callable[[], float] = time.time,
+        dials: Dials | None = None,
+        credentials: Mapping[str, str] | None = None,
+        requests_per_minute: int | None = None,
+        visibility_seconds: float | None = None,
+    ) -> None:
+        self.account = account
+        self.dials = dials or Dials()
+        self.credentials = credentials
+        self.record = Record()
+        self._clock = clock
+        self._lock = RLock()
+        self._random = Random(f"{seed} answers")
+        self._chaos = Chaos(self.dials, Random(f"{seed} chaos"))
+        self._limit = RateLimit(requests_per_minute)
+        self._feeds = FeedOperations(self.dials, Random(f"{seed} feed"), visibility_seconds)
+        self._oms = Oms(account, Random(f"{seed} orders"), self.dials, self._feeds.publish)
+        orders = OrderOperations(self._oms, self.dials, self._random)
+        self._operations: dict[str, Operation] = {**self._feeds.table(), **orders.table()}
+
+    def handle(self, request: Request) -> Response | Dropped:
+        """Answer one request as VTEX would, or cut the connection."""
+        with self._lock:
+            now = self._clock()
+            self._oms.settle(now)
+            route = find_route(request.method, request.path)
+            if isinstance(route, NoRoute):
+                return self._no_route(route, now)
+            answer = self._answer(request, route, now)
+            delay = self._chaos.latency()
+            return replace(answer, delay_seconds=delay) if delay else answer
+
+    def create_orders(self, count: int, trouble: str = "plain") -> list[str]:
+        """Let shoppers buy; return the new orders' ids. See `Trouble` for what may be odd."""
+        with self._lock:
+            now, kind = self._settle(), Trouble(trouble)
+            return [self._oms.create(kind, now).order_id for _ in range(count)]
+
+    def order(self, order_id: str) -> OrderView:
+        """Show an order as it is now; raise KeyError for one that was never created."""
+        with self._lock:
+            self._settle()
+            return view_order(self._oms.orders[order_id], self.record.calls(order_id))
+
+    def orders(self) -> list[OrderView]:
+        """Show every order, the oldest first."""
+        with self._lock:
+            self._settle()
+            return [
+                view_order(order, self.record.calls(order_id))
+                for order_id, order in self._oms.orders.items()
+            ]
+
+    def cancel(self, order_id: str, *, request: bool = False) -> bool:
+        """Cancel as the shopper does; with `request`, VTEX asks the seller. False: too late."""
+        return self._change(
+            order_id, lambda order, now: self._oms.cancel(order, now, request=request)
+        )
+
+    def replace(self, order_id: str) -> bool:
+        """Let another order take its place; False: too late."""
+        return self._change(order_id, self._oms.replace)
+
+    def handle_in_admin(self, order_id: str) -> bool:
+        """Start handling as a person in the Admin does; False: the order is not ready for it."""
+        return self._change(order_id, self._oms.handle_in_admin)
+
+    def complete(self, order_id: str) -> bool:
+        """Let an incomplete order enter the workflow after all; False: it is complete."""
+        return self._change(order_id, self._oms.complete)
+
+    def settle(self) -> None:
+        """Let every transition happen that is due by now."""
+        with self._lock:
+            self._settle()
+
+    def calls(self, order_id: str | None = None) -> list[Call]:
+        """List the calls that came in, or those about one order with its events' commits."""
+        with self._lock:
+            return self.record.calls(order_id)
+
+    @property
+    def feed(self) -> FeedCounts | None:
+        """The counts of the feed that was configured first; None: there is none."""
+        with self._lock:
+            return self._feeds.counts(self._settle())
+
+    def people(self) -> list[str]:
+        """List what tells a customer: names, documents, e-mails, phones and streets."""
+        with self._lock:
+            orders = self._oms.orders.values()
+            traces = (trace for order in orders for trace in order.document.person.traces())
+            return list(dict.fromkeys(traces))
+
+    def orders_by_status(self) -> dict[str, int]:
+        """Count the orders in each status."""
+        with self._lock:
+            self._settle()
+            return {status: count for status, count in self._oms.by_status.items() if count}
+
+    def _settle(self) -> float:
+        now = self._clock()
+        self._oms.settle(now)
+        return now
+
+    def _change(self, order_id: str, change: Callable[[Order, float], bool]) -> bool:
+        with self._lock:
+            return change(self._oms.orders[order_id], self._settle())
+
+    def _no_route(self, route: NoRoute, now: float) -> Response:
+        title = "Not Found" if route.status == 404 else "Method Not Allowed"
+        self.record.add(Call(now, "unknown", None, route.status, effect=False, over_budget=False))
+        return envelopes.problem(route.status, title)
+
+    def _answer(self, request: Request, route: Route, now: float) -> Response | Dropped:
+        wait = self._limit.take(now)
+        mishap = self._chaos.strike(now)
+        done: Done | None = None
+        answer: Response | Dropped
+        if wait is not None:
+            answer = envelopes.too_many_requests(self._random, wait)
+        elif mishap is None:
+            done = self._admit(request, route, now)
+            answer = done.response
+        else:
+            if mishap in AFTER_EFFECT:
+                done = self._admit(request, route, now)
+            answer = self._chaos.answer(mishap)
+        self._remember(route, now, done, answer, over_budget=wait is not None)
+        return answer
+
+    def _remember(
+        self,
+        route: Route,
+        now: float,
+        done: Done | None,
+        answer: Response | Dropped,
+        *,
+        over_budget: bool,
+    ) -> None:
+        call = Call(
+            at=now,
+            call=route.call,
+            order_id=route.names.get("order_id"),
+            status="dropped" if isinstance(answer, Dropped) else answer.status,
+            effect=done is not None and done.effect,
+            over_budget=over_budget,
+        )
+        concerning = done.concerning if done is not None else ()
+        for order_id in concerning:
+            self._oms.orders[order_id].events_committed += 1
+        self.record.add(call, concerning)
+
+    def _admit(self, request: Request, route: Route, now: float) -> Done:
+        key = request.headers.get("x-vtex-api-appkey", "")
+        token = request.headers.get("x-vtex-api-apptoken", "")
+        if not self._knows(key, token):
+            return Done(envelopes.unauthorized(self._random))
+        if route.call in self.dials.forbidden:
+            return Done(envelopes.forbidden(self._random))
+        if route.call in self.dials.login_page:
+            return Done(envelopes.login_page())
+        return self._operations[route.call](Asked(request, now, key, route.names))
+
+    def _knows(self, key: str, token: str) -> bool:
+        if not key or not token:
+            return False
+        return self.credentials is None or self.credentials.get(key) == token

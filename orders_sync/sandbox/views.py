@@ -1,0 +1,73 @@
+"""An order as whoever tests against the sandbox sees it."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from orders_sync.sandbox.orders import Order
+from orders_sync.sandbox.record import Call
+
+
+@dataclass(frozen=True, slots=True)
+class LineView:
+    """One line of an order; `total` is in cents."""
+
+    line_id: str
+    sku: str
+    quantity: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class OrderView:
+    """What an order is and what was done to it; instants are epoch seconds, `value` is in cents.
+
+    `ready_at` is when its ready-for-handling event could first be read from a feed, `handling_at`
+    when start-handling first took effect. `events_emitted` counts what feeds took.
+    """
+
+    order_id: str
+    trouble: str
+    status: str | None
+    is_completed: bool
+    value: int
+    lines: tuple[LineView, ...]
+    ready_at: float | None
+    handling_at: float | None
+    start_handling_effects: int
+    calls: tuple[Call, ...]
+    events_emitted: int
+    events_unacknowledged: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """Write it as JSON has it."""
+        return {
+            **asdict(self),
+            "calls": [
+                {"at": call.at, "call": call.call, "status": call.status, "effect": call.effect}
+                for call in self.calls
+            ],
+        }
+
+
+def view_order(order: Order, calls: list[Call]) -> OrderView:
+    """Look at an order."""
+    lines = (
+        LineView(line.unique_id, line.sku.id, line.quantity, line.total_cents)
+        for line in order.document.lines
+    )
+    return OrderView(
+        order_id=order.order_id,
+        trouble=order.trouble.value,
+        status=order.status,
+        is_completed=order.is_completed,
+        value=order.document.value_cents,
+        lines=tuple(lines),
+        ready_at=order.ready_at,
+        handling_at=order.handling_at,
+        start_handling_effects=order.start_handling_effects,
+        calls=tuple(calls),
+        events_emitted=order.events_emitted,
+        events_unacknowledged=order.events_emitted - order.events_committed,
+    )

@@ -1,0 +1,62 @@
+"""What is exchanged with VTEX: a request, its response, and who carries them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One HTTP request.
+
+    `path` is already quoted. `operation` names the call in messages, such as `get_order 123-01`.
+    Headers and body stay out of the repr: they hold secrets and personal data.
+    """
+
+    method: str
+    path: str
+    query: Mapping[str, str] = field(default_factory=dict)
+    body: bytes | None = field(default=None, repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    operation: str = ""
+
+    @property
+    def is_safe(self) -> bool:
+        """Whether the request changes nothing, so that a lost answer costs nothing."""
+        return self.method in {"GET", "HEAD"}
+
+    def __str__(self) -> str:
+        return self.operation or f"{self.method} {self.path}"
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """One HTTP response, its body complete and decompressed."""
+
+    status: int
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = field(default=b"", repr=False)
+
+    def header(self, name: str) -> str | None:
+        """Find a header, whatever its case."""
+        value = self.headers.get(name)
+        if value is not None:
+            return value
+        wanted = name.lower()
+        return next((value for key, value in self.headers.items() if key.lower() == wanted), None)
+
+
+class Transport(Protocol):
+    """Carries one request and brings its response back; it never retries and never sleeps."""
+
+    def send(self, request: Request) -> Response:
+        """Send the request and read the whole response.
+
+        Raises:
+            Unavailable: the request did not arrive, or the answer to a read was lost.
+            OutcomeUnknown: the answer to a write was lost.
+            Unreadable: the answer is larger than is allowed.
+        """
+        ...

@@ -1,0 +1,162 @@
+"""The feed's configuration: which changes become events, and how long the queue keeps them.
+
+https://developers.vtex.com/docs/guides/orders-feed
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Final, Self
+
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field
+
+from orders_sync.errors import ConfigurationError
+
+FROM_WORKFLOW: Final = "FromWorkflow"
+FROM_ORDERS: Final = "FromOrders"
+
+MAX_VISIBILITY_SECONDS: Final = 43_200
+MIN_RETENTION_SECONDS: Final = 345_600
+MAX_RETENTION_SECONDS: Final = 1_209_600
+
+_VISIBILITY: Final = "visibilityTimeoutInSeconds"
+_RETENTION: Final = "MessageRetentionPeriodInSeconds"
+
+
+class _Part(BaseModel):
+    """Fields that VTEX adds survive a round trip."""
+
+    model_config = ConfigDict(extra="allow", frozen=True, populate_by_name=True)
+
+
+class FeedFilter(_Part):
+    """Which changes become events; VTEX does not check the statuses, so a typo gives silence."""
+
+    type: str | None = None
+    status: tuple[str, ...] | None = None
+    expression: str | None = None
+    disable_single_fire: bool | None = Field(default=None, alias="disableSingleFire")
+
+
+class FeedQueue(_Part):
+    """How long an event is hidden after a read, and how long it is kept; both in seconds."""
+
+    visibility_seconds: int | None = Field(default=None, alias=_VISIBILITY)
+    retention_seconds: int | None = Field(
+        default=None,
+        validation_alias=AliasChoices(_RETENTION, "messageRetentionPeriodInSeconds"),
+        serialization_alias=_RETENTION,
+    )
+
+
+class FeedConfiguration(_Part):
+    """A feed's configuration, and VTEX's figures about its queue.
+
+    `quantity` counts the events in the queue, hidden ones too; `oldest_event_seconds` is the age
+    of the oldest. VTEX answers both and is never sent them.
+    """
+
+    filter: FeedFilter = FeedFilter()
+    queue: FeedQueue = FeedQueue()
+    quantity: int | None = None
+    oldest_event_seconds: float | None = Field(
+        default=None,
+        validation_alias=AliasChoices(
+            "approximateAgeOfOldestMessageInSeconds", "aproximateAgeOfOldestMessageInSeconds"
+        ),
+    )
+
+    @classmethod
+    def from_workflow(
+        cls, statuses: Iterable[str], *, visibility_seconds: int, retention_seconds: int
+    ) -> Self:
+        """Configure a feed of status changes."""
+        return cls(
+            filter=FeedFilter(type=FROM_WORKFLOW, status=tuple(statuses)),
+            queue=FeedQueue(
+                visibility_seconds=visibility_seconds, retention_seconds=retention_seconds
+            ),
+        )
+
+    def check(self) -> None:
+        """Find what VTEX would refuse, before it is asked.
+
+        Raises:
+            ConfigurationError: a figure is out of bounds, or the fields of two types are mixed.
+        """
+        visibility = self.queue.visibility_seconds
+        if visibility is None or not 0 <= visibility <= MAX_VISIBILITY_SECONDS:
+            raise ConfigurationError(
+                f"The feed's queue.{_VISIBILITY} is {visibility}; VTEX takes 0 to "
+                f"{MAX_VISIBILITY_SECONDS}, for example 240."
+            )
+        retention = self.queue.retention_seconds
+        if retention is None or not MIN_RETENTION_SECONDS <= retention <= MAX_RETENTION_SECONDS:
+            raise ConfigurationError(
+                f"The feed's queue.{_RETENTION} is {retention}; VTEX takes "
+                f"{MIN_RETENTION_SECONDS} to {MAX_RETENTION_SECONDS}, for example 345600."
+            )
+        self._check_filter()
+
+    def _check_filter(self) -> None:
+        if self.filter.type not in {FROM_WORKFLOW, FROM_ORDERS}:
+            raise ConfigurationError(
+                f"The feed's filter.type is {self.filter.type}; VTEX takes FromWorkflow or "
+                "FromOrders."
+            )
+        from_orders = self.filter.expression is not None or bool(self.filter.disable_single_fire)
+        mixed = from_orders if self.filter.type == FROM_WORKFLOW else bool(self.filter.status)
+        if mixed:
+            raise ConfigurationError(
+                "The feed's filter mixes two types; FromWorkflow takes status, and FromOrders "
+                "takes expression and disableSingleFire."
+            )
+
+    def to_wire(self) -> dict[str, Any]:
+        """Word the configuration as VTEX's JSON."""
+        return self.model_dump(
+            by_alias=True,
+            exclude_none=True,
+            exclude={"quantity", "oldest_event_seconds"},
+            mode="json",
+        )
+
+    def difference(self, wanted: FeedConfiguration) -> list[str]:
+        """Say how this configuration differs from the wanted one; an empty list means not at all.
+
+        The order of the statuses does not matter, and figures that only VTEX knows are left out.
+        """
+        mine, theirs = self.filter, wanted.filter
+        pairs = {
+            "filter.type": (mine.type or FROM_WORKFLOW, theirs.type or FROM_WORKFLOW),
+            "filter.expression": (mine.expression, theirs.expression),
+            "filter.disableSingleFire": (
+                bool(mine.disable_single_fire),
+                bool(theirs.disable_single_fire),
+            ),
+            f"queue.{_VISIBILITY}": (
+                self.queue.visibility_seconds,
+                wanted.queue.visibility_seconds,
+            ),
+            f"queue.{_RETENTION}": (self.queue.retention_seconds, wanted.queue.retention_seconds),
+        }
+        differing = [f"{name} is {a}, wanted {b}" for name, (a, b) in pairs.items() if a != b]
+        return _status_difference(mine.status, theirs.status) + differing
+
+
+def _status_difference(found: tuple[str, ...] | None, wanted: tuple[str, ...] | None) -> list[str]:
+    if set(found or ()) == set(wanted or ()):
+        return []
+    if not found or not wanted:
+        return [f"filter.status is {_listed(found)}, wanted {_listed(wanted)}"]
+    missing = sorted(set(wanted) - set(found))
+    surplus = sorted(set(found) - set(wanted))
+    return [
+        f"filter.status {verb} {', '.join(statuses)}"
+        for verb, statuses in (("lacks", missing), ("has beside what is wanted", surplus))
+        if statuses
+    ]
+
+
+def _listed(statuses: tuple[str, ...] | None) -> str:
+    return ", ".join(sorted(statuses)) if statuses else "every status"

@@ -1,0 +1,50 @@
+"""JSON and timestamps as VTEX writes them."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from pydantic_core import from_json
+
+_BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
+
+
+def parse_json(text: bytes) -> Any:
+    """Parse a JSON text.
+
+    Raises:
+        ValueError: it is none. The error carries nothing of the text.
+    """
+    text = text.removeprefix(_BYTE_ORDER_MARK)
+    try:
+        return from_json(text)
+    except ValueError:
+        return _parse_leniently(text)
+
+
+def _parse_leniently(text: bytes) -> Any:
+    """Take half characters too: one cut-off name must not make a whole lot unreadable."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        pass  # The error would carry the text along, so another one is raised in its place.
+    raise ValueError("This is not JSON.")
+
+
+def parse_timestamp(text: object) -> datetime | None:
+    """Read a timestamp, or None where there is none to be read.
+
+    VTEX writes up to seven fraction digits, `Z`, `+00:00` or `-0300`, and sometimes a space for
+    the `T`. Without an offset it is UTC. .NET's empty date, in the year 1, is none.
+    """
+    if not isinstance(text, str):
+        return None
+    try:
+        moment = datetime.fromisoformat(text.strip())
+    except ValueError:
+        return None
+    if moment.year == 1:
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
