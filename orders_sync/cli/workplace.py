@@ -65,6 +65,7 @@ def account_of(ledger: Ledger, order_id: str, account: str | None) -> str:
     if not accounts and len(configured) == 1:
         return configured[0]
     known = f"is known in {', '.join(accounts)}" if accounts else "is not in the ledger"
+    example = next(iter([*accounts, *configured]), "NAME")
     raise click.ClickException(
-        f"Order {order_id} {known}. Name its account: --account {(accounts or configured or ['NAME'])[0]}"
+        f"Order {order_id} {known}. Name its account, for example: --account {example}"
     )

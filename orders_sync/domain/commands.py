@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, Literal, TypeVar
 
-CommandKind = Literal["invoice", "track", "cancel", "change", "sync"]
-OutcomeKind = Literal["done", "refused", "failed"]
+CommandKind = Literal["invoice", "track", "cancel", "change", "deny", "note", "sync"]
+OutcomeKind = Literal["accepted", "done", "refused", "parked"]
 
 T = TypeVar("T")
 
@@ -27,7 +27,10 @@ class Command:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a command ended; `reason` is VTEX's own words where it refused."""
+    """How far a command is: kept, in effect, refused for good, or waiting for a person.
+
+    `reason` is VTEX's own words where it refused.
+    """
 
     kind: OutcomeKind
     reason: str | None = None

@@ -20,7 +20,6 @@ from orders_sync.errors import (
     RateLimited,
     Refused,
     Unavailable,
-    Unreadable,
 )
 from orders_sync.vtex.exchange import Request, Response
 from orders_sync.vtex.parsing import parse_json
@@ -67,7 +66,7 @@ def read_json(request: Request, response: Response) -> Any:
     """Read the data of a success; an empty body is None.
 
     Raises:
-        Unreadable: the answer to a read is not JSON.
+        Unavailable: the answer to a read is not JSON: it was cut short, or is no answer of VTEX's.
         OutcomeUnknown: the answer to a write is not JSON, so it does not tell what happened.
     """
     if not response.body.strip():
@@ -76,7 +75,7 @@ def read_json(request: Request, response: Response) -> Any:
         return parse_json(response.body)
     except ValueError:
         said = f"{request}: VTEX answered {response.status} with a body that is not JSON."
-    raise Unreadable(said) if request.is_safe else OutcomeUnknown(said)
+    raise Unavailable(said) if request.is_safe else OutcomeUnknown(said)
 
 
 def retry_after(response: Response, *, now: datetime) -> float | None:

@@ -65,7 +65,9 @@ class Flow:
         session.mount("http://", SandboxAdapter(self.box))
         return session
 
-    def poll(self, *, in_flight: int = 1000) -> int:
+    def poll(
+        self, *, in_flight: int = 1000, restore_feed: Callable[[], None] = lambda: None
+    ) -> int:
         return poll(
             STORE,
             owner="poller",
@@ -73,7 +75,7 @@ class Flow:
             ledger=self.services.ledger,
             clock=self.clock,
             dispatch=self.queue.append,
-            restore_feed=lambda: None,
+            restore_feed=restore_feed,
             limits=PollLimits(10, in_flight),
         )
 

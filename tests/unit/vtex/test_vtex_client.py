@@ -22,6 +22,7 @@ from orders_sync.errors import (
     NotFound,
     OutcomeUnknown,
     RateLimited,
+    Unavailable,
     Unreadable,
 )
 from orders_sync.vtex.client import Credentials, VtexClient
@@ -190,12 +191,19 @@ def test_an_order_is_given_as_it_was_received() -> None:
 
 
 @pytest.mark.parametrize(
-    "body", [b"", b"[]", b"null", b"{}", b'{"orderId": "2-01"}', b'{"orderId": null}', b"{"]
+    "body", [b"", b"[]", b"null", b"{}", b'{"orderId": "2-01"}', b'{"orderId": null}']
 )
 def test_an_answer_that_is_not_the_orders_document_is_unreadable(body: bytes) -> None:
     client, _ = client_of(Response(200, {}, body))
 
     with pytest.raises(Unreadable, match="get_order 1-01"):
+        client.get_order("1-01")
+
+
+def test_an_order_whose_answer_was_cut_short_is_asked_for_again() -> None:
+    client, _ = client_of(Response(200, {}, b'{"orderId": "1-01", "val'))
+
+    with pytest.raises(Unavailable, match="get_order 1-01"):
         client.get_order("1-01")
 
 

@@ -21,7 +21,6 @@ from orders_sync.errors import (
     Refused,
     RetryableError,
     Unavailable,
-    Unreadable,
 )
 from orders_sync.vtex.exchange import Request, Response
 from orders_sync.vtex.responses import read_json, require_accepted, retry_after, vtex_error
@@ -71,8 +70,8 @@ def error_of(request: Request, response: Response) -> OrdersSyncError:
         pytest.param("change-refused-400", Refused, Refused, id="envelope with fields"),
         pytest.param("refused-400-plain", Refused, Refused, id="refused in text"),
         pytest.param("refused-422-long", Refused, Refused, id="refused at length"),
-        pytest.param("cut-off-200", Unreadable, OutcomeUnknown, id="JSON that breaks off"),
-        pytest.param("accepted-200-plain", Unreadable, OutcomeUnknown, id="text with a 200"),
+        pytest.param("cut-off-200", Unavailable, OutcomeUnknown, id="JSON that breaks off"),
+        pytest.param("accepted-200-plain", Unavailable, OutcomeUnknown, id="text with a 200"),
     ],
 )
 def test_an_answer_becomes_the_error_that_says_what_to_do_next(
@@ -207,10 +206,10 @@ def test_a_success_is_read_as_json(body: bytes, data: Any) -> None:
 
 
 @pytest.mark.parametrize("body", [b"[" * 100_000, b"\xff\xfe", b"{'a': 1}", b"1" * 5000 + b"x"])
-def test_what_is_not_json_is_unreadable_and_is_not_quoted(body: bytes) -> None:
+def test_what_is_not_json_is_no_answer_and_is_not_quoted(body: bytes) -> None:
     error = error_of(READ, Response(200, {}, body))
 
-    assert isinstance(error, Unreadable)
+    assert isinstance(error, Unavailable)
     assert len(str(error)) < 120
     assert error.__cause__ is None
     assert error.__context__ is None

@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from support.flow import STORE, Flow
+
+from orders_sync.settings import FeedSettings
+from orders_sync.upkeep.watch_feed import FeedState, ensure_feed, wanted_configuration
+
+
+def test_a_feed_that_is_not_configured_is(flow: Flow) -> None:
+    vtex = flow.services.vtex(STORE)
+    vtex.delete_feed_configuration()
+
+    state, differences = ensure_feed(STORE, vtex=vtex, wanted=flow.settings.feed)
+
+    found = vtex.get_feed_configuration()
+    assert (state, list(differences)) == (FeedState.CREATED, [])
+    assert found is not None
+    assert not found.difference(wanted_configuration(flow.settings.feed))
+
+
+def test_a_feed_that_differs_is_reported_and_left_alone(flow: Flow) -> None:
+    vtex = flow.services.vtex(STORE)
+    before = vtex.get_feed_configuration()
+    wanted = FeedSettings(statuses=("ready-for-handling", "handling"), visibility_seconds=60)
+
+    state, differences = ensure_feed(STORE, vtex=vtex, wanted=wanted)
+
+    text = " ".join(differences)
+    assert state is FeedState.DIFFERENT
+    assert "handling" in text
+    assert "60" in text
+    assert "240" in text
+    assert vtex.get_feed_configuration() == before
+
+
+def test_the_order_of_statuses_is_no_difference(flow: Flow) -> None:
+    statuses = tuple(reversed(flow.settings.feed.statuses))
+
+    state, _ = ensure_feed(
+        STORE, vtex=flow.services.vtex(STORE), wanted=FeedSettings(statuses=statuses)
+    )
+
+    assert state is FeedState.AS_WANTED
+
+
+def test_a_poll_that_finds_no_configuration_asks_for_one(make_flow: Callable[..., Flow]) -> None:
+    flow = make_flow()
+    flow.services.vtex(STORE).delete_feed_configuration()
+    asked: list[str] = []
+
+    new = flow.poll(restore_feed=lambda: asked.append(STORE))
+
+    assert (new, asked) == (0, [STORE])

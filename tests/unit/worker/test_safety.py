@@ -1,0 +1,146 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import structlog
+
+from orders_sync.domain.steps import Dispatch, Step
+from orders_sync.errors import ConfigurationError
+from orders_sync.settings import AccountSettings, RetrySettings, Settings
+from orders_sync.worker.app import OrdersSyncApp, celery_settings, create_app
+from orders_sync.worker.queues import TASK_ROUTES, Queue, queue_of
+from orders_sync.worker.safety import check_safety
+from orders_sync.worker.schedule import beat_schedule
+
+TASKS = ("orders_sync.inbound.tasks", "orders_sync.upkeep.tasks")
+
+
+def make_app(tmp_path: Path, **changes: Any) -> OrdersSyncApp:
+    account = AccountSettings(app_key="k", app_token="t")
+    settings = Settings(
+        accounts={"mystore": account},
+        home=tmp_path,
+        broker_url="redis://127.0.0.1:1/0",
+        **changes,
+    )
+    return create_app(settings, include=TASKS)
+
+
+def loaded(app: OrdersSyncApp) -> OrdersSyncApp:
+    app.loader.import_default_modules()
+    app.finalize()
+    return app
+
+
+def test_the_shipped_settings_are_safe(tmp_path: Path) -> None:
+    app = loaded(make_app(tmp_path))
+
+    check_safety(app)
+
+    ours = {name for name in app.tasks if not name.startswith("celery.")}
+    assert set(Step) <= ours
+    assert {"feed.poll", "feed.acknowledge", "upkeep.sweep", "upkeep.watch_feed"} <= ours
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        pytest.param("task_acks_late", False, id="acknowledged before it is done"),
+        pytest.param("task_reject_on_worker_lost", False, id="lost with its worker"),
+        pytest.param("worker_prefetch_multiplier", 4, id="hoarded"),
+        pytest.param("task_create_missing_queues", True, id="sent where nobody listens"),
+        pytest.param("accept_content", ["json", "pickle"], id="runs what it is sent"),
+        pytest.param("task_time_limit", 600, id="longer than the visibility time-out"),
+    ],
+)
+def test_a_dangerous_celery_setting_is_refused_by_name(
+    tmp_path: Path, name: str, value: object
+) -> None:
+    app = make_app(tmp_path)
+    app.conf[name] = value
+
+    with pytest.raises(ConfigurationError, match=name):
+        check_safety(app)
+
+
+@pytest.mark.parametrize(
+    ("changes", "setting"),
+    [
+        pytest.param(
+            {"visibility_timeout_seconds": 120},
+            "ORDERS_SYNC_VISIBILITY_TIMEOUT_SECONDS=120",
+            id="visibility below the longest step",
+        ),
+        pytest.param({"lease_seconds": 20}, "ORDERS_SYNC_LEASE_SECONDS=20", id="lease too short"),
+    ],
+)
+def test_times_that_do_not_fit_together_are_refused_with_a_right_value(
+    tmp_path: Path, changes: dict[str, int], setting: str
+) -> None:
+    app = make_app(tmp_path, **changes)
+
+    with pytest.raises(ConfigurationError, match=f"{setting}.*A right value") as caught:
+        check_safety(app)
+
+    right = str(caught.value).rsplit("=", 1)[1]
+    [name] = changes
+    check_safety(make_app(tmp_path, **{name: float(right)}))
+
+
+def test_a_task_without_a_queue_is_refused(tmp_path: Path) -> None:
+    app = make_app(tmp_path)
+
+    @app.task(name="emails.send", shared=False)
+    def send() -> None: ...
+
+    with pytest.raises(ConfigurationError, match=r"emails\.send has no queue"):
+        check_safety(app)
+
+
+@pytest.mark.parametrize("name", ["", "orders", "orders_sync.invoice", "ordersfetch", "mail.send"])
+def test_only_a_queues_prefix_makes_an_address(name: str) -> None:
+    with pytest.raises(ConfigurationError):
+        queue_of(name)
+
+
+def test_every_queue_is_routed_and_has_a_retry_policy() -> None:
+    assert {route["queue"] for route in TASK_ROUTES.values()} == set(Queue)
+    assert set(RetrySettings.model_fields) == set(Queue)
+
+
+def test_the_router_sends_each_scheduled_task_to_the_queue_of_its_name(tmp_path: Path) -> None:
+    app = make_app(tmp_path)
+
+    for entry in beat_schedule(app.orders_sync_settings).values():
+        queue = app.amqp.router.route({}, entry["task"])["queue"]
+        assert queue.name == queue_of(entry["task"])
+
+
+def test_a_tick_that_nobody_took_expires_before_it_piles_up(tmp_path: Path) -> None:
+    schedule = beat_schedule(make_app(tmp_path).orders_sync_settings)
+
+    assert {"feed.poll mystore", "upkeep.sweep"} <= set(schedule)
+    for entry in schedule.values():
+        assert entry["options"]["expires"] <= max(1.0, entry["schedule"].total_seconds())
+
+
+def test_tls_brokers_have_their_certificate_checked(tmp_path: Path) -> None:
+    plain = make_app(tmp_path).orders_sync_settings
+    tls = plain.model_copy(update={"broker_url": "rediss://broker:6380/0"})
+
+    assert celery_settings(plain)["broker_use_ssl"] is None
+    assert celery_settings(tls)["broker_use_ssl"]["ssl_cert_reqs"].name == "CERT_REQUIRED"
+
+
+def test_a_dispatch_without_a_broker_is_left_to_the_sweep(tmp_path: Path) -> None:
+    app = make_app(tmp_path)
+    app.conf.task_publish_retry = False
+
+    with structlog.testing.capture_logs() as logged:
+        app.dispatch(Dispatch("mystore", "1-01", Step.FETCH))
+
+    assert [(line["event"], line["step"]) for line in logged] == [
+        ("dispatch.postponed", Step.FETCH)
+    ]
