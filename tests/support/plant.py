@@ -1,0 +1,127 @@
+"""Real processes: an embedded broker, worker processes and beat, against a sandbox over HTTP."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import redis
+from pydantic import SecretStr
+
+from orders_sync.embedded import commands
+from orders_sync.embedded.broker import EmbeddedBroker
+from orders_sync.embedded.processes import Child, ProcessSpec
+from orders_sync.ledger.migrate import upgrade
+from orders_sync.sandbox import Box
+from orders_sync.sandbox.server import serving
+from orders_sync.settings import FeedSettings, child_environment
+from orders_sync.upkeep.watch_feed import ensure_feed
+from orders_sync.vtex.client import Credentials, VtexClient
+from orders_sync.vtex.transport import RequestsTransport
+
+STORE = "mystore"
+PATIENCE_SECONDS = 60.0
+
+_QUICK = {
+    f"ORDERS_SYNC_ACCOUNTS__{STORE.upper()}__APP_KEY": "key",
+    f"ORDERS_SYNC_ACCOUNTS__{STORE.upper()}__APP_TOKEN": "token",
+    "ORDERS_SYNC_LEASE_SECONDS": "5",
+    "ORDERS_SYNC_SWEEP_SECONDS": "1",
+    "ORDERS_SYNC_ACKNOWLEDGE_SECONDS": "1",
+    "ORDERS_SYNC_VTEX__READ_SECONDS": "3",
+    "ORDERS_SYNC_VTEX__TOTAL_SECONDS": "4",
+    "ORDERS_SYNC_FEED__VISIBILITY_SECONDS": "30",
+    "ORDERS_SYNC_RETRY__ORDERS__FIRST_SECONDS": "0.5",
+    "ORDERS_SYNC_RETRY__ORDERS__CAP_SECONDS": "2",
+    "ORDERS_SYNC_RETRY__ORDERS__ATTEMPTS": "1000",
+    "ORDERS_SYNC_LOG_FORMAT": "json",
+}
+
+
+class Plant:
+    """Everything that `orders-sync up` runs, one process at a time under a test's hand."""
+
+    def __init__(self, home: Path, box: Box, vtex_url: str) -> None:
+        self.home = home
+        self.box = box
+        self.broker = EmbeddedBroker(home)
+        self.broker_url = self.broker.start()
+        self.environment = child_environment(
+            **_QUICK,
+            ORDERS_SYNC_HOME=str(home),
+            ORDERS_SYNC_BROKER_URL=self.broker_url,
+            **{f"ORDERS_SYNC_ACCOUNTS__{STORE.upper()}__BASE_URL": vtex_url},
+        )
+        self.children: list[Child] = []
+        upgrade(f"sqlite:///{home / 'ledger.sqlite3'}")
+        self._configure_feed(vtex_url)
+
+    def _configure_feed(self, vtex_url: str) -> None:
+        """Have the feed before the orders: VTEX tells nothing of what came earlier."""
+        credentials = Credentials(SecretStr("key"), SecretStr("token"))
+        client = VtexClient(STORE, RequestsTransport(vtex_url), credentials)
+        ensure_feed(STORE, vtex=client, wanted=FeedSettings(visibility_seconds=30))
+
+    def start(self, name: str, argv: tuple[str, ...], **changes: str) -> Child:
+        log = self.home / "logs" / f"{name}.log"
+        environment = {**self.environment, **changes}
+        child = Child(ProcessSpec(name=name, argv=argv, env=environment, log=log), self.home)
+        child.start()
+        self.children.append(child)
+        return child
+
+    def start_worker(self, number: int = 1) -> Child:
+        return self.start(f"worker{number}", commands.worker(number, "info"))
+
+    def start_beat(self) -> Child:
+        return self.start("beat", commands.beat("info"))
+
+    def log_of(self, name: str) -> str:
+        return (self.home / "logs" / f"{name}.log").read_text()
+
+    def redis(self) -> redis.Redis:
+        return redis.Redis.from_url(self.broker_url)
+
+    def in_erp(self) -> set[str]:
+        path = self.home / "erp.sqlite3"
+        if not path.exists():
+            return set()
+        connection = sqlite3.connect(path)
+        try:
+            return {row[0] for row in connection.execute("SELECT order_id FROM erp_orders")}
+        except sqlite3.OperationalError:
+            return set()
+        finally:
+            connection.close()
+
+    def are_handled(self, orders: list[str]) -> bool:
+        return all(self.box.order(order_id).status == "handling" for order_id in orders)
+
+    def close(self) -> None:
+        for child in self.children:
+            child.kill()
+        self.broker.stop()
+
+
+def wait_until(holds: Callable[[], bool], what: str, seconds: float = PATIENCE_SECONDS) -> None:
+    """Look until something holds; fail, and say what did not, after `seconds`."""
+    pause = threading.Event()
+    deadline = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < deadline, f"after {seconds:.0f} s not yet: {what}"
+        pause.wait(0.05)
+
+
+@contextmanager
+def running_plant(home: Path) -> Iterator[Plant]:
+    box = Box(STORE, seed=1)
+    with serving(box) as url:
+        plant = Plant(home, box, url)
+        try:
+            yield plant
+        finally:
+            plant.close()

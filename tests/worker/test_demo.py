@@ -1,0 +1,105 @@
+"""The demo, as a person runs it."""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+import sys
+from pathlib import Path
+
+import pytest
+import requests
+from support.running import Running, process_ids
+from support.waiting import until
+
+
+def _home(folder: Path) -> Path:
+    (home,) = folder.glob("orders-sync-demo-*")
+    return home
+
+
+@pytest.mark.parametrize(
+    ("chaos", "orders", "seconds"),
+    [pytest.param("off", 50, 120, id="off"), pytest.param("wild", 150, 400, id="wild")],
+)
+def test_a_demo_keeps_every_promise_and_cleans_up(
+    tmp_path: Path, chaos: str, orders: int, seconds: float
+) -> None:
+    options = ("--chaos", chaos, "--seed", "5", "--no-flower", "--json")
+
+    with Running(tmp_path, "demo", "--orders", str(orders), *options) as demo:
+        status = demo.end(seconds)
+
+        result = json.loads(demo.stdout)
+        assert set(result["promises"].values()) == {True}, demo.stderr
+        assert status == 0
+        assert result["orders"] == orders
+        assert result["p50_seconds"] <= result["p99_seconds"] <= result["seconds"]
+        assert list(tmp_path.glob("orders-sync-demo-*")) == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_demo_leaves_no_process_behind(
+    tmp_path: Path, number: signal.Signals
+) -> None:
+    with Running(tmp_path, "demo", "--orders", "2000", "--no-flower", "--keep") as demo:
+        demo.wait_for("ordered")
+        before = set(process_ids(_home(tmp_path)))
+
+        status = demo.ask(number)
+
+        assert before == {"broker", "sandbox", "worker1", "worker2", "beat"}
+        assert process_ids(_home(tmp_path)) == {}
+        assert status == 1
+        assert "Interrupted" in demo.stderr
+        assert demo.stdout == ""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends children with their parent")
+def test_a_demo_that_is_killed_leaves_no_process_behind(tmp_path: Path) -> None:
+    with Running(tmp_path, "demo", "--orders", "2000", "--no-flower") as demo:
+        demo.wait_for("ordered")
+
+        demo.ask(signal.SIGKILL)
+
+        until(lambda: process_ids(_home(tmp_path)) == {})
+
+
+def test_flower_says_where_it_is_and_lets_only_its_user_in(tmp_path: Path) -> None:
+    with Running(tmp_path, "demo", "--orders", "2000") as demo:
+        demo.wait_for("ordered")
+        found = re.search(r"Flower: http://(\S+):(\S+)@(127\.0\.0\.1:\d+)", demo.stderr)
+        assert found is not None
+        user, password, address = found.groups()
+        until(lambda: _answers(address))
+
+        stranger = requests.get(f"http://{address}/workers", timeout=30)
+        owner = requests.get(f"http://{address}/workers", auth=(user, password), timeout=30)
+
+        assert stranger.status_code == 401
+        assert owner.status_code == 200
+        demo.ask(signal.SIGINT)
+
+
+def _answers(address: str) -> bool:
+    try:
+        return requests.get(f"http://{address}/healthcheck", timeout=5).ok
+    except requests.ConnectionError:
+        return False
+
+
+def test_a_demo_does_not_touch_the_accounts_of_the_folder_it_is_run_in(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text(
+        "ORDERS_SYNC_ACCOUNTS__MYSTORE__APP_KEY=k\n"
+        "ORDERS_SYNC_ACCOUNTS__MYSTORE__APP_TOKEN=t\n"
+        "ORDERS_SYNC_ACCOUNTS__MYSTORE__BASE_URL=http://127.0.0.1:9\n"
+    )
+
+    with Running(tmp_path, "demo", "--orders", "5", "--no-flower", "--keep") as demo:
+        status = demo.end(120)
+
+        logs = [path.read_text() for path in (_home(tmp_path) / "logs").glob("*.log")]
+        assert status == 0
+        assert "sandbox" in "".join(logs)
+        assert "mystore" not in "".join(logs)

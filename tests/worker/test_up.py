@@ -1,0 +1,202 @@
+"""`orders-sync up`, against a sandbox in place of VTEX, through every kind of accident."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import redis
+from support.running import Running, kill_everything, process_ids
+from support.waiting import until
+
+from orders_sync.embedded.broker import running_broker_url
+from orders_sync.embedded.demo_environment import ACCOUNT, demo_environment
+from orders_sync.embedded.evidence import collect_evidence
+from orders_sync.embedded.promises import is_settled, judge
+from orders_sync.embedded.sandbox_api import SandboxApi
+from orders_sync.embedded.supervisor import STOP_SECONDS
+from orders_sync.sandbox import Box, Dials
+from orders_sync.sandbox.server import serving
+from orders_sync.settings import child_environment
+
+EVERYBODY = {"broker", "worker1", "beat"}
+ORDERS = 40
+#: A worker is killed in the middle: then VTEX delivers again what it had read, after 30 s.
+DONE_SECONDS = 120.0
+
+Up = Callable[[], Running]
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def box() -> Box:
+    """A VTEX that takes its time, so that there is a middle in which things can happen."""
+    return Box(ACCOUNT, dials=Dials(latency_min_seconds=0.05, latency_max_seconds=0.1))
+
+
+@pytest.fixture
+def api(box: Box) -> Iterator[SandboxApi]:
+    with serving(box) as base_url:
+        api = SandboxApi(base_url)
+        yield api
+        api.close()
+
+
+@pytest.fixture
+def up(tmp_path: Path, home: Path, api: SandboxApi) -> Iterator[Up]:
+    """Start `orders-sync up` for the sandbox's account; several times, if asked."""
+    env = demo_environment(home, broker_url="", sandbox_url=api.base_url)
+    del env["ORDERS_SYNC_BROKER_URL"]
+    running: list[Running] = []
+
+    def start() -> Running:
+        folder = tmp_path / f"start{len(running)}"
+        folder.mkdir()
+        running.append(Running(folder, "up", "--workers", "1", "--no-flower", env=env))
+        running[-1].wait_for("Running for sandbox")
+        until(lambda: set(process_ids(home)) == EVERYBODY)
+        return running[-1]
+
+    yield start
+    for one in running:
+        with one:
+            pass
+
+
+def _all_is_done(api: SandboxApi) -> bool:
+    return api.report().feed_is_empty and all(is_settled(order) for order in api.orders())
+
+
+def _broken(home: Path, api: SandboxApi) -> list[str]:
+    verdicts = judge(collect_evidence(home, api.everything()))
+    return [f"{verdict.name}: {verdict.why}" for verdict in verdicts if not verdict.kept]
+
+
+def _pour(api: SandboxApi) -> None:
+    until(lambda: api.report().feed_configured)
+    api.create_orders("plain", ORDERS)
+
+
+def _reach_the_middle(api: SandboxApi) -> None:
+    until(lambda: api.report().taken_over >= ORDERS // 8)
+    assert api.report().taken_over < ORDERS
+
+
+def test_without_an_account_it_says_in_one_line_what_to_set(tmp_path: Path, home: Path) -> None:
+    env = child_environment(ORDERS_SYNC_HOME=str(home))
+
+    with Running(tmp_path, "up", env=env) as up:
+        status = up.end()
+
+        (line,) = up.stderr.splitlines()
+        assert line.startswith("orders-sync: ORDERS_SYNC_ACCOUNTS__MYSTORE__APP_KEY is missing")
+        assert status == 3
+        assert not home.exists()
+
+
+def test_a_setting_that_only_the_workers_can_judge_stops_it_with_their_line(
+    tmp_path: Path, home: Path
+) -> None:
+    env = demo_environment(home, broker_url="", sandbox_url="http://127.0.0.1:9")
+    del env["ORDERS_SYNC_BROKER_URL"]
+    env["ORDERS_SYNC_ACCOUNTS__SANDBOX__ERP"] = "nonsense"
+
+    with Running(tmp_path, "up", "--no-flower", env=env) as up:
+        status = up.end()
+
+        assert status == 3
+        assert "orders-sync: ORDERS_SYNC_ACCOUNTS__SANDBOX__ERP" in up.stderr
+        assert process_ids(home) == {}
+
+
+def test_it_works_until_it_is_told_to_stop(up: Up, home: Path, api: SandboxApi) -> None:
+    running = up()
+    _pour(api)
+    until(lambda: _all_is_done(api), seconds=DONE_SECONDS)
+    before = process_ids(home)
+
+    status = running.ask(signal.SIGTERM, within=STOP_SECONDS)
+
+    assert set(before) == EVERYBODY
+    assert process_ids(home) == {}
+    assert status == 0
+    assert _broken(home, api) == []
+
+
+def test_what_dies_is_started_again_and_said(up: Up, home: Path) -> None:
+    running = up()
+    before = process_ids(home)
+
+    for name in sorted(EVERYBODY):
+        os.kill(before[name], signal.SIGKILL)
+
+    until(lambda: set(process_ids(home)) == EVERYBODY and _all_differ(process_ids(home), before))
+    for name in EVERYBODY:
+        assert f"{name} ended (signal 9)" in running.stderr
+    assert running.ask(signal.SIGTERM) == 0
+
+
+def _all_differ(after: dict[str, int], before: dict[str, int]) -> bool:
+    return all(after[name] != before[name] for name in before)
+
+
+def test_a_second_one_is_refused_and_disturbs_nothing(up: Up, home: Path) -> None:
+    running = up()
+    before = process_ids(home)
+
+    with pytest.raises(AssertionError, match="is in use by process"):
+        up()
+
+    assert process_ids(home) == before
+    assert running.process.poll() is None
+
+
+def test_after_everything_was_killed_in_the_middle_it_ends_the_same(
+    up: Up, home: Path, api: SandboxApi
+) -> None:
+    first = up()
+    _pour(api)
+    _reach_the_middle(api)
+
+    kill_everything(home, first)
+    second = up()
+
+    until(lambda: _all_is_done(api), seconds=DONE_SECONDS)
+    assert second.ask(signal.SIGTERM) == 0
+    assert _broken(home, api) == []
+
+
+def test_a_broker_that_is_emptied_in_the_middle_costs_time_only(
+    up: Up, home: Path, api: SandboxApi
+) -> None:
+    running = up()
+    _pour(api)
+    _reach_the_middle(api)
+
+    with redis.Redis.from_url(running_broker_url(home) or "") as broker:
+        broker.flushall()
+
+    until(lambda: _all_is_done(api), seconds=DONE_SECONDS)
+    assert running.ask(signal.SIGTERM) == 0
+    assert _broken(home, api) == []
+
+
+def test_a_broker_that_is_killed_in_the_middle_costs_time_only(
+    up: Up, home: Path, api: SandboxApi
+) -> None:
+    running = up()
+    _pour(api)
+    _reach_the_middle(api)
+
+    os.kill(process_ids(home)["broker"], signal.SIGKILL)
+
+    until(lambda: _all_is_done(api), seconds=DONE_SECONDS)
+    assert running.ask(signal.SIGTERM) == 0
+    assert _broken(home, api) == []
