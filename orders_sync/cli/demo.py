@@ -81,7 +81,10 @@ def to_json(result: DemoResult) -> dict[str, Any]:
 def _run(plan: DemoPlan, *, keep: bool) -> DemoResult:
     """Run a demo; its folder stays if that was asked for, or if it failed and the logs say why."""
     with Display() as display:
-        display.say(f"{plan.orders} orders, chaos {plan.chaos}, seed {plan.seed}.")
+        display.say(
+            f"Starting {plan.workers} workers for {plan.orders} orders; "
+            f"chaos {plan.chaos}, seed {plan.seed}."
+        )
         try:
             result = run_demo(plan, display)
         except StopRequested:

@@ -56,17 +56,21 @@ class Display:
         """Show how far it is."""
         note = f"{progress.events_waiting} events wait"
         if progress.killed:
-            note += f", {progress.killed} workers killed"
+            note += f", workers killed: {progress.killed}"
         if self._console.is_terminal:
-            total = progress.orders
-            self._bars.update(self._poured, completed=progress.poured, total=total)
-            self._bars.update(self._handled, completed=progress.taken_over, total=total, note=note)
+            self._advance(progress, note)
         elif self._clock() >= self._next_line_at:
             self._next_line_at = self._clock() + _LINE_EVERY_SECONDS
             self.say(
                 f"{progress.seconds:6.1f} s  ordered {progress.poured}/{progress.orders}, "
-                f"handled {progress.taken_over}, {note}"
+                f"handled {progress.taken_over}/{progress.to_take_over}, {note}"
             )
+
+    def _advance(self, progress: Progress, note: str) -> None:
+        self._bars.update(self._poured, completed=progress.poured, total=progress.orders)
+        self._bars.update(
+            self._handled, completed=progress.taken_over, total=progress.to_take_over, note=note
+        )
 
 
 def show_result(result: DemoResult) -> None:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import redis
 
-from orders_sync.embedded.home import logs_folder, run_folder
+from orders_sync.embedded.home import logs_folder, run_folder, write_privately
 from orders_sync.embedded.processes import Child, ProcessSpec
 from orders_sync.errors import ConfigurationError, OrdersSyncError
 from orders_sync.settings import child_environment
@@ -69,13 +69,13 @@ class EmbeddedBroker:
         server = find_server()
         broker_folder(self._home).mkdir(parents=True, exist_ok=True)
         for _ in range(_PORTS_TRIED):
-            port, password = _free_port(), secrets.token_urlsafe(24)
+            port, password = free_port(), secrets.token_urlsafe(24)
             url = f"redis://:{password}@{_HOST}:{port}/0"
             child = Child(self._spec(server, self._write_config(port, password)), self._run)
             child.start()
             if self._came_up(child, url, pause):
                 self.child, self.url = child, url
-                _write_privately(_url_file(self._home), url)
+                write_privately(_url_file(self._home), url)
                 return url
         raise BrokerFailed(f"{server} does not start; its log says why: {self._log}")
 
@@ -104,7 +104,7 @@ class EmbeddedBroker:
         folder = str(broker_folder(self._home)).replace("\\", "\\\\").replace('"', '\\"')
         path = broker_folder(self._home) / "server.conf"
         text = _CONFIG.format(host=_HOST, port=port, password=password, folder=folder)
-        _write_privately(path, text)
+        write_privately(path, text)
         return path
 
     def _spec(self, server: Path, config: Path) -> ProcessSpec:
@@ -168,7 +168,8 @@ def _answers(url: str) -> bool:
         client.close()
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Find a port of 127.0.0.1 that nobody listens on; another program may still be faster."""
     with socket.socket() as probe:
         probe.bind((_HOST, 0))
         port: int = probe.getsockname()[1]
@@ -177,9 +178,3 @@ def _free_port() -> int:
 
 def _url_file(home: Path) -> Path:
     return broker_folder(home) / "url"
-
-
-def _write_privately(path: Path, text: str) -> None:
-    path.touch(mode=0o600)
-    path.chmod(0o600)
-    path.write_text(text)

@@ -36,7 +36,7 @@ def beat(log_level: str) -> tuple[str, ...]:
 
 
 def flower(port: int) -> tuple[str, ...]:
-    """Give the command of Flower on this machine only; it takes its password from FLOWER_BASIC_AUTH.
+    """Give the command of Flower, for this machine only; FLOWER_BASIC_AUTH holds its password.
 
     https://flower.readthedocs.io/en/latest/auth.html
     """

@@ -31,6 +31,15 @@ def run_folder(home: Path) -> Path:
     return home / "run"
 
 
+def write_privately(path: Path, text: str) -> None:
+    """Write a file that only its owner may read, all of it or nothing."""
+    unfinished = path.with_name(f"{path.name}.new")
+    unfinished.unlink(missing_ok=True)
+    unfinished.touch(mode=0o600)
+    unfinished.write_text(text)
+    unfinished.replace(path)
+
+
 @contextlib.contextmanager
 def sole_use(home: Path) -> Iterator[None]:
     """Be the only one that runs the processes of `home`; the kernel ends this with the process.
@@ -61,11 +70,8 @@ def stop_leftovers(home: Path, *, pause: Callable[[float], None] = time.sleep) -
     Raises:
         HomeInUse: a leftover cannot be killed.
     """
-    stopped = []
-    for path in sorted(run_folder(home).glob("*.pid")):
-        if _kill_holder(path, pause):
-            stopped.append(path.stem)
-    return stopped
+    locks = sorted(run_folder(home).glob("*.pid"))
+    return [path.stem for path in locks if _kill_holder(path, pause)]
 
 
 def _kill_holder(path: Path, pause: Callable[[float], None]) -> bool:

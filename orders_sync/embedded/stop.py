@@ -10,8 +10,8 @@ from typing import Any, Self
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-class StopRequested(BaseException):  # noqa: N818 # Like KeyboardInterrupt, it is no error.
-    """Raised by a pause once a signal asked this process to stop."""
+class StopRequested(BaseException):
+    """Raised by a pause once a signal asked this process to stop; no error, so nothing eats it."""
 
 
 class StopSignals:

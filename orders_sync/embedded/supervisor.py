@@ -8,13 +8,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from orders_sync.embedded.processes import Child, ProcessSpec
-from orders_sync.errors import OrdersSyncError
+from orders_sync.errors import ConfigurationError, OrdersSyncError
 
 #: `stop` is done within this time: the two deadlines below, and what killing takes.
 STOP_SECONDS = 30.0
 
 _FINISH_SECONDS = 20.0
 _LAST_SECONDS = 5.0
+
+#: The exit status of our processes when only a person can help, and their last line says how.
+_UNCONFIGURED = 3
 
 
 class ProcessEnded(OrdersSyncError):
@@ -51,7 +54,8 @@ class Supervisor:
     """Starts processes, restarts those that end, and stops them all.
 
     Nothing happens in the background: call `tend` several times a second. `say` is told, in a
-    sentence, what ended and what was started again.
+    sentence, what ended and what was started again. At the end, what works has `finish_seconds`
+    to finish.
     """
 
     def __init__(
@@ -60,12 +64,14 @@ class Supervisor:
         *,
         say: Callable[[str], None],
         clock: Callable[[], float] = time.monotonic,
-        delays: RestartDelays = RestartDelays(),  # noqa: B008 # It cannot be changed.
+        delays: RestartDelays = RestartDelays(),
+        finish_seconds: float = _FINISH_SECONDS,
     ) -> None:
         self._run = run
         self._say = say
         self._clock = clock
         self._delays = delays
+        self._finish_seconds = finish_seconds
         self._watched: dict[str, _Watched] = {}
         self.restarts = 0
 
@@ -92,6 +98,7 @@ class Supervisor:
 
         Raises:
             ProcessEnded: a vital process ended.
+            ConfigurationError: a process found, at its first start, that a setting is wrong.
         """
         for watched in self._watched.values():
             if watched.restart_at is not None:
@@ -103,7 +110,7 @@ class Supervisor:
         """Stop everything within `STOP_SECONDS`: first all that work, then what they need."""
         children = [watched.child for watched in self._watched.values()]
         self._watched.clear()
-        _stop([c for c in children if not c.spec.stops_last], _FINISH_SECONDS)
+        _stop([c for c in children if not c.spec.stops_last], self._finish_seconds)
         _stop([c for c in children if c.spec.stops_last], _LAST_SECONDS)
 
     def _note_end(self, watched: _Watched, status: int) -> None:
@@ -111,6 +118,8 @@ class Supervisor:
         ended = f"{spec.name} ended ({_describe(status)}); its log is {spec.log}"
         if spec.vital:
             raise ProcessEnded(f"{ended}. Nothing can go on without it.")
+        if status == _UNCONFIGURED and watched.delay is None:
+            raise ConfigurationError(_last_line(spec.log).removeprefix("orders-sync: ") or ended)
         now = self._clock()
         watched.delay = self._delays.next(watched.delay, now - watched.started_at)
         watched.restart_at = now + watched.delay
@@ -137,3 +146,8 @@ def _stop(children: Iterable[Child], seconds: float) -> None:
 
 def _describe(status: int) -> str:
     return f"signal {-status}" if status < 0 else f"exit status {status}"
+
+
+def _last_line(log: Path) -> str:
+    lines = log.read_text(errors="replace").split("\n")
+    return next((line for line in reversed(lines) if line.strip()), "")

@@ -15,7 +15,7 @@ import requests
 import sqlalchemy as sa
 
 from orders_sync.bootstrap import Services
-from orders_sync.domain.steps import Dispatch, Step
+from orders_sync.domain.steps import Claim, Dispatch, Step, StepResult
 from orders_sync.errors import OrdersSyncError
 from orders_sync.inbound import steps
 from orders_sync.inbound.acknowledge import acknowledge
@@ -27,9 +27,11 @@ from orders_sync.testing.clock import SettableClock
 from orders_sync.upkeep.sweep import sweep
 from orders_sync.upkeep.watch_feed import ensure_feed
 from orders_sync.worker.queues import queue_of
-from orders_sync.worker.runner import Runner, Work
+from orders_sync.worker.runner import Runner
 
 STORE = "mystore"
+
+Work = Callable[[Claim, Services], StepResult]
 
 WORK: dict[Step, Work] = {
     Step.FETCH: steps.fetch,
@@ -96,9 +98,14 @@ class Flow:
     def run(self, following: Dispatch, work: Work | None = None) -> None:
         """Run one step as a worker does; what has to come again later, the sweep brings."""
         policy = getattr(self.settings.retry, queue_of(following.step))
-        runner = Runner(self.services, self.queue.append, policy, "worker", "task")
+        runner = Runner(self.services, self.queue.append, policy, "task")
+        orders = self.services.ledger.orders
         runner.run(
-            following.step, following.account, following.order_id, work or WORK[following.step]
+            lambda now: orders.claim(
+                following.account, following.order_id, following.step, owner="worker", now=now
+            ),
+            orders,
+            work or WORK[following.step],
         )
 
     def drain(self) -> None:

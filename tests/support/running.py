@@ -25,6 +25,7 @@ class Running:
     """
 
     def __init__(self, folder: Path, *arguments: str, env: Mapping[str, str] | None = None) -> None:
+        self._folder = folder
         self._errors = folder / "stderr.txt"
         self._output = folder / "stdout.txt"
         with self._errors.open("wb") as errors, self._output.open("wb") as output:
@@ -45,6 +46,12 @@ class Running:
     def stdout(self) -> str:
         """What it has printed so far."""
         return self._output.read_text()
+
+    @property
+    def files_beside(self) -> list[str]:
+        """Name what it left in the folder it runs in."""
+        ours = {self._errors.name, self._output.name}
+        return [path.name for path in self._folder.iterdir() if path.name not in ours]
 
     def wait_for(self, words: str) -> None:
         """Wait until it says something."""

@@ -127,6 +127,7 @@ def test_it_works_until_it_is_told_to_stop(up: Up, home: Path, api: SandboxApi) 
     assert set(before) == EVERYBODY
     assert process_ids(home) == {}
     assert status == 0
+    assert running.files_beside == []
     assert _broken(home, api) == []
 
 

@@ -1,0 +1,50 @@
+"""The environment of a demo's processes: the sandbox is their only account."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from orders_sync.settings import PREFIX, child_environment
+
+#: The account that the sandbox plays.
+ACCOUNT = "sandbox"
+
+_SETTINGS = {
+    f"ACCOUNTS__{ACCOUNT.upper()}__APP_KEY": "vtexappkey-sandbox-DEMO",
+    f"ACCOUNTS__{ACCOUNT.upper()}__APP_TOKEN": "demo",
+    f"ACCOUNTS__{ACCOUNT.upper()}__ERP": "staging",
+    "ACKNOWLEDGE_SECONDS": "1",
+    "FEED__VISIBILITY_SECONDS": "30",
+    "LEASE_SECONDS": "10",
+    "LOG_FORMAT": "json",
+    "SWEEP_SECONDS": "2",
+    "VTEX__READ_SECONDS": "5",
+    "VTEX__TOTAL_SECONDS": "8",
+}
+#: Chaos may not use the attempts up: then an order would be parked for bad luck.
+_PATIENT_QUEUES = ("ORDERS", "ERP")
+_PATIENCE = {"FIRST_SECONDS": "0.5", "CAP_SECONDS": "5", "ATTEMPTS": "100"}
+
+
+def demo_environment(home: Path, *, broker_url: str, sandbox_url: str) -> dict[str, str]:
+    """Give this process's environment without its own settings, and with the demo's.
+
+    Accounts that are configured here must never be worked on by a demo.
+    """
+    settings = {
+        **_SETTINGS,
+        **{f"RETRY__{q}__{figure}": v for q in _PATIENT_QUEUES for figure, v in _PATIENCE.items()},
+        f"ACCOUNTS__{ACCOUNT.upper()}__BASE_URL": sandbox_url,
+        "BROKER_URL": broker_url,
+        "HOME": str(home),
+    }
+    return {**plain_environment(), **{PREFIX + name: value for name, value in settings.items()}}
+
+
+def plain_environment() -> dict[str, str]:
+    """Give this process's environment without any setting of orders_sync or of Flower."""
+    return {
+        name: value
+        for name, value in child_environment().items()
+        if not name.upper().startswith((PREFIX, "FLOWER_"))
+    }

@@ -1,0 +1,44 @@
+"""What a demo is asked for, and whom it tells how it goes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, Protocol
+
+Chaos = Literal["off", "mild", "wild"]
+
+
+@dataclass(frozen=True, slots=True)
+class DemoPlan:
+    """One demo; the same `seed` makes the same orders and the same chaos."""
+
+    home: Path
+    orders: int
+    workers: int
+    chaos: Chaos
+    seed: int
+    flower: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a demo is; `taken_over` counts orders in handling at VTEX, of `to_take_over`."""
+
+    seconds: float
+    orders: int
+    poured: int
+    to_take_over: int
+    taken_over: int
+    events_waiting: int
+    killed: int
+
+
+class Audience(Protocol):
+    """Is told how a demo goes."""
+
+    def say(self, sentence: str) -> None:
+        """Take a sentence about something that happened."""
+
+    def show(self, progress: Progress) -> None:
+        """Take the present figures; this comes several times a second."""

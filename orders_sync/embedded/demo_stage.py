@@ -1,0 +1,140 @@
+"""The processes of a demo, from the broker to Flower."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from orders_sync.embedded import commands
+from orders_sync.embedded.broker import free_port
+from orders_sync.embedded.crew import Crew, flower_login
+from orders_sync.embedded.demo_environment import (
+    ACCOUNT,
+    demo_environment,
+    plain_environment,
+)
+from orders_sync.embedded.demo_plan import DemoPlan
+from orders_sync.embedded.home import logs_folder, run_folder
+from orders_sync.embedded.processes import ProcessSpec
+from orders_sync.embedded.sandbox_api import SandboxApi
+from orders_sync.embedded.supervisor import RestartDelays, Supervisor
+from orders_sync.embedded.up import start_broker
+from orders_sync.errors import OrdersSyncError
+from orders_sync.ledger.migrate import upgrade
+
+_START_DEADLINE_SECONDS = 120.0
+_LOOK_EVERY_SECONDS = 0.1
+
+
+class DemoFailed(OrdersSyncError):
+    """Raised when a demo cannot begin."""
+
+
+class DemoStage:
+    """Starts everything when it is entered, and stops everything when it is left.
+
+    Its processes run in the demo's own folder: a `.env` of the present one is not theirs.
+    """
+
+    api: SandboxApi
+
+    def __init__(
+        self,
+        plan: DemoPlan,
+        *,
+        say: Callable[[str], None],
+        pause: Callable[[float], None],
+    ) -> None:
+        self._plan = plan
+        self._say = say
+        self._pause = pause
+        self._supervisor = Supervisor(
+            run_folder(plan.home), say=say, delays=RestartDelays(first=0.5, cap=0.5)
+        )
+        self.worker_names: list[str] = []
+
+    def __enter__(self) -> Self:
+        try:
+            self._start()
+        except BaseException:
+            self._supervisor.stop()
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.api.close()
+        self._supervisor.stop()
+
+    def kill(self, name: str) -> bool:
+        """Kill a process; False where it does not run."""
+        return self._supervisor.kill(name)
+
+    def pause(self, seconds: float) -> None:
+        """Wait, and keep everything running meanwhile."""
+        self._supervisor.tend()
+        self._pause(seconds)
+
+    def _start(self) -> None:
+        home = self._plan.home
+        broker_url = start_broker(home, self._supervisor, self._pause)
+        upgrade(f"sqlite:///{home / 'ledger.sqlite3'}")
+        sandbox_url = self._start_sandbox()
+        self.api = SandboxApi(sandbox_url)
+        self._start_crew(demo_environment(home, broker_url=broker_url, sandbox_url=sandbox_url))
+        # VTEX keeps no events for a feed that is not configured yet.
+        self._wait_for(
+            lambda: self.api.report().feed_configured, "the workers to configure the feed"
+        )
+
+    def _start_sandbox(self) -> str:
+        plan = self._plan
+        log = logs_folder(plan.home) / "sandbox.log"
+        argv = commands.sandbox(account=ACCOUNT, seed=plan.seed, chaos=plan.chaos)
+        spec = ProcessSpec(
+            name="sandbox",
+            argv=argv,
+            log=log,
+            env=plain_environment(),
+            folder=plan.home,
+            vital=True,
+            stops_last=True,
+        )
+        self._supervisor.start(spec)
+        self._wait_for(lambda: _first_address(log) is not None, "the sandbox")
+        return _first_address(log) or ""
+
+    def _start_crew(self, env: dict[str, str]) -> None:
+        plan = self._plan
+        port = free_port() if plan.flower else None
+        crew = Crew(plan.home, env, plan.workers, port, log_level="info", folder=plan.home)
+        for spec in crew.specs():
+            self._supervisor.start(spec)
+        self.worker_names = crew.worker_names
+        if plan.flower:
+            self._say(f"Flower: http://{flower_login(plan.home)}@127.0.0.1:{port}")
+
+    def _wait_for(self, is_there: Callable[[], bool], what: str) -> None:
+        deadline = time.monotonic() + _START_DEADLINE_SECONDS
+        while not is_there():
+            if time.monotonic() > deadline:
+                raise DemoFailed(
+                    f"Waited {_START_DEADLINE_SECONDS:g} s for {what} in vain; "
+                    f"the logs say why: {logs_folder(self._plan.home)}"
+                )
+            self.pause(_LOOK_EVERY_SECONDS)
+
+
+def _first_address(log: Path) -> str | None:
+    """Find the address that the sandbox printed; None until it did so with the whole line."""
+    for line in log.read_text(errors="replace").splitlines(keepends=True):
+        if line.startswith("http://") and line.endswith("\n"):
+            return line.strip()
+    return None

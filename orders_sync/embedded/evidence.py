@@ -1,0 +1,32 @@
+"""Gathers what the promises are judged by."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from orders_sync.embedded.broker import broker_folder
+from orders_sync.embedded.erp_tables import read_erp
+from orders_sync.embedded.home import logs_folder
+from orders_sync.embedded.leaks import files_with_leaks
+from orders_sync.embedded.records import Evidence
+from orders_sync.embedded.sandbox_api import SandboxView
+
+
+def collect_evidence(home: Path, seen: SandboxView) -> Evidence:
+    """Put together what VTEX saw, what the ERP has, and what was written in the home folder.
+
+    The broker's append-only file has everything that was ever put into it, so that messages that
+    were taken long ago are searched too.
+    """
+    files = [*logs_folder(home).glob("*.log"), *broker_folder(home).rglob("appendonly*.aof*")]
+    files = [path for path in files if path.is_file()]
+    leaks = files_with_leaks(files, seen.people)
+    return Evidence(
+        vtex_orders=seen.orders,
+        erp_orders=read_erp(home / "erp.sqlite3"),
+        feed_visible=seen.report.feed_visible,
+        feed_in_flight=seen.report.feed_in_flight,
+        leaks=tuple(str(path.relative_to(home)) for path in leaks),
+        searched=len(files),
+        people=len(seen.people),
+    )

@@ -1,0 +1,56 @@
+"""What a demo measured, from what the sandbox saw."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from orders_sync.embedded.records import VtexOrder
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """How fast it went, and how many calls it took.
+
+    `seconds` run from the first order to the last that was taken over. The percentiles are the
+    time from an order's event to its handling; None where no order was handled.
+    """
+
+    orders: int
+    seconds: float
+    orders_per_second: float
+    calls_by_name: Mapping[str, float]
+    p50_seconds: float | None
+    p99_seconds: float | None
+
+    @property
+    def vtex_calls_per_order(self) -> float:
+        """All calls, divided by the number of orders."""
+        return sum(self.calls_by_name.values())
+
+
+def measure(orders: Sequence[VtexOrder], *, started_at: float, calls: Mapping[str, int]) -> Figures:
+    """Work the figures out; `calls` are those that were made while there was work."""
+    ends = [order.handling_at for order in orders if order.handling_at is not None]
+    waits = sorted(
+        order.handling_at - order.ready_at
+        for order in orders
+        if order.handling_at is not None and order.ready_at is not None
+    )
+    seconds = max(ends, default=started_at) - started_at
+    return Figures(
+        orders=len(orders),
+        seconds=seconds,
+        orders_per_second=len(orders) / seconds if seconds else 0.0,
+        calls_by_name={name: count / max(len(orders), 1) for name, count in calls.items()},
+        p50_seconds=percentile(waits, 50),
+        p99_seconds=percentile(waits, 99),
+    )
+
+
+def percentile(ordered: Sequence[float], percent: float) -> float | None:
+    """Give the smallest value that `percent` of all do not exceed; None where there are none."""
+    if not ordered:
+        return None
+    return ordered[max(math.ceil(len(ordered) * percent / 100), 1) - 1]

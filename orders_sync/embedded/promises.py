@@ -1,0 +1,135 @@
+"""Whether each promise held, judged by what VTEX and the ERP saw; our own ledger has no say."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from orders_sync.domain.status import CANCELLED, IN_HANDLING, INVOICED, READY_FOR_HANDLING
+from orders_sync.embedded.records import PLAIN, ErpOrder, Evidence, VtexOrder
+
+#: Orders that nobody can read, and that VTEX would still show as ready.
+_UNREADABLE = frozenset({"malformed", "vanished"})
+_TAKEN_OVER = IN_HANDLING | {INVOICED}
+_SHOWN = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """One promise, whether it was kept, and what shows it."""
+
+    name: str
+    kept: bool
+    why: str
+
+
+def judge(evidence: Evidence) -> tuple[Verdict, ...]:
+    """Judge every promise."""
+    promises: tuple[Callable[[Evidence], tuple[Iterable[str], str]], ...] = (
+        nothing_lost,
+        nothing_doubled,
+        in_order,
+        everything_ended,
+        one_bad_thing_stops_nothing,
+        nothing_personal_leaks,
+    )
+    return tuple(_verdict(promise.__name__, *promise(evidence)) for promise in promises)
+
+
+def is_to_be_fulfilled(order: VtexOrder) -> bool:
+    """Say whether the store owes the order to its customer."""
+    readable = order.is_completed and order.trouble not in _UNREADABLE
+    return readable and (order.status == READY_FOR_HANDLING or order.status in _TAKEN_OVER)
+
+
+def is_settled(order: VtexOrder) -> bool:
+    """Say whether VTEX is done with the order: nobody owes it, or it is in handling."""
+    return not is_to_be_fulfilled(order) or order.status in _TAKEN_OVER
+
+
+def nothing_lost(evidence: Evidence) -> tuple[Iterable[str], str]:
+    """Every order that is to be fulfilled is in the ERP, line for line, and in handling at VTEX."""
+    erp = _by_id(evidence.erp_orders)
+    owed = [order for order in evidence.vtex_orders if is_to_be_fulfilled(order)]
+    lost = [order.order_id for order in owed if not _arrived(order, erp.get(order.order_id))]
+    return lost, f"{len(owed)} orders to fulfil: each in the ERP, and in handling at VTEX"
+
+
+def nothing_doubled(evidence: Evidence) -> tuple[Iterable[str], str]:
+    """What the ERP has is what VTEX sold, to the cent, and start handling took effect once."""
+    vtex = {order.order_id: order for order in evidence.vtex_orders}
+    rows = Counter(order.order_id for order in evidence.erp_orders)
+    wrong = {order_id for order_id, count in rows.items() if count > 1}
+    wrong |= {o.order_id for o in evidence.erp_orders if not _same(vtex.get(o.order_id), o)}
+    wrong |= {o.order_id for o in evidence.vtex_orders if o.start_handling_effects > 1}
+    return sorted(wrong), f"{len(rows)} orders in the ERP: each once, and equal to the cent"
+
+
+def in_order(evidence: Evidence) -> tuple[Iterable[str], str]:
+    """Start handling took effect only once the ERP had the order."""
+    erp = _by_id(evidence.erp_orders)
+    told = [order for order in evidence.vtex_orders if order.start_handling_at]
+    early = [order.order_id for order in told if _too_early(order, erp.get(order.order_id))]
+    return early, f"{len(told)} orders: the ERP had each before VTEX was told"
+
+
+def everything_ended(evidence: Evidence) -> tuple[Iterable[str], str]:
+    """No event waits at VTEX, and no order is left that somebody should still work on."""
+    left = [
+        order.order_id
+        for order in evidence.vtex_orders
+        if order.events_unacknowledged or not is_settled(order)
+    ]
+    waiting = evidence.feed_visible + evidence.feed_in_flight
+    if waiting and not left:
+        left = [f"{waiting} events in the feed"]
+    return left, "every event is acknowledged, and nothing is left to do"
+
+
+def one_bad_thing_stops_nothing(evidence: Evidence) -> tuple[Iterable[str], str]:
+    """Every order without trouble is in handling, whatever trouble others had."""
+    plain = [order for order in evidence.vtex_orders if order.trouble == PLAIN]
+    stopped = [order.order_id for order in plain if order.handling_at is None]
+    troubled = len(evidence.vtex_orders) - len(plain)
+    return stopped, f"{len(plain)} plain orders got through beside {troubled} troubled ones"
+
+
+def nothing_personal_leaks(evidence: Evidence) -> tuple[Iterable[str], str]:
+    """No log, and nothing that was ever put into the broker, has personal data in it."""
+    leaks = list(evidence.leaks)
+    if not (evidence.searched and evidence.people):
+        leaks.append("nothing was searched")
+    return leaks, f"none of {evidence.people} texts is in {evidence.searched} logs and broker files"
+
+
+def _verdict(name: str, violations: Iterable[str], kept: str) -> Verdict:
+    found = list(violations)
+    if not found:
+        return Verdict(name, kept=True, why=kept)
+    more = f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
+    return Verdict(name, kept=False, why=f"broken by {', '.join(found[:_SHOWN])}{more}")
+
+
+def _arrived(order: VtexOrder, erp: ErpOrder | None) -> bool:
+    if erp is None or erp.state == "cancelled" or order.status not in _TAKEN_OVER:
+        return False
+    return {line.line_id for line in order.lines} <= {line.line_id for line in erp.lines}
+
+
+def _too_early(order: VtexOrder, erp: ErpOrder | None) -> bool:
+    return erp is None or min(order.start_handling_at) < erp.placed_at
+
+
+def _same(order: VtexOrder | None, erp: ErpOrder) -> bool:
+    """Compare an order of the ERP with VTEX's; one that must not be there has no equal."""
+    if order is None or order.trouble in _UNREADABLE or not order.is_completed:
+        return False
+    if order.status in CANCELLED and erp.state != "cancelled":
+        return False
+    lines = sorted(order.lines, key=repr) == sorted(erp.lines, key=repr)
+    return lines and order.value_cents == erp.value_cents
+
+
+def _by_id(orders: Iterable[ErpOrder]) -> dict[str, ErpOrder]:
+    return {order.order_id: order for order in orders}

@@ -1,0 +1,81 @@
+"""`orders-sync up`: broker, workers, beat and Flower for the configured accounts, until stopped."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from orders_sync.embedded.broker import EmbeddedBroker
+from orders_sync.embedded.crew import Crew, flower_login_file
+from orders_sync.embedded.home import logs_folder, run_folder, sole_use, stop_leftovers
+from orders_sync.embedded.stop import StopRequested, StopSignals
+from orders_sync.embedded.supervisor import STOP_SECONDS, Supervisor
+from orders_sync.ledger.migrate import upgrade
+from orders_sync.settings import Settings, child_environment, require_accounts
+
+_LOOK_EVERY_SECONDS = 0.2
+
+
+def run_up(
+    settings: Settings, *, workers: int, flower_port: int | None, say: Callable[[str], None]
+) -> None:
+    """Run everything until a signal asks for the end; whatever else ends is started again.
+
+    `say` is told in sentences what happens.
+
+    Raises:
+        ConfigurationError: something must be set first; nothing was started.
+        HomeInUse: the home folder's processes run already.
+        LedgerUnavailable: the ledger's database does not answer.
+    """
+    require_accounts(settings)
+    home = settings.home.absolute()
+    with StopSignals() as signals, sole_use(home):
+        supervisor = Supervisor(run_folder(home), say=say)
+        try:
+            for name in stop_leftovers(home, pause=signals.pause):
+                say(f"Stopped {name}, which an earlier run had left.")
+            upgrade(settings.ledger)
+            broker_url = settings.broker_url or start_broker(home, supervisor, signals.pause)
+            _start_crew(settings, supervisor, broker_url, workers, flower_port)
+            say(_describe(settings, home, flower_port))
+            while True:
+                supervisor.tend()
+                signals.pause(_LOOK_EVERY_SECONDS)
+        except StopRequested:
+            say(f"Stopping; this takes {STOP_SECONDS:g} s at most.")
+        finally:
+            supervisor.stop()
+
+
+def start_broker(home: Path, supervisor: Supervisor, pause: Callable[[float], None]) -> str:
+    """Start the embedded broker, have it watched, and give its URL."""
+    broker = EmbeddedBroker(home)
+    url = broker.start(pause=pause)
+    if broker.child:
+        supervisor.watch(broker.child)
+    return url
+
+
+def _start_crew(
+    settings: Settings,
+    supervisor: Supervisor,
+    broker_url: str,
+    workers: int,
+    flower_port: int | None,
+) -> None:
+    home = settings.home.absolute()
+    env = child_environment(ORDERS_SYNC_BROKER_URL=broker_url, ORDERS_SYNC_HOME=str(home))
+    crew = Crew(home, env, workers, flower_port, settings.log_level)
+    for spec in crew.specs():
+        supervisor.start(spec)
+
+
+def _describe(settings: Settings, home: Path, flower_port: int | None) -> str:
+    parts = [
+        f"Running for {', '.join(sorted(settings.accounts))}; logs are in {logs_folder(home)}."
+    ]
+    if flower_port is not None:
+        login = flower_login_file(home)
+        parts.append(f"Flower: http://127.0.0.1:{flower_port} (user and password: {login}).")
+    return " ".join([*parts, "Ctrl-C stops it."])

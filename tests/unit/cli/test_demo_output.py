@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from orders_sync.cli.demo import to_json
+from orders_sync.cli.display import Display, show_result
+from orders_sync.embedded.demo import DemoResult
+from orders_sync.embedded.demo_plan import Progress
+from orders_sync.embedded.figures import Figures
+from orders_sync.embedded.promises import Verdict
+from orders_sync.testing.clock import SettableClock
+
+FIGURES = Figures(
+    orders=200,
+    seconds=8.00049,
+    orders_per_second=24.99847,
+    calls_by_name={"get_order": 1.0, "feed_read": 0.12345},
+    p50_seconds=0.5,
+    p99_seconds=None,
+)
+KEPT = Verdict("nothing_lost", kept=True, why="all arrived")
+BROKEN = Verdict("in_order", kept=False, why="broken by 1-01")
+
+
+def test_json_has_the_figures_and_the_promises() -> None:
+    written = to_json(DemoResult(FIGURES, (KEPT, BROKEN)))
+
+    assert json.loads(json.dumps(written)) == {
+        "orders": 200,
+        "seconds": 8.0,
+        "orders_per_second": 24.998,
+        "vtex_calls_per_order": 1.123,
+        "vtex_calls_by_name": {"feed_read": 0.123, "get_order": 1.0},
+        "p50_seconds": 0.5,
+        "p99_seconds": None,
+        "promises": {"nothing_lost": True, "in_order": False},
+    }
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "expected"),
+    [
+        pytest.param((KEPT,), True, id="all"),
+        pytest.param((KEPT, BROKEN), False, id="all but one"),
+    ],
+)
+def test_one_broken_promise_is_one_too_many(
+    verdicts: tuple[Verdict, ...], *, expected: bool
+) -> None:
+    assert DemoResult(FIGURES, verdicts).all_kept is expected
+
+
+def test_the_result_tells_each_promise_and_why(capsys: pytest.CaptureFixture[str]) -> None:
+    show_result(DemoResult(FIGURES, (KEPT, BROKEN)))
+
+    shown = capsys.readouterr().out
+    assert "nothing lost │ kept   │ all arrived" in shown
+    assert "in order     │ BROKEN │ broken by 1-01" in shown
+    assert "200 orders in 8.0 s" in shown
+    assert "get_order 1.00" in shown
+
+
+def test_without_a_terminal_progress_is_a_line_now_and_then(
+    capsys: pytest.CaptureFixture[str], clock: SettableClock
+) -> None:
+    progress = Progress(
+        1.0, orders=9, poured=5, to_take_over=8, taken_over=3, events_waiting=2, killed=1
+    )
+
+    with Display(clock.epoch) as display:
+        for _ in range(10):
+            display.show(progress)
+            clock.advance(0.5)
+
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert (
+        captured.err.splitlines()
+        == ["   1.0 s  ordered 5/9, handled 3/8, 2 events wait, workers killed: 1"] * 3
+    )
