@@ -7,10 +7,16 @@ from orders_sync.errors import ConfigurationError
 from orders_sync.settings import load_settings
 from orders_sync.worker.app import create_app, stop_with
 
+_TASKS = (
+    "orders_sync.inbound.tasks",
+    "orders_sync.outbound.tasks",
+    "orders_sync.upkeep.tasks",
+)
+
 try:
     app = create_app(
         with_broker(load_settings()),
-        include=("orders_sync.inbound.tasks", "orders_sync.upkeep.tasks"),
+        include=_TASKS,
     )
 except ConfigurationError as error:
     stop_with(error)

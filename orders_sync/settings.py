@@ -174,6 +174,10 @@ class Settings(BaseSettings):
     watch_feed_seconds: PositiveFloat = 300.0
     lease_seconds: Annotated[float, Field(ge=5)] = 120.0
     max_in_flight: PositiveInt = 1000
+    pull_seconds: PositiveFloat = 2.0
+    change_api: Literal["v2", "v1"] = "v2"
+    intake_queue: str = "celery"
+    max_command_bytes: PositiveInt = 1024 * 1024
     visibility_timeout_seconds: Annotated[int, Field(ge=60, le=3600)] = 600
 
     feed: FeedSettings = Field(default_factory=FeedSettings)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, Literal, TypeVar
 
@@ -14,14 +14,16 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """Something that VTEX shall be told about an order.
+    """Something that VTEX shall be told about an order, as it was asked for.
 
-    `key` makes a repeat harmless: the same key with the same body is the same command.
+    Nothing is checked yet: `kind` may be no `CommandKind`, and `body`, which has to be an object,
+    is text where it was not even JSON. `key` makes a repeat harmless: the same key with the same
+    body is the same command.
     """
 
-    kind: CommandKind
+    kind: str
     order_id: str
-    body: Mapping[str, Any]
+    body: Any
     key: str | None = None
 
 

@@ -41,7 +41,7 @@ class Action(StrEnum):
     LOOK_AGAIN = "look again"  # VTEX has not decided yet.
     CANCEL_IN_ERP = "cancel in ERP"  # The ERP has an order that VTEX cancelled.
     VOID = "void"  # It was cancelled before the ERP had it.
-    ASK = "ask"  # A cancellation was requested; a person or the ERP decides.
+    ASK = "ask"  # A cancellation was requested; the ERP decides.
 
 
 class Group(StrEnum):

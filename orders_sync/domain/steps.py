@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from orders_sync.domain.rules import Progress, Standing
+
+#: Longer waits are left to the ledger and the sweep: on a Redis broker a task that waits longer
+#: than the visibility time-out would run twice.
+LONGEST_MESSAGE_WAIT = timedelta(seconds=60)
 
 
 class Step(StrEnum):
@@ -16,15 +20,25 @@ class Step(StrEnum):
     HAND_OVER = "erp.hand_over"
     START_HANDLING = "orders.start_handling"
     CANCEL_IN_ERP = "erp.cancel"
+    CONSIDER_CANCELLATION = "erp.consider_cancellation"
+    SEND_INVOICE = "invoice.send"
+    SEND_TRACKING = "tracking.send"
+    SEND_CANCEL = "cancel.send"
+    SEND_DENY = "cancel.deny"
+    SEND_CHANGE = "change.send"
+    FOLLOW_CHANGE = "change.follow"
+    SEND_NOTE = "tracking.note"
 
 
 @dataclass(frozen=True, slots=True)
 class Dispatch:
-    """A step that is to be put on its queue."""
+    """A step that is to be put on its queue, in `delay` seconds; one of a command names it."""
 
     account: str
     order_id: str
     step: Step
+    command_id: str | None = None
+    delay: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

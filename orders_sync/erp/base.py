@@ -95,10 +95,10 @@ class Erp(Protocol):
         ...
 
     def consider_cancellation(self, order: Order) -> Decision:
-        """Say whether the order may still be cancelled, without changing anything.
+        """Say whether the order may still be cancelled, and cancel nothing yet.
 
-        Promise: only reads, so it may be asked any number of times; an answer other than
-        undecided stands.
+        Promise: it may be asked any number of times; an answer other than undecided stands. So an
+        ERP that agrees does not begin to fulfil the order afterwards.
         """
         ...
 
@@ -106,14 +106,16 @@ class Erp(Protocol):
         """Read what the ERP wants VTEX to know, from `cursor` on (None: from the start).
 
         Promise: only reads; the same cursor gives the same commands again, each under the same
-        key, until they were answered.
+        key, until they were answered. What the ERP wrote is not judged: a command that makes no
+        sense is given as it is, so that it is refused and the ERP is told why.
         """
         ...
 
     def answer(self, command: Command, outcome: Outcome) -> None:
-        """Tell the ERP how one of its commands ended.
+        """Tell the ERP how far one of its commands is; `key` says which.
 
-        Promise: the same outcome again changes nothing.
+        Promise: the same outcome again changes nothing, an end (done, refused) is never taken
+        back, and a key that the ERP does not know is passed over.
         """
         ...
 

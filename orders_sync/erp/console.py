@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from orders_sync.domain.commands import Command, Outcome
     from orders_sync.domain.order import Order
 
 
@@ -46,6 +47,13 @@ class ConsoleErp(ErpBase):
         """Print the order's id."""
         self._print(f"{self.account} {order_id} cancelled")
         return CancelAnswer.CANCELLED
+
+    def answer(self, command: Command, outcome: Outcome) -> None:
+        """Print which command it is and how far, without reasons: these may name people."""
+        self._print(
+            f"{self.account} {command.order_id} {command.kind} {outcome.kind}: "
+            f"key={command.key or '-'} receipt={outcome.receipt or '-'}"
+        )
 
     def _print(self, line: str) -> None:
         # One write a line, so that threads do not print into each other's lines.

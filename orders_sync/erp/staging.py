@@ -1,4 +1,4 @@
-"""An ERP that is two tables in a SQL database, which the real ERP reads and marks.
+"""An ERP that is three tables in a SQL database, which the real ERP reads and writes.
 
 The tables are described in `docs/staging-tables.md`.
 """
@@ -7,12 +7,15 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from threading import Lock
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
-from sqlalchemy import URL, and_, insert, select, update
+from sqlalchemy import URL, and_, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
-from orders_sync.erp.base import CancelAnswer, ErpBase, Receipt
+from orders_sync.domain.commands import Command, Outcome, Page
+from orders_sync.erp.base import CancelAnswer, Decision, ErpBase, Receipt
+from orders_sync.erp.staging_cancellation import AGREE, CANCELLING, NEW, consider
+from orders_sync.erp.staging_commands import answered, as_command, offered
 from orders_sync.erp.staging_database import (
     create_tables,
     explain,
@@ -31,8 +34,10 @@ if TYPE_CHECKING:
 
     from orders_sync.domain.order import Order
 
-NEW = "new"
-CANCELLED = "cancelled"
+CANCELLED: Final = "cancelled"
+
+AGREE_UNTIL_TAKEN: Final = "agree_until_taken"
+ASK: Final = "ask"
 
 #: A driver raises the latter two for a number or a text that its database has no form for.
 _FAILURES = (SQLAlchemyError, OverflowError, UnicodeError)
@@ -43,13 +48,23 @@ def _utc_now() -> datetime:
 
 
 class StagingErp(ErpBase):
-    """Writes each order once into `erp_orders` and `erp_order_lines`.
+    """Writes each order once into `erp_orders` and `erp_order_lines`, and reads `erp_commands`.
 
     Its option `url` is a SQLAlchemy database URL; without one, the tables are in the SQLite file
     `erp.sqlite3` in `home`. They are created on first use.
+
+    Its option `cancellation` says who decides about a customer's wish to cancel:
+
+    - `agree_until_taken` (default): the adapter agrees for an order that the ERP has not taken,
+      since nobody works on it, so also an ERP that knows nothing of the question gets it right.
+      Once the order is taken, the ERP decides.
+    - `ask`: the ERP decides about every order.
+
+    A policy that always denies is not needed: the ERP may write its decision before it is asked,
+    best in the statement by which it takes the order.
     """
 
-    known_options: ClassVar[frozenset[str]] = frozenset({"url"})
+    known_options: ClassVar[frozenset[str]] = frozenset({"url", "cancellation"})
 
     def __init__(
         self,
@@ -61,6 +76,7 @@ class StagingErp(ErpBase):
     ) -> None:
         super().__init__(account, options, home)
         self._clock = clock
+        self._agrees_until_taken = self._cancellation() == AGREE_UNTIL_TAKEN
         self._engine = open_engine(self._url())
         self._lock = Lock()
         self._is_ready = False
@@ -88,12 +104,16 @@ class StagingErp(ErpBase):
     def cancel_order(self, order_id: str, reason: str) -> CancelAnswer:
         """Mark the order as cancelled, unless the ERP took it: one statement decides which.
 
+        An order that was taken is cancelled nevertheless where the ERP has agreed to it.
+
         Raises:
             ErpUnavailable: The database cannot be reached or is locked.
         """
+        columns = ERP_ORDERS.c
+        is_free = or_(columns.taken_at.is_(None), columns.cancellation_decision == AGREE)
         cancel = (
             update(ERP_ORDERS)
-            .where(self._is(order_id), ERP_ORDERS.c.state == NEW, ERP_ORDERS.c.taken_at.is_(None))
+            .where(self._is(order_id), columns.state.in_((NEW, CANCELLING)), is_free)
             .values(state=CANCELLED, cancelled_at=self._clock(), cancel_reason=reason)
         )
         look = select(ERP_ORDERS.c.state).where(self._is(order_id))
@@ -107,6 +127,54 @@ class StagingErp(ErpBase):
         if state is None:
             return CancelAnswer.UNKNOWN
         return CancelAnswer.CANCELLED if state == CANCELLED else CancelAnswer.TOO_LATE
+
+    def consider_cancellation(self, order: Order) -> Decision:
+        """Note in the order's row that the question was put, and read the decision there.
+
+        Raises:
+            ErpUnavailable: The database cannot be reached or is locked.
+        """
+        try:
+            with self._ready_engine().begin() as connection:
+                return consider(
+                    connection,
+                    self._is(order.order_id),
+                    agrees_until_taken=self._agrees_until_taken,
+                    now=self._clock(),
+                )
+        except _FAILURES as error:
+            raise explain(error) from None
+
+    def pull(self, cursor: str | None) -> Page[Command]:  # noqa: ARG002 -- ids are given before commit, so none is a cursor
+        """Read up to a hundred rows of `erp_commands` that were not answered, oldest first.
+
+        There is never a cursor: what was answered is not offered any more, so where the page is
+        full, answer its commands and pull again.
+
+        Raises:
+            ErpUnavailable: The database cannot be reached or is locked.
+        """
+        try:
+            with self._ready_engine().connect() as connection:
+                rows = connection.execute(offered(self.account)).mappings().all()
+        except _FAILURES as error:
+            raise explain(error) from None
+        return Page(rows=[as_command(row) for row in rows], cursor=None)
+
+    def answer(self, command: Command, outcome: Outcome) -> None:
+        """Write the outcome into the command's row, unless a later one is there.
+
+        Raises:
+            ErpUnavailable: The database cannot be reached or is locked.
+        """
+        if command.key is None:
+            return
+        write = answered(self.account, command.key, outcome, self._clock())
+        try:
+            with self._ready_engine().begin() as connection:
+                connection.execute(write)
+        except _FAILURES as error:
+            raise explain(error) from None
 
     def check(self) -> None:
         """Connect, create the tables if need be, and compare their columns.
@@ -138,6 +206,12 @@ class StagingErp(ErpBase):
         if not isinstance(url, str):
             raise ConfigurationError("url must be a text")
         return url
+
+    def _cancellation(self) -> str:
+        policy = self.options.get("cancellation", AGREE_UNTIL_TAKEN)
+        if policy not in (AGREE_UNTIL_TAKEN, ASK):
+            raise ConfigurationError(f"cancellation must be {AGREE_UNTIL_TAKEN} or {ASK}")
+        return str(policy)
 
     def _ready_engine(self) -> Engine:
         """Give the engine, after its tables were seen or created once."""

@@ -107,6 +107,8 @@ def _open_sqlite(url: URL) -> Engine:
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:
     connection.isolation_level = None
+    # SQLite takes bytes of any encoding as text; one such row must not make all unreadable.
+    connection.text_factory = lambda text: text.decode(errors="replace")
     # The mode is the file's: if it is locked, another process is setting the same one right now.
     with suppress(sqlite3.OperationalError):
         connection.execute("PRAGMA journal_mode=WAL").close()

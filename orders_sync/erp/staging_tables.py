@@ -1,19 +1,22 @@
-"""The two tables of the staging ERP, each column with what an ERP needs to know about it.
+"""The tables of the staging ERP, each column with what an ERP needs to know about it.
 
 `docs/staging-tables.md` says the same for the ERP's developers; a test keeps the two in step.
 """
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any, Final
 
 from sqlalchemy import (
     BigInteger,
     Boolean,
+    CheckConstraint,
     Column,
     DateTime,
     Float,
     ForeignKeyConstraint,
+    Identity,
     Index,
     Integer,
     LargeBinary,
@@ -21,8 +24,11 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    column,
+    func,
 )
 from sqlalchemy.dialects.mysql import LONGBLOB
+from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import TypeEngine
 
 METADATA: Final = MetaData()
@@ -31,6 +37,7 @@ _KEY = String(255)
 _CODE = String(255)
 _CENTS = BigInteger()
 _TIME = DateTime(timezone=True)
+_ID = BigInteger().with_variant(Integer(), "sqlite")
 _BYTES = LargeBinary().with_variant(LONGBLOB(), "mysql", "mariadb")
 
 
@@ -46,6 +53,22 @@ def _key(name: str, kind: TypeEngine[Any], comment: str) -> Column[Any]:
     return Column(name, kind, primary_key=True, autoincrement=False, comment=comment)
 
 
+def _given(
+    name: str, kind: TypeEngine[Any], default: str | FunctionElement[Any], comment: str
+) -> Column[Any]:
+    return Column(name, kind, nullable=False, server_default=default, comment=comment)
+
+
+def _one_of(table: str, name: str, *words: str) -> CheckConstraint:
+    return CheckConstraint(column(name).in_(words), name=f"ck_{table}_{name}")
+
+
+def _python_time(table: str, name: str) -> CheckConstraint:
+    """Keep out times that no driver can read, such as PostgreSQL's infinity."""
+    first, last = datetime(1900, 1, 1), datetime(9999, 12, 30)  # noqa: DTZ001 -- the column's zone
+    return CheckConstraint(column(name, _TIME).between(first, last), name=f"ck_{table}_{name}")
+
+
 ERP_ORDERS: Final = Table(
     "erp_orders",
     METADATA,
@@ -54,11 +77,18 @@ ERP_ORDERS: Final = Table(
     _filled(
         "reference", String(511), "Receipt given for the order: account/order_id. Not changed."
     ),
-    _filled("state", String(16), "new or cancelled. Written by orders_sync only."),
+    _filled("state", String(16), "new, cancelling or cancelled. Written by orders_sync only."),
     _maybe("taken_at", _TIME, "When the ERP took the order over. Written by the ERP only."),
     _filled("placed_at", _TIME, "When orders_sync wrote the order."),
     _maybe("cancelled_at", _TIME, "When orders_sync cancelled the order."),
     _maybe("cancel_reason", Text(), "Why it was cancelled, in VTEX's words."),
+    _maybe(
+        "cancellation_requested_at", _TIME, "When orders_sync first asked: may it be cancelled?"
+    ),
+    _maybe("cancellation_decision", String(16), "agree or deny. Written by the ERP."),
+    _maybe(
+        "cancellation_reason", Text(), "Why it is denied, for the customer. Written by the ERP."
+    ),
     _maybe("status", _CODE, "VTEX's status when the order was written."),
     _maybe("sequence", _CODE, "VTEX's short running number of the order."),
     _maybe("order_group", _CODE, "What the orders of one purchase have in common."),
@@ -97,6 +127,8 @@ ERP_ORDERS: Final = Table(
     _filled("payments", Text(), "JSON list of the means of payment, amounts in value_cents."),
     _filled("document", _BYTES, "VTEX's JSON of the order, byte for byte. Personal."),
     Index("ix_erp_orders_open", "state", "taken_at"),
+    Index("ix_erp_orders_cancellation", "cancellation_requested_at"),
+    _one_of("erp_orders", "cancellation_decision", "agree", "deny"),
     comment="Orders from VTEX, one row each.",
 )
 
@@ -134,4 +166,53 @@ ERP_ORDER_LINES: Final = Table(
         name="fk_erp_order_lines_order",
     ),
     comment="Lines of the orders, one row each; the same SKU may stand on several.",
+)
+
+ERP_COMMANDS: Final = Table(
+    "erp_commands",
+    METADATA,
+    Column(
+        "id", _ID, Identity(), primary_key=True, comment="Number of the row. Left to the database."
+    ),
+    _filled("account", _KEY, "VTEX account that the order belongs to."),
+    _filled("order_id", _KEY, "VTEX's orderId."),
+    _filled("kind", String(16), "invoice, track, cancel, change, deny, note or sync."),
+    _maybe("body", Text(), "JSON object with the fields that have no column."),
+    _maybe("invoice_number", _CODE, "The invoice's number; for track, the invoice it belongs to."),
+    _maybe("value_cents", _CENTS, "The invoice's value, with freight and taxes."),
+    _maybe("issued_at", _TIME, "When the invoice was issued."),
+    _maybe("access_key", _CODE, "Key of the invoice at the tax office, such as Brazil's NF-e key."),
+    _maybe("invoice_url", Text(), "Where the invoice can be read."),
+    _maybe("tracking_number", _CODE, "The carrier's number of the package."),
+    _maybe("tracking_url", Text(), "Where the package can be followed."),
+    _maybe("courier", _CODE, "The carrier's name."),
+    _maybe("dispatched_at", _TIME, "When the package left."),
+    _maybe("delivered_at", _TIME, "When the package arrived; makes it delivered."),
+    _maybe("reason", Text(), "Why it is cancelled, changed or denied; the customer may read it."),
+    _maybe("message", Text(), "The note's text."),
+    _maybe("command_key", _KEY, "The ERP's own key of the command; erp- and the id where null."),
+    _given("created_at", _TIME, func.current_timestamp(), "When the row was written."),
+    _given(
+        "state", String(16), "new", "new, accepted, parked, done or refused. Left to orders_sync."
+    ),
+    _maybe("answer", Text(), "Why it is parked or refused, in VTEX's words if VTEX refused."),
+    _maybe("receipt", Text(), "VTEX's receipt, once it is done."),
+    _maybe("answered_at", _TIME, "When the state was last changed."),
+    Index("ix_erp_commands_new", "account", "state", "id"),
+    # SQL Server counts two nulls as equal.
+    Index(
+        "uq_erp_commands_key",
+        "account",
+        "command_key",
+        unique=True,
+        mssql_where=column("command_key").is_not(None),
+    ),
+    _one_of("erp_commands", "state", "new", "accepted", "parked", "done", "refused"),
+    # These keys are made from ids.
+    CheckConstraint("command_key NOT LIKE 'erp-%'", name="ck_erp_commands_command_key"),
+    _python_time("erp_commands", "issued_at"),
+    _python_time("erp_commands", "dispatched_at"),
+    _python_time("erp_commands", "delivered_at"),
+    comment="What the ERP wants VTEX to know, one row each.",
+    sqlite_autoincrement=True,  # An id of a deleted row is not given again: keys are made from it.
 )

@@ -82,7 +82,12 @@ def start_handling(claim: Claim, services: Services) -> StepResult:
 
 
 def cancel_in_erp(claim: Claim, services: Services) -> StepResult:
-    """Tell the ERP that VTEX has cancelled or replaced an order that it has."""
+    """Tell the ERP that VTEX has cancelled or replaced an order that it has.
+
+    An ERP that asked for the cancellation itself knows.
+    """
+    if services.ledger.commands.cancelled_by(claim.account, claim.order_id) == "erp":
+        return StepResult(Standing.VOID, None, note="the ERP had asked for it")
     kept = services.ledger.orders.document(claim.account, claim.order_id)
     reason = (summary(kept[0]).status if kept else None) or "cancelled in VTEX"
     answer = services.erp(claim.account).cancel_order(claim.order_id, reason)

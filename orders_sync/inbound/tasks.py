@@ -10,7 +10,7 @@ from orders_sync.inbound.acknowledge import acknowledge
 from orders_sync.inbound.poll import PollLimits, poll
 from orders_sync.worker.task import ServiceTask, StepTask
 
-_POLL_SECONDS = 10.0
+_POLL_SECONDS = 5.0
 
 
 @shared_task(name="feed.poll", base=ServiceTask, bind=True)

@@ -19,14 +19,13 @@ _NEXT_STEP = {
     Action.START_HANDLING: Step.START_HANDLING,
     Action.CANCEL_IN_ERP: Step.CANCEL_IN_ERP,
     Action.LOOK_AGAIN: Step.FETCH,
-    Action.ASK: Step.FETCH,
+    Action.ASK: Step.CONSIDER_CANCELLATION,
 }
 
 _STANDING = {
     Action.FINISH: Standing.DONE,
     Action.IGNORE: Standing.DONE,
     Action.VOID: Standing.VOID,
-    Action.ASK: Standing.PARKED,
     Action.LOOK_AGAIN: Standing.WAITING,
 }
 
@@ -47,13 +46,6 @@ def verdict(claim: Claim, document: bytes, *, now: datetime) -> StepResult:
         document=document,
         note=f"{order.status or 'no status'}: {action}",
     )
-    if action is Action.ASK:
-        return replace(
-            result,
-            cause="vtex.cancellation_requested",
-            hint="The customer asked for a cancellation. Confirm or deny it in VTEX's Admin; "
-            "the order goes on by itself when its status changes.",
-        )
     if action is Action.LOOK_AGAIN:
         return _look_again(result, now - claim.first_seen_at)
     return result

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from orders_sync.domain.rules import Standing
 from orders_sync.ledger.engine import Database
-from orders_sync.ledger.tables import events, journal, operator_log, orders
+from orders_sync.ledger.tables import commands, events, journal, operator_log, orders
 
 Row = dict[str, Any]
 
@@ -52,6 +52,32 @@ class Inquiries:
         heard = self._rows(sa.select(events).filter_by(**of_order).order_by(events.c.first_seen_at))
         happened = self._rows(sa.select(journal).filter_by(**of_order).order_by(journal.c.id))
         return (found[0] if found else None), heard, happened
+
+    def command(self, command_id: str) -> Row | None:
+        """Give one command."""
+        found = self._rows(sa.select(commands).where(commands.c.id == command_id))
+        return found[0] if found else None
+
+    def list_commands(
+        self,
+        *,
+        account: str | None = None,
+        order_id: str | None = None,
+        standing: Standing | None = None,
+        cause: str | None = None,
+        limit: int = 50,
+    ) -> Sequence[Row]:
+        """List commands, the latest changed first."""
+        statement = sa.select(commands).order_by(commands.c.updated_at.desc()).limit(limit)
+        for column, value in (
+            (commands.c.account, account),
+            (commands.c.order_id, order_id),
+            (commands.c.standing, standing),
+            (commands.c.cause, cause),
+        ):
+            if value is not None:
+                statement = statement.where(column == value)
+        return self._rows(statement)
 
     def parked_events(self, *, limit: int = 50) -> Sequence[Row]:
         """List items of the feed that could not be read, the latest first."""

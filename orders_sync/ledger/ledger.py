@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from functools import cached_property
 
+from orders_sync.ledger.commands import Commands
 from orders_sync.ledger.engine import Database
 from orders_sync.ledger.events import Events
 from orders_sync.ledger.inquiries import Inquiries
@@ -26,6 +27,11 @@ class Ledger:
     def orders(self) -> Orders:
         """Claims on orders and what their steps achieved."""
         return Orders(self.database, self.lease)
+
+    @cached_property
+    def commands(self) -> Commands:
+        """What VTEX shall be told, from acceptance to receipt."""
+        return Commands(self.database, self.lease)
 
     @cached_property
     def events(self) -> Events:

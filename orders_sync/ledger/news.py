@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from orders_sync.domain.rules import Progress, Standing
 from orders_sync.domain.steps import Dispatch, Step
-from orders_sync.ledger.tables import orders
+from orders_sync.ledger.tables import commands, orders
 
 
 def new_order(account: str, order_id: str, *, now: datetime, lease: timedelta) -> dict[str, object]:
@@ -65,4 +65,25 @@ def request_reads(
     return [
         Dispatch(account, order_id, Step.FETCH)
         for order_id in connection.execute(statement).scalars()
+    ]
+
+
+def wake_commands(
+    connection: sa.Connection, account: str, order_id: str, *, now: datetime, lease: timedelta
+) -> list[Dispatch]:
+    """Bring back at once the commands that wait for their order to get on."""
+    statement = (
+        sa.update(commands)
+        .where(
+            commands.c.account == account,
+            commands.c.order_id == order_id,
+            commands.c.standing == Standing.WAITING,
+            commands.c.attempts == 0,
+        )
+        .values(standing=Standing.ACTIVE, due_at=now + lease)
+        .returning(commands.c.id, commands.c.next_step)
+    )
+    return [
+        Dispatch(account, order_id, Step(row.next_step), row.id)
+        for row in connection.execute(statement)
     ]

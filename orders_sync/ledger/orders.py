@@ -14,7 +14,8 @@ from orders_sync.errors import LeaseLost
 from orders_sync.ledger.engine import Database
 from orders_sync.ledger.insert import insert_into
 from orders_sync.ledger.journal import Entry, write_entries
-from orders_sync.ledger.news import new_order, request_reads
+from orders_sync.ledger.news import new_order, request_reads, wake_commands
+from orders_sync.ledger.order_lease import refuse_if_lent
 from orders_sync.ledger.tables import documents, orders
 
 _OPEN = (Standing.ACTIVE, Standing.WAITING)
@@ -34,7 +35,11 @@ class Orders:
     def claim(
         self, account: str, order_id: str, step: Step, *, owner: str, now: datetime
     ) -> Claim | None:
-        """Take the order for one step; None where another worker has it or the step is past."""
+        """Take the order for one step; None where the step is past or another worker is at it.
+
+        Raises:
+            WaitError: a command is being sent for the order.
+        """
         until = now + self._lease
         statement = (
             sa.update(orders)
@@ -63,8 +68,9 @@ class Orders:
         )
         with self._database.writing() as connection:
             row = connection.execute(statement).one_or_none()
-        if row is None:
-            return None
+            if row is None:
+                refuse_if_lent(connection, account, order_id, step, now=now)
+                return None
         return Claim(
             account,
             order_id,
@@ -79,10 +85,10 @@ class Orders:
 
     def complete(
         self, claim: Claim, result: StepResult, entry: Entry, *, now: datetime
-    ) -> Dispatch | None:
+    ) -> list[Dispatch]:
         """Record what a step achieved, and give the lease back.
 
-        Returns the step to hand on to at once, or None where nothing follows or it has to wait.
+        Gives what to dispatch at once: the next step, and commands that waited for the order.
 
         Raises:
             LeaseLost: another worker has taken the order over; nothing was written.
@@ -122,10 +128,10 @@ class Orders:
         reason: str,
         counts: bool,
         now: datetime,
-    ) -> Dispatch | None:
+    ) -> list[Dispatch]:
         """Put a step that could not be done back until `due_at`; `counts` it as a failed try.
 
-        Returns a read of the order where an event came meanwhile, else None.
+        Gives a read of the order where an event came meanwhile.
 
         Raises:
             LeaseLost: another worker has taken the order over; nothing was written.
@@ -141,7 +147,7 @@ class Orders:
 
     def park(
         self, claim: Claim, entry: Entry, *, cause: str, reason: str, hint: str, now: datetime
-    ) -> Dispatch | None:
+    ) -> list[Dispatch]:
         """Stop work on the order until a person, or a new event, says otherwise.
 
         Raises:
@@ -160,7 +166,7 @@ class Orders:
         facts: dict[str, Any],
         entry: Entry,
         now: datetime,
-    ) -> Dispatch | None:
+    ) -> list[Dispatch]:
         """Write under the claim's version; an event that came meanwhile leads to a read."""
         due_at = facts.pop("due_at")
         statement = (
@@ -188,9 +194,13 @@ class Orders:
         if row is None:
             raise LeaseLost(f"Order {claim.order_id} was taken over during {claim.step}.")
         write_entries(connection, [entry])
-        if row.standing != Standing.ACTIVE:
-            return None
-        return Dispatch(claim.account, claim.order_id, Step(row.next_step))
+        if row.standing == Standing.ACTIVE:
+            return [Dispatch(claim.account, claim.order_id, Step(row.next_step))]
+        if row.standing in {Standing.DONE, Standing.VOID}:
+            return wake_commands(
+                connection, claim.account, claim.order_id, now=now, lease=self._lease
+            )
+        return []
 
     def take_due(self, *, now: datetime, grace: timedelta, limit: int) -> Sequence[Dispatch]:
         """Pick open orders whose time has come or whose worker is gone, for dispatch.

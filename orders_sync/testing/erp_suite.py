@@ -7,75 +7,37 @@ In the adapter's own tests:
             return AcmeErp("mystore", {"url": ACME_TEST_SERVER}, home)
 
 pytest shows the compared values of a failure if the tests' `conftest.py` first calls
-`pytest.register_assert_rewrite("orders_sync.testing.erp_suite")`.
+`pytest.register_assert_rewrite("orders_sync.testing")`.
 """
 # ruff: noqa: S101 -- a test asserts
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from threading import Barrier
 from typing import ClassVar
-from uuid import uuid4
 
-import pytest
-
-from orders_sync.domain.order import Order
-from orders_sync.erp.base import CancelAnswer, Erp, Receipt
-from orders_sync.testing.factories import make_line, make_order
+from orders_sync.erp.base import CancelAnswer, Erp, Receipt, Verdict
+from orders_sync.testing.erp_command_suite import CommandSuite
+from orders_sync.testing.factories import make_line
 
 _THREADS = 8
 _BARRIER_SECONDS = 30.0
 
 
-class ErpSuite:
+class ErpSuite(CommandSuite):
     """The promises of `Erp`, each as a test; derive a `Test...` class and write `create`.
 
     The other hooks make the tests stricter or adapt them: `order` where the ERP must know the
-    SKUs, `placed_count` and `placed_lines` where the ERP can be asked what it has. Set
-    `remembers_orders` to False for an adapter that stores nothing.
+    SKUs, `placed_count` and `placed_lines` where the ERP can be asked what it has, `issue` and
+    `told` where the adapter issues commands. Set `remembers_orders` to False for an adapter that
+    stores nothing.
     """
 
     remembers_orders: ClassVar[bool] = True
-
-    def create(self, home: Path) -> Erp:
-        """Build a new instance; instances with the same `home` work on the same ERP."""
-        raise NotImplementedError("Build the adapter that is tested.")
-
-    def order(self, order_id: str) -> Order:
-        """Make an order that the ERP can take."""
-        return make_order(order_id)
-
-    def placed_count(self, home: Path, order_id: str) -> int | None:
-        """Count the ERP's orders under that id; None where the ERP cannot be asked."""
-        del home, order_id
-        return None
-
-    def placed_lines(self, home: Path, order_id: str) -> Sequence[tuple[str, int]] | None:
-        """List SKU and quantity of the ERP's lines, in order; None if it cannot be asked."""
-        del home, order_id
-        return None
-
-    @pytest.fixture
-    def erp(self, tmp_path: Path) -> Iterator[Erp]:
-        """Give the adapter under test."""
-        with closing(self.create(tmp_path)) as erp:
-            yield erp
-
-    @pytest.fixture
-    def second_erp(self, tmp_path: Path) -> Iterator[Erp]:
-        """Give another instance on the same ERP, as another worker process has one."""
-        with closing(self.create(tmp_path)) as erp:
-            yield erp
-
-    @pytest.fixture
-    def new_id(self) -> Callable[[], str]:
-        """Give order ids that no test used before, even where the ERP outlives the tests."""
-        return lambda: f"{uuid4().int % 10**13:013d}-01"
 
     def test_it_can_be_checked_before_it_was_ever_used(self, erp: Erp) -> None:
         """`check` passes on an ERP that is there."""
@@ -209,27 +171,30 @@ class ErpSuite:
         assert erp.cancel_order(order.order_id, "Customer changed their mind") is answer
         self._assert_placed_once(tmp_path, order)
 
-    def test_a_decision_about_a_cancellation_only_reads(
-        self, erp: Erp, new_id: Callable[[], str], tmp_path: Path
+    def test_a_decision_about_a_cancellation_stands(
+        self, erp: Erp, second_erp: Erp, new_id: Callable[[], str], tmp_path: Path
     ) -> None:
-        """Asking whether an order may be cancelled gives the same decision twice."""
+        """Asking again whether an order may be cancelled gives the same decision."""
         order = self.order(new_id())
         erp.place_order(order)
 
         decision = erp.consider_cancellation(order)
 
         assert erp.consider_cancellation(order) == decision
+        assert second_erp.consider_cancellation(order) == decision
         self._assert_placed_once(tmp_path, order)
 
-    def test_pulling_does_not_consume(self, erp: Erp) -> None:
-        """The same cursor gives the same commands under the same keys."""
-        page = erp.pull(None)
+    def test_a_cancellation_it_agreed_to_is_not_too_late(
+        self, erp: Erp, new_id: Callable[[], str]
+    ) -> None:
+        """An ERP that agrees does not begin to fulfil the order afterwards."""
+        order = self.order(new_id())
+        erp.place_order(order)
+        agrees = erp.consider_cancellation(order).verdict is Verdict.AGREE
 
-        again = erp.pull(None)
+        answer = erp.cancel_order(order.order_id, "Customer changed their mind")
 
-        assert list(again.rows) == list(page.rows)
-        assert again.cursor == page.cursor
-        assert all(command.key for command in page.rows)
+        assert answer is CancelAnswer.CANCELLED or not agrees
 
     def test_it_can_be_closed_twice(self, erp: Erp, new_id: Callable[[], str]) -> None:
         """Closing is repeatable."""
@@ -237,6 +202,3 @@ class ErpSuite:
 
         erp.close()
         erp.close()
-
-    def _assert_placed_once(self, home: Path, order: Order) -> None:
-        assert self.placed_count(home, order.order_id) in {None, 1}

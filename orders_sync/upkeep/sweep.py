@@ -21,18 +21,19 @@ _GRACE = timedelta(seconds=3)
 
 
 def sweep(*, ledger: Ledger, clock: Clock, dispatch: Callable[[Dispatch], None]) -> int:
-    """Dispatch due orders, the longest due first; give their number.
+    """Dispatch due orders and commands, the longest due first; give their number.
 
     Bounded, so that a sweep ends before the next one: what is left is due then too.
     """
     swept = 0
-    for _ in range(_MOST_LOTS):
-        due = ledger.orders.take_due(now=clock(), grace=_GRACE, limit=_LOT)
-        for following in due:
-            dispatch(following)
-        swept += len(due)
-        if len(due) < _LOT:
-            break
+    for take_due in (ledger.commands.take_due, ledger.orders.take_due):
+        for _ in range(_MOST_LOTS):
+            due = take_due(now=clock(), grace=_GRACE, limit=_LOT)
+            for following in due:
+                dispatch(following)
+            swept += len(due)
+            if len(due) < _LOT:
+                break
     if swept:
-        log.info("sweep.done", orders=swept)
+        log.info("sweep.done", steps=swept)
     return swept

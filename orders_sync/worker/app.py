@@ -19,7 +19,7 @@ from orders_sync.domain.steps import Dispatch
 from orders_sync.errors import ConfigurationError, LedgerUnavailable
 from orders_sync.logging import configure_logging
 from orders_sync.settings import Settings, require_accounts
-from orders_sync.worker.queues import TASK_ROUTES, Queue, declare_queues
+from orders_sync.worker.queues import Queue, declare_queues, task_routes
 from orders_sync.worker.safety import check_safety
 from orders_sync.worker.schedule import beat_schedule
 
@@ -46,11 +46,17 @@ class OrdersSyncApp(Celery):
 
         A broker that is away is no error: the ledger knows the step, and the sweep puts it there.
         """
+        ids = {"account": following.account, "order_id": following.order_id}
+        names = [following.step.value, *ids.values()]
+        if following.command_id is not None:
+            ids["command_id"] = following.command_id
+            names.append(following.command_id)
         try:
             self.send_task(
                 following.step.value,
-                kwargs={"account": following.account, "order_id": following.order_id},
-                task_id=f"{following.step}/{following.account}/{following.order_id}",
+                kwargs=ids,
+                task_id="/".join(names),
+                countdown=following.delay,
             )
         except (OperationalError, RedisError, OSError) as error:
             log.warning("dispatch.postponed", step=following.step, cause=type(error).__name__)
@@ -76,7 +82,6 @@ def celery_settings(settings: Settings) -> dict[str, Any]:
             "visibility_timeout": settings.visibility_timeout_seconds,
             "unacked_restore_interval": 5,
             "unacked_restore_throttle": 1,
-            "global_keyprefix": "orders_sync:",
             "priority_steps": [0],
             "socket_timeout": 10,
             "socket_connect_timeout": 3,
@@ -98,8 +103,8 @@ def celery_settings(settings: Settings) -> dict[str, Any]:
         "task_ignore_result": True,
         "task_serializer": "json",
         "accept_content": ["json"],
-        "task_queues": declare_queues(),
-        "task_routes": TASK_ROUTES,
+        "task_queues": declare_queues(settings.intake_queue),
+        "task_routes": task_routes(settings.intake_queue),
         "task_default_queue": Queue.UPKEEP.value,
         "task_create_missing_queues": False,
         "task_publish_retry_policy": {

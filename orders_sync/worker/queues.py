@@ -23,18 +23,29 @@ class Queue(StrEnum):
     UPKEEP = "upkeep"
 
 
-#: What Celery is given: the prefix of a task's name chooses its queue.
-TASK_ROUTES = {f"{queue}.*": {"queue": queue.value} for queue in Queue}
+#: The prefix of the tasks that other services send; they go through the intake queue.
+INTAKE = "orders_sync"
 
 
-def declare_queues() -> list[KombuQueue]:
-    """Declare every queue; Celery may make no others."""
+def task_routes(intake_queue: str) -> dict[str, dict[str, str]]:
+    """Give Celery's routes: the prefix of a task's name chooses its queue."""
+    routes = {f"{queue}.*": {"queue": queue.value} for queue in Queue}
+    return {**routes, f"{INTAKE}.*": {"queue": intake_queue}}
+
+
+def declare_queues(intake_queue: str) -> list[KombuQueue]:
+    """Declare every queue; Celery may make no others.
+
+    The intake queue is Celery's default one, so that a service needs nothing but the broker's URL.
+    """
     exchange = Exchange("orders_sync", type="direct")
-    return [KombuQueue(queue.value, exchange, routing_key=queue.value) for queue in Queue]
+    ours = [KombuQueue(queue.value, exchange, routing_key=queue.value) for queue in Queue]
+    intake = Exchange(intake_queue, type="direct")
+    return [*ours, KombuQueue(intake_queue, intake, routing_key=intake_queue)]
 
 
 def queue_of(task_name: str) -> Queue:
-    """Find the queue that a task goes to.
+    """Find the queue that one of our own tasks goes to.
 
     Raises:
         ConfigurationError: no queue has the name's prefix.

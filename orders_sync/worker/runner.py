@@ -1,28 +1,92 @@
-"""Runs one step of one order: claimed in the ledger, done, recorded, handed on."""
+"""Runs one step of an order or a command: claimed in the ledger, done, recorded, handed on."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Protocol, TypeVar
 
 import structlog
 
 from orders_sync.bootstrap import Services
-from orders_sync.domain.steps import Claim, Dispatch, Step, StepResult
-from orders_sync.errors import LeaseLost, LedgerUnavailable
+from orders_sync.domain.rules import Standing
+from orders_sync.domain.steps import LONGEST_MESSAGE_WAIT, Dispatch, Step
+from orders_sync.errors import LeaseLost, LedgerUnavailable, WaitError
 from orders_sync.ledger.journal import Entry
 from orders_sync.settings import RetryPolicy
 from orders_sync.worker.retry import Again, Park, decide
 
 log = structlog.get_logger(__name__)
 
-#: Does a step for a claim; the use-cases of `inbound` are such functions.
-Work = Callable[[Claim, Services], StepResult]
 
-#: Longer waits are left to the ledger and the sweep: on a Redis broker a task that waits longer
-#: than the visibility time-out would run twice.
-LONGEST_MESSAGE_WAIT = timedelta(seconds=60)
+class Claim(Protocol):
+    """The right to run one step, as orders and commands give it."""
+
+    @property
+    def account(self) -> str: ...  # noqa: D102 - as the names say.
+    @property
+    def order_id(self) -> str: ...  # noqa: D102
+    @property
+    def step(self) -> Step: ...  # noqa: D102
+    @property
+    def version(self) -> int: ...  # noqa: D102
+    @property
+    def attempts(self) -> int: ...  # noqa: D102
+    @property
+    def failing_since(self) -> datetime | None: ...  # noqa: D102
+
+
+class Result(Protocol):
+    """What a step achieved."""
+
+    @property
+    def standing(self) -> Standing: ...  # noqa: D102
+    @property
+    def note(self) -> str | None: ...  # noqa: D102
+
+
+C = TypeVar("C", bound=Claim)
+R = TypeVar("R", bound=Result)
+C_contra = TypeVar("C_contra", bound=Claim, contravariant=True)
+R_contra = TypeVar("R_contra", bound=Result, contravariant=True)
+
+
+class Desk(Protocol[C_contra, R_contra]):
+    """The part of the ledger that claims are given back to; each gives what to dispatch."""
+
+    def complete(
+        self, claim: C_contra, result: R_contra, entry: Entry, *, now: datetime
+    ) -> Sequence[Dispatch]:
+        """Record what a step achieved."""
+        ...
+
+    def defer(
+        self,
+        claim: C_contra,
+        entry: Entry,
+        *,
+        due_at: datetime,
+        cause: str,
+        reason: str,
+        counts: bool,
+        now: datetime,
+    ) -> Sequence[Dispatch]:
+        """Put a step back."""
+        ...
+
+    def park(
+        self,
+        claim: C_contra,
+        entry: Entry,
+        *,
+        cause: str,
+        reason: str,
+        hint: str,
+        now: datetime,
+    ) -> Sequence[Dispatch]:
+        """Stop until a person decides."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,33 +94,34 @@ class Runner:
     """What is the same for every step that a worker runs.
 
     `dispatch` puts a step on its queue and never fails: what it could not put there, the sweep
-    does. `owner` names the worker in leases, `task_id` the message in the journal.
+    does. `task_id` names the message in the journal.
     """
 
     services: Services
     dispatch: Callable[[Dispatch], None]
     policy: RetryPolicy
-    owner: str
     task_id: str
 
-    def run(self, step: Step, account: str, order_id: str, work: Work) -> timedelta | None:
-        """Run the step if it is still to be done.
+    def run(
+        self,
+        take: Callable[[datetime], C | None],
+        desk: Desk[C, R],
+        work: Callable[[C, Services], R],
+    ) -> timedelta | None:
+        """Run the step that `take` claims, if it is still to be done.
 
         Returns the time after which its message should come again, or None where it need not.
         """
-        services = self.services
         try:
-            claim = services.ledger.orders.claim(
-                account, order_id, step, owner=self.owner, now=services.clock()
-            )
-        except LedgerUnavailable as error:
-            log.warning("ledger.unavailable", seconds=error.seconds)
+            claim = take(self.services.clock())
+        except WaitError as error:
+            log.info("step.not_yet", cause=error.cause, seconds=error.seconds)
             return timedelta(seconds=error.seconds)
         if claim is None:
             log.debug("step.skipped")
             return None
         try:
-            return self._run_claimed(claim, work)
+            return self._run_claimed(claim, desk, work)
         except LeaseLost:
             log.warning("step.overtaken", version=claim.version)
         except LedgerUnavailable:
@@ -64,27 +129,26 @@ class Runner:
             log.warning("step.unrecorded", version=claim.version)
         return None
 
-    def _run_claimed(self, claim: Claim, work: Work) -> timedelta | None:
+    def _run_claimed(
+        self, claim: C, desk: Desk[C, R], work: Callable[[C, Services], R]
+    ) -> timedelta | None:
         started = self.services.clock()
         try:
             result = work(claim, self.services)
         except LeaseLost:
             raise
         except Exception as error:  # noqa: BLE001 - every error has to end in the ledger.
-            return self._failed(claim, error, started)
+            return self._failed(claim, desk, error, started)
         now = self.services.clock()
         entry = self._entry(claim, "step.done", result.note, started, now)
-        following = self.services.ledger.orders.complete(claim, result, entry, now=now)
-        log.info(
-            "step.done",
-            seconds=entry.seconds,
-            standing=result.standing.value,
-            next_step=following.step.value if following else None,
-        )
+        following = desk.complete(claim, result, entry, now=now)
+        log.info("step.done", seconds=entry.seconds, standing=result.standing.value)
         self._hand_on(following)
         return None
 
-    def _failed(self, claim: Claim, error: Exception, started: datetime) -> timedelta | None:
+    def _failed(
+        self, claim: C, desk: Desk[C, R], error: Exception, started: datetime
+    ) -> timedelta | None:
         now = self.services.clock()
         verdict = decide(
             error,
@@ -94,28 +158,29 @@ class Runner:
             jitter=self.services.random.random(),
         )
         if isinstance(verdict, Park):
-            self._park(claim, verdict, started, now)
+            self._park(claim, desk, verdict, started, now)
             return None
-        return self._try_again(claim, verdict, started, now)
+        return self._try_again(claim, desk, verdict, started, now)
 
-    def _park(self, claim: Claim, verdict: Park, started: datetime, now: datetime) -> None:
-        entry = self._entry(claim, "order.parked", verdict.reason, started, now)
-        following = self.services.ledger.orders.park(
+    def _park(
+        self, claim: C, desk: Desk[C, R], verdict: Park, started: datetime, now: datetime
+    ) -> None:
+        following = desk.park(
             claim,
-            entry,
+            self._entry(claim, "step.parked", verdict.reason, started, now),
             cause=verdict.cause,
             reason=verdict.reason,
             hint=verdict.hint,
             now=now,
         )
-        log.error("order.parked", cause=verdict.cause, reason=verdict.reason)
+        log.error("step.parked", cause=verdict.cause, reason=verdict.reason)
         self._hand_on(following)
 
     def _try_again(
-        self, claim: Claim, verdict: Again, started: datetime, now: datetime
+        self, claim: C, desk: Desk[C, R], verdict: Again, started: datetime, now: datetime
     ) -> timedelta | None:
         what = "step.failed" if verdict.counts else "step.waited"
-        following = self.services.ledger.orders.defer(
+        following = desk.defer(
             claim,
             self._entry(claim, what, verdict.reason, started, now),
             due_at=now + verdict.delay,
@@ -125,14 +190,12 @@ class Runner:
             now=now,
         )
         log.warning(what, cause=verdict.cause, retry_in=verdict.delay.total_seconds())
-        if following is not None:
-            self._hand_on(following)
-            return None
+        self._hand_on(following)
         return verdict.delay if verdict.delay <= LONGEST_MESSAGE_WAIT else None
 
-    def _hand_on(self, following: Dispatch | None) -> None:
-        if following is not None:
-            self.dispatch(following)
+    def _hand_on(self, following: Sequence[Dispatch]) -> None:
+        for each in following:
+            self.dispatch(each)
 
     def _entry(
         self, claim: Claim, what: str, note: str | None, started: datetime, now: datetime

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from orders_sync.domain.steps import LONGEST_MESSAGE_WAIT
 from orders_sync.errors import ConfigurationError
 from orders_sync.settings import Settings
-from orders_sync.worker.queues import queue_of
-from orders_sync.worker.runner import LONGEST_MESSAGE_WAIT
+from orders_sync.worker.queues import INTAKE, queue_of
 
 if TYPE_CHECKING:
     from orders_sync.worker.app import OrdersSyncApp
@@ -25,7 +25,7 @@ def check_safety(app: OrdersSyncApp) -> None:
     _check_celery(app.conf)
     _check_times(app.orders_sync_settings, app.conf)
     for name in app.tasks:
-        if not name.startswith("celery."):
+        if not name.startswith(("celery.", f"{INTAKE}.")):
             queue_of(name)
 
 

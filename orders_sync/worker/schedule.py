@@ -18,6 +18,7 @@ def beat_schedule(settings: Settings) -> dict[str, dict[str, Any]]:
         for task, seconds in (
             ("feed.poll", settings.poll_seconds),
             ("feed.acknowledge", settings.acknowledge_seconds),
+            ("erp.pull", settings.pull_seconds),
             ("upkeep.watch_feed", settings.watch_feed_seconds),
         ):
             schedule[f"{task} {account}"] = _every(seconds, task, account=account)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
+from datetime import datetime
 from typing import Any, NoReturn
 
 import structlog
@@ -10,13 +12,17 @@ from celery import Task
 from celery.exceptions import Reject
 
 from orders_sync.bootstrap import Services
-from orders_sync.domain.steps import Dispatch, Step
+from orders_sync.domain.steps import Claim, Dispatch, Step, StepResult
 from orders_sync.errors import OrdersSyncError
+from orders_sync.ledger.commands import CommandClaim, CommandResult
 from orders_sync.settings import RetryPolicy
 from orders_sync.worker.queues import queue_of
-from orders_sync.worker.runner import Runner, Work
+from orders_sync.worker.runner import C, Desk, R, Runner
 
 log = structlog.get_logger(__name__)
+
+#: What of a task's arguments may be logged.
+_IDS = ("account", "order_id", "command_id")
 
 
 class ServiceTask(Task):
@@ -43,8 +49,9 @@ class ServiceTask(Task):
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Run with the task's ids in every line that is logged."""
+        ids = {name: kwargs[name] for name in _IDS if name in kwargs}
         with structlog.contextvars.bound_contextvars(
-            task=self.name, task_id=self.request.id, **kwargs
+            task=self.name, task_id=self.request.id, **ids
         ):
             try:
                 return super().__call__(*args, **kwargs)
@@ -73,9 +80,35 @@ class StepTask(ServiceTask):
         policy: RetryPolicy = getattr(self.services.settings.retry, queue_of(self.name))
         return policy
 
-    def run_step(self, account: str, order_id: str, work: Work) -> None:
-        """Run the step that has this task's name, and see to its retry."""
-        runner = Runner(self.services, self.dispatch, self.policy, self.owner, str(self.request.id))
-        delay = runner.run(Step(self.name), account, order_id, work)
+    def run_step(
+        self, account: str, order_id: str, work: Callable[[Claim, Services], StepResult]
+    ) -> None:
+        """Run the step of an order that has this task's name, and see to its retry."""
+        orders = self.services.ledger.orders
+        self._run(
+            lambda now: orders.claim(account, order_id, Step(self.name), owner=self.owner, now=now),
+            orders,
+            work,
+        )
+
+    def run_command(
+        self, command_id: str, work: Callable[[CommandClaim, Services], CommandResult]
+    ) -> None:
+        """Run the step of a command that has this task's name, and see to its retry."""
+        commands = self.services.ledger.commands
+        self._run(
+            lambda now: commands.claim(command_id, Step(self.name), owner=self.owner, now=now),
+            commands,
+            work,
+        )
+
+    def _run(
+        self,
+        take: Callable[[datetime], C | None],
+        desk: Desk[C, R],
+        work: Callable[[C, Services], R],
+    ) -> None:
+        runner = Runner(self.services, self.dispatch, self.policy, str(self.request.id))
+        delay = runner.run(take, desk, work)
         if delay is not None:
             self.retry(countdown=delay.total_seconds(), max_retries=None)

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from io import StringIO
 from pathlib import Path
 
 import pytest
 from sqlalchemy import create_engine, func, select
 
+from orders_sync.domain.commands import Command
 from orders_sync.erp.base import Erp
 from orders_sync.erp.console import ConsoleErp
 from orders_sync.erp.staging import StagingErp
@@ -53,6 +56,45 @@ def die(connection, cursor, statement, *rest):
 event.listen(Engine, "before_cursor_execute", die)
 StagingErp("mystore", {}, Path(sys.argv[1])).place_order(make_order(sys.argv[2]))
 """
+
+#: Pulls when it is told to, and answers when it is told to; prints what it has pulled each time.
+PULL_AND_ANSWER = """
+import json, sys
+from pathlib import Path
+from orders_sync.domain.commands import Outcome
+from orders_sync.erp.staging import StagingErp
+
+erp = StagingErp("mystore", {}, Path(sys.argv[1]))
+print("ready", flush=True)
+sys.stdin.readline()
+commands = erp.pull(None).rows
+print(json.dumps([[command.order_id, command.key] for command in commands]), flush=True)
+sys.stdin.readline()
+for command in commands:
+    erp.answer(command, Outcome("accepted"))
+print(json.dumps([command.key for command in erp.pull(None).rows]))
+erp.close()
+"""
+
+
+def start(code: str, *arguments: str) -> subprocess.Popen[str]:
+    """Start a process and wait until it is ready."""
+    worker = subprocess.Popen(
+        [sys.executable, "-c", code, *arguments],
+        cwd=REPOSITORY,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert worker.stdout is not None
+    assert worker.stdout.readline() == "ready\n"
+    return worker
+
+
+def let_go(worker: subprocess.Popen[str]) -> None:
+    assert worker.stdin is not None
+    worker.stdin.write("go\n")
+    worker.stdin.flush()
 
 
 def staged(home: Path, order_id: str) -> int:
@@ -98,27 +140,53 @@ class TestStagingErp(ErpSuite):
     def placed_lines(self, home: Path, order_id: str) -> list[tuple[str, int]]:
         return staged_lines(home, order_id)
 
+    def issue(self, home: Path, command: Command) -> bool:
+        write(home, command.order_id, command.kind, command.body["reason"])
+        return True
+
+    def told(self, home: Path, order_id: str) -> str | None:
+        with closing(sqlite3.connect(home / "erp.sqlite3")) as connection:
+            look = "SELECT state FROM erp_commands WHERE order_id = ?"
+            return str(connection.execute(look, (order_id,)).fetchone()[0])
+
+
+def write(home: Path, order_id: str, kind: str, reason: str) -> None:
+    """Write a command as the ERP does, into tables that are there."""
+    with closing(StagingErp("mystore", {}, home)) as erp:
+        erp.check()
+    with closing(sqlite3.connect(home / "erp.sqlite3")) as connection:
+        statement = (
+            "INSERT INTO erp_commands (account, order_id, kind, reason) VALUES ('mystore', ?, ?, ?)"
+        )
+        connection.execute(statement, (order_id, kind, reason))
+        connection.commit()
+
+
+def test_processes_that_pull_at_once_get_the_same_commands(tmp_path: Path) -> None:
+    for order_id in ORDER_IDS:
+        write(tmp_path, order_id, "cancel", "Out of stock")
+    workers = [start(PULL_AND_ANSWER, str(tmp_path)) for _ in range(PROCESSES)]
+
+    for worker in workers:
+        let_go(worker)
+    pulled = [json.loads(worker.stdout.readline()) for worker in workers if worker.stdout]
+    for worker in workers:
+        let_go(worker)
+    left = [json.loads(worker.communicate(timeout=120)[0]) for worker in workers]
+
+    expected = [[order_id, f"erp-{row}"] for row, order_id in enumerate(ORDER_IDS, start=1)]
+    assert pulled == [expected] * PROCESSES
+    assert left == [[]] * PROCESSES
+
 
 def test_processes_that_place_the_same_orders_at_once_make_each_once(tmp_path: Path) -> None:
-    command = [sys.executable, "-c", PLACE_ALL, str(tmp_path)]
     workers = [
-        subprocess.Popen(
-            [*command, str(seed), json.dumps(ORDER_IDS)],
-            cwd=REPOSITORY,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
+        start(PLACE_ALL, str(tmp_path), str(seed), json.dumps(ORDER_IDS))
         for seed in range(PROCESSES)
     ]
-    for worker in workers:
-        assert worker.stdout is not None
-        assert worker.stdout.readline() == "ready\n"
 
     for worker in workers:
-        assert worker.stdin is not None
-        worker.stdin.write("go\n")
-        worker.stdin.flush()
+        let_go(worker)
     receipts = [json.loads(worker.communicate(timeout=120)[0]) for worker in workers]
 
     assert all(of_one == receipts[0] for of_one in receipts)

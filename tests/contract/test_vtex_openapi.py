@@ -1,120 +1,37 @@
-"""What the client sends and reads, against VTEX's own OpenAPI document.
-
-The document lies beside the repository, in `shared/vtex/openapi`.
-"""
+"""The examples in VTEX's own OpenAPI document, read as the client reads answers."""
 
 from __future__ import annotations
 
 import json
-import os
-import re
-from collections.abc import Callable
-from pathlib import Path
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from pydantic import SecretStr
+from unit.vtex.openapi import Vtex, load
+from unit.vtex.recording import client_of
 
-from orders_sync.vtex.client import Credentials, VtexClient
-from orders_sync.vtex.exchange import Request, Response
-from orders_sync.vtex.schemas import FeedConfiguration
-from orders_sync.vtex.translate import event, feed_configuration, order
-
-DOCUMENT = Path(__file__).parents[3] / "shared" / "vtex" / "openapi" / "orders.json"
-
-WANTED = FeedConfiguration.from_workflow(
-    ["ready-for-handling"], visibility_seconds=240, retention_seconds=345_600
-)
-
-
-class Recorder:
-    """A transport that accepts everything and keeps the request."""
-
-    def __init__(self) -> None:
-        self.request: Request | None = None
-
-    def send(self, request: Request) -> Response:
-        self.request = request
-        return Response(204)
+from orders_sync.vtex.client import VtexClient
+from orders_sync.vtex.exchange import Response
+from orders_sync.vtex.translate import event, feed_configuration, fulfilment, order
 
 
 @pytest.fixture(scope="module")
-def openapi() -> dict[str, Any]:
-    if not DOCUMENT.exists():
-        reason = "VTEX's OpenAPI document is not beside the repository."
-        if os.environ.get("CI") == "true":  # noqa: TID251 - only CI knows that it is CI.
-            pytest.fail(reason)
-        pytest.skip(reason)
-    found: dict[str, Any] = json.loads(DOCUMENT.read_bytes())
-    return found
+def vtex() -> Vtex:
+    return load()
 
 
-def example(openapi: dict[str, Any], path: str) -> Any:
-    answer = openapi["paths"][path]["get"]["responses"]["200"]
-    return answer["content"]["application/json"]["example"]
+def example(vtex: Vtex, operation: str, status: str = "200") -> Any:
+    (content,) = vtex.operation(operation)["responses"][status]["content"].values()
+    return content["example"]
 
 
-def operation_of(openapi: dict[str, Any], request: Request) -> dict[str, Any]:
-    for template, operations in openapi["paths"].items():
-        pattern = re.sub(r"\\{[^}]+\\}", "[^/]+", re.escape(template))
-        if re.fullmatch(pattern, request.path) and request.method.lower() in operations:
-            found: dict[str, Any] = operations[request.method.lower()]
-            return found
-    pytest.fail(f"VTEX documents no {request.method} {request.path}.")
+def answering(vtex: Vtex, operation: str, status: str = "200") -> VtexClient:
+    body = json.dumps(example(vtex, operation, status)).encode()
+    return client_of(Response(int(status), {}, body))[0]
 
 
-@pytest.mark.parametrize(
-    ("call", "operation_id"),
-    [
-        pytest.param(lambda c: c.get_feed(), "Getfeedorderstatus1", id="get feed"),
-        pytest.param(lambda c: c.commit_feed(["h"]), "Commititemfeedorderstatus", id="commit feed"),
-        pytest.param(
-            lambda c: c.get_feed_configuration(), "GetFeedConfiguration", id="get configuration"
-        ),
-        pytest.param(
-            lambda c: c.set_feed_configuration(WANTED), "FeedConfiguration", id="set configuration"
-        ),
-        pytest.param(
-            lambda c: c.delete_feed_configuration(),
-            "FeedConfigurationDelete",
-            id="delete configuration",
-        ),
-        pytest.param(lambda c: c.get_order("1-01"), "GetOrder", id="get order"),
-        pytest.param(lambda c: c.start_handling("1-01"), "StartHandling", id="start handling"),
-    ],
-)
-def test_every_request_is_one_that_vtex_documents(
-    openapi: dict[str, Any], call: Callable[[VtexClient], Any], operation_id: str
-) -> None:
-    recorder = Recorder()
-    client = VtexClient("mystore", recorder, Credentials(SecretStr("key"), SecretStr("token")))
-
-    try:
-        call(client)
-    except Exception:  # noqa: BLE001 - only the request is of interest here.
-        assert recorder.request is not None
-
-    assert recorder.request is not None
-    operation = operation_of(openapi, recorder.request)
-    assert operation["operationId"] == operation_id
-    required = {(p["in"], p["name"]) for p in operation["parameters"] if p["required"]}
-    sent = {("query", name) for name in recorder.request.query}
-    sent |= {("header", name) for name in recorder.request.headers}
-    assert required - {("path", "orderId")} <= sent
-
-
-def test_a_requests_body_has_the_fields_that_vtex_documents(openapi: dict[str, Any]) -> None:
-    operation = openapi["paths"]["/api/orders/feed/config"]["post"]
-    schema = operation["requestBody"]["content"]["application/json"]["schema"]
-    while "$ref" in schema:
-        schema = openapi["components"]["schemas"][schema["$ref"].rsplit("/", 1)[-1]]
-
-    assert WANTED.to_wire().keys() <= schema["properties"].keys()
-    assert set(schema.get("required", ())) <= WANTED.to_wire().keys()
-
-
-def test_vtexs_example_of_an_order_is_read(openapi: dict[str, Any]) -> None:
-    document = json.dumps(example(openapi, "/api/oms/pvt/orders/{orderId}")).encode()
+def test_vtexs_example_of_an_order_is_read(vtex: Vtex) -> None:
+    document = json.dumps(example(vtex, "GET /api/oms/pvt/orders/{orderId}")).encode()
 
     found = order("luxstore", document)
 
@@ -134,10 +51,64 @@ def test_vtexs_example_of_an_order_is_read(openapi: dict[str, Any]) -> None:
     assert found.document == document
 
 
-def test_vtexs_examples_of_the_feed_are_read(openapi: dict[str, Any]) -> None:
-    (item,) = example(openapi, "/api/orders/feed")
-    configuration = feed_configuration(example(openapi, "/api/orders/feed/config"))
+def test_vtexs_example_of_an_order_shows_its_fulfilment(vtex: Vtex) -> None:
+    document = json.dumps(example(vtex, "GET /api/oms/pvt/orders/{orderId}")).encode()
+
+    found = fulfilment(document)
+
+    (package,), (change,) = found.packages, found.changes
+    assert (package.invoice_number, package.type, package.value_cents) == ("24382", "Input", 1015)
+    assert (package.tracking_number, package.is_finished) == ("TRK-48960684", True)
+    assert package.events[0].created_at == datetime(2024, 2, 13, 10, 12, 55, 532268, tzinfo=UTC)
+    assert (change.discount_cents, change.removed[0].sku) == (3290, "1234568358")
+    assert found.cancellation_requested_by_seller is False
+    assert found.allows_cancellation
+
+
+def test_vtexs_examples_of_the_feed_are_read(vtex: Vtex) -> None:
+    (item,) = example(vtex, "GET /api/orders/feed")
+    configuration = feed_configuration(example(vtex, "GET /api/orders/feed/config"))
 
     assert event(item).handle == item["handle"]
     assert configuration is not None
     assert (configuration.queue.retention_seconds, configuration.quantity) == (345_600, 127)
+
+
+def test_vtexs_example_of_the_list_is_read(vtex: Vtex) -> None:
+    operation = "GET /api/oms/pvt/orders"
+
+    page = answering(vtex, operation).list_orders()
+
+    assert page.paging.total == example(vtex, operation)["paging"]["total"]
+    assert (page.rows[0].order_id, page.rows[0].total_value) == ("1306331686122-01", 7453)
+
+
+def test_vtexs_example_of_an_order_group_is_read(vtex: Vtex) -> None:
+    operation = "GET /api/oms/pvt/orders/order-group/{orderGroup}"
+
+    orders = answering(vtex, operation).get_order_group("v71425090str")
+
+    assert [it.order_id for it in orders] == [it["orderId"] for it in example(vtex, operation)]
+    assert (orders[0].status, orders[0].value_cents) == (None, 5458)
+
+
+def test_vtexs_examples_of_changes_are_read(vtex: Vtex) -> None:
+    changes = "GET /api/order-system/orders/{changeOrderId}/changes"
+    summary = "GET /api/orders/pvt/document/{orderId}/change-summary"
+
+    (past,) = answering(vtex, changes).get_change_history("1-01")
+    detail = f"{changes}/{{changeRequestId}}"
+    state = answering(vtex, detail).get_change_detail("1-01", "R1")
+    total = answering(vtex, summary).get_change_summary("1-01")
+
+    assert past.request_id == state.request_id == "e8532a32-7f7e-434a-88ec-29609f0ede46"
+    assert (state.is_finished, state.is_done) == (True, True)
+    assert (total.total_change_cents, total.replaced[0][1][0].price_cents) == (-37393, 765)
+
+
+def test_vtexs_example_of_a_transaction_is_read(vtex: Vtex) -> None:
+    operation = "GET /api/oms/pvt/orders/{orderId}/payment-transaction"
+
+    found = answering(vtex, operation).get_payment_transaction("1-01")
+
+    assert (found.status, found.payments[0].value_cents) == ("Finished", 10150)

@@ -116,23 +116,6 @@ def test_an_order_cancelled_after_the_erp_has_it_is_cancelled_there(flow: Flow) 
     assert "start_handling" not in flow.calls(order_id)
 
 
-def test_an_order_cancelled_while_it_is_being_handled_is_cancelled_in_the_erp(flow: Flow) -> None:
-    [order_id] = flow.box.create_orders(1)
-    take_in(flow)
-
-    flow.box.cancel(order_id, request=True)
-    requested = flow.box.order(order_id).status
-    take_in(flow)
-    asked = flow.order(order_id)
-    flow.box.cancel(order_id)
-    flow.settle(rounds=10)
-
-    assert requested == "cancellation-requested"
-    assert (asked["standing"], asked["cause"]) == ("parked", "vtex.cancellation_requested")
-    assert flow.in_erp() == {order_id: "cancelled"}
-    assert flow.standing(order_id) == "void"
-
-
 def test_a_cancellation_that_comes_too_late_for_the_erp_is_parked_for_a_person(
     flow: Flow,
 ) -> None:

@@ -6,6 +6,7 @@ Steps wait in a list in place of the broker; everything else is what a worker ru
 from __future__ import annotations
 
 import random
+import uuid
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
@@ -13,14 +14,21 @@ from typing import Any
 
 import requests
 import sqlalchemy as sa
+from urllib3.exceptions import ProtocolError
 
 from orders_sync.bootstrap import Services
+from orders_sync.domain.commands import Command
 from orders_sync.domain.steps import Claim, Dispatch, Step, StepResult
 from orders_sync.errors import OrdersSyncError
 from orders_sync.inbound import steps
 from orders_sync.inbound.acknowledge import acknowledge
 from orders_sync.inbound.poll import PollLimits, poll
+from orders_sync.ledger.commands import CommandClaim, CommandResult
 from orders_sync.ledger.migrate import upgrade
+from orders_sync.outbound import steps as sending
+from orders_sync.outbound.accept import Desk, Source, accept
+from orders_sync.outbound.answers import pull
+from orders_sync.outbound.consider import consider_cancellation
 from orders_sync.sandbox import Box, Dials, SandboxAdapter
 from orders_sync.settings import AccountSettings, Settings
 from orders_sync.testing.clock import SettableClock
@@ -40,16 +48,51 @@ WORK: dict[Step, Work] = {
     Step.CANCEL_IN_ERP: steps.cancel_in_erp,
 }
 
+COMMAND_WORK: dict[Step, Callable[[CommandClaim, Services], CommandResult]] = {
+    Step.SEND_INVOICE: sending.send_invoice,
+    Step.SEND_TRACKING: sending.send_tracking,
+    Step.SEND_CANCEL: sending.send_cancel,
+    Step.SEND_DENY: sending.send_deny,
+    Step.SEND_CHANGE: sending.send_change,
+    Step.FOLLOW_CHANGE: sending.follow_change,
+    Step.SEND_NOTE: sending.send_note,
+}
+
+
+class _Cutting(SandboxAdapter):
+    """The sandbox, whose answers to one method may be cut."""
+
+    def __init__(self, flow: Flow) -> None:
+        super().__init__(flow.box)
+        self._flow = flow
+
+    def send(self, request: requests.PreparedRequest, *args: Any, **rest: Any) -> requests.Response:
+        answer = super().send(request, *args, **rest)
+        if request.method == self._flow.cut_method:
+            raise requests.ConnectionError(ProtocolError("cut"), request=request)
+        return answer
+
 
 class Flow:
     """One store with its sandbox, ledger and staging ERP; time moves when it is told to."""
 
     def __init__(
-        self, home: Path, clock: SettableClock, *, dials: Dials | None = None, **changes: Any
+        self,
+        home: Path,
+        clock: SettableClock,
+        *,
+        dials: Dials | None = None,
+        erp_options: dict[str, Any] | None = None,
+        **changes: Any,
     ) -> None:
         self.clock = clock
         self.box = Box(STORE, seed=1, clock=clock.epoch, dials=dials)
-        account = AccountSettings(app_key="key", app_token="token", base_url="http://vtex")
+        account = AccountSettings(
+            app_key="key",
+            app_token="token",
+            base_url="http://vtex",
+            erp_options=erp_options or {},
+        )
         self.settings = Settings(accounts={STORE: account}, home=home, **changes)
         upgrade(self.settings.ledger)
         self.services = Services(
@@ -59,13 +102,19 @@ class Flow:
             session_factory=self._session,
         )
         self.queue: deque[Dispatch] = deque()
+        self._ids = random.Random(2)
+        self.cut_method: str | None = None
         self._erp = sa.create_engine(f"sqlite:///{home / 'erp.sqlite3'}")
         ensure_feed(STORE, vtex=self.services.vtex(STORE), wanted=self.settings.feed)
 
     def _session(self) -> requests.Session:
         session = requests.Session()
-        session.mount("http://", SandboxAdapter(self.box))
+        session.mount("http://", _Cutting(self))
         return session
+
+    def cut_answers_to(self, method: str | None) -> None:
+        """Let calls of this method take effect and lose their answers."""
+        self.cut_method = method
 
     def poll(
         self, *, in_flight: int = 1000, restore_feed: Callable[[], None] = lambda: None
@@ -95,27 +144,70 @@ class Flow:
     def sweep(self) -> int:
         return sweep(ledger=self.services.ledger, clock=self.clock, dispatch=self.queue.append)
 
+    @property
+    def desk(self) -> Desk:
+        return Desk(
+            ledger=self.services.ledger,
+            clock=self.clock,
+            new_id=lambda: uuid.UUID(int=self._ids.getrandbits(128)).hex,
+            dispatch=self.queue.append,
+            max_bytes=self.settings.max_command_bytes,
+        )
+
+    def ask(
+        self,
+        kind: str,
+        order_id: str,
+        body: Any,
+        key: str | None = None,
+        source: Source = "service",
+    ) -> str:
+        """Ask for something to be told to VTEX; give the command's id."""
+        command = Command(kind, order_id, body, key)
+        return accept(command, account=STORE, source=source, desk=self.desk).command_id
+
+    def pull(self) -> int:
+        erp = self.services.erp(STORE)
+        return pull(STORE, owner="puller", erp=erp, desk=self.desk)
+
     def run(self, following: Dispatch, work: Work | None = None) -> None:
         """Run one step as a worker does; what has to come again later, the sweep brings."""
         policy = getattr(self.settings.retry, queue_of(following.step))
         runner = Runner(self.services, self.queue.append, policy, "task")
-        orders = self.services.ledger.orders
+        step, ledger = following.step, self.services.ledger
+        if following.command_id is not None:
+            command_id = following.command_id
+            runner.run(
+                lambda now: ledger.commands.claim(command_id, step, owner="worker", now=now),
+                ledger.commands,
+                COMMAND_WORK[step],
+            )
+            return
         runner.run(
-            lambda now: orders.claim(
-                following.account, following.order_id, following.step, owner="worker", now=now
+            lambda now: ledger.orders.claim(
+                following.account, following.order_id, step, owner="worker", now=now
             ),
-            orders,
-            work or WORK[following.step],
+            ledger.orders,
+            work or self._work(step),
         )
 
+    def _work(self, step: Step) -> Work:
+        if step is Step.CONSIDER_CANCELLATION:
+            return lambda claim, services: consider_cancellation(claim, services, self.desk)
+        return WORK[step]
+
     def drain(self) -> None:
+        """Run what is queued; what is to be run later is left to the sweep."""
         while self.queue:
-            self.run(self.queue.popleft())
+            following = self.queue.popleft()
+            if following.delay is None:
+                self.run(following)
 
     def settle(self, rounds: int = 40, seconds: float = 30) -> None:
         """Let the world go on: poll, work, acknowledge and sweep, with time between."""
         for _ in range(rounds):
             self._quietly(self.poll)
+            self._quietly(self.pull)
             self.drain()
             self._quietly(self.acknowledge)
             self.clock.advance(seconds)
@@ -146,6 +238,31 @@ class Flow:
         with self._erp.connect() as connection:
             rows = connection.execute(sa.text("SELECT order_id, state FROM erp_orders"))
             return {row.order_id: row.state for row in rows}
+
+    def command(self, command_id: str) -> dict[str, Any]:
+        """The ledger's row of a command."""
+        row = self.services.ledger.inquiries.command(command_id)
+        assert row is not None, f"{command_id} is not in the ledger"
+        return row
+
+    def in_handling(self, count: int = 1) -> list[str]:
+        """Orders that went all the way in."""
+        order_ids = self.box.create_orders(count)
+        self.poll()
+        self.drain()
+        self.acknowledge()
+        return order_ids
+
+    def erp_writes(self, sql: str, **values: Any) -> None:
+        """Let the ERP write in its database."""
+        self.services.erp(STORE).check()
+        with self._erp.begin() as connection:
+            connection.execute(sa.text(sql), values)
+
+    def erp_reads(self, sql: str, **values: Any) -> list[tuple[Any, ...]]:
+        """What the ERP finds in its database."""
+        with self._erp.connect() as connection:
+            return [tuple(row) for row in connection.execute(sa.text(sql), values)]
 
     def take_in_erp(self, order_id: str) -> None:
         """Let the ERP begin to fulfil an order."""

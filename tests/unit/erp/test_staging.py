@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, create_engine, select, text, update
 
+from orders_sync.domain.commands import Command, Outcome
 from orders_sync.domain.order import Order
 from orders_sync.erp.base import CancelAnswer
 from orders_sync.erp.staging import StagingErp
@@ -82,6 +83,9 @@ def test_every_column_of_an_order_and_its_lines_is_filled(erp: StagingErp, table
         "taken_at",
         "cancelled_at",
         "cancel_reason",
+        "cancellation_requested_at",
+        "cancellation_decision",
+        "cancellation_reason",
         "customer_corporate_name",
         "customer_corporate_document",
         "ship_reference",
@@ -185,6 +189,12 @@ def test_a_database_that_is_gone_is_unavailable(tmp_path: Path) -> None:
         with pytest.raises(ErpUnavailable):
             erp.cancel_order("1300000000001-01", "Out of stock")
         with pytest.raises(ErpUnavailable):
+            erp.consider_cancellation(make_order())
+        with pytest.raises(ErpUnavailable):
+            erp.pull(None)
+        with pytest.raises(ErpUnavailable):
+            erp.answer(Command("sync", "1300000000001-01", {}, "K"), Outcome("done"))
+        with pytest.raises(ErpUnavailable):
             erp.check()
 
 
@@ -213,7 +223,10 @@ def test_the_check_names_the_columns_that_are_missing(erp: StagingErp, tables: E
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        pytest.param({"ulr": "sqlite:///x"}, "unknown option ulr; it takes url", id="misspelt"),
+        pytest.param(
+            {"ulr": "sqlite:///x"}, "unknown option ulr; it takes cancellation, url", id="misspelt"
+        ),
+        pytest.param({"cancellation": "hunter2"}, "must be agree_until_taken or ask", id="policy"),
         pytest.param({"url": 3}, "url must be a text", id="not a text"),
         pytest.param({"url": "hunter2"}, "url is no database URL", id="not a URL"),
         pytest.param({"url": "sqlite://"}, "in memory", id="in memory"),

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
+import sqlite3
 from pathlib import Path
 
 import pytest
 from sqlalchemy import Table
 
+from orders_sync.domain.bodies import BODIES
+from orders_sync.erp.staging import StagingErp
 from orders_sync.erp.staging_tables import METADATA
 
 PAGE = Path(__file__).parents[3] / "docs" / "staging-tables.md"
@@ -24,3 +28,39 @@ def test_the_page_describes_exactly_the_columns_there_are(table: Table) -> None:
     ]
 
     assert described == columns
+
+
+def test_every_statement_of_the_page_runs_and_its_commands_are_sound(
+    staging: StagingErp, sql: sqlite3.Connection
+) -> None:
+    blocks = re.findall(r"```sql\n(.*?)```", PAGE.read_text(), re.DOTALL)
+
+    for statement in re.split(r";$", "".join(blocks), flags=re.MULTILINE):
+        sql.execute(statement, {"account": "mystore", "order_id": "1300000000001-01"})
+
+    commands = staging.pull(None).rows
+    assert all(BODIES[command.kind].model_validate(command.body) for command in commands)
+    assert [command.kind for command in commands] == [
+        "invoice",
+        "track",
+        "track",
+        "cancel",
+        "invoice",
+        "track",
+    ]
+
+
+def test_the_page_names_every_field_of_every_command() -> None:
+    page = PAGE.read_text()
+    table = dict(re.findall(r"^\| `(\w+)` \| \w[^|]* \| (.*) \|$", page, re.MULTILINE))
+
+    package = ("courier", "tracking_number", "tracking_url", "dispatched_at")
+    renamed = {"number": "invoice_number", "url": "invoice_url"}
+    unnamed = {
+        f"{kind}.{field}"
+        for kind, body in BODIES.items()
+        for field in body.model_fields
+        if f"`{renamed.get(field, field)}`" not in table[kind]
+        and not (kind == "invoice" and field in package)
+    }
+    assert unnamed == set()

@@ -32,7 +32,7 @@ def entry(clock: SettableClock, what: str = "step.done") -> Entry:
 
 def complete(
     ledger: Ledger, clock: SettableClock, claimed: Claim, result: StepResult
-) -> Dispatch | None:
+) -> list[Dispatch]:
     return ledger.orders.complete(claimed, result, entry(clock), now=clock())
 
 
@@ -50,7 +50,7 @@ def test_a_doubled_message_of_a_step_that_is_past_claims_nothing(
 ) -> None:
     following = complete(ledger, clock, claim(ledger, clock), HANDED_ON)
 
-    assert following == Dispatch(STORE, ORDER, Step.HAND_OVER)
+    assert following == [Dispatch(STORE, ORDER, Step.HAND_OVER)]
     assert ledger.orders.claim(STORE, ORDER, Step.FETCH, owner="b", now=clock()) is None
 
 
@@ -100,7 +100,7 @@ def test_news_that_come_during_a_step_lead_to_a_read_after_it(
     following = complete(ledger, clock, claimed, StepResult(Standing.DONE))
 
     assert dispatched is None
-    assert following == Dispatch(STORE, ORDER, Step.FETCH)
+    assert following == [Dispatch(STORE, ORDER, Step.FETCH)]
 
 
 def test_a_read_that_starts_after_the_news_has_seen_them(
@@ -110,7 +110,7 @@ def test_a_read_that_starts_after_the_news_has_seen_them(
 
     following = complete(ledger, clock, claim(ledger, clock), StepResult(Standing.DONE))
 
-    assert following is None
+    assert following == []
 
 
 def test_a_parked_order_is_not_swept_and_news_revive_it(

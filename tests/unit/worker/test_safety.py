@@ -10,11 +10,15 @@ from orders_sync.domain.steps import Dispatch, Step
 from orders_sync.errors import ConfigurationError
 from orders_sync.settings import AccountSettings, RetrySettings, Settings
 from orders_sync.worker.app import OrdersSyncApp, celery_settings, create_app
-from orders_sync.worker.queues import TASK_ROUTES, Queue, queue_of
+from orders_sync.worker.queues import Queue, queue_of, task_routes
 from orders_sync.worker.safety import check_safety
 from orders_sync.worker.schedule import beat_schedule
 
-TASKS = ("orders_sync.inbound.tasks", "orders_sync.upkeep.tasks")
+TASKS = (
+    "orders_sync.inbound.tasks",
+    "orders_sync.outbound.tasks",
+    "orders_sync.upkeep.tasks",
+)
 
 
 def make_app(tmp_path: Path, **changes: Any) -> OrdersSyncApp:
@@ -106,7 +110,9 @@ def test_only_a_queues_prefix_makes_an_address(name: str) -> None:
 
 
 def test_every_queue_is_routed_and_has_a_retry_policy() -> None:
-    assert {route["queue"] for route in TASK_ROUTES.values()} == set(Queue)
+    routes = task_routes("celery")
+
+    assert {route["queue"] for route in routes.values()} == {*Queue, "celery"}
     assert set(RetrySettings.model_fields) == set(Queue)
 
 

@@ -1,0 +1,120 @@
+"""What a command must be to be accepted: pure checks, before anything is kept."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import ValidationError
+
+from orders_sync.domain.bodies import BODIES, AnyBody, InvoiceBody, TrackBody, describe_problems
+from orders_sync.domain.commands import Command
+from orders_sync.domain.invoice_number import to_vtex_number
+
+
+class NotAcceptedError(ValueError):
+    """Raised when a command cannot be accepted; `cause` groups, the text tells the caller why."""
+
+    def __init__(self, cause: str, message: str) -> None:
+        super().__init__(cause, message)
+        self.cause = cause
+        self.message = message
+
+    def __str__(self) -> str:
+        return self.message
+
+
+@dataclass(frozen=True, slots=True)
+class Acceptable:
+    """A command that was checked: its canonical JSON, its key, and what tells it from others."""
+
+    kind: str
+    order_id: str
+    body: AnyBody
+    text: str
+    key: str
+    fingerprint: str
+
+
+def read_body(kind: str, body: Any) -> AnyBody:
+    """Check a body against its kind.
+
+    Raises:
+        NotAcceptedError: the kind is none, or a field of the body is wrong; both are named.
+    """
+    model = BODIES.get(kind)
+    if model is None:
+        raise NotAcceptedError(
+            "command.invalid", f"kind: {kind!r} is no command; expected one of {', '.join(BODIES)}"
+        )
+    try:
+        return model.model_validate(body)
+    except ValidationError as error:
+        raise NotAcceptedError("command.invalid", describe_problems(error)) from None
+
+
+def check(command: Command, *, max_bytes: int) -> Acceptable:
+    """Check a command as it was asked for.
+
+    A command without a key gets one from its content: an invoice from its number, anything else
+    from its whole body, so that a repeat is seen as one.
+
+    Raises:
+        NotAcceptedError: something is wrong; the message names the field and what was expected.
+    """
+    if not command.order_id or not command.order_id.strip():
+        raise NotAcceptedError("command.invalid", "order_id: is missing")
+    _refuse_unstorable(command)
+    size = len(raw_text(command.body).encode())
+    if size > max_bytes:
+        raise NotAcceptedError(
+            "command.too_large",
+            f"body: {size} bytes are more than ORDERS_SYNC_MAX_COMMAND_BYTES={max_bytes}",
+        )
+    body = read_body(command.kind, command.body)
+    text = body.model_dump_json(by_alias=True, exclude_none=True)
+    fingerprint = _digest(f"{command.kind}|{command.order_id}|{text}")
+    key = command.key or _derived_key(command, body, fingerprint)
+    return Acceptable(command.kind, command.order_id, body, text, key, fingerprint)
+
+
+def _refuse_unstorable(command: Command) -> None:
+    """Refuse what JSON can say and no database can keep."""
+    for name, text in (
+        ("order_id", command.order_id),
+        ("key", command.key or ""),
+        ("body", raw_text(command.body)),
+    ):
+        if "\x00" in text or "\\u0000" in text:
+            raise NotAcceptedError("command.invalid", f"{name}: holds a null character")
+        if any("\ud800" <= character <= "\udfff" for character in text):
+            raise NotAcceptedError("command.invalid", f"{name}: holds half a character")
+
+
+def storable(text: str) -> str:
+    """Make any text one that a database can keep."""
+    return text.encode(errors="replace").decode().replace("\x00", "?")
+
+
+def raw_text(body: Any) -> str:
+    """Write a body as it came, whatever it is."""
+    return body if isinstance(body, str) else json.dumps(body, default=str, ensure_ascii=False)
+
+
+def vtex_number_of(body: AnyBody) -> str | None:
+    """Give the invoice number of a body as VTEX has it."""
+    if isinstance(body, InvoiceBody):
+        return to_vtex_number(body.number)
+    return to_vtex_number(body.invoice_number) if isinstance(body, TrackBody) else None
+
+
+def _derived_key(command: Command, body: AnyBody, fingerprint: str) -> str:
+    if isinstance(body, InvoiceBody):
+        return f"invoice/{command.order_id}/{to_vtex_number(body.number)}"
+    return f"{command.kind}/{command.order_id}/{fingerprint[:32]}"
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

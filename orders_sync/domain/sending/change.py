@@ -1,0 +1,86 @@
+"""May this change be sent, and what exactly is it?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from orders_sync.domain.bodies import ChangeBody, NewItem, Quantity
+from orders_sync.domain.fulfilment import Change, ChangeItem, Fulfilment, Replacement
+from orders_sync.domain.rules import Group, group_of
+from orders_sync.domain.sending.verdicts import Known, NotAllowed, Send, Wait
+
+_TAKES_CHANGES = frozenset({"handling", "waiting-for-fulfillment", "ready-for-invoicing"})
+
+
+def judge_change(
+    body: ChangeBody, order: Fulfilment, known: Known
+) -> Send[Change] | Wait | NotAllowed:
+    """Judge a change against the order.
+
+    https://developers.vtex.com/docs/guides/order-modifications
+    """
+    group = group_of(order.status, is_completed=order.is_completed)
+    if group in {Group.CANCELLED, Group.INVOICED}:
+        return NotAllowed(
+            "change.order_closed",
+            f"The order is {order.status}; VTEX changes it no more.",
+            "Discard the command; a return is an Input invoice.",
+        )
+    if known.is_changing:
+        return Wait("another change of the order is not finished", 10)
+    if known.is_cancelling:
+        return Wait("a cancellation was asked for and is not decided", 10)
+    if order.status not in _TAKES_CHANGES:
+        return Wait(f"VTEX takes changes in handling, and the order is {order.status}")
+    removed = _lines(body.remove, order)
+    if isinstance(removed, NotAllowed):
+        return removed
+    replaced: list[Replacement] = []
+    for exchange in body.replace:
+        taken = _lines(exchange.from_, order)
+        if isinstance(taken, NotAllowed):
+            return taken
+        replaced.append(Replacement(taken, _new(exchange.to)))
+    return Send(
+        Change(
+            reason=body.reason,
+            add=_new(body.add),
+            remove=removed,
+            replace=tuple(replaced),
+            manual_discount_cents=body.manual_discount_cents,
+            manual_increment_cents=body.manual_increment_cents,
+        )
+    )
+
+
+def _new(items: Iterable[NewItem]) -> tuple[ChangeItem, ...]:
+    return tuple(ChangeItem(it.sku, it.quantity, price_cents=it.price_cents) for it in items)
+
+
+def _lines(wanted: Sequence[Quantity], order: Fulfilment) -> tuple[ChangeItem, ...] | NotAllowed:
+    """Name each line by its uniqueId: by SKU alone VTEX fails where it stands on several."""
+    found: list[ChangeItem] = []
+    for each in wanted:
+        lines = [
+            line
+            for line in order.lines
+            if each.line_id == line.line_id
+            or (each.sku is not None and each.sku in {line.sku, line.seller_sku})
+        ]
+        name = f"line {each.line_id}" if each.line_id else f"SKU {each.sku}"
+        if len(lines) != 1:
+            several = "is on several lines" if lines else "is not in the order"
+            return NotAllowed(
+                "change.item_unclear",
+                f"{name} {several}.",
+                "Name the order's line by line_id (VTEX's uniqueId), then retry.",
+            )
+        [line] = lines
+        if each.quantity > line.quantity:
+            return NotAllowed(
+                "change.quantity_exceeded",
+                f"{each.quantity} of {name} were asked for, and the order has {line.quantity}.",
+                "Correct the quantity, then retry.",
+            )
+        found.append(ChangeItem(line.sku, each.quantity, line.line_id, each.price_cents))
+    return tuple(found)

@@ -1,0 +1,142 @@
+"""May this invoice be sent, and what exactly is it?"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Final
+
+from orders_sync.domain.bodies import InvoiceBody
+from orders_sync.domain.fulfilment import Fulfilment, Invoice
+from orders_sync.domain.invoice_number import to_vtex_number
+from orders_sync.domain.rules import Group, group_of
+from orders_sync.domain.sending.items import Chosen, choose, everything_left
+from orders_sync.domain.sending.verdicts import AlreadySo, Known, NotAllowed, Send, Wait
+
+_WAITS: Final = {
+    Group.INCOMPLETE: "the order is not complete in VTEX",
+    Group.BEFORE: "the order is not ready for handling",
+    Group.READY: "handling has not started",
+    Group.REQUESTED: "a cancellation was requested and is not decided",
+    Group.CANCELLING: "VTEX is cancelling the order",
+    Group.UNKNOWN: "the order's status is not known",
+}
+
+
+def judge_invoice(
+    body: InvoiceBody, order: Fulfilment, known: Known, *, now: datetime
+) -> Send[Invoice] | AlreadySo | Wait | NotAllowed:
+    """Judge an invoice against the order and what else was sent for it.
+
+    https://developers.vtex.com/docs/api-reference/orders-api#post-/api/oms/pvt/orders/-orderId-/invoice
+    """
+    number = to_vtex_number(body.number)
+    standing = order.package(number)
+    if standing is not None:
+        if standing.type == body.type and body.value_cents in {None, standing.value_cents}:
+            return AlreadySo(f"invoice {number} is in VTEX")
+        return NotAllowed(
+            "invoice.number_taken",
+            f"Invoice {number} is in VTEX as {standing.type} of {standing.value_cents} cents.",
+            "VTEX corrects no invoice under the same number: send it under another one.",
+        )
+    refusal = _by_status(body, order, known)
+    if refusal is not None:
+        return refusal
+    if body.type == "Input":
+        return _judge_return(body, order, number, now)
+    return _judge_sale(body, order, known, number, now)
+
+
+def _by_status(body: InvoiceBody, order: Fulfilment, known: Known) -> Wait | NotAllowed | None:
+    group = group_of(order.status, is_completed=order.is_completed)
+    # A marketplace order falls back to payment-approved between its partial invoices.
+    between_parts = group is Group.BEFORE and bool(order.packages)
+    if group is Group.CANCELLED:
+        return NotAllowed(
+            "invoice.order_cancelled",
+            f"The order is {order.status}; VTEX takes no invoice for it.",
+            "Cancel the invoice in the ERP; discard this command.",
+        )
+    if group in _WAITS and not between_parts:
+        return Wait(_WAITS[group])
+    if order.status == "start-handling":
+        return Wait("VTEX is starting to handle the order", 5)
+    if known.is_changing:
+        return Wait("a change of the order is not finished", 10)
+    if known.is_cancelling and body.type == "Output":
+        return Wait("a cancellation was asked for and is not decided", 10)
+    return None
+
+
+def _judge_sale(
+    body: InvoiceBody, order: Fulfilment, known: Known, number: str, now: datetime
+) -> Send[Invoice] | NotAllowed:
+    unseen = sum(
+        value
+        for sent, value in known.sent_invoices.items()
+        if sent != number and order.package(sent) is None
+    )
+    remaining = order.remaining_cents - unseen
+    if remaining <= 0:
+        return _too_much(order, number, body.value_cents, remaining)
+    chosen = everything_left(order) if body.items is None else choose(body.items, order)
+    if isinstance(chosen, NotAllowed):
+        return chosen
+    value = body.value_cents or (remaining if chosen.is_rest else chosen.sum_cents)
+    if value > remaining:
+        return _too_much(order, number, value, remaining)
+    return Send(_invoice(body, number, value, chosen, now))
+
+
+def _judge_return(
+    body: InvoiceBody, order: Fulfilment, number: str, now: datetime
+) -> Send[Invoice] | Wait | NotAllowed:
+    if order.remaining_cents > 0:
+        # VTEX refunds nothing before the whole order was invoiced.
+        return Wait("the order is not fully invoiced, so VTEX would refund nothing", 60)
+    if body.items is None:
+        return NotAllowed(
+            "invoice.return_without_items",
+            "A return needs its items: VTEX refunds what they name.",
+            "Give items with line_id or sku and quantity, then retry.",
+        )
+    chosen = choose(body.items, order, returned=True)
+    if isinstance(chosen, NotAllowed):
+        return chosen
+    value = body.value_cents or chosen.sum_cents
+    if order.returned_cents + value > order.invoiced_cents:
+        return NotAllowed(
+            "invoice.over_returned",
+            f"Return {number} of {value} cents is more than the {order.invoiced_cents} cents "
+            f"invoiced less the {order.returned_cents} cents returned before.",
+            "Correct the return's value or items, then retry.",
+        )
+    return Send(_invoice(body, number, value, chosen, now))
+
+
+def _too_much(order: Fulfilment, number: str, value: int | None, remaining: int) -> NotAllowed:
+    asked = "nothing" if value is None else f"{value} cents"
+    return NotAllowed(
+        "invoice.over_invoiced",
+        f"Invoice {number} asks for {asked}, and {max(remaining, 0)} of the order's "
+        f"{order.value_cents} cents are left to invoice.",
+        "Correct the value (it counts freight in), or discard the command.",
+    )
+
+
+def _invoice(body: InvoiceBody, number: str, value: int, chosen: Chosen, now: datetime) -> Invoice:
+    return Invoice(
+        number=number,
+        type=body.type,
+        issued_at=body.issued_at or now,
+        value_cents=value,
+        items=chosen.items,
+        access_key=body.access_key,
+        url=body.url,
+        embedded_invoice=body.embedded_invoice,
+        courier=body.courier,
+        tracking_number=body.tracking_number,
+        tracking_url=body.tracking_url,
+        dispatched_at=body.dispatched_at,
+        cfop=body.cfop,
+    )

@@ -1,0 +1,106 @@
+"""May this tracking be sent, and which calls does it take?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+
+from orders_sync.domain.bodies import TrackBody, TrackingEventBody
+from orders_sync.domain.fulfilment import (
+    Fulfilment,
+    Package,
+    PackageEvent,
+    TrackingData,
+    TrackingEvent,
+    TrackingProgress,
+)
+from orders_sync.domain.invoice_number import to_vtex_number
+from orders_sync.domain.rules import Group, group_of
+from orders_sync.domain.sending.verdicts import AlreadySo, NotAllowed, Send, Wait
+
+
+@dataclass(frozen=True, slots=True)
+class Tracking:
+    """What to tell of an invoice's package: first how it travels, then what happened to it."""
+
+    invoice_number: str
+    data: TrackingData | None
+    progress: TrackingProgress | None
+
+
+def judge_tracking(
+    body: TrackBody, order: Fulfilment
+) -> Send[Tracking] | AlreadySo | Wait | NotAllowed:
+    """Judge a tracking against the packages that VTEX shows.
+
+    The full list of events is sent each time, VTEX's own among them, because VTEX does not say
+    whether new ones are added to the old; a package that was delivered stays so.
+    https://developers.vtex.com/docs/api-reference/orders-api#put-/api/oms/pvt/orders/-orderId-/invoice/-invoiceNumber-/tracking
+    """
+    number = to_vtex_number(body.invoice_number)
+    package = order.package(number)
+    if package is None:
+        if group_of(order.status) is Group.CANCELLED:
+            return NotAllowed(
+                "tracking.order_cancelled",
+                f"The order is {order.status} and has no invoice {number}.",
+                "Discard the command.",
+            )
+        return Wait(f"invoice {number} is not in VTEX", 15)
+    data, progress = _new_data(body, package), _new_progress(body, package)
+    if data is None and progress is None:
+        return AlreadySo(f"the tracking of invoice {number} is in VTEX")
+    if progress is not None and data is None and not package.tracking_number:
+        return NotAllowed(
+            "tracking.number_missing",
+            f"Invoice {number} has no tracking number, and VTEX takes no event before it.",
+            "Send tracking_number (and courier) first or along, then retry.",
+        )
+    return Send(Tracking(number, data, progress))
+
+
+def _new_data(body: TrackBody, package: Package) -> TrackingData | None:
+    if body.tracking_number is None:
+        return None
+    new = TrackingData(
+        body.tracking_number,
+        body.tracking_url or package.tracking_url,
+        body.courier or package.courier,
+        body.dispatched_at,
+    )
+    same = (new.tracking_number, new.tracking_url or None, new.courier or None) == (
+        package.tracking_number,
+        package.tracking_url or None,
+        package.courier or None,
+    )
+    return None if same else new
+
+
+def _new_progress(body: TrackBody, package: Package) -> TrackingProgress | None:
+    standing = [_as_sent(event) for event in package.events]
+    known = {_identity(event) for event in standing}
+    fresh = [event for event in map(_event, body.events) if _identity(event) not in known]
+    delivered = body.delivered or package.is_finished
+    if not fresh and delivered == package.is_finished:
+        return None
+    events = sorted([*standing, *fresh], key=lambda event: _day(event.date))
+    delivered_at = body.delivered_at or package.delivered_at
+    return TrackingProgress(tuple(events), delivered, delivered_at)
+
+
+def _event(body: TrackingEventBody) -> TrackingEvent:
+    return TrackingEvent(body.city, body.state, body.description, body.date)
+
+
+def _as_sent(event: PackageEvent) -> TrackingEvent:
+    at = event.created_at or event.changed_at or datetime(1970, 1, 1, tzinfo=UTC)
+    return TrackingEvent(event.city or "", event.state or "", event.description or "", at)
+
+
+def _identity(event: TrackingEvent) -> tuple[str, str, str, str]:
+    return (event.city, event.state, event.description, _day(event.date))
+
+
+def _day(at: date | datetime) -> str:
+    """Give the day: VTEX keeps no time of an event."""
+    return f"{at:%Y-%m-%d}"

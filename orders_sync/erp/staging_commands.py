@@ -1,0 +1,166 @@
+"""The rows of `erp_commands` read as commands, and the outcomes written into them."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, Final
+
+from sqlalchemy import and_, or_, select, type_coerce, update
+from sqlalchemy.types import NULLTYPE
+
+from orders_sync.domain.commands import Command, Outcome, OutcomeKind
+from orders_sync.erp.staging_tables import ERP_COMMANDS
+
+if TYPE_CHECKING:
+    from sqlalchemy import ColumnElement, Select, Update
+
+#: How many rows are offered at once.
+PAGE_ROWS: Final = 100
+
+NEW: Final = "new"
+
+_TIMES: Final = ("issued_at", "dispatched_at", "delivered_at")
+
+#: The columns that stand for fields of the body.
+_FIELDS: Final = (
+    "invoice_number",
+    "value_cents",
+    "access_key",
+    "invoice_url",
+    "tracking_number",
+    "tracking_url",
+    "courier",
+    "reason",
+    "message",
+    *_TIMES,
+)
+
+#: The fields whose name is not the column's.
+_RENAMED: Final = {("invoice", "invoice_number"): "number", ("invoice", "invoice_url"): "url"}
+
+_READ: Final = ("id", "order_id", "kind", "body", "command_key", *_FIELDS)
+
+#: What each outcome may follow; done and refused are followed by nothing.
+_EARLIER: Final[Mapping[OutcomeKind, tuple[str, ...]]] = {
+    "accepted": (NEW, "parked"),
+    "parked": (NEW, "accepted", "parked"),
+    "done": (NEW, "accepted", "parked"),
+    "refused": (NEW, "accepted", "parked"),
+}
+
+
+def offered(account: str) -> Select[*tuple[Any, ...]]:
+    """Select what was not answered yet, the oldest first.
+
+    Values come as the driver gives them, since a type's own reading fails on what SQLite lets
+    stand in a column, and one such row would hide all others.
+    """
+    table = ERP_COMMANDS.c
+    return (
+        select(*(type_coerce(table[name], NULLTYPE).label(name) for name in _READ))
+        .where(table.account == account, table.state == NEW)
+        .order_by(table.id)
+        .limit(PAGE_ROWS)
+    )
+
+
+def as_command(row: Mapping[Any, Any]) -> Command:
+    """Read a row as it is: what it says is judged where commands are accepted."""
+    kind = _text(row["kind"]).lower()
+    key = row["command_key"] or f"erp-{row['id']}"
+    return Command(kind, _text(row["order_id"]), _body(kind, row), str(key))
+
+
+def answered(account: str, key: str, outcome: Outcome, at: datetime) -> Update:
+    """Write an outcome, if it is news and follows what is there."""
+    table = ERP_COMMANDS.c
+    answer, receipt = _storable(outcome.reason), _storable(outcome.receipt)
+    is_news = or_(
+        table.state != outcome.kind,
+        table.answer.is_distinct_from(answer),
+        table.receipt.is_distinct_from(receipt),
+    )
+    return (
+        update(ERP_COMMANDS)
+        .where(
+            table.account == account,
+            _has(key),
+            table.state.in_(_EARLIER[outcome.kind]),
+            is_news,
+        )
+        .values(state=outcome.kind, answer=answer, receipt=receipt, answered_at=at)
+    )
+
+
+def _has(key: str) -> ColumnElement[bool]:
+    table = ERP_COMMANDS.c
+    made_from_id = re.fullmatch(r"erp-([0-9]{1,18})", key)
+    if made_from_id is None:
+        return table.command_key == key
+    no_key = or_(table.command_key.is_(None), table.command_key == "")
+    return and_(table.id == int(made_from_id[1]), no_key)
+
+
+def _body(kind: str, row: Mapping[Any, Any]) -> Any:
+    """Merge the columns into the JSON object; a filled column wins. What is no object stays."""
+    written = _json(row["body"])
+    if not isinstance(written, Mapping):
+        return written
+    filled = {name: _plain(name, row[name]) for name in _FIELDS}
+    fields = {
+        _RENAMED.get((kind, name), name): value
+        for name, value in filled.items()
+        if value not in (None, "")
+    }
+    if "delivered_at" in fields:
+        fields["delivered"] = True
+    return {**written, **fields}
+
+
+def _json(value: Any) -> Any:
+    """Read JSON, and give the text back where it is none."""
+    if not isinstance(value, str | bytes | None):
+        return value  # The ERP's people made it a JSON column, which its driver has read.
+    text = _text(value)
+    try:
+        return json.loads(text) if text else {}
+    except (ValueError, RecursionError):
+        return text
+
+
+def _plain(name: str, value: Any) -> Any:
+    """Turn a column's value into one that JSON has."""
+    if isinstance(value, str | bytes):
+        value = _text(value)
+    if name in _TIMES:
+        return _time(value)
+    if isinstance(value, Decimal):
+        return int(value) if value == value.to_integral_value() else str(value)
+    return value
+
+
+def _time(value: Any) -> str | None:
+    """Write a time in ISO 8601, in UTC: a driver's zone may change from one pull to the next."""
+    if value is None:
+        return None
+    try:
+        moment = value if isinstance(value, datetime) else datetime.fromisoformat(str(value))
+        zoned = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        return zoned.astimezone(UTC).isoformat()
+    except (ValueError, OverflowError):
+        return str(value)
+
+
+def _text(value: Any) -> str:
+    """Take a text without the blanks that fixed-width columns pad it with."""
+    text = value.decode(errors="replace") if isinstance(value, bytes) else str(value or "")
+    return text.strip()
+
+
+def _storable(text: str | None) -> str | None:
+    """Replace what a database cannot hold: no answer may be lost for a character."""
+    return text and text.encode(errors="replace").decode().replace("\0", "?")

@@ -1,0 +1,347 @@
+"""Commands in the ledger: accepted once, claimed together with their order, released."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+
+from orders_sync.domain.rules import Standing
+from orders_sync.domain.sending.verdicts import Known
+from orders_sync.domain.steps import LONGEST_MESSAGE_WAIT, Dispatch, Step
+from orders_sync.errors import LeaseLost
+from orders_sync.ledger.decisions import close_earlier_failures
+from orders_sync.ledger.engine import Database
+from orders_sync.ledger.insert import insert_into
+from orders_sync.ledger.journal import Entry, write_entries
+from orders_sync.ledger.news import wake_commands
+from orders_sync.ledger.order_lease import free_order, take_order
+from orders_sync.ledger.tables import commands
+
+_OPEN = (Standing.ACTIVE, Standing.WAITING)
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class CommandClaim:
+    """The right to send one command, and to be the only one at work on its order.
+
+    `version` and `order_version` are the fencing tokens of the two. It has waited since
+    `waiting_since`: since it was asked for, or since a person had it tried again.
+    """
+
+    command_id: str
+    account: str
+    order_id: str
+    step: Step
+    kind: str
+    body: str
+    progress: str
+    receipt: str | None
+    version: int
+    order_version: int
+    attempts: int
+    failing_since: datetime | None
+    created_at: datetime
+    waiting_since: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class CommandResult:
+    """How a step of a command ended: `next_step` and `due_in` where something follows."""
+
+    standing: Standing
+    outcome: str
+    next_step: Step | None = None
+    progress: str | None = None
+    receipt: str | None = None
+    value_cents: int | None = None
+    due_in: float | None = None
+    cause: str | None = None
+    reason: str | None = None
+    hint: str | None = None
+    note: str | None = None
+
+
+class Commands:
+    """Keeps commands, and guards every write of a worker by the version of its claim."""
+
+    def __init__(self, database: Database, lease: timedelta) -> None:
+        self._database = database
+        self._lease = lease
+
+    def add(self, row: Row, entry: Entry) -> tuple[Row, bool]:
+        """Keep a command; give the one that is kept under its key, and whether it is this one."""
+        with self._database.writing() as connection:
+            statement = insert_into(commands, connection).values(**row)
+            added = connection.execute(
+                statement.on_conflict_do_nothing(
+                    index_elements=[commands.c.account, commands.c.key]
+                ).returning(commands.c.id)
+            ).scalar_one_or_none()
+            if added is not None:
+                write_entries(connection, [entry])
+                return row, True
+            kept = sa.select(commands).where(
+                commands.c.account == row["account"], commands.c.key == row["key"]
+            )
+            return dict(connection.execute(kept).mappings().one()), False
+
+    def claim(
+        self, command_id: str, step: Step, *, owner: str, now: datetime
+    ) -> CommandClaim | None:
+        """Take a command and its order; None where the step is past or another has it.
+
+        Raises:
+            WaitError: another worker is at work on the order.
+        """
+        until = now + self._lease
+        statement = (
+            sa.update(commands)
+            .where(
+                commands.c.id == command_id,
+                commands.c.next_step == step,
+                commands.c.standing.in_(_OPEN),
+            )
+            .values(version=commands.c.version + 1, due_at=until)
+            .returning(commands)
+        )
+        with self._database.writing() as connection:
+            row = connection.execute(statement).one_or_none()
+            if row is None:
+                return None
+            order_version = take_order(
+                connection, row.account, row.order_id, owner=owner, now=now, until=until
+            )
+        return CommandClaim(
+            command_id=row.id,
+            account=row.account,
+            order_id=row.order_id,
+            step=step,
+            kind=row.kind,
+            body=row.body,
+            progress=row.progress,
+            receipt=row.receipt,
+            version=row.version,
+            order_version=order_version,
+            attempts=row.attempts,
+            failing_since=row.failing_since,
+            created_at=row.created_at,
+            waiting_since=row.retried_at or row.created_at,
+        )
+
+    def complete(
+        self, claim: CommandClaim, result: CommandResult, entry: Entry, *, now: datetime
+    ) -> list[Dispatch]:
+        """Record how a step ended, free the order, and give what to dispatch.
+
+        Raises:
+            LeaseLost: another worker has taken over; nothing was written.
+        """
+        due_in = self._lease if result.due_in is None else timedelta(seconds=result.due_in)
+        facts: Row = {
+            "standing": result.standing,
+            "outcome": result.outcome,
+            "next_step": result.next_step or claim.step,
+            "due_at": now + due_in if result.standing in _OPEN else None,
+            "cause": result.cause,
+            "reason": result.reason,
+            "hint": result.hint,
+            "attempts": 0,
+            "failing_since": None,
+        }
+        for column in ("progress", "receipt", "value_cents"):
+            if getattr(result, column) is not None:
+                facts[column] = getattr(result, column)
+        following = self._release(claim, facts, entry, now)
+        if result.standing is Standing.WAITING and due_in <= LONGEST_MESSAGE_WAIT:
+            step, delay = Step(facts["next_step"]), due_in.total_seconds()
+            following.append(Dispatch(claim.account, claim.order_id, step, claim.command_id, delay))
+        return following
+
+    def defer(
+        self,
+        claim: CommandClaim,
+        entry: Entry,
+        *,
+        due_at: datetime,
+        cause: str,
+        reason: str,
+        counts: bool,
+        now: datetime,
+    ) -> list[Dispatch]:
+        """Put a command back until `due_at`; `counts` it as a failed try.
+
+        Raises:
+            LeaseLost: another worker has taken over; nothing was written.
+        """
+        facts: Row = {
+            "standing": Standing.WAITING,
+            "due_at": due_at,
+            "cause": cause,
+            "reason": reason,
+            "hint": None,
+        }
+        if counts:
+            facts |= {
+                "attempts": claim.attempts + 1,
+                "failing_since": claim.failing_since or now,
+            }
+        return self._release(claim, facts, entry, now)
+
+    def park(
+        self,
+        claim: CommandClaim,
+        entry: Entry,
+        *,
+        cause: str,
+        reason: str,
+        hint: str,
+        now: datetime,
+    ) -> list[Dispatch]:
+        """Stop a command until a person decides.
+
+        Raises:
+            LeaseLost: another worker has taken over; nothing was written.
+        """
+        facts: Row = {
+            "standing": Standing.PARKED,
+            "outcome": "parked",
+            "due_at": None,
+            "cause": cause,
+            "reason": reason,
+            "hint": hint,
+        }
+        return self._release(claim, facts, entry, now)
+
+    def _release(
+        self, claim: CommandClaim, facts: Row, entry: Entry, now: datetime
+    ) -> list[Dispatch]:
+        statement = (
+            sa.update(commands)
+            .where(commands.c.id == claim.command_id, commands.c.version == claim.version)
+            .values(**facts, updated_at=now)
+            .returning(commands)
+        )
+        with self._database.writing() as connection:
+            row = connection.execute(statement).one_or_none()
+            if row is None:
+                raise LeaseLost(f"Command {claim.command_id} was taken over during {claim.step}.")
+            write_entries(connection, [entry])
+            if row.standing == Standing.DONE:
+                close_earlier_failures(connection, row, now=now)
+            read = free_order(
+                connection,
+                claim.account,
+                claim.order_id,
+                version=claim.order_version,
+                now=now,
+                lease=self._lease,
+            )
+            following = [] if read is None else [read]
+            if row.standing in {Standing.DONE, Standing.PARKED}:
+                following += wake_commands(
+                    connection, claim.account, claim.order_id, now=now, lease=self._lease
+                )
+        if row.standing == Standing.ACTIVE:
+            step = Step(row.next_step)
+            following.append(Dispatch(claim.account, claim.order_id, step, claim.command_id))
+        return following
+
+    def take_due(self, *, now: datetime, grace: timedelta, limit: int) -> Sequence[Dispatch]:
+        """Pick open commands whose time has come or whose worker is gone, for dispatch."""
+        due = (
+            sa.select(commands.c.id)
+            .where(commands.c.standing.in_(_OPEN), commands.c.due_at <= now - grace)
+            .order_by(commands.c.due_at)
+            .limit(limit)
+            .with_for_update(skip_locked=True)
+        )
+        statement = (
+            sa.update(commands)
+            .where(commands.c.id.in_(due))
+            .values(due_at=now + self._lease, standing=Standing.ACTIVE)
+            .returning(commands.c.account, commands.c.order_id, commands.c.next_step, commands.c.id)
+        )
+        with self._database.writing() as connection:
+            rows = connection.execute(statement).all()
+        return [Dispatch(row.account, row.order_id, Step(row.next_step), row.id) for row in rows]
+
+    def untold(self, account: str, *, limit: int) -> Sequence[Row]:
+        """List commands of the account's ERP whose present outcome it was not told."""
+        statement = (
+            sa.select(commands)
+            .where(
+                commands.c.account == account,
+                commands.c.source == "erp",
+                commands.c.told.is_distinct_from(commands.c.outcome),
+            )
+            .order_by(commands.c.updated_at)
+            .limit(limit)
+        )
+        with self._database.reading() as connection:
+            return [dict(row) for row in connection.execute(statement).mappings()]
+
+    def mark_told(self, command_id: str, outcome: str | None) -> None:
+        """Note what the ERP was told of a command; None has it told again."""
+        statement = sa.update(commands).where(commands.c.id == command_id).values(told=outcome)
+        with self._database.writing() as connection:
+            connection.execute(statement)
+
+    def cancelled_by(self, account: str, order_id: str) -> str | None:
+        """Name the source of the order's cancellation, where it was a command that VTEX took."""
+        statement = sa.select(commands.c.source).where(
+            commands.c.account == account,
+            commands.c.order_id == order_id,
+            commands.c.kind == "cancel",
+            commands.c.progress != "accepted",
+        )
+        with self._database.reading() as connection:
+            source: str | None = connection.execute(statement.limit(1)).scalar_one_or_none()
+        return source
+
+    def is_cancelling(self, account: str, order_id: str) -> bool:
+        """Say whether a cancellation of the order was asked for and is not at its end."""
+        statement = sa.select(commands.c.id).where(
+            commands.c.account == account,
+            commands.c.order_id == order_id,
+            commands.c.kind == "cancel",
+            commands.c.outcome == "accepted",
+        )
+        with self._database.reading() as connection:
+            return connection.execute(statement.limit(1)).scalar_one_or_none() is not None
+
+    def known(self, claim: CommandClaim) -> Known:
+        """Say what the order's other commands have done or are about to do."""
+        statement = sa.select(
+            commands.c.kind,
+            commands.c.progress,
+            commands.c.outcome,
+            commands.c.vtex_number,
+            commands.c.value_cents,
+            commands.c.body,
+            commands.c.receipt,
+        ).where(
+            commands.c.account == claim.account,
+            commands.c.order_id == claim.order_id,
+            commands.c.id != claim.command_id,
+        )
+        with self._database.reading() as connection:
+            rows = connection.execute(statement).all()
+        return Known(
+            sent_invoices={
+                row.vtex_number: row.value_cents
+                for row in rows
+                if row.kind == "invoice"
+                and row.progress != "accepted"
+                and row.value_cents is not None
+                and '"type":"Input"' not in row.body
+            },
+            receipts=frozenset(row.receipt for row in rows if row.receipt),
+            is_changing=any(row.kind == "change" and row.progress == "sent" for row in rows),
+            is_cancelling=any(row.kind == "cancel" and row.outcome == "accepted" for row in rows),
+        )

@@ -1,0 +1,54 @@
+"""Tells the ERP how far its commands are, and asks it for new ones."""
+
+from __future__ import annotations
+
+import structlog
+
+from orders_sync.domain.commands import Command, Outcome
+from orders_sync.erp.base import Erp
+from orders_sync.ledger import Ledger
+from orders_sync.outbound.accept import Desk, accept
+
+log = structlog.get_logger(__name__)
+
+LEASE_NAME = "erp.pull"
+_LEASE_SECONDS = 60
+_LOT = 100
+_MOST_PAGES = 10
+
+
+def pull(account: str, *, owner: str, erp: Erp, desk: Desk) -> int:
+    """Accept what the ERP wants VTEX to know, and answer it; give the number of new commands.
+
+    The ERP offers a command until it is answered, so every page is answered before the next one
+    is read. Pulls of one account that overlap do nothing.
+    """
+    accepted = 0
+    with desk.ledger.leases.held(
+        account, LEASE_NAME, owner=owner, clock=desk.clock, seconds=_LEASE_SECONDS
+    ) as lease:
+        if lease is None:
+            return 0
+        tell(account, erp=erp, ledger=desk.ledger)
+        cursor: str | None = None
+        for _ in range(_MOST_PAGES):
+            page = erp.pull(cursor)
+            for command in page.rows:
+                kept = accept(command, account=account, source="erp", desk=desk)
+                accepted += kept.is_new
+                if not kept.is_new:
+                    # It is offered again, so the answer to it was lost.
+                    desk.ledger.commands.mark_told(kept.command_id, None)
+            tell(account, erp=erp, ledger=desk.ledger)
+            cursor = page.cursor
+            if len(page.rows) < _LOT and cursor is None:
+                break
+    return accepted
+
+
+def tell(account: str, *, erp: Erp, ledger: Ledger) -> None:
+    """Tell the ERP every outcome that it was not told."""
+    for row in ledger.commands.untold(account, limit=_LOT * _MOST_PAGES):
+        command = Command(row["kind"], row["order_id"], None, row["asked_key"])
+        erp.answer(command, Outcome(row["outcome"], row["reason"], row["receipt"]))
+        ledger.commands.mark_told(row["id"], row["outcome"])

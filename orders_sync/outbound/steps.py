@@ -1,0 +1,251 @@
+"""The steps of commands: read the order, judge, send, keep the receipt.
+
+The order is read before every send, so that after a call whose answer was lost its effect is
+looked for before anything is repeated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import TypeVar
+
+from orders_sync.bootstrap import Services
+from orders_sync.domain.bodies import (
+    CancelBody,
+    ChangeBody,
+    DenyBody,
+    InvoiceBody,
+    NoteBody,
+    TrackBody,
+)
+from orders_sync.domain.fulfilment import Fulfilment
+from orders_sync.domain.rules import Standing
+from orders_sync.domain.sending.cancel import judge_cancel, judge_deny
+from orders_sync.domain.sending.change import judge_change
+from orders_sync.domain.sending.invoice import judge_invoice
+from orders_sync.domain.sending.tracking import Tracking, judge_tracking
+from orders_sync.domain.sending.verdicts import AlreadySo, Known, NotAllowed, Send, Wait
+from orders_sync.domain.steps import Step
+from orders_sync.errors import ParkedError, Refused, WaitError
+from orders_sync.ledger.commands import CommandClaim, CommandResult
+from orders_sync.vtex.change_answers import PastChange
+from orders_sync.vtex.client import VtexClient
+from orders_sync.vtex.fulfilment import fulfilment
+
+T = TypeVar("T")
+
+_LONGEST_WAIT_SECONDS = 1800.0
+_LOOK_AFTER_CANCEL_SECONDS = 2.0
+_LOOK_AFTER_CHANGE_SECONDS = 3.0
+_CLOCKS_DIFFER = timedelta(minutes=5)
+_CHANGE_IN_PROGRESS = "SalesOrderSystem014"
+
+
+def send_invoice(claim: CommandClaim, services: Services) -> CommandResult:
+    """Send an invoice."""
+    vtex, order = _read(claim, services)
+    body = InvoiceBody.model_validate_json(claim.body)
+    known = services.ledger.commands.known(claim)
+    verdict = judge_invoice(body, order, known, now=services.clock())
+    if not isinstance(verdict, Send):
+        return _settle(verdict, claim, services)
+    invoice = verdict.what
+    receipt = _sending(lambda: vtex.invoice(claim.order_id, invoice))
+    if isinstance(receipt, CommandResult):
+        return receipt
+    return _done(receipt.receipt, value_cents=invoice.value_cents)
+
+
+def send_tracking(claim: CommandClaim, services: Services) -> CommandResult:
+    """Send how a package travels, and what happened to it."""
+    vtex, order = _read(claim, services)
+    verdict = judge_tracking(TrackBody.model_validate_json(claim.body), order)
+    if not isinstance(verdict, Send):
+        return _settle(verdict, claim, services)
+    receipt = _sending(lambda: _track(vtex, claim.order_id, verdict.what))
+    return receipt if isinstance(receipt, CommandResult) else _done(receipt)
+
+
+def _track(vtex: VtexClient, order_id: str, tracking: Tracking) -> str | None:
+    receipt = None
+    if tracking.data is not None:
+        receipt = vtex.update_invoice(order_id, tracking.invoice_number, tracking.data).receipt
+    if tracking.progress is not None:
+        number, progress = tracking.invoice_number, tracking.progress
+        receipt = vtex.update_tracking(order_id, number, progress).receipt
+    return receipt
+
+
+def send_cancel(claim: CommandClaim, services: Services) -> CommandResult:
+    """Ask for a cancellation, confirm it where VTEX wants that, and follow it to its end."""
+    vtex, order = _read(claim, services)
+    verdict = judge_cancel(order, services.ledger.commands.known(claim))
+    if not isinstance(verdict, Send):
+        return _settle(verdict, claim, services)
+    body = CancelBody.model_validate_json(claim.body)
+    receipt = _sending(lambda: vtex.cancel_order(claim.order_id, body.reason))
+    if isinstance(receipt, CommandResult):
+        return receipt
+    # VTEX has only taken the request: the order shows when it is cancelled.
+    return CommandResult(
+        Standing.WAITING,
+        "accepted",
+        progress="sent",
+        receipt=receipt.receipt,
+        due_in=_LOOK_AFTER_CANCEL_SECONDS,
+        cause="cancel.requested",
+        reason="VTEX took the cancellation and is not done with it",
+        note=f"asked while the order was {order.status}",
+    )
+
+
+def send_deny(claim: CommandClaim, services: Services) -> CommandResult:
+    """Deny a requested cancellation."""
+    vtex, order = _read(claim, services)
+    verdict = judge_deny(order, services.ledger.commands.known(claim))
+    if not isinstance(verdict, Send):
+        return _settle(verdict, claim, services)
+    body = DenyBody.model_validate_json(claim.body)
+    refused = _sending(lambda: vtex.deny_cancellation(claim.order_id, verdict.what, body.reason))
+    return refused if isinstance(refused, CommandResult) else _done(None)
+
+
+def send_change(claim: CommandClaim, services: Services) -> CommandResult:
+    """Ask for a change, unless an earlier try of it is in the order's history."""
+    vtex, order = _read(claim, services)
+    body = ChangeBody.model_validate_json(claim.body)
+    known = services.ledger.commands.known(claim)
+    uses_legacy = services.settings.change_api == "v1"
+    # VTEX takes no idempotency key: whoever may have sent the change before looks for it first.
+    if claim.version > 1 and not uses_legacy:
+        for past in vtex.get_change_history(claim.order_id):
+            if _is_same(past, body, claim, known):
+                return _done(past.request_id, note="an earlier try had taken effect")
+    verdict = judge_change(body, order, known)
+    if not isinstance(verdict, Send):
+        return _settle(verdict, claim, services)
+    if uses_legacy:
+        taken = _sending(
+            lambda: vtex.register_change(claim.order_id, verdict.what, claim.command_id)
+        )
+        return taken if isinstance(taken, CommandResult) else _done(taken.receipt)
+    try:
+        request = _sending(lambda: vtex.create_change(claim.order_id, verdict.what))
+    except Refused as error:
+        raise WaitError(error.message, 10) from error
+    if isinstance(request, CommandResult):
+        return request
+    return CommandResult(
+        Standing.WAITING,
+        "accepted",
+        next_step=Step.FOLLOW_CHANGE,
+        progress="sent",
+        receipt=request.request_id,
+        due_in=_LOOK_AFTER_CHANGE_SECONDS,
+        cause="change.running",
+        reason="VTEX is working on the change",
+    )
+
+
+def _is_same(past: PastChange, body: ChangeBody, claim: CommandClaim, known: Known) -> bool:
+    """Tell whether a change in the order's history is this one, which lost its answer."""
+    return (
+        past.request_id not in known.receipts
+        and (past.date is None or past.date > claim.created_at - _CLOCKS_DIFFER)
+        and (past.reason, past.manual_discount_cents, past.manual_increment_cents)
+        == (body.reason, body.manual_discount_cents, body.manual_increment_cents)
+    )
+
+
+def follow_change(claim: CommandClaim, services: Services) -> CommandResult:
+    """Look how far a change is, until VTEX is done with it."""
+    if claim.receipt is None:
+        raise ParkedError(
+            "The change's request id is not known.",
+            cause="change.lost",
+            hint="Look at the order's changes in VTEX's Admin; discard this command.",
+        )
+    state = services.vtex(claim.account).get_change_detail(claim.order_id, claim.receipt)
+    if state.is_done:
+        return _done(claim.receipt)
+    if state.is_finished:
+        return CommandResult(
+            Standing.PARKED,
+            "refused",
+            progress="ended",
+            cause="change.cancelled_by_vtex",
+            reason=f"VTEX cancelled the change: {state.cancel_reason or 'it gave no reason'}",
+            hint="Correct the change (orders-sync parked edit), which sends it as a new one.",
+        )
+    return _settle(Wait(f"the change is {state.status or 'running'}", 5), claim, services)
+
+
+def send_note(claim: CommandClaim, services: Services) -> CommandResult:
+    """Add a line to the order's timeline; after a lost answer it may stand there twice."""
+    body = NoteBody.model_validate_json(claim.body)
+    vtex = services.vtex(claim.account)
+    refused = _sending(lambda: vtex.add_interaction(claim.order_id, body.source, body.message))
+    return refused if isinstance(refused, CommandResult) else _done(None)
+
+
+def _read(claim: CommandClaim, services: Services) -> tuple[VtexClient, Fulfilment]:
+    vtex = services.vtex(claim.account)
+    return vtex, fulfilment(vtex.get_order(claim.order_id))
+
+
+def _sending(call: Callable[[], T]) -> T | CommandResult:
+    """Make the call; what VTEX refuses is final and its words are kept."""
+    try:
+        return call()
+    except Refused as error:
+        if error.code == _CHANGE_IN_PROGRESS:
+            raise
+        return CommandResult(
+            Standing.PARKED,
+            "refused",
+            cause=f"vtex.{error.code}",
+            reason=error.message,
+            hint=error.hint,
+        )
+
+
+def _done(
+    receipt: str | None, *, value_cents: int | None = None, note: str | None = None
+) -> CommandResult:
+    return CommandResult(
+        Standing.DONE,
+        "done",
+        progress="done",
+        receipt=receipt,
+        value_cents=value_cents,
+        note=note,
+    )
+
+
+def _settle(
+    verdict: AlreadySo | Wait | NotAllowed, claim: CommandClaim, services: Services
+) -> CommandResult:
+    match verdict:
+        case AlreadySo(note):
+            return _done(None, note=note)
+        case NotAllowed(cause, reason, hint):
+            return CommandResult(
+                Standing.PARKED, "refused", cause=cause, reason=reason, hint=hint, note=reason
+            )
+        case Wait(reason, seconds):
+            return _wait(reason, seconds, claim, services)
+
+
+def _wait(reason: str, seconds: float, claim: CommandClaim, services: Services) -> CommandResult:
+    """Look again, the more rarely the older the command; past its queue's deadline it is parked."""
+    age = services.clock() - claim.waiting_since
+    queue = claim.step.partition(".")[0]
+    deadline = timedelta(seconds=getattr(services.settings.retry, queue).deadline_seconds)
+    if age > deadline:
+        raise ParkedError(
+            f"Waited {age.days} days, {age.seconds // 3600} hours: {reason}.",
+            cause="command.waited_too_long",
+            hint="See why the order does not get there, then retry or discard the command.",
+        )
+    raise WaitError(reason, max(seconds, min(age.total_seconds() / 4, _LONGEST_WAIT_SECONDS)))

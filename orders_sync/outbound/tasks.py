@@ -1,0 +1,161 @@
+"""The tasks of the road out: arguments in, one use-case, done.
+
+`orders_sync.*` are for other services, by name; their names and arguments are kept stable. They
+take whatever they are sent, so that rubbish is refused where people see it.
+"""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from celery import shared_task
+
+from orders_sync.domain.commands import Command
+from orders_sync.domain.steps import Step
+from orders_sync.errors import LedgerUnavailable
+from orders_sync.outbound import steps
+from orders_sync.outbound.accept import Desk, accept
+from orders_sync.outbound.answers import pull
+from orders_sync.outbound.consider import consider_cancellation
+from orders_sync.worker.task import ServiceTask, StepTask
+
+
+class IntakeTask(ServiceTask):
+    """A task of another service: its message is the only copy until the ledger has it."""
+
+    # What is wrong with the arguments is for `accept` to say.
+    typing = False
+
+    def desk(self) -> Desk:
+        """Give what accepting uses."""
+        return desk_of(self)
+
+    def take(self, kind: str, body: Any, arguments: dict[str, Any]) -> None:
+        """Accept a command; where the ledger is away the message is kept for later."""
+        command = Command(
+            kind, _text(arguments.get("order_id")) or "", body, _text(arguments.get("key"))
+        )
+        account = _text(arguments.get("account")) or ""
+        try:
+            accept(command, account=account, source="service", desk=self.desk())
+        except LedgerUnavailable as error:
+            self.retry(countdown=error.seconds, max_retries=None)
+
+
+def desk_of(task: ServiceTask) -> Desk:
+    """Give what accepting uses, from a task's services."""
+    services = task.services
+    return Desk(
+        ledger=services.ledger,
+        clock=services.clock,
+        new_id=lambda: uuid.uuid4().hex,
+        dispatch=task.dispatch,
+        max_bytes=services.settings.max_command_bytes,
+    )
+
+
+def _text(value: Any) -> str | None:
+    return None if value is None else str(value)
+
+
+@shared_task(name="orders_sync.invoice", base=IntakeTask, bind=True)
+def invoice(self: IntakeTask, *_: Any, **arguments: Any) -> None:
+    """Take {account, order_id, invoice: {...}, key}."""
+    self.take("invoice", arguments.get("invoice"), arguments)
+
+
+@shared_task(name="orders_sync.track", base=IntakeTask, bind=True)
+def track(self: IntakeTask, *_: Any, **arguments: Any) -> None:
+    """Take {account, order_id, invoice_number, tracking: {...}, key}."""
+    tracking = arguments.get("tracking")
+    if isinstance(tracking, dict) and "invoice_number" in arguments:
+        tracking = {"invoice_number": arguments["invoice_number"], **tracking}
+    self.take("track", tracking, arguments)
+
+
+@shared_task(name="orders_sync.cancel", base=IntakeTask, bind=True)
+def cancel(self: IntakeTask, *_: Any, **arguments: Any) -> None:
+    """Take {account, order_id, reason, key}."""
+    self.take("cancel", {"reason": arguments.get("reason")}, arguments)
+
+
+@shared_task(name="orders_sync.change", base=IntakeTask, bind=True)
+def change(self: IntakeTask, *_: Any, **arguments: Any) -> None:
+    """Take {account, order_id, change: {...}, key}."""
+    self.take("change", arguments.get("change"), arguments)
+
+
+@shared_task(name="orders_sync.deny", base=IntakeTask, bind=True)
+def deny(self: IntakeTask, *_: Any, **arguments: Any) -> None:
+    """Take {account, order_id, reason, key}."""
+    self.take("deny", {"reason": arguments.get("reason")}, arguments)
+
+
+@shared_task(name="orders_sync.note", base=IntakeTask, bind=True)
+def note(self: IntakeTask, *_: Any, **arguments: Any) -> None:
+    """Take {account, order_id, message, key}."""
+    self.take("note", {"message": arguments.get("message")}, arguments)
+
+
+@shared_task(name="orders_sync.sync", base=IntakeTask, bind=True)
+def sync(self: IntakeTask, *_: Any, **arguments: Any) -> None:
+    """Take {account, order_id}: the order is read from VTEX now, each time this is sent."""
+    self.take("sync", {}, {**arguments, "key": arguments.get("key") or f"sync/{self.request.id}"})
+
+
+@shared_task(name="erp.pull", base=ServiceTask, bind=True)
+def pull_commands(self: ServiceTask, account: str) -> None:
+    """Ask the account's ERP what VTEX shall know, and tell it what became of it."""
+    pull(account, owner=self.owner, erp=self.services.erp(account), desk=desk_of(self))
+
+
+@shared_task(name=Step.CONSIDER_CANCELLATION.value, base=StepTask, bind=True)
+def consider(self: StepTask, account: str, order_id: str) -> None:
+    """Have the ERP decide about a requested cancellation."""
+    desk = desk_of(self)
+    self.run_step(
+        account, order_id, lambda claim, services: consider_cancellation(claim, services, desk)
+    )
+
+
+@shared_task(name=Step.SEND_INVOICE.value, base=StepTask, bind=True)
+def send_invoice(self: StepTask, account: str, order_id: str, command_id: str) -> None:  # noqa: ARG001 - for Flower.
+    """Send an invoice."""
+    self.run_command(command_id, steps.send_invoice)
+
+
+@shared_task(name=Step.SEND_TRACKING.value, base=StepTask, bind=True)
+def send_tracking(self: StepTask, account: str, order_id: str, command_id: str) -> None:  # noqa: ARG001
+    """Send tracking."""
+    self.run_command(command_id, steps.send_tracking)
+
+
+@shared_task(name=Step.SEND_CANCEL.value, base=StepTask, bind=True)
+def send_cancel(self: StepTask, account: str, order_id: str, command_id: str) -> None:  # noqa: ARG001
+    """Send a cancellation, and follow it."""
+    self.run_command(command_id, steps.send_cancel)
+
+
+@shared_task(name=Step.SEND_DENY.value, base=StepTask, bind=True)
+def send_deny(self: StepTask, account: str, order_id: str, command_id: str) -> None:  # noqa: ARG001
+    """Deny a requested cancellation."""
+    self.run_command(command_id, steps.send_deny)
+
+
+@shared_task(name=Step.SEND_CHANGE.value, base=StepTask, bind=True)
+def send_change(self: StepTask, account: str, order_id: str, command_id: str) -> None:  # noqa: ARG001
+    """Send a change."""
+    self.run_command(command_id, steps.send_change)
+
+
+@shared_task(name=Step.FOLLOW_CHANGE.value, base=StepTask, bind=True)
+def follow_change(self: StepTask, account: str, order_id: str, command_id: str) -> None:  # noqa: ARG001
+    """Look how far a change is."""
+    self.run_command(command_id, steps.follow_change)
+
+
+@shared_task(name=Step.SEND_NOTE.value, base=StepTask, bind=True)
+def send_note(self: StepTask, account: str, order_id: str, command_id: str) -> None:  # noqa: ARG001
+    """Send a note."""
+    self.run_command(command_id, steps.send_note)

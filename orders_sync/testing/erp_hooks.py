@@ -1,0 +1,72 @@
+"""What an ERP adapter is tested with, the same for every suite of its promises."""
+# ruff: noqa: S101 -- a test asserts
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from orders_sync.domain.commands import Command
+from orders_sync.domain.order import Order
+from orders_sync.erp.base import Erp
+from orders_sync.testing.factories import make_order
+
+
+class ErpHooks:
+    """What a suite asks of the adapter's author, and the fixtures that are made of it."""
+
+    def create(self, home: Path) -> Erp:
+        """Build a new instance; instances with the same `home` work on the same ERP."""
+        raise NotImplementedError("Build the adapter that is tested.")
+
+    def order(self, order_id: str) -> Order:
+        """Make an order that the ERP can take."""
+        return make_order(order_id)
+
+    def placed_count(self, home: Path, order_id: str) -> int | None:
+        """Count the ERP's orders under that id; None where the ERP cannot be asked."""
+        del home, order_id
+        return None
+
+    def placed_lines(self, home: Path, order_id: str) -> Sequence[tuple[str, int]] | None:
+        """List SKU and quantity of the ERP's lines, in order; None if it cannot be asked."""
+        del home, order_id
+        return None
+
+    def command(self, order_id: str) -> Command:
+        """Make a command that the ERP's people can give."""
+        return Command("cancel", order_id, {"reason": "Out of stock"})
+
+    def issue(self, home: Path, command: Command) -> bool:
+        """Let the ERP's people give the command; False where this adapter issues no commands."""
+        del home, command
+        return False
+
+    def told(self, home: Path, order_id: str) -> str | None:
+        """Tell which kind of outcome the ERP shows for the order's command; None if it cannot."""
+        del home, order_id
+        return None
+
+    @pytest.fixture
+    def erp(self, tmp_path: Path) -> Iterator[Erp]:
+        """Give the adapter under test."""
+        with closing(self.create(tmp_path)) as erp:
+            yield erp
+
+    @pytest.fixture
+    def second_erp(self, tmp_path: Path) -> Iterator[Erp]:
+        """Give another instance on the same ERP, as another worker process has one."""
+        with closing(self.create(tmp_path)) as erp:
+            yield erp
+
+    @pytest.fixture
+    def new_id(self) -> Callable[[], str]:
+        """Give order ids that no test used before, even where the ERP outlives the tests."""
+        return lambda: f"{uuid4().int % 10**13:013d}-01"
+
+    def _assert_placed_once(self, home: Path, order: Order) -> None:
+        assert self.placed_count(home, order.order_id) in {None, 1}

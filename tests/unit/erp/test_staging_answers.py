@@ -1,0 +1,123 @@
+"""The ERP reads in its own rows how far its commands are, and an end is never taken back."""
+
+from __future__ import annotations
+
+import sqlite3
+
+import pytest
+
+from orders_sync.domain.commands import Command, Outcome
+from orders_sync.erp.staging import StagingErp
+from orders_sync.testing.clock import SettableClock
+
+ORDER_ID = "1300000000001-01"
+ACCEPTED = Outcome("accepted")
+PARKED = Outcome("parked", "VTEX did not answer")
+DONE = Outcome("done", receipt="R-1")
+REFUSED = Outcome("refused", "OMS003: not in this status")
+
+
+def issue(sql: sqlite3.Connection, key: str | None = None, account: str = "mystore") -> None:
+    sql.execute(
+        "INSERT INTO erp_commands (account, order_id, kind, command_key) VALUES (?, ?, 'sync', ?)",
+        (account, ORDER_ID, key),
+    )
+
+
+def read(sql: sqlite3.Connection) -> list[tuple[str, str | None, str | None]]:
+    return sql.execute("SELECT state, answer, receipt FROM erp_commands ORDER BY id").fetchall()
+
+
+def answer(erp: StagingErp, key: str, *outcomes: Outcome) -> None:
+    for outcome in outcomes:
+        erp.answer(Command("sync", ORDER_ID, {}, key), outcome)
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "last"),
+    [
+        pytest.param([ACCEPTED], ACCEPTED, id="accepted"),
+        pytest.param([REFUSED], REFUSED, id="refused at once"),
+        pytest.param([ACCEPTED, DONE], DONE, id="done"),
+        pytest.param([ACCEPTED, PARKED], PARKED, id="parked"),
+        pytest.param(
+            [PARKED, Outcome("parked", "No stock")], Outcome("parked", "No stock"), id="again"
+        ),
+        pytest.param([PARKED, ACCEPTED], ACCEPTED, id="a person retries it"),
+        pytest.param([PARKED, DONE], DONE, id="parked, then done"),
+        pytest.param([PARKED, REFUSED], REFUSED, id="parked, then refused"),
+        pytest.param([DONE, ACCEPTED, PARKED, REFUSED, Outcome("done")], DONE, id="done stays"),
+        pytest.param([REFUSED, ACCEPTED, PARKED, DONE], REFUSED, id="refused stays"),
+    ],
+)
+def test_an_answer_is_written_unless_it_goes_back(
+    outcomes: list[Outcome], last: Outcome, staging: StagingErp, sql: sqlite3.Connection
+) -> None:
+    issue(sql)
+
+    answer(staging, "erp-1", *outcomes)
+
+    assert read(sql) == [(last.kind, last.reason, last.receipt)]
+    assert staging.pull(None).rows == []
+
+
+@pytest.mark.parametrize("outcome", [ACCEPTED, PARKED, DONE, REFUSED], ids=lambda it: it.kind)
+def test_the_same_answer_again_changes_nothing(
+    outcome: Outcome, staging: StagingErp, sql: sqlite3.Connection, clock: SettableClock
+) -> None:
+    issue(sql)
+    answer(staging, "erp-1", outcome)
+    clock.advance(60)
+
+    answer(staging, "erp-1", outcome)
+
+    assert sql.execute("SELECT answered_at FROM erp_commands").fetchone() == (
+        "2026-11-27 12:00:00.000000",
+    )
+
+
+@pytest.mark.parametrize(
+    ("key", "answered"),
+    [
+        pytest.param("erp-1", [0], id="made from the id"),
+        pytest.param("K", [1], id="the ERP's own"),
+        pytest.param("erp-2", [], id="the id of a row that has a key"),
+        pytest.param("erp-3", [], id="the id of another account's row"),
+        pytest.param("erp-99999999999999999999", [], id="an id beyond 64 bits"),
+        pytest.param("K' OR '1'='1", [], id="SQL"),
+        pytest.param("%", [], id="a pattern"),
+    ],
+)
+def test_an_answer_reaches_the_command_of_its_key_only(
+    key: str, answered: list[int], staging: StagingErp, sql: sqlite3.Connection
+) -> None:
+    issue(sql)
+    issue(sql, "K")
+    issue(sql, account="other")
+    issue(sql, "K", account="other")
+
+    answer(staging, key, DONE)
+
+    states = [state for state, _, _ in read(sql)]
+    assert [row for row, state in enumerate(states) if state == "done"] == answered
+
+
+def test_no_character_keeps_an_answer_from_being_written(
+    staging: StagingErp, sql: sqlite3.Connection
+) -> None:
+    issue(sql)
+
+    answer(staging, "erp-1", Outcome("refused", "half \ud800 and\0none"))
+
+    assert read(sql) == [("refused", "half ? and?none", None)]
+
+
+def test_a_row_that_its_people_reset_is_offered_again_under_its_key(
+    staging: StagingErp, sql: sqlite3.Connection
+) -> None:
+    issue(sql)
+    answer(staging, "erp-1", REFUSED)
+
+    sql.execute("UPDATE erp_commands SET state = 'new'")
+
+    assert [command.key for command in staging.pull(None).rows] == ["erp-1"]

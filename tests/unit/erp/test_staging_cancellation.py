@@ -1,0 +1,133 @@
+"""The ERP decides about a wish to cancel in SQL, and what is agreed to is not fulfilled."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from orders_sync.erp.base import CancelAnswer, Decision
+from orders_sync.erp.staging import StagingErp
+from orders_sync.testing.clock import SettableClock
+from orders_sync.testing.factories import make_order
+
+ORDER = make_order()
+TAKE = "UPDATE erp_orders SET taken_at = CURRENT_TIMESTAMP WHERE state = 'new' AND taken_at IS NULL"
+AGREE = "UPDATE erp_orders SET cancellation_decision = 'agree'"
+DENY = "UPDATE erp_orders SET cancellation_decision = 'deny', cancellation_reason = 'Já embalado'"
+DENY_SILENTLY = "UPDATE erp_orders SET cancellation_decision = 'deny'"
+
+
+@pytest.fixture
+def asking(tmp_path: Path) -> Iterator[StagingErp]:
+    """Give an adapter that leaves every decision to the ERP."""
+    with closing(StagingErp("mystore", {"cancellation": "ask"}, tmp_path)) as erp:
+        yield erp
+
+
+@pytest.mark.parametrize(
+    ("statements", "decision"),
+    [
+        pytest.param([], Decision.agree(), id="not taken"),
+        pytest.param([TAKE], Decision.undecided(), id="taken"),
+        pytest.param([TAKE, AGREE], Decision.agree(), id="taken, the ERP agrees"),
+        pytest.param([TAKE, DENY], Decision.deny("Já embalado"), id="taken, the ERP denies"),
+        pytest.param([DENY], Decision.deny("Já embalado"), id="denied beforehand"),
+        pytest.param(
+            [DENY_SILENTLY],
+            Decision.deny("The store cannot cancel this order any more."),
+            id="denied without a reason",
+        ),
+    ],
+)
+def test_an_order_nobody_took_is_agreed_to_and_the_erp_decides_about_others(
+    statements: list[str], decision: Decision, staging: StagingErp, sql: sqlite3.Connection
+) -> None:
+    staging.place_order(ORDER)
+    for statement in statements:
+        sql.execute(statement)
+
+    decisions = [staging.consider_cancellation(ORDER) for _ in range(2)]
+
+    assert decisions == [decision, decision]
+
+
+@pytest.mark.parametrize(
+    ("statements", "decision"),
+    [
+        pytest.param([], Decision.undecided(), id="no answer yet"),
+        pytest.param([AGREE], Decision.agree(), id="the ERP agrees"),
+        pytest.param([DENY], Decision.deny("Já embalado"), id="the ERP denies"),
+    ],
+)
+def test_the_erp_decides_about_all_orders_where_it_is_to_be_asked(
+    statements: list[str], decision: Decision, asking: StagingErp, sql: sqlite3.Connection
+) -> None:
+    asking.place_order(ORDER)
+    asking.consider_cancellation(ORDER)
+    for statement in statements:
+        sql.execute(statement)
+
+    decisions = [asking.consider_cancellation(ORDER) for _ in range(2)]
+
+    assert decisions == [decision, decision]
+
+
+def test_the_question_stands_in_the_orders_row_since_it_was_first_put(
+    staging: StagingErp, sql: sqlite3.Connection, clock: SettableClock
+) -> None:
+    staging.place_order(ORDER)
+    sql.execute(TAKE)
+
+    staging.consider_cancellation(ORDER)
+    clock.advance(60)
+    staging.consider_cancellation(ORDER)
+
+    look = "SELECT cancellation_requested_at, cancellation_decision, state FROM erp_orders"
+    assert sql.execute(look).fetchone() == ("2026-11-27 12:00:00.000000", None, "new")
+
+
+def test_an_order_that_is_agreed_to_can_not_be_taken_any_more(
+    staging: StagingErp, sql: sqlite3.Connection
+) -> None:
+    staging.place_order(ORDER)
+    staging.consider_cancellation(ORDER)
+
+    taken = sql.execute(TAKE).rowcount
+
+    look = "SELECT state, cancellation_decision, taken_at FROM erp_orders"
+    assert taken == 0
+    assert sql.execute(look).fetchone() == ("cancelling", "agree", None)
+    assert staging.cancel_order(ORDER.order_id, "Customer's wish") is CancelAnswer.CANCELLED
+
+
+def test_an_order_that_was_taken_is_cancelled_once_the_erp_agrees(
+    staging: StagingErp, sql: sqlite3.Connection
+) -> None:
+    staging.place_order(ORDER)
+    sql.execute(TAKE)
+    before = staging.cancel_order(ORDER.order_id, "Customer's wish")
+
+    sql.execute(AGREE)
+
+    assert before is CancelAnswer.TOO_LATE
+    assert staging.cancel_order(ORDER.order_id, "Customer's wish") is CancelAnswer.CANCELLED
+    assert staging.consider_cancellation(ORDER) == Decision.agree()
+
+
+def test_an_order_the_erp_never_had_is_left_to_a_person(staging: StagingErp) -> None:
+    decision = staging.consider_cancellation(ORDER)
+
+    assert decision == Decision.undecided()
+
+
+def test_another_word_for_a_decision_is_refused_by_the_database(
+    staging: StagingErp, sql: sqlite3.Connection
+) -> None:
+    staging.place_order(ORDER)
+
+    with pytest.raises(sqlite3.IntegrityError):
+        sql.execute("UPDATE erp_orders SET cancellation_decision = 'yes'")

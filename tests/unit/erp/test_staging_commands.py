@@ -1,0 +1,261 @@
+"""What the ERP's people write into `erp_commands` is offered as they wrote it."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from datetime import date, datetime, timedelta, timezone
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from orders_sync.domain.commands import Command
+from orders_sync.erp.staging import StagingErp
+from orders_sync.erp.staging_commands import as_command
+from orders_sync.erp.staging_tables import ERP_COMMANDS
+
+ORDER_ID = "1300000000001-01"
+PLAINEST = "INSERT INTO erp_commands (account, order_id, kind, body) VALUES (?, ?, ?, ?)"
+
+
+def write(sql: sqlite3.Connection, **columns: Any) -> None:
+    """Write a row; columns that are left out are the database's to fill."""
+    row = {"account": "mystore", "order_id": ORDER_ID, "kind": "track", **columns}
+    marks = ", ".join("?" * len(row))
+    sql.execute(f"INSERT INTO erp_commands ({', '.join(row)}) VALUES ({marks})", [*row.values()])  # noqa: S608 -- names of the test's own
+
+
+def pull(erp: StagingErp) -> list[Command]:
+    return list(erp.pull(None).rows)
+
+
+def test_the_plainest_insert_is_a_command(staging: StagingErp, sql: sqlite3.Connection) -> None:
+    sql.execute(PLAINEST, ("mystore", ORDER_ID, "note", '{"message": "Olá"}'))
+
+    commands = pull(staging)
+
+    assert commands == [Command("note", ORDER_ID, {"message": "Olá"}, "erp-1")]
+    assert sql.execute("SELECT state, created_at IS NOT NULL FROM erp_commands").fetchall() == [
+        ("new", 1)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("columns", "body"),
+    [
+        pytest.param(
+            {
+                "kind": "invoice",
+                "invoice_number": "NF-1",
+                "value_cents": 5_000_000_000,
+                "issued_at": "2026-11-27 12:00:00",
+                "access_key": "3526",
+                "invoice_url": "https://erp.example/nf/1",
+                "courier": "Ipê",
+                "tracking_number": "BR1",
+                "tracking_url": "https://ipe.example/BR1",
+                "dispatched_at": "2026-11-27T10:00:00-03:00",
+            },
+            {
+                "number": "NF-1",
+                "value_cents": 5_000_000_000,
+                "issued_at": "2026-11-27T12:00:00+00:00",
+                "access_key": "3526",
+                "url": "https://erp.example/nf/1",
+                "courier": "Ipê",
+                "tracking_number": "BR1",
+                "tracking_url": "https://ipe.example/BR1",
+                "dispatched_at": "2026-11-27T13:00:00+00:00",
+            },
+            id="invoice",
+        ),
+        pytest.param(
+            {"invoice_number": "NF-1", "tracking_number": "BR1"},
+            {"invoice_number": "NF-1", "tracking_number": "BR1"},
+            id="track names its invoice",
+        ),
+        pytest.param(
+            {"invoice_number": "NF-1", "delivered_at": "2026-11-27 12:00:00.5"},
+            {
+                "invoice_number": "NF-1",
+                "delivered_at": "2026-11-27T12:00:00.500000+00:00",
+                "delivered": True,
+            },
+            id="a time of delivery says delivered",
+        ),
+        pytest.param({"kind": "cancel", "reason": "None left"}, {"reason": "None left"}, id="why"),
+        pytest.param({"kind": "note", "message": "Hi"}, {"message": "Hi"}, id="note"),
+        pytest.param({"kind": "sync"}, {}, id="nothing but the order"),
+        pytest.param({"kind": "sync", "body": " ", "courier": ""}, {}, id="empty texts"),
+        pytest.param(
+            {"body": '{"courier": "A", "events": []}', "courier": "B"},
+            {"courier": "B", "events": []},
+            id="a column wins over the body",
+        ),
+        pytest.param(
+            {"kind": "invoice", "value_cents": 0}, {"value_cents": 0}, id="nought is a value"
+        ),
+    ],
+)
+def test_columns_stand_for_fields_of_the_body(
+    columns: dict[str, Any], body: dict[str, Any], staging: StagingErp, sql: sqlite3.Connection
+) -> None:
+    write(sql, **columns)
+
+    commands = pull(staging)
+
+    assert commands == [Command(columns.get("kind", "track"), ORDER_ID, body, "erp-1")]
+
+
+@pytest.mark.parametrize(
+    ("columns", "command"),
+    [
+        pytest.param(
+            {"body": "{number: 1}"}, Command("track", ORDER_ID, "{number: 1}"), id="no JSON"
+        ),
+        pytest.param({"body": "[" * 100_000}, Command("track", ORDER_ID, "[" * 100_000), id="deep"),
+        pytest.param({"body": "[1]"}, Command("track", ORDER_ID, [1]), id="no object"),
+        pytest.param(
+            {"body": b"\xff{", "reason": "x"}, Command("track", ORDER_ID, "\ufffd{"), id="bytes"
+        ),
+        pytest.param({"kind": "refund"}, Command("refund", ORDER_ID, {}), id="unknown kind"),
+        pytest.param({"order_id": ""}, Command("track", "", {}), id="no order"),
+        pytest.param(
+            {"kind": "TRACK  ", "order_id": f"{ORDER_ID} "},
+            Command("track", ORDER_ID, {}),
+            id="padded and in capitals",
+        ),
+        pytest.param(
+            {"value_cents": "12,50", "issued_at": "27/11/2026"},
+            Command("track", ORDER_ID, {"value_cents": "12,50", "issued_at": "27/11/2026"}),
+            id="what its column is not for",
+        ),
+        pytest.param(
+            {"body": "'); DROP TABLE erp_commands; --"},
+            Command("track", ORDER_ID, "'); DROP TABLE erp_commands; --"),
+            id="SQL",
+        ),
+    ],
+)
+def test_rubbish_is_offered_as_it_is_and_hides_no_other_row(
+    columns: dict[str, Any], command: Command, staging: StagingErp, sql: sqlite3.Connection
+) -> None:
+    write(sql, command_key="before")
+    write(sql, command_key="rubbish", **columns)
+    write(sql, command_key="after")
+
+    before, rubbish, after = pull(staging)
+
+    assert (before.key, after.key) == ("before", "after")
+    assert (rubbish.kind, rubbish.order_id, rubbish.body) == (
+        command.kind,
+        command.order_id,
+        command.body,
+    )
+
+
+def test_text_in_another_encoding_hides_no_other_row(
+    staging: StagingErp, sql: sqlite3.Connection
+) -> None:
+    write(sql, reason="before")
+    sql.execute("UPDATE erp_commands SET reason = CAST(x'4CE1' AS TEXT)")
+    write(sql, reason="after")
+
+    commands = pull(staging)
+
+    assert [command.body for command in commands] == [{"reason": "L\ufffd"}, {"reason": "after"}]
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [
+        pytest.param({"state": "NEW"}, id="a state there is not"),
+        pytest.param({"kind": None}, id="no kind"),
+        pytest.param({"account": None}, id="no account"),
+        pytest.param({"command_key": "erp-7"}, id="a key that is made from ids"),
+        pytest.param({"issued_at": "infinity"}, id="a time past all"),
+    ],
+)
+def test_what_nobody_could_ever_answer_is_refused_by_the_database(
+    columns: dict[str, Any], sql: sqlite3.Connection
+) -> None:
+    with pytest.raises(sqlite3.IntegrityError):
+        write(sql, **columns)
+
+
+def test_a_key_is_unique_within_its_account_where_it_is_given(
+    staging: StagingErp, sql: sqlite3.Connection
+) -> None:
+    write(sql, command_key="K")
+    write(sql, command_key="K", account="other")
+    write(sql)
+    write(sql)
+
+    with pytest.raises(sqlite3.IntegrityError):
+        write(sql, command_key="K")
+
+    assert [command.key for command in pull(staging)] == ["K", "erp-3", "erp-4"]
+
+
+def test_an_account_is_offered_its_own_commands_only(
+    staging: StagingErp, sql: sqlite3.Connection, tmp_path: Path
+) -> None:
+    write(sql, account="other", order_id="2-01")
+    write(sql, order_id="1-01")
+
+    with closing(StagingErp("other", {}, tmp_path)) as other:
+        pulled = [pull(staging), pull(other)]
+
+    assert [[command.order_id for command in commands] for commands in pulled] == [
+        ["1-01"],
+        ["2-01"],
+    ]
+
+
+def test_a_page_holds_the_hundred_oldest_whatever_the_cursor(
+    staging: StagingErp, sql: sqlite3.Connection
+) -> None:
+    for _ in range(101):
+        write(sql)
+
+    page = staging.pull("57")
+
+    assert [command.key for command in page.rows] == [f"erp-{row}" for row in range(1, 101)]
+    assert page.cursor is None
+
+
+def test_an_id_is_not_given_again_after_its_row_was_deleted(
+    staging: StagingErp, sql: sqlite3.Connection
+) -> None:
+    write(sql)
+    sql.execute("DELETE FROM erp_commands")
+    write(sql)
+
+    commands = pull(staging)
+
+    assert [command.key for command in commands] == ["erp-2"]
+
+
+def test_values_of_other_databases_become_what_json_has() -> None:
+    brasilia = timezone(timedelta(hours=-3))
+    empty = dict.fromkeys(ERP_COMMANDS.c.keys())
+    row = {
+        **empty,
+        "id": 7,
+        "order_id": ORDER_ID,
+        "kind": "invoice",
+        "body": {"type": "Output"},
+        "issued_at": datetime(2026, 11, 27, 9, tzinfo=brasilia),
+        "dispatched_at": date(2026, 11, 28),
+        "delivered_at": datetime.max.replace(tzinfo=brasilia),
+    }
+
+    bodies = [as_command({**row, "value_cents": Decimal(cents)}).body for cents in ("5.00", "0.5")]
+
+    assert [body["value_cents"] for body in bodies] == [5, "0.5"]
+    assert bodies[0]["type"] == "Output"
+    assert bodies[0]["issued_at"] == "2026-11-27T12:00:00+00:00"
+    assert bodies[0]["dispatched_at"] == "2026-11-28T00:00:00+00:00"
+    assert bodies[0]["delivered_at"] == "9999-12-31 23:59:59.999999-03:00"
