@@ -11,6 +11,7 @@ from orders_sync.sandbox.admin import Admin
 from orders_sync.sandbox.box import Box
 from orders_sync.sandbox.dials import Dials
 from orders_sync.sandbox.feed import FeedCounts
+from orders_sync.sandbox.outbound_views import CancellationView, ChangeView, EventView, PackageView
 from orders_sync.sandbox.record import Call
 from orders_sync.sandbox.views import LineView, OrderView
 from orders_sync.sandbox.wire import Dropped, Request, Response
@@ -20,11 +21,15 @@ __all__ = [
     "Admin",
     "Box",
     "Call",
+    "CancellationView",
+    "ChangeView",
     "Dials",
     "Dropped",
+    "EventView",
     "FeedCounts",
     "LineView",
     "OrderView",
+    "PackageView",
     "Request",
     "Response",
     "SandboxAdapter",

@@ -57,7 +57,12 @@ class Admin:
         box = self._box
         try:
             if verb == "cancel":
-                happened = box.cancel(order_id, request=bool(body.get("request")))
+                reason = body.get("reason")
+                happened = box.cancel(
+                    order_id,
+                    request=bool(body.get("request")),
+                    reason=reason if isinstance(reason, str) else None,
+                )
             elif verb is not None:
                 change = {
                     "replace": box.replace,
@@ -80,7 +85,10 @@ class Admin:
             raise ValueError(f"count must be a whole number up to {_MAX_COUNT}")
         if trouble not in list(Trouble):
             raise ValueError(f"trouble must be one of: {', '.join(Trouble)}")
-        return {"order_ids": self._box.create_orders(count, trouble)}
+        handling = body.get("handling", False)
+        if not isinstance(handling, bool):
+            raise ValueError("handling must be true or false")  # noqa: TRY004 - It is answered 400.
+        return {"order_ids": self._box.create_orders(count, trouble, handling=handling)}
 
     def _turn(self, body: dict[str, Any]) -> dict[str, Any]:
         self._box.dials.turn(body)

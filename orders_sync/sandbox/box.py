@@ -9,12 +9,21 @@ from random import Random
 from threading import RLock
 
 from orders_sync.sandbox import envelopes
+from orders_sync.sandbox.cancel_operations import CancelOperations
+from orders_sync.sandbox.cancelling import Cancelling
+from orders_sync.sandbox.change_operations import ChangeOperations
+from orders_sync.sandbox.changing import Changing
 from orders_sync.sandbox.chaos import AFTER_EFFECT, Chaos
 from orders_sync.sandbox.dials import Dials
 from orders_sync.sandbox.feed import FeedCounts
 from orders_sync.sandbox.feed_operations import FeedOperations
+from orders_sync.sandbox.hook_operations import HookOperations
+from orders_sync.sandbox.invoice_operations import InvoiceOperations
+from orders_sync.sandbox.invoicing import Invoicing
+from orders_sync.sandbox.note_operations import NoteOperations
+from orders_sync.sandbox.old_change_operations import OldChangeOperations
 from orders_sync.sandbox.oms import Oms
-from orders_sync.sandbox.operations import Asked, Done, Operation
+from orders_sync.sandbox.operations import Asked, Done, Operation, Refusal
 from orders_sync.sandbox.order_operations import OrderOperations
 from orders_sync.sandbox.orders import Order
 from orders_sync.sandbox.rate_limit import RateLimit
@@ -56,8 +65,8 @@ class Box:
         self._limit = RateLimit(requests_per_minute)
         self._feeds = FeedOperations(self.dials, Random(f"{seed} feed"), visibility_seconds)
         self._oms = Oms(account, Random(f"{seed} orders"), self.dials, self._feeds.publish)
-        orders = OrderOperations(self._oms, self.dials, self._random)
-        self._operations: dict[str, Operation] = {**self._feeds.table(), **orders.table()}
+        self._cancelling = Cancelling(self._oms, self.dials, Random(f"{seed} cancellations"))
+        self._operations = self._build_operations(seed)
 
     def handle(self, request: Request) -> Response | Dropped:
         """Answer one request as VTEX would, or cut the connection."""
@@ -71,11 +80,17 @@ class Box:
             delay = self._chaos.latency()
             return replace(answer, delay_seconds=delay) if delay else answer
 
-    def create_orders(self, count: int, trouble: str = "plain") -> list[str]:
-        """Let shoppers buy; return the new orders' ids. See `Trouble` for what may be odd."""
+    def create_orders(
+        self, count: int, trouble: str = "plain", *, handling: bool = False
+    ) -> list[str]:
+        """Let shoppers buy; return the new orders' ids. See `Trouble` for what may be odd.
+
+        With `handling`, the seller has taken the orders over already.
+        """
         with self._lock:
             now, kind = self._settle(), Trouble(trouble)
-            return [self._oms.create(kind, now).order_id for _ in range(count)]
+            made = (self._oms.create(kind, now, handling=handling) for _ in range(count))
+            return [order.order_id for order in made]
 
     def order(self, order_id: str) -> OrderView:
         """Show an order as it is now; raise KeyError for one that was never created."""
@@ -92,10 +107,11 @@ class Box:
                 for order_id, order in self._oms.orders.items()
             ]
 
-    def cancel(self, order_id: str, *, request: bool = False) -> bool:
+    def cancel(self, order_id: str, *, request: bool = False, reason: str | None = None) -> bool:
         """Cancel as the shopper does; with `request`, VTEX asks the seller. False: too late."""
         return self._change(
-            order_id, lambda order, now: self._oms.cancel(order, now, request=request)
+            order_id,
+            lambda order, now: self._cancelling.for_shopper(order, now, reason, request=request),
         )
 
     def replace(self, order_id: str) -> bool:
@@ -138,6 +154,22 @@ class Box:
         with self._lock:
             self._settle()
             return {status: count for status, count in self._oms.by_status.items() if count}
+
+    def _build_operations(self, seed: int) -> dict[str, Operation]:
+        oms, dials = self._oms, self.dials
+        invoicing = Invoicing(oms, dials)
+        changing = Changing(oms, invoicing, dials, Random(f"{seed} changes"))
+        receipts = Random(f"{seed} receipts")
+        return {
+            **self._feeds.table(),
+            **OrderOperations(oms, dials, self._random).table(),
+            **InvoiceOperations(oms, invoicing, dials, receipts).table(),
+            **CancelOperations(oms, self._cancelling, receipts).table(),
+            **ChangeOperations(oms, changing, self.account).table(),
+            **OldChangeOperations(oms, changing, dials).table(),
+            **NoteOperations(oms).table(),
+            **HookOperations().table(),
+        }
 
     def _settle(self) -> float:
         now = self._clock()
@@ -201,7 +233,10 @@ class Box:
             return Done(envelopes.forbidden(self._random))
         if route.call in self.dials.login_page:
             return Done(envelopes.login_page())
-        return self._operations[route.call](Asked(request, now, key, route.names))
+        try:
+            return self._operations[route.call](Asked(request, now, key, route.names))
+        except Refusal as refusal:
+            return Done(refusal.response)
 
     def _knows(self, key: str, token: str) -> bool:
         if not key or not token:

@@ -20,6 +20,14 @@ class Dials:
         step_seconds: Time between two steps of a new order; 0 makes it ready for handling at once.
         handling_seconds: Time that `start-handling` takes to become `handling`.
         cancel_seconds: Time that `cancel` takes to become `canceled`.
+        visible_after_seconds: Time until an accepted invoice, or its tracking, shows in the order.
+        invoicing_seconds: Time that `invoice` takes to become `invoiced`.
+        change_seconds: Time that a change takes to be made, or to be given up.
+        change_stuck: Chance that a change stops until it is retried or cancelled.
+        change_invoice_race: Whether a change ignores the invoices that came in while it ran.
+        changes_v1: Whether the first version of changes is still switched on.
+        removed_lines_linger: Whether lines that a change removed still show in the order.
+        tracking_appends: Whether tracking events are added to those there, instead of in place.
         index_lag_seconds: How far List orders is behind.
         latency_min_seconds: The quickest answer.
         latency_max_seconds: The slowest answer.
@@ -43,6 +51,14 @@ class Dials:
     step_seconds: float = 0.0
     handling_seconds: float = 0.0
     cancel_seconds: float = 0.0
+    visible_after_seconds: float = 0.0
+    invoicing_seconds: float = 0.0
+    change_seconds: float = 0.0
+    change_stuck: float = 0.0
+    change_invoice_race: bool = False
+    changes_v1: bool = False
+    removed_lines_linger: bool = False
+    tracking_appends: bool = False
     index_lag_seconds: float = 0.0
     latency_min_seconds: float = 0.0
     latency_max_seconds: float = 0.0
@@ -96,6 +112,9 @@ _PRESETS: Final[dict[Preset, dict[str, Any]]] = {
     "mild": {
         "handling_seconds": 0.1,
         "cancel_seconds": 0.1,
+        "visible_after_seconds": 0.1,
+        "invoicing_seconds": 0.1,
+        "change_seconds": 0.2,
         "index_lag_seconds": 60.0,
         "latency_max_seconds": 0.03,
         "unavailable": 0.003,
@@ -113,6 +132,10 @@ _PRESETS: Final[dict[Preset, dict[str, Any]]] = {
     "wild": {
         "handling_seconds": 0.5,
         "cancel_seconds": 0.5,
+        "visible_after_seconds": 1.0,
+        "invoicing_seconds": 0.5,
+        "change_seconds": 1.0,
+        "removed_lines_linger": True,
         "index_lag_seconds": 240.0,
         "latency_max_seconds": 0.15,
         "unavailable": 0.015,

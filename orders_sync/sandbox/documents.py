@@ -5,6 +5,7 @@ https://developers.vtex.com/docs/api-reference/orders-api#get-/api/oms/pvt/order
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from random import Random
 from typing import Any
@@ -20,10 +21,11 @@ from orders_sync.sandbox.wire import to_json
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """What of an order does not change with its status.
+    """What of an order does not change with its status, only with a change of the order.
 
-    `fields` is JSON text: the members of the document without the braces, so that those of the
-    status can be put before them and nothing is serialised twice.
+    `lingering` are lines that a change has removed and that still show. `fields` is JSON text: the
+    members of the document without the braces, so that those of the status can be put before them
+    and nothing is serialised twice.
     """
 
     ids: OrderIds
@@ -33,6 +35,7 @@ class Document:
     lines: tuple[Line, ...]
     person: Person
     fields: bytes
+    lingering: tuple[Line, ...] = ()
 
 
 def draw_document(random: Random, ids: OrderIds, account: str, created_at: float) -> Document:
@@ -40,7 +43,7 @@ def draw_document(random: Random, ids: OrderIds, account: str, created_at: float
     person = draw_person(random)
     lines = draw_lines(random)
     shipping, shipping_cents = draw_shipping(random, person, lines, created_at)
-    totals = _totals(lines, shipping_cents)
+    totals = totals_json(lines, shipping_cents)
     value = sum(total["value"] for total in totals)
     payments = draw_payments(random, account, value)
     data = {
@@ -64,7 +67,8 @@ def draw_document(random: Random, ids: OrderIds, account: str, created_at: float
     )
 
 
-def _totals(lines: list[Line], shipping_cents: int) -> list[dict[str, Any]]:
+def totals_json(lines: Sequence[Line], shipping_cents: int) -> list[dict[str, Any]]:
+    """Write `totals`, whose values add up to the order's."""
     sums = (
         ("Items", "Total dos Itens", sum(line.gross_cents for line in lines)),
         ("Discounts", "Total dos Descontos", -sum(line.discount_cents for line in lines)),

@@ -108,6 +108,26 @@ def order_not_found() -> Response:
     return oms_error(404, "OMS007", "Order Not Found")
 
 
+def cannot_be_cancelled(order_id: str, status: str | None) -> Response:
+    """Refuse a cancellation."""
+    message = f"Order {order_id} cannot be cancelled in status {status}"
+    return oms_error(400, "CHK0202", message)
+
+
+def cannot_be_invoiced(order_id: str, status: str | None) -> Response:
+    """Refuse an invoice in a status that does not take one."""
+    return oms_error(
+        400, "ORD039", f"Order {order_id} is in state {status} and cannot accept invoice"
+    )
+
+
+def checkout_error(status: int, code: str, message: str) -> Response:
+    """Answer in the envelope of checkout and of order modifications."""
+    error = {"code": code, "message": message, "exception": None}
+    operation = "4bf92f3577b34da6a3ce929d0e0e4736"
+    return json_response(status, {"fields": {}, "error": error, "operationId": operation})
+
+
 def wrong_status(random: Random) -> Response:
     """Refuse start-handling; documented as 409 and seen as 400 with the same body."""
     message = "Order status should be ready-for-handling to perform this action"

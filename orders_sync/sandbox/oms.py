@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-import heapq
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from itertools import count
 from random import Random
 from typing import Any
 
+from orders_sync.sandbox import envelopes
 from orders_sync.sandbox import workflow as w
 from orders_sync.sandbox.dials import Dials
 from orders_sync.sandbox.documents import draw_document
+from orders_sync.sandbox.operations import Refusal
 from orders_sync.sandbox.order_ids import draw_ids
 from orders_sync.sandbox.orders import Order, spoil
 from orders_sync.sandbox.timestamps import utc_text
+from orders_sync.sandbox.timetable import Action, Timetable
 from orders_sync.sandbox.workflow import Step, Trouble
-
-#: Statuses from which neither the shopper nor the platform can take an order back.
-_ENDED = frozenset({"cancel", "canceled", "replaced", "invoiced"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +48,10 @@ class Oms:
         self._dials = dials
         self._publish = publish
         self._number = count(1)
-        self._sequence = count()
-        self._pending: list[tuple[float, int, int, Order, Step]] = []
+        self._timetable = Timetable()
 
-    def create(self, trouble: Trouble, now: float) -> Order:
-        """Let a shopper buy something."""
+    def create(self, trouble: Trouble, now: float, *, handling: bool = False) -> Order:
+        """Let a shopper buy something; with `handling`, the seller has taken it over already."""
         ids = draw_ids(self._random, self._account, next(self._number))
         document = draw_document(self._random, ids, self._account, now)
         if trouble is Trouble.MALFORMED:
@@ -60,7 +59,9 @@ class Oms:
         order = Order(document, trouble, now, is_completed=trouble is not Trouble.INCOMPLETE)
         self.orders[order.order_id] = order
         self.by_status[str(order.status)] += 1
-        self._play(order, trouble, now)
+        self._play(order, trouble, now, 0.0 if handling else self._dials.step_seconds)
+        if handling:
+            self.handle_in_admin(order, now)
         return order
 
     def complete(self, order: Order, now: float) -> bool:
@@ -68,20 +69,39 @@ class Oms:
         if order.is_completed:
             return False
         order.is_completed = True
-        self._play(order, Trouble.PLAIN, now)
+        self._play(order, Trouble.PLAIN, now, self._dials.step_seconds)
         return True
 
     def settle(self, now: float) -> None:
         """Let everything happen that is due."""
-        while self._pending and self._pending[0][0] <= now:
-            at, _, epoch, order, step = heapq.heappop(self._pending)
-            if epoch == order.epoch:
-                self._take(order, step, at)
+        self._timetable.run(now)
+
+    def later(self, at: float, action: Action) -> None:
+        """Let something happen at a moment, or at the next `settle` where that is past."""
+        self._timetable.add(at, action)
+
+    def take(self, order: Order, now: float, *steps: Step) -> None:
+        """Let an order change now, whatever it was about to do."""
+        order.epoch += 1
+        for step in steps:
+            self._take(order, step, now)
+
+    def plan(self, order: Order, at: float, *steps: Step) -> None:
+        """Let an order change at a moment, unless something else happens to it before."""
+        for step in steps:
+            self.later(at, partial(self._take_planned, order, order.epoch, step))
 
     def find(self, order_id: str) -> Order | None:
         """Find an order as Get order does."""
         order = self.orders.get(order_id)
         return None if order is None or order.vanished else order
+
+    def require(self, order_id: str) -> Order:
+        """Find an order as the calls that change it do; raise Refusal where there is none."""
+        order = self.find(order_id)
+        if order is None:
+            raise Refusal(envelopes.order_not_found())
+        return order
 
     def start_handling(self, order: Order, now: float) -> bool:
         """Start handling; it becomes `handling` a while later. False: the status forbids it."""
@@ -90,32 +110,15 @@ class Oms:
         order.start_handling_effects += 1
         order.handling_at = order.handling_at or now
         self._take(order, w.START_HANDLING, now)
-        self._plan(order, (w.HANDLING,), now + self._dials.handling_seconds)
-        self.settle(now)
-        return True
-
-    def cancel(self, order: Order, now: float, *, request: bool = False) -> bool:
-        """Cancel as the shopper or the platform does; False: the order has ended already.
-
-        With `request`, VTEX waits for the seller: `cancellation-requested`.
-        """
-        if order.status in _ENDED:
-            return False
-        order.epoch += 1
-        if request:
-            self._plan(order, w.CANCELLATION_REQUESTED, now)
-        else:
-            self._take(order, w.CANCEL, now)
-            self._plan(order, w.CANCELED, now + self._dials.cancel_seconds)
+        self.plan(order, now + self._dials.handling_seconds, w.HANDLING)
         self.settle(now)
         return True
 
     def replace(self, order: Order, now: float) -> bool:
         """Let another order take this one's place; False: the order has ended already."""
-        if order.status in _ENDED:
+        if order.status in w.ENDED or order.invoiced_cents:
             return False
-        order.epoch += 1
-        self._take(order, w.REPLACED, now)
+        self.take(order, now, w.REPLACED)
         return True
 
     def handle_in_admin(self, order: Order, now: float) -> bool:
@@ -126,17 +129,16 @@ class Oms:
         self._take(order, w.HANDLING, now)
         return True
 
-    def _play(self, order: Order, trouble: Trouble, now: float) -> None:
-        script, pace = w.script_of(trouble), self._dials.step_seconds
+    def _play(self, order: Order, trouble: Trouble, now: float, pace: float) -> None:
+        script = w.script_of(trouble)
         for index, step in enumerate(script.paced):
-            self._plan(order, (step,), now + index * pace)
-        self._plan(order, script.last, now + len(script.paced) * pace)
+            self.plan(order, now + index * pace, step)
+        self.plan(order, now + len(script.paced) * pace, *script.last)
         self.settle(now)
 
-    def _plan(self, order: Order, steps: Iterable[Step], at: float) -> None:
-        for step in steps:
-            entry = (at, next(self._sequence), order.epoch, order, step)
-            heapq.heappush(self._pending, entry)
+    def _take_planned(self, order: Order, epoch: int, step: Step, now: float) -> None:
+        if epoch == order.epoch:
+            self._take(order, step, now)
 
     def _take(self, order: Order, step: Step, now: float) -> None:
         if step.moves:

@@ -27,4 +27,12 @@ class Done:
     concerning: tuple[str, ...] = field(default=())
 
 
+class Refusal(Exception):
+    """An operation is refused with a response, and nothing changed."""
+
+    def __init__(self, response: Response) -> None:
+        super().__init__(f"refused with {response.status}")
+        self.response = response
+
+
 Operation = Callable[[Asked], Done]

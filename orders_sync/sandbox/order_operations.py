@@ -15,7 +15,7 @@ _JSON_HEADERS = {"content-type": JSON}
 
 
 class OrderOperations:
-    """Get order, List orders and Start handling."""
+    """Get order, order group, List orders and Start handling."""
 
     def __init__(self, oms: Oms, dials: Dials, random: Random) -> None:
         self._oms = oms
@@ -26,16 +26,25 @@ class OrderOperations:
         """Name the operations as the routes do."""
         return {
             "get_order": self.get_order,
+            "order_group": self.order_group,
             "list_orders": self.list_orders,
             "start_handling": self.start_handling,
         }
 
     def get_order(self, asked: Asked) -> Done:
         """Answer with the order's document."""
-        order = self._oms.find(asked.names["order_id"])
-        if order is None:
-            return Done(envelopes.order_not_found())
+        order = self._oms.require(asked.names["order_id"])
         return Done(Response(200, order.body(), _JSON_HEADERS))
+
+    def order_group(self, asked: Asked) -> Done:
+        """Answer with the documents of all orders of one purchase."""
+        group = asked.names["order_group"]
+        bodies = (
+            order.body()
+            for order in self._oms.orders.values()
+            if order.document.ids.order_group == group and not order.vanished
+        )
+        return Done(Response(200, b"[%b]" % b",".join(bodies), _JSON_HEADERS))
 
     def list_orders(self, asked: Asked) -> Done:
         """Answer with a page of what the index knows by now."""
@@ -44,9 +53,7 @@ class OrderOperations:
 
     def start_handling(self, asked: Asked) -> Done:
         """Take the order over, if it is ready for handling."""
-        order = self._oms.find(asked.names["order_id"])
-        if order is None:
-            return Done(envelopes.order_not_found())
+        order = self._oms.require(asked.names["order_id"])
         chance = self._dials.hollow_success
         if chance and self._random.random() < chance:
             return Done(Response(204))

@@ -7,17 +7,33 @@ from dataclasses import dataclass, field, replace
 from random import Random
 from typing import Any
 
+from orders_sync.sandbox.cancellations import (
+    SHOPPERS_REASON,
+    CancellationRequest,
+    cancellation_json,
+)
+from orders_sync.sandbox.changes import Change
 from orders_sync.sandbox.documents import Document
+from orders_sync.sandbox.invoices import Invoice, package_json
 from orders_sync.sandbox.timestamps import offset_text, to_ticks
 from orders_sync.sandbox.wire import to_json
-from orders_sync.sandbox.workflow import READY_FOR_HANDLING, Trouble
+from orders_sync.sandbox.workflow import (
+    BEFORE_HANDLING,
+    READY_FOR_HANDLING,
+    SELLER_DECIDES,
+    Trouble,
+)
 
 #: VTEX's clocks tell its steps apart, even where ours does not.
 _STEP_TICKS = 10_000
 
+_CANCELLABLE = BEFORE_HANDLING | SELLER_DECIDES | {"cancellation-requested"}
+
 _DESCRIPTIONS = {
     READY_FOR_HANDLING: "Pronto para o manuseio",
     "handling": "Preparando Entrega",
+    "invoice": "Verificando Fatura",
+    "cancellation-requested": "Cancelamento Solicitado",
     "invoiced": "Faturado",
     "canceled": "Cancelado",
 }
@@ -41,7 +57,15 @@ class Order:
     start_handling_effects: int = 0
     events_emitted: int = 0
     events_committed: int = 0
+    invoices: list[Invoice] = field(default_factory=list)
+    cancellation_requests: list[CancellationRequest] = field(default_factory=list)
+    cancel_effects: int = 0
+    changes: list[Change] = field(default_factory=list)
+    original: Document | None = None
+    interactions: list[tuple[str, str]] = field(default_factory=list)
+    payment_notifications: int = 0
     _body: bytes | None = None
+    _packages: list[dict[str, Any]] = field(default_factory=list)
 
     @property
     def order_id(self) -> str:
@@ -53,6 +77,55 @@ class Order:
         """Whether VTEX knows the order only in its feed."""
         return self.trouble is Trouble.VANISHED
 
+    @property
+    def invoiced_cents(self) -> int:
+        """What was invoiced, whether it shows already or not."""
+        return sum(one.value_cents for one in self.invoices if one.type == "Output")
+
+    @property
+    def shown_cents(self) -> int:
+        """What was invoiced and shows in the document."""
+        shown = (one for one in self.invoices if one.type == "Output" and one.is_shown)
+        return sum(one.value_cents for one in shown)
+
+    @property
+    def refunded_cents(self) -> int:
+        """What returns paid back."""
+        return sum(one.refund_cents for one in self.invoices)
+
+    @property
+    def open_request(self) -> CancellationRequest | None:
+        """The cancellation request that waits for the seller."""
+        last = self.cancellation_requests[-1] if self.cancellation_requests else None
+        return last if last is not None and self.status == "cancellation-requested" else None
+
+    def invoice(self, number: str) -> Invoice | None:
+        """Find an invoice by its number."""
+        return next((one for one in self.invoices if one.number == number), None)
+
+    def close_cancellation(self, reason: str, at: str) -> None:
+        """Note that the seller has denied the open cancellation request."""
+        request = self.open_request
+        if request is not None:
+            request.denied_reason, request.denied_at = reason, at
+            self._body = None
+
+    def show_packages(self) -> None:
+        """Let the document tell of the invoices that are to show by now."""
+        document = self.document
+        self._packages = [
+            package_json(one, document.lines, document.value_cents)
+            for one in self.invoices
+            if one.is_shown
+        ]
+        self._body = None
+
+    def rewrite(self, document: Document) -> None:
+        """Put another document in place of the present one."""
+        self.original = self.original or self.document
+        self.document = document
+        self.show_packages()
+
     def stamp(self, now: float) -> int:
         """Date the order's next change, in ticks, later than the one before."""
         self.last_change_ticks = max(to_ticks(now), self.last_change_ticks + _STEP_TICKS)
@@ -63,13 +136,31 @@ class Order:
         self.status = status
         self.history.append((now, status))
         self._body = None
+        if status == "cancel":
+            self.cancel_effects += 1
+            self._explain_cancel(now)
+
+    def _explain_cancel(self, now: float) -> None:
+        """Note why the order is cancelled, where nobody said it."""
+        last = self.cancellation_requests[-1] if self.cancellation_requests else None
+        if last is None or last.denied_at is not None:
+            self.cancellation_requests.append(
+                CancellationRequest(
+                    id=f"{self.last_change_ticks:032x}",
+                    reason=SHOPPERS_REASON,
+                    requested_at=offset_text(to_ticks(now)),
+                    by_user=True,
+                    by_seller=False,
+                    resumes=None,
+                )
+            )
 
     def status_at(self, moment: float) -> str | None:
         """Say in which status the order was."""
         return next((status for at, status in reversed(self.history) if at <= moment), None)
 
     def body(self) -> bytes:
-        """Write the whole document; it is kept until the status changes."""
+        """Write the whole document; it is kept until something in it changes."""
         if self._body is None:
             state = to_json(self._state())
             self._body = b"%b,%b}" % (state[:-1], self.document.fields)
@@ -77,8 +168,12 @@ class Order:
 
     def _state(self) -> dict[str, Any]:
         """List the members of the document that change with the status."""
-        canceled = self.status == "canceled"
+        request = self.cancellation_requests[-1] if self.cancellation_requests else None
+        if request is not None and request.denied_at is not None:
+            request = None
+        canceled = self.status == "canceled" and request is not None
         changed = offset_text(self.last_change_ticks)
+        cancellable = self.status in _CANCELLABLE and not self._packages
         return {
             "status": self.status,
             "statusDescription": _DESCRIPTIONS.get(self.status or "", ""),
@@ -86,25 +181,20 @@ class Order:
             "lastChange": changed,
             "lastMessage": None,
             "isCompleted": self.is_completed,
-            "allowCancellation": self.status in {READY_FOR_HANDLING, "handling"},
+            "allowCancellation": cancellable,
             "allowEdition": self.status == "handling",
             "authorizedDate": changed if self.ready_at is not None else None,
-            "invoicedDate": None,
-            "cancelReason": "Desisti da compra" if canceled else None,
-            "cancellationData": _cancellation(changed) if canceled else None,
-            "packageAttachment": {"packages": []},
+            "invoicedDate": self._invoiced_date(),
+            "cancelReason": request.reason if canceled and request else None,
+            "cancellationData": cancellation_json(request, changed if canceled else None),
+            "cancellationRequests": [one.to_dict() for one in self.cancellation_requests],
+            "packageAttachment": {"packages": self._packages},
         }
 
-
-def _cancellation(at: str) -> dict[str, Any]:
-    return {
-        "RequestedByUser": True,
-        "RequestedBySystem": False,
-        "RequestedBySellerNotification": False,
-        "RequestedByPaymentNotification": False,
-        "Reason": "Desisti da compra",
-        "CancellationDate": at,
-    }
+    def _invoiced_date(self) -> str | None:
+        found = (at for at, status in self.history if status == "invoiced")
+        at = next(found, None)
+        return None if at is None else offset_text(to_ticks(at))
 
 
 def spoil(document: Document, random: Random) -> Document:

@@ -6,6 +6,15 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from orders_sync.sandbox.orders import Order
+from orders_sync.sandbox.outbound_views import (
+    CancellationView,
+    ChangeView,
+    PackageView,
+    doubled,
+    view_cancellations,
+    view_change,
+    view_package,
+)
 from orders_sync.sandbox.record import Call
 
 
@@ -24,7 +33,9 @@ class OrderView:
     """What an order is and what was done to it; instants are epoch seconds, `value` is in cents.
 
     `ready_at` is when its ready-for-handling event could first be read from a feed, `handling_at`
-    when start-handling first took effect. `events_emitted` counts what feeds took.
+    when start-handling first took effect. `events_emitted` counts what feeds took. `invoices_total`
+    adds the sales up and `refunds` what returns paid back; `invoice_effects` is how often each
+    invoice took effect, by number, and `doubled` names all that took effect twice.
     """
 
     order_id: str
@@ -39,6 +50,15 @@ class OrderView:
     calls: tuple[Call, ...]
     events_emitted: int
     events_unacknowledged: int
+    packages: tuple[PackageView, ...]
+    invoices_total: int
+    refunds: int
+    invoice_effects: dict[str, int]
+    cancellations: tuple[CancellationView, ...]
+    cancel_effects: int
+    changes: tuple[ChangeView, ...]
+    interactions: tuple[tuple[str, str], ...]
+    doubled: tuple[str, ...]
 
     def to_dict(self) -> dict[str, Any]:
         """Write it as JSON has it."""
@@ -70,4 +90,13 @@ def view_order(order: Order, calls: list[Call]) -> OrderView:
         calls=tuple(calls),
         events_emitted=order.events_emitted,
         events_unacknowledged=order.events_emitted - order.events_committed,
+        packages=tuple(map(view_package, order.invoices)),
+        invoices_total=order.invoiced_cents,
+        refunds=order.refunded_cents,
+        invoice_effects={invoice.number: invoice.effects for invoice in order.invoices},
+        cancellations=view_cancellations(order),
+        cancel_effects=order.cancel_effects,
+        changes=tuple(map(view_change, order.changes)),
+        interactions=tuple(order.interactions),
+        doubled=doubled(order),
     )

@@ -14,6 +14,33 @@ FULFILLMENT = "Fulfillment"
 READY_FOR_HANDLING = "ready-for-handling"
 UNKNOWN_STATE = "waiting-for-partner-review"
 
+#: Statuses in which a cancellation is carried out without asking the seller.
+BEFORE_HANDLING: Final = frozenset(
+    {
+        "payment-pending",
+        "approve-payment",
+        "payment-approved",
+        "order-accepted",
+        "waiting-ffmt-authorization",
+        "waiting-for-manual-authorization",
+        "authorize-fulfillment",
+        "window-to-cancel",
+    }
+)
+#: Statuses in which the seller has the goods, and may change the order.
+IN_HANDLING: Final = frozenset({"handling", "waiting-for-fulfillment", "ready-for-invoicing"})
+#: Statuses in which a cancellation is first requested.
+SELLER_DECIDES: Final = IN_HANDLING | {READY_FOR_HANDLING}
+#: Statuses in which an invoice of a sale is accepted.
+TAKES_INVOICE: Final = SELLER_DECIDES | {
+    "waiting-seller-handling",
+    "cancellation-requested",
+    "invoice-after-cancellation-deny",
+    "invoice",
+}
+#: Statuses that only another order, or nothing, comes after.
+ENDED: Final = frozenset({"cancel", "canceled", "replaced", "invoice", "invoiced"})
+
 
 class Trouble(StrEnum):
     """What is odd about an order."""
@@ -62,6 +89,13 @@ CANCELLATION_REQUESTED: Final = (
     Step(MARKETPLACE, "waiting-for-seller-decision", moves=False),
     Step(FULFILLMENT, "cancellation-requested"),
 )
+CANCELLATION_DENIED: Final = Step(MARKETPLACE, "payment-approved", moves=False)
+CANCELLATION_DENY_STUCK: Final = Step(FULFILLMENT, "cancellation-request-denied-ffm")
+INVOICE_AFTER_DENY: Final = Step(FULFILLMENT, "invoice-after-cancellation-deny")
+INVOICE: Final = (Step(MARKETPLACE, "invoice", moves=False), Step(FULFILLMENT, "invoice"))
+INVOICED: Final = (Step(MARKETPLACE, "invoiced", moves=False), Step(FULFILLMENT, "invoiced"))
+#: What a partial invoice ends in: the order waits for the next one.
+INVOICED_IN_PART: Final = (Step(MARKETPLACE, "payment-approved", moves=False), HANDLING)
 CANCEL: Final = Step(FULFILLMENT, "cancel")
 CANCELED: Final = (Step(MARKETPLACE, "canceled", moves=False), Step(FULFILLMENT, "canceled"))
 

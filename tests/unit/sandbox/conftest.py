@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
+from urllib.parse import quote
 
 import pytest
 import requests
@@ -9,6 +11,7 @@ from orders_sync.sandbox import Box, SandboxAdapter
 from orders_sync.testing.clock import SettableClock
 
 OpenShop = Callable[[Box], requests.Session]
+Call = Callable[..., requests.Response]
 
 
 @pytest.fixture
@@ -43,3 +46,57 @@ def fed(shop: requests.Session) -> requests.Session:
     }
     shop.post("http://vtex/api/orders/feed/config", json=config)
     return shop
+
+
+@pytest.fixture
+def order_id(box: Box) -> str:
+    """An order in handling, with two lines or more, each of another SKU."""
+    for order_id in box.create_orders(30, handling=True):
+        skus = [line.sku for line in box.order(order_id).lines]
+        if len(skus) == len(set(skus)) > 1:
+            return order_id
+    pytest.fail("No order has two lines.")
+
+
+@pytest.fixture
+def call(shop: requests.Session) -> Call:
+    """Call the OMS about an order: `call("POST", order_id, "/cancel", body)`."""
+
+    def send(method: str, order_id: str, tail: str = "", body: Any = None) -> requests.Response:
+        url = f"http://vtex/api/oms/pvt/orders/{quote(order_id, safe='')}{tail}"
+        return shop.request(method, url, json=body)
+
+    return send
+
+
+@pytest.fixture
+def sale(box: Box) -> Callable[..., dict[str, Any]]:
+    """Write an invoice of an order: of all that is not invoiced yet, or of `value` cents."""
+
+    def write(order_id: str, number: str = "NF1", **changes: Any) -> dict[str, Any]:
+        view = box.order(order_id)
+        return {
+            "type": "Output",
+            "invoiceNumber": number,
+            "issuanceDate": "2026-11-27T12:00:00-03:00",
+            "invoiceValue": str(view.value - view.invoices_total),
+            "items": [
+                {"id": line.sku, "price": line.total // line.quantity, "quantity": line.quantity}
+                for line in view.lines
+            ],
+            **changes,
+        }
+
+    return write
+
+
+@pytest.fixture
+def change(shop: requests.Session) -> Call:
+    """Call order modifications: `change("GET", order_id, "/preview", body)`."""
+
+    def send(method: str, order_id: str, tail: str = "", body: Any = None) -> requests.Response:
+        name = "accountName" if method == "PATCH" else "an"
+        path = f"/api/order-system/orders/{quote(order_id, safe='')}/changes{tail}"
+        return shop.request(method, f"http://vtex{path}", params={name: "mystore"}, json=body)
+
+    return send

@@ -34,9 +34,25 @@ def test_orders_are_made_with_a_trouble(box: Box, shop: requests.Session) -> Non
     assert [box.order(order_id).trouble for order_id in order_ids] == ["vanished", "vanished"]
 
 
+def test_orders_are_made_in_handling(box: Box, shop: requests.Session) -> None:
+    box.dials.step_seconds = 10
+    body = {"count": 2, "trouble": "plain", "handling": True}
+
+    order_ids = shop.post(f"{ADMIN}/orders", json=body).json()["order_ids"]
+
+    assert [box.order(order_id).status for order_id in order_ids] == ["handling", "handling"]
+
+
 @pytest.mark.parametrize(
     "body",
-    [{"trouble": "none such"}, {"count": -1}, {"count": "two"}, {"trouble": ["plain"]}, [1]],
+    [
+        {"handling": 1},
+        {"trouble": "none such"},
+        {"count": -1},
+        {"count": "two"},
+        {"trouble": ["plain"]},
+        [1],
+    ],
 )
 def test_orders_that_cannot_be_are_refused(shop: requests.Session, body: Any) -> None:
     answer = shop.post(f"{ADMIN}/orders", json=body)
@@ -106,6 +122,14 @@ def test_what_it_does_not_know_it_says(
 
     assert answer.status_code == status
     assert answer.json()["error"]
+
+
+def test_a_cancellation_has_its_reason(shop: requests.Session, order_id: str) -> None:
+    path = f"{ADMIN}/orders/{quote(order_id, safe='')}"
+
+    view = shop.post(f"{path}/cancel", json={"request": True, "reason": "Too late"}).json()
+
+    assert [one["reason"] for one in view["cancellations"]] == ["Too late"]
 
 
 def test_a_change_that_comes_too_late_conflicts(shop: requests.Session, order_id: str) -> None:

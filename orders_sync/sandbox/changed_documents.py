@@ -1,0 +1,84 @@
+"""An order's document after a change."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
+
+from orders_sync.sandbox.changes import Change, ChangedItem
+from orders_sync.sandbox.documents import Document
+from orders_sync.sandbox.goods import Line, item_json
+from orders_sync.sandbox.repricing import Repriced, logistics_of
+from orders_sync.sandbox.wire import to_json
+
+
+def change_document(
+    document: Document, change: Change, repriced: Repriced, *, lingers: bool
+) -> Document:
+    """Write a change into the document; where it `lingers`, removed lines still show.
+
+    Known issue 784171 is about those.
+    """
+    data = json.loads(b"{%b}" % document.fields)
+    lingering = document.lingering + (repriced.removed if lingers else ())
+    lines = (*repriced.lines, *lingering)
+    group = document.ids.order_group
+    data["value"] = repriced.value_cents
+    data["totals"] = repriced.totals
+    data["items"] = [item_json(line, index, group) for index, line in enumerate(lines)]
+    data["shippingData"]["logisticsInfo"] = _logistics(data, document, lines)
+    data["changesAttachment"] = _attachment(data["changesAttachment"], change, document.lines)
+    return replace(
+        document,
+        value_cents=repriced.value_cents,
+        lines=repriced.lines,
+        lingering=lingering,
+        fields=to_json(data)[1:-1],
+    )
+
+
+def _logistics(
+    data: dict[str, Any], document: Document, lines: tuple[Line, ...]
+) -> list[dict[str, Any]]:
+    known = logistics_of(data, document)
+    model = next(iter(known.values()))
+    free = {**model, "price": 0, "listPrice": 0, "sellingPrice": 0}
+    return [
+        {**known.get(line.unique_id, free), "itemIndex": index} for index, line in enumerate(lines)
+    ]
+
+
+def _attachment(
+    attachment: dict[str, Any] | None, change: Change, lines: tuple[Line, ...]
+) -> dict[str, Any]:
+    wanted = change.wanted
+    before = attachment["changesData"] if attachment else []
+    entry = {
+        "reason": wanted.reason,
+        "discountValue": wanted.discount_cents,
+        "incrementValue": wanted.increment_cents,
+        "itemsAdded": _items(wanted.incoming, lines),
+        "itemsRemoved": _items(wanted.outgoing, lines),
+        "receipt": change.receipt,
+    }
+    return {"id": "changeAttachment", "changesData": [*before, entry]}
+
+
+def _items(items: Iterable[ChangedItem], lines: tuple[Line, ...]) -> list[dict[str, Any]]:
+    skus = {line.sku.id: line.sku for line in lines}
+    found = []
+    for item in items:
+        sku = skus.get(item.sku)
+        listed = sku.price_cents if sku else 0
+        found.append(
+            {
+                "id": item.sku,
+                "name": sku.name if sku else item.sku,
+                "quantity": item.quantity,
+                "price": listed if item.price_cents is None else item.price_cents,
+                "unitMultiplier": None,
+            }
+        )
+    return found

@@ -1,0 +1,189 @@
+"""How a change of an order is accepted, carried out a while later, or given up.
+
+https://help.vtex.com/en/tutorial/how-order-modification-works--tutorials_7198
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from functools import partial
+from random import Random
+from typing import Final
+from uuid import UUID
+
+from orders_sync.sandbox import workflow as w
+from orders_sync.sandbox.changed_documents import change_document
+from orders_sync.sandbox.changes import Change, WantedChange
+from orders_sync.sandbox.dials import Dials
+from orders_sync.sandbox.envelopes import checkout_error
+from orders_sync.sandbox.invoicing import Invoicing
+from orders_sync.sandbox.oms import Oms
+from orders_sync.sandbox.operations import Refusal
+from orders_sync.sandbox.orders import Order
+from orders_sync.sandbox.receipts import receipt
+from orders_sync.sandbox.repricing import (
+    ChangeFailed,
+    Repriced,
+    reprice,
+    require_not_invoiced,
+)
+from orders_sync.sandbox.timestamps import to_ticks, utc_text
+
+_INVOICED: Final = frozenset({"invoice", "invoiced"})
+#: What the first version answers with 404.
+_UNKNOWN_ITEM: Final = frozenset({"SalesOrderSystem010", "CHK0022"})
+
+
+class Changing:
+    """Changes orders: at once for the first API version, a while later for the second."""
+
+    def __init__(self, oms: Oms, invoicing: Invoicing, dials: Dials, random: Random) -> None:
+        self._oms = oms
+        self._invoicing = invoicing
+        self._dials = dials
+        self._random = random
+
+    def accept(self, order: Order, wanted: WantedChange, now: float) -> Change:
+        """Begin a change; whether it fits the order is seen when it is carried out.
+
+        Raises:
+            Refusal: the order is in no status for it, or another change is in the way.
+        """
+        require_changeable(order, wanted)
+        if any(change.in_progress for change in order.changes):
+            raise refused("SalesOrderSystem014", "Change In Progress")
+        if any(change.version == 1 for change in order.changes):
+            message = "A Change V1 has already been applied to this order."
+            raise refused("SalesOrderSystem015", message)
+        change = self._begin(order, wanted, now)
+        if self._dials.change_stuck and self._random.random() < self._dials.change_stuck:
+            change.is_stuck = True
+            change.log(utc_text(to_ticks(now)), "The participants client did not answer.")
+        else:
+            self._later(order, change, now)
+        return change
+
+    def try_out(self, order: Order, wanted: WantedChange, now: float) -> Change:
+        """Compute a change without making it; raise Refusal where it does not fit."""
+        require_changeable(order, wanted)
+        change = self._draft(wanted, now)
+        try:
+            _price(change, order, self._reprice(order, wanted))
+        except ChangeFailed as failure:
+            raise refused(failure.code, failure.message) from failure
+        return change
+
+    def apply(self, order: Order, wanted: WantedChange, now: float, request_id: str) -> Change:
+        """Change the order at once, as the first version does; raise Refusal if it cannot be."""
+        change = self._draft(wanted, now)
+        change.request_id, change.version = request_id, 1
+        change.receipt = receipt(self._random, order.order_id, now)
+        try:
+            self._carry_out(order, change, now)
+        except ChangeFailed as failure:
+            status = 404 if failure.code in _UNKNOWN_ITEM else 400
+            raise refused(failure.code, failure.message, status) from failure
+        order.changes.append(change)
+        return change
+
+    def retry(self, order: Order, change: Change, now: float) -> None:
+        """Carry out a change that was stuck; raise Refusal where it is not."""
+        require_stuck(change)
+        change.is_stuck = False
+        self._later(order, change, now)
+
+    def give_up(self, change: Change, reason: str, now: float) -> None:
+        """Cancel a change that was stuck; raise Refusal where it is not."""
+        require_stuck(change)
+        change.is_stuck = False
+        self._cancel(change, reason, now)
+
+    def _begin(self, order: Order, wanted: WantedChange, now: float) -> Change:
+        change = self._draft(wanted, now)
+        change.receipt = receipt(self._random, order.order_id, now)
+        order.changes.append(change)
+        return change
+
+    def _draft(self, wanted: WantedChange, now: float) -> Change:
+        ids = [str(UUID(int=self._random.getrandbits(128))) for _ in range(2)]
+        return Change(ids[0], ids[1], 2, wanted, utc_text(to_ticks(now)))
+
+    def _later(self, order: Order, change: Change, now: float) -> None:
+        self._oms.later(now + self._dials.change_seconds, partial(self._run, order, change))
+        self._oms.settle(now)
+
+    def _run(self, order: Order, change: Change, now: float) -> None:
+        try:
+            self._require_still_changeable(order)
+            self._carry_out(order, change, now)
+        except ChangeFailed as failure:
+            self._cancel(change, str(failure), now)
+
+    def _require_still_changeable(self, order: Order) -> None:
+        raced = _INVOICED if self._dials.change_invoice_race else frozenset[str]()
+        if order.status not in w.IN_HANDLING | raced:
+            raise ChangeFailed("CHK0124", "Invalid change for order.")
+
+    def _carry_out(self, order: Order, change: Change, now: float) -> None:
+        repriced = self._reprice(order, change.wanted)
+        _price(change, order, repriced)
+        order.rewrite(
+            change_document(
+                order.document, change, repriced, lingers=self._dials.removed_lines_linger
+            )
+        )
+        change.status = "done"
+        change.log(utc_text(to_ticks(now)), "The change was made.")
+        self._invoicing.recount(order, now)
+
+    def _reprice(self, order: Order, wanted: WantedChange) -> Repriced:
+        repriced = reprice(order.document, wanted, self._random)
+        # Known issue 1348894: a change that runs while an invoice comes in does not see it.
+        if not self._dials.change_invoice_race:
+            require_not_invoiced(repriced, _invoiced(order), order.invoiced_cents)
+        return repriced
+
+    def _cancel(self, change: Change, reason: str, now: float) -> None:
+        change.status = "canceling"
+        change.cancel_reason = reason
+        change.log(utc_text(to_ticks(now)), reason)
+        self._oms.later(now + self._dials.change_seconds, partial(_canceled, change))
+        self._oms.settle(now)
+
+
+def require_changeable(order: Order, wanted: WantedChange) -> None:
+    """Raise Refusal where the order's status allows no change, or nothing would change."""
+    if order.status not in w.IN_HANDLING:
+        message = f"Order {order.order_id} cannot be changed in status {order.status}."
+        raise refused("CHK0124", message)
+    if wanted.is_empty:
+        raise refused("CHK0124", "Invalid change for order.")
+
+
+def require_stuck(change: Change) -> None:
+    """Raise Refusal where a change goes its way."""
+    if not change.is_stuck:
+        raise refused("SalesOrderSystem008", f"Change {change.request_id} is {change.status}.")
+
+
+def refused(code: str, message: str, status: int = 400) -> Refusal:
+    """Refuse in the envelope of order modifications."""
+    return Refusal(checkout_error(status, code, message))
+
+
+def _price(change: Change, order: Order, repriced: Repriced) -> None:
+    change.value_cents = repriced.value_cents - order.document.value_cents
+    change.totals = repriced.deltas
+
+
+def _canceled(change: Change, _: float) -> None:
+    change.status = "canceled"
+
+
+def _invoiced(order: Order) -> Counter[str]:
+    found: Counter[str] = Counter()
+    for invoice in order.invoices:
+        if invoice.type == "Output":
+            for line in invoice.lines:
+                found[line.sku] += line.quantity
+    return found

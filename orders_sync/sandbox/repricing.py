@@ -1,0 +1,175 @@
+"""What an order costs after a change. Pure.
+
+https://developers.vtex.com/docs/guides/order-modifications
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from random import Random
+from typing import Any, Final
+
+from orders_sync.sandbox.changes import ChangedItem, WantedChange
+from orders_sync.sandbox.documents import Document, totals_json
+from orders_sync.sandbox.goods import CATALOGUE, Line, Sku
+
+#: Payment groups that can pay more than the shopper agreed to.
+_CAN_RAISE: Final = frozenset({"creditCard", "promissory", "cash", "customerCredit"})
+
+
+class ChangeFailed(Exception):
+    """VTEX does not make this change; with the code and the words it says so in."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(f"{code}: {message}")
+        self.code = code
+        self.message = message
+
+
+@dataclass(frozen=True, slots=True)
+class Repriced:
+    """An order after a change; `removed` are the lines of which nothing is left."""
+
+    lines: tuple[Line, ...]
+    removed: tuple[Line, ...]
+    totals: list[dict[str, Any]]
+    value_cents: int
+    deltas: list[dict[str, Any]]
+
+
+def reprice(document: Document, wanted: WantedChange, random: Random) -> Repriced:
+    """Compute the order after a change; `random` names new lines.
+
+    Raises:
+        ChangeFailed: the change does not fit the order.
+    """
+    lines, removed = _take_out(document.lines, wanted.outgoing)
+    known = {line.sku.id: line.sku for line in document.lines}
+    taken = {line.unique_id for line in lines}
+    lines += [_new_line(item, known, taken, random) for item in wanted.incoming]
+    if not lines:
+        raise ChangeFailed("CHK0124", "Invalid change for order.")
+    data = json.loads(b"{%b}" % document.fields)
+    totals = _totals(data, document, lines, wanted)
+    value = sum(total["value"] for total in totals)
+    if value < 0:
+        raise ChangeFailed("CHK0034", "The value of the change exceed the order's price.")
+    if value > document.value_cents and not _groups(data) <= _CAN_RAISE:
+        message = "Change order cannot increase the value for this payment method."
+        raise ChangeFailed("CHK00342", message)
+    return Repriced(
+        tuple(lines), tuple(removed), totals, value, _deltas(data["totals"], totals, wanted)
+    )
+
+
+def require_not_invoiced(repriced: Repriced, invoiced: Mapping[str, int], cents: int) -> None:
+    """Refuse what takes away from what is on an invoice: SKUs by quantity, or the sum.
+
+    Raises:
+        ChangeFailed: it does.
+    """
+    left: Counter[str] = Counter()
+    for line in repriced.lines:
+        left[line.sku.id] += line.quantity
+    if repriced.value_cents < cents or any(left[sku] < n for sku, n in invoiced.items()):
+        message = "The order change is not allowed after the item invoice has been issued."
+        raise ChangeFailed("SalesOrderSystem046", message)
+
+
+def logistics_of(data: Mapping[str, Any], document: Document) -> dict[str, dict[str, Any]]:
+    """Find each line's element of `logisticsInfo`, by the line's unique id."""
+    lines = (*document.lines, *document.lingering)
+    infos = data["shippingData"]["logisticsInfo"]
+    return {line.unique_id: info for line, info in zip(lines, infos, strict=True)}
+
+
+def _take_out(
+    lines: tuple[Line, ...], outgoing: tuple[ChangedItem, ...]
+) -> tuple[list[Line], list[Line]]:
+    left = list(lines)
+    removed = []
+    for item in outgoing:
+        index = _find(left, item)
+        line = left[index]
+        rest = line.quantity - item.quantity
+        if rest < 0:
+            message = f"It's not possible to remove more than {line.quantity} of item {item.sku}."
+            raise ChangeFailed("SalesOrderSystem011", message)
+        if rest == 0:
+            removed.append(left.pop(index))
+        else:
+            discount = line.discount_cents * rest // line.quantity
+            left[index] = replace(line, quantity=rest, discount_cents=discount)
+    return left, removed
+
+
+def _find(lines: list[Line], item: ChangedItem) -> int:
+    found = [
+        index
+        for index, line in enumerate(lines)
+        if line.sku.id == item.sku and item.unique_id in {None, line.unique_id}
+    ]
+    if not found:
+        message = f"It's not possible to remove the item of ID {item.sku} from the original order."
+        raise ChangeFailed("SalesOrderSystem010", message)
+    if len(found) > 1:
+        # Known issue 1219914: a SKU on several lines is not told apart by its id.
+        message = "Unable to match an item to the information provided. Try its uniqueId."
+        raise ChangeFailed("SalesOrderSystem026", message)
+    return found[0]
+
+
+def _new_line(item: ChangedItem, known: Mapping[str, Sku], taken: set[str], random: Random) -> Line:
+    sku = known.get(item.sku) or next((one for one in CATALOGUE if one.id == item.sku), None)
+    if sku is None:
+        raise ChangeFailed("CHK0022", "Invalid id for item.")
+    if item.unit not in {None, sku.unit}:
+        message = "Item modification is not allowed when the measurement unit differs."
+        raise ChangeFailed("SalesOrderSystem055", message)
+    if item.unit_multiplier:
+        share = item.unit_multiplier / sku.unit_multiplier
+        price = round(sku.price_cents * share)
+        sku = replace(sku, unit_multiplier=item.unit_multiplier, price_cents=price)
+    if item.price_cents is not None:
+        sku = replace(sku, price_cents=item.price_cents)
+    unique_id = item.unique_id
+    if unique_id is None or unique_id in taken:
+        unique_id = f"{random.getrandbits(128):032X}"
+    taken.add(unique_id)
+    return Line(sku, unique_id, item.quantity, 0)
+
+
+def _totals(
+    data: Mapping[str, Any], document: Document, lines: list[Line], wanted: WantedChange
+) -> list[dict[str, Any]]:
+    logistics = logistics_of(data, document)
+    shipping = sum(
+        logistics[line.unique_id]["sellingPrice"] for line in lines if line.unique_id in logistics
+    )
+    before = sum(total["value"] for total in data["totals"] if total["id"] == "Change")
+    manual = before + wanted.increment_cents - wanted.discount_cents
+    totals = totals_json(lines, shipping)
+    if manual:
+        totals.append({"id": "Change", "name": "Total das Mudanças", "value": manual})
+    return totals
+
+
+def _deltas(
+    old: list[dict[str, Any]], new: list[dict[str, Any]], wanted: WantedChange
+) -> list[dict[str, Any]]:
+    before = {total["id"]: total["value"] for total in old}
+    manual = wanted.increment_cents - wanted.discount_cents
+    deltas = [{"id": "ManualValues", "name": "Manual Values Total", "value": manual}]
+    for total in new:
+        delta = total["value"] - before.get(total["id"], 0)
+        if delta and total["id"] != "Change":
+            deltas.append({"id": total["id"], "name": f"{total['id']} Total", "value": delta})
+    return deltas
+
+
+def _groups(data: Mapping[str, Any]) -> set[str]:
+    payments = data["paymentData"]["transactions"][0]["payments"]
+    return {payment["group"] for payment in payments}
