@@ -5,14 +5,35 @@ Each group of endpoints has a file of its own and is joined here.
 
 from __future__ import annotations
 
+from orders_sync.vtex.cancellations import CancellationEndpoints
+from orders_sync.vtex.changes import ChangeEndpoints
 from orders_sync.vtex.credentials import Credentials
+from orders_sync.vtex.expressions import ExpressionEndpoints
 from orders_sync.vtex.feed import FeedEndpoints
+from orders_sync.vtex.hook import HookEndpoints
+from orders_sync.vtex.interactions import InteractionEndpoints
+from orders_sync.vtex.invoices import InvoiceEndpoints
+from orders_sync.vtex.legacy_changes import LegacyChangeEndpoints
+from orders_sync.vtex.listing import ListingEndpoints
 from orders_sync.vtex.orders import OrderEndpoints
+from orders_sync.vtex.payments import PaymentEndpoints
 
 __all__ = ["Credentials", "VtexClient"]
 
 
-class VtexClient(FeedEndpoints, OrderEndpoints):
+class VtexClient(
+    FeedEndpoints,
+    HookEndpoints,
+    ExpressionEndpoints,
+    OrderEndpoints,
+    ListingEndpoints,
+    InvoiceEndpoints,
+    CancellationEndpoints,
+    ChangeEndpoints,
+    LegacyChangeEndpoints,
+    InteractionEndpoints,
+    PaymentEndpoints,
+):
     """VTEX as one account sees it: a method for each endpoint, typed in and out.
 
     It never sleeps and never retries; it may be shared by threads where its transport may.
@@ -22,5 +43,6 @@ class VtexClient(FeedEndpoints, OrderEndpoints):
         OutcomeUnknown              a write whose answer was lost; read before you repeat it
         AuthFailed                  the account's credentials are not accepted
         NotFound, Refused           VTEX said no
+        ParkedError                 VTEX would misread what is to be said, so it was not asked
         Unreadable                  the answer cannot be understood
     """

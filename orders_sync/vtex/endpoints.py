@@ -57,6 +57,7 @@ class Endpoints:
         *,
         query: Mapping[str, str] | None = None,
         payload: Any = None,
+        changes_nothing: bool = False,
     ) -> tuple[Request, Response]:
         """Send a request and refuse an answer that is not a success."""
         request = Request(
@@ -66,6 +67,7 @@ class Endpoints:
             body=None if payload is None else json.dumps(payload).encode(),
             headers={**_HEADERS, **self._current_credentials().headers()},
             operation=operation,
+            changes_nothing=changes_nothing,
         )
         response = self._transport.send(request)
         require_accepted(request, response, now=self._now())

@@ -12,7 +12,8 @@ class Request:
     """One HTTP request.
 
     `path` is already quoted. `operation` names the call in messages, such as `get_order 123-01`.
-    Headers and body stay out of the repr: they hold secrets and personal data.
+    Headers and body stay out of the repr: they hold secrets and personal data. A POST that only
+    asks something, such as a preview, `changes_nothing`.
     """
 
     method: str
@@ -21,11 +22,12 @@ class Request:
     body: bytes | None = field(default=None, repr=False)
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     operation: str = ""
+    changes_nothing: bool = False
 
     @property
     def is_safe(self) -> bool:
         """Whether the request changes nothing, so that a lost answer costs nothing."""
-        return self.method in {"GET", "HEAD"}
+        return self.changes_nothing or self.method in {"GET", "HEAD"}
 
     def __str__(self) -> str:
         return self.operation or f"{self.method} {self.path}"

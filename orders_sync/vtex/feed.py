@@ -5,7 +5,7 @@ https://developers.vtex.com/docs/guides/orders-feed
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from orders_sync.domain.events import OrderEvent, UnreadableEvent
@@ -40,6 +40,22 @@ class FeedEndpoints(Endpoints):
         if not isinstance(items, list):
             raise Unreadable("get_feed: VTEX's answer must be a list of events and is none.")
         return [event(item) for item in items]
+
+    def iterate_feed(
+        self, max_lot: int = MAX_LOT
+    ) -> Iterator[Sequence[OrderEvent | UnreadableEvent]]:
+        """Read lot after lot until one is not full; commit each before the next, or later.
+
+        An empty lot is not given. Events that are not committed come again once the queue's
+        visibility time-out is over, so a reader that never commits may never end.
+
+        Raises:
+            NotFound: the key has no feed configuration.
+        """
+        while events := self.get_feed(max_lot):
+            yield events
+            if len(events) < max_lot:
+                return
 
     def commit_feed(self, handles: Sequence[str]) -> None:
         """Take the events of these handles out of the feed for good; no handles, no call."""

@@ -37,6 +37,24 @@ class FeedFilter(_Part):
     expression: str | None = None
     disable_single_fire: bool | None = Field(default=None, alias="disableSingleFire")
 
+    def check(self, owner: str) -> None:
+        """Find what VTEX would refuse; `owner` is the feed or the hook, for the message.
+
+        Raises:
+            ConfigurationError: the type is unknown, or the fields of two types are mixed.
+        """
+        if self.type not in {FROM_WORKFLOW, FROM_ORDERS}:
+            raise ConfigurationError(
+                f"The {owner}'s filter.type is {self.type}; VTEX takes FromWorkflow or FromOrders."
+            )
+        from_orders = self.expression is not None or bool(self.disable_single_fire)
+        mixed = from_orders if self.type == FROM_WORKFLOW else bool(self.status)
+        if mixed:
+            raise ConfigurationError(
+                f"The {owner}'s filter mixes two types; FromWorkflow takes status, and FromOrders "
+                "takes expression and disableSingleFire."
+            )
+
 
 class FeedQueue(_Part):
     """How long an event is hidden after a read, and how long it is kept; both in seconds."""
@@ -96,21 +114,7 @@ class FeedConfiguration(_Part):
                 f"The feed's queue.{_RETENTION} is {retention}; VTEX takes "
                 f"{MIN_RETENTION_SECONDS} to {MAX_RETENTION_SECONDS}, for example 345600."
             )
-        self._check_filter()
-
-    def _check_filter(self) -> None:
-        if self.filter.type not in {FROM_WORKFLOW, FROM_ORDERS}:
-            raise ConfigurationError(
-                f"The feed's filter.type is {self.filter.type}; VTEX takes FromWorkflow or "
-                "FromOrders."
-            )
-        from_orders = self.filter.expression is not None or bool(self.filter.disable_single_fire)
-        mixed = from_orders if self.filter.type == FROM_WORKFLOW else bool(self.filter.status)
-        if mixed:
-            raise ConfigurationError(
-                "The feed's filter mixes two types; FromWorkflow takes status, and FromOrders "
-                "takes expression and disableSingleFire."
-            )
+        self.filter.check("feed")
 
     def to_wire(self) -> dict[str, Any]:
         """Word the configuration as VTEX's JSON."""

@@ -1,9 +1,10 @@
-"""VTEX's orders: read one, and start handling it."""
+"""VTEX's orders: read one, or those of one purchase, and start handling it."""
 
 from __future__ import annotations
 
 from orders_sync.errors import OutcomeUnknown, Unreadable
 from orders_sync.vtex.endpoints import Endpoints, segment
+from orders_sync.vtex.order_group import GroupedOrder, grouped_order
 from orders_sync.vtex.responses import read_json
 
 
@@ -28,6 +29,22 @@ class OrderEndpoints(Endpoints):
         if document.get("orderId") != order_id:
             raise Unreadable(f"{operation}: the answer's orderId is not the one asked for.")
         return response.body
+
+    def get_order_group(self, order_group: str) -> tuple[GroupedOrder, ...]:
+        """Read the orders that one purchase was split into; `order_group` is `Order.order_group`.
+
+        https://developers.vtex.com/docs/api-reference/orders-api#get-/api/oms/pvt/orders/order-group/-orderGroup-
+
+        Raises:
+            NotFound: the account has no such group.
+            Unreadable: the answer is no list of orders.
+        """
+        operation = f"get_order_group {order_group}"
+        path = f"/api/oms/pvt/orders/order-group/{segment(order_group, operation)}"
+        found = read_json(*self._call(operation, "GET", path))
+        if not isinstance(found, list):
+            raise Unreadable(f"{operation}: the answer must be a list of orders and is none.")
+        return tuple(map(grouped_order, found))
 
     def start_handling(self, order_id: str) -> None:
         """Tell VTEX that the order is being fulfilled.

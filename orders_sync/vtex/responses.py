@@ -96,9 +96,15 @@ def vtex_error(response: Response) -> VtexError:
     """Find the code and the message of an error, in whichever wrapping VTEX sent them."""
     code, message = _code_and_message(response)
     return VtexError(
-        _presentable(code or str(response.status), _LONGEST_CODE),
-        _presentable(message, _LONGEST_MESSAGE) or "VTEX gave no message",
+        presentable(code or str(response.status), _LONGEST_CODE),
+        presentable(message, _LONGEST_MESSAGE) or "VTEX gave no message",
     )
+
+
+def presentable(text: str, longest: int) -> str:
+    """Make a text of VTEX's one short line, without what looks like personal data."""
+    line = _PERSONAL.sub("***", " ".join(text[: longest * 4].split()))
+    return line if len(line) <= longest else f"{line[: longest - 1]}…"
 
 
 def _failure(request: Request, response: Response, now: datetime) -> OrdersSyncError:
@@ -153,11 +159,6 @@ def _unwrap(data: Mapping[str, Any]) -> tuple[str, str]:
     message = next((text for text in texts if isinstance(text, str) and text), "")
     code = fields.get("code")
     return (str(code) if isinstance(code, str | int) else ""), message
-
-
-def _presentable(text: str, longest: int) -> str:
-    line = _PERSONAL.sub("***", " ".join(text[: longest * 4].split()))
-    return line if len(line) <= longest else f"{line[: longest - 1]}…"
 
 
 def _is_html(response: Response) -> bool:

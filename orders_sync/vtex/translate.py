@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Final, TypeVar
-
-from pydantic import BaseModel, ValidationError
+from typing import Any, Final
 
 from orders_sync.domain.events import OrderEvent, UnreadableEvent
 from orders_sync.domain.order import (
@@ -18,9 +15,16 @@ from orders_sync.domain.order import (
     Payment,
     Totals,
 )
-from orders_sync.errors import Unreadable
+from orders_sync.vtex.documents import (
+    OrderSummary,
+    parse_document,
+    require,
+    summarise,
+    summary,
+    validate,
+)
 from orders_sync.vtex.feed_configuration import FeedConfiguration
-from orders_sync.vtex.parsing import parse_json
+from orders_sync.vtex.fulfilment import fulfilment
 from orders_sync.vtex.schemas import (
     ClientProfile,
     FeedItem,
@@ -28,26 +32,27 @@ from orders_sync.vtex.schemas import (
     LogisticsInfo,
     OrderDocument,
     PaymentData,
+    PaymentEntry,
     ShippingAddress,
     Total,
 )
 
-M = TypeVar("M", bound=BaseModel)
+__all__ = [
+    "OrderSummary",
+    "event",
+    "feed_configuration",
+    "fulfilment",
+    "order",
+    "payment",
+    "summary",
+]
 
 _TOTALS: Final = frozenset({"Items", "Discounts", "Shipping", "Tax"})
 
 
-@dataclass(frozen=True, slots=True)
-class OrderSummary:
-    """Where an order stands; `status` may be None, and may be a word that VTEX adds tomorrow."""
-
-    status: str | None
-    is_completed: bool
-
-
 def event(item: Any) -> OrderEvent | UnreadableEvent:
     """Read one item of the feed; one that is not an event is told as such and never raises."""
-    read, problem = _validate(FeedItem, item)
+    read, problem = validate(FeedItem, item)
     if read is None:
         handle = item.get("handle") if isinstance(item, Mapping) else None
         return UnreadableEvent(handle if isinstance(handle, str) and handle else None, problem)
@@ -62,15 +67,6 @@ def event(item: Any) -> OrderEvent | UnreadableEvent:
     )
 
 
-def summary(document: bytes) -> OrderSummary:
-    """Read where an order stands, however malformed the rest of its document is.
-
-    Raises:
-        Unreadable: the document is not a JSON object.
-    """
-    return _summarise(_parse(document))
-
-
 def feed_configuration(data: Any) -> FeedConfiguration | None:
     """Read the feed's configuration; null and an empty object are none.
 
@@ -81,10 +77,7 @@ def feed_configuration(data: Any) -> FeedConfiguration | None:
         data = {key: value for key, value in data.items() if value is not None}
     if not data:
         return None
-    read, problem = _validate(FeedConfiguration, data)
-    if read is None:
-        raise Unreadable(f"The feed's configuration cannot be read: {problem}.")
-    return read
+    return require(FeedConfiguration, data, "The feed's configuration")
 
 
 def order(account: str, document: bytes) -> Order:
@@ -94,11 +87,9 @@ def order(account: str, document: bytes) -> Order:
         Unreadable: the document lacks something that an ERP needs; the message names the place
             in it and what was expected there, without the content.
     """
-    data = _parse(document)
-    read, problem = _validate(OrderDocument, data)
-    if read is None:
-        raise Unreadable(f"The order's document cannot be read: {problem}.")
-    where = _summarise(data)
+    data = parse_document(document)
+    read = require(OrderDocument, data, "The order's document")
+    where = summarise(data)
     shipping, currency = read.shipping_data, read.store_preferences_data
     return Order(
         account=account,
@@ -122,41 +113,6 @@ def order(account: str, document: bytes) -> Order:
         payments=_payments(read.payment_data) if read.payment_data else (),
         cancel_reason=read.cancel_reason,
         document=document,
-    )
-
-
-def _parse(document: bytes) -> dict[str, Any]:
-    try:
-        data = parse_json(document)
-    except ValueError:
-        data = None
-    if not isinstance(data, dict):
-        raise Unreadable("The order's document must be a JSON object and is none.")
-    return data
-
-
-def _validate(model: type[M], data: Any) -> tuple[M | None, str]:
-    try:
-        return model.model_validate(data), ""
-    except ValidationError as error:
-        return None, _problem(error)
-
-
-def _problem(error: ValidationError) -> str:
-    """Word the first thing that is wrong; the names come from our schemas, never from the data."""
-    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-    path = "$" + "".join(f"[{p}]" if isinstance(p, int) else f".{p}" for p in first["loc"])
-    expected = "is missing" if first["type"] == "missing" else first["msg"]
-    expected = expected.removeprefix("Value error, ").replace("Input should", "should")
-    return f"{path} {expected[0].lower()}{expected[1:]}"
-
-
-def _summarise(data: Mapping[str, Any]) -> OrderSummary:
-    """Read status and completeness; where `isCompleted` stands, only true is complete."""
-    status = data.get("status")
-    return OrderSummary(
-        status=status if isinstance(status, str) and status else None,
-        is_completed=data.get("isCompleted", True) in (True, "true", "True"),
     )
 
 
@@ -225,15 +181,20 @@ def _delivery(info: LogisticsInfo) -> Delivery:
 
 def _payments(data: PaymentData) -> tuple[Payment, ...]:
     return tuple(
-        Payment(
-            id=payment.id,
-            system=payment.payment_system,
-            name=payment.payment_system_name,
-            group=payment.group,
-            value_cents=payment.value,
-            installments=payment.installments,
-        )
+        payment(entry)
         for transaction in data.transactions
         if transaction.is_active is not False
-        for payment in transaction.payments
+        for entry in transaction.payments
+    )
+
+
+def payment(entry: PaymentEntry) -> Payment:
+    """Read one means of payment."""
+    return Payment(
+        id=entry.id,
+        system=entry.payment_system,
+        name=entry.payment_system_name,
+        group=entry.group,
+        value_cents=entry.value,
+        installments=entry.installments,
     )

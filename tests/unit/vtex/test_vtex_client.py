@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import pytest
@@ -14,6 +10,7 @@ import requests
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
+from unit.vtex.recording import CREDENTIALS, Recorder, client_of, sample
 
 from orders_sync.domain.events import OrderEvent, UnreadableEvent
 from orders_sync.errors import (
@@ -21,39 +18,13 @@ from orders_sync.errors import (
     ConfigurationError,
     NotFound,
     OutcomeUnknown,
-    RateLimited,
     Unavailable,
     Unreadable,
 )
 from orders_sync.vtex.client import Credentials, VtexClient
 from orders_sync.vtex.endpoints import segment
-from orders_sync.vtex.exchange import Request, Response
+from orders_sync.vtex.exchange import Response
 from orders_sync.vtex.schemas import FeedConfiguration
-
-SAMPLES = Path(__file__).parents[2] / "samples" / "vtex"
-CREDENTIALS = Credentials(SecretStr("the-key"), SecretStr("the-token"))
-
-
-@dataclass
-class Recorder:
-    """A transport that gives the answers it was made with and keeps the requests."""
-
-    answers: list[Response]
-    requests: list[Request] = field(default_factory=list)
-
-    def send(self, request: Request) -> Response:
-        self.requests.append(request)
-        return self.answers.pop(0)
-
-
-def sample(name: str) -> Response:
-    head = json.loads((SAMPLES / name / "response.json").read_text())
-    return Response(head["status"], head["headers"], (SAMPLES / name / "body").read_bytes())
-
-
-def client_of(*answers: Response | str) -> tuple[VtexClient, Recorder]:
-    recorder = Recorder([sample(it) if isinstance(it, str) else it for it in answers])
-    return VtexClient("mystore", recorder, CREDENTIALS), recorder
 
 
 def test_the_feed_is_read_exactly() -> None:
@@ -229,32 +200,6 @@ def test_start_handling_of_an_order_past_it_says_so() -> None:
 
     with pytest.raises(AlreadySo):
         client.start_handling("1-01")
-
-
-CALLS: dict[str, Callable[[VtexClient], Any]] = {
-    "get feed": lambda client: client.get_feed(),
-    "commit feed": lambda client: client.commit_feed(["h"]),
-    "get feed configuration": lambda client: client.get_feed_configuration(),
-    "delete feed configuration": lambda client: client.delete_feed_configuration(),
-    "get order": lambda client: client.get_order("1-01"),
-    "start handling": lambda client: client.start_handling("1-01"),
-}
-
-
-@pytest.mark.parametrize("call", CALLS.values(), ids=CALLS.keys())
-def test_every_call_is_made_once_with_the_headers_vtex_requires(
-    call: Callable[[VtexClient], Any],
-) -> None:
-    client, recorder = client_of("rate-limited-429")
-
-    with pytest.raises(RateLimited):
-        call(client)
-
-    (sent,) = recorder.requests
-    assert sent.headers["Accept"] == sent.headers["Content-Type"] == "application/json"
-    assert sent.headers["X-VTEX-API-AppKey"] == "the-key"
-    assert sent.headers["X-VTEX-API-AppToken"] == "the-token"
-    assert sent.headers["User-Agent"].startswith("orders_sync/")
 
 
 def test_renewed_credentials_are_used_from_the_next_call_on() -> None:

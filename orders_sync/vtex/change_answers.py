@@ -1,0 +1,216 @@
+"""What VTEX answers about changes of an order. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from pydantic import Field
+
+from orders_sync.domain.fulfilment import ChangedItem, ChangeState
+from orders_sync.vtex.documents import require
+from orders_sync.vtex.responses import presentable
+from orders_sync.vtex.schemas import (
+    Cents,
+    CentsOrZero,
+    Moment,
+    NumberOrZero,
+    Rows,
+    Text,
+    TextOrEmpty,
+    WireModel,
+)
+
+_DONE: Final = "done"
+_ENDS: Final = frozenset({_DONE, "canceled"})
+_LONGEST_TEXT: Final = 300
+
+
+@dataclass(frozen=True, slots=True)
+class ChangePreview:
+    """What a change would do; `totals` are cents by VTEX's id, such as `Shipping`."""
+
+    total_change_cents: int
+    manual_discount_cents: int
+    manual_increment_cents: int
+    totals: tuple[tuple[str, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PastChange:
+    """A change in an order's history."""
+
+    request_id: str
+    workflow_id: str | None
+    reason: str | None
+    total_change_cents: int
+    manual_discount_cents: int
+    manual_increment_cents: int
+    date: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeSummary:
+    """All changes of an order in one: what it gained and lost since it was placed."""
+
+    added: tuple[ChangedItem, ...]
+    removed: tuple[ChangedItem, ...]
+    replaced: tuple[tuple[tuple[ChangedItem, ...], tuple[ChangedItem, ...]], ...]
+    manual_discount_cents: int
+    manual_increment_cents: int
+    total_change_cents: int
+    last_change: datetime | None
+
+
+class _Total(WireModel):
+    id: TextOrEmpty = ""
+    value: CentsOrZero = 0
+
+
+class _Change(WireModel):
+    request_id: TextOrEmpty = ""
+    workflow_id: Text = None
+    reason: Text = None
+    total_change_value: CentsOrZero = 0
+    manual_discount_value: CentsOrZero = 0
+    manual_increment_value: CentsOrZero = 0
+    totals: Rows[_Total] = Field(default_factory=list)
+    date: Moment = None
+
+
+class _History(WireModel):
+    requests: Rows[_Change] = Field(default_factory=list)
+
+
+class _Cancellation(WireModel):
+    reason: Text = None
+
+
+class _Detail(WireModel):
+    request_id: TextOrEmpty = ""
+    status: Text = None
+    in_progress: bool | None = None
+    finished: bool | None = None
+    logs: Rows[Any] = Field(default_factory=list)
+    cancellation_data: _Cancellation | None = None
+
+
+class _Item(WireModel):
+    id: TextOrEmpty = ""
+    quantity: NumberOrZero = 0
+    price: Cents | None = None
+
+
+class _Side(WireModel):
+    items: Rows[_Item] = Field(default_factory=list)
+
+
+class _Replaced(WireModel):
+    from_: _Side | None = Field(default=None, alias="from")
+    to: _Side | None = None
+
+
+class _Summary(WireModel):
+    added: Rows[_Item] = Field(default_factory=list)
+    removed: Rows[_Item] = Field(default_factory=list)
+    replaced: Rows[_Replaced] = Field(default_factory=list)
+    manual_discount_value_aggregated: CentsOrZero = 0
+    manual_increment_value_aggregated: CentsOrZero = 0
+    total_changes_value_aggregated: CentsOrZero = 0
+    last_change: Moment = None
+
+
+def change_preview(data: Any) -> ChangePreview:
+    """Read a preview.
+
+    Raises:
+        Unreadable: the answer is none.
+    """
+    found = require(_Change, data, "The preview of a change")
+    return ChangePreview(
+        total_change_cents=found.total_change_value,
+        manual_discount_cents=found.manual_discount_value,
+        manual_increment_cents=found.manual_increment_value,
+        totals=tuple((total.id, total.value) for total in found.totals),
+    )
+
+
+def change_history(data: Any) -> tuple[PastChange, ...]:
+    """Read an order's history of changes.
+
+    Raises:
+        Unreadable: the answer is none.
+    """
+    return tuple(
+        PastChange(
+            request_id=it.request_id,
+            workflow_id=it.workflow_id,
+            reason=it.reason,
+            total_change_cents=it.total_change_value,
+            manual_discount_cents=it.manual_discount_value,
+            manual_increment_cents=it.manual_increment_value,
+            date=it.date,
+        )
+        for it in require(_History, data, "The history of changes").requests
+    )
+
+
+def change_state(request_id: str, data: Any) -> ChangeState:
+    """Read how far a change is. VTEX's reference says `inProgress`, its guide `finished`.
+
+    Raises:
+        Unreadable: the answer is none.
+    """
+    found = require(_Detail, data, "The detail of a change")
+    reason = found.cancellation_data.reason if found.cancellation_data else None
+    return ChangeState(
+        request_id=found.request_id or request_id,
+        status=found.status,
+        is_finished=_is_finished(found),
+        is_done=_is_finished(found) and found.status == _DONE,
+        cancel_reason=presentable(reason, _LONGEST_TEXT) if reason else None,
+        logs=tuple(filter(None, map(_log_text, found.logs))),
+    )
+
+
+def change_summary(data: Any) -> ChangeSummary:
+    """Read the sum of an order's changes.
+
+    Raises:
+        Unreadable: the answer is none.
+    """
+    found = require(_Summary, data, "The summary of changes")
+    return ChangeSummary(
+        added=_items(found.added),
+        removed=_items(found.removed),
+        replaced=tuple((_side(it.from_), _side(it.to)) for it in found.replaced),
+        manual_discount_cents=found.manual_discount_value_aggregated,
+        manual_increment_cents=found.manual_increment_value_aggregated,
+        total_change_cents=found.total_changes_value_aggregated,
+        last_change=found.last_change,
+    )
+
+
+def _is_finished(detail: _Detail) -> bool:
+    if detail.finished is not None:
+        return detail.finished
+    if detail.in_progress is not None:
+        return not detail.in_progress
+    return detail.status in _ENDS
+
+
+def _log_text(entry: Any) -> str:
+    """Find the words of a log entry, whose shape VTEX does not document."""
+    if isinstance(entry, Mapping):
+        entry = next((entry[key] for key in ("message", "text", "description") if key in entry), "")
+    return presentable(entry, _LONGEST_TEXT) if isinstance(entry, str) else ""
+
+
+def _items(items: list[_Item]) -> tuple[ChangedItem, ...]:
+    return tuple(ChangedItem(sku=it.id, quantity=it.quantity, price_cents=it.price) for it in items)
+
+
+def _side(side: _Side | None) -> tuple[ChangedItem, ...]:
+    return _items(side.items) if side else ()
