@@ -17,7 +17,7 @@ from orders_sync.ledger.decisions import close_earlier_failures
 from orders_sync.ledger.engine import Database
 from orders_sync.ledger.insert import insert_into
 from orders_sync.ledger.journal import Entry, write_entries
-from orders_sync.ledger.news import wake_commands
+from orders_sync.ledger.news import IN_LINE, next_in_line, wake_commands
 from orders_sync.ledger.order_lease import free_order, take_order
 from orders_sync.ledger.tables import commands
 
@@ -94,29 +94,33 @@ class Commands:
     def claim(
         self, command_id: str, step: Step, *, owner: str, now: datetime
     ) -> CommandClaim | None:
-        """Take a command and its order; None where the step is past or another has it.
+        """Take a command and its order; None where the step is past.
 
-        Raises:
-            WaitError: another worker is at work on the order.
+        Where another worker is at the order, the command stands in line, and gives None too: it
+        is dispatched when its turn comes.
         """
         until = now + self._lease
-        statement = (
-            sa.update(commands)
-            .where(
-                commands.c.id == command_id,
-                commands.c.next_step == step,
-                commands.c.standing.in_(_OPEN),
-            )
-            .values(version=commands.c.version + 1, due_at=until)
-            .returning(commands)
+        wanted = sa.select(commands).where(
+            commands.c.id == command_id,
+            commands.c.next_step == step,
+            commands.c.standing.in_(_OPEN),
         )
         with self._database.writing() as connection:
-            row = connection.execute(statement).one_or_none()
+            row = connection.execute(wanted.with_for_update()).one_or_none()
             if row is None:
                 return None
             order_version = take_order(
                 connection, row.account, row.order_id, owner=owner, now=now, until=until
             )
+            taken: Row = {"version": row.version + 1, "due_at": until}
+            in_line: Row = {"standing": Standing.WAITING, "cause": IN_LINE, "due_at": until}
+            connection.execute(
+                sa.update(commands)
+                .where(commands.c.id == command_id)
+                .values(in_line if order_version is None else taken)
+            )
+        if order_version is None:
+            return None
         return CommandClaim(
             command_id=row.id,
             account=row.account,
@@ -126,7 +130,7 @@ class Commands:
             body=row.body,
             progress=row.progress,
             receipt=row.receipt,
-            version=row.version,
+            version=row.version + 1,
             order_version=order_version,
             attempts=row.attempts,
             failing_since=row.failing_since,
@@ -243,6 +247,9 @@ class Commands:
                 lease=self._lease,
             )
             following = [] if read is None else [read]
+            following += next_in_line(
+                connection, claim.account, claim.order_id, now=now, lease=self._lease
+            )
             if row.standing in {Standing.DONE, Standing.PARKED}:
                 following += wake_commands(
                     connection, claim.account, claim.order_id, now=now, lease=self._lease

@@ -6,6 +6,7 @@ from datetime import timedelta
 from functools import cached_property
 
 from orders_sync.ledger.commands import Commands
+from orders_sync.ledger.decisions import Decisions
 from orders_sync.ledger.engine import Database
 from orders_sync.ledger.events import Events
 from orders_sync.ledger.inquiries import Inquiries
@@ -32,6 +33,11 @@ class Ledger:
     def commands(self) -> Commands:
         """What VTEX shall be told, from acceptance to receipt."""
         return Commands(self.database, self.lease)
+
+    @cached_property
+    def decisions(self) -> Decisions:
+        """What people decide about parked commands."""
+        return Decisions(self.database, self.lease)
 
     @cached_property
     def events(self) -> Events:

@@ -11,6 +11,9 @@ from orders_sync.domain.rules import Progress, Standing
 from orders_sync.domain.steps import Dispatch, Step
 from orders_sync.ledger.tables import commands, orders
 
+#: Why a command waits that found its order busy; it is brought back when the order is free.
+IN_LINE = "order.busy"
+
 
 def new_order(account: str, order_id: str, *, now: datetime, lease: timedelta) -> dict[str, object]:
     """Give the row of an order that was just heard of, its first read due."""
@@ -68,6 +71,34 @@ def request_reads(
     ]
 
 
+def next_in_line(
+    connection: sa.Connection, account: str, order_id: str, *, now: datetime, lease: timedelta
+) -> list[Dispatch]:
+    """Bring back the oldest command that found its order busy, now that the order is free."""
+    first = (
+        sa.select(commands.c.id)
+        .where(
+            commands.c.account == account,
+            commands.c.order_id == order_id,
+            commands.c.standing == Standing.WAITING,
+            commands.c.cause == IN_LINE,
+        )
+        .order_by(commands.c.created_at)
+        .limit(1)
+        .scalar_subquery()
+    )
+    statement = (
+        sa.update(commands)
+        .where(commands.c.id == first)
+        .values(standing=Standing.ACTIVE, cause=None, reason=None, due_at=now + lease)
+        .returning(commands.c.id, commands.c.next_step)
+    )
+    return [
+        Dispatch(account, order_id, Step(row.next_step), row.id)
+        for row in connection.execute(statement)
+    ]
+
+
 def wake_commands(
     connection: sa.Connection, account: str, order_id: str, *, now: datetime, lease: timedelta
 ) -> list[Dispatch]:
@@ -79,6 +110,7 @@ def wake_commands(
             commands.c.order_id == order_id,
             commands.c.standing == Standing.WAITING,
             commands.c.attempts == 0,
+            commands.c.cause.is_distinct_from(IN_LINE),
         )
         .values(standing=Standing.ACTIVE, due_at=now + lease)
         .returning(commands.c.id, commands.c.next_step)

@@ -27,12 +27,13 @@ def take_order(
     owner: str,
     now: datetime,
     until: datetime,
-) -> int:
-    """Take an order's lease and give its version; an order never heard of is made known.
+) -> int | None:
+    """Take an order's lease and give its version, or None where another worker has it.
 
-    Raises:
-        WaitError: another worker has it.
+    An order never heard of is made known. The row is locked first, so that whoever frees the
+    order meanwhile sees what the caller writes when it comes too late.
     """
+    of_order = sa.and_(orders.c.account == account, orders.c.order_id == order_id)
     unread = {
         **new_order(account, order_id, now=now, lease=timedelta(0)),
         "standing": Standing.DONE,
@@ -41,19 +42,14 @@ def take_order(
         "due_at": None,
     }
     connection.execute(insert_into(orders, connection).on_conflict_do_nothing(), unread)
+    connection.execute(sa.select(orders.c.version).where(of_order).with_for_update())
     statement = (
         sa.update(orders)
-        .where(
-            orders.c.account == account,
-            orders.c.order_id == order_id,
-            sa.or_(orders.c.lease_until.is_(None), orders.c.lease_until <= now),
-        )
+        .where(of_order, sa.or_(orders.c.lease_until.is_(None), orders.c.lease_until <= now))
         .values(lease_owner=f"{_LENT}{owner}", lease_until=until, version=orders.c.version + 1)
         .returning(orders.c.version)
     )
     version: int | None = connection.execute(statement).scalar_one_or_none()
-    if version is None:
-        raise WaitError(f"Order {order_id} is being worked on.", _BUSY_SECONDS)
     return version
 
 

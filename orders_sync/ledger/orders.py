@@ -14,7 +14,7 @@ from orders_sync.errors import LeaseLost
 from orders_sync.ledger.engine import Database
 from orders_sync.ledger.insert import insert_into
 from orders_sync.ledger.journal import Entry, write_entries
-from orders_sync.ledger.news import new_order, request_reads, wake_commands
+from orders_sync.ledger.news import new_order, next_in_line, request_reads, wake_commands
 from orders_sync.ledger.order_lease import refuse_if_lent
 from orders_sync.ledger.tables import documents, orders
 
@@ -194,13 +194,16 @@ class Orders:
         if row is None:
             raise LeaseLost(f"Order {claim.order_id} was taken over during {claim.step}.")
         write_entries(connection, [entry])
+        following = next_in_line(
+            connection, claim.account, claim.order_id, now=now, lease=self._lease
+        )
         if row.standing == Standing.ACTIVE:
-            return [Dispatch(claim.account, claim.order_id, Step(row.next_step))]
-        if row.standing in {Standing.DONE, Standing.VOID}:
-            return wake_commands(
+            following.append(Dispatch(claim.account, claim.order_id, Step(row.next_step)))
+        elif row.standing in {Standing.DONE, Standing.VOID}:
+            following += wake_commands(
                 connection, claim.account, claim.order_id, now=now, lease=self._lease
             )
-        return []
+        return following
 
     def take_due(self, *, now: datetime, grace: timedelta, limit: int) -> Sequence[Dispatch]:
         """Pick open orders whose time has come or whose worker is gone, for dispatch.

@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 from support.flow import STORE, Flow
 
+from orders_sync.outbound.steps import send_note
+
 INSERT = """
 INSERT INTO erp_commands (account, order_id, kind, body)
 VALUES (:account, :order, :kind, :body)
@@ -179,3 +181,24 @@ def test_while_a_command_is_sent_the_order_is_left_alone_and_then_goes_on(flow: 
     assert during == []
     assert flow.standing(order_id) == "done"
     assert flow.command(command)["outcome"] == "done"
+
+
+def test_when_an_order_is_freed_the_next_in_line_is_dispatched_and_no_other(flow: Flow) -> None:
+    [order_id] = flow.in_handling()
+    commands = []
+    for number in range(3):
+        flow.clock.advance(1)
+        commands.append(flow.ask("note", order_id, {"message": f"{number}"}))
+    first, *others = list(flow.queue)
+    flow.queue.clear()
+
+    def meanwhile(claim: Any, services: Any) -> Any:
+        for message in others:
+            flow.run(message)
+        return send_note(claim, services)
+
+    flow.run_command(first, meanwhile)
+
+    assert [(it.command_id, it.delay) for it in flow.queue] == [(commands[1], None)]
+    flow.drain()
+    assert {flow.command(command)["outcome"] for command in commands} == {"done"}

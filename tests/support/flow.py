@@ -48,7 +48,9 @@ WORK: dict[Step, Work] = {
     Step.CANCEL_IN_ERP: steps.cancel_in_erp,
 }
 
-COMMAND_WORK: dict[Step, Callable[[CommandClaim, Services], CommandResult]] = {
+CommandWork = Callable[[CommandClaim, Services], CommandResult]
+
+COMMAND_WORK: dict[Step, CommandWork] = {
     Step.SEND_INVOICE: sending.send_invoice,
     Step.SEND_TRACKING: sending.send_tracking,
     Step.SEND_CANCEL: sending.send_cancel,
@@ -176,12 +178,7 @@ class Flow:
         runner = Runner(self.services, self.queue.append, policy, "task")
         step, ledger = following.step, self.services.ledger
         if following.command_id is not None:
-            command_id = following.command_id
-            runner.run(
-                lambda now: ledger.commands.claim(command_id, step, owner="worker", now=now),
-                ledger.commands,
-                COMMAND_WORK[step],
-            )
+            self.run_command(following, COMMAND_WORK[step])
             return
         runner.run(
             lambda now: ledger.orders.claim(
@@ -189,6 +186,15 @@ class Flow:
             ),
             ledger.orders,
             work or self._work(step),
+        )
+
+    def run_command(self, following: Dispatch, work: CommandWork) -> None:
+        """Run one step of a command as a worker does."""
+        command_id, step = following.command_id or "", following.step
+        commands = self.services.ledger.commands
+        policy = getattr(self.settings.retry, queue_of(step))
+        Runner(self.services, self.queue.append, policy, "task").run(
+            lambda now: commands.claim(command_id, step, owner="worker", now=now), commands, work
         )
 
     def _work(self, step: Step) -> Work:

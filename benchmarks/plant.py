@@ -1,0 +1,139 @@
+"""What the benchmarks share: broker, sandbox, workers and beat as real processes, and their CPU."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import requests
+
+from orders_sync.embedded import commands
+from orders_sync.embedded.broker import EmbeddedBroker
+from orders_sync.embedded.processes import Child, ProcessSpec
+from orders_sync.ledger.migrate import upgrade
+from orders_sync.settings import child_environment
+
+STORE = "mystore"
+_TICKS = os.sysconf("SC_CLK_TCK")
+
+
+@dataclass
+class Plant:
+    """Running processes: `ours` are the broker, the workers and beat."""
+
+    home: Path
+    broker_url: str
+    vtex_url: str
+    ours: list[Child]
+    sandbox: Child
+    session: requests.Session
+
+    def admin(self, method: str, path: str, **payload: Any) -> Any:
+        """Ask the sandbox's admin API."""
+        answer = self.session.request(
+            method, f"{self.vtex_url}/_sandbox/{path}", json=payload or None, timeout=120
+        )
+        answer.raise_for_status()
+        return answer.json()
+
+    def orders(self) -> list[dict[str, Any]]:
+        """Give every order as the sandbox saw it."""
+        found: list[dict[str, Any]] = self.admin("GET", "orders")["orders"]
+        return found
+
+    def cpu_seconds(self) -> float:
+        """Sum the processor time that our processes have used."""
+        return sum(_cpu_of(child.pid) for child in self.ours if child.pid)
+
+    def peak_mib(self) -> Mapping[str, float]:
+        """Give the peak memory of each process."""
+        return {child.spec.name: _peak_of(child.pid) for child in self.ours if child.pid}
+
+
+@contextmanager
+def running_plant(workers: int = 2, **settings: str) -> Iterator[Plant]:
+    """Run everything in a folder of its own; `settings` are ORDERS_SYNC_* without the prefix."""
+    with ExitStack() as stack:
+        home = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="orders-sync-bench-")))
+        broker = EmbeddedBroker(home)
+        broker_url = broker.start()
+        stack.callback(broker.stop)
+        sandbox = _start(home, "sandbox", commands.sandbox(account=STORE, seed=1, chaos="off"), {})
+        stack.callback(sandbox.kill)
+        vtex_url = _first_line(sandbox.spec.log)
+        env = _environment(home, broker_url, vtex_url, settings)
+        upgrade(f"sqlite:///{home / 'ledger.sqlite3'}")
+        crew = [
+            _start(home, f"worker{number}", commands.worker(number, "warning"), env)
+            for number in range(1, workers + 1)
+        ]
+        crew.append(_start(home, "beat", commands.beat("warning"), env))
+        for child in crew:
+            stack.callback(child.kill)
+        session = stack.enter_context(requests.Session())
+        ours = [*crew, *([broker.child] if broker.child else [])]
+        plant = Plant(home, broker_url, vtex_url, ours, sandbox, session)
+        until(lambda: plant.admin("GET", "report")["feed"]["configured"], "the feed is configured")
+        yield plant
+
+
+def until(holds: Callable[[], bool], what: str, seconds: float = 600.0) -> None:
+    """Look until something holds."""
+    deadline = time.monotonic() + seconds
+    while not holds():
+        if time.monotonic() > deadline:
+            raise SystemExit(f"After {seconds:.0f} s not yet: {what}.")
+        time.sleep(0.1)
+
+
+def percentile(values: list[float], share: float) -> float:
+    """Give the value that `share` of the values do not exceed."""
+    ordered = sorted(values)
+    return ordered[min(int(len(ordered) * share), len(ordered) - 1)]
+
+
+def _start(home: Path, name: str, argv: tuple[str, ...], env: Mapping[str, str]) -> Child:
+    log = home / "logs" / f"{name}.log"
+    spec = ProcessSpec(name=name, argv=argv, log=log, env={**child_environment(), **env})
+    child = Child(spec, home / "run")
+    child.start()
+    return child
+
+
+def _environment(
+    home: Path, broker_url: str, vtex_url: str, settings: Mapping[str, str]
+) -> dict[str, str]:
+    account = f"ACCOUNTS__{STORE.upper()}"
+    values = {
+        "HOME": str(home),
+        "BROKER_URL": broker_url,
+        f"{account}__APP_KEY": "key",
+        f"{account}__APP_TOKEN": "token",
+        f"{account}__BASE_URL": vtex_url,
+        "LOG_LEVEL": "warning",
+        **settings,
+    }
+    return {f"ORDERS_SYNC_{name}": value for name, value in values.items()}
+
+
+def _first_line(log: Path) -> str:
+    until(lambda: log.exists() and "\n" in log.read_text(), "the sandbox listens", 60)
+    return log.read_text().splitlines()[0].strip()
+
+
+def _cpu_of(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / _TICKS
+
+
+def _peak_of(pid: int) -> float:
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmHWM"):
+            return int(line.split()[1]) / 1024
+    return 0.0

@@ -1,0 +1,222 @@
+"""What people decide about parked commands: try again, mend, or give up."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+
+from orders_sync.domain.rules import Standing
+from orders_sync.domain.steps import Dispatch, Step
+from orders_sync.errors import OrdersSyncError
+from orders_sync.ledger.engine import Database
+from orders_sync.ledger.journal import Entry, write_entries
+from orders_sync.ledger.news import wake_commands
+from orders_sync.ledger.tables import commands, operator_log
+
+Row = dict[str, Any]
+
+#: Begins the key of a command that was refused before it was accepted.
+REFUSED_KEY = "refused/"
+
+
+class DecisionRefused(OrdersSyncError):
+    """Raised when a decision cannot be carried out; the message says what can be done."""
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """Who decides, when, and why; kept in the operator's log."""
+
+    at: datetime
+    who: str
+    why: str | None = None
+
+
+class Decisions:
+    """Carries decisions out, each in one transaction with its line in the operator's log.
+
+    Every method raises `DecisionRefused` where the command is not parked.
+    """
+
+    def __init__(self, database: Database, lease: timedelta) -> None:
+        self._database = database
+        self._lease = lease
+
+    def retry(self, command_id: str, first_step: Step, act: Act) -> Dispatch:
+        """Have a command judged and sent again; one that VTEX has taken is followed further.
+
+        Raises:
+            DecisionRefused: it was never accepted, so that it needs an edit first.
+        """
+        with self._database.writing() as connection:
+            row = _parked(connection, command_id)
+            if row.key.startswith(REFUSED_KEY):
+                raise DecisionRefused(
+                    f"Command {command_id} was never accepted ({row.reason}), and a retry changes "
+                    f"nothing. Mend it: orders-sync parked edit {command_id}"
+                )
+            restart: Row = {} if row.progress == "sent" else _beginning(first_step)
+            changes = {**restart, **self._open(act.at)}
+            return self._reopen(connection, row, changes, "parked retry", act)
+
+    def edit(self, command_id: str, first_step: Step, changes: Row, act: Act) -> Dispatch:
+        """Change a command (columns, already checked) and have it sent.
+
+        Raises:
+            DecisionRefused: VTEX has taken it, or its new key belongs to another command.
+        """
+        with self._database.writing() as connection:
+            row = _parked(connection, command_id)
+            if row.progress == "sent":
+                raise DecisionRefused(
+                    f"VTEX has taken command {command_id} (receipt {row.receipt}), so it can be "
+                    "changed no more. Retry it to follow it, or send a new command."
+                )
+            _refuse_taken_key(connection, row, changes.get("key", row.key))
+            changes = {**_beginning(first_step), **self._open(act.at), **changes}
+            return self._reopen(connection, row, changes, "parked edit", act)
+
+    def discard(self, command_id: str, act: Act) -> Sequence[Dispatch]:
+        """Give a command up and have its ERP told why; gives what waited for it, to dispatch."""
+        with self._database.writing() as connection:
+            row = _parked(connection, command_id)
+            changes: Row = {
+                "standing": Standing.VOID,
+                "outcome": "refused",
+                "told": None,
+                "cause": "command.discarded",
+                "reason": f"Discarded: {act.why}",
+                "hint": None,
+                "due_at": None,
+            }
+            if row.kind == "change" and row.progress == "sent":
+                # Whoever waits for the change need not wait any longer.
+                changes["progress"] = "ended"
+            _decide(connection, row, changes, "parked discard", act)
+            return wake_commands(
+                connection, row.account, row.order_id, now=act.at, lease=self._lease
+            )
+
+    def _open(self, now: datetime) -> Row:
+        return {
+            "standing": Standing.ACTIVE,
+            "outcome": "accepted",
+            "attempts": 0,
+            "failing_since": None,
+            "cause": None,
+            "reason": None,
+            "hint": None,
+            "due_at": now + self._lease,
+            "retried_at": now,
+        }
+
+    @staticmethod
+    def _reopen(
+        connection: sa.Connection, row: sa.Row[Any], changes: Row, did: str, act: Act
+    ) -> Dispatch:
+        decided = _decide(connection, row, changes, did, act)
+        return Dispatch(decided.account, decided.order_id, Step(decided.next_step), decided.id)
+
+
+def close_earlier_failures(connection: sa.Connection, done: sa.Row[Any], *, now: datetime) -> None:
+    """Close parked commands that asked for what another command of the order has now done.
+
+    The same is: a cancellation or its denial, an invoice of the same number, the same content
+    under another key, or what the caller corrected and sent again under its own key.
+    """
+    same = [commands.c.fingerprint == done.fingerprint]
+    if done.kind in {"cancel", "deny"}:
+        same.append(commands.c.kind == done.kind)
+    if done.kind == "invoice":
+        is_same_number = commands.c.vtex_number == done.vtex_number
+        same.append(sa.and_(commands.c.kind == done.kind, is_same_number))
+    if done.asked_key is not None:
+        is_earlier = commands.c.created_at < done.created_at
+        same.append(sa.and_(commands.c.asked_key == done.asked_key, is_earlier))
+    statement = (
+        sa.update(commands)
+        .where(
+            commands.c.account == done.account,
+            commands.c.order_id == done.order_id,
+            commands.c.id != done.id,
+            commands.c.standing == Standing.PARKED,
+            sa.or_(*same),
+        )
+        .values(
+            standing=Standing.DONE,
+            # An ERP that was told of a refusal holds it for final.
+            outcome=sa.case((commands.c.outcome == "refused", "refused"), else_="done"),
+            cause="command.closed",
+            reason=f"Command {done.id} did it later.",
+            hint=None,
+            updated_at=now,
+        )
+        .returning(commands.c.id, commands.c.kind)
+    )
+    closed = connection.execute(statement).all()
+    notes = (f"{row.kind} {row.id}: command {done.id} did it" for row in closed)
+    write_entries(
+        connection,
+        [Entry(now, done.account, done.order_id, "command.closed", note=note) for note in notes],
+    )
+
+
+def _parked(connection: sa.Connection, command_id: str) -> sa.Row[Any]:
+    found = sa.select(commands).where(commands.c.id == command_id).with_for_update()
+    row = connection.execute(found).one_or_none()
+    if row is None:
+        raise DecisionRefused(
+            f"There is no command {command_id}. See the parked ones: orders-sync parked list"
+        )
+    if row.standing != Standing.PARKED:
+        raise DecisionRefused(f"Command {command_id} is not parked: it is {row.standing}.")
+    return row
+
+
+def _beginning(first_step: Step) -> Row:
+    return {"progress": "accepted", "receipt": None, "value_cents": None, "next_step": first_step}
+
+
+def _refuse_taken_key(connection: sa.Connection, row: sa.Row[Any], key: str) -> None:
+    other = sa.select(commands.c.id).where(
+        commands.c.account == row.account, commands.c.key == key, commands.c.id != row.id
+    )
+    holder = connection.execute(other).scalar_one_or_none()
+    if holder is not None:
+        raise DecisionRefused(
+            f"The key {key!r} belongs to command {holder}. Is that the same? Discard this one. "
+            "Is it not? Give this one a key of its own: --key"
+        )
+
+
+def _decide(
+    connection: sa.Connection, row: sa.Row[Any], changes: Row, did: str, act: Act
+) -> sa.Row[Any]:
+    statement = (
+        sa.update(commands)
+        .where(commands.c.id == row.id)
+        .values(version=row.version + 1, updated_at=act.at, **changes)
+        .returning(commands)
+    )
+    decided = connection.execute(statement).one()
+    verb = {"parked retry": "retried", "parked edit": "edited"}.get(did, "discarded")
+    note = f"{row.kind} {row.id} by a person"
+    write_entries(
+        connection,
+        [Entry(act.at, decided.account, decided.order_id or None, f"command.{verb}", note=note)],
+    )
+    connection.execute(
+        sa.insert(operator_log).values(
+            at=act.at,
+            who=act.who,
+            did=f"{did} {row.id}",
+            account=decided.account,
+            order_id=decided.order_id or None,
+            why=act.why,
+        )
+    )
+    return decided
