@@ -24,6 +24,7 @@ from benchmarks.plant import STORE, Plant, percentile, running_plant, until
 _THREADS = 20
 _LIGHT_EVERY_SECONDS = 0.2
 _LIGHT = 60
+_FLOODED = 200
 
 
 def main() -> None:
@@ -42,9 +43,7 @@ def main() -> None:
 
 def _costs(plant: Plant, service: Celery, count: int) -> None:
     print(f"{'kind':>8} {'commands/s':>11} {'CPU ms':>7} {'calls':>6}   bare: /s, CPU ms")
-    orders = plant.admin("POST", "orders", count=count, handling=True)["order_ids"]
-    cancelled = plant.admin("POST", "orders", count=count, handling=True)["order_ids"]
-    bare = plant.admin("POST", "orders", count=count, handling=True)["order_ids"]
+    orders, cancelled, bare = (make_orders(plant, count) for _ in range(3))
     bare_rate, bare_cpu = _bare_pool(plant, bare)
     for kind, wanted, send in (
         ("invoice", orders, _invoice),
@@ -70,17 +69,20 @@ def _all_in_effect(plant: Plant, kind: str, effects: int) -> Callable[[], bool]:
 
 
 def _light_load(plant: Plant, service: Celery) -> None:
-    orders = plant.admin("POST", "orders", count=_LIGHT, handling=True)["order_ids"]
+    orders = make_orders(plant, _LIGHT)
     asked = _steadily(orders, lambda order_id: _invoice(service, order_id))
     print(f"light load: invoices in effect {_delays(plant, asked, 'invoice')}")
 
 
 def _flood(plant: Plant, service: Celery, count: int) -> None:
-    [flooded] = plant.admin("POST", "orders", count=1, handling=True)["order_ids"]
-    _invoice(service, flooded)
-    orders = plant.admin("POST", "orders", count=_LIGHT, handling=True)["order_ids"]
+    flooded = make_orders(plant, _FLOODED)
+    invoiced = _effects(plant, "invoice") + _FLOODED
+    for order_id in flooded:
+        _invoice(service, order_id)
+    orders = make_orders(plant, _LIGHT)
+    until(_all_in_effect(plant, "invoice", invoiced), "the flooded orders are invoiced")
     for number in range(count):
-        _track(service, flooded, number)
+        _track(service, flooded[number % _FLOODED], number)
     asked = _steadily(orders, lambda order_id: _cancel(service, order_id))
     waiting = count - _effects(plant, "track")
     print(
@@ -140,6 +142,18 @@ def _bare_pool(plant: Plant, orders: list[str]) -> tuple[float, float]:
     return len(orders) / seconds, (time.process_time() - cpu) * 1000 / len(orders)
 
 
+def make_orders(plant: Plant, count: int) -> list[str]:
+    """Make orders in handling, and let the road in finish with them first."""
+    order_ids: list[str] = plant.admin("POST", "orders", count=count, handling=True)["order_ids"]
+
+    def quiet() -> bool:
+        feed = plant.admin("GET", "report")["feed"]
+        return bool(feed["visible"] + feed["in_flight"] == 0)
+
+    until(quiet, "the road in is done with the new orders")
+    return order_ids
+
+
 def _calls(plant: Plant) -> int:
     by_name: dict[str, int] = plant.admin("GET", "report")["calls_by_name"]
     ours = ("get_order", "invoice", "update_invoice", "update_tracking", "cancel")
@@ -153,7 +167,8 @@ def _effects(plant: Plant, kind: str) -> int:
 
 def _send(service: Celery, name: str, order_id: str, **arguments: Any) -> None:
     kwargs = {"account": STORE, "order_id": order_id, **arguments}
-    service.send_task(f"orders_sync.{name}", kwargs=kwargs)
+    queue = {"track": "tracking"}.get(name, name)
+    service.send_task(f"orders_sync.{name}", kwargs=kwargs, queue=queue)
 
 
 def _invoice(service: Celery, order_id: str) -> None:

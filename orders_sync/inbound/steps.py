@@ -86,7 +86,7 @@ def cancel_in_erp(claim: Claim, services: Services) -> StepResult:
 
     An ERP that asked for the cancellation itself knows.
     """
-    if services.ledger.commands.cancelled_by(claim.account, claim.order_id) == "erp":
+    if services.ledger.command_facts.cancelled_by(claim.account, claim.order_id) == "erp":
         return StepResult(Standing.VOID, None, note="the ERP had asked for it")
     kept = services.ledger.orders.document(claim.account, claim.order_id)
     reason = (summary(kept[0]).status if kept else None) or "cancelled in VTEX"

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
 
 from orders_sync.domain.rules import Standing
-from orders_sync.domain.sending.verdicts import Known
 from orders_sync.domain.steps import LONGEST_MESSAGE_WAIT, Dispatch, Step
 from orders_sync.errors import LeaseLost
+from orders_sync.ledger.command_claims import CommandClaim, CommandResult
 from orders_sync.ledger.decisions import close_earlier_failures
 from orders_sync.ledger.engine import Database
 from orders_sync.ledger.insert import insert_into
@@ -24,47 +23,6 @@ from orders_sync.ledger.tables import commands
 _OPEN = (Standing.ACTIVE, Standing.WAITING)
 
 Row = dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class CommandClaim:
-    """The right to send one command, and to be the only one at work on its order.
-
-    `version` and `order_version` are the fencing tokens of the two. It has waited since
-    `waiting_since`: since it was asked for, or since a person had it tried again.
-    """
-
-    command_id: str
-    account: str
-    order_id: str
-    step: Step
-    kind: str
-    body: str
-    progress: str
-    receipt: str | None
-    version: int
-    order_version: int
-    attempts: int
-    failing_since: datetime | None
-    created_at: datetime
-    waiting_since: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class CommandResult:
-    """How a step of a command ended: `next_step` and `due_in` where something follows."""
-
-    standing: Standing
-    outcome: str
-    next_step: Step | None = None
-    progress: str | None = None
-    receipt: str | None = None
-    value_cents: int | None = None
-    due_in: float | None = None
-    cause: str | None = None
-    reason: str | None = None
-    hint: str | None = None
-    note: str | None = None
 
 
 class Commands:
@@ -277,78 +235,3 @@ class Commands:
         with self._database.writing() as connection:
             rows = connection.execute(statement).all()
         return [Dispatch(row.account, row.order_id, Step(row.next_step), row.id) for row in rows]
-
-    def untold(self, account: str, *, limit: int) -> Sequence[Row]:
-        """List commands of the account's ERP whose present outcome it was not told."""
-        statement = (
-            sa.select(commands)
-            .where(
-                commands.c.account == account,
-                commands.c.source == "erp",
-                commands.c.told.is_distinct_from(commands.c.outcome),
-            )
-            .order_by(commands.c.updated_at)
-            .limit(limit)
-        )
-        with self._database.reading() as connection:
-            return [dict(row) for row in connection.execute(statement).mappings()]
-
-    def mark_told(self, command_id: str, outcome: str | None) -> None:
-        """Note what the ERP was told of a command; None has it told again."""
-        statement = sa.update(commands).where(commands.c.id == command_id).values(told=outcome)
-        with self._database.writing() as connection:
-            connection.execute(statement)
-
-    def cancelled_by(self, account: str, order_id: str) -> str | None:
-        """Name the source of the order's cancellation, where it was a command that VTEX took."""
-        statement = sa.select(commands.c.source).where(
-            commands.c.account == account,
-            commands.c.order_id == order_id,
-            commands.c.kind == "cancel",
-            commands.c.progress != "accepted",
-        )
-        with self._database.reading() as connection:
-            source: str | None = connection.execute(statement.limit(1)).scalar_one_or_none()
-        return source
-
-    def is_cancelling(self, account: str, order_id: str) -> bool:
-        """Say whether a cancellation of the order was asked for and is not at its end."""
-        statement = sa.select(commands.c.id).where(
-            commands.c.account == account,
-            commands.c.order_id == order_id,
-            commands.c.kind == "cancel",
-            commands.c.outcome == "accepted",
-        )
-        with self._database.reading() as connection:
-            return connection.execute(statement.limit(1)).scalar_one_or_none() is not None
-
-    def known(self, claim: CommandClaim) -> Known:
-        """Say what the order's other commands have done or are about to do."""
-        statement = sa.select(
-            commands.c.kind,
-            commands.c.progress,
-            commands.c.outcome,
-            commands.c.vtex_number,
-            commands.c.value_cents,
-            commands.c.body,
-            commands.c.receipt,
-        ).where(
-            commands.c.account == claim.account,
-            commands.c.order_id == claim.order_id,
-            commands.c.id != claim.command_id,
-        )
-        with self._database.reading() as connection:
-            rows = connection.execute(statement).all()
-        return Known(
-            sent_invoices={
-                row.vtex_number: row.value_cents
-                for row in rows
-                if row.kind == "invoice"
-                and row.progress != "accepted"
-                and row.value_cents is not None
-                and '"type":"Input"' not in row.body
-            },
-            receipts=frozenset(row.receipt for row in rows if row.receipt),
-            is_changing=any(row.kind == "change" and row.progress == "sent" for row in rows),
-            is_cancelling=any(row.kind == "cancel" and row.outcome == "accepted" for row in rows),
-        )

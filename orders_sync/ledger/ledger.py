@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from functools import cached_property
 
+from orders_sync.ledger.command_facts import CommandFacts
 from orders_sync.ledger.commands import Commands
 from orders_sync.ledger.decisions import Decisions
 from orders_sync.ledger.engine import Database
@@ -38,6 +39,11 @@ class Ledger:
     def decisions(self) -> Decisions:
         """What people decide about parked commands."""
         return Decisions(self.database, self.lease)
+
+    @cached_property
+    def command_facts(self) -> CommandFacts:
+        """What commands have done so far."""
+        return CommandFacts(self.database)
 
     @cached_property
     def events(self) -> Events:

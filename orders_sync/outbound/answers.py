@@ -38,7 +38,7 @@ def pull(account: str, *, owner: str, erp: Erp, desk: Desk) -> int:
                 accepted += kept.is_new
                 if not kept.is_new:
                     # It is offered again, so the answer to it was lost.
-                    desk.ledger.commands.mark_told(kept.command_id, None)
+                    desk.ledger.command_facts.mark_told(kept.command_id, None)
             tell(account, erp=erp, ledger=desk.ledger)
             cursor = page.cursor
             if len(page.rows) < _LOT and cursor is None:
@@ -48,7 +48,7 @@ def pull(account: str, *, owner: str, erp: Erp, desk: Desk) -> int:
 
 def tell(account: str, *, erp: Erp, ledger: Ledger) -> None:
     """Tell the ERP every outcome that it was not told."""
-    for row in ledger.commands.untold(account, limit=_LOT * _MOST_PAGES):
+    for row in ledger.command_facts.untold(account, limit=_LOT * _MOST_PAGES):
         command = Command(row["kind"], row["order_id"], None, row["asked_key"])
         erp.answer(command, Outcome(row["outcome"], row["reason"], row["receipt"]))
-        ledger.commands.mark_told(row["id"], row["outcome"])
+        ledger.command_facts.mark_told(row["id"], row["outcome"])

@@ -27,7 +27,7 @@ def consider_cancellation(claim: Claim, services: Services, desk: Desk) -> StepR
     if kept is None:
         return StepResult(Standing.ACTIVE, Step.FETCH, note="its document is not kept")
     document, _ = kept
-    if services.ledger.commands.is_cancelling(claim.account, claim.order_id):
+    if services.ledger.command_facts.is_cancelling(claim.account, claim.order_id):
         return _look_later("a command of ours asked for the cancellation")
     decision = Decision.agree()
     if claim.progress in {Progress.PLACED, Progress.HANDLING}:

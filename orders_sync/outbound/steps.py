@@ -28,7 +28,7 @@ from orders_sync.domain.sending.tracking import Tracking, judge_tracking
 from orders_sync.domain.sending.verdicts import AlreadySo, Known, NotAllowed, Send, Wait
 from orders_sync.domain.steps import Step
 from orders_sync.errors import ParkedError, Refused, WaitError
-from orders_sync.ledger.commands import CommandClaim, CommandResult
+from orders_sync.ledger.command_claims import CommandClaim, CommandResult
 from orders_sync.vtex.change_answers import PastChange
 from orders_sync.vtex.client import VtexClient
 from orders_sync.vtex.fulfilment import fulfilment
@@ -46,7 +46,7 @@ def send_invoice(claim: CommandClaim, services: Services) -> CommandResult:
     """Send an invoice."""
     vtex, order = _read(claim, services)
     body = InvoiceBody.model_validate_json(claim.body)
-    known = services.ledger.commands.known(claim)
+    known = services.ledger.command_facts.known(claim)
     verdict = judge_invoice(body, order, known, now=services.clock())
     if not isinstance(verdict, Send):
         return _settle(verdict, claim, services)
@@ -80,7 +80,7 @@ def _track(vtex: VtexClient, order_id: str, tracking: Tracking) -> str | None:
 def send_cancel(claim: CommandClaim, services: Services) -> CommandResult:
     """Ask for a cancellation, confirm it where VTEX wants that, and follow it to its end."""
     vtex, order = _read(claim, services)
-    verdict = judge_cancel(order, services.ledger.commands.known(claim))
+    verdict = judge_cancel(order, services.ledger.command_facts.known(claim))
     if not isinstance(verdict, Send):
         return _settle(verdict, claim, services)
     body = CancelBody.model_validate_json(claim.body)
@@ -103,7 +103,7 @@ def send_cancel(claim: CommandClaim, services: Services) -> CommandResult:
 def send_deny(claim: CommandClaim, services: Services) -> CommandResult:
     """Deny a requested cancellation."""
     vtex, order = _read(claim, services)
-    verdict = judge_deny(order, services.ledger.commands.known(claim))
+    verdict = judge_deny(order, services.ledger.command_facts.known(claim))
     if not isinstance(verdict, Send):
         return _settle(verdict, claim, services)
     body = DenyBody.model_validate_json(claim.body)
@@ -115,7 +115,7 @@ def send_change(claim: CommandClaim, services: Services) -> CommandResult:
     """Ask for a change, unless an earlier try of it is in the order's history."""
     vtex, order = _read(claim, services)
     body = ChangeBody.model_validate_json(claim.body)
-    known = services.ledger.commands.known(claim)
+    known = services.ledger.command_facts.known(claim)
     uses_legacy = services.settings.change_api == "v1"
     # VTEX takes no idempotency key: whoever may have sent the change before looks for it first.
     if claim.version > 1 and not uses_legacy:

@@ -14,7 +14,7 @@ from celery.exceptions import Reject
 from orders_sync.bootstrap import Services
 from orders_sync.domain.steps import Claim, Dispatch, Step, StepResult
 from orders_sync.errors import OrdersSyncError
-from orders_sync.ledger.commands import CommandClaim, CommandResult
+from orders_sync.ledger.command_claims import CommandClaim, CommandResult
 from orders_sync.settings import RetryPolicy
 from orders_sync.worker.queues import queue_of
 from orders_sync.worker.runner import C, Desk, R, Runner

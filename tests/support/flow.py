@@ -23,7 +23,7 @@ from orders_sync.errors import OrdersSyncError
 from orders_sync.inbound import steps
 from orders_sync.inbound.acknowledge import acknowledge
 from orders_sync.inbound.poll import PollLimits, poll
-from orders_sync.ledger.commands import CommandClaim, CommandResult
+from orders_sync.ledger.command_claims import CommandClaim, CommandResult
 from orders_sync.ledger.migrate import upgrade
 from orders_sync.outbound import steps as sending
 from orders_sync.outbound.accept import Desk, Source, accept

@@ -1,0 +1,93 @@
+"""What people decide about parked commands: the checks that a decision must pass."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from orders_sync.domain.acceptance import NotAcceptedError, check, vtex_number_of
+from orders_sync.domain.commands import Command
+from orders_sync.domain.steps import Dispatch, Step
+from orders_sync.ledger import Ledger
+from orders_sync.ledger.decisions import REFUSED_KEY, Act, DecisionRefused
+from orders_sync.outbound.accept import FIRST_STEP
+
+
+def retry(command_id: str, *, ledger: Ledger, act: Act) -> Dispatch:
+    """Have a parked command judged afresh and sent; gives what to dispatch.
+
+    Raises:
+        DecisionRefused: it is not parked, or was never accepted.
+    """
+    row = _existing(command_id, ledger)
+    return ledger.decisions.retry(command_id, _first_step(row), act)
+
+
+def edit(
+    command_id: str,
+    body: Any,
+    *,
+    order_id: str | None,
+    key: str | None,
+    ledger: Ledger,
+    max_bytes: int,
+    act: Act,
+) -> Dispatch:
+    """Give a parked command another body and have it sent; gives what to dispatch.
+
+    Its key stays, so that its caller goes on finding it. Only a command that was never accepted
+    can be given another order or key.
+
+    Raises:
+        DecisionRefused: the body is wrong, or the command cannot be changed.
+    """
+    row = _existing(command_id, ledger)
+    was_accepted = not row["key"].startswith(REFUSED_KEY)
+    if was_accepted and (order_id or key):
+        raise DecisionRefused(f"Command {command_id} was accepted: its order and its key stay.")
+    asked = Command(row["kind"], order_id or row["order_id"], body, key or row["asked_key"])
+    try:
+        wanted = check(asked, max_bytes=max_bytes)
+    except NotAcceptedError as error:
+        raise DecisionRefused(f"Nothing was changed: {error}") from error
+    changes: dict[str, Any] = {"body": wanted.text, "vtex_number": vtex_number_of(wanted.body)}
+    if not was_accepted:
+        # An accepted one keeps its fingerprint, so that a repeat of it is still known.
+        changes |= {
+            "key": wanted.key,
+            "fingerprint": wanted.fingerprint,
+            "order_id": wanted.order_id,
+        }
+    return ledger.decisions.edit(command_id, _first_step(row), changes, act)
+
+
+def body_of(command_id: str, ledger: Ledger) -> Any:
+    """Give the body of a command, to be changed; text where it is no JSON.
+
+    Raises:
+        DecisionRefused: there is no such command.
+    """
+    text = _existing(command_id, ledger)["body"]
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+def _existing(command_id: str, ledger: Ledger) -> dict[str, Any]:
+    row = ledger.inquiries.command(command_id)
+    if row is None:
+        raise DecisionRefused(
+            f"There is no command {command_id}. See the parked ones: orders-sync parked list"
+        )
+    return row
+
+
+def _first_step(row: dict[str, Any]) -> Step:
+    step = FIRST_STEP.get(row["kind"])
+    if step is None:
+        raise DecisionRefused(
+            f"A command of the kind {row['kind']!r} is never sent to VTEX. "
+            f"Discard it: orders-sync parked discard {row['id']} --why ..."
+        )
+    return step
