@@ -7,9 +7,7 @@ variable, says what is wrong and shows a right value. Secrets are never printed.
 from __future__ import annotations
 
 import difflib
-import json
 import os
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -29,29 +27,10 @@ from pydantic import (
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from orders_sync.errors import ConfigurationError
-
-PREFIX = "ORDERS_SYNC_"
+from orders_sync.settings_problems import EXAMPLES, PREFIX, describe, describe_json
 
 _HOUR = 3600.0
 _DAY = 24 * _HOUR
-
-#: A right value for each setting that people most often get wrong.
-_EXAMPLES: Mapping[str, str] = {
-    "APP_KEY": "vtexappkey-mystore-ABCDEF",
-    "APP_TOKEN": "the token that VTEX showed once, when the key was made",
-    "BASE_URL": "https://mystore.vtexcommercestable.com.br",
-    "ERP": "staging",
-    "ERP_OPTIONS": '{"url": "postgresql+psycopg://user:password@db/erp"}',
-    "REQUESTS_PER_MINUTE": "5400",
-    "BROKER_URL": "redis://localhost:6379/0",
-    "REDIS_URL": "redis://localhost:6379/0",
-    "LEDGER_URL": "sqlite:///var/ledger.sqlite3",
-    "HOME": "./var",
-    "ACKNOWLEDGE": "handled",
-    "STATUSES": '["ready-for-handling", "canceled"]',
-    "LOG_FORMAT": "json",
-    "LOG_LEVEL": "info",
-}
 
 Secret = Annotated[SecretStr, Field(min_length=1)]
 Url = Annotated[str, StringConstraints(pattern=r"^https?://[^/\s]+", strip_whitespace=True)]
@@ -217,9 +196,9 @@ def load_settings() -> Settings:
     try:
         return Settings()
     except ValidationError as error:
-        raise ConfigurationError(_describe(error)) from None
+        raise ConfigurationError(describe(error, Settings.model_construct())) from None
     except SettingsError:
-        raise ConfigurationError(_describe_json()) from None
+        raise ConfigurationError(describe_json(_variables())) from None
 
 
 def require_accounts(settings: Settings) -> None:
@@ -232,7 +211,7 @@ def require_accounts(settings: Settings) -> None:
         name = f"{PREFIX}ACCOUNTS__MYSTORE__APP_KEY"
         raise ConfigurationError(
             f"{name} is missing: no VTEX account is configured. Put your account's name in place "
-            f"of MYSTORE and set {name}={_EXAMPLES['APP_KEY']} and its __APP_TOKEN."
+            f"of MYSTORE and set {name}={EXAMPLES['APP_KEY']} and its __APP_TOKEN."
         )
 
 
@@ -255,48 +234,3 @@ def _refuse_unknown_names() -> None:
             close = difflib.get_close_matches(name, known, n=1)
             advice = f"Did you mean {PREFIX}{close[0]}?" if close else "Remove it."
             raise ConfigurationError(f"{variable} is not a setting of orders_sync. {advice}")
-
-
-def _describe(error: ValidationError) -> str:
-    first = error.errors(include_url=False, include_input=False)[0]
-    path = [str(part).upper() for part in first["loc"]]
-    variable = PREFIX + "__".join(path)
-    wrong = {
-        "missing": "is missing",
-        "extra_forbidden": "is not a setting of orders_sync; remove it or mend its name",
-    }.get(first["type"], f"is wrong: {_plain(first['msg'])}")
-    return f"{variable} {wrong}.{_right_value(variable, path)}"
-
-
-def _describe_json() -> str:
-    """Find the setting whose JSON cannot be read; pydantic-settings names only its root."""
-    for variable, value in _variables().items():
-        if value and value.lstrip()[0] in "[{" and not _is_json(value):
-            path = variable.removeprefix(PREFIX).split("__")
-            return f"{variable} is wrong: it is not valid JSON.{_right_value(variable, path)}"
-    return f"A {PREFIX}* setting that takes JSON is not valid JSON. Check them in .env.example."
-
-
-def _is_json(text: str) -> bool:
-    try:
-        json.loads(text)
-    except ValueError:
-        return False
-    return True
-
-
-def _right_value(variable: str, path: Sequence[str]) -> str:
-    example = _EXAMPLES.get(path[-1]) or _default(path)
-    return f" A right value: {variable}={example}" if example else ""
-
-
-def _default(path: Sequence[str]) -> str | None:
-    value: Any = Settings.model_construct()
-    for part in path:
-        value = getattr(value, part.lower(), None)
-    return None if value is None or isinstance(value, BaseModel) else f"{value}"
-
-
-def _plain(message: str) -> str:
-    text = message.removeprefix("Value error, ").rstrip(".")
-    return text[0].lower() + text[1:]

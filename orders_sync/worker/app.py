@@ -137,7 +137,7 @@ def _connect_signals(app: OrdersSyncApp) -> None:
     def _check(**_: Any) -> None:
         try:
             require_accounts(settings)
-            check_safety(app)
+            check_safety(settings, app.conf, app.tasks)
             app.services.check()
         except (ConfigurationError, LedgerUnavailable) as error:
             # Celery logs what a signal raises and starts all the same, unless it is an exit.

@@ -2,29 +2,27 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable
+from typing import Any
 
 from orders_sync.domain.steps import LONGEST_MESSAGE_WAIT
 from orders_sync.errors import ConfigurationError
 from orders_sync.settings import Settings
 from orders_sync.worker.queues import INTAKE, queue_of
 
-if TYPE_CHECKING:
-    from orders_sync.worker.app import OrdersSyncApp
-
 #: Steps that call VTEX twice and an ERP once must end before their message is taken for lost.
 _CALLS_OF_A_STEP = 3
 
 
-def check_safety(app: OrdersSyncApp) -> None:
-    """Check Celery's settings, the tasks and the times that must fit together.
+def check_safety(settings: Settings, conf: Any, task_names: Iterable[str]) -> None:
+    """Check Celery's settings (`conf`), the tasks and the times that must fit together.
 
     Raises:
         ConfigurationError: a combination is dangerous; the message names it and the way out.
     """
-    _check_celery(app.conf)
-    _check_times(app.orders_sync_settings, app.conf)
-    for name in app.tasks:
+    _check_celery(conf)
+    _check_times(settings, conf)
+    for name in task_names:
         if not name.startswith(("celery.", f"{INTAKE}.")):
             queue_of(name)
 
