@@ -22,6 +22,17 @@ UNCONFIGURED: Final = 3
 COMMANDS: Final = {
     "demo": ("orders_sync.cli.demo:demo", "See it run: a sandbox, workers, orders, promises."),
     "up": ("orders_sync.cli.up:up", "Run everything for the configured accounts."),
+    "orders": ("orders_sync.cli.orders:orders", "Where an order is and why; read it afresh."),
+    "invoice": ("orders_sync.cli.commands:invoice", "Send an invoice to VTEX."),
+    "track": ("orders_sync.cli.commands:track", "Tell VTEX how a package travels."),
+    "cancel": ("orders_sync.cli.commands:cancel", "Cancel an order in VTEX."),
+    "change": ("orders_sync.cli.change:change", "Change an order's items or price in VTEX."),
+    "deny": ("orders_sync.cli.commands:deny", "Deny a cancellation that was requested."),
+    "note": ("orders_sync.cli.commands:note", "Add a line to an order's timeline in VTEX."),
+    "parked": ("orders_sync.cli.parked:parked", "What waits for a person; retry, edit, discard."),
+    "feed": ("orders_sync.cli.feed:feed", "Look at the feeds of the accounts."),
+    "config": ("orders_sync.cli.config:config", "Print the settings in force."),
+    "db": ("orders_sync.cli.db:db", "Create or upgrade the ledger's tables."),
     "sandbox": ("orders_sync.cli.sandbox:sandbox", "Serve a VTEX in a box over HTTP."),
 }
 

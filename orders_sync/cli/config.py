@@ -8,7 +8,8 @@ from typing import Any
 import click
 
 from orders_sync.cli.output import as_json, print_json
-from orders_sync.settings import PREFIX, load_settings
+from orders_sync.settings import load_settings
+from orders_sync.settings_problems import PREFIX
 
 
 @click.command()

@@ -49,8 +49,9 @@ def demo(
 ) -> None:
     """See it run: orders go from a VTEX in a box, through real workers, into an ERP's tables.
 
-    Ends with a table that says whether each promise was kept, from what VTEX and the ERP saw. The
-    exit status is 1 if one was not.
+    Then invoices, tracking, cancellations and changes go back, asked for by the ERP and by another
+    service. Ends with a table that says whether each promise was kept, from what VTEX and the ERP
+    saw. The exit status is 1 if one was not.
     """
     home = Path(tempfile.mkdtemp(prefix="orders-sync-demo-"))
     seed = secrets.randbelow(_SEEDS) if seed is None else seed
@@ -74,6 +75,9 @@ def to_json(result: DemoResult) -> dict[str, Any]:
         "vtex_calls_by_name": {n: round(c, 3) for n, c in sorted(figures.calls_by_name.items())},
         "p50_seconds": _rounded(figures.p50_seconds),
         "p99_seconds": _rounded(figures.p99_seconds),
+        "commands": figures.road_out.commands,
+        "commands_per_second": round(figures.road_out.per_second, 3),
+        "vtex_calls_per_command": round(figures.road_out.vtex_calls_per_command, 3),
         "promises": {verdict.name: verdict.kept for verdict in result.verdicts},
     }
 

@@ -35,6 +35,7 @@ class Display:
         )
         self._poured = self._bars.add_task("ordered", note="", total=None)
         self._handled = self._bars.add_task("handled", note="", total=None)
+        self._answered = self._bars.add_task("answered", note="", total=None)
 
     def __enter__(self) -> Self:
         self._bars.start()
@@ -63,7 +64,8 @@ class Display:
             self._next_line_at = self._clock() + _LINE_EVERY_SECONDS
             self.say(
                 f"{progress.seconds:6.1f} s  ordered {progress.poured}/{progress.orders}, "
-                f"handled {progress.taken_over}/{progress.to_take_over}, {note}"
+                f"handled {progress.taken_over}/{progress.to_take_over}, "
+                f"commands answered {progress.answered}/{progress.asked}, {note}"
             )
 
     def _advance(self, progress: Progress, note: str) -> None:
@@ -71,6 +73,7 @@ class Display:
         self._bars.update(
             self._handled, completed=progress.taken_over, total=progress.to_take_over, note=note
         )
+        self._bars.update(self._answered, completed=progress.answered, total=progress.asked or None)
 
 
 def show_result(result: DemoResult) -> None:
@@ -93,3 +96,9 @@ def show_result(result: DemoResult) -> None:
             f"From event to handling: half within {figures.p50_seconds:.2f} s, "
             f"99 % within {figures.p99_seconds:.2f} s."
         )
+    commands = figures.road_out
+    console.print(
+        f"{commands.commands} commands in {commands.seconds:.1f} s: "
+        f"{commands.per_second:.1f} a second, "
+        f"{commands.vtex_calls_per_command:.2f} VTEX calls a command."
+    )

@@ -5,8 +5,10 @@ from __future__ import annotations
 import click
 
 from orders_sync.cli.output import as_json, print_json, print_rows
-from orders_sync.cli.workplace import account_of, look_again, open_ledger
+from orders_sync.cli.story import print_story, story_of
+from orders_sync.cli.workplace import account_of, dispatcher, look_again, open_ledger
 from orders_sync.domain.rules import Standing
+from orders_sync.settings import load_settings
 
 _account = click.option("--account", help="The VTEX account, where more than one has the order.")
 
@@ -39,30 +41,13 @@ def list_orders(*, account: str | None, standing: str | None, limit: int, as_jso
 @_account
 @as_json
 def show_order(*, order_id: str, account: str | None, as_json: bool) -> None:
-    """Tell the story of one order."""
+    """Tell the whole story of one order: events, commands, steps, and what people did."""
     with open_ledger() as ledger:
-        account = account_of(ledger, order_id, account)
-        order, events, journal = ledger.inquiries.story(account, order_id)
-    if order is None:
-        raise click.ClickException(
-            f"Order {order_id} of {account} is not in the ledger. "
-            f"Have it read from VTEX: orders-sync orders sync {order_id} --account {account}"
-        )
+        story = story_of(ledger, account_of(ledger, order_id, account), order_id)
     if as_json:
-        print_json({"order": order, "events": events, "journal": journal})
-        return
-    for field in ("status", "progress", "standing", "next_step", "due_at", "erp_reference"):
-        if order[field] is not None:
-            click.echo(f"{field.replace('_', ' '):>14}: {order[field]}")
-    for field in ("cause", "reason", "hint"):
-        if order[field] is not None:
-            click.echo(f"{field:>14}: {order[field]}")
-    click.echo()
-    seen = ("first_seen_at", "domain", "state", "deliveries", "acknowledged_at")
-    print_rows(events, seen, empty="No events.")
-    click.echo()
-    happened = ("at", "what", "step", "attempt", "seconds", "note")
-    print_rows(journal, happened, empty="Nothing happened yet.")
+        print_json(story)
+    else:
+        print_story(story)
 
 
 @orders.command("sync")
@@ -72,5 +57,12 @@ def sync_order(*, order_id: str, account: str | None) -> None:
     """Have one order read from VTEX now, and brought to where it should be."""
     with open_ledger() as ledger:
         account = account_of(ledger, order_id, account)
-        look_again(ledger, account, order_id, did="orders sync", why=None)
+        look_again(
+            ledger,
+            account,
+            order_id,
+            did="orders sync",
+            why=None,
+            dispatch=dispatcher(load_settings()),
+        )
     click.echo(f"Order {order_id} of {account} will be read: orders-sync orders show {order_id}")

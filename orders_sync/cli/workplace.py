@@ -12,14 +12,17 @@ import click
 from orders_sync.domain.steps import Dispatch
 from orders_sync.errors import ConfigurationError
 from orders_sync.ledger import Ledger
+from orders_sync.ledger.decisions import Act
 from orders_sync.ledger.migrate import require_current
+from orders_sync.logging import configure_logging
 from orders_sync.settings import Settings, load_settings
 
 
 @contextmanager
 def open_ledger() -> Iterator[Ledger]:
-    """Open the ledger of the settings for the length of a command."""
+    """Open the ledger of the settings for the length of a command; its log is on standard error."""
     settings = load_settings()
+    configure_logging(settings.log_format, settings.log_level)
     ledger = Ledger(settings.ledger, lease=timedelta(seconds=settings.lease_seconds))
     try:
         require_current(ledger.database)
@@ -39,15 +42,33 @@ def dispatcher(settings: Settings) -> Callable[[Dispatch], None]:
         return lambda _: None
 
 
-def look_again(ledger: Ledger, account: str, order_id: str, *, did: str, why: str | None) -> None:
+def look_again(
+    ledger: Ledger,
+    account: str,
+    order_id: str,
+    *,
+    did: str,
+    why: str | None,
+    dispatch: Callable[[Dispatch], None],
+) -> None:
     """Have an order read afresh by the workers, and keep who asked for it."""
-    now = datetime.now(UTC)
-    following = ledger.orders.look_again(account, order_id, now=now)
-    ledger.inquiries.log_act(
-        at=now, who=getpass.getuser(), did=did, account=account, order_id=order_id, why=why
-    )
+    following = ledger.orders.look_again(account, order_id, now=datetime.now(UTC))
+    log_act(ledger, account, order_id, did=did, why=why)
     if following is not None:
-        dispatcher(load_settings())(following)
+        dispatch(following)
+
+
+def log_act(ledger: Ledger, account: str, order_id: str, *, did: str, why: str | None) -> None:
+    """Keep what the person at the terminal did."""
+    act = act_now(why)
+    ledger.inquiries.log_act(
+        at=act.at, who=act.who, did=did, account=account, order_id=order_id, why=why
+    )
+
+
+def act_now(why: str | None) -> Act:
+    """Say who is at the terminal, and when."""
+    return Act(datetime.now(UTC), getpass.getuser(), why)
 
 
 def account_of(ledger: Ledger, order_id: str, account: str | None) -> str:

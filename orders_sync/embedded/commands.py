@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 from orders_sync.settings import RetrySettings
 
@@ -12,8 +13,10 @@ _CELERY = ("celery", "-A", "orders_sync")
 _CONCURRENCY = 10
 
 
-def worker(number: int, log_level: str) -> tuple[str, ...]:
+def worker(number: int, log_level: str, intake_queue: str = "celery") -> tuple[str, ...]:
     """Give the command of worker `number`, which takes from every queue.
+
+    `intake_queue` is where other services leave their commands.
 
     Gossip and mingle cost time at every start, and nothing here uses them.
     """
@@ -22,7 +25,7 @@ def worker(number: int, log_level: str) -> tuple[str, ...]:
         "worker",
         "--pool=threads",
         f"--concurrency={_CONCURRENCY}",
-        f"--queues={','.join(RetrySettings.model_fields)}",
+        f"--queues={','.join([*RetrySettings.model_fields, intake_queue])}",
         f"--hostname=worker{number}@%h",
         "--without-gossip",
         "--without-mingle",
@@ -53,6 +56,11 @@ def sandbox(*, account: str, seed: int, chaos: str) -> tuple[str, ...]:
         f"--seed={seed}",
         f"--chaos={chaos}",
     )
+
+
+def other_service(outbox: Path) -> tuple[str, ...]:
+    """Give the command of a demo's other service, which sends what it finds in its outbox."""
+    return _python("orders_sync.embedded.other_service", str(outbox))
 
 
 def _python(*arguments: str) -> tuple[str, ...]:

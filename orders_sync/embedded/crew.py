@@ -25,11 +25,12 @@ class Crew:
     flower_port: int | None
     log_level: str
     folder: Path | None = None
+    intake_queue: str = "celery"
 
     def specs(self) -> list[ProcessSpec]:
         """Say how each process is started."""
         commands_by_name = {
-            name: commands.worker(number, self.log_level)
+            name: commands.worker(number, self.log_level, self.intake_queue)
             for number, name in enumerate(self.worker_names, start=1)
         }
         commands_by_name["beat"] = commands.beat(self.log_level)

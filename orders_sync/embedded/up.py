@@ -66,7 +66,14 @@ def _start_crew(
 ) -> None:
     home = settings.home.absolute()
     env = child_environment(ORDERS_SYNC_BROKER_URL=broker_url, ORDERS_SYNC_HOME=str(home))
-    crew = Crew(home, env, workers, flower_port, settings.log_level)
+    crew = Crew(
+        home,
+        env,
+        workers,
+        flower_port,
+        settings.log_level,
+        intake_queue=settings.intake_queue,
+    )
     for spec in crew.specs():
         supervisor.start(spec)
 

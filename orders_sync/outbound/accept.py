@@ -74,7 +74,7 @@ def accept(command: Command, *, account: str, source: Source, desk: Desk) -> Acc
     Raises:
         LedgerUnavailable: nothing was kept; the caller must not take it for accepted.
     """
-    now = desk.clock()
+    now, account = desk.clock(), storable(account)
     try:
         wanted = check(command, max_bytes=desk.max_bytes)
     except NotAcceptedError as error:
@@ -168,7 +168,7 @@ def _common(
         "id": command_id,
         "account": account,
         "order_id": storable(command.order_id or ""),
-        "asked_key": command.key,
+        "asked_key": None if command.key is None else storable(command.key),
         "source": source,
         "attempts": 0,
         "version": 0,

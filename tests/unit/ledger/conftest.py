@@ -5,9 +5,11 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from support.office import Office
 
 from orders_sync.ledger import Ledger
 from orders_sync.ledger.migrate import upgrade
+from orders_sync.testing.clock import SettableClock
 
 LEASE = timedelta(seconds=60)
 
@@ -24,3 +26,8 @@ def ledger(ledger_url: str) -> Iterator[Ledger]:
     ledger = Ledger(ledger_url, lease=LEASE)
     yield ledger
     ledger.close()
+
+
+@pytest.fixture
+def office(ledger: Ledger, clock: SettableClock) -> Office:
+    return Office(ledger, clock)

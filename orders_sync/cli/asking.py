@@ -1,0 +1,132 @@
+"""What `invoice`, `track`, `cancel`, `change`, `deny` and `note` share: they ask for a command."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any, TextIO, TypeVar
+
+import click
+
+from orders_sync.cli.output import as_json, print_json
+from orders_sync.cli.workplace import account_of, dispatcher, log_act, open_ledger
+from orders_sync.domain.acceptance import NotAcceptedError, check
+from orders_sync.domain.commands import Command
+from orders_sync.outbound.accept import Accepted, Desk, accept
+from orders_sync.settings import load_settings
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+json_file = click.option(
+    "--file",
+    "file",
+    type=click.File(encoding="utf-8-sig"),
+    metavar="JSON|-",
+    help="A file with a JSON object of fields (-: standard input); options come on top of it.",
+)
+
+
+def about_order(function: F) -> F:
+    """Add what every command takes: the order, --account, --key and --json."""
+    for decorate in (
+        as_json,
+        click.option("--key", help="Makes a repeat harmless; made from the content if left out."),
+        click.option("--account", help="The VTEX account, where more than one has the order."),
+        click.argument("order_id", metavar="ORDER"),
+    ):
+        function = decorate(function)
+    return function
+
+
+def ask(
+    kind: str,
+    order_id: str,
+    body: Any,
+    *,
+    account: str | None,
+    key: str | None,
+    as_json: bool,
+) -> None:
+    """Have a command kept and dispatched, and say which it is.
+
+    Raises:
+        click.ClickException: it was refused; the message says why.
+    """
+    settings = load_settings()
+    command = Command(kind, order_id, body, key)
+    require_acceptable(command, settings.max_command_bytes)
+    with open_ledger() as ledger:
+        account = account_of(ledger, order_id, account)
+        desk = Desk(
+            ledger=ledger,
+            clock=lambda: datetime.now(UTC),
+            new_id=lambda: uuid.uuid4().hex,
+            dispatch=dispatcher(settings),
+            max_bytes=settings.max_command_bytes,
+        )
+        accepted = accept(command, account=account, source="cli", desk=desk)
+        log_act(ledger, account, order_id, did=f"{kind} {accepted.command_id}", why=None)
+    _report(kind, account, order_id, accepted, as_json=as_json)
+
+
+def require_acceptable(command: Command, max_bytes: int) -> None:
+    """Refuse what is wrong while the person looks on, so that it need not be kept for anybody.
+
+    Raises:
+        click.ClickException: something is wrong; the message names the field.
+    """
+    try:
+        check(command, max_bytes=max_bytes)
+    except NotAcceptedError as error:
+        raise click.ClickException(f"Refused, and nothing was kept: {error}.") from error
+
+
+def read_object(file: TextIO) -> dict[str, Any]:
+    """Read a JSON object from a file.
+
+    Raises:
+        click.ClickException: there is none in it.
+    """
+    try:
+        value = json.load(file)
+    except json.JSONDecodeError as error:
+        where = f"line {error.lineno}, column {error.colno}"
+        raise click.ClickException(f"--file is not JSON: {error.msg} at {where}.") from error
+    except (UnicodeDecodeError, RecursionError) as error:
+        raise click.ClickException("--file is not JSON in UTF-8 that can be read.") from error
+    if not isinstance(value, dict):
+        raise click.ClickException(
+            f"--file must be a JSON object with the fields, and is a {type(value).__name__}."
+        )
+    return value
+
+
+def with_options(file: TextIO | None, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Put the options that were given on top of the file's fields."""
+    # A flag that was not set is no option that was given.
+    given = {n: value for n, value in options.items() if value is not None and value is not False}
+    return {**(read_object(file) if file else {}), **given}
+
+
+def _report(kind: str, account: str, order_id: str, accepted: Accepted, *, as_json: bool) -> None:
+    if as_json:
+        print_json(
+            {
+                "command_id": accepted.command_id,
+                "kind": kind,
+                "account": account,
+                "order_id": order_id,
+                "is_new": accepted.is_new,
+                "refusal": accepted.refusal,
+            }
+        )
+    if accepted.refusal is not None:
+        raise click.ClickException(
+            f"Refused: {accepted.refusal}. Kept as: orders-sync parked show {accepted.command_id}"
+        )
+    if not as_json:
+        how = "is accepted" if accepted.is_new else "was accepted before"
+        click.echo(f"The {kind} of order {order_id} {how}: command {accepted.command_id}")
+        click.echo(f"See how far it is: orders-sync orders show {order_id} --account {account}")
