@@ -30,6 +30,16 @@ __all__ = ["ChangeBody", "InvoiceBody", "NotAcceptedError", "NotSentError", "Pro
 #: How many threads may send at the same time; others wait for their turn.
 _POOL_SIZE: Final = 10
 
+_QUEUES: Final = {
+    "invoice": "invoice",
+    "track": "tracking",
+    "cancel": "cancel",
+    "deny": "cancel",
+    "change": "change",
+    "note": "tracking",
+    "sync": "orders",
+}
+
 _CELERY: Final = {
     "broker_transport_options": {
         "socket_timeout": 5,
@@ -66,15 +76,16 @@ class Producer:
     repeat harmless: the same key with the same content is the same command. Without one it is
     made from the content. Flower and the logs see ids only.
 
-    `queue` is the ORDERS_SYNC_INTAKE_QUEUE of the workers, and `max_bytes` their
-    ORDERS_SYNC_MAX_COMMAND_BYTES. Threads may share a producer; make one after a fork.
+    Each kind goes to its own queue, so that no flood of one delays another, unless `queue` names
+    one for all. `max_bytes` is the workers' ORDERS_SYNC_MAX_COMMAND_BYTES.
+    Threads may share a producer; make one after a fork.
 
     Every method raises `NotAcceptedError`, which names the field that is wrong, and
     `NotSentError` where the broker is away.
     """
 
     def __init__(
-        self, broker_url: str, *, queue: str = "celery", max_bytes: int = 1024 * 1024
+        self, broker_url: str, *, queue: str | None = None, max_bytes: int = 1024 * 1024
     ) -> None:
         self._queue = queue
         self._max_bytes = max_bytes
@@ -173,7 +184,7 @@ class Producer:
                 sent = self._app.send_task(
                     f"orders_sync.{kind}",
                     kwargs={**ids, **arguments, **({"key": key} if key is not None else {})},
-                    queue=self._queue,
+                    queue=self._queue or _QUEUES[kind],
                     connection=connection,
                     argsrepr="()",
                     kwargsrepr=repr(ids),

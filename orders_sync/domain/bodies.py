@@ -6,7 +6,7 @@ Money is integer cents, times are ISO 8601 with an offset.
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import date
 from typing import Annotated, Any, Self
 
 from pydantic import (
@@ -94,10 +94,10 @@ class InvoiceBody(_Body):
 class TrackingEventBody(_Body):
     """Something that happened to a package."""
 
-    city: str = ""
-    state: str = ""
+    city: Text
+    state: Text
     description: Text
-    date: datetime | date
+    date: AwareDatetime | date
 
 
 class TrackBody(_Body):

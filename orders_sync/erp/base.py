@@ -114,7 +114,7 @@ class Erp(Protocol):
     def answer(self, command: Command, outcome: Outcome) -> None:
         """Tell the ERP how far one of its commands is; `key` says which.
 
-        Promise: the same outcome again changes nothing, an end (done, refused) is never taken
+        Promise: the same outcome again changes nothing, a command that is done is never taken
         back, and a key that the ERP does not know is passed over.
         """
         ...

@@ -44,12 +44,12 @@ _RENAMED: Final = {("invoice", "invoice_number"): "number", ("invoice", "invoice
 
 _READ: Final = ("id", "order_id", "kind", "body", "command_key", *_FIELDS)
 
-#: What each outcome may follow; done and refused are followed by nothing.
+#: What each outcome may follow: nothing follows done, and a person may mend what was refused.
 _EARLIER: Final[Mapping[OutcomeKind, tuple[str, ...]]] = {
-    "accepted": (NEW, "parked"),
-    "parked": (NEW, "accepted", "parked"),
-    "done": (NEW, "accepted", "parked"),
-    "refused": (NEW, "accepted", "parked"),
+    "accepted": (NEW, "parked", "refused"),
+    "parked": (NEW, "accepted", "parked", "refused"),
+    "done": (NEW, "accepted", "parked", "refused"),
+    "refused": (NEW, "accepted", "parked", "refused"),
 }
 
 

@@ -207,3 +207,16 @@ def test_it_needs_nothing_of_orders_sync_but_the_domain() -> None:
     imported = process.stdout.split()
     assert "orders_sync.producer" in imported
     assert {name.split(".")[1] for name in imported} == {"producer", "domain"}
+
+
+def test_each_kind_goes_to_a_queue_of_ours_so_that_none_delays_another() -> None:
+    with Producer("memory://") as producer:
+        producer.invoice(STORE, ORDER, {"number": "7"})
+        producer.track(STORE, ORDER, "7", {"tracking_number": "T"})
+        producer.cancel(STORE, ORDER, "out of stock")
+        producer.sync(STORE, ORDER)
+
+    sent = [
+        Wire(queue).message()[0]["task"] for queue in ("invoice", "tracking", "cancel", "orders")
+    ]
+    assert sent == [f"orders_sync.{kind}" for kind in ("invoice", "track", "cancel", "sync")]

@@ -246,7 +246,11 @@ def test_a_denial(changes: dict[str, Any], known: Known, verdict: type) -> None:
             id="another number",
         ),
         pytest.param(
-            {"events": [{"description": "posted", "date": "2026-11-27"}]},
+            {
+                "events": [
+                    {"city": "C", "state": "S", "description": "posted", "date": "2026-11-27"}
+                ]
+            },
             (package("1", 9),),
             NotAllowed,
             id="an event before any number",

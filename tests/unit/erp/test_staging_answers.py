@@ -47,7 +47,8 @@ def answer(erp: StagingErp, key: str, *outcomes: Outcome) -> None:
         pytest.param([PARKED, DONE], DONE, id="parked, then done"),
         pytest.param([PARKED, REFUSED], REFUSED, id="parked, then refused"),
         pytest.param([DONE, ACCEPTED, PARKED, REFUSED, Outcome("done")], DONE, id="done stays"),
-        pytest.param([REFUSED, ACCEPTED, PARKED, DONE], REFUSED, id="refused stays"),
+        pytest.param([REFUSED, ACCEPTED, DONE], DONE, id="refused, mended and done"),
+        pytest.param([REFUSED, ACCEPTED, PARKED], PARKED, id="refused, mended and parked"),
     ],
 )
 def test_an_answer_is_written_unless_it_goes_back(
