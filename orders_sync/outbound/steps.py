@@ -26,6 +26,7 @@ from orders_sync.domain.sending.change import judge_change
 from orders_sync.domain.sending.invoice import judge_invoice
 from orders_sync.domain.sending.tracking import Tracking, judge_tracking
 from orders_sync.domain.sending.verdicts import AlreadySo, Known, NotAllowed, Send, Wait
+from orders_sync.domain.sending.vtex_codes import hint_for
 from orders_sync.domain.steps import Step
 from orders_sync.errors import ParkedError, Refused, WaitError
 from orders_sync.ledger.command_claims import CommandClaim, CommandResult
@@ -170,13 +171,16 @@ def follow_change(claim: CommandClaim, services: Services) -> CommandResult:
     if state.is_done:
         return _done(claim.receipt)
     if state.is_finished:
+        why = state.cancel_reason or "it gave no reason"
         return CommandResult(
             Standing.PARKED,
             "refused",
             progress="ended",
             cause="change.cancelled_by_vtex",
-            reason=f"VTEX cancelled the change: {state.cancel_reason or 'it gave no reason'}",
-            hint="Correct the change (orders-sync parked edit), which sends it as a new one.",
+            reason=f"VTEX cancelled the change: {why}",
+            hint=hint_for(
+                "", why, "Correct the change (orders-sync parked edit): it is sent as a new one."
+            ),
         )
     return _settle(Wait(f"the change is {state.status or 'running'}", 5), claim, services)
 
@@ -206,7 +210,7 @@ def _sending(call: Callable[[], T]) -> T | CommandResult:
             "refused",
             cause=f"vtex.{error.code}",
             reason=error.message,
-            hint=error.hint,
+            hint=hint_for(error.code, error.message, error.hint),
         )
 
 

@@ -69,6 +69,8 @@ class _Cutting(SandboxAdapter):
         self._flow = flow
 
     def send(self, request: requests.PreparedRequest, *args: Any, **rest: Any) -> requests.Response:
+        if request.method in self._flow.just_before:
+            self._flow.just_before.pop(request.method)()
         answer = super().send(request, *args, **rest)
         if request.method == self._flow.cut_method:
             raise requests.ConnectionError(ProtocolError("cut"), request=request)
@@ -106,6 +108,8 @@ class Flow:
         self.queue: deque[Dispatch] = deque()
         self._ids = random.Random(2)
         self.cut_method: str | None = None
+        #: What happens at VTEX right before the next call of a method, once.
+        self.just_before: dict[str, Callable[[], object]] = {}
         self._erp = sa.create_engine(f"sqlite:///{home / 'erp.sqlite3'}")
         ensure_feed(STORE, vtex=self.services.vtex(STORE), wanted=self.settings.feed)
 

@@ -44,7 +44,7 @@ def judge_tracking(
             return NotAllowed(
                 "tracking.order_cancelled",
                 f"The order is {order.status} and has no invoice {number}.",
-                "Discard the command.",
+                "Nothing travels any more: discard the command (orders-sync parked discard).",
             )
         return Wait(f"invoice {number} is not in VTEX", 15)
     data, progress = _new_data(body, package), _new_progress(body, package)
