@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
+from urllib.parse import quote
 
 import requests
 from celery import Celery
@@ -120,7 +121,7 @@ def _bare_pool(plant: Plant, orders: list[str]) -> tuple[float, float]:
     session.headers.update({"X-VTEX-API-AppKey": "key", "X-VTEX-API-AppToken": "token"})
 
     def work(order_id: str) -> None:
-        url = f"{plant.vtex_url}/api/oms/pvt/orders/{requests.utils.quote(order_id, safe='')}"
+        url = f"{plant.vtex_url}/api/oms/pvt/orders/{quote(order_id, safe='')}"
         order = session.get(url, timeout=30).json()
         items = [
             {"id": item["id"], "price": item["price"], "quantity": item["quantity"]}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 
 import pytest
 from support.plant import Plant, wait_until
@@ -30,10 +31,7 @@ def test_a_broker_that_is_emptied_costs_time_only(plant: Plant) -> None:
 
     for _ in range(5):
         before = len(plant.in_erp())
-        wait_until(
-            lambda so_far=before: len(plant.in_erp()) > so_far or plant.are_handled(orders),
-            "orders go on reaching the ERP",
-        )
+        wait_until(partial(has_moved, plant, before, orders), "orders go on reaching the ERP")
         plant.redis().flushall()
 
     wait_until(lambda: plant.are_handled(orders), "every order is handled")
@@ -115,6 +113,10 @@ def test_a_worker_that_cannot_work_says_so_in_one_line_and_takes_nothing(
     assert len(lines) == 1
     assert words in lines[0]
     assert "Traceback" not in plant.log_of("worker")
+
+
+def has_moved(plant: Plant, before: int, orders: list[str]) -> bool:
+    return len(plant.in_erp()) > before or plant.are_handled(orders)
 
 
 def feed_is_empty(plant: Plant) -> bool:
