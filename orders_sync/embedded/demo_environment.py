@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from orders_sync.settings import PREFIX, child_environment
+from orders_sync.settings import child_environment
+from orders_sync.settings_problems import PREFIX
 
 #: The account that the sandbox plays.
 ACCOUNT = "sandbox"
@@ -17,12 +18,13 @@ _SETTINGS = {
     "FEED__VISIBILITY_SECONDS": "30",
     "LEASE_SECONDS": "10",
     "LOG_FORMAT": "json",
+    "PULL_SECONDS": "1",
     "SWEEP_SECONDS": "2",
     "VTEX__READ_SECONDS": "5",
     "VTEX__TOTAL_SECONDS": "8",
 }
 #: Chaos may not use the attempts up: then an order would be parked for bad luck.
-_PATIENT_QUEUES = ("ORDERS", "ERP")
+_PATIENT_QUEUES = ("ORDERS", "ERP", "INVOICE", "TRACKING", "CANCEL", "CHANGE")
 _PATIENCE = {"FIRST_SECONDS": "0.5", "CAP_SECONDS": "5", "ATTEMPTS": "100"}
 
 

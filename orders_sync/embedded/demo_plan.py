@@ -23,13 +23,19 @@ class DemoPlan:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a demo is; `taken_over` counts orders in handling at VTEX, of `to_take_over`."""
+    """How far a demo is.
+
+    `taken_over` counts orders in handling at VTEX or past it, of `to_take_over`; `answered` counts
+    commands that were answered, of those that were `asked` for so far.
+    """
 
     seconds: float
     orders: int
     poured: int
     to_take_over: int
     taken_over: int
+    asked: int
+    answered: int
     events_waiting: int
     killed: int
 

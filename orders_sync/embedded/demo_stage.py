@@ -5,12 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from pathlib import Path
+from random import Random
 from types import TracebackType
 from typing import Self
 
 from orders_sync.embedded import commands
 from orders_sync.embedded.broker import free_port
 from orders_sync.embedded.crew import Crew, flower_login
+from orders_sync.embedded.demand import Demand
 from orders_sync.embedded.demo_environment import (
     ACCOUNT,
     demo_environment,
@@ -36,14 +38,17 @@ class DemoFailed(OrdersSyncError):
 class DemoStage:
     """Starts everything when it is entered, and stops everything when it is left.
 
+    `demand` is what the ERP and another service will ask for; `random` deals it.
     Its processes run in the demo's own folder: a `.env` of the present one is not theirs.
     """
 
     api: SandboxApi
+    demand: Demand
 
     def __init__(
         self,
         plan: DemoPlan,
+        random: Random,
         *,
         say: Callable[[str], None],
         pause: Callable[[float], None],
@@ -54,6 +59,7 @@ class DemoStage:
         self._supervisor = Supervisor(
             run_folder(plan.home), say=say, delays=RestartDelays(first=0.5, cap=0.5)
         )
+        self._random = random
         self.worker_names: list[str] = []
 
     def __enter__(self) -> Self:
@@ -70,6 +76,7 @@ class DemoStage:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        self.demand.close()
         self.api.close()
         self._supervisor.stop()
 
@@ -93,6 +100,11 @@ class DemoStage:
         self._wait_for(
             lambda: self.api.report().feed_configured, "the workers to configure the feed"
         )
+        outbox = home / "outbox"
+        self.demand = Demand(
+            home / "erp.sqlite3", outbox, self.api.order, self._random, time.monotonic
+        )
+        self._start_service(outbox, broker_url)
 
     def _start_sandbox(self) -> str:
         plan = self._plan
@@ -110,6 +122,21 @@ class DemoStage:
         self._supervisor.start(spec)
         self._wait_for(lambda: _first_address(log) is not None, "the sandbox")
         return _first_address(log) or ""
+
+    def _start_service(self, outbox: Path, broker_url: str) -> None:
+        """Start the other service; Celery itself reads the URL, which is a secret, from there.
+
+        https://docs.celeryq.dev/en/stable/userguide/configuration.html#broker-url
+        """
+        home = self._plan.home
+        spec = ProcessSpec(
+            name="service",
+            argv=commands.other_service(outbox),
+            log=logs_folder(home) / "service.log",
+            env={**plain_environment(), "CELERY_BROKER_URL": broker_url},
+            folder=home,
+        )
+        self._supervisor.start(spec)
 
     def _start_crew(self, env: dict[str, str]) -> None:
         plan = self._plan

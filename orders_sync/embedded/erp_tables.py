@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-from collections import defaultdict
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from orders_sync.embedded.records import ErpOrder, Line
 
-_ORDERS = "SELECT order_id, state, value_cents, placed_at FROM erp_orders ORDER BY order_id"
-_LINES = "SELECT order_id, line_id, sku, quantity, total_cents FROM erp_order_lines"
+_ORDERS = "SELECT order_id, state, value_cents, placed_at FROM erp_orders"
+_LINES = "SELECT line_id, sku, quantity, total_cents FROM erp_order_lines WHERE order_id = ?"
 
 
 def read_erp(database: Path) -> tuple[ErpOrder, ...]:
@@ -19,13 +19,24 @@ def read_erp(database: Path) -> tuple[ErpOrder, ...]:
     if not database.exists():
         return ()
     with contextlib.closing(_open(database)) as connection:
-        lines = defaultdict(list)
-        for order_id, *line in connection.execute(_LINES):
-            lines[order_id].append(Line(*line))
         return tuple(
-            ErpOrder(order_id, state, value_cents, tuple(lines[order_id]), _instant(placed_at))
-            for order_id, state, value_cents, placed_at in connection.execute(_ORDERS)
+            replace(order, lines=read_lines(connection, order.order_id))
+            for order in read_orders(connection, "ORDER BY order_id")
         )
+
+
+def read_orders(connection: sqlite3.Connection, clauses: str) -> list[ErpOrder]:
+    """Read the orders that SQL clauses choose, without their lines."""
+    return [
+        ErpOrder(order_id, state, value_cents, (), _instant(placed_at))
+        for order_id, state, value_cents, placed_at in connection.execute(f"{_ORDERS} {clauses}")
+    ]
+
+
+def read_lines(connection: sqlite3.Connection, order_id: str) -> tuple[Line, ...]:
+    """Read the lines of an order."""
+    rows = connection.execute(f"{_LINES} ORDER BY line_index", (order_id,))
+    return tuple(Line(*line) for line in rows)
 
 
 def _open(database: Path) -> sqlite3.Connection:

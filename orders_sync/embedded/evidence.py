@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from orders_sync.embedded.broker import broker_folder
 from orders_sync.embedded.erp_tables import read_erp
 from orders_sync.embedded.home import logs_folder
 from orders_sync.embedded.leaks import files_with_leaks
-from orders_sync.embedded.records import Evidence
+from orders_sync.embedded.records import Answer, AskedCommand, Evidence
 from orders_sync.embedded.sandbox_api import SandboxView
 
 
-def collect_evidence(home: Path, seen: SandboxView) -> Evidence:
+def collect_evidence(
+    home: Path,
+    seen: SandboxView,
+    asked: Sequence[AskedCommand] | None = None,
+    answers: Mapping[int, Answer] | None = None,
+) -> Evidence:
     """Put together what VTEX saw, what the ERP has, and what was written in the home folder.
 
     The broker's append-only file has everything that was ever put into it, so that messages that
@@ -29,4 +35,6 @@ def collect_evidence(home: Path, seen: SandboxView) -> Evidence:
         leaks=tuple(str(path.relative_to(home)) for path in leaks),
         searched=len(files),
         people=len(seen.people),
+        asked=None if asked is None else tuple(asked),
+        answers=answers or {},
     )

@@ -10,6 +10,28 @@ from orders_sync.embedded.records import VtexOrder
 
 
 @dataclass(frozen=True, slots=True)
+class CommandFigures:
+    """The road out: commands that were asked for, in how many seconds, and the calls they took.
+
+    `seconds` run from the first command to the last answer; a wait for something else is in them.
+    """
+
+    commands: int
+    seconds: float
+    calls: Mapping[str, int]
+
+    @property
+    def per_second(self) -> float:
+        """How many commands were answered in a second."""
+        return self.commands / self.seconds if self.seconds > 0 else 0.0
+
+    @property
+    def vtex_calls_per_command(self) -> float:
+        """All calls of the road out, divided by the number of commands."""
+        return sum(self.calls.values()) / max(self.commands, 1)
+
+
+@dataclass(frozen=True, slots=True)
 class Figures:
     """How fast it went, and how many calls it took.
 
@@ -23,15 +45,22 @@ class Figures:
     calls_by_name: Mapping[str, float]
     p50_seconds: float | None
     p99_seconds: float | None
+    road_out: CommandFigures
 
     @property
     def vtex_calls_per_order(self) -> float:
-        """All calls, divided by the number of orders."""
+        """All calls of the road in, divided by the number of orders."""
         return sum(self.calls_by_name.values())
 
 
-def measure(orders: Sequence[VtexOrder], *, started_at: float, calls: Mapping[str, int]) -> Figures:
-    """Work the figures out; `calls` are those that were made while there was work."""
+def measure(
+    orders: Sequence[VtexOrder],
+    *,
+    started_at: float,
+    calls: Mapping[str, int],
+    road_out: CommandFigures,
+) -> Figures:
+    """Work the figures out; `calls` are those of the road in while there was work on it."""
     ends = [order.handling_at for order in orders if order.handling_at is not None]
     waits = sorted(
         order.handling_at - order.ready_at
@@ -46,6 +75,7 @@ def measure(orders: Sequence[VtexOrder], *, started_at: float, calls: Mapping[st
         calls_by_name={name: count / max(len(orders), 1) for name, count in calls.items()},
         p50_seconds=percentile(waits, 50),
         p99_seconds=percentile(waits, 99),
+        road_out=road_out,
     )
 
 

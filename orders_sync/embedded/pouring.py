@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from random import Random
 
 from orders_sync.embedded.records import PLAIN
@@ -20,6 +20,9 @@ TROUBLES = (
     "unknown-state",
     "poison-event",
 )
+
+#: Troubles that end an order by itself.
+_ENDED_BY_VTEX = ("canceled-early", "replaced")
 
 _ORDERS_A_ROUND = 50
 _BATCH = 10
@@ -38,8 +41,9 @@ def mix(orders: int, random: Random) -> list[str]:
 class Pouring:
     """Makes the orders of a mix, a batch at a time; call `tend` often.
 
-    `create` is given a trouble and a number of orders. `poured` counts those that were made, and
-    `to_take_over` those of all that will be fulfilled.
+    `create` is given a trouble and a number of orders. `poured` counts those that were made,
+    `ended` those of them that VTEX ended at once, and `to_take_over` those of all that will be
+    fulfilled.
     """
 
     def __init__(
@@ -53,6 +57,7 @@ class Pouring:
         self._clock = clock
         self._next_at = clock()
         self.poured = 0
+        self.ended = 0
         self.to_take_over = sum(trouble not in HOPELESS for trouble in troubles)
 
     @property
@@ -65,7 +70,8 @@ class Pouring:
         if self.is_done or self._clock() < self._next_at:
             return
         self._next_at += _BATCH_EVERY_SECONDS
-        batch: Mapping[str, int] = Counter(self._batches.pop(0))
+        batch = Counter(self._batches.pop(0))
         for trouble, count in batch.items():
             self._create(trouble, count)
         self.poured += sum(batch.values())
+        self.ended += sum(batch[trouble] for trouble in _ENDED_BY_VTEX)

@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 
-from orders_sync.domain.status import CANCELLED, IN_HANDLING, INVOICED, READY_FOR_HANDLING
+from orders_sync.domain.status import (
+    CANCELLATION_REQUESTED,
+    CANCELLED,
+    CANCELLING,
+    IN_HANDLING,
+    INVOICED,
+    READY_FOR_HANDLING,
+)
+from orders_sync.embedded.asked import is_in_effect
+from orders_sync.embedded.command_promises import COMMAND_PROMISES
 from orders_sync.embedded.records import PLAIN, ErpOrder, Evidence, VtexOrder
 
 #: Orders that nobody can read, and that VTEX would still show as ready.
 _UNREADABLE = frozenset({"malformed", "vanished"})
 _TAKEN_OVER = IN_HANDLING | {INVOICED}
+_UNDECIDED = CANCELLING | {CANCELLATION_REQUESTED}
+_ENDED = frozenset({"done", "refused"})
 _SHOWN = 3
 
 
@@ -25,15 +36,17 @@ class Verdict:
 
 
 def judge(evidence: Evidence) -> tuple[Verdict, ...]:
-    """Judge every promise."""
-    promises: tuple[Callable[[Evidence], tuple[Iterable[str], str]], ...] = (
+    """Judge every promise; those about commands only where somebody was there to ask for them."""
+    promises: list[Callable[[Evidence], tuple[Iterable[str], str]]] = [
         nothing_lost,
         nothing_doubled,
         in_order,
         everything_ended,
         one_bad_thing_stops_nothing,
         nothing_personal_leaks,
-    )
+    ]
+    if evidence.asked is not None:
+        promises += COMMAND_PROMISES
     return tuple(_verdict(promise.__name__, *promise(evidence)) for promise in promises)
 
 
@@ -44,16 +57,29 @@ def is_to_be_fulfilled(order: VtexOrder) -> bool:
 
 
 def is_settled(order: VtexOrder) -> bool:
-    """Say whether VTEX is done with the order: nobody owes it, or it is in handling."""
+    """Say whether VTEX is done with the order: nobody owes it, or it is in handling or past it."""
+    if order.status in _UNDECIDED:
+        return False
     return not is_to_be_fulfilled(order) or order.status in _TAKEN_OVER
 
 
 def nothing_lost(evidence: Evidence) -> tuple[Iterable[str], str]:
-    """Every order that is to be fulfilled is in the ERP, line for line, and in handling at VTEX."""
+    """Every order to fulfil is in the ERP and in handling at VTEX, every command in effect there.
+
+    The ERP has each line of it. Commands that were to be refused are another promise's matter.
+    """
     erp = _by_id(evidence.erp_orders)
+    vtex = {order.order_id: order for order in evidence.vtex_orders}
     owed = [order for order in evidence.vtex_orders if is_to_be_fulfilled(order)]
     lost = [order.order_id for order in owed if not _arrived(order, erp.get(order.order_id))]
-    return lost, f"{len(owed)} orders to fulfil: each in the ERP, and in handling at VTEX"
+    for asked in evidence.wanted:
+        order = vtex.get(asked.order_id)
+        if order is None or not is_in_effect(asked, order):
+            lost.append(f"{asked.kind} of {asked.order_id}")
+    return lost, (
+        f"{len(owed)} orders to fulfil: each in the ERP, and in handling at VTEX or past it; "
+        f"{len(evidence.wanted)} commands: each in effect at VTEX"
+    )
 
 
 def nothing_doubled(evidence: Evidence) -> tuple[Iterable[str], str]:
@@ -61,7 +87,8 @@ def nothing_doubled(evidence: Evidence) -> tuple[Iterable[str], str]:
     vtex = {order.order_id: order for order in evidence.vtex_orders}
     rows = Counter(order.order_id for order in evidence.erp_orders)
     wrong = {order_id for order_id, count in rows.items() if count > 1}
-    wrong |= {o.order_id for o in evidence.erp_orders if not _same(vtex.get(o.order_id), o)}
+    known = _cancelled_by_erp(evidence)
+    wrong |= {o.order_id for o in evidence.erp_orders if not _same(vtex.get(o.order_id), o, known)}
     wrong |= {o.order_id for o in evidence.vtex_orders if o.start_handling_effects > 1}
     return sorted(wrong), f"{len(rows)} orders in the ERP: each once, and equal to the cent"
 
@@ -75,22 +102,37 @@ def in_order(evidence: Evidence) -> tuple[Iterable[str], str]:
 
 
 def everything_ended(evidence: Evidence) -> tuple[Iterable[str], str]:
-    """No event waits at VTEX, and no order is left that somebody should still work on."""
+    """No event waits at VTEX, and no order or command is left to work on."""
     left = [
         order.order_id
         for order in evidence.vtex_orders
         if order.events_unacknowledged or not is_settled(order)
     ]
+    left += [
+        f"command {row} ({answer.state})"
+        for row, answer in evidence.answers.items()
+        if answer.state not in _ENDED
+    ]
     waiting = evidence.feed_visible + evidence.feed_in_flight
     if waiting and not left:
         left = [f"{waiting} events in the feed"]
-    return left, "every event is acknowledged, and nothing is left to do"
+    return left, (
+        f"every event is acknowledged, each of {len(evidence.answers)} commands of the ERP is done "
+        "or refused, and nothing is left to do"
+    )
 
 
 def one_bad_thing_stops_nothing(evidence: Evidence) -> tuple[Iterable[str], str]:
-    """Every order without trouble is in handling, whatever trouble others had."""
+    """Every order without trouble was handled, whatever trouble others had.
+
+    One that the store cancelled needs no handling.
+    """
     plain = [order for order in evidence.vtex_orders if order.trouble == PLAIN]
-    stopped = [order.order_id for order in plain if order.handling_at is None]
+    stopped = [
+        order.order_id
+        for order in plain
+        if order.handling_at is None and order.status not in CANCELLED
+    ]
     troubled = len(evidence.vtex_orders) - len(plain)
     return stopped, f"{len(plain)} plain orders got through beside {troubled} troubled ones"
 
@@ -121,14 +163,30 @@ def _too_early(order: VtexOrder, erp: ErpOrder | None) -> bool:
     return erp is None or min(order.start_handling_at) < erp.placed_at
 
 
-def _same(order: VtexOrder | None, erp: ErpOrder) -> bool:
-    """Compare an order of the ERP with VTEX's; one that must not be there has no equal."""
+def _same(order: VtexOrder | None, erp: ErpOrder, cancelled_by_erp: Collection[str]) -> bool:
+    """Compare an order of the ERP with VTEX's; one that must not be there has no equal.
+
+    The ERP keeps an order as it was before the changes that it asked for.
+    """
     if order is None or order.trouble in _UNREADABLE or not order.is_completed:
         return False
-    if order.status in CANCELLED and erp.state != "cancelled":
+    is_known = erp.state == "cancelled" or erp.order_id in cancelled_by_erp
+    if order.status in CANCELLED and not is_known:
         return False
-    lines = sorted(order.lines, key=repr) == sorted(erp.lines, key=repr)
-    return lines and order.value_cents == erp.value_cents
+    changes = [change.value_cents for change in order.changes if change.is_done]
+    if order.value_cents != erp.value_cents + sum(changes):
+        return False
+    if changes:
+        return {line.line_id for line in order.lines} <= {line.line_id for line in erp.lines}
+    return sorted(order.lines, key=repr) == sorted(erp.lines, key=repr)
+
+
+def _cancelled_by_erp(evidence: Evidence) -> set[str]:
+    return {
+        asked.order_id
+        for asked in evidence.wanted
+        if asked.kind == "cancel" and asked.row is not None
+    }
 
 
 def _by_id(orders: Iterable[ErpOrder]) -> dict[str, ErpOrder]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 #: The trouble of an order that has none.
 PLAIN = "plain"
@@ -19,11 +20,45 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
+class ParcelEvent:
+    """Something that happened to a parcel; `date` is a day in ISO 8601."""
+
+    description: str
+    city: str
+    state: str
+    date: str
+
+
+@dataclass(frozen=True, slots=True)
+class Package:
+    """One invoice, of a sale or of a return, and the tracking of its parcel."""
+
+    number: str
+    is_return: bool
+    value_cents: int
+    refund_cents: int = 0
+    tracking_number: str | None = None
+    events: tuple[ParcelEvent, ...] = ()
+    is_delivered: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A change of an order; `value_cents` is what it added to the order's value."""
+
+    reason: str
+    is_done: bool
+    value_cents: int
+
+
+@dataclass(frozen=True, slots=True)
 class VtexOrder:
     """What the sandbox says about one order at the end; times are seconds since the epoch.
 
     `trouble` is what is odd about it. `start_handling_effects` counts how often start handling took
     effect through the API, and `start_handling_at` has the times of it that are still known.
+    `invoiced_at` and `tracked_at` are when the first invoice and the first tracking took effect,
+    and `doubled` names what took effect twice.
     """
 
     order_id: str
@@ -37,6 +72,17 @@ class VtexOrder:
     start_handling_effects: int
     start_handling_at: tuple[float, ...]
     events_unacknowledged: int
+    packages: tuple[Package, ...] = ()
+    changes: tuple[Change, ...] = ()
+    cancel_requests: int = 0
+    notes: tuple[str, ...] = ()
+    invoiced_at: float | None = None
+    tracked_at: float | None = None
+    doubled: tuple[str, ...] = ()
+
+    def package(self, number: str | None) -> Package | None:
+        """Find an invoice by its number."""
+        return next((one for one in self.packages if one.number == number), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +97,42 @@ class ErpOrder:
 
 
 @dataclass(frozen=True, slots=True)
+class AskedCommand:
+    """One thing that VTEX was to know about an order, as whoever asked for it remembers it.
+
+    `row` is its number in `erp_commands`, None where another service asked. `number` is the
+    invoice's, `words` the reason of a cancellation or a change, or the text of a note.
+    `is_impossible` where it has to be refused.
+    """
+
+    order_id: str
+    kind: str
+    number: str | None = None
+    is_return: bool = False
+    tracking_number: str | None = None
+    events: tuple[ParcelEvent, ...] = ()
+    is_delivered: bool = False
+    words: str | None = None
+    is_impossible: bool = False
+    row: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the row of a command says in return; its state is the one of `erp_commands`."""
+
+    state: str
+    words: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Evidence:
     """Everything that the promises are judged by.
 
-    `leaks` names the files, under the home folder, in which personal data was found; `searched`
-    says in how many it was looked for, and `people` for how many texts.
+    `asked` is what the ERP and the other service asked for, None where nobody was there to ask, and
+    `answers` what `erp_commands` says in return, by row. `leaks` names the files, under the home
+    folder, in which personal data was found; `searched` says in how many it was looked for, and
+    `people` for how many texts.
     """
 
     vtex_orders: tuple[VtexOrder, ...]
@@ -65,3 +142,10 @@ class Evidence:
     leaks: tuple[str, ...]
     searched: int
     people: int
+    asked: tuple[AskedCommand, ...] | None = None
+    answers: Mapping[int, Answer] = field(default_factory=dict)
+
+    @property
+    def wanted(self) -> tuple[AskedCommand, ...]:
+        """What was asked for and can be."""
+        return tuple(asked for asked in self.asked or () if not asked.is_impossible)

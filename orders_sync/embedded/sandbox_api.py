@@ -5,23 +5,34 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote
 
 import requests
 
-from orders_sync.domain.status import IN_HANDLING, INVOICED
-from orders_sync.embedded.records import Line, VtexOrder
+from orders_sync.domain.status import CANCELLATION_REQUESTED, CANCELLED, IN_HANDLING, INVOICED
+from orders_sync.embedded.records import Change, Line, Package, ParcelEvent, VtexOrder
 from orders_sync.errors import OrdersSyncError
 
 _TIMEOUT_SECONDS = (5, 60)
 
+#: In a demo only the store itself asks for cancellations, of orders that it has.
+_TAKEN_OVER = (*IN_HANDLING, INVOICED, CANCELLATION_REQUESTED)
+_CANCELLED = (*CANCELLED, "cancel")
+_TRACKING = ("update_invoice", "update_tracking")
+
 
 @dataclass(frozen=True, slots=True)
 class SandboxReport:
-    """The sandbox's counts at one moment; `taken_over` counts orders in handling or past it."""
+    """The sandbox's counts at one moment.
+
+    `taken_over` counts orders in handling or past it, and `cancelled` those that were cancelled or
+    replaced, before or after that.
+    """
 
     calls: Mapping[str, int]
     orders: int
     taken_over: int
+    cancelled: int
     feed_configured: bool
     feed_visible: int
     feed_in_flight: int
@@ -66,7 +77,8 @@ class SandboxApi:
         return SandboxReport(
             calls=answer["calls_by_name"],
             orders=answer["orders"],
-            taken_over=sum(by_status.get(status, 0) for status in (*IN_HANDLING, INVOICED)),
+            taken_over=sum(by_status.get(status, 0) for status in _TAKEN_OVER),
+            cancelled=sum(by_status.get(status, 0) for status in _CANCELLED),
             feed_configured=feed["configured"],
             feed_visible=feed["visible"],
             feed_in_flight=feed["in_flight"],
@@ -76,6 +88,10 @@ class SandboxApi:
     def orders(self) -> tuple[VtexOrder, ...]:
         """Read every order, with what was done to it."""
         return tuple(_order(order) for order in self._call("GET", "orders")["orders"])
+
+    def order(self, order_id: str) -> VtexOrder:
+        """Read one order, with what was done to it."""
+        return _order(self._call("GET", f"orders/{quote(order_id, safe='')}"))
 
     def everything(self) -> SandboxView:
         """Read all there is, for the judgement."""
@@ -111,10 +127,33 @@ def _order(order: Mapping[str, Any]) -> VtexOrder:
         ready_at=order["ready_at"],
         handling_at=order["handling_at"],
         start_handling_effects=order["start_handling_effects"],
-        start_handling_at=tuple(
-            call["at"]
-            for call in order["calls"]
-            if call["call"] == "start_handling" and call["effect"]
-        ),
+        start_handling_at=_effects(order, "start_handling"),
         events_unacknowledged=order["events_unacknowledged"],
+        packages=tuple(map(_package, order["packages"])),
+        changes=tuple(
+            Change(change["reason"], change["status"] == "done", change["value"])
+            for change in order["changes"]
+        ),
+        cancel_requests=len(order["cancellations"]),
+        notes=tuple(message for _, message in order["interactions"]),
+        invoiced_at=min(_effects(order, "invoice"), default=None),
+        tracked_at=min(_effects(order, *_TRACKING), default=None),
+        doubled=tuple(order["doubled"]),
     )
+
+
+def _package(package: Mapping[str, Any]) -> Package:
+    return Package(
+        number=package["number"],
+        is_return=package["type"] == "Input",
+        value_cents=package["value"],
+        refund_cents=package["refund"],
+        tracking_number=package["tracking_number"],
+        events=tuple(ParcelEvent(**event) for event in package["events"]),
+        is_delivered=package["finished"],
+    )
+
+
+def _effects(order: Mapping[str, Any], *names: str) -> tuple[float, ...]:
+    """Give the times at which calls of these names took effect."""
+    return tuple(call["at"] for call in order["calls"] if call["call"] in names and call["effect"])

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
 import sqlalchemy as sa
 
+from orders_sync.domain.bodies import TrackBody
 from orders_sync.domain.sending.verdicts import Known
 from orders_sync.ledger.command_claims import CommandClaim
 from orders_sync.ledger.engine import Database
@@ -81,7 +83,11 @@ class CommandFacts:
             commands.c.id != claim.command_id,
         )
         with self._database.reading() as connection:
-            rows = connection.execute(statement).all()
+            rows = connection.execute(statement.order_by(commands.c.updated_at)).all()
+        sent_tracking: dict[str, list[TrackBody]] = defaultdict(list)
+        for row in rows:
+            if row.kind == "track" and row.progress == "done":
+                sent_tracking[row.vtex_number].append(TrackBody.model_validate_json(row.body))
         return Known(
             sent_invoices={
                 row.vtex_number: row.value_cents
@@ -94,4 +100,6 @@ class CommandFacts:
             receipts=frozenset(row.receipt for row in rows if row.receipt),
             is_changing=any(row.kind == "change" and row.progress == "sent" for row in rows),
             is_cancelling=any(row.kind == "cancel" and row.outcome == "accepted" for row in rows),
+            is_to_change=any(row.kind == "change" and row.outcome == "accepted" for row in rows),
+            sent_tracking=sent_tracking,
         )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import structlog
 
 from orders_sync.domain.commands import Command, Outcome
@@ -12,7 +14,11 @@ from orders_sync.outbound.accept import Desk, accept
 log = structlog.get_logger(__name__)
 
 LEASE_NAME = "erp.pull"
-_LEASE_SECONDS = 60
+#: A worker that is killed while it pulls keeps the others away for so long.
+_LEASE_SECONDS = 15
+
+#: A pull ends well within its lease; what is left is offered to the next one.
+_PULL_TIME = timedelta(seconds=5)
 _LOT = 100
 _MOST_PAGES = 10
 
@@ -24,6 +30,7 @@ def pull(account: str, *, owner: str, erp: Erp, desk: Desk) -> int:
     is read. Pulls of one account that overlap do nothing.
     """
     accepted = 0
+    started = desk.clock()
     with desk.ledger.leases.held(
         account, LEASE_NAME, owner=owner, clock=desk.clock, seconds=_LEASE_SECONDS
     ) as lease:
@@ -41,7 +48,8 @@ def pull(account: str, *, owner: str, erp: Erp, desk: Desk) -> int:
                     desk.ledger.command_facts.mark_told(kept.command_id, None)
             tell(account, erp=erp, ledger=desk.ledger)
             cursor = page.cursor
-            if len(page.rows) < _LOT and cursor is None:
+            is_last = len(page.rows) < _LOT and cursor is None
+            if is_last or desk.clock() - started > _PULL_TIME:
                 break
     return accepted
 

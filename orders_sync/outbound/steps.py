@@ -61,7 +61,8 @@ def send_invoice(claim: CommandClaim, services: Services) -> CommandResult:
 def send_tracking(claim: CommandClaim, services: Services) -> CommandResult:
     """Send how a package travels, and what happened to it."""
     vtex, order = _read(claim, services)
-    verdict = judge_tracking(TrackBody.model_validate_json(claim.body), order)
+    body = TrackBody.model_validate_json(claim.body)
+    verdict = judge_tracking(body, order, services.ledger.command_facts.known(claim))
     if not isinstance(verdict, Send):
         return _settle(verdict, claim, services)
     receipt = _sending(lambda: _track(vtex, claim.order_id, verdict.what))

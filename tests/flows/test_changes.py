@@ -45,6 +45,22 @@ def test_an_invoice_waits_for_a_running_change_and_is_of_the_changed_order(flow:
     assert [package.value for package in view.packages] == [view.value]
 
 
+def test_an_invoice_waits_for_a_change_that_was_asked_for_before_and_not_sent(flow: Flow) -> None:
+    [order_id] = flow.in_handling()
+    value = flow.box.order(order_id).value
+    flow.ask("change", order_id, discount())
+    flow.ask("invoice", order_id, {"number": "1"})
+    change, invoice = flow.queue
+    flow.queue.clear()
+
+    flow.run(invoice)
+    flow.run(change)
+    flow.settle(rounds=10)
+
+    view = flow.box.order(order_id)
+    assert [package.value for package in view.packages] == [value - 100]
+
+
 def test_changes_of_one_order_are_sent_one_at_a_time(flow: Flow) -> None:
     [order_id] = flow.in_handling()
     value = flow.box.order(order_id).value

@@ -218,6 +218,39 @@ def test_events_arrive_in_order_and_a_late_one_undelivers_nothing(flow: Flow) ->
     assert package.finished
 
 
+def test_events_that_come_before_their_tracking_number_wait_for_it(flow: Flow) -> None:
+    [order_id] = flow.in_handling()
+    flow.ask("invoice", order_id, {"number": "1"})
+    flow.settle(rounds=2)
+    event = {"city": "C", "state": "S", "description": "posted", "date": "2026-11-27"}
+
+    early = flow.ask("track", order_id, {"invoice_number": "1", "events": [event]})
+    flow.drain()
+    waiting = flow.command(early)
+    flow.ask("track", order_id, {"invoice_number": "1", "tracking_number": "BR1"})
+    flow.settle(rounds=2)
+
+    [package] = flow.box.order(order_id).packages
+    assert (waiting["standing"], waiting["attempts"]) == ("waiting", 0)
+    assert [it.description for it in package.events] == ["posted"]
+
+
+def test_no_event_is_lost_while_vtex_shows_the_ones_before_late(flow: Flow) -> None:
+    [order_id] = flow.in_handling()
+    flow.ask("invoice", order_id, {"number": "1", "tracking_number": "BR1"})
+    flow.settle(rounds=2)
+    flow.box.dials.visible_after_seconds = 20
+
+    for day, word in enumerate(("posted", "on its way", "delivered"), start=27):
+        event = {"city": "C", "state": "S", "description": word, "date": f"2026-11-{day}"}
+        flow.ask("track", order_id, {"invoice_number": "1", "events": [event]})
+        flow.drain()
+    flow.settle(rounds=3)
+
+    [package] = flow.box.order(order_id).packages
+    assert [it.description for it in package.events] == ["posted", "on its way", "delivered"]
+
+
 def test_a_return_waits_for_the_whole_invoice_and_is_refunded_once(flow: Flow) -> None:
     [order_id] = flow.in_handling()
     line = lines_of(flow, order_id)[0]

@@ -111,16 +111,6 @@ RETURN = {"number": "R1", "type": "Input"}
             id="a number VTEX cannot route",
         ),
         pytest.param(
-            invoiced,
-            "track",
-            {
-                "invoice_number": "1",
-                "events": [{"city": "C", "state": "S", "description": "d", "date": "2026-11-27"}],
-            },
-            "tracking.number_missing",
-            id="an event before any tracking number",
-        ),
-        pytest.param(
             cancelled,
             "track",
             {"invoice_number": "1", "tracking_number": "T"},

@@ -36,6 +36,9 @@ def test_a_demo_keeps_every_promise_and_cleans_up(
         assert status == 0
         assert result["orders"] == orders
         assert result["p50_seconds"] <= result["p99_seconds"] <= result["seconds"]
+        assert result["commands"] > orders
+        assert result["commands_per_second"] > 0
+        assert result["vtex_calls_per_command"] > 1
         assert list(tmp_path.glob("orders-sync-demo-*")) == []
 
 
@@ -49,7 +52,7 @@ def test_an_interrupted_demo_leaves_no_process_behind(
 
         status = demo.ask(number)
 
-        assert before == {"broker", "sandbox", "worker1", "worker2", "beat"}
+        assert before == {"broker", "sandbox", "worker1", "worker2", "beat", "service"}
         assert process_ids(_home(tmp_path)) == {}
         assert status == 1
         assert "Interrupted" in demo.stderr

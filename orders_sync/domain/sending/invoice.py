@@ -61,7 +61,7 @@ def _by_status(body: InvoiceBody, order: Fulfilment, known: Known) -> Wait | Not
         return Wait(_WAITS[group])
     if order.status == "start-handling":
         return Wait("VTEX is starting to handle the order", 5)
-    if known.is_changing:
+    if known.is_changing or known.is_to_change:
         return Wait("a change of the order is not finished", 10)
     if known.is_cancelling and body.type == "Output":
         return Wait("a cancellation was asked for and is not decided", 10)

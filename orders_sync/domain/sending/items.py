@@ -6,7 +6,7 @@ issues 1008459 and 1198829), so items of one SKU become one.
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -26,15 +26,22 @@ class Chosen:
 
 def everything_left(order: Fulfilment) -> Chosen:
     """Choose what was not invoiced yet."""
-    parts = [(line, _left(order, line), None) for line in order.lines]
-    return _aggregate([part for part in parts if part[1] > 0], is_rest=True)
+    left = _left_by_sku(order)
+    parts: list[tuple[FulfilmentLine, int, int | None]] = []
+    for line in order.lines:
+        taken = min(line.quantity, left[line.sku])
+        left[line.sku] -= taken
+        if taken:
+            parts.append((line, taken, None))
+    return _aggregate(parts, is_rest=True)
 
 
 def choose(
     wanted: Sequence[Quantity], order: Fulfilment, *, returned: bool = False
 ) -> Chosen | NotAllowed:
     """Find the lines that the caller names; a SKU on several lines is taken from the first on."""
-    left = {line.index: line.quantity if returned else _left(order, line) for line in order.lines}
+    left = {line.index: line.quantity for line in order.lines}
+    left_of_sku = _quantities(order) if returned else _left_by_sku(order)
     parts: list[tuple[FulfilmentLine, int, int | None]] = []
     for each in wanted:
         lines = [line for line in order.lines if _names(each, line)]
@@ -47,8 +54,9 @@ def choose(
             )
         missing = each.quantity
         for line in lines:
-            taken = min(missing, left[line.index])
+            taken = min(missing, left[line.index], left_of_sku[line.sku])
             if taken:
+                left_of_sku[line.sku] -= taken
                 parts.append((line, taken, each.price_cents))
                 left[line.index] -= taken
                 missing -= taken
@@ -58,7 +66,7 @@ def choose(
                 f"{each.quantity} of {name} were asked for, {missing} more than are left.",
                 "Correct the quantity, then retry.",
             )
-    return _aggregate(parts, is_rest=not returned and not any(left.values()))
+    return _aggregate(parts, is_rest=not returned and not any(left_of_sku.values()))
 
 
 def _names(wanted: Quantity, line: FulfilmentLine) -> bool:
@@ -67,8 +75,19 @@ def _names(wanted: Quantity, line: FulfilmentLine) -> bool:
     return wanted.sku in {line.sku, line.seller_sku}
 
 
-def _left(order: Fulfilment, line: FulfilmentLine) -> int:
-    return max(line.quantity - order.invoiced_quantity(line.index), 0)
+def _quantities(order: Fulfilment) -> Counter[str]:
+    found: Counter[str] = Counter()
+    for line in order.lines:
+        found[line.sku] += line.quantity
+    return found
+
+
+def _left_by_sku(order: Fulfilment) -> Counter[str]:
+    """Count what was not invoiced: of a SKU on several lines VTEX names only one of them."""
+    left = _quantities(order)
+    for line in order.lines:
+        left[line.sku] -= order.invoiced_quantity(line.index)
+    return Counter({sku: max(quantity, 0) for sku, quantity in left.items()})
 
 
 def _aggregate(parts: Iterable[tuple[FulfilmentLine, int, int | None]], *, is_rest: bool) -> Chosen:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 
 from orders_sync.domain.bodies import TrackBody, TrackingEventBody
@@ -16,7 +17,7 @@ from orders_sync.domain.fulfilment import (
 )
 from orders_sync.domain.invoice_number import to_vtex_number
 from orders_sync.domain.rules import Group, group_of
-from orders_sync.domain.sending.verdicts import AlreadySo, NotAllowed, Send, Wait
+from orders_sync.domain.sending.verdicts import AlreadySo, Known, NotAllowed, Send, Wait
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,12 +30,13 @@ class Tracking:
 
 
 def judge_tracking(
-    body: TrackBody, order: Fulfilment
+    body: TrackBody, order: Fulfilment, known: Known
 ) -> Send[Tracking] | AlreadySo | Wait | NotAllowed:
     """Judge a tracking against the packages that VTEX shows.
 
     The full list of events is sent each time, VTEX's own among them, because VTEX does not say
-    whether new ones are added to the old; a package that was delivered stays so.
+    whether new ones are added to the old; a package that was delivered stays so. What was sent
+    before counts as there, because VTEX shows it some seconds later.
     https://developers.vtex.com/docs/api-reference/orders-api#put-/api/oms/pvt/orders/-orderId-/invoice/-invoiceNumber-/tracking
     """
     number = to_vtex_number(body.invoice_number)
@@ -46,17 +48,43 @@ def judge_tracking(
                 f"The order is {order.status} and has no invoice {number}.",
                 "Nothing travels any more: discard the command (orders-sync parked discard).",
             )
-        return Wait(f"invoice {number} is not in VTEX", 15)
+        return Wait(f"invoice {number} is not in VTEX", 2 if number in known.sent_invoices else 15)
+    package = _with_sent(package, known.sent_tracking.get(number, ()))
     data, progress = _new_data(body, package), _new_progress(body, package)
     if data is None and progress is None:
         return AlreadySo(f"the tracking of invoice {number} is in VTEX")
     if progress is not None and data is None and not package.tracking_number:
-        return NotAllowed(
-            "tracking.number_missing",
-            f"Invoice {number} has no tracking number, and VTEX takes no event before it.",
-            "Send tracking_number (and courier) first or along, then retry.",
-        )
+        # It may come with another command, which need not be accepted before this one.
+        return Wait(f"invoice {number} has no tracking number, and VTEX takes no event before", 15)
     return Send(Tracking(number, data, progress))
+
+
+def _with_sent(package: Package, sent: Sequence[TrackBody]) -> Package:
+    """Add what was sent, the oldest first, to what VTEX shows."""
+    for body in sent:
+        data, progress = _new_data(body, package), _new_progress(body, package)
+        if data is not None:
+            package = replace(
+                package,
+                tracking_number=data.tracking_number,
+                tracking_url=data.tracking_url,
+                courier=data.courier,
+            )
+        if progress is not None:
+            package = replace(
+                package,
+                events=tuple(map(_as_shown, progress.events)),
+                is_finished=progress.delivered,
+                delivered_at=progress.delivered_at,
+            )
+    return package
+
+
+def _as_shown(event: TrackingEvent) -> PackageEvent:
+    at = event.date
+    if not isinstance(at, datetime):
+        at = datetime(at.year, at.month, at.day, tzinfo=UTC)
+    return PackageEvent(event.city, event.state, event.description, at, None)
 
 
 def _new_data(body: TrackBody, package: Package) -> TrackingData | None:

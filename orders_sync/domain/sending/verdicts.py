@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
+
+from orders_sync.domain.bodies import TrackBody
 
 T = TypeVar("T")
 
@@ -47,10 +49,14 @@ class Known:
     `sent_invoices` are the numbers (as VTEX has them) and values of Output invoices that VTEX has
     taken: an order may show them some seconds later. `is_changing`: a change is under way.
     `is_cancelling`: a cancellation was asked for and not refused. `receipts` are what VTEX gave
-    the other commands.
+    the other commands. `is_to_change`: a change was asked for and is not at its end, sent or not.
+    `sent_tracking` is the tracking that VTEX has taken, the oldest first, by the invoice's number
+    as VTEX has it.
     """
 
     sent_invoices: Mapping[str, int] = field(default_factory=dict)
     is_changing: bool = False
     is_cancelling: bool = False
+    is_to_change: bool = False
+    sent_tracking: Mapping[str, Sequence[TrackBody]] = field(default_factory=dict)
     receipts: frozenset[str] = frozenset()

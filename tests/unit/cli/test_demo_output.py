@@ -8,7 +8,7 @@ from orders_sync.cli.demo import to_json
 from orders_sync.cli.display import Display, show_result
 from orders_sync.embedded.demo import DemoResult
 from orders_sync.embedded.demo_plan import Progress
-from orders_sync.embedded.figures import Figures
+from orders_sync.embedded.figures import CommandFigures, Figures
 from orders_sync.embedded.promises import Verdict
 from orders_sync.testing.clock import SettableClock
 
@@ -19,6 +19,7 @@ FIGURES = Figures(
     calls_by_name={"get_order": 1.0, "feed_read": 0.12345},
     p50_seconds=0.5,
     p99_seconds=None,
+    road_out=CommandFigures(commands=10, seconds=4.0, calls={"get_order": 11, "invoice": 10}),
 )
 KEPT = Verdict("nothing_lost", kept=True, why="all arrived")
 BROKEN = Verdict("in_order", kept=False, why="broken by 1-01")
@@ -35,6 +36,9 @@ def test_json_has_the_figures_and_the_promises() -> None:
         "vtex_calls_by_name": {"feed_read": 0.123, "get_order": 1.0},
         "p50_seconds": 0.5,
         "p99_seconds": None,
+        "commands": 10,
+        "commands_per_second": 2.5,
+        "vtex_calls_per_command": 2.1,
         "promises": {"nothing_lost": True, "in_order": False},
     }
 
@@ -60,13 +64,22 @@ def test_the_result_tells_each_promise_and_why(capsys: pytest.CaptureFixture[str
     assert "in order     │ BROKEN │ broken by 1-01" in shown
     assert "200 orders in 8.0 s" in shown
     assert "get_order 1.00" in shown
+    assert "10 commands in 4.0 s: 2.5 a second, 2.10 VTEX calls a command." in shown
 
 
 def test_without_a_terminal_progress_is_a_line_now_and_then(
     capsys: pytest.CaptureFixture[str], clock: SettableClock
 ) -> None:
     progress = Progress(
-        1.0, orders=9, poured=5, to_take_over=8, taken_over=3, events_waiting=2, killed=1
+        1.0,
+        orders=9,
+        poured=5,
+        to_take_over=8,
+        taken_over=3,
+        asked=9,
+        answered=4,
+        events_waiting=2,
+        killed=1,
     )
 
     with Display(clock.epoch) as display:
@@ -76,7 +89,8 @@ def test_without_a_terminal_progress_is_a_line_now_and_then(
 
     captured = capsys.readouterr()
     assert captured.out == ""
-    assert (
-        captured.err.splitlines()
-        == ["   1.0 s  ordered 5/9, handled 3/8, 2 events wait, workers killed: 1"] * 3
+    line = (
+        "   1.0 s  ordered 5/9, handled 3/8, commands answered 4/9, 2 events wait, "
+        "workers killed: 1"
     )
+    assert captured.err.splitlines() == [line] * 3

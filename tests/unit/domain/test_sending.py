@@ -93,6 +93,7 @@ def test_an_invoice_by_status(status: str | None, verdict: type) -> None:
     ("known", "verdict"),
     [
         pytest.param(Known(is_changing=True), Wait, id="a change runs"),
+        pytest.param(Known(is_to_change=True), Wait, id="a change was asked for"),
         pytest.param(Known(is_cancelling=True), Wait, id="a cancellation was asked for"),
         pytest.param(Known(sent_invoices={"9": 1300}), NotAllowed, id="all was sent, unseen yet"),
     ],
@@ -117,7 +118,30 @@ def test_the_last_part_takes_what_is_left_with_the_freight() -> None:
 
     assert isinstance(verdict, Send)
     assert verdict.what.value_cents == 700
-    assert [(it.sku, it.quantity) for it in verdict.what.items] == [("B", 1), ("A", 1)]
+    assert [(it.sku, it.quantity) for it in verdict.what.items] == [("A", 1), ("B", 1)]
+
+
+def test_a_later_part_counts_a_sku_on_several_lines_as_one() -> None:
+    # VTEX names only the first of the lines.
+    first = package("1", 200, items=(PackageItem(0, 1, 200),))
+    order = replace(ORDER, packages=(first,))
+    body = invoice(number="2", items=[{"line_id": "L2", "quantity": 1}])
+
+    verdict = judge_invoice(body, order, NOTHING_KNOWN, now=NOW)
+
+    assert isinstance(verdict, Send)
+    assert [(it.sku, it.quantity) for it in verdict.what.items] == [("A", 1)]
+
+
+def test_no_more_of_a_sku_is_invoiced_than_was_ordered_whichever_line_is_named() -> None:
+    first = package("1", 800, items=(PackageItem(0, 3, 200),))
+    order = replace(ORDER, packages=(first,))
+    body = invoice(number="2", items=[{"line_id": "L2", "quantity": 1}])
+
+    verdict = judge_invoice(body, order, NOTHING_KNOWN, now=NOW)
+
+    assert isinstance(verdict, NotAllowed)
+    assert verdict.cause == "invoice.quantity_exceeded"
 
 
 @pytest.mark.parametrize(
@@ -252,7 +276,7 @@ def test_a_denial(changes: dict[str, Any], known: Known, verdict: type) -> None:
                 ]
             },
             (package("1", 9),),
-            NotAllowed,
+            Wait,
             id="an event before any number",
         ),
         pytest.param(
@@ -266,7 +290,28 @@ def test_a_denial(changes: dict[str, Any], known: Known, verdict: type) -> None:
 def test_tracking(body: dict[str, Any], packages: tuple[Package, ...], verdict: type) -> None:
     wanted = TrackBody.model_validate({"invoice_number": "1", **body})
 
-    assert type(judge_tracking(wanted, replace(ORDER, packages=packages))) is verdict
+    order = replace(ORDER, packages=packages)
+    assert type(judge_tracking(wanted, order, NOTHING_KNOWN)) is verdict
+
+
+def test_events_that_vtex_took_and_does_not_show_yet_are_sent_along() -> None:
+    def event(description: str, day: str) -> dict[str, str]:
+        return {"city": "C", "state": "S", "description": description, "date": day}
+
+    sent = TrackBody.model_validate(
+        {"invoice_number": "1", "events": [event("posted", "2026-11-27")]}
+    )
+    known = Known(sent_tracking={"1": [sent]})
+    order = replace(ORDER, packages=(package("1", 9, tracking_number="T"),))
+    body = TrackBody.model_validate(
+        {"invoice_number": "1", "events": [event("on its way", "2026-11-28")]}
+    )
+
+    verdict = judge_tracking(body, order, known)
+
+    assert isinstance(verdict, Send)
+    assert verdict.what.progress is not None
+    assert [it.description for it in verdict.what.progress.events] == ["posted", "on its way"]
 
 
 @pytest.mark.parametrize(

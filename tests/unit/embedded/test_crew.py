@@ -14,9 +14,9 @@ from orders_sync.worker.queues import Queue
 
 
 def test_workers_take_from_every_queue() -> None:
-    argv = commands.worker(1, "info")
+    argv = commands.worker(1, "info", "intake")
 
-    assert f"--queues={','.join(Queue)}" in argv
+    assert f"--queues={','.join(Queue)},intake" in argv
 
 
 def test_every_process_runs_under_this_python() -> None:

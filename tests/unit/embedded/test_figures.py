@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 
 import pytest
 
-from orders_sync.embedded.call_meter import CallMeter
-from orders_sync.embedded.figures import measure, percentile
+from orders_sync.embedded.call_meter import ROAD_IN, ROAD_OUT, CallMeter
+from orders_sync.embedded.figures import CommandFigures, measure, percentile
 from orders_sync.embedded.records import PLAIN, VtexOrder
 from orders_sync.embedded.sandbox_api import SandboxReport
 
@@ -33,11 +33,15 @@ def report(taken_over: int, **calls: int) -> SandboxReport:
         calls=calls,
         orders=9,
         taken_over=taken_over,
+        cancelled=0,
         feed_configured=True,
         feed_visible=0,
         feed_in_flight=0,
         feed_committed=0,
     )
+
+
+NO_COMMANDS = CommandFigures(commands=0, seconds=0.0, calls={})
 
 
 def test_the_figures_run_from_the_first_order_to_the_last_that_was_handled() -> None:
@@ -48,7 +52,9 @@ def test_the_figures_run_from_the_first_order_to_the_last_that_was_handled() -> 
         order(ready_at=None, handling_at=None),
     ]
 
-    figures = measure(orders, started_at=100.0, calls={"get_order": 6, "feed_read": 2})
+    figures = measure(
+        orders, started_at=100.0, calls={"get_order": 6, "feed_read": 2}, road_out=NO_COMMANDS
+    )
 
     assert figures.orders == 4
     assert figures.seconds == 5.0
@@ -60,7 +66,9 @@ def test_the_figures_run_from_the_first_order_to_the_last_that_was_handled() -> 
 
 
 def test_where_no_order_was_handled_there_is_no_time_to_tell() -> None:
-    figures = measure([order(ready_at=1.0, handling_at=None)], started_at=1.0, calls={})
+    figures = measure(
+        [order(ready_at=1.0, handling_at=None)], started_at=1.0, calls={}, road_out=NO_COMMANDS
+    )
 
     assert figures.seconds == 0.0
     assert figures.orders_per_second == 0.0
@@ -105,9 +113,37 @@ def test_a_percentile_is_the_value_that_so_many_do_not_exceed(
 def test_the_calls_count_while_there_is_work(
     reports: Sequence[SandboxReport], expected: Mapping[str, int]
 ) -> None:
-    meter = CallMeter(report(0, feed_read=10))
+    meter = CallMeter(report(0, feed_read=10), other_road=ROAD_OUT)
 
     for latest in reports:
-        meter.note(latest)
+        meter.note(latest, latest.taken_over)
 
     assert meter.calls == expected
+
+
+@pytest.mark.parametrize(
+    ("other_road", "expected"),
+    [
+        pytest.param(
+            ROAD_OUT, {"get_order": 5, "start_handling": 2, "feed_read": 3}, id="the road in"
+        ),
+        pytest.param(ROAD_IN, {"get_order": 5, "invoice": 4}, id="the road out"),
+    ],
+)
+def test_each_road_has_its_own_calls_and_both_have_the_reads_of_orders(
+    other_road: frozenset[str], expected: Mapping[str, int]
+) -> None:
+    meter = CallMeter(report(0), other_road=other_road)
+
+    meter.note(report(1, get_order=5, start_handling=2, feed_read=3, invoice=4), 1)
+
+    assert meter.calls == expected
+
+
+def test_commands_have_figures_of_their_own() -> None:
+    figures = CommandFigures(commands=8, seconds=4.0, calls={"get_order": 10, "invoice": 6})
+
+    assert figures.per_second == 2.0
+    assert figures.vtex_calls_per_command == 2.0
+    assert NO_COMMANDS.per_second == 0.0
+    assert NO_COMMANDS.vtex_calls_per_command == 0.0

@@ -38,7 +38,7 @@ def test_the_same_seed_mixes_the_same_orders() -> None:
 
 def test_orders_are_poured_in_over_time(clock: SettableClock) -> None:
     created: list[tuple[str, int]] = []
-    troubles = ["plain"] * 9 + ["vanished"] + ["plain"] * 3
+    troubles = ["plain"] * 9 + ["vanished"] + ["plain"] * 2 + ["replaced"]
     pouring = Pouring(troubles, lambda *batch: created.append(batch), clock.epoch)
 
     pouring.tend()
@@ -50,10 +50,11 @@ def test_orders_are_poured_in_over_time(clock: SettableClock) -> None:
     pouring.tend()
 
     assert first == [("plain", 9), ("vanished", 1)]
-    assert created == [*first, ("plain", 3)]
+    assert created == [*first, ("plain", 2), ("replaced", 1)]
     assert pouring.is_done
     assert pouring.poured == 13
-    assert pouring.to_take_over == 12
+    assert pouring.to_take_over == 11
+    assert pouring.ended == 1
 
 
 def test_a_pouring_that_was_kept_waiting_catches_up(clock: SettableClock) -> None:

@@ -4,42 +4,10 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from unit.embedded.evidence_makers import LINES, UNTOUCHED, asked_for, broken, erp, judged, vtex
 
-from orders_sync.embedded.promises import Verdict, judge
-from orders_sync.embedded.records import PLAIN, ErpOrder, Evidence, Line, VtexOrder
+from orders_sync.embedded.records import Answer, AskedCommand, Change, ErpOrder, VtexOrder
 
-LINES = (Line("A", "10", 1, 500), Line("B", "10", 2, 700))
-
-
-def vtex(order_id: str = "1-01", **changes: Any) -> VtexOrder:
-    """Make an order that went all the way."""
-    order = VtexOrder(
-        order_id=order_id,
-        trouble=PLAIN,
-        status="handling",
-        is_completed=True,
-        value_cents=1200,
-        lines=LINES,
-        ready_at=10.0,
-        handling_at=12.0,
-        start_handling_effects=1,
-        start_handling_at=(12.0,),
-        events_unacknowledged=0,
-    )
-    return replace(order, **changes)
-
-
-def erp(order_id: str = "1-01", **changes: Any) -> ErpOrder:
-    """Make the same order as the ERP has it."""
-    order = ErpOrder(order_id, state="new", value_cents=1200, lines=LINES[::-1], placed_at=11.0)
-    return replace(order, **changes)
-
-
-UNTOUCHED: dict[str, Any] = {
-    "handling_at": None,
-    "start_handling_effects": 0,
-    "start_handling_at": (),
-}
 #: An order that is not to be fulfilled, as it looks when nobody did.
 NOT_OURS = {
     "cancelled": vtex("2-01", trouble="canceled-early", status="canceled", **UNTOUCHED),
@@ -48,20 +16,6 @@ NOT_OURS = {
     "vanished": vtex("2-01", trouble="vanished", status="ready-for-handling", **UNTOUCHED),
     "malformed": vtex("2-01", trouble="malformed", status="ready-for-handling", **UNTOUCHED),
 }
-
-
-def judged(
-    orders: tuple[VtexOrder, ...] = (vtex(),), rows: tuple[ErpOrder, ...] = (erp(),), **more: Any
-) -> dict[str, Verdict]:
-    """Judge some evidence; give the verdicts by name."""
-    facts = {"feed_visible": 0, "feed_in_flight": 0, "leaks": (), "searched": 5, "people": 9}
-    evidence = Evidence(orders, rows, **{**facts, **more})
-    return {verdict.name: verdict for verdict in judge(evidence)}
-
-
-def broken(verdicts: dict[str, Verdict]) -> set[str]:
-    """Name the promises that were broken."""
-    return {name for name, verdict in verdicts.items() if not verdict.kept}
 
 
 def test_every_promise_is_kept_where_all_went_well() -> None:
@@ -74,7 +28,21 @@ def test_every_promise_is_kept_where_all_went_well() -> None:
         "everything_ended",
         "one_bad_thing_stops_nothing",
         "nothing_personal_leaks",
+        "invoices_add_up",
+        "nothing_twice",
+        "no_cancel_after_invoice",
+        "tracking_in_order",
+        "refusals_answered",
     ]
+    assert broken(verdicts) == set()
+
+
+def test_where_nobody_asks_for_commands_only_the_road_in_is_judged() -> None:
+    order = vtex(status="handling", packages=())
+
+    verdicts = judged((order,), asked=None, answers={})
+
+    assert len(verdicts) == 6
     assert broken(verdicts) == set()
 
 
@@ -84,15 +52,53 @@ def test_an_order_that_nobody_owes_breaks_nothing(order: VtexOrder) -> None:
 
 
 def test_an_order_that_a_person_took_over_is_in_the_erp_without_a_call_of_ours() -> None:
-    order = vtex(trouble="handled-in-admin", **UNTOUCHED)
+    order = vtex(
+        trouble="handled-in-admin",
+        handling_at=None,
+        start_handling_effects=0,
+        start_handling_at=(),
+    )
 
     assert broken(judged((order,))) == set()
 
 
 def test_an_order_that_was_cancelled_in_the_erp_too_breaks_nothing() -> None:
-    order = vtex(status="canceled")
+    order = vtex(status="canceled", packages=())
 
-    assert broken(judged((order,), (erp(state="cancelled"),))) == set()
+    verdicts = judged((order,), (erp(state="cancelled"),), asked=(), answers={})
+
+    assert broken(verdicts) == set()
+
+
+def test_an_order_that_the_erp_had_cancelled_itself_stays_in_its_tables() -> None:
+    order = vtex(status="canceled", cancel_requests=1, **UNTOUCHED)
+    by_erp = AskedCommand("1-01", "cancel", words="Sem estoque", row=1)
+    by_service = replace(by_erp, row=None)
+    answers = {1: Answer("done", None)}
+
+    kept = judged((order,), (erp(),), asked=(by_erp,), answers=answers)
+    not_told = judged((order,), (erp(),), asked=(by_service,), answers={})
+
+    assert broken(kept) == set()
+    assert broken(not_told) == {"nothing_doubled"}
+
+
+@pytest.mark.parametrize(
+    ("value_cents", "is_kept"),
+    [
+        pytest.param(1100, True, id="by what the change took away"),
+        pytest.param(1099, False, id="by a cent more"),
+    ],
+)
+def test_an_order_that_was_changed_differs_from_the_erps(
+    value_cents: int, *, is_kept: bool
+) -> None:
+    change = Change("Desconto", is_done=True, value_cents=-100)
+    lines = (LINES[0], replace(LINES[1], quantity=1, total_cents=600))
+
+    verdicts = judged((vtex(value_cents=value_cents, lines=lines, changes=(change,)),))
+
+    assert verdicts["nothing_doubled"].kept is is_kept
 
 
 @pytest.mark.parametrize(
@@ -163,12 +169,46 @@ def test_telling_vtex_before_the_erp_has_it_breaks_the_order_of_things(
         pytest.param(vtex(), {"feed_visible": 1}, id="an event that waits"),
         pytest.param(vtex(), {"feed_in_flight": 1}, id="an event in flight"),
         pytest.param(vtex(status="ready-for-handling", **UNTOUCHED), {}, id="an order"),
+        pytest.param(vtex(status="cancellation-requested"), {}, id="an undecided cancellation"),
+        pytest.param(vtex(), {"answers": {1: Answer("parked", "?")}}, id="a parked command"),
+        pytest.param(vtex(), {"answers": {1: Answer("accepted", None)}}, id="a waiting command"),
     ],
 )
 def test_what_is_left_breaks_the_promise_that_everything_ends(
     order: VtexOrder, feed: dict[str, Any]
 ) -> None:
     assert "everything_ended" in broken(judged((order,), **feed))
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        pytest.param(AskedCommand("1-01", "invoice", "8"), id="an invoice"),
+        pytest.param(AskedCommand("1-01", "invoice", "7", is_return=True), id="a return"),
+        pytest.param(AskedCommand("1-01", "track", "8"), id="tracking"),
+        pytest.param(AskedCommand("1-01", "track", "7", tracking_number="X"), id="its number"),
+        pytest.param(AskedCommand("1-01", "cancel", words="Sem estoque"), id="a cancellation"),
+        pytest.param(AskedCommand("1-01", "change", words="Desconto"), id="a change"),
+        pytest.param(AskedCommand("1-01", "note", words="Olá"), id="a note"),
+        pytest.param(AskedCommand("9-01", "note", words="Olá"), id="anything for no order"),
+    ],
+)
+def test_a_command_without_effect_breaks_the_first_promise(asked: AskedCommand) -> None:
+    verdict = judged(asked=(*asked_for(), asked))["nothing_lost"]
+
+    assert verdict.why == f"broken by {asked.kind} of {asked.order_id}"
+
+
+def test_a_change_and_a_note_that_are_there_keep_the_first_promise() -> None:
+    change = Change("Desconto", is_done=True, value_cents=0)
+    wanted = (
+        AskedCommand("1-01", "change", words="Desconto"),
+        AskedCommand("1-01", "note", words="Olá"),
+    )
+
+    verdicts = judged((vtex(changes=(change,), notes=("Olá",)),), asked=(*asked_for(), *wanted))
+
+    assert broken(verdicts) == set()
 
 
 def test_a_plain_order_that_waits_behind_a_troubled_one_breaks_a_promise() -> None:
@@ -194,6 +234,6 @@ def test_a_leak_and_a_search_that_was_none_break_the_last_promise(found: dict[st
 def test_of_many_violations_only_some_are_named() -> None:
     orders = tuple(vtex(f"{number}-01") for number in range(8))
 
-    why = judged(orders, ())["nothing_lost"].why
+    why = judged(orders, (), asked=())["nothing_lost"].why
 
     assert why == "broken by 0-01, 1-01, 2-01 and 5 more"

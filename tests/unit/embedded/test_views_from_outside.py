@@ -8,7 +8,7 @@ import pytest
 import requests
 
 from orders_sync.embedded.erp_tables import read_erp
-from orders_sync.embedded.records import Line
+from orders_sync.embedded.records import Line, Package, ParcelEvent
 from orders_sync.embedded.sandbox_api import SandboxApi, SandboxFailed
 from orders_sync.erp.staging import StagingErp
 from orders_sync.sandbox import Box
@@ -84,6 +84,44 @@ def test_a_sandbox_tells_what_is_personal(api: SandboxApi) -> None:
     assert nobody.people == ()
     assert any("@" in text for text in seen.people)
     assert (len(seen.orders), seen.report.orders) == (1, 1)
+
+
+def test_a_sandbox_tells_what_was_told_about_an_order(api: SandboxApi, base_url: str) -> None:
+    api.create_orders("plain", 1)
+    (order,) = api.orders()
+    path = f"{base_url}/api/oms/pvt/orders/{order.order_id}"
+    invoice = {
+        "type": "Output",
+        "issuanceDate": "2026-11-27T12:00:00Z",
+        "invoiceNumber": "7",
+        "invoiceValue": str(order.value_cents),
+        "items": [{"id": order.lines[0].sku, "price": 1, "quantity": 1}],
+        "trackingNumber": "BR7",
+    }
+    event = {"city": "Belém", "state": "PA", "description": "Entregue", "date": "2026-11-30"}
+
+    _vtex("POST", f"{path}/invoice", invoice)
+    _vtex("PUT", f"{path}/invoice/7/tracking", {"isDelivered": True, "events": [event]})
+    _vtex("POST", f"{path}/interactions", {"source": "ERP", "message": "Olá"})
+
+    seen = api.order(order.order_id)
+    parcel = (ParcelEvent("Entregue", "Belém", "PA", "2026-11-30"),)
+    assert seen.packages == (
+        Package(
+            "7",
+            is_return=False,
+            value_cents=order.value_cents,
+            tracking_number="BR7",
+            events=parcel,
+            is_delivered=True,
+        ),
+    )
+    assert seen.status == "invoiced"
+    assert seen.notes == ("Olá",)
+    assert seen.invoiced_at is not None
+    assert seen.tracked_at is not None
+    assert seen.invoiced_at <= seen.tracked_at
+    assert (order.invoiced_at, order.tracked_at, seen.doubled) == (None, None, ())
 
 
 def test_a_sandbox_that_is_gone_is_said() -> None:

@@ -1,0 +1,152 @@
+"""Whether each promise about commands held, judged by what VTEX and the ERP's own table say."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+
+from orders_sync.domain.status import CANCELLATION_REQUESTED, CANCELLED, CANCELLING, INVOICED
+from orders_sync.embedded.asked import is_in_effect
+from orders_sync.embedded.records import Answer, AskedCommand, Evidence, ParcelEvent, VtexOrder
+
+#: VTEX offers no way to look whether a note is there, so one may stand twice after a lost answer.
+_MAY_REPEAT = "interaction"
+_GIVEN_UP = CANCELLED | CANCELLING | {CANCELLATION_REQUESTED}
+
+
+def invoices_add_up(evidence: Evidence) -> tuple[Iterable[str], str]:
+    """The invoices of each order sum to its value at VTEX, which shows it as invoiced.
+
+    So it is for every order that the ERP has, but for those that were cancelled.
+    """
+    numbers = _numbers(evidence.wanted)
+    placed = {order.order_id for order in evidence.erp_orders}
+    due = [o for o in evidence.vtex_orders if o.order_id in placed and o.status not in CANCELLED]
+    wrong = [order.order_id for order in due if not _adds_up(order, numbers[order.order_id])]
+    count = sum(len(numbers[order.order_id]) for order in due)
+    return wrong, f"{len(due)} orders, {count} invoices: each order's sum to its value"
+
+
+def nothing_twice(evidence: Evidence) -> tuple[Iterable[str], str]:
+    """No invoice, refund, change, tracking event or cancellation took effect twice."""
+    asked = Counter((one.order_id, one.number) for one in evidence.wanted if one.is_return)
+    twice = [
+        f"{order.order_id}: {what}"
+        for order in evidence.vtex_orders
+        for what in (*_doubled(order), *_refunds_beyond(order, asked))
+    ]
+    refunds = sum(one.is_return for o in evidence.vtex_orders for one in o.packages)
+    changes = sum(len(order.changes) for order in evidence.vtex_orders)
+    return twice, f"nothing took effect twice, among it {refunds} refunds and {changes} changes"
+
+
+def no_cancel_after_invoice(evidence: Evidence) -> tuple[Iterable[str], str]:
+    """An order has invoices or a cancellation, never both."""
+    wrong = [
+        order.order_id
+        for order in evidence.vtex_orders
+        if order.packages and (order.cancel_requests or order.status in _GIVEN_UP)
+    ]
+    asked = {one.order_id for one in evidence.wanted if one.kind == "cancel"}
+    cancelled = sum(o.order_id in asked and o.status in CANCELLED for o in evidence.vtex_orders)
+    return wrong, f"{cancelled} orders were cancelled as asked, and none of them has an invoice"
+
+
+def tracking_in_order(evidence: Evidence) -> tuple[Iterable[str], str]:
+    """Each invoice has its tracking events, in order, and is finished once it was delivered."""
+    vtex = {order.order_id: order for order in evidence.vtex_orders}
+    wanted: defaultdict[tuple[str, str | None], list[AskedCommand]] = defaultdict(list)
+    for asked in evidence.wanted:
+        if asked.kind == "track":
+            wanted[asked.order_id, asked.number].append(asked)
+    wrong = [
+        f"{order_id} ({number})"
+        for (order_id, number), tracks in wanted.items()
+        if not _is_tracked(vtex.get(order_id), number, tracks)
+    ]
+    early = [order.order_id for order in evidence.vtex_orders if _is_early(order)]
+    events = sum(len(asked.events) for tracks in wanted.values() for asked in tracks)
+    return [*wrong, *early], f"{events} events of {len(wanted)} invoices: each there, and in order"
+
+
+def refusals_answered(evidence: Evidence) -> tuple[Iterable[str], str]:
+    """What could not be was refused, with a reason and without effect; nothing else was."""
+    vtex = {order.order_id: order for order in evidence.vtex_orders}
+    asked = evidence.asked or ()
+    impossible = [one for one in asked if one.is_impossible]
+    wrong = [
+        f"{one.kind} of {one.order_id}"
+        for one in asked
+        if one.row is not None
+        and not _is_answered(one, evidence.answers.get(one.row), vtex.get(one.order_id))
+    ]
+    return wrong, f"{len(impossible)} commands could not be: each refused, and without effect"
+
+
+#: All of the above, in the order they are told in.
+COMMAND_PROMISES = (
+    invoices_add_up,
+    nothing_twice,
+    no_cancel_after_invoice,
+    tracking_in_order,
+    refusals_answered,
+)
+
+
+def _numbers(asked: Iterable[AskedCommand]) -> defaultdict[str, set[str | None]]:
+    """Give the numbers of the sales' invoices of each order."""
+    found: defaultdict[str, set[str | None]] = defaultdict(set)
+    for one in asked:
+        if one.kind == "invoice" and not one.is_return:
+            found[one.order_id].add(one.number)
+    return found
+
+
+def _adds_up(order: VtexOrder, numbers: set[str | None]) -> bool:
+    sales = [package for package in order.packages if not package.is_return]
+    if {sale.number for sale in sales} != numbers or order.status != INVOICED:
+        return False
+    return sum(sale.value_cents for sale in sales) == order.value_cents
+
+
+def _doubled(order: VtexOrder) -> Iterable[str]:
+    yield from (what for what in order.doubled if not what.startswith(_MAY_REPEAT))
+    numbers = Counter(package.number for package in order.packages)
+    yield from (f"invoice {number}" for number, times in numbers.items() if times > 1)
+
+
+def _refunds_beyond(order: VtexOrder, asked: Counter[tuple[str, str | None]]) -> Iterable[str]:
+    """Find refunds that nobody asked for, and returns that paid back another sum than theirs."""
+    for package in order.packages:
+        wanted = package.value_cents if asked[order.order_id, package.number] else 0
+        if package.refund_cents != wanted:
+            yield f"refund {package.number}"
+
+
+def _is_tracked(order: VtexOrder | None, number: str | None, tracks: list[AskedCommand]) -> bool:
+    package = None if order is None else order.package(number)
+    if package is None or package.is_delivered != any(one.is_delivered for one in tracks):
+        return False
+    codes = {one.tracking_number for one in tracks} - {None}
+    return codes <= {package.tracking_number} and package.events == _in_order(tracks)
+
+
+def _in_order(tracks: list[AskedCommand]) -> tuple[ParcelEvent, ...]:
+    events = (event for one in tracks for event in one.events)
+    return tuple(sorted(events, key=lambda event: event.date))
+
+
+def _is_early(order: VtexOrder) -> bool:
+    """Say whether tracking took effect before any invoice did."""
+    if order.tracked_at is None:
+        return False
+    return order.invoiced_at is None or order.tracked_at < order.invoiced_at
+
+
+def _is_answered(asked: AskedCommand, answer: Answer | None, order: VtexOrder | None) -> bool:
+    if answer is None:
+        return False
+    if not asked.is_impossible:
+        return answer.state != "refused"
+    without_effect = order is None or not is_in_effect(asked, order)
+    return answer.state == "refused" and bool(answer.words) and without_effect

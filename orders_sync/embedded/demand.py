@@ -1,0 +1,72 @@
+"""What the ERP and another service ask of VTEX in a demo, once orders are in the ERP."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from random import Random
+
+from orders_sync.embedded.demo_environment import ACCOUNT
+from orders_sync.embedded.fates import OF_SERVICE, deal
+from orders_sync.embedded.played_erp import PlayedErp
+from orders_sync.embedded.played_service import PlayedService, messages
+from orders_sync.embedded.records import Answer, AskedCommand, VtexOrder
+from orders_sync.embedded.wishes import wishes
+
+
+class Demand:
+    """Deals a fate to each order that the ERP gets; call `tend` often.
+
+    The same seed deals the same fates; which order gets which depends on who arrives first.
+    """
+
+    def __init__(
+        self,
+        database: Path,
+        outbox: Path,
+        see: Callable[[str], VtexOrder],
+        random: Random,
+        clock: Callable[[], float],
+    ) -> None:
+        self._erp = PlayedErp(database, ACCOUNT)
+        self._service = PlayedService(outbox, ACCOUNT, see, clock)
+        self._random = random
+        self._fates = deal(random)
+        self._numbers = (f"{number:06}" for number in itertools.count(1))
+        self._passed_on: set[str] = set()
+
+    def tend(self) -> None:
+        """Ask for what is due."""
+        for order in self._erp.new_orders(self._passed_on):
+            fate, number = next(self._fates), next(self._numbers)
+            if fate in OF_SERVICE:
+                self._passed_on.add(order.order_id)
+                self._service.take(order, messages(fate, order, number, self._random))
+            else:
+                self._erp.take(order, wishes(fate, order, number, self._random))
+        self._erp.tend()
+        self._service.tend()
+
+    @property
+    def asked(self) -> tuple[AskedCommand, ...]:
+        """All that was asked for so far."""
+        return (*self._erp.asked, *self._service.asked)
+
+    @property
+    def answered(self) -> int:
+        """How many commands were answered, or are seen in effect where another service asked."""
+        return self._erp.answered + self._service.answered
+
+    @property
+    def is_met(self) -> bool:
+        """Whether everything so far was answered."""
+        return self._erp.is_content and self._service.is_content
+
+    def answers(self) -> Mapping[int, Answer]:
+        """Read what the ERP was answered, by row."""
+        return self._erp.answers()
+
+    def close(self) -> None:
+        """Close the ERP's database."""
+        self._erp.close()

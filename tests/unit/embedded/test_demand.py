@@ -1,0 +1,191 @@
+from __future__ import annotations
+
+import itertools
+import json
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from orders_sync.domain.bodies import BODIES
+from orders_sync.domain.commands import Command, Outcome
+from orders_sync.embedded.fates import OF_SERVICE, Fate, deal
+from orders_sync.embedded.parcels import pack, share
+from orders_sync.embedded.played_erp import PlayedErp
+from orders_sync.embedded.played_service import messages
+from orders_sync.embedded.records import ErpOrder, Line
+from orders_sync.embedded.wishes import wishes
+from orders_sync.erp.staging import StagingErp
+from orders_sync.testing.factories import make_line, make_order
+
+ORDER = ErpOrder("1-01", "new", 1200, (Line("A", "10", 1, 500), Line("B", "10", 2, 700)), 11.0)
+OF_ERP = [fate for fate in Fate if fate not in OF_SERVICE]
+
+
+@pytest.fixture
+def staging(tmp_path: Path) -> StagingErp:
+    """Have the orders 1-01 and 2-01 handed over to the ERP."""
+    staging = StagingErp("sandbox", {}, tmp_path)
+    for order_id in ("1-01", "2-01"):
+        lines = (make_line(0, sku="10", quantity=3, total_cents=1500),)
+        staging.place_order(
+            make_order(account="sandbox", order_id=order_id, lines=lines, value_cents=1700)
+        )
+    return staging
+
+
+@pytest.fixture
+def played(tmp_path: Path, staging: StagingErp) -> Iterator[PlayedErp]:  # noqa: ARG001 - its tables.
+    played = PlayedErp(tmp_path / "erp.sqlite3", "sandbox")
+    yield played
+    played.close()
+
+
+def _pulled(staging: StagingErp) -> list[Command]:
+    return list(staging.pull(None).rows)
+
+
+def _answer(staging: StagingErp, outcome: Outcome) -> None:
+    for command in _pulled(staging):
+        staging.answer(command, outcome)
+
+
+def test_of_forty_orders_every_fate_has_its_share() -> None:
+    dealt = Counter(itertools.islice(deal(Random(1)), 40))
+
+    assert set(dealt) == set(Fate)
+    assert sum(dealt[fate] for fate in OF_SERVICE) == 6
+    assert dealt[Fate.INVOICED_IN_PARTS] == dealt[Fate.TRACKED_ALONG] == 6
+
+
+def test_the_same_seed_deals_the_same_fates() -> None:
+    first, second, other = (
+        list(itertools.islice(deal(Random(seed)), 80)) for seed in ("7", "7", "8")
+    )
+
+    assert first == second
+    assert first != other
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_parcels_hold_every_piece_once(seed: int) -> None:
+    parcels = pack(ORDER, Random(seed))
+
+    assert sum(parcels, Counter()) == Counter({"A": 1, "B": 2})
+    assert len(parcels) > 1
+
+
+def test_an_order_of_one_piece_is_one_parcel() -> None:
+    order = ErpOrder("1-01", "new", 500, (Line("A", "10", 1, 500),), 11.0)
+
+    assert pack(order, Random(1)) == [Counter({"A": 1})]
+
+
+def test_shares_sum_to_the_whole() -> None:
+    assert share(1000, ["a", "b", "c"]) == [333, 333, 334]
+
+
+@pytest.mark.parametrize("fate", OF_ERP)
+def test_all_but_what_is_impossible_is_understood_as_it_is_written(
+    fate: Fate, played: PlayedErp, staging: StagingErp
+) -> None:
+    order = played.new_orders(())[0]
+
+    played.take(order, wishes(fate, order, "000001", Random(2)))
+
+    for command, asked in zip(_pulled(staging), played.asked, strict=True):
+        assert command.order_id == order.order_id
+        if not asked.is_impossible:
+            BODIES[command.kind].model_validate(command.body)
+
+
+@pytest.mark.parametrize("fate", [fate for fate in OF_ERP if fate is not Fate.CANCELLED])
+def test_every_invoice_has_a_journey_that_ends_with_its_delivery(fate: Fate) -> None:
+    asked = [wish.asked for wish in wishes(fate, ORDER, "000001", Random(3))]
+
+    numbers = {one.number for one in asked if one.kind == "invoice" and not one.is_impossible}
+    numbers -= {one.number for one in asked if one.is_return}
+    delivered = [one.number for one in asked if one.is_delivered]
+    assert Counter(delivered) == Counter(numbers)
+
+
+def test_the_parts_of_an_order_sum_to_it() -> None:
+    rows = [wish.columns for wish in wishes(Fate.INVOICED_IN_PARTS, ORDER, "1", Random(1))]
+
+    assert sum(row.get("value_cents") or 0 for row in rows) == ORDER.value_cents
+
+
+@pytest.mark.parametrize(
+    ("quantity", "field"),
+    [
+        pytest.param(2, "remove", id="a piece less"),
+        pytest.param(1, "manual_discount_cents", id="a discount where each line has one piece"),
+    ],
+)
+def test_a_change_is_written_before_all_else(quantity: int, field: str) -> None:
+    order = ErpOrder("1-01", "new", 500, (Line("A", "10", quantity, 500),), 11.0)
+
+    first, *others = wishes(Fate.CHANGED, order, "1", Random(1))
+
+    assert first.asked.kind == "change"
+    assert field in json.loads(first.columns["body"])
+    assert {wish.asked.kind for wish in others} == {"invoice", "track"}
+
+
+def test_an_order_is_taken_once(played: PlayedErp) -> None:
+    first, second = played.new_orders(())
+
+    played.take(first, wishes(Fate.CANCELLED, first, "1", Random(1)))
+    played.take(first, wishes(Fate.CANCELLED, first, "1", Random(1)))
+
+    assert [asked.order_id for asked in played.asked] == [first.order_id]
+    assert [order.order_id for order in played.new_orders(())] == [second.order_id]
+    assert played.new_orders({second.order_id}) == []
+
+
+@pytest.mark.parametrize("fate", [Fate.RETURNED, Fate.CANCELLED_TOO_LATE])
+def test_what_comes_late_waits_until_the_order_is_invoiced(
+    fate: Fate, played: PlayedErp, staging: StagingErp
+) -> None:
+    order = played.new_orders(())[0]
+    written = wishes(fate, order, "1", Random(1))
+    (late,) = [wish.asked for wish in written if wish.is_late]
+    played.take(order, written)
+
+    played.tend()
+    before = len(played.asked)
+    _answer(staging, Outcome("done"))
+    was_content = played.is_content
+    played.tend()
+
+    assert before == len(written) - 1
+    assert not was_content
+    assert played.asked[-1].kind == late.kind
+    assert not played.is_content
+
+
+def test_an_erp_is_content_once_all_is_done_or_refused(
+    played: PlayedErp, staging: StagingErp
+) -> None:
+    order = played.new_orders(())[0]
+    played.take(order, wishes(Fate.INVOICED, order, "1", Random(1)))
+    before = played.is_content
+
+    _answer(staging, Outcome("refused", "why"))
+
+    assert not before
+    assert played.is_content
+    assert played.answered == len(played.asked)
+    assert {(one.state, one.words) for one in played.answers().values()} == {("refused", "why")}
+
+
+@pytest.mark.parametrize("fate", sorted(OF_SERVICE))
+def test_another_service_asks_for_what_our_tasks_take(fate: Fate) -> None:
+    for message in messages(fate, ORDER, "1", Random(1)):
+        kind = message.task.removeprefix("orders_sync.")
+        body = {**message.arguments, **message.arguments.get("tracking", {})}
+        body.pop("tracking", None)
+        BODIES[kind].model_validate(body.get("invoice", body))
+        assert kind == message.asked.kind
