@@ -14,8 +14,8 @@ import click
 
 from orders_sync.cli import FAILED
 from orders_sync.cli.display import Display, show_result
-from orders_sync.embedded.demo import DemoResult, run_demo
-from orders_sync.embedded.demo_plan import Chaos, DemoPlan
+from orders_sync.demo.plan import Chaos, DemoPlan
+from orders_sync.demo.run import DemoResult, run_demo
 from orders_sync.embedded.stop import StopRequested
 
 _SEEDS = 1_000_000

@@ -12,8 +12,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
 from rich.progress import Progress as Bars
 from rich.table import Table
 
-from orders_sync.embedded.demo import DemoResult
-from orders_sync.embedded.demo_plan import Progress
+from orders_sync.demo.plan import Progress
+from orders_sync.demo.run import DemoResult
 
 _LINE_EVERY_SECONDS = 2.0
 

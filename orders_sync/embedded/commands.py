@@ -60,7 +60,7 @@ def sandbox(*, account: str, seed: int, chaos: str) -> tuple[str, ...]:
 
 def other_service(outbox: Path) -> tuple[str, ...]:
     """Give the command of a demo's other service, which sends what it finds in its outbox."""
-    return _python("orders_sync.embedded.other_service", str(outbox))
+    return _python("orders_sync.demo.other_service", str(outbox))
 
 
 def _python(*arguments: str) -> tuple[str, ...]:

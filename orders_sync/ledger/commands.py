@@ -21,6 +21,7 @@ from orders_sync.ledger.order_lease import free_order, take_order
 from orders_sync.ledger.tables import commands
 
 _OPEN = (Standing.ACTIVE, Standing.WAITING)
+_CLOCKS_DIFFER = timedelta(seconds=2)
 
 Row = dict[str, Any]
 
@@ -61,7 +62,14 @@ class Commands:
         wanted = sa.select(commands).where(
             commands.c.id == command_id,
             commands.c.next_step == step,
-            commands.c.standing.in_(_OPEN),
+            # A message of an earlier wait comes too early for a command that waits anew.
+            sa.or_(
+                commands.c.standing == Standing.ACTIVE,
+                sa.and_(
+                    commands.c.standing == Standing.WAITING,
+                    commands.c.due_at <= now + _CLOCKS_DIFFER,
+                ),
+            ),
         )
         with self._database.writing() as connection:
             row = connection.execute(wanted.with_for_update()).one_or_none()

@@ -202,3 +202,16 @@ def test_when_an_order_is_freed_the_next_in_line_is_dispatched_and_no_other(flow
     assert [(it.command_id, it.delay) for it in flow.queue] == [(commands[1], None)]
     flow.drain()
     assert {flow.command(command)["outcome"] for command in commands} == {"done"}
+
+
+def test_a_message_of_an_earlier_wait_reads_nothing(flow: Flow) -> None:
+    [order_id] = flow.in_handling()
+    flow.ask("track", order_id, {"invoice_number": "1", "tracking_number": "T"})
+    message = flow.queue[0]
+    flow.drain()
+    reads = len(flow.calls(order_id))
+
+    flow.clock.advance(5)
+    flow.run(message)
+
+    assert len(flow.calls(order_id)) == reads

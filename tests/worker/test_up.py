@@ -12,11 +12,11 @@ import redis
 from support.running import Running, kill_everything, process_ids
 from support.waiting import until
 
+from orders_sync.demo.environment import ACCOUNT, demo_environment
+from orders_sync.demo.evidence import collect_evidence
+from orders_sync.demo.promises import is_settled, judge
+from orders_sync.demo.sandbox_api import SandboxApi
 from orders_sync.embedded.broker import running_broker_url
-from orders_sync.embedded.demo_environment import ACCOUNT, demo_environment
-from orders_sync.embedded.evidence import collect_evidence
-from orders_sync.embedded.promises import is_settled, judge
-from orders_sync.embedded.sandbox_api import SandboxApi
 from orders_sync.embedded.supervisor import STOP_SECONDS
 from orders_sync.sandbox import Box, Dials
 from orders_sync.sandbox.server import serving

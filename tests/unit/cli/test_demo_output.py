@@ -6,10 +6,10 @@ import pytest
 
 from orders_sync.cli.demo import to_json
 from orders_sync.cli.display import Display, show_result
-from orders_sync.embedded.demo import DemoResult
-from orders_sync.embedded.demo_plan import Progress
-from orders_sync.embedded.figures import CommandFigures, Figures
-from orders_sync.embedded.promises import Verdict
+from orders_sync.demo.figures import CommandFigures, Figures
+from orders_sync.demo.plan import Progress
+from orders_sync.demo.promises import Verdict
+from orders_sync.demo.run import DemoResult
 from orders_sync.testing.clock import SettableClock
 
 FIGURES = Figures(

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from orders_sync.demo.environment import demo_environment
 from orders_sync.embedded import commands
 from orders_sync.embedded.crew import Crew, flower_login, flower_login_file
-from orders_sync.embedded.demo_environment import demo_environment
 from orders_sync.settings import load_settings
 from orders_sync.worker.queues import Queue
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 
+from orders_sync.demo.asked import is_in_effect
+from orders_sync.demo.records import Answer, AskedCommand, Evidence, ParcelEvent, VtexOrder
 from orders_sync.domain.status import CANCELLATION_REQUESTED, CANCELLED, CANCELLING, INVOICED
-from orders_sync.embedded.asked import is_in_effect
-from orders_sync.embedded.records import Answer, AskedCommand, Evidence, ParcelEvent, VtexOrder
 
 #: VTEX offers no way to look whether a note is there, so one may stand twice after a lost answer.
 _MAY_REPEAT = "interaction"

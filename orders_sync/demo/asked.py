@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from orders_sync.demo.records import AskedCommand, VtexOrder
 from orders_sync.domain.status import CANCELLED
-from orders_sync.embedded.records import AskedCommand, VtexOrder
 
 
 def is_in_effect(asked: AskedCommand, order: VtexOrder) -> bool:

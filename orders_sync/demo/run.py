@@ -6,13 +6,13 @@ import time
 from dataclasses import dataclass
 from random import Random
 
-from orders_sync.embedded.demo_plan import Audience, DemoPlan
-from orders_sync.embedded.demo_stage import DemoStage
-from orders_sync.embedded.evidence import collect_evidence
-from orders_sync.embedded.figures import Figures, measure
+from orders_sync.demo.evidence import collect_evidence
+from orders_sync.demo.figures import Figures, measure
+from orders_sync.demo.plan import Audience, DemoPlan
+from orders_sync.demo.play import Play
+from orders_sync.demo.promises import Verdict, judge
+from orders_sync.demo.stage import DemoStage
 from orders_sync.embedded.home import sole_use
-from orders_sync.embedded.play import Play
-from orders_sync.embedded.promises import Verdict, judge
 from orders_sync.embedded.stop import StopSignals
 
 

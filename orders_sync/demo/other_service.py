@@ -1,6 +1,6 @@
 """Another service, as a process: it triggers tasks by name, and knows nothing but the broker's URL.
 
-Run as `python -m orders_sync.embedded.other_service FOLDER`, with CELERY_BROKER_URL set. Whatever
+Run as `python -m orders_sync.demo.other_service FOLDER`, with CELERY_BROKER_URL set. Whatever
 message lies in the folder is sent, `{"task": ..., "kwargs": {...}}`, until it is taken away. It
 imports nothing of ours: this is what any service with Celery can do.
 """

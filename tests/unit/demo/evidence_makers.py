@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from orders_sync.embedded.promises import Verdict, judge
-from orders_sync.embedded.records import (
+from orders_sync.demo.promises import Verdict, judge
+from orders_sync.demo.records import (
     PLAIN,
     Answer,
     AskedCommand,

@@ -6,6 +6,9 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 
+from orders_sync.demo.asked import is_in_effect
+from orders_sync.demo.command_promises import COMMAND_PROMISES
+from orders_sync.demo.records import PLAIN, ErpOrder, Evidence, VtexOrder
 from orders_sync.domain.status import (
     CANCELLATION_REQUESTED,
     CANCELLED,
@@ -14,9 +17,6 @@ from orders_sync.domain.status import (
     INVOICED,
     READY_FOR_HANDLING,
 )
-from orders_sync.embedded.asked import is_in_effect
-from orders_sync.embedded.command_promises import COMMAND_PROMISES
-from orders_sync.embedded.records import PLAIN, ErpOrder, Evidence, VtexOrder
 
 #: Orders that nobody can read, and that VTEX would still show as ready.
 _UNREADABLE = frozenset({"malformed", "vanished"})

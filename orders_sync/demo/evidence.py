@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from orders_sync.demo.erp_tables import read_erp
+from orders_sync.demo.leaks import files_with_leaks
+from orders_sync.demo.records import Answer, AskedCommand, Evidence
+from orders_sync.demo.sandbox_api import SandboxView
 from orders_sync.embedded.broker import broker_folder
-from orders_sync.embedded.erp_tables import read_erp
 from orders_sync.embedded.home import logs_folder
-from orders_sync.embedded.leaks import files_with_leaks
-from orders_sync.embedded.records import Answer, AskedCommand, Evidence
-from orders_sync.embedded.sandbox_api import SandboxView
 
 
 def collect_evidence(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 
-from orders_sync.embedded.sandbox_api import SandboxReport
+from orders_sync.demo.sandbox_api import SandboxReport
 
 #: Acknowledging goes on after the last order is in handling; it is work all the same.
 COMMIT = "feed_commit"

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from random import Random
 
-from orders_sync.embedded.records import ErpOrder, ParcelEvent
+from orders_sync.demo.records import ErpOrder, ParcelEvent
 
 _JOURNEY = (
     ParcelEvent("Objeto postado", "São Paulo", "SP", "2026-11-27"),

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from orders_sync.embedded.records import VtexOrder
+from orders_sync.demo.records import VtexOrder
 
 
 @dataclass(frozen=True, slots=True)

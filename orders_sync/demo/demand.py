@@ -7,12 +7,12 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from random import Random
 
-from orders_sync.embedded.demo_environment import ACCOUNT
-from orders_sync.embedded.fates import OF_SERVICE, deal
-from orders_sync.embedded.played_erp import PlayedErp
-from orders_sync.embedded.played_service import PlayedService, messages
-from orders_sync.embedded.records import Answer, AskedCommand, VtexOrder
-from orders_sync.embedded.wishes import wishes
+from orders_sync.demo.environment import ACCOUNT
+from orders_sync.demo.fates import OF_SERVICE, deal
+from orders_sync.demo.played_erp import PlayedErp
+from orders_sync.demo.played_service import PlayedService, messages
+from orders_sync.demo.records import Answer, AskedCommand, VtexOrder
+from orders_sync.demo.wishes import wishes
 
 
 class Demand:

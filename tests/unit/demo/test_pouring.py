@@ -5,8 +5,8 @@ from random import Random
 
 import pytest
 
-from orders_sync.embedded.killing import Killing
-from orders_sync.embedded.pouring import TROUBLES, Pouring, mix
+from orders_sync.demo.killing import Killing
+from orders_sync.demo.pouring import TROUBLES, Pouring, mix
 from orders_sync.sandbox import Trouble
 from orders_sync.testing.clock import SettableClock
 

@@ -9,12 +9,12 @@ from random import Random
 from typing import Any
 
 import pytest
-from unit.embedded.evidence_makers import vtex
+from unit.demo.evidence_makers import vtex
 
-from orders_sync.embedded.fates import Fate
-from orders_sync.embedded.other_service import AGAIN_AFTER_SECONDS, COPIES, Outbox
-from orders_sync.embedded.played_service import PlayedService, messages
-from orders_sync.embedded.records import ErpOrder, Line, VtexOrder
+from orders_sync.demo.fates import Fate
+from orders_sync.demo.other_service import AGAIN_AFTER_SECONDS, COPIES, Outbox
+from orders_sync.demo.played_service import PlayedService, messages
+from orders_sync.demo.records import ErpOrder, Line, VtexOrder
 from orders_sync.testing.clock import SettableClock
 
 ORDER = ErpOrder("SLR-a/1 2", "new", 500, (Line("A", "10", 1, 500),), 11.0)
@@ -72,7 +72,7 @@ def test_a_message_that_is_only_half_written_is_not_sent(
 
 def test_the_other_service_imports_nothing_of_ours() -> None:
     code = (
-        "import sys, orders_sync.embedded.other_service\n"
+        "import sys, orders_sync.demo.other_service\n"
         "print(*sorted(m for m in sys.modules if m.startswith('orders_sync')))"
     )
 
@@ -82,8 +82,8 @@ def test_the_other_service_imports_nothing_of_ours() -> None:
 
     assert loaded.stdout.split() == [
         "orders_sync",
-        "orders_sync.embedded",
-        "orders_sync.embedded.other_service",
+        "orders_sync.demo",
+        "orders_sync.demo.other_service",
     ]
 
 

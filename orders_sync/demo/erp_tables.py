@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from orders_sync.embedded.records import ErpOrder, Line
+from orders_sync.demo.records import ErpOrder, Line
 
 _ORDERS = "SELECT order_id, state, value_cents, placed_at FROM erp_orders"
 _LINES = "SELECT line_id, sku, quantity, total_cents FROM erp_order_lines WHERE order_id = ?"

@@ -9,14 +9,14 @@ from random import Random
 
 import pytest
 
+from orders_sync.demo.fates import OF_SERVICE, Fate, deal
+from orders_sync.demo.parcels import pack, share
+from orders_sync.demo.played_erp import PlayedErp
+from orders_sync.demo.played_service import messages
+from orders_sync.demo.records import ErpOrder, Line
+from orders_sync.demo.wishes import wishes
 from orders_sync.domain.bodies import BODIES
 from orders_sync.domain.commands import Command, Outcome
-from orders_sync.embedded.fates import OF_SERVICE, Fate, deal
-from orders_sync.embedded.parcels import pack, share
-from orders_sync.embedded.played_erp import PlayedErp
-from orders_sync.embedded.played_service import messages
-from orders_sync.embedded.records import ErpOrder, Line
-from orders_sync.embedded.wishes import wishes
 from orders_sync.erp.staging import StagingErp
 from orders_sync.testing.factories import make_line, make_order
 

@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 
 import pytest
 
-from orders_sync.embedded.call_meter import ROAD_IN, ROAD_OUT, CallMeter
-from orders_sync.embedded.figures import CommandFigures, measure, percentile
-from orders_sync.embedded.records import PLAIN, VtexOrder
-from orders_sync.embedded.sandbox_api import SandboxReport
+from orders_sync.demo.call_meter import ROAD_IN, ROAD_OUT, CallMeter
+from orders_sync.demo.figures import CommandFigures, measure, percentile
+from orders_sync.demo.records import PLAIN, VtexOrder
+from orders_sync.demo.sandbox_api import SandboxReport
 
 
 def order(*, ready_at: float | None, handling_at: float | None) -> VtexOrder:

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 import requests
 
-from orders_sync.embedded.erp_tables import read_erp
-from orders_sync.embedded.records import Line, Package, ParcelEvent
-from orders_sync.embedded.sandbox_api import SandboxApi, SandboxFailed
+from orders_sync.demo.erp_tables import read_erp
+from orders_sync.demo.records import Line, Package, ParcelEvent
+from orders_sync.demo.sandbox_api import SandboxApi, SandboxFailed
 from orders_sync.erp.staging import StagingErp
 from orders_sync.sandbox import Box
 from orders_sync.sandbox.server import serving

@@ -9,9 +9,9 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from orders_sync.embedded.erp_tables import read_lines, read_orders
-from orders_sync.embedded.records import Answer, AskedCommand, ErpOrder
-from orders_sync.embedded.wishes import Wish
+from orders_sync.demo.erp_tables import read_lines, read_orders
+from orders_sync.demo.records import Answer, AskedCommand, ErpOrder
+from orders_sync.demo.wishes import Wish
 
 _LOCK_SECONDS = 30.0
 #: See docs/staging-tables.md.

@@ -10,11 +10,11 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from orders_sync.embedded.asked import is_in_effect
-from orders_sync.embedded.fates import Fate
+from orders_sync.demo.asked import is_in_effect
+from orders_sync.demo.fates import Fate
+from orders_sync.demo.parcels import draw_journey
+from orders_sync.demo.records import AskedCommand, ErpOrder, ParcelEvent, VtexOrder
 from orders_sync.embedded.home import write_privately
-from orders_sync.embedded.parcels import draw_journey
-from orders_sync.embedded.records import AskedCommand, ErpOrder, ParcelEvent, VtexOrder
 
 _LOOK_EVERY_SECONDS = 1.0
 _ORDERS_A_LOOK = 50

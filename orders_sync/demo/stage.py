@@ -9,19 +9,19 @@ from random import Random
 from types import TracebackType
 from typing import Self
 
-from orders_sync.embedded import commands
-from orders_sync.embedded.broker import free_port
-from orders_sync.embedded.crew import Crew, flower_login
-from orders_sync.embedded.demand import Demand
-from orders_sync.embedded.demo_environment import (
+from orders_sync.demo.demand import Demand
+from orders_sync.demo.environment import (
     ACCOUNT,
     demo_environment,
     plain_environment,
 )
-from orders_sync.embedded.demo_plan import DemoPlan
+from orders_sync.demo.plan import DemoPlan
+from orders_sync.demo.sandbox_api import SandboxApi
+from orders_sync.embedded import commands
+from orders_sync.embedded.broker import free_port
+from orders_sync.embedded.crew import Crew, flower_login
 from orders_sync.embedded.home import logs_folder, run_folder
 from orders_sync.embedded.processes import ProcessSpec
-from orders_sync.embedded.sandbox_api import SandboxApi
 from orders_sync.embedded.supervisor import RestartDelays, Supervisor
 from orders_sync.embedded.up import start_broker
 from orders_sync.errors import OrdersSyncError

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable
 from random import Random
 
-from orders_sync.embedded.records import PLAIN
+from orders_sync.demo.records import PLAIN
 
 #: Troubles with which nobody fulfils an order.
 HOPELESS = ("canceled-early", "replaced", "vanished", "incomplete", "malformed")

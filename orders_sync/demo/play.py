@@ -6,15 +6,15 @@ import time
 from collections.abc import Callable, Mapping
 from random import Random
 
-from orders_sync.embedded.asked import is_in_effect
-from orders_sync.embedded.call_meter import ROAD_IN, ROAD_OUT, CallMeter
-from orders_sync.embedded.demo_plan import Audience, DemoPlan, Progress
-from orders_sync.embedded.demo_stage import DemoStage
-from orders_sync.embedded.figures import CommandFigures
-from orders_sync.embedded.killing import Killing
-from orders_sync.embedded.pouring import Pouring, mix
-from orders_sync.embedded.promises import is_settled
-from orders_sync.embedded.sandbox_api import SandboxReport
+from orders_sync.demo.asked import is_in_effect
+from orders_sync.demo.call_meter import ROAD_IN, ROAD_OUT, CallMeter
+from orders_sync.demo.figures import CommandFigures
+from orders_sync.demo.killing import Killing
+from orders_sync.demo.plan import Audience, DemoPlan, Progress
+from orders_sync.demo.pouring import Pouring, mix
+from orders_sync.demo.promises import is_settled
+from orders_sync.demo.sandbox_api import SandboxReport
+from orders_sync.demo.stage import DemoStage
 
 _LOOK_EVERY_SECONDS = 0.2
 

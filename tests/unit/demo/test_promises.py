@@ -4,9 +4,9 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from unit.embedded.evidence_makers import LINES, UNTOUCHED, asked_for, broken, erp, judged, vtex
+from unit.demo.evidence_makers import LINES, UNTOUCHED, asked_for, broken, erp, judged, vtex
 
-from orders_sync.embedded.records import Answer, AskedCommand, Change, ErpOrder, VtexOrder
+from orders_sync.demo.records import Answer, AskedCommand, Change, ErpOrder, VtexOrder
 
 #: An order that is not to be fulfilled, as it looks when nobody did.
 NOT_OURS = {

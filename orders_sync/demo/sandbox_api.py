@@ -9,8 +9,8 @@ from urllib.parse import quote
 
 import requests
 
+from orders_sync.demo.records import Change, Line, Package, ParcelEvent, VtexOrder
 from orders_sync.domain.status import CANCELLATION_REQUESTED, CANCELLED, IN_HANDLING, INVOICED
-from orders_sync.embedded.records import Change, Line, Package, ParcelEvent, VtexOrder
 from orders_sync.errors import OrdersSyncError
 
 _TIMEOUT_SECONDS = (5, 60)

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any
 
-from orders_sync.embedded.fates import Fate
-from orders_sync.embedded.parcels import DELIVERED_AT, draw_journey, pack, share
-from orders_sync.embedded.records import AskedCommand, ErpOrder, ParcelEvent
+from orders_sync.demo.fates import Fate
+from orders_sync.demo.parcels import DELIVERED_AT, draw_journey, pack, share
+from orders_sync.demo.records import AskedCommand, ErpOrder, ParcelEvent
 
 _ISSUED_AT = "2026-11-27 12:00:00"
 _COURIER = "Transportadora Ipê"

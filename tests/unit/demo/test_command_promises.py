@@ -3,7 +3,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from unit.embedded.evidence_makers import (
+from unit.demo.evidence_makers import (
     ANSWERS,
     ARRIVED,
     PACKAGE,
@@ -16,7 +16,7 @@ from unit.embedded.evidence_makers import (
     vtex,
 )
 
-from orders_sync.embedded.records import Answer, AskedCommand, Package, VtexOrder
+from orders_sync.demo.records import Answer, AskedCommand, Package, VtexOrder
 
 RETURN = Package("7-R", is_return=True, value_cents=500, refund_cents=500)
 RETURN_ASKED = AskedCommand("1-01", "invoice", "7-R", is_return=True)

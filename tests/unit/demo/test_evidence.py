@@ -2,9 +2,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from orders_sync.embedded.evidence import collect_evidence
-from orders_sync.embedded.promises import judge
-from orders_sync.embedded.sandbox_api import SandboxReport, SandboxView
+from orders_sync.demo.evidence import collect_evidence
+from orders_sync.demo.promises import judge
+from orders_sync.demo.sandbox_api import SandboxReport, SandboxView
 
 REPORT = SandboxReport(
     calls={},
