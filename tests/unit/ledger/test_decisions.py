@@ -36,7 +36,7 @@ def test_a_change_that_vtex_has_is_followed_when_it_is_retried(office: Office) -
         next_step=Step.FOLLOW_CHANGE,
         progress="sent",
         receipt="R1",
-        due_in=3,
+        due_in=1,
     )
     office.finish(command_id, sent)
     office.park(command_id)
