@@ -16,6 +16,9 @@ from orders_sync.errors import ConfigurationError, LedgerUnavailable
 _READING = "orders_sync_reading"
 _SQLITE_BUSY_SECONDS = 30
 
+#: Errors must not show parameters: they are orders, with all that is personal in them.
+_POOL: dict[str, Any] = {"pool_size": 10, "max_overflow": 30, "hide_parameters": True}
+
 
 class Database:
     """A pool of connections, and the two ways to use it: `reading` and `writing`.
@@ -75,7 +78,7 @@ def _create_engine(url: str) -> sa.Engine:
         parsed = sa.make_url(url)
         if parsed.get_backend_name() == "sqlite":
             return _create_sqlite_engine(parsed)
-        return sa.create_engine(parsed, pool_size=10, max_overflow=30, pool_pre_ping=True)
+        return sa.create_engine(parsed, **_POOL, pool_pre_ping=True)
     except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
         raise ConfigurationError(
             f"ORDERS_SYNC_LEDGER_URL is not a database that can be opened: {_first_line(error)}. "
@@ -88,8 +91,7 @@ def _create_sqlite_engine(url: sa.URL) -> sa.Engine:
         Path(url.database).parent.mkdir(parents=True, exist_ok=True)
     engine = sa.create_engine(
         url,
-        pool_size=10,
-        max_overflow=30,
+        **_POOL,
         connect_args={"timeout": _SQLITE_BUSY_SECONDS, "check_same_thread": False},
     )
 
