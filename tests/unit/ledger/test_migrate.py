@@ -53,11 +53,11 @@ def test_a_database_that_cannot_be_opened_is_a_wait(tmp_path: Path) -> None:
 def test_an_error_of_the_database_does_not_show_what_was_written(tmp_path: Path) -> None:
     database = Database(f"sqlite:///{tmp_path / 'ledger.sqlite3'}")
 
-    with pytest.raises(sa.exc.DBAPIError) as caught, database.writing() as connection:
-        connection.execute(sa.text("CREATE TABLE t (a INTEGER CHECK (a > 0))"))
-        connection.execute(sa.text("INSERT INTO t VALUES (:a)"), {"a": "maria@example.com"})
-        connection.execute(sa.text("INSERT INTO t VALUES (:a)"), {"a": -4711})
+    with database.writing() as connection:
+        connection.execute(sa.text("CREATE TABLE t (a TEXT CHECK (a = ''))"))
 
-    assert "4711" not in str(caught.value)
+    with pytest.raises(sa.exc.DBAPIError) as caught, database.writing() as connection:
+        connection.execute(sa.text("INSERT INTO t VALUES (:a)"), {"a": "maria@example.com"})
+
     assert "maria" not in str(caught.value)
     database.close()
