@@ -87,22 +87,7 @@ class Commands:
             )
         if order_version is None:
             return None
-        return CommandClaim(
-            command_id=row.id,
-            account=row.account,
-            order_id=row.order_id,
-            step=step,
-            kind=row.kind,
-            body=row.body,
-            progress=row.progress,
-            receipt=row.receipt,
-            version=row.version + 1,
-            order_version=order_version,
-            attempts=row.attempts,
-            failing_since=row.failing_since,
-            created_at=row.created_at,
-            waiting_since=row.retried_at or row.created_at,
-        )
+        return _claim_of(row, step, order_version)
 
     def complete(
         self, claim: CommandClaim, result: CommandResult, entry: Entry, *, now: datetime
@@ -243,3 +228,23 @@ class Commands:
         with self._database.writing() as connection:
             rows = connection.execute(statement).all()
         return [Dispatch(row.account, row.order_id, Step(row.next_step), row.id) for row in rows]
+
+
+def _claim_of(row: sa.Row[Any], step: Step, order_version: int) -> CommandClaim:
+    """Give the claim of a row whose version was just raised."""
+    return CommandClaim(
+        command_id=row.id,
+        account=row.account,
+        order_id=row.order_id,
+        step=step,
+        kind=row.kind,
+        body=row.body,
+        progress=row.progress,
+        receipt=row.receipt,
+        version=row.version + 1,
+        order_version=order_version,
+        attempts=row.attempts,
+        failing_since=row.failing_since,
+        created_at=row.created_at,
+        waiting_since=row.retried_at or row.created_at,
+    )

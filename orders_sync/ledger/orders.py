@@ -194,15 +194,18 @@ class Orders:
         if row is None:
             raise LeaseLost(f"Order {claim.order_id} was taken over during {claim.step}.")
         write_entries(connection, [entry])
-        following = next_in_line(
-            connection, claim.account, claim.order_id, now=now, lease=self._lease
-        )
-        if row.standing == Standing.ACTIVE:
-            following.append(Dispatch(claim.account, claim.order_id, Step(row.next_step)))
-        elif row.standing in {Standing.DONE, Standing.VOID}:
-            following += wake_commands(
-                connection, claim.account, claim.order_id, now=now, lease=self._lease
-            )
+        return self._following(connection, claim, row, now)
+
+    def _following(
+        self, connection: sa.Connection, claim: Claim, released: sa.Row[Any], now: datetime
+    ) -> list[Dispatch]:
+        """Find what goes on now that the order is free: a command in line, its next step."""
+        account, order_id = claim.account, claim.order_id
+        following = next_in_line(connection, account, order_id, now=now, lease=self._lease)
+        if released.standing == Standing.ACTIVE:
+            following.append(Dispatch(account, order_id, Step(released.next_step)))
+        elif released.standing in {Standing.DONE, Standing.VOID}:
+            following += wake_commands(connection, account, order_id, now=now, lease=self._lease)
         return following
 
     def take_due(self, *, now: datetime, grace: timedelta, limit: int) -> Sequence[Dispatch]:

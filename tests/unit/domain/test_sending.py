@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 
 from orders_sync.domain.bodies import CancelBody, ChangeBody, InvoiceBody, TrackBody
 from orders_sync.domain.fulfilment import Fulfilment, FulfilmentLine, Package, PackageItem
-from orders_sync.domain.invoice_number import to_vtex_number
 from orders_sync.domain.sending.cancel import judge_cancel, judge_deny
 from orders_sync.domain.sending.change import judge_change
 from orders_sync.domain.sending.invoice import judge_invoice
@@ -329,30 +328,6 @@ def test_a_change_by_status(status: str, known: Known, verdict: type) -> None:
     body = ChangeBody(reason="r", manual_discount_cents=1)
 
     assert type(judge_change(body, replace(ORDER, status=status), known)) is verdict
-
-
-@pytest.mark.parametrize(
-    ("number", "vtex"),
-    [
-        pytest.param("1001", "1001", id="plain"),
-        pytest.param(" 10 01 ", "1001", id="spaces"),
-        pytest.param("1001/2", "10012", id="a slash"),
-        pytest.param("NFé-7#1", "NFe-71", id="an accent and a hash"),
-        pytest.param(" /#", "", id="nothing left"),
-    ],
-)
-def test_invoice_numbers_become_what_vtex_survives(number: str, vtex: str) -> None:
-    assert to_vtex_number(number) == vtex
-
-
-@given(st.text())
-def test_a_normalised_number_is_safe_and_stays_the_same(number: str) -> None:
-    once = to_vtex_number(number)
-
-    assert all(
-        character.isascii() and (character.isalnum() or character == "-") for character in once
-    )
-    assert to_vtex_number(once) == once
 
 
 def test_a_cancellation_needs_a_reason() -> None:
