@@ -1,0 +1,51 @@
+"""An order in handling as VTEX shows it, for the rules of sending."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from orders_sync.domain.fulfilment import Fulfilment, FulfilmentLine, Package
+from orders_sync.domain.sending.verdicts import Known
+
+NOW = datetime(2026, 11, 27, 12, tzinfo=UTC)
+NOTHING_KNOWN = Known()
+
+
+def line(index: int, sku: str, quantity: int, total: int) -> FulfilmentLine:
+    return FulfilmentLine(index, f"L{index}", sku, sku, quantity, total // quantity, total)
+
+
+def package(number: str, value: int, **changes: Any) -> Package:
+    facts: dict[str, Any] = {
+        "invoice_number": number,
+        "type": "Output",
+        "value_cents": value,
+        "items": (),
+        "courier": None,
+        "tracking_number": None,
+        "tracking_url": None,
+        "access_key": None,
+        "url": None,
+        "cfop": None,
+        "issued_at": None,
+        "events": (),
+        "is_finished": False,
+        "delivered_at": None,
+    }
+    return Package(**{**facts, **changes})
+
+
+ORDER = Fulfilment(
+    status="handling",
+    is_completed=True,
+    value_cents=1300,
+    lines=(line(0, "A", 2, 600), line(1, "B", 1, 200), line(2, "A", 1, 200)),
+    packages=(),
+    changes=(),
+    cancellation_requests=(),
+    cancellation_request_id=None,
+    cancellation_requested_by_seller=None,
+    allows_cancellation=True,
+    cancel_reason=None,
+)
