@@ -47,7 +47,7 @@ class AccountSettings(_Part):
     app_token: Secret
     base_url: Url | None = None
     erp: str = "staging"
-    erp_options: dict[str, Any] = Field(default_factory=dict)
+    erp_options: dict[str, Any] = Field(default_factory=dict, repr=False)
     requests_per_minute: PositiveInt = 5400
 
 
@@ -142,9 +142,10 @@ class Settings(BaseSettings):
 
     accounts: dict[str, AccountSettings] = Field(default_factory=dict)
     home: Path = Path("var")
-    broker_url: str | None = None
-    redis_url: str | None = None
-    ledger_url: str | None = None
+    # URLs may carry passwords, so they stay out of what is printed of the settings.
+    broker_url: str | None = Field(default=None, repr=False)
+    redis_url: str | None = Field(default=None, repr=False)
+    ledger_url: str | None = Field(default=None, repr=False)
 
     poll_seconds: PositiveFloat = 1.0
     acknowledge: Literal["handled", "recorded"] = "handled"

@@ -47,9 +47,14 @@ def test_settings_are_read_from_a_dotenv_file(empty_folder: Path) -> None:
 
 
 def test_secrets_are_never_printed(monkeypatch: pytest.MonkeyPatch) -> None:
-    settings = load(monkeypatch, **ACCOUNT)
+    settings = load(
+        monkeypatch,
+        **ACCOUNT,
+        ORDERS_SYNC_BROKER_URL="redis://:topsecret@broker/0",
+        ORDERS_SYNC_LEDGER_URL="postgresql://me:topsecret@db/ledger",
+    )
 
-    assert "topsecret" not in f"{settings!r} {settings} {settings.model_dump_json()}"
+    assert "topsecret" not in f"{settings!r} {settings} {settings.accounts}"
     assert "vtexappkey-mystore-A" not in repr(settings)
 
 
