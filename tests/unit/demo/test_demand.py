@@ -25,7 +25,7 @@ OF_ERP = [fate for fate in Fate if fate not in OF_SERVICE]
 
 
 @pytest.fixture
-def staging(tmp_path: Path) -> StagingErp:
+def staging(tmp_path: Path) -> Iterator[StagingErp]:
     """Have the orders 1-01 and 2-01 handed over to the ERP."""
     staging = StagingErp("sandbox", {}, tmp_path)
     for order_id in ("1-01", "2-01"):
@@ -33,7 +33,8 @@ def staging(tmp_path: Path) -> StagingErp:
         staging.place_order(
             make_order(account="sandbox", order_id=order_id, lines=lines, value_cents=1700)
         )
-    return staging
+    yield staging
+    staging.close()
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -137,9 +138,9 @@ def test_a_sandbox_that_is_gone_is_said() -> None:
 def test_the_erps_tables_are_read_as_an_erp_reads_them(tmp_path: Path) -> None:
     line = make_line(0, sku="10", quantity=3, total_cents=1500)
     order = make_order(account="sandbox", order_id="1-01", lines=(line,), value_cents=1700)
-    erp = StagingErp("sandbox", {}, tmp_path)
     began = time.time()
-    erp.place_order(order)
+    with contextlib.closing(StagingErp("sandbox", {}, tmp_path)) as erp:
+        erp.place_order(order)
 
     (row,) = read_erp(tmp_path / "erp.sqlite3")
 

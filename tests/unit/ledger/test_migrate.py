@@ -14,8 +14,10 @@ from orders_sync.ledger.tables import metadata
 
 
 def test_the_migrations_make_the_tables_that_the_code_uses(ledger_url: str) -> None:
-    with sa.create_engine(ledger_url).connect() as connection:
+    engine = sa.create_engine(ledger_url)
+    with engine.connect() as connection:
         differences = compare_metadata(MigrationContext.configure(connection), metadata)
+    engine.dispose()
 
     assert differences == []
 
