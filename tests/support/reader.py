@@ -29,11 +29,18 @@ class Reader:
     def order_id(self, on_page: str) -> str:
         """The order that stands for one of the page; it is in handling unless it was made here."""
         if on_page not in self._orders:
-            [self._orders[on_page]] = self.plant.box.create_orders(1, handling=True)
+            self._orders[on_page] = self._make(handling=True)
         return self._orders[on_page]
 
     def has_new(self, on_page: str) -> None:
-        [self._orders[on_page]] = self.plant.box.create_orders(1)
+        self._orders[on_page] = self._make(handling=False)
+
+    def _make(self, *, handling: bool) -> str:
+        """Make an order whose id stands in a shell as it is; some marketplaces' ids do not."""
+        while True:
+            [order_id] = self.plant.box.create_orders(1, handling=handling)
+            if re.fullmatch(r"[\w-]+", order_id):
+                return order_id
 
     def blocks(self, section: str, language: str) -> list[str]:
         text = PAGE.partition(f"\n## {section}\n")[2].partition("\n## ")[0]
