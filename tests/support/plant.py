@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -24,7 +22,6 @@ from orders_sync.vtex.client import Credentials, VtexClient
 from orders_sync.vtex.transport import RequestsTransport
 
 STORE = "mystore"
-PATIENCE_SECONDS = 60.0
 
 _QUICK = {
     f"ORDERS_SYNC_ACCOUNTS__{STORE.upper()}__APP_KEY": "key",
@@ -105,15 +102,6 @@ class Plant:
         for child in self.children:
             child.kill()
         self.broker.stop()
-
-
-def wait_until(holds: Callable[[], bool], what: str, seconds: float = PATIENCE_SECONDS) -> None:
-    """Look until something holds; fail, and say what did not, after `seconds`."""
-    pause = threading.Event()
-    deadline = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < deadline, f"after {seconds:.0f} s not yet: {what}"
-        pause.wait(0.05)
 
 
 @contextmanager

@@ -11,8 +11,9 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from support.plant import STORE, Plant, running_plant, wait_until
+from support.plant import STORE, Plant, running_plant
 from support.reader import PAGE, Reader
+from support.waiting import until
 
 from orders_sync.embedded import commands
 from orders_sync.embedded.broker import free_port
@@ -65,7 +66,7 @@ def noted(view: OrderView) -> bool:
 
 
 def wait_for(reader: Reader, on_page: str, holds: Callable[[OrderView], bool]) -> None:
-    wait_until(lambda: holds(reader.order(on_page)), f"{on_page} is {holds.__name__}")
+    until(lambda: holds(reader.order(on_page)), f"{on_page} is {holds.__name__}")
     assert reader.order(on_page).doubled == ()
 
 
@@ -79,12 +80,12 @@ def test_a_service_that_knows_the_brokers_url_triggers_each_kind(reader: Reader)
     wait_for(reader, "1172452900701-01", travels)
     wait_for(reader, "1172452900702-01", cancelled)
     wait_for(reader, "1172452900703-01", changed)
-    wait_until(
+    until(
         lambda: [one.denied for one in reader.order("1172452900704-01").cancellations] == [True],
         "the cancellation is denied",
     )
     wait_for(reader, "1172452900705-01", noted)
-    wait_until(lambda: reader.order("1172452900706-01").status == "handling", "it was read")
+    until(lambda: reader.order("1172452900706-01").status == "handling", "it was read")
     [package] = reader.order("1172452900701-01").packages
     assert [event.description for event in package.events] == ["Saiu"]
 
@@ -107,7 +108,7 @@ def test_flower_triggers_over_http(reader: Reader) -> None:
     [curl] = reader.blocks("Flower's task API", "sh")
     there = curl.replace(FLOWER, f"127.0.0.1:{port}")
 
-    wait_until(lambda: reader.succeeds(there), "Flower takes the task")
+    until(lambda: reader.succeeds(there), "Flower takes the task")
     flower.kill()
 
     wait_for(reader, "1172452900721-01", cancelled)
@@ -118,7 +119,7 @@ def test_the_command_line_triggers_what_it_kept(reader: Reader) -> None:
 
     assert printed.count("is accepted: command ") == 5
     wait_for(reader, "1172452900731-01", invoiced)
-    wait_until(lambda: reader.order("1172452900731-01").packages[0].finished, "it arrived")
+    until(lambda: reader.order("1172452900731-01").packages[0].finished, "it arrived")
     wait_for(reader, "1172452900732-01", cancelled)
     wait_for(reader, "1172452900733-01", noted)
     wait_for(reader, "1172452900734-01", changed)
@@ -128,14 +129,14 @@ def test_a_row_in_a_table_triggers_and_is_answered(reader: Reader) -> None:
     write, look = reader.blocks("SQL", "sql")
     send(reader.plant, ("orders_sync.sync", {"account": STORE, "order_id": "of-no-use-01"}))
     pull(reader.plant)  # Makes the tables.
-    wait_until(lambda: has_commands_table(reader.plant), "the ERP's tables are there")
+    until(lambda: has_commands_table(reader.plant), "the ERP's tables are there")
     in_erp(reader.plant, write)
 
     def is_answered() -> bool:
         pull(reader.plant)
         return {row[2] for row in in_erp(reader.plant, look)} == {"done"}
 
-    wait_until(is_answered, "the ERP reads that both are done")
+    until(is_answered, "the ERP reads that both are done")
     assert travels(reader.order("1172452900741-01"))
     assert invoiced(reader.order("1172452900741-01"))
     assert cancelled(reader.order("1172452900742-01"))
@@ -193,14 +194,14 @@ def test_rubbish_is_refused_where_people_see_it_and_stops_nobody(plant: Plant) -
     [order_id] = plant.box.create_orders(1, handling=True)
     taken = {"account": STORE, "order_id": order_id, "message": "a", "key": "taken"}
     send(plant, ("orders_sync.note", taken))
-    wait_until(lambda: bool(plant.box.order(order_id).interactions), "the first is sent")
+    until(lambda: bool(plant.box.order(order_id).interactions), "the first is sent")
 
     send(plant, *((f"orders_sync.{kind}", given) for kind, given, _ in RUBBISH.values()))
     send(plant, ("orders_sync.nonsense", {}), ("orders_sync.invoice", {"self": 1, "task": 2}))
     send(plant, ("orders_sync.cancel", {"account": STORE, "order_id": order_id, "reason": "x"}))
 
-    wait_until(lambda: plant.box.order(order_id).status == "canceled", "the last is sent")
-    wait_until(lambda: is_idle(plant), "no message goes round")
+    until(lambda: plant.box.order(order_id).status == "canceled", "the last is sent")
+    until(lambda: is_idle(plant), "no message goes round")
     reasons = [row["reason"] for row in parked(plant)]
     missing = {
         name: words

@@ -6,7 +6,8 @@ import sys
 from functools import partial
 
 import pytest
-from support.plant import Plant, wait_until
+from support.plant import Plant
+from support.waiting import until
 
 WORKER = (sys.executable, "-m", "celery", "-A", "orders_sync", "worker", "-P", "solo")
 
@@ -16,8 +17,8 @@ def test_orders_go_through_real_workers_and_leave_the_feed(plant: Plant) -> None
     plant.start_worker()
     plant.start_beat()
 
-    wait_until(lambda: plant.are_handled(orders), "every order is handled")
-    wait_until(lambda: feed_is_empty(plant), "every event is acknowledged")
+    until(lambda: plant.are_handled(orders), "every order is handled")
+    until(lambda: feed_is_empty(plant), "every event is acknowledged")
 
     assert plant.in_erp() == set(orders)
     assert {plant.box.order(order_id).start_handling_effects for order_id in orders} == {1}
@@ -31,10 +32,10 @@ def test_a_broker_that_is_emptied_costs_time_only(plant: Plant) -> None:
 
     for _ in range(5):
         before = len(plant.in_erp())
-        wait_until(partial(has_moved, plant, before, orders), "orders go on reaching the ERP")
+        until(partial(has_moved, plant, before, orders), "orders go on reaching the ERP")
         plant.redis().flushall()
 
-    wait_until(lambda: plant.are_handled(orders), "every order is handled")
+    until(lambda: plant.are_handled(orders), "every order is handled")
     assert plant.in_erp() == set(orders)
 
 
@@ -43,12 +44,12 @@ def test_the_orders_of_a_killed_worker_go_on_with_another(plant: Plant) -> None:
     plant.box.dials.latency_min_seconds = plant.box.dials.latency_max_seconds = 0.3
     plant.start_beat()
     victim = plant.start_worker(1)
-    wait_until(lambda: len(plant.in_erp()) >= 3, "the first worker has work in hand")
+    until(lambda: len(plant.in_erp()) >= 3, "the first worker has work in hand")
 
     victim.kill()
     plant.start_worker(2)
 
-    wait_until(lambda: plant.are_handled(orders), "every order is handled")
+    until(lambda: plant.are_handled(orders), "every order is handled")
     assert {plant.box.order(order_id).start_handling_effects for order_id in orders} == {1}
 
 
@@ -56,7 +57,7 @@ def test_a_broker_that_goes_away_and_comes_back_loses_no_retry(plant: Plant) -> 
     orders = plant.box.create_orders(10)
     plant.start_beat()
     worker = plant.start_worker()
-    wait_until(lambda: len(plant.in_erp()) >= 1, "work has begun")
+    until(lambda: len(plant.in_erp()) >= 1, "work has begun")
     plant.box.dials.unavailable = 1.0
 
     broker = plant.broker.child
@@ -66,13 +67,13 @@ def test_a_broker_that_goes_away_and_comes_back_loses_no_retry(plant: Plant) -> 
     plant.box.dials.unavailable = 0.0
 
     # A worker of Celery's may end when its broker does; whoever supervises it starts it again.
-    wait_until(
+    until(
         lambda: plant.are_handled(orders) or worker.exit_status() is not None,
         "every order is handled, or the worker has ended",
     )
     if worker.exit_status() is not None:
         plant.start_worker(2)
-    wait_until(lambda: plant.are_handled(orders), "every order is handled")
+    until(lambda: plant.are_handled(orders), "every order is handled")
 
 
 @pytest.mark.parametrize(
