@@ -31,6 +31,10 @@ class Standing(StrEnum):
     VOID = "void"  # It was cancelled; nobody fulfils it.
 
 
+#: The standings of what is not at its end and needs no person.
+OPEN: Final = (Standing.ACTIVE, Standing.WAITING)
+
+
 class Action(StrEnum):
     """What an order that was just read needs."""
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from orders_sync.domain.rules import Standing
+from orders_sync.domain.rules import OPEN, Standing
 from orders_sync.domain.steps import LONGEST_MESSAGE_WAIT, Dispatch, Step
 from orders_sync.errors import LeaseLost
 from orders_sync.ledger.command_claims import CommandClaim, CommandResult
@@ -20,7 +20,6 @@ from orders_sync.ledger.news import IN_LINE, next_in_line, wake_commands
 from orders_sync.ledger.order_lease import free_order, take_order
 from orders_sync.ledger.tables import commands
 
-_OPEN = (Standing.ACTIVE, Standing.WAITING)
 _CLOCKS_DIFFER = timedelta(seconds=2)
 
 Row = dict[str, Any]
@@ -102,7 +101,7 @@ class Commands:
             "standing": result.standing,
             "outcome": result.outcome,
             "next_step": result.next_step or claim.step,
-            "due_at": now + due_in if result.standing in _OPEN else None,
+            "due_at": now + due_in if result.standing in OPEN else None,
             "cause": result.cause,
             "reason": result.reason,
             "hint": result.hint,
@@ -214,7 +213,7 @@ class Commands:
         """Pick open commands whose time has come or whose worker is gone, for dispatch."""
         due = (
             sa.select(commands.c.id)
-            .where(commands.c.standing.in_(_OPEN), commands.c.due_at <= now - grace)
+            .where(commands.c.standing.in_(OPEN), commands.c.due_at <= now - grace)
             .order_by(commands.c.due_at)
             .limit(limit)
             .with_for_update(skip_locked=True)

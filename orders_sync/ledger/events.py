@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 
 from orders_sync.domain.events import OrderEvent, UnreadableEvent
-from orders_sync.domain.rules import Progress, Standing, judge_event
+from orders_sync.domain.rules import OPEN, Progress, Standing, judge_event
 from orders_sync.domain.steps import Dispatch, Step
 from orders_sync.ledger.engine import Database
 from orders_sync.ledger.insert import insert_into
@@ -87,7 +87,7 @@ class Events:
             .select_from(orders)
             .where(
                 orders.c.account == account,
-                orders.c.standing.in_([Standing.ACTIVE, Standing.WAITING]),
+                orders.c.standing.in_(OPEN),
                 sa.not_(_waits_for_vtex()),
             )
         )

@@ -8,7 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from orders_sync.domain.rules import Progress, Standing
+from orders_sync.domain.rules import OPEN, Progress, Standing
 from orders_sync.domain.steps import Claim, Dispatch, Step, StepResult
 from orders_sync.errors import LeaseLost
 from orders_sync.ledger.engine import Database
@@ -17,8 +17,6 @@ from orders_sync.ledger.journal import Entry, write_entries
 from orders_sync.ledger.news import new_order, next_in_line, request_reads, wake_commands
 from orders_sync.ledger.order_lease import refuse_if_lent
 from orders_sync.ledger.tables import documents, orders
-
-_OPEN = (Standing.ACTIVE, Standing.WAITING)
 
 
 class Orders:
@@ -47,7 +45,7 @@ class Orders:
                 orders.c.account == account,
                 orders.c.order_id == order_id,
                 orders.c.next_step == step,
-                orders.c.standing.in_(_OPEN),
+                orders.c.standing.in_(OPEN),
                 sa.or_(orders.c.lease_until.is_(None), orders.c.lease_until <= now),
             )
             .values(
@@ -109,7 +107,7 @@ class Orders:
             "cause": result.cause,
             "reason": result.note if result.cause else None,
             "hint": result.hint,
-            "due_at": now + due_in if result.standing in _OPEN else None,
+            "due_at": now + due_in if result.standing in OPEN else None,
         }
         with self._database.writing() as connection:
             if result.document is not None:
@@ -218,7 +216,7 @@ class Orders:
         due = (
             sa.select(orders.c.account, orders.c.order_id)
             .where(
-                orders.c.standing.in_(_OPEN),
+                orders.c.standing.in_(OPEN),
                 orders.c.due_at <= now - grace,
                 sa.or_(orders.c.lease_until.is_(None), orders.c.lease_until <= now),
             )
