@@ -8,6 +8,8 @@ import pytest
 
 from orders_sync.testing.clock import SettableClock
 
+pytest_plugins = ["support.postgres"]
+
 
 @pytest.fixture(autouse=True)
 def no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:

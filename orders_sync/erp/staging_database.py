@@ -16,9 +16,9 @@ from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError
 
 from orders_sync.erp.staging_tables import METADATA
 from orders_sync.errors import ConfigurationError, ErpRefused, ErpUnavailable
+from orders_sync.postgresql import is_postgresql, postgresql_engine
 
 _LOCK_SECONDS: Final = 10.0
-_CONNECT_SECONDS: Final = 10
 
 
 def open_engine(url: str | URL) -> Engine:
@@ -31,12 +31,9 @@ def open_engine(url: str | URL) -> Engine:
     try:
         if parsed.get_backend_name() == "sqlite":
             return _open_sqlite(parsed)
-        arguments: dict[str, Any] = {}
-        if parsed.get_driver_name() == "psycopg":
-            arguments["connect_timeout"] = _CONNECT_SECONDS
-        return create_engine(
-            parsed, hide_parameters=True, pool_pre_ping=True, connect_args=arguments
-        )
+        if is_postgresql(parsed):
+            return postgresql_engine(parsed, setting="url", hide_parameters=True)
+        return create_engine(parsed, hide_parameters=True, pool_pre_ping=True)
     except ImportError as error:
         raise ConfigurationError(
             f"url needs the Python package {error.name}, which is not installed"
@@ -82,14 +79,11 @@ def explain(error: Exception) -> ErpRefused | ErpUnavailable:
 
 def _parse(url: str | URL) -> URL:
     try:
-        parsed = make_url(url)
+        return make_url(url)
     except (ArgumentError, ValueError):
         raise ConfigurationError(
-            "url is no database URL such as postgresql+psycopg://user:password@host/database"
+            "url is no database URL such as postgresql://user:password@host/database"
         ) from None
-    if parsed.drivername == "postgresql":
-        return parsed.set(drivername="postgresql+psycopg")
-    return parsed
 
 
 def _open_sqlite(url: URL) -> Engine:

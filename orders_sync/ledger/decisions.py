@@ -14,7 +14,8 @@ from orders_sync.domain.steps import Dispatch, Step
 from orders_sync.errors import OrdersSyncError
 from orders_sync.ledger.engine import Database
 from orders_sync.ledger.journal import Entry, write_entries
-from orders_sync.ledger.news import wake_commands
+from orders_sync.ledger.news import commands_set_free
+from orders_sync.ledger.order_lease import lock_order_of
 from orders_sync.ledger.tables import commands, operator_log
 
 Row = dict[str, Any]
@@ -97,8 +98,13 @@ class Decisions:
                 # Whoever waits for the change need not wait any longer.
                 changes["progress"] = "ended"
             _decide(connection, row, changes, "parked discard", act)
-            return wake_commands(
-                connection, row.account, row.order_id, now=act.at, lease=self._lease
+            return commands_set_free(
+                connection,
+                row.account,
+                row.order_id,
+                is_settled=True,
+                now=act.at,
+                lease=self._lease,
             )
 
     def _open(self, now: datetime) -> Row:
@@ -166,6 +172,7 @@ def close_earlier_failures(connection: sa.Connection, done: sa.Row[Any], *, now:
 
 
 def _parked(connection: sa.Connection, command_id: str) -> sa.Row[Any]:
+    lock_order_of(connection, command_id)
     found = sa.select(commands).where(commands.c.id == command_id).with_for_update()
     row = connection.execute(found).one_or_none()
     if row is None:

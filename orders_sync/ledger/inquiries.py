@@ -111,12 +111,6 @@ class Inquiries:
             .order_by(operator_log.c.id)
         )
 
-    def standings(self) -> Sequence[Row]:
-        """Count the orders of each account by standing and cause."""
-        columns = (orders.c.account, orders.c.standing, orders.c.cause)
-        statement = sa.select(*columns, sa.func.count().label("orders")).group_by(*columns)
-        return self._rows(statement)
-
     def log_act(
         self,
         *,

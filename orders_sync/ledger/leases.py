@@ -59,7 +59,7 @@ class Leases:
         self, account: str, name: str, owner: str, now: datetime, length: timedelta
     ) -> Lease | None:
         with self._database.writing() as connection:
-            statement = insert_into(cursors, connection).values(
+            statement = insert_into(cursors, connection.dialect.name).values(
                 account=account,
                 name=name,
                 lease_owner=owner,

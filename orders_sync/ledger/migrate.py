@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -15,6 +16,7 @@ from orders_sync.ledger.engine import Database
 
 #: Names the one lock that PostgreSQL keeps for processes that migrate at the same time.
 _POSTGRESQL_LOCK = 7_236_194
+_TABLE_LOCK_SECONDS = 10
 
 
 def upgrade(url: str) -> str:
@@ -23,15 +25,20 @@ def upgrade(url: str) -> str:
     Processes that upgrade at the same time take turns.
 
     Raises:
-        ConfigurationError: `url` is not a database that can be opened.
+        ConfigurationError: `url` is not a database that can be opened, or a newer version of
+            this package has upgraded it.
         LedgerUnavailable: the database does not answer.
     """
-    database = Database(url)
+    # An index of millions of rows takes its time, and so does whoever came first.
+    database = Database(url, seconds=math.inf)
     config = _config()
     try:
         with database.writing() as connection:
             if connection.dialect.name == "postgresql":
                 connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_POSTGRESQL_LOCK)))
+                # Whoever waits long for a table has all others queue behind it.
+                connection.execute(sa.text(f"SET LOCAL lock_timeout = '{_TABLE_LOCK_SECONDS}s'"))
+            _refuse_newer(config, connection)
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
         return _head(config)
@@ -46,15 +53,28 @@ def require_current(database: Database) -> None:
         ConfigurationError: the ledger must be upgraded first.
         LedgerUnavailable: the database does not answer.
     """
-    head = _head(_config())
+    config = _config()
+    head = _head(config)
     with database.reading() as connection:
-        found = MigrationContext.configure(connection).get_current_revision()
+        found = _refuse_newer(config, connection)
     if found != head:
         state = f"is at version {found}" if found else "has no tables yet"
         raise ConfigurationError(
             f"The ledger (ORDERS_SYNC_LEDGER_URL) {state}, and this version needs {head}. "
             "Run: orders-sync db upgrade"
         )
+
+
+def _refuse_newer(config: Config, connection: sa.Connection) -> str | None:
+    """Give the version that the tables have; None where there are none."""
+    found = MigrationContext.configure(connection).get_current_revision()
+    known = {each.revision for each in ScriptDirectory.from_config(config).walk_revisions()}
+    if found is not None and found not in known:
+        raise ConfigurationError(
+            f"The ledger (ORDERS_SYNC_LEDGER_URL) is at version {found}, which this version of "
+            "orders-sync does not know. Install the version that upgraded it, or a later one."
+        )
+    return found
 
 
 def _config() -> Config:

@@ -40,6 +40,19 @@ class UtcDateTime(TypeDecorator[datetime]):
         return stored.replace(tzinfo=UTC) if dialect.name == "sqlite" else stored.astimezone(UTC)
 
 
+def _partial(
+    name: str, *columns: str, where: str, sqlite: str | None = None, using: str = "btree"
+) -> sa.Index:
+    """Index only the few rows that a query asks for; `sqlite` where it words that otherwise."""
+    return sa.Index(
+        name,
+        *columns,
+        postgresql_where=sa.text(where),
+        sqlite_where=sa.text(sqlite or where),
+        postgresql_using=using,
+    )
+
+
 def _key() -> tuple[sa.Column[str], sa.Column[str]]:
     return (
         sa.Column("account", sa.String(100), primary_key=True),
@@ -68,8 +81,14 @@ orders = sa.Table(
     sa.Column("version", sa.Integer, nullable=False, comment="the fencing token"),
     sa.Column("first_seen_at", UtcDateTime, nullable=False),
     sa.Column("updated_at", UtcDateTime, nullable=False),
-    sa.Index(None, "standing", "due_at"),
     sa.Index(None, "account", "standing", "updated_at"),
+    sa.Index(None, "account", "updated_at"),
+    sa.Index(None, "order_id"),
+    sa.Index(None, "standing", "updated_at"),
+    sa.Index(None, "status", "updated_at"),
+    sa.Index(None, "updated_at"),
+    _partial("ix_orders_due", "due_at", where="due_at IS NOT NULL"),
+    _partial("ix_orders_cause", "cause", "updated_at", where="cause IS NOT NULL"),
 )
 
 commands = sa.Table(
@@ -103,9 +122,17 @@ commands = sa.Table(
     sa.Column("retried_at", UtcDateTime, comment="when a person last had it tried again"),
     sa.Column("updated_at", UtcDateTime, nullable=False),
     sa.UniqueConstraint("account", "key"),
-    sa.Index(None, "account", "order_id"),
-    sa.Index(None, "standing", "due_at"),
-    sa.Index(None, "source", "account", "told", "outcome"),
+    sa.Index(None, "order_id", "account"),
+    sa.Index(None, "standing", "updated_at"),
+    _partial("ix_commands_due", "due_at", where="due_at IS NOT NULL"),
+    _partial(
+        "ix_commands_untold",
+        "account",
+        "source",
+        "updated_at",
+        where="told IS DISTINCT FROM outcome",
+        sqlite="told IS NOT outcome",
+    ),
 )
 
 documents = sa.Table(
@@ -135,13 +162,12 @@ events = sa.Table(
     sa.Column("problem", sa.Text, comment="why it cannot be read"),
     sa.Column("acknowledged_at", UtcDateTime),
     sa.Index(None, "account", "order_id"),
-    sa.Index(
-        "ix_events_unacknowledged",
-        "account",
-        "delivered_at",
-        sqlite_where=sa.text("acknowledged_at IS NULL"),
-        postgresql_where=sa.text("acknowledged_at IS NULL"),
+    _partial(
+        "ix_events_unacknowledged", "account", "delivered_at", where="acknowledged_at IS NULL"
     ),
+    # A handle may be longer than PostgreSQL's other indices take.
+    _partial("ix_events_handle", "handle", where="acknowledged_at IS NULL", using="hash"),
+    _partial("ix_events_unreadable", "first_seen_at", where="problem IS NOT NULL"),
 )
 
 journal = sa.Table(
@@ -170,6 +196,7 @@ operator_log = sa.Table(
     sa.Column("account", sa.String(100), nullable=False),
     sa.Column("order_id", sa.Text),
     sa.Column("why", sa.Text),
+    sa.Index(None, "account", "order_id", "id"),
 )
 
 cursors = sa.Table(

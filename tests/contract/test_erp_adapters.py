@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 import subprocess
 import sys
 from contextlib import closing
@@ -11,13 +10,14 @@ from io import StringIO
 from pathlib import Path
 
 import pytest
-from sqlalchemy import create_engine, func, select
+from sqlalchemy import create_engine, func, insert, select
+from support.postgres import PostgresServer
 
 from orders_sync.domain.commands import Command
 from orders_sync.erp.base import Erp
 from orders_sync.erp.console import ConsoleErp
 from orders_sync.erp.staging import StagingErp
-from orders_sync.erp.staging_tables import ERP_ORDER_LINES, ERP_ORDERS
+from orders_sync.erp.staging_tables import ERP_COMMANDS, ERP_ORDER_LINES, ERP_ORDERS
 from orders_sync.testing.erp_suite import ErpSuite
 from orders_sync.testing.factories import make_order
 
@@ -32,9 +32,9 @@ from pathlib import Path
 from orders_sync.erp.staging import StagingErp
 from orders_sync.testing.factories import make_order
 
-home, seed, ids = Path(sys.argv[1]), sys.argv[2], json.loads(sys.argv[3])
+url, seed, ids = sys.argv[1], sys.argv[2], json.loads(sys.argv[3])
 random.Random(seed).shuffle(ids)
-erp = StagingErp("mystore", {}, home)
+erp = StagingErp("mystore", {"url": url}, Path())
 print("ready", flush=True)
 sys.stdin.readline()
 print(json.dumps({id: erp.place_order(make_order(id)).reference for id in ids}))
@@ -54,7 +54,8 @@ def die(connection, cursor, statement, *rest):
         os.kill(os.getpid(), signal.SIGKILL)
 
 event.listen(Engine, "before_cursor_execute", die)
-StagingErp("mystore", {}, Path(sys.argv[1])).place_order(make_order(sys.argv[2]))
+erp = StagingErp("mystore", {"url": sys.argv[1]}, Path())
+erp.place_order(make_order(sys.argv[2]))
 """
 
 #: Pulls when it is told to, and answers when it is told to; prints what it has pulled each time.
@@ -64,7 +65,7 @@ from pathlib import Path
 from orders_sync.domain.commands import Outcome
 from orders_sync.erp.staging import StagingErp
 
-erp = StagingErp("mystore", {}, Path(sys.argv[1]))
+erp = StagingErp("mystore", {"url": sys.argv[1]}, Path())
 print("ready", flush=True)
 sys.stdin.readline()
 commands = erp.pull(None).rows
@@ -97,8 +98,17 @@ def let_go(worker: subprocess.Popen[str]) -> None:
     worker.stdin.flush()
 
 
-def staged(home: Path, order_id: str) -> int:
-    engine = create_engine(f"sqlite:///{home / 'erp.sqlite3'}")
+@pytest.fixture
+def erp_url(database: str, request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Give the URL of a database without tables."""
+    if database == "sqlite":
+        return f"sqlite:///{tmp_path / 'erp.sqlite3'}"
+    server: PostgresServer = request.getfixturevalue("postgres")
+    return server.url(request.getfixturevalue("postgres_database"))
+
+
+def staged(url: str, order_id: str) -> int:
+    engine = create_engine(url)
     count = select(func.count()).where(ERP_ORDERS.c.order_id == order_id)
     with engine.connect() as connection:
         found = connection.execute(count).scalar_one()
@@ -106,8 +116,8 @@ def staged(home: Path, order_id: str) -> int:
     return found
 
 
-def staged_lines(home: Path, order_id: str) -> list[tuple[str, int]]:
-    engine = create_engine(f"sqlite:///{home / 'erp.sqlite3'}")
+def staged_lines(url: str, order_id: str) -> list[tuple[str, int]]:
+    engine = create_engine(url)
     lines = (
         select(ERP_ORDER_LINES.c.sku, ERP_ORDER_LINES.c.quantity)
         .where(ERP_ORDER_LINES.c.order_id == order_id)
@@ -131,41 +141,51 @@ class TestConsoleErp(ErpSuite):
 
 
 class TestStagingErp(ErpSuite):
+    @pytest.fixture(autouse=True)
+    def _url(self, erp_url: str) -> None:
+        self.url = erp_url
+
     def create(self, home: Path) -> Erp:
-        return StagingErp("mystore", {}, home)
+        return StagingErp("mystore", {"url": self.url}, home)
 
     def placed_count(self, home: Path, order_id: str) -> int:
-        return staged(home, order_id)
+        del home
+        return staged(self.url, order_id)
 
     def placed_lines(self, home: Path, order_id: str) -> list[tuple[str, int]]:
-        return staged_lines(home, order_id)
+        del home
+        return staged_lines(self.url, order_id)
 
     def issue(self, home: Path, command: Command) -> bool:
-        write(home, command.order_id, command.kind, command.body["reason"])
+        del home
+        write(self.url, command.order_id, command.kind, command.body["reason"])
         return True
 
     def told(self, home: Path, order_id: str) -> str | None:
-        with closing(sqlite3.connect(home / "erp.sqlite3")) as connection:
-            look = "SELECT state FROM erp_commands WHERE order_id = ?"
-            return str(connection.execute(look, (order_id,)).fetchone()[0])
+        del home
+        engine = create_engine(self.url)
+        look = select(ERP_COMMANDS.c.state).where(ERP_COMMANDS.c.order_id == order_id)
+        with engine.connect() as connection:
+            state = str(connection.execute(look).scalar_one())
+        engine.dispose()
+        return state
 
 
-def write(home: Path, order_id: str, kind: str, reason: str) -> None:
+def write(url: str, order_id: str, kind: str, reason: str) -> None:
     """Write a command as the ERP does, into tables that are there."""
-    with closing(StagingErp("mystore", {}, home)) as erp:
+    with closing(StagingErp("mystore", {"url": url}, Path())) as erp:
         erp.check()
-    with closing(sqlite3.connect(home / "erp.sqlite3")) as connection:
-        statement = (
-            "INSERT INTO erp_commands (account, order_id, kind, reason) VALUES ('mystore', ?, ?, ?)"
-        )
-        connection.execute(statement, (order_id, kind, reason))
-        connection.commit()
+    engine = create_engine(url)
+    row = {"account": "mystore", "order_id": order_id, "kind": kind, "reason": reason}
+    with engine.begin() as connection:
+        connection.execute(insert(ERP_COMMANDS), row)
+    engine.dispose()
 
 
-def test_processes_that_pull_at_once_get_the_same_commands(tmp_path: Path) -> None:
+def test_processes_that_pull_at_once_get_the_same_commands(erp_url: str) -> None:
     for order_id in ORDER_IDS:
-        write(tmp_path, order_id, "cancel", "Out of stock")
-    workers = [start(PULL_AND_ANSWER, str(tmp_path)) for _ in range(PROCESSES)]
+        write(erp_url, order_id, "cancel", "Out of stock")
+    workers = [start(PULL_AND_ANSWER, erp_url) for _ in range(PROCESSES)]
 
     for worker in workers:
         let_go(worker)
@@ -179,10 +199,9 @@ def test_processes_that_pull_at_once_get_the_same_commands(tmp_path: Path) -> No
     assert left == [[]] * PROCESSES
 
 
-def test_processes_that_place_the_same_orders_at_once_make_each_once(tmp_path: Path) -> None:
+def test_processes_that_place_the_same_orders_at_once_make_each_once(erp_url: str) -> None:
     workers = [
-        start(PLACE_ALL, str(tmp_path), str(seed), json.dumps(ORDER_IDS))
-        for seed in range(PROCESSES)
+        start(PLACE_ALL, erp_url, str(seed), json.dumps(ORDER_IDS)) for seed in range(PROCESSES)
     ]
 
     for worker in workers:
@@ -191,26 +210,28 @@ def test_processes_that_place_the_same_orders_at_once_make_each_once(tmp_path: P
 
     assert all(of_one == receipts[0] for of_one in receipts)
     assert len(set(receipts[0].values())) == len(ORDER_IDS)
-    assert [staged(tmp_path, order_id) for order_id in ORDER_IDS] == [1] * len(ORDER_IDS)
-    assert [len(staged_lines(tmp_path, order_id)) for order_id in ORDER_IDS] == [2] * len(ORDER_IDS)
+    assert [staged(erp_url, order_id) for order_id in ORDER_IDS] == [1] * len(ORDER_IDS)
+    assert [len(staged_lines(erp_url, order_id)) for order_id in ORDER_IDS] == [2] * len(ORDER_IDS)
 
 
-def test_a_process_killed_within_an_order_leaves_nothing_of_it(tmp_path: Path) -> None:
+def test_a_process_killed_within_an_order_leaves_nothing_of_it(
+    erp_url: str, tmp_path: Path
+) -> None:
     order = make_order(ORDER_IDS[0])
     killed = subprocess.run(
-        [sys.executable, "-c", DIE_BETWEEN_ORDER_AND_LINES, str(tmp_path), order.order_id],
+        [sys.executable, "-c", DIE_BETWEEN_ORDER_AND_LINES, erp_url, order.order_id],
         cwd=REPOSITORY,
         check=False,
     )
-    left = (staged(tmp_path, order.order_id), staged_lines(tmp_path, order.order_id))
+    left = (staged(erp_url, order.order_id), staged_lines(erp_url, order.order_id))
 
-    erp = StagingErp("mystore", {}, tmp_path)
+    erp = StagingErp("mystore", {"url": erp_url}, tmp_path)
     erp.place_order(order)
     erp.close()
 
     assert killed.returncode == -9
     assert left == (0, [])
-    assert staged(tmp_path, order.order_id) == 1
-    assert staged_lines(tmp_path, order.order_id) == [
+    assert staged(erp_url, order.order_id) == 1
+    assert staged_lines(erp_url, order.order_id) == [
         (line.sku, line.quantity) for line in order.lines
     ]

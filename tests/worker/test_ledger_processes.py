@@ -9,6 +9,9 @@ from collections import Counter
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pytest
+from support.postgres import PostgresServer
+
 from orders_sync.domain.steps import Step
 from orders_sync.ledger import Ledger
 from orders_sync.ledger.migrate import upgrade
@@ -76,18 +79,27 @@ def first_line(process: subprocess.Popen[str]) -> str:
     return process.stdout.readline().strip()
 
 
-def make_ledger(tmp_path: Path, orders: int) -> tuple[str, Ledger]:
+@pytest.fixture
+def ledger_url(database: str, request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Give the URL of a database with the ledger's tables."""
+    if database == "postgresql":
+        server: PostgresServer = request.getfixturevalue("postgres")
+        return server.url(request.getfixturevalue("postgres_ledger"))
     url = f"sqlite:///{tmp_path / 'ledger.sqlite3'}"
     upgrade(url)
+    return url
+
+
+def make_ledger(url: str, orders: int) -> Ledger:
     ledger = Ledger(url, lease=timedelta(seconds=60))
     for number in range(orders):
         ledger.orders.look_again("a", f"{number}-01", now=datetime.now(UTC) - timedelta(hours=1))
-    return url, ledger
+    return ledger
 
 
-def test_processes_that_race_for_orders_get_each_of_them_once(tmp_path: Path) -> None:
-    url, ledger = make_ledger(tmp_path, ORDERS)
-    racers = [start(CLAIM_ALL, url, f"racer-{n}", str(ORDERS)) for n in range(PROCESSES)]
+def test_processes_that_race_for_orders_get_each_of_them_once(ledger_url: str) -> None:
+    ledger = make_ledger(ledger_url, ORDERS)
+    racers = [start(CLAIM_ALL, ledger_url, f"racer-{n}", str(ORDERS)) for n in range(PROCESSES)]
     assert {first_line(racer) for racer in racers} == {"ready"}
 
     for racer in racers:
@@ -102,9 +114,9 @@ def test_processes_that_race_for_orders_get_each_of_them_once(tmp_path: Path) ->
     ledger.close()
 
 
-def test_a_stale_holder_in_another_process_must_not_write(tmp_path: Path) -> None:
-    url, ledger = make_ledger(tmp_path, 2)
-    stale = start(HOLD_AND_WRITE_LATE, url)
+def test_a_stale_holder_in_another_process_must_not_write(ledger_url: str) -> None:
+    ledger = make_ledger(ledger_url, 2)
+    stale = start(HOLD_AND_WRITE_LATE, ledger_url)
     assert first_line(stale) == "claimed"
     now = datetime.now(UTC)
     fresh = ledger.orders.claim("a", "1-01", Step.FETCH, owner="fresh", now=now)

@@ -1,29 +1,63 @@
-"""A staging ERP, and its database as the ERP's people see it."""
+"""A staging ERP on each database, and its tables as the ERP's people see them."""
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
+from sqlalchemy import Engine, create_engine
+from support.postgres import PostgresServer
+from unit.erp.erp_sql import ErpSql, MakeStaging
 
 from orders_sync.erp.staging import StagingErp
 from orders_sync.testing.clock import SettableClock
 
 
 @pytest.fixture
-def staging(tmp_path: Path, clock: SettableClock) -> Iterator[StagingErp]:
-    """Give the adapter, with its tables created."""
-    with closing(StagingErp("mystore", {}, tmp_path, clock=clock)) as erp:
-        erp.check()
-        yield erp
+def erp_url(database: str, request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Give the URL of a database without tables."""
+    if database == "sqlite":
+        return f"sqlite:///{tmp_path / 'erp.sqlite3'}"
+    server: PostgresServer = request.getfixturevalue("postgres")
+    return server.url(request.getfixturevalue("postgres_database"))
 
 
 @pytest.fixture
-def sql(staging: StagingErp, tmp_path: Path) -> Iterator[sqlite3.Connection]:
-    """Give a connection to the tables that commits each statement."""
+def make_staging(erp_url: str, tmp_path: Path, clock: SettableClock) -> Iterator[MakeStaging]:
+    """Make adapters of one database, each with connections of its own."""
+    made: list[StagingErp] = []
+
+    def make(account: str = "mystore", **options: Any) -> StagingErp:
+        made.append(StagingErp(account, {"url": erp_url, **options}, tmp_path, clock=clock))
+        return made[-1]
+
+    yield make
+    for erp in made:
+        erp.close()
+
+
+@pytest.fixture
+def staging(make_staging: MakeStaging) -> StagingErp:
+    """Give the adapter, with its tables created."""
+    erp = make_staging()
+    erp.check()
+    return erp
+
+
+@pytest.fixture
+def tables(erp_url: str) -> Iterator[Engine]:
+    """Look at the database as the ERP does."""
+    zone = {"options": "-c timezone=UTC"} if erp_url.startswith("postgresql") else {}
+    engine = create_engine(erp_url, connect_args=zone)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def sql(staging: StagingErp, tables: Engine) -> Iterator[ErpSql]:
+    """Give the database's own SQL, with the tables created."""
     del staging
-    with closing(sqlite3.connect(tmp_path / "erp.sqlite3", isolation_level=None)) as connection:
-        yield connection
+    with tables.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        yield ErpSql(connection)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import sys
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
@@ -10,39 +10,33 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, create_engine, select, text, update
+from sqlalchemy import Engine, func, select, text, update
+from unit.erp.erp_sql import MakeStaging
 
 from orders_sync.domain.commands import Command, Outcome
 from orders_sync.domain.order import Order
 from orders_sync.erp.base import CancelAnswer
 from orders_sync.erp.staging import StagingErp
+from orders_sync.erp.staging_rows import utc
 from orders_sync.erp.staging_tables import ERP_ORDER_LINES, ERP_ORDERS
 from orders_sync.errors import ConfigurationError, ErpRefused, ErpUnavailable
+from orders_sync.testing.clock import SettableClock
 from orders_sync.testing.factories import make_delivery, make_line, make_order
 
-NOW = datetime(2026, 2, 3, 10, 20, 30, tzinfo=UTC)
 BRASILIA = timezone(timedelta(hours=-3))
-NAIVE_NOW = NOW.replace(tzinfo=None)  # SQLite keeps no zone.
 
 
 @pytest.fixture
-def erp(tmp_path: Path) -> Iterator[StagingErp]:
-    with closing(StagingErp("mystore", {}, tmp_path, clock=lambda: NOW)) as erp:
-        yield erp
-
-
-@pytest.fixture
-def tables(tmp_path: Path) -> Iterator[Engine]:
-    """Look at the database as the ERP does."""
-    engine = create_engine(f"sqlite:///{tmp_path / 'erp.sqlite3'}")
-    yield engine
-    engine.dispose()
+def erp(make_staging: MakeStaging) -> StagingErp:
+    return make_staging()
 
 
 def read(engine: Engine, order: Order) -> dict[str, Any]:
     with engine.connect() as connection:
         query = select(ERP_ORDERS).where(ERP_ORDERS.c.order_id == order.order_id)
-        return dict(connection.execute(query).mappings().one())
+        row = connection.execute(query).mappings().one()
+    # SQLite keeps no zone.
+    return {key: utc(value) if isinstance(value, datetime) else value for key, value in row.items()}
 
 
 def read_lines(engine: Engine) -> list[dict[str, Any]]:
@@ -52,7 +46,7 @@ def read_lines(engine: Engine) -> list[dict[str, Any]]:
 
 
 def test_an_order_is_written_with_its_receipt_money_and_document(
-    erp: StagingErp, tables: Engine
+    erp: StagingErp, tables: Engine, clock: SettableClock
 ) -> None:
     order = make_order(document=b'{"orderId":  "kept byte for byte"}')
 
@@ -61,7 +55,7 @@ def test_an_order_is_written_with_its_receipt_money_and_document(
     row = read(tables, order)
     assert row["reference"] == receipt.reference == f"mystore/{order.order_id}"
     assert (row["account"], row["state"], row["taken_at"]) == ("mystore", "new", None)
-    assert row["placed_at"] == NAIVE_NOW
+    assert row["placed_at"] == clock()
     assert row["value_cents"] == order.value_cents
     assert row["discounts_cents"] == order.totals.discounts_cents < 0
     assert row["customer_document"] == order.customer.document
@@ -109,7 +103,7 @@ def test_times_are_kept_in_utc(erp: StagingErp, tables: Engine) -> None:
 
     erp.place_order(order)
 
-    assert read(tables, order)["created_at"] == datetime(2026, 2, 3, 10, 0)  # noqa: DTZ001 -- SQLite keeps no zone
+    assert read(tables, order)["created_at"] == datetime(2026, 2, 3, 10, 0, tzinfo=UTC)
 
 
 def test_amounts_beyond_32_bits_are_kept(erp: StagingErp, tables: Engine) -> None:
@@ -120,19 +114,21 @@ def test_amounts_beyond_32_bits_are_kept(erp: StagingErp, tables: Engine) -> Non
     assert read_lines(tables)[0]["total_cents"] == 5_000_000_000
 
 
-def test_one_order_id_in_two_accounts_is_two_orders(erp: StagingErp, tmp_path: Path) -> None:
+def test_one_order_id_in_two_accounts_is_two_orders(make_staging: MakeStaging) -> None:
     order = make_order()
-    with closing(StagingErp("other", {}, tmp_path)) as other:
-        receipts = {erp.place_order(order), other.place_order(order)}
+    erp, other = make_staging(), make_staging("other")
+    receipts = {erp.place_order(order), other.place_order(order)}
 
-        answer = other.cancel_order(order.order_id, "Out of stock")
+    answer = other.cancel_order(order.order_id, "Out of stock")
 
     assert len(receipts) == 2
     assert answer is CancelAnswer.CANCELLED
     assert erp.cancel_order("elsewhere", "Out of stock") is CancelAnswer.UNKNOWN
 
 
-def test_a_cancelled_order_says_when_and_why(erp: StagingErp, tables: Engine) -> None:
+def test_a_cancelled_order_says_when_and_why(
+    erp: StagingErp, tables: Engine, clock: SettableClock
+) -> None:
     order = make_order()
     erp.place_order(order)
 
@@ -141,14 +137,14 @@ def test_a_cancelled_order_says_when_and_why(erp: StagingErp, tables: Engine) ->
     row = read(tables, order)
     assert answer is CancelAnswer.CANCELLED
     assert (row["state"], row["cancel_reason"]) == ("cancelled", "Out of stock")
-    assert row["cancelled_at"] == NAIVE_NOW
+    assert row["cancelled_at"] == clock()
 
 
 def test_an_order_the_erp_took_is_too_late_to_cancel(erp: StagingErp, tables: Engine) -> None:
     order = make_order()
     erp.place_order(order)
     with tables.begin() as connection:
-        connection.execute(update(ERP_ORDERS).values(taken_at=NOW))
+        connection.execute(update(ERP_ORDERS).values(taken_at=func.current_timestamp()))
 
     answer = erp.cancel_order(order.order_id, "Out of stock")
 
@@ -181,8 +177,15 @@ def test_an_order_that_does_not_fit_is_refused_whole_and_without_its_values(
     assert erp.cancel_order(order.order_id, "Not there") is CancelAnswer.UNKNOWN
 
 
-def test_a_database_that_is_gone_is_unavailable(tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path / 'no such folder' / 'erp.sqlite3'}"
+@pytest.mark.parametrize(
+    "form",
+    [
+        pytest.param("sqlite:///{folder}/erp.sqlite3", id="sqlite"),
+        pytest.param("postgresql://erp@/erp?host={folder}", id="postgresql"),
+    ],
+)
+def test_a_database_that_is_gone_is_unavailable(form: str, tmp_path: Path) -> None:
+    url = form.format(folder=tmp_path / "none")
     with closing(StagingErp("mystore", {"url": url}, tmp_path)) as erp:
         with pytest.raises(ErpUnavailable):
             erp.place_order(make_order())
@@ -218,6 +221,18 @@ def test_the_check_names_the_columns_that_are_missing(erp: StagingErp, tables: E
 
     with pytest.raises(ConfigurationError, match=r"lacks the columns erp_order_lines\.ref_id\."):
         erp.check()
+
+
+@pytest.mark.parametrize(
+    "url", ["postgres://h/d", "postgresql://h/d", "postgresql+psycopg://h/d"], ids=lambda url: url
+)
+def test_a_missing_driver_is_named_with_the_command_that_installs_it(
+    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+
+    with pytest.raises(ConfigurationError, match=r"pip install 'orders-sync\[postgres\]'"):
+        StagingErp("mystore", {"url": url}, tmp_path)
 
 
 @pytest.mark.parametrize(

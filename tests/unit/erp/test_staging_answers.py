@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import sqlite3
-
 import pytest
+from sqlalchemy import Engine, select
+from unit.erp.erp_sql import ErpSql
 
 from orders_sync.domain.commands import Command, Outcome
 from orders_sync.erp.staging import StagingErp
+from orders_sync.erp.staging_rows import utc
+from orders_sync.erp.staging_tables import ERP_COMMANDS
 from orders_sync.testing.clock import SettableClock
 
 ORDER_ID = "1300000000001-01"
@@ -17,15 +19,19 @@ DONE = Outcome("done", receipt="R-1")
 REFUSED = Outcome("refused", "OMS003: not in this status")
 
 
-def issue(sql: sqlite3.Connection, key: str | None = None, account: str = "mystore") -> None:
+def issue(sql: ErpSql, key: str | None = None, account: str = "mystore") -> None:
     sql.execute(
-        "INSERT INTO erp_commands (account, order_id, kind, command_key) VALUES (?, ?, 'sync', ?)",
-        (account, ORDER_ID, key),
+        "INSERT INTO erp_commands (account, order_id, kind, command_key) "
+        "VALUES (:account, :order_id, 'sync', :key)",
+        account=account,
+        order_id=ORDER_ID,
+        key=key,
     )
 
 
-def read(sql: sqlite3.Connection) -> list[tuple[str, str | None, str | None]]:
-    return sql.execute("SELECT state, answer, receipt FROM erp_commands ORDER BY id").fetchall()
+def read(sql: ErpSql) -> list[tuple[str, str | None, str | None]]:
+    rows = sql.execute("SELECT state, answer, receipt FROM erp_commands ORDER BY id")
+    return [(row.state, row.answer, row.receipt) for row in rows]
 
 
 def answer(erp: StagingErp, key: str, *outcomes: Outcome) -> None:
@@ -52,7 +58,7 @@ def answer(erp: StagingErp, key: str, *outcomes: Outcome) -> None:
     ],
 )
 def test_an_answer_is_written_unless_it_goes_back(
-    outcomes: list[Outcome], last: Outcome, staging: StagingErp, sql: sqlite3.Connection
+    outcomes: list[Outcome], last: Outcome, staging: StagingErp, sql: ErpSql
 ) -> None:
     issue(sql)
 
@@ -64,17 +70,18 @@ def test_an_answer_is_written_unless_it_goes_back(
 
 @pytest.mark.parametrize("outcome", [ACCEPTED, PARKED, DONE, REFUSED], ids=lambda it: it.kind)
 def test_the_same_answer_again_changes_nothing(
-    outcome: Outcome, staging: StagingErp, sql: sqlite3.Connection, clock: SettableClock
+    outcome: Outcome, staging: StagingErp, sql: ErpSql, tables: Engine, clock: SettableClock
 ) -> None:
+    answered_at = clock()
     issue(sql)
     answer(staging, "erp-1", outcome)
     clock.advance(60)
 
     answer(staging, "erp-1", outcome)
 
-    assert sql.execute("SELECT answered_at FROM erp_commands").fetchone() == (
-        "2026-11-27 12:00:00.000000",
-    )
+    with tables.connect() as connection:
+        kept = connection.execute(select(ERP_COMMANDS.c.answered_at)).scalar_one()
+    assert utc(kept) == answered_at
 
 
 @pytest.mark.parametrize(
@@ -90,7 +97,7 @@ def test_the_same_answer_again_changes_nothing(
     ],
 )
 def test_an_answer_reaches_the_command_of_its_key_only(
-    key: str, answered: list[int], staging: StagingErp, sql: sqlite3.Connection
+    key: str, answered: list[int], staging: StagingErp, sql: ErpSql
 ) -> None:
     issue(sql)
     issue(sql, "K")
@@ -103,9 +110,7 @@ def test_an_answer_reaches_the_command_of_its_key_only(
     assert [row for row, state in enumerate(states) if state == "done"] == answered
 
 
-def test_no_character_keeps_an_answer_from_being_written(
-    staging: StagingErp, sql: sqlite3.Connection
-) -> None:
+def test_no_character_keeps_an_answer_from_being_written(staging: StagingErp, sql: ErpSql) -> None:
     issue(sql)
 
     answer(staging, "erp-1", Outcome("refused", "half \ud800 and\0none"))
@@ -114,7 +119,7 @@ def test_no_character_keeps_an_answer_from_being_written(
 
 
 def test_a_row_that_its_people_reset_is_offered_again_under_its_key(
-    staging: StagingErp, sql: sqlite3.Connection
+    staging: StagingErp, sql: ErpSql
 ) -> None:
     issue(sql)
     answer(staging, "erp-1", REFUSED)

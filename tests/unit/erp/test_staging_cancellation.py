@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Iterator
-from contextlib import closing
-from pathlib import Path
-
 import pytest
+from sqlalchemy import Engine, select
+from sqlalchemy.exc import IntegrityError
+from unit.erp.erp_sql import ErpSql, MakeStaging
 
 from orders_sync.erp.base import CancelAnswer, Decision
 from orders_sync.erp.staging import StagingErp
+from orders_sync.erp.staging_rows import utc
+from orders_sync.erp.staging_tables import ERP_ORDERS
 from orders_sync.testing.clock import SettableClock
 from orders_sync.testing.factories import make_order
 
@@ -22,10 +22,9 @@ DENY_SILENTLY = "UPDATE erp_orders SET cancellation_decision = 'deny'"
 
 
 @pytest.fixture
-def asking(tmp_path: Path) -> Iterator[StagingErp]:
+def asking(make_staging: MakeStaging) -> StagingErp:
     """Give an adapter that leaves every decision to the ERP."""
-    with closing(StagingErp("mystore", {"cancellation": "ask"}, tmp_path)) as erp:
-        yield erp
+    return make_staging(cancellation="ask")
 
 
 @pytest.mark.parametrize(
@@ -44,7 +43,7 @@ def asking(tmp_path: Path) -> Iterator[StagingErp]:
     ],
 )
 def test_an_order_nobody_took_is_agreed_to_and_the_erp_decides_about_others(
-    statements: list[str], decision: Decision, staging: StagingErp, sql: sqlite3.Connection
+    statements: list[str], decision: Decision, staging: StagingErp, sql: ErpSql
 ) -> None:
     staging.place_order(ORDER)
     for statement in statements:
@@ -64,7 +63,7 @@ def test_an_order_nobody_took_is_agreed_to_and_the_erp_decides_about_others(
     ],
 )
 def test_the_erp_decides_about_all_orders_where_it_is_to_be_asked(
-    statements: list[str], decision: Decision, asking: StagingErp, sql: sqlite3.Connection
+    statements: list[str], decision: Decision, asking: StagingErp, sql: ErpSql
 ) -> None:
     asking.place_order(ORDER)
     asking.consider_cancellation(ORDER)
@@ -77,8 +76,9 @@ def test_the_erp_decides_about_all_orders_where_it_is_to_be_asked(
 
 
 def test_the_question_stands_in_the_orders_row_since_it_was_first_put(
-    staging: StagingErp, sql: sqlite3.Connection, clock: SettableClock
+    staging: StagingErp, sql: ErpSql, tables: Engine, clock: SettableClock
 ) -> None:
+    asked_at = clock()
     staging.place_order(ORDER)
     sql.execute(TAKE)
 
@@ -86,12 +86,14 @@ def test_the_question_stands_in_the_orders_row_since_it_was_first_put(
     clock.advance(60)
     staging.consider_cancellation(ORDER)
 
-    look = "SELECT cancellation_requested_at, cancellation_decision, state FROM erp_orders"
-    assert sql.execute(look).fetchone() == ("2026-11-27 12:00:00.000000", None, "new")
+    with tables.connect() as connection:
+        row = connection.execute(select(ERP_ORDERS)).one()
+    assert utc(row.cancellation_requested_at) == asked_at
+    assert (row.cancellation_decision, row.state) == (None, "new")
 
 
 def test_an_order_that_is_agreed_to_can_not_be_taken_any_more(
-    staging: StagingErp, sql: sqlite3.Connection
+    staging: StagingErp, sql: ErpSql
 ) -> None:
     staging.place_order(ORDER)
     staging.consider_cancellation(ORDER)
@@ -105,7 +107,7 @@ def test_an_order_that_is_agreed_to_can_not_be_taken_any_more(
 
 
 def test_an_order_that_was_taken_is_cancelled_once_the_erp_agrees(
-    staging: StagingErp, sql: sqlite3.Connection
+    staging: StagingErp, sql: ErpSql
 ) -> None:
     staging.place_order(ORDER)
     sql.execute(TAKE)
@@ -125,9 +127,9 @@ def test_an_order_the_erp_never_had_is_left_to_a_person(staging: StagingErp) -> 
 
 
 def test_another_word_for_a_decision_is_refused_by_the_database(
-    staging: StagingErp, sql: sqlite3.Connection
+    staging: StagingErp, sql: ErpSql
 ) -> None:
     staging.place_order(ORDER)
 
-    with pytest.raises(sqlite3.IntegrityError):
+    with pytest.raises(IntegrityError):
         sql.execute("UPDATE erp_orders SET cancellation_decision = 'yes'")

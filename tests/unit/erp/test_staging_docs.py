@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-import sqlite3
 from pathlib import Path
 
 import pytest
 from sqlalchemy import Table
+from unit.erp.erp_sql import ErpSql
 
 from orders_sync.domain.bodies import BODIES
 from orders_sync.erp.staging import StagingErp
@@ -31,12 +31,12 @@ def test_the_page_describes_exactly_the_columns_there_are(table: Table) -> None:
 
 
 def test_every_statement_of_the_page_runs_and_its_commands_are_sound(
-    staging: StagingErp, sql: sqlite3.Connection
+    staging: StagingErp, sql: ErpSql
 ) -> None:
     blocks = re.findall(r"```sql\n(.*?)```", PAGE.read_text(), re.DOTALL)
 
     for statement in re.split(r";$", "".join(blocks), flags=re.MULTILINE):
-        sql.execute(statement, {"account": "mystore", "order_id": "1300000000001-01"})
+        sql.execute(statement, account="mystore", order_id="1300000000001-01")
 
     commands = staging.pull(None).rows
     assert all(BODIES[command.kind].model_validate(command.body) for command in commands)

@@ -1,11 +1,12 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from support.office import Office
+from support.postgres import PostgresServer
 
 from orders_sync.ledger import Ledger
 from orders_sync.ledger.migrate import upgrade
@@ -15,17 +16,42 @@ LEASE = timedelta(seconds=60)
 
 
 @pytest.fixture
-def ledger_url(tmp_path: Path) -> str:
-    url = f"sqlite:///{tmp_path / 'ledger.sqlite3'}"
-    upgrade(url)
-    return url
+def empty_url(database: str, request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Give the URL of a database without tables."""
+    if database == "sqlite":
+        return f"sqlite:///{tmp_path / 'empty.sqlite3'}"
+    server: PostgresServer = request.getfixturevalue("postgres")
+    return server.url(request.getfixturevalue("postgres_database"))
 
 
 @pytest.fixture
-def ledger(ledger_url: str) -> Iterator[Ledger]:
-    ledger = Ledger(ledger_url, lease=LEASE)
-    yield ledger
-    ledger.close()
+def ledger_url(database: str, request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Give the URL of a database with the ledger's tables."""
+    if database == "sqlite":
+        url = f"sqlite:///{tmp_path / 'ledger.sqlite3'}"
+        upgrade(url)
+        return url
+    server: PostgresServer = request.getfixturevalue("postgres")
+    return server.url(request.getfixturevalue("postgres_ledger"))
+
+
+@pytest.fixture
+def open_ledger(ledger_url: str) -> Iterator[Callable[[], Ledger]]:
+    """Open the ledger as another process does, with connections of its own."""
+    opened: list[Ledger] = []
+
+    def open_one() -> Ledger:
+        opened.append(Ledger(ledger_url, lease=LEASE))
+        return opened[-1]
+
+    yield open_one
+    for ledger in opened:
+        ledger.close()
+
+
+@pytest.fixture
+def ledger(open_ledger: Callable[[], Ledger]) -> Ledger:
+    return open_ledger()
 
 
 @pytest.fixture

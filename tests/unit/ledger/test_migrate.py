@@ -1,65 +1,202 @@
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from datetime import UTC, datetime
+from threading import Barrier
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 
-from orders_sync.errors import ConfigurationError, LedgerUnavailable
+from orders_sync.errors import ConfigurationError
+from orders_sync.ledger import migrate
 from orders_sync.ledger.engine import Database
 from orders_sync.ledger.migrate import require_current, upgrade
-from orders_sync.ledger.tables import metadata
+from orders_sync.ledger.tables import commands, documents, events, journal, metadata, orders
+
+VERSIONS = [
+    each.revision
+    for each in reversed([*ScriptDirectory.from_config(migrate._config()).walk_revisions()])
+]
+PROCESSES = 4
+NOW = datetime(2026, 11, 27, 12, tzinfo=UTC)
+OF_ORDER = {"account": "mystore", "order_id": "1-01"}
+
+#: A row of each table, as the first release wrote it.
+ROWS: dict[sa.Table, dict[str, Any]] = {
+    orders: {
+        **OF_ORDER,
+        "progress": "handed_over",
+        "standing": "waiting",
+        "news": False,
+        "due_at": NOW,
+        "attempts": 3,
+        "version": 7,
+        "first_seen_at": NOW,
+        "updated_at": NOW,
+    },
+    documents: {**OF_ORDER, "body": b'{"orderId": "\xc3\xa7"}', "read_at": NOW},
+    events: {
+        **OF_ORDER,
+        "identity": "1-01|Fulfillment|handling|x",
+        "delivered_at": NOW,
+        "deliveries": 2,
+        "first_seen_at": NOW,
+        "asks_nothing": True,
+    },
+    journal: {**OF_ORDER, "at": NOW, "what": "order.read", "seconds": 0.25},
+    commands: {
+        **OF_ORDER,
+        "id": "c" * 32,
+        "kind": "invoice",
+        "key": "erp-1",
+        "fingerprint": "f",
+        "body": "{}",
+        "source": "erp",
+        "progress": "accepted",
+        "standing": "parked",
+        "outcome": "parked",
+        "attempts": 0,
+        "version": 1,
+        "created_at": NOW,
+        "updated_at": NOW,
+    },
+}
+
+
+@pytest.fixture
+def database_at(empty_url: str) -> Iterator[Callable[[str], Database]]:
+    """Give a database as a version left it."""
+    database = Database(empty_url)
+
+    def at(version: str) -> Database:
+        config = migrate._config()
+        with database.writing() as connection:
+            config.attributes["connection"] = connection
+            command.upgrade(config, version)
+        return database
+
+    yield at
+    database.close()
+
+
+def shape(url: str) -> dict[str, Any]:
+    """Describe tables as the database does: columns, keys, indices and what they are limited to."""
+    engine = sa.create_engine(url)
+    inspector = sa.inspect(engine)
+    tables = set(inspector.get_table_names()) - {"alembic_version"}
+    found = {
+        table: {
+            "columns": {
+                each["name"]: (str(each["type"]), each["nullable"], each.get("comment"))
+                for each in inspector.get_columns(table)
+            },
+            "key": inspector.get_pk_constraint(table),
+            "unique": inspector.get_unique_constraints(table),
+            "indices": {
+                each["name"]: (
+                    each["column_names"],
+                    {key: str(value) for key, value in each.get("dialect_options", {}).items()},
+                )
+                for each in inspector.get_indexes(table)
+            },
+        }
+        for table in sorted(tables)
+    }
+    engine.dispose()
+    return found
 
 
 def test_the_migrations_make_the_tables_that_the_code_uses(ledger_url: str) -> None:
     engine = sa.create_engine(ledger_url)
     with engine.connect() as connection:
-        differences = compare_metadata(MigrationContext.configure(connection), metadata)
+        context = MigrationContext.configure(connection, opts={"compare_server_default": True})
+        differences = compare_metadata(context, metadata)
     engine.dispose()
 
     assert differences == []
 
 
+def test_the_migrations_limit_indices_as_the_code_does(ledger_url: str, empty_url: str) -> None:
+    engine = sa.create_engine(empty_url)
+
+    metadata.create_all(engine)
+    engine.dispose()
+
+    assert shape(ledger_url) == shape(empty_url)
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_ledger_of_every_version_is_upgraded_with_what_is_in_it(
+    version: str, empty_url: str, database_at: Callable[[str], Database]
+) -> None:
+    database = database_at(version)
+    with database.writing() as connection:
+        present = [table for table in ROWS if sa.inspect(connection).has_table(table.name)]
+        for table in present:
+            connection.execute(sa.insert(table), ROWS[table])
+
+    upgrade(empty_url)
+
+    require_current(database)
+    with database.reading() as connection:
+        kept = {table: connection.execute(sa.select(table)).mappings().one() for table in present}
+    assert {orders, documents, events, journal} <= set(present)
+    assert {
+        table.name: {name: row[name] for name in ROWS[table]} for table, row in kept.items()
+    } == {table.name: ROWS[table] for table in present}
+
+
 def test_an_upgrade_can_be_repeated(ledger_url: str) -> None:
-    assert upgrade(ledger_url) == upgrade(ledger_url)
+    assert upgrade(ledger_url) == upgrade(ledger_url) == VERSIONS[-1]
 
 
-def test_a_ledger_without_tables_is_refused_with_the_command_that_helps(tmp_path: Path) -> None:
-    database = Database(f"sqlite:///{tmp_path / 'new.sqlite3'}")
+def test_upgrades_at_once_take_turns(empty_url: str) -> None:
+    barrier = Barrier(PROCESSES)
 
-    with pytest.raises(ConfigurationError, match="orders-sync db upgrade"):
+    def run(_: int) -> str:
+        barrier.wait(30)
+        return upgrade(empty_url)
+
+    with ThreadPoolExecutor(PROCESSES) as pool:
+        versions = list(pool.map(run, range(PROCESSES)))
+
+    assert versions == [VERSIONS[-1]] * PROCESSES
+    with closing(Database(empty_url)) as database:
         require_current(database)
 
-    database.close()
+
+def test_a_ledger_without_tables_is_refused_with_the_command_that_helps(empty_url: str) -> None:
+    with (
+        closing(Database(empty_url)) as database,
+        pytest.raises(ConfigurationError, match=r"has no tables yet.* orders-sync db upgrade"),
+    ):
+        require_current(database)
 
 
-@pytest.mark.parametrize("url", ["nonsense", "oracle9://x/y"])
-def test_a_url_that_is_no_database_is_named(url: str) -> None:
-    with pytest.raises(ConfigurationError, match="ORDERS_SYNC_LEDGER_URL"):
-        Database(url)
+def test_a_ledger_of_an_earlier_version_is_refused_with_the_command_that_helps(
+    database_at: Callable[[str], Database],
+) -> None:
+    database = database_at("0001")
+
+    with pytest.raises(
+        ConfigurationError, match=rf"at version 0001, .* {VERSIONS[-1]}. Run: orders-sync db"
+    ):
+        require_current(database)
 
 
-def test_a_database_that_cannot_be_opened_is_a_wait(tmp_path: Path) -> None:
-    folder = tmp_path / "ledger.sqlite3"
-    folder.mkdir()
-    database = Database(f"sqlite:///{folder}")
+def test_a_ledger_of_a_later_version_is_left_alone(ledger_url: str) -> None:
+    with closing(Database(ledger_url)) as database:
+        with database.writing() as connection:
+            connection.execute(sa.text("UPDATE alembic_version SET version_num = '9999'"))
 
-    with pytest.raises(LedgerUnavailable, match="ORDERS_SYNC_LEDGER_URL"), database.writing():
-        pass
-
-    database.close()
-
-
-def test_an_error_of_the_database_does_not_show_what_was_written(tmp_path: Path) -> None:
-    database = Database(f"sqlite:///{tmp_path / 'ledger.sqlite3'}")
-
-    with database.writing() as connection:
-        connection.execute(sa.text("CREATE TABLE t (a TEXT CHECK (a = ''))"))
-
-    with pytest.raises(sa.exc.DBAPIError) as caught, database.writing() as connection:
-        connection.execute(sa.text("INSERT INTO t VALUES (:a)"), {"a": "maria@example.com"})
-
-    assert "maria" not in str(caught.value)
-    database.close()
+        with pytest.raises(ConfigurationError, match=r"version 9999, which .* does not know"):
+            require_current(database)
+    with pytest.raises(ConfigurationError, match=r"version 9999, which .* does not know"):
+        upgrade(ledger_url)

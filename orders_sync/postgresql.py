@@ -1,0 +1,91 @@
+"""Engines for PostgreSQL, with psycopg 3 as the driver and an end to every wait."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Final
+
+import sqlalchemy as sa
+
+from orders_sync.errors import ConfigurationError
+
+#: All of these mean psycopg 3; the first is how Heroku and others write it.
+_DRIVERS: Final = frozenset({"postgres", "postgresql", "postgresql+psycopg"})
+
+#: A statement may take this long.
+STATEMENT_SECONDS: Final = 20.0
+#: A server that has said nothing for this many times as long is given up.
+_SILENCE: Final = 1.5
+_CONNECT_SECONDS: Final = 5
+_IDLE_SECONDS: Final = 30
+
+#: A dead network is noticed in these times, also where nothing is sent.
+#: https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-KEEPALIVES
+_NETWORK: Final = {
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 20_000,
+}
+
+
+def is_postgresql(url: sa.URL) -> bool:
+    """Say whether a URL names PostgreSQL, however its driver is written."""
+    return url.drivername in _DRIVERS
+
+
+def postgresql_engine(
+    url: sa.URL, *, setting: str, seconds: float = STATEMENT_SECONDS, **pool: Any
+) -> sa.Engine:
+    """Make an engine without connecting; `seconds` bounds each statement, `inf` none.
+
+    What the URL's query says wins over the defaults here.
+
+    Raises:
+        ConfigurationError: the driver is missing; the message begins with `setting`.
+    """
+    try:
+        engine = sa.create_engine(
+            url.set(drivername="postgresql+psycopg"),
+            isolation_level="READ COMMITTED",
+            pool_pre_ping=True,
+            connect_args=_connect_args(url, seconds),
+            **pool,
+        )
+    except ImportError:
+        raise ConfigurationError(
+            f"{setting} names PostgreSQL, whose driver is not installed. "
+            "Run: pip install 'orders-sync[postgres]'"
+        ) from None
+    _bound_waits(engine, seconds * _SILENCE)
+    return engine
+
+
+def _connect_args(url: sa.URL, seconds: float) -> dict[str, Any]:
+    given = {"connect_timeout": _CONNECT_SECONDS, "application_name": "orders_sync", **_NETWORK}
+    args: dict[str, Any] = {key: value for key, value in given.items() if key not in url.query}
+    session = {
+        "statement_timeout": _milliseconds(seconds),
+        # A transaction that waits for a lock gives up before its statement would.
+        "lock_timeout": _milliseconds(seconds / 2),
+        # Whoever is stopped within a transaction must not hold its locks for ever.
+        "idle_in_transaction_session_timeout": _IDLE_SECONDS * 1000,
+        "timezone": "UTC",
+    }
+    ours = " ".join(f"-c {name}={value}" for name, value in session.items())
+    theirs = url.query.get("options", "")
+    args["options"] = f"{ours} {theirs if isinstance(theirs, str) else ' '.join(theirs)}".strip()
+    return args
+
+
+def _milliseconds(seconds: float) -> int:
+    """Give PostgreSQL's figure, where nought is no bound."""
+    return 0 if math.isinf(seconds) else max(1, round(seconds * 1000))
+
+
+def _bound_waits(engine: sa.Engine, seconds: float) -> None:
+    from orders_sync.postgresql_connection import connect  # noqa: PLC0415 -- needs the extra
+
+    @sa.event.listens_for(engine, "do_connect")
+    def _connect(_dialect: sa.Dialect, _record: Any, args: Any, named: dict[str, Any]) -> Any:
+        return connect(*args, silence_seconds=seconds, **named)

@@ -1,0 +1,132 @@
+"""A ledger with years of orders in it: nearly all of them done, a few open, parked or void.
+
+Of 1000 orders 4 are open and due, 1 is parked, 25 are void. Each has two events,
+four lines in the journal and a document; each that was handled has an invoice and its tracking.
+One account in ten orders is the other one's.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Final
+
+import sqlalchemy as sa
+
+from orders_sync.ledger.engine import Database
+
+STORE: Final = "mystore"
+
+_NUMBERS: Final = {
+    "postgresql": """
+        CREATE TEMPORARY TABLE numbers AS
+        SELECT i, CAST(:now AS timestamptz) - (:orders - i) * interval '10 seconds' AS at
+        FROM generate_series(1, :orders) AS i
+    """,
+    "sqlite": """
+        CREATE TEMPORARY TABLE numbers AS
+        WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < :orders)
+        SELECT i,
+            strftime('%Y-%m-%d %H:%M:%f', :now, ((i - :orders) * 10) || ' seconds') || '000' AS at
+        FROM n
+    """,
+}
+
+_KIND: Final = """
+    CREATE TEMPORARY TABLE kinds AS
+    SELECT i, at,
+        CASE WHEN i % 10 = 3 THEN 'otherstore' ELSE 'mystore' END AS account,
+        (1000000000000 + i) || '-01' AS order_id,
+        CASE WHEN i % 1000 IN (7, 207, 407) THEN 'active'
+             WHEN i % 1000 = 607 THEN 'waiting'
+             WHEN i % 1000 = 807 THEN 'parked'
+             WHEN i % 40 = 2 THEN 'void'
+             ELSE 'done' END AS standing,
+        CASE WHEN i % 1000 IN (7, 207, 407, 607) THEN at END AS due_at
+    FROM numbers
+"""
+
+_DOCUMENT: Final = b'{"orderId": "1", "status": "invoiced"}'
+
+_FILL: Final = (
+    """
+    INSERT INTO orders (account, order_id, progress, standing, next_step, news, status,
+        erp_reference, due_at, attempts, cause, reason, version, first_seen_at, updated_at)
+    SELECT account, order_id,
+        CASE standing WHEN 'done' THEN 'handling' WHEN 'void' THEN 'fetched' ELSE 'seen' END,
+        standing,
+        CASE WHEN due_at IS NOT NULL OR standing = 'parked' THEN 'orders.fetch' END,
+        i < 0,
+        CASE standing WHEN 'done' THEN 'invoiced' WHEN 'void' THEN 'canceled'
+            WHEN 'parked' THEN 'ready-for-handling' END,
+        CASE standing WHEN 'done' THEN account || '/' || order_id END,
+        due_at, 0,
+        CASE WHEN standing = 'parked' THEN 'erp.refused' END,
+        CASE WHEN standing = 'parked' THEN 'no credit' END,
+        3, at, at
+    FROM kinds
+    """,
+    """
+    INSERT INTO events (account, identity, order_id, event_id, domain, state, last_state,
+        current_change, handle, delivered_at, deliveries, first_seen_at, asks_nothing,
+        acknowledged_at)
+    SELECT account, order_id || '|' || domain, order_id, 'E' || i, domain, 'ready-for-handling',
+        'window-to-cancel', 'at ' || i, domain || ' handle ' || i, at, 1, at, i < 0,
+        CASE WHEN due_at IS NULL THEN at END
+    FROM kinds
+    CROSS JOIN (SELECT 'Marketplace' AS domain UNION ALL SELECT 'Fulfillment') AS domains
+    """,
+    """
+    INSERT INTO documents (account, order_id, body, read_at)
+    SELECT account, order_id, :body, at FROM kinds
+    """,
+    """
+    INSERT INTO journal (at, account, order_id, what, step, attempt, seconds, task_id)
+    SELECT at, account, order_id, what, step, 1, 0.125, step || ':' || order_id
+    FROM kinds
+    CROSS JOIN (SELECT 'event.recorded' AS what, 'feed.poll' AS step
+        UNION ALL SELECT 'order.fetched', 'orders.fetch'
+        UNION ALL SELECT 'order.handed_over', 'erp.hand_over'
+        UNION ALL SELECT 'order.handled', 'orders.start_handling') AS steps
+    """,
+    """
+    INSERT INTO commands (id, account, order_id, kind, key, asked_key, fingerprint, body, source,
+        progress, standing, outcome, told, next_step, vtex_number, value_cents, due_at, attempts,
+        cause, reason, version, created_at, updated_at)
+    SELECT kind || i, account, order_id, kind, 'erp-' || kind || i, 'erp-' || kind || i, 'f' || i,
+        '{"number":"' || i || '","type":"Output"}', 'erp',
+        CASE standing WHEN 'done' THEN 'done' ELSE 'accepted' END,
+        standing,
+        CASE standing WHEN 'done' THEN 'done' WHEN 'parked' THEN 'parked' ELSE 'accepted' END,
+        CASE WHEN i % 5000 = 1 THEN NULL WHEN standing = 'parked' THEN 'parked'
+            WHEN standing = 'done' THEN 'done' ELSE 'accepted' END,
+        step, '' || i, 9990,
+        due_at, 0,
+        CASE WHEN standing = 'parked' THEN 'invoice.over_invoiced' END,
+        CASE WHEN standing = 'parked' THEN 'more than the order' END,
+        3, at, at
+    FROM kinds
+    CROSS JOIN (SELECT 'invoice' AS kind, 'invoice.send' AS step
+        UNION ALL SELECT 'track', 'tracking.send') AS asked
+    WHERE standing <> 'void'
+    """,
+)
+
+
+def fill(database: Database, *, orders: int, now: datetime) -> None:
+    """Fill an empty ledger with orders, the last of them of `now`."""
+    dialect = database.engine.dialect.name
+    last = now if dialect == "postgresql" else f"{now:%Y-%m-%d %H:%M:%S}"
+    with database.writing() as connection:
+        connection.execute(sa.text(_NUMBERS[dialect]), {"orders": orders, "now": last})
+        connection.execute(sa.text(_KIND))
+        for statement in _FILL:
+            given = {"body": _DOCUMENT} if ":body" in statement else {}
+            connection.execute(sa.text(statement), given)
+        connection.execute(sa.text("DROP TABLE kinds"))
+        connection.execute(sa.text("DROP TABLE numbers"))
+
+
+def gather_statistics(database: Database) -> None:
+    """Let the database know what is in its tables, as it does by itself in time."""
+    with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(sa.text("ANALYZE"))

@@ -1,0 +1,146 @@
+"""What workers, sweeps, metrics and people do with the ledger, each as one call."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from support.full_ledger import STORE
+
+from orders_sync.domain.events import OrderEvent
+from orders_sync.domain.rules import Progress, Standing
+from orders_sync.domain.steps import Step, StepResult
+from orders_sync.ledger import Ledger
+from orders_sync.ledger.command_claims import CommandResult
+from orders_sync.ledger.gauges import Gauges
+from orders_sync.ledger.journal import Entry
+from orders_sync.ledger.searches import OrderSearch, parked_counts, parked_ids, search_orders
+
+_LOT = 10
+_SWEPT = 200
+_GRACE = timedelta(seconds=3)
+
+
+class Operations:
+    """Operations on a ledger that `full_ledger.fill` has filled, the last order of `now`."""
+
+    def __init__(self, ledger: Ledger, *, orders: int, now: datetime) -> None:
+        self._ledger = ledger
+        self._now = now
+        self._numbers = itertools.count(orders + 1)
+        #: An order of this account that is done, and one that is open, with commands.
+        self.done_id = f"{1_000_000_000_000 + orders - orders % 1000 - 99}-01"
+        self._open_numbers = itertools.count(orders - orders % 1000 - 1000 + 7, -1000)
+        self._lot = self._new_lot()
+
+    @property
+    def all(self) -> Mapping[str, Callable[[], Any]]:
+        """Give every operation under the name of what needs it."""
+        return {
+            "feed.poll: record 10 new events": lambda: self._record(self._new_lot()),
+            "feed.poll: record 10 again": lambda: self._record(self._lot),
+            "feed.poll: count what is in flight": lambda: self._ledger.events.in_flight(STORE),
+            "feed.acknowledge: find handles": self._to_acknowledge,
+            "feed.acknowledge: mark 10": self._mark_acknowledged,
+            "orders.fetch: claim and complete": self._claim_and_complete,
+            "invoice.send: claim and complete": self._send,
+            "erp.pull: what the ERP was not told": self._untold,
+            "sweep: orders": lambda: self._ledger.orders.take_due(**self._due),
+            "sweep: commands": lambda: self._ledger.commands.take_due(**self._due),
+            "orders list": lambda: self._search(OrderSearch()),
+            "orders list --account": lambda: self._search(OrderSearch(account=STORE)),
+            "orders list --standing parked": lambda: self._search(
+                OrderSearch(standing=Standing.PARKED)
+            ),
+            "orders list --account --standing done": lambda: self._search(
+                OrderSearch(account=STORE, standing=Standing.DONE)
+            ),
+            "orders list --status canceled": lambda: self._search(OrderSearch(status="canceled")),
+            "orders list --cause": lambda: self._search(OrderSearch(cause="erp.refused")),
+            "orders show": self._show,
+            "parked list": self._parked_list,
+            "parked: names that begin so": lambda: parked_ids(
+                self._ledger.database, "10000", limit=20
+            ),
+            "metrics": lambda: Gauges(self._ledger.database).read(
+                now=self._now, delivered_after=self._now - timedelta(days=1)
+            ),
+        }
+
+    @property
+    def _due(self) -> dict[str, Any]:
+        return {"now": self._now + timedelta(days=1), "grace": _GRACE, "limit": _SWEPT}
+
+    def _new_lot(self) -> list[OrderEvent]:
+        self._lot = [_event(next(self._numbers)) for _ in range(_LOT)]
+        return self._lot
+
+    def _record(self, lot: list[OrderEvent]) -> object:
+        return self._ledger.events.record(STORE, lot, now=self._now)
+
+    def _to_acknowledge(self) -> object:
+        return self._ledger.events.to_acknowledge(
+            STORE, delivered_after=self._now - timedelta(days=1), limit=100, at_once=False
+        )
+
+    def _mark_acknowledged(self) -> None:
+        handles = [event.handle for event in self._lot]
+        self._ledger.events.mark_acknowledged(STORE, handles, now=self._now)
+
+    def _claim_and_complete(self) -> object:
+        order_id = f"{1_000_000_000_000 + next(self._open_numbers)}-01"
+        claim = self._ledger.orders.claim(STORE, order_id, Step.FETCH, owner="me", now=self._now)
+        assert claim is not None, f"{order_id} cannot be claimed"
+        found = StepResult(Standing.DONE, None, Progress.FETCHED, document=b"{}")
+        entry = Entry(self._now, STORE, order_id, "step.done")
+        return self._ledger.orders.complete(claim, found, entry, now=self._now)
+
+    def _send(self) -> object:
+        number = next(self._open_numbers)
+        claim = self._ledger.commands.claim(
+            f"invoice{number}", Step.SEND_INVOICE, owner="me", now=self._now
+        )
+        assert claim is not None, f"invoice{number} cannot be claimed"
+        known = self._ledger.command_facts.known(claim)
+        done = CommandResult(Standing.DONE, "done", progress="done")
+        entry = Entry(self._now, STORE, claim.order_id, "step.done")
+        return known, self._ledger.commands.complete(claim, done, entry, now=self._now)
+
+    def _untold(self) -> object:
+        return self._ledger.command_facts.untold(STORE, limit=_SWEPT)
+
+    def _search(self, search: OrderSearch) -> object:
+        return search_orders(self._ledger.database, search, limit=50)
+
+    def _show(self) -> object:
+        inquiries = self._ledger.inquiries
+        [account] = inquiries.accounts_of(self.done_id)
+        return (
+            inquiries.story(account, self.done_id),
+            inquiries.list_commands(account=account, order_id=self.done_id),
+            inquiries.list_commands(order_id="nowhere", limit=1),
+            inquiries.acts(account, self.done_id),
+        )
+
+    def _parked_list(self) -> object:
+        inquiries = self._ledger.inquiries
+        return (
+            inquiries.list_orders(standing=Standing.PARKED),
+            inquiries.list_commands(standing=Standing.PARKED),
+            parked_counts(self._ledger.database, STORE),
+            inquiries.parked_events(),
+        )
+
+
+def _event(number: int) -> OrderEvent:
+    return OrderEvent(
+        order_id=f"{1_000_000_000_000 + number}-01",
+        domain="Fulfillment",
+        state="ready-for-handling",
+        last_state="window-to-cancel",
+        current_change=f"at {number}",
+        event_id=f"E{number}",
+        handle=f"handle {number}",
+    )

@@ -1,0 +1,162 @@
+"""A real PostgreSQL server for tests, and a fresh database of it for each of them."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import pwd
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from orders_sync.ledger.migrate import upgrade
+
+_MIGRATED = "migrated"
+
+#: Nothing of it is kept, so nothing need reach the disk.
+_CONFIGURATION: Mapping[str, str] = {
+    "listen_addresses": "''",
+    "fsync": "off",
+    "synchronous_commit": "off",
+    "full_page_writes": "off",
+    "max_connections": "200",
+    # Other than Python's, so that a time whose zone is forgotten is seen to be wrong.
+    "timezone": "'America/Sao_Paulo'",
+}
+
+
+class PostgresServer:
+    """A cluster in a folder of its own, reached by a socket in that folder and by nobody else."""
+
+    def __init__(self, binaries: Path, home: Path) -> None:
+        self._binaries = binaries
+        self._data = home / "data"
+        self._socket = home
+        self._user = _server_user()
+        self._numbers = itertools.count()
+        if self._user is not None:
+            shutil.chown(home, self._user)
+        self._run("initdb", "--username=tests", "--auth=trust", "--encoding=UTF8", "--no-sync")
+        settings = {**_CONFIGURATION, "unix_socket_directories": f"'{self._socket}'"}
+        with (self._data / "postgresql.conf").open("a") as configuration:
+            configuration.writelines(f"{key} = {value}\n" for key, value in settings.items())
+
+    def start(self) -> None:
+        """Start the server and wait until it answers."""
+        self._run("pg_ctl", "start", "--wait", f"--log={self._socket / 'log'}")
+
+    def stop(self) -> None:
+        """Cut all connections and stop the server, known by its process id."""
+        self._run("pg_ctl", "stop", "--wait", "--mode=fast")
+
+    def url(self, database: str) -> str:
+        """Give a database's URL."""
+        return f"postgresql://tests@/{database}?host={self._socket}"
+
+    def create(self, template: str = "template0") -> str:
+        """Make a database, a copy of `template`, and give its name."""
+        name = f"test_{next(self._numbers)}"
+        self.command(f"CREATE DATABASE {name} TEMPLATE {template}")
+        return name
+
+    def drop(self, name: str) -> None:
+        """Drop a database, whoever is still connected to it."""
+        self.command(f"DROP DATABASE {name} WITH (FORCE)")
+
+    def command(self, statement: str) -> None:
+        """Run a statement that stands outside of every transaction."""
+        with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
+            connection.execute(statement.encode())
+
+    def cut(self, database: str) -> None:
+        """Cut every connection to a database."""
+        self.command(
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity "  # noqa: S608 -- own name
+            f"WHERE datname = '{database}'"
+        )
+
+    def _run(self, program: str, *arguments: str) -> None:
+        argv = [str(self._binaries / program), f"--pgdata={self._data}", *arguments]
+        # The server keeps its parent's output open, so it gets none that anybody waits for.
+        subprocess.run(
+            argv, check=True, cwd=self._socket, user=self._user, stdout=subprocess.DEVNULL
+        )
+
+
+@contextmanager
+def running_postgres(binaries: Path) -> Iterator[PostgresServer]:
+    """Run a server in a temporary folder."""
+    # A socket's path is short, and only its owner gets into pytest's own folders.
+    with tempfile.TemporaryDirectory(prefix="orders-sync-pg-") as home:
+        server = PostgresServer(binaries, Path(home))
+        server.start()
+        try:
+            yield server
+        finally:
+            server.stop()
+
+
+def find_binaries() -> Path | None:
+    """Find the folder of the newest server's programs, or None where there is none."""
+    on_path = shutil.which("initdb")
+    if on_path is not None:
+        return Path(on_path).resolve().parent
+    installed = Path("/usr/lib/postgresql").glob("*/bin/initdb")
+    newest = max(installed, key=lambda path: float(path.parts[-3]), default=None)
+    return newest.parent if newest else None
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database(request: pytest.FixtureRequest) -> str:
+    """Name a kind of database: a test that depends on it runs on each of them."""
+    return str(request.param)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """Give the server of this run; without its programs tests are skipped, but not in CI."""
+    binaries = find_binaries()
+    if binaries is None:
+        reason = "No PostgreSQL server was found. Install one: apt-get install postgresql"
+        if os.environ.get("CI") == "true":  # noqa: TID251 -- no setting of the project's
+            pytest.fail(reason)
+        pytest.skip(reason)
+    with running_postgres(binaries) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def _migrated(postgres: PostgresServer) -> str:
+    postgres.command(f"CREATE DATABASE {_MIGRATED}")
+    upgrade(postgres.url(_MIGRATED))
+    return _MIGRATED
+
+
+@pytest.fixture
+def postgres_database(postgres: PostgresServer) -> Iterator[str]:
+    """Give the name of an empty database."""
+    name = postgres.create()
+    yield name
+    postgres.drop(name)
+
+
+@pytest.fixture
+def postgres_ledger(postgres: PostgresServer, _migrated: str) -> Iterator[str]:
+    """Give the name of a database with the ledger's tables."""
+    name = postgres.create(_migrated)
+    yield name
+    postgres.drop(name)
+
+
+def _server_user() -> str | None:
+    """Name the user that runs the server: it refuses to be run by root."""
+    if os.geteuid() != 0:
+        return None
+    names = {entry.pw_name for entry in pwd.getpwall()}
+    return "postgres" if "postgres" in names else "nobody"

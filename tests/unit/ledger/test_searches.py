@@ -1,0 +1,111 @@
+"""What people look for in the ledger, and what a discarded order leaves behind."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from support.office import ORDER, STORE, Office
+from support.parking import CAUSE, ORDER_CAUSE, parked_invoice, parked_order
+
+from orders_sync.domain.rules import Standing
+from orders_sync.ledger import Ledger
+from orders_sync.ledger.decisions import DecisionRefused
+from orders_sync.ledger.order_decisions import discard_order, require_parked
+from orders_sync.ledger.pulse import database_clock, last_taken
+from orders_sync.ledger.searches import (
+    OrderSearch,
+    knows_account,
+    parked_counts,
+    parked_ids,
+    search_orders,
+    suborders,
+)
+from orders_sync.testing.clock import SettableClock
+
+LEASE = timedelta(seconds=60)
+
+
+def test_a_search_gives_some_and_counts_all(ledger: Ledger, office: Office) -> None:
+    for number in range(3):
+        parked_order(office, f"{number}-01")
+        office.clock.advance(1)
+
+    rows, total = search_orders(ledger.database, OrderSearch(cause=ORDER_CAUSE), limit=2)
+
+    assert [row["order_id"] for row in rows] == ["2-01", "1-01"]
+    assert total == 3
+
+
+def test_a_search_may_go_by_age(ledger: Ledger, office: Office) -> None:
+    parked_order(office, "old-01")
+    office.clock.advance(60)
+    parked_order(office, "new-01")
+
+    search = OrderSearch(account=STORE, standing=Standing.PARKED, heard_before=office.clock())
+    rows, _ = search_orders(ledger.database, search, limit=10)
+
+    assert [row["order_id"] for row in rows] == ["old-01"]
+
+
+def test_what_is_parked_is_counted_and_named(ledger: Ledger, office: Office) -> None:
+    command_id = parked_invoice(office)
+    parked_order(office, ORDER)
+
+    everything = parked_counts(ledger.database)
+    elsewhere = parked_counts(ledger.database, "other")
+
+    assert everything == {CAUSE: 1, ORDER_CAUSE: 1}
+    assert elsewhere == {}
+    assert list(parked_ids(ledger.database, command_id[:5], limit=5)) == [command_id]
+    assert list(parked_ids(ledger.database, "_", limit=5)) == []
+
+
+def test_the_orders_of_a_purchase_are_found_by_its_number(ledger: Ledger, office: Office) -> None:
+    parked_order(office, "77-01")
+    parked_order(office, "77-02")
+    parked_order(office, "777-01")
+
+    found = suborders(ledger.database, ["other", STORE], "77")
+
+    assert list(found) == [(STORE, "77-01"), (STORE, "77-02")]
+    assert knows_account(ledger.database, STORE)
+    assert not knows_account(ledger.database, "other")
+
+
+def test_a_lease_tells_when_it_was_last_taken(ledger: Ledger, clock: SettableClock) -> None:
+    with ledger.leases.held(STORE, "feed.poll", owner="me", clock=clock, seconds=9):
+        pass
+
+    assert last_taken(ledger.database, "feed.poll") == {STORE: clock()}
+    assert last_taken(ledger.database, "feed.acknowledge") == {}
+
+
+def test_only_a_server_has_a_clock_of_its_own(ledger: Ledger) -> None:
+    found = database_clock(ledger.database)
+
+    is_server = ledger.database.engine.dialect.name != "sqlite"
+    assert (found is not None and found.tzinfo is not None) == is_server
+
+
+def test_who_discarded_an_order_is_kept(ledger: Ledger, office: Office) -> None:
+    parked_order(office, ORDER)
+
+    discard_order(ledger.database, STORE, ORDER, office.act, lease=LEASE)
+
+    [act] = ledger.inquiries.acts(STORE, ORDER)
+    order = ledger.inquiries.story(STORE, ORDER)[0]
+    assert (act["did"], act["who"], act["why"]) == ("parked discard", "ana", "she knows")
+    assert order is not None
+    assert (order["standing"], order["cause"]) == ("void", "order.discarded")
+
+
+def test_a_discarded_order_is_taken_up_by_its_next_read(ledger: Ledger, office: Office) -> None:
+    parked_order(office, ORDER)
+    discard_order(ledger.database, STORE, ORDER, office.act, lease=LEASE)
+
+    following = ledger.orders.look_again(STORE, ORDER, now=office.clock())
+
+    assert following is not None
+    with pytest.raises(DecisionRefused, match="is not parked: it is active"):
+        require_parked(ledger.database, STORE, ORDER)
