@@ -14,7 +14,7 @@ from typing import Any
 import requests
 
 from orders_sync.embedded import commands
-from orders_sync.embedded.broker import EmbeddedBroker
+from orders_sync.embedded.broker import EmbeddedBroker, free_port
 from orders_sync.embedded.processes import Child, ProcessSpec
 from orders_sync.ledger.migrate import upgrade
 from orders_sync.settings import child_environment
@@ -51,13 +51,29 @@ class Plant:
         """Sum the processor time that our processes have used."""
         return sum(_cpu_of(child.pid) for child in self.ours if child.pid)
 
+    def cpu_by_process(self) -> Mapping[str, float]:
+        """Give the processor time that each process has used."""
+        return {child.spec.name: _cpu_of(child.pid) for child in self.ours if child.pid}
+
     def peak_mib(self) -> Mapping[str, float]:
         """Give the peak memory of each process."""
         return {child.spec.name: _peak_of(child.pid) for child in self.ours if child.pid}
 
 
 @contextmanager
-def running_plant(workers: int = 2, **settings: str) -> Iterator[Plant]:
+def running_sandbox() -> Iterator[str]:
+    """Run a sandbox that nobody works on, and give its address."""
+    with tempfile.TemporaryDirectory(prefix="orders-sync-bench-") as home:
+        argv = commands.sandbox(account=STORE, seed=1, chaos="off")
+        sandbox = _start(Path(home), "sandbox", argv, {})
+        try:
+            yield _first_line(sandbox.spec.log)
+        finally:
+            sandbox.kill()
+
+
+@contextmanager
+def running_plant(workers: int = 2, *, flower: bool = False, **settings: str) -> Iterator[Plant]:
     """Run everything in a folder of its own; `settings` are ORDERS_SYNC_* without the prefix."""
     with ExitStack() as stack:
         home = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="orders-sync-bench-")))
@@ -74,6 +90,9 @@ def running_plant(workers: int = 2, **settings: str) -> Iterator[Plant]:
             for number in range(1, workers + 1)
         ]
         crew.append(_start(home, "beat", commands.beat("warning"), env))
+        if flower:
+            env["FLOWER_BASIC_AUTH"] = "bench:mark"
+            crew.append(_start(home, "flower", commands.flower(free_port()), env))
         for child in crew:
             stack.callback(child.kill)
         session = stack.enter_context(requests.Session())

@@ -17,6 +17,7 @@ class Progress(StrEnum):
 
     SEEN = "seen"  # An event named it.
     FETCHED = "fetched"  # Its document is in the ledger.
+    OFFERED = "offered"  # It is on its way to the ERP, which may have it already.
     PLACED = "placed"  # The ERP has it.
     HANDLING = "handling"  # The ERP has it, and VTEX knows.
 
@@ -44,7 +45,7 @@ class Action(StrEnum):
     IGNORE = "ignore"  # It was finished without us.
     LOOK_AGAIN = "look again"  # VTEX has not decided yet.
     CANCEL_IN_ERP = "cancel in ERP"  # The ERP has an order that VTEX cancelled.
-    VOID = "void"  # It was cancelled before the ERP had it.
+    VOID = "void"  # It was cancelled before the ERP could have it.
     ASK = "ask"  # A cancellation was requested; the ERP decides.
 
 
@@ -64,20 +65,26 @@ class Group(StrEnum):
 
 A = Action
 
-#: status group: (the ERP has not got it, the ERP has it, VTEX was told too)
+#: status group: (the ERP has not got it, it may have it, it has it and VTEX may have been told)
 _ORDER_RULES: Final[dict[Group, tuple[Action, Action, Action]]] = {
     Group.INCOMPLETE: (A.LOOK_AGAIN, A.LOOK_AGAIN, A.LOOK_AGAIN),
     Group.BEFORE: (A.LOOK_AGAIN, A.LOOK_AGAIN, A.LOOK_AGAIN),
-    Group.READY: (A.HAND_OVER, A.START_HANDLING, A.START_HANDLING),
-    Group.HANDLING: (A.HAND_OVER, A.FINISH, A.FINISH),
-    Group.INVOICED: (A.IGNORE, A.FINISH, A.FINISH),
+    Group.READY: (A.HAND_OVER, A.HAND_OVER, A.START_HANDLING),
+    Group.HANDLING: (A.HAND_OVER, A.HAND_OVER, A.FINISH),
+    Group.INVOICED: (A.IGNORE, A.IGNORE, A.FINISH),
     Group.REQUESTED: (A.ASK, A.ASK, A.ASK),
     Group.CANCELLING: (A.LOOK_AGAIN, A.LOOK_AGAIN, A.LOOK_AGAIN),
     Group.CANCELLED: (A.VOID, A.CANCEL_IN_ERP, A.CANCEL_IN_ERP),
     Group.UNKNOWN: (A.LOOK_AGAIN, A.LOOK_AGAIN, A.LOOK_AGAIN),
 }
 
-_COLUMN: Final = {Progress.SEEN: 0, Progress.FETCHED: 0, Progress.PLACED: 1, Progress.HANDLING: 2}
+_COLUMN: Final = {
+    Progress.SEEN: 0,
+    Progress.FETCHED: 0,
+    Progress.OFFERED: 1,
+    Progress.PLACED: 2,
+    Progress.HANDLING: 2,
+}
 
 
 def group_of(status: str | None, *, is_completed: bool = True) -> Group:

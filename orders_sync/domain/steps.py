@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -47,6 +47,7 @@ class Claim:
 
     `version` is the fencing token: a write under an older version than the ledger's is refused.
     `attempts` counts the failed tries of this step so far, the first of them at `failing_since`.
+    `document` is there where the step before it has just read the order.
     """
 
     account: str
@@ -58,6 +59,7 @@ class Claim:
     failing_since: datetime | None
     first_seen_at: datetime
     lease_until: datetime
+    document: bytes | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Protocol
@@ -46,15 +46,17 @@ def poll(
     feed: Feed,
     ledger: Ledger,
     clock: Clock,
-    dispatch: Callable[[Dispatch], None],
+    dispatch: Callable[[Sequence[Dispatch]], None],
     restore_feed: Callable[[], None],
+    erp_rests: Callable[[], object],
     limits: PollLimits,
 ) -> int:
     """Read the feed while its lots come back full; give the number of events that were new.
 
-    Polls of one account that overlap do nothing. Where VTEX has no configuration for the feed,
+    Polls of one account that overlap do nothing. While `erp_rests`, or too much is in flight,
+    nothing is read: the feed keeps its events. Where VTEX has no configuration for the feed,
     `restore_feed` makes one. A failed read ends the poll, and the lease keeps the next ticks away
-    for as long as VTEX asked: the feed keeps its events.
+    for as long as VTEX asked.
     """
     started = clock()
     with ledger.leases.held(
@@ -65,14 +67,16 @@ def poll(
         new = 0
         try:
             while clock() - started < timedelta(seconds=limits.seconds):
+                if erp_rests():
+                    log.info("feed.held_back", cause="erp.unavailable")
+                    break
                 if ledger.events.in_flight(account) >= limits.in_flight:
                     log.info("feed.held_back", in_flight=limits.in_flight)
                     break
                 lot = feed.get_feed(FULL_LOT)
                 recorded = ledger.events.record(account, lot, now=clock())
                 new += recorded.new
-                for following in recorded.dispatches:
-                    dispatch(following)
+                dispatch(recorded.dispatches)
                 if len(lot) < FULL_LOT:
                     break
         except NotFound:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Final
 
 from orders_sync.bootstrap import Services
 from orders_sync.domain.rules import Action, Progress, Standing, judge_order
@@ -11,8 +12,11 @@ from orders_sync.domain.steps import Claim, Step, StepResult
 from orders_sync.erp.base import CancelAnswer
 from orders_sync.errors import AlreadySo, Unavailable
 from orders_sync.inbound.verdict import verdict
+from orders_sync.traffic.traffic import ERP
+from orders_sync.traffic.waits import wait_error
 from orders_sync.vtex.translate import order as read_order
 from orders_sync.vtex.translate import summary
+from orders_sync.worker.lanes import lane_of
 
 #: A document older than this is read again before the ERP gets the order.
 _FRESH_FOR = timedelta(minutes=10)
@@ -20,7 +24,8 @@ _FRESH_FOR = timedelta(minutes=10)
 
 def fetch(claim: Claim, services: Services) -> StepResult:
     """Read the order from VTEX, keep its document, and decide what comes next."""
-    document = services.vtex(claim.account).get_order(claim.order_id)
+    vtex = services.vtex(claim.account, lane_of(claim.step))
+    document = vtex.get_order(claim.order_id)
     return verdict(claim, document, now=services.clock())
 
 
@@ -29,7 +34,10 @@ def hand_over(claim: Claim, services: Services) -> StepResult:
 
     An order that waited long for its ERP is read again first: it may have been cancelled.
     """
-    kept = services.ledger.orders.document(claim.account, claim.order_id)
+    rest = services.erp_rests(claim.account)
+    if rest is not None:
+        raise wait_error(claim.account, ERP, rest)
+    kept = _document(claim, services)
     if kept is None:
         return StepResult(Standing.ACTIVE, Step.FETCH, note="its document is not kept")
     document, read_at = kept
@@ -58,6 +66,12 @@ def hand_over(claim: Claim, services: Services) -> StepResult:
     return placed
 
 
+def _document(claim: Claim, services: Services) -> tuple[bytes, datetime] | None:
+    if claim.document is not None:
+        return claim.document, services.clock()
+    return services.ledger.orders.document(claim.account, claim.order_id)
+
+
 def start_handling(claim: Claim, services: Services) -> StepResult:
     """Tell VTEX that the ERP has the order.
 
@@ -70,7 +84,7 @@ def start_handling(claim: Claim, services: Services) -> StepResult:
         if decision.next_step is not Step.START_HANDLING:
             return decision
     try:
-        services.vtex(claim.account).start_handling(claim.order_id)
+        services.vtex(claim.account, lane_of(claim.step)).start_handling(claim.order_id)
     except AlreadySo:
         decision = fetch(claim, services)
         if decision.next_step is Step.START_HANDLING:
@@ -101,3 +115,11 @@ def cancel_in_erp(claim: Claim, services: Services) -> StepResult:
             note=f"the ERP answered {answer}",
         )
     return StepResult(Standing.VOID, None, note=f"the ERP answered {answer}")
+
+
+STEPS: Final = {
+    Step.FETCH: fetch,
+    Step.HAND_OVER: hand_over,
+    Step.START_HANDLING: start_handling,
+    Step.CANCEL_IN_ERP: cancel_in_erp,
+}

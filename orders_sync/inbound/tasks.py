@@ -8,6 +8,7 @@ from orders_sync.domain.steps import Step
 from orders_sync.inbound import steps
 from orders_sync.inbound.acknowledge import acknowledge
 from orders_sync.inbound.poll import PollLimits, poll
+from orders_sync.traffic.lanes import Lane
 from orders_sync.worker.task import ServiceTask, StepTask
 
 _POLL_SECONDS = 5.0
@@ -20,13 +21,14 @@ def poll_feed(self: ServiceTask, account: str) -> None:
     poll(
         account,
         owner=self.owner,
-        feed=services.vtex(account),
+        feed=services.vtex(account, Lane.FEED),
         ledger=services.ledger,
         clock=services.clock,
-        dispatch=self.dispatch,
+        dispatch=self.app.dispatch_all,
         restore_feed=lambda: self.app.send_task(
             "upkeep.watch_feed", kwargs={"account": account}, expires=_POLL_SECONDS
         ),
+        erp_rests=lambda: services.erp_rests(account),
         limits=PollLimits(_POLL_SECONDS, services.settings.max_in_flight),
     )
 
@@ -38,7 +40,7 @@ def acknowledge_feed(self: ServiceTask, account: str) -> None:
     acknowledge(
         account,
         owner=self.owner,
-        feed=services.vtex(account),
+        feed=services.vtex(account, Lane.FEED),
         ledger=services.ledger,
         clock=services.clock,
         visibility_seconds=services.settings.feed.visibility_seconds,
@@ -49,22 +51,22 @@ def acknowledge_feed(self: ServiceTask, account: str) -> None:
 @shared_task(name=Step.FETCH.value, base=StepTask, bind=True)
 def fetch_order(self: StepTask, account: str, order_id: str) -> None:
     """Read an order from VTEX."""
-    self.run_step(account, order_id, steps.fetch)
+    self.run_step(account, order_id, steps.STEPS)
 
 
 @shared_task(name=Step.HAND_OVER.value, base=StepTask, bind=True)
 def hand_over_order(self: StepTask, account: str, order_id: str) -> None:
     """Give an order to the ERP."""
-    self.run_step(account, order_id, steps.hand_over)
+    self.run_step(account, order_id, steps.STEPS)
 
 
 @shared_task(name=Step.START_HANDLING.value, base=StepTask, bind=True)
 def start_handling_order(self: StepTask, account: str, order_id: str) -> None:
     """Tell VTEX that the ERP has an order."""
-    self.run_step(account, order_id, steps.start_handling)
+    self.run_step(account, order_id, steps.STEPS)
 
 
 @shared_task(name=Step.CANCEL_IN_ERP.value, base=StepTask, bind=True)
 def cancel_order_in_erp(self: StepTask, account: str, order_id: str) -> None:
     """Tell the ERP that VTEX cancelled an order."""
-    self.run_step(account, order_id, steps.cancel_in_erp)
+    self.run_step(account, order_id, steps.STEPS)

@@ -54,6 +54,8 @@ def verdict(claim: Claim, document: bytes, *, now: datetime) -> StepResult:
 def _progress(progress: Progress, action: Action) -> Progress:
     if action is Action.FINISH:
         return Progress.HANDLING
+    if action is Action.HAND_OVER:
+        return Progress.OFFERED
     return Progress.FETCHED if progress is Progress.SEEN else progress
 
 

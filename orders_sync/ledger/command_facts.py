@@ -12,9 +12,14 @@ from orders_sync.domain.bodies import TrackBody
 from orders_sync.domain.sending.verdicts import Known
 from orders_sync.ledger.command_claims import CommandClaim
 from orders_sync.ledger.engine import Database
+from orders_sync.ledger.retention import ERASED
 from orders_sync.ledger.tables import commands
 
 Row = dict[str, Any]
+
+
+#: Stands before an outcome in `told` where the ERP did not take the answer.
+_UNANSWERABLE = "not "
 
 
 class CommandFacts:
@@ -31,6 +36,7 @@ class CommandFacts:
                 commands.c.account == account,
                 commands.c.source == "erp",
                 commands.c.told.is_distinct_from(commands.c.outcome),
+                commands.c.told.is_distinct_from(sa.literal(_UNANSWERABLE) + commands.c.outcome),
             )
             .order_by(commands.c.updated_at)
             .limit(limit)
@@ -43,6 +49,10 @@ class CommandFacts:
         statement = sa.update(commands).where(commands.c.id == command_id).values(told=outcome)
         with self._database.writing() as connection:
             connection.execute(statement)
+
+    def mark_unanswerable(self, command_id: str, outcome: str) -> None:
+        """Note that the ERP does not take the answer with this outcome."""
+        self.mark_told(command_id, f"{_UNANSWERABLE}{outcome}")
 
     def cancelled_by(self, account: str, order_id: str) -> str | None:
         """Name the source of the order's cancellation, where it was a command that VTEX took."""
@@ -86,7 +96,7 @@ class CommandFacts:
             rows = connection.execute(statement.order_by(commands.c.updated_at)).all()
         sent_tracking: dict[str, list[TrackBody]] = defaultdict(list)
         for row in rows:
-            if row.kind == "track" and row.progress == "done":
+            if row.kind == "track" and row.progress == "done" and row.body not in ERASED:
                 sent_tracking[row.vtex_number].append(TrackBody.model_validate_json(row.body))
         return Known(
             sent_invoices={

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -16,13 +17,50 @@ from orders_sync.ledger.decisions import close_earlier_failures
 from orders_sync.ledger.engine import Database
 from orders_sync.ledger.insert import insert_into
 from orders_sync.ledger.journal import Entry, write_entries
-from orders_sync.ledger.news import IN_LINE, next_in_line, wake_commands
-from orders_sync.ledger.order_lease import free_order, take_order
+from orders_sync.ledger.news import IN_LINE, commands_set_free
+from orders_sync.ledger.order_lease import free_order, lock_order_of, take_order
 from orders_sync.ledger.tables import commands
 
 _CLOCKS_DIFFER = timedelta(seconds=2)
 
 Row = dict[str, Any]
+
+
+_OF_ID = commands.c.id == sa.bindparam("of_id")
+
+#: What a step wants to take; a message of an earlier wait comes too early for one that waits anew.
+_WANTED = (
+    sa.select(commands)
+    .where(
+        _OF_ID,
+        commands.c.next_step == sa.bindparam("of_step"),
+        sa.or_(
+            commands.c.standing == Standing.ACTIVE,
+            sa.and_(
+                commands.c.standing == Standing.WAITING,
+                commands.c.due_at <= sa.bindparam("due_by", type_=commands.c.due_at.type),
+            ),
+        ),
+    )
+    .with_for_update()
+)
+
+_UNTIL = sa.bindparam("until", type_=commands.c.due_at.type)
+_TAKE = sa.update(commands).where(_OF_ID).values(version=commands.c.version + 1, due_at=_UNTIL)
+_STAND_IN_LINE = (
+    sa.update(commands)
+    .where(_OF_ID)
+    .values(standing=Standing.WAITING, cause=IN_LINE, due_at=_UNTIL)
+)
+
+
+@cache
+def _add(dialect: str) -> sa.Executable:
+    return (
+        insert_into(commands, dialect)
+        .on_conflict_do_nothing(index_elements=[commands.c.account, commands.c.key])
+        .returning(commands.c.id)
+    )
 
 
 class Commands:
@@ -35,12 +73,8 @@ class Commands:
     def add(self, row: Row, entry: Entry) -> tuple[Row, bool]:
         """Keep a command; give the one that is kept under its key, and whether it is this one."""
         with self._database.writing() as connection:
-            statement = insert_into(commands, connection).values(**row)
-            added = connection.execute(
-                statement.on_conflict_do_nothing(
-                    index_elements=[commands.c.account, commands.c.key]
-                ).returning(commands.c.id)
-            ).scalar_one_or_none()
+            statement = _add(connection.dialect.name)
+            added = connection.execute(statement, row).scalar_one_or_none()
             if added is not None:
                 write_entries(connection, [entry])
                 return row, True
@@ -58,31 +92,18 @@ class Commands:
         is dispatched when its turn comes.
         """
         until = now + self._lease
-        wanted = sa.select(commands).where(
-            commands.c.id == command_id,
-            commands.c.next_step == step,
-            # A message of an earlier wait comes too early for a command that waits anew.
-            sa.or_(
-                commands.c.standing == Standing.ACTIVE,
-                sa.and_(
-                    commands.c.standing == Standing.WAITING,
-                    commands.c.due_at <= now + _CLOCKS_DIFFER,
-                ),
-            ),
-        )
+        wanted = {"of_id": command_id, "of_step": step, "due_by": now + _CLOCKS_DIFFER}
         with self._database.writing() as connection:
-            row = connection.execute(wanted.with_for_update()).one_or_none()
+            lock_order_of(connection, command_id)
+            row = connection.execute(_WANTED, wanted).one_or_none()
             if row is None:
                 return None
             order_version = take_order(
                 connection, row.account, row.order_id, owner=owner, now=now, until=until
             )
-            taken: Row = {"version": row.version + 1, "due_at": until}
-            in_line: Row = {"standing": Standing.WAITING, "cause": IN_LINE, "due_at": until}
             connection.execute(
-                sa.update(commands)
-                .where(commands.c.id == command_id)
-                .values(in_line if order_version is None else taken)
+                _STAND_IN_LINE if order_version is None else _TAKE,
+                {"of_id": command_id, "until": until},
             )
         if order_version is None:
             return None
@@ -120,15 +141,18 @@ class Commands:
     def defer(
         self,
         claim: CommandClaim,
-        entry: Entry,
+        entry: Entry | None,
         *,
         due_at: datetime,
         cause: str,
         reason: str,
         counts: bool,
+        fails: bool = False,
         now: datetime,
     ) -> list[Dispatch]:
         """Put a command back until `due_at`; `counts` it as a failed try.
+
+        One that only `fails` uses up no try, and is failing from now on all the same.
 
         Raises:
             LeaseLost: another worker has taken over; nothing was written.
@@ -139,12 +163,10 @@ class Commands:
             "cause": cause,
             "reason": reason,
             "hint": None,
+            "attempts": claim.attempts + counts,
         }
-        if counts:
-            facts |= {
-                "attempts": claim.attempts + 1,
-                "failing_since": claim.failing_since or now,
-            }
+        if counts or fails:
+            facts["failing_since"] = claim.failing_since or now
         return self._release(claim, facts, entry, now)
 
     def park(
@@ -173,7 +195,7 @@ class Commands:
         return self._release(claim, facts, entry, now)
 
     def _release(
-        self, claim: CommandClaim, facts: Row, entry: Entry, now: datetime
+        self, claim: CommandClaim, facts: Row, entry: Entry | None, now: datetime
     ) -> list[Dispatch]:
         statement = (
             sa.update(commands)
@@ -182,12 +204,7 @@ class Commands:
             .returning(commands)
         )
         with self._database.writing() as connection:
-            row = connection.execute(statement).one_or_none()
-            if row is None:
-                raise LeaseLost(f"Command {claim.command_id} was taken over during {claim.step}.")
-            write_entries(connection, [entry])
-            if row.standing == Standing.DONE:
-                close_earlier_failures(connection, row, now=now)
+            # The order is locked before its commands, as it is by everybody else.
             read = free_order(
                 connection,
                 claim.account,
@@ -196,14 +213,21 @@ class Commands:
                 now=now,
                 lease=self._lease,
             )
+            row = connection.execute(statement).one_or_none()
+            if row is None:
+                raise LeaseLost(f"Command {claim.command_id} was taken over during {claim.step}.")
+            write_entries(connection, [entry] if entry else [])
+            if row.standing == Standing.DONE:
+                close_earlier_failures(connection, row, now=now)
             following = [] if read is None else [read]
-            following += next_in_line(
-                connection, claim.account, claim.order_id, now=now, lease=self._lease
+            following += commands_set_free(
+                connection,
+                claim.account,
+                claim.order_id,
+                is_settled=row.standing in {Standing.DONE, Standing.PARKED},
+                now=now,
+                lease=self._lease,
             )
-            if row.standing in {Standing.DONE, Standing.PARKED}:
-                following += wake_commands(
-                    connection, claim.account, claim.order_id, now=now, lease=self._lease
-                )
         if row.standing == Standing.ACTIVE:
             step = Step(row.next_step)
             following.append(Dispatch(claim.account, claim.order_id, step, claim.command_id))
@@ -217,10 +241,11 @@ class Commands:
             .order_by(commands.c.due_at)
             .limit(limit)
             .with_for_update(skip_locked=True)
+            .cte("due")  # As a subquery, PostgreSQL may run it, and its limit, more than once.
         )
         statement = (
             sa.update(commands)
-            .where(commands.c.id.in_(due))
+            .where(commands.c.id.in_(sa.select(due)))
             .values(due_at=now + self._lease, standing=Standing.ACTIVE)
             .returning(commands.c.account, commands.c.order_id, commands.c.next_step, commands.c.id)
         )

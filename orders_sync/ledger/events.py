@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 
 import sqlalchemy as sa
 
@@ -15,7 +16,9 @@ from orders_sync.domain.steps import Dispatch, Step
 from orders_sync.ledger.engine import Database
 from orders_sync.ledger.insert import insert_into
 from orders_sync.ledger.journal import Entry, write_entries
+from orders_sync.ledger.locks import lock
 from orders_sync.ledger.news import new_order, request_reads
+from orders_sync.ledger.recordable import recordable
 from orders_sync.ledger.tables import events, orders
 
 #: As long as the column; a longer identity is kept as its digest.
@@ -45,20 +48,19 @@ class Events:
         An event that was recorded before only has its handle refreshed. A new one makes its
         order known, and asks for the order to be read where the rules say so.
         """
-        latest = {_identity(event): event for event in lot}
-        rows = [_row(account, identity, event, now) for identity, event in latest.items()]
+        latest = {_identity(event): event for event in map(recordable, lot)}
+        # In one order everywhere: whoever locks the same rows at once waits, and nobody for ever.
+        rows = [_row(account, identity, latest[identity], now) for identity in sorted(latest)]
         with self._database.writing() as connection:
             fresh = [latest[identity] for identity in _upsert(connection, rows)]
             readable = [event for event in fresh if isinstance(event, OrderEvent)]
             write_entries(connection, [_entry(account, event, now) for event in fresh])
             wanted = self._wanted(connection, account, readable)
-            _take_up(connection, account, wanted, now, self._lease)
-            dispatches = (
-                request_reads(connection, account, wanted, now=now, lease=self._lease)
-                if wanted
-                else []
-            )
-        return Recorded(dispatches, len(fresh))
+            ready = _take_up(connection, account, wanted, now, self._lease)
+            known = [order_id for order_id in wanted if order_id not in ready]
+            if known:
+                ready |= request_reads(connection, account, known, now=now, lease=self._lease)
+        return Recorded([Dispatch(account, each, Step.FETCH) for each in sorted(ready)], len(fresh))
 
     def _wanted(
         self, connection: sa.Connection, account: str, lot: Sequence[OrderEvent]
@@ -78,7 +80,7 @@ class Events:
                 .where(events.c.account == account, events.c.identity.in_(idle))
                 .values(asks_nothing=True)
             )
-        return list(dict.fromkeys(e.order_id for e in lot if verdicts[e.identity]))
+        return sorted({e.order_id for e in lot if verdicts[e.identity]})
 
     def in_flight(self, account: str) -> int:
         """Count the account's orders that are being worked on, VTEX's own waits left out."""
@@ -88,7 +90,7 @@ class Events:
             .where(
                 orders.c.account == account,
                 orders.c.standing.in_(OPEN),
-                sa.not_(_waits_for_vtex()),
+                sa.not_(waits_for_vtex()),
             )
         )
         with self._database.reading() as connection:
@@ -128,7 +130,7 @@ class Events:
                 sa.or_(
                     events.c.asks_nothing,
                     orders.c.standing.in_([Standing.DONE, Standing.VOID, Standing.PARKED]),
-                    _waits_for_vtex(),
+                    waits_for_vtex(),
                 )
             )
         with self._database.reading() as connection:
@@ -136,20 +138,20 @@ class Events:
 
     def mark_acknowledged(self, account: str, handles: Sequence[str], *, now: datetime) -> None:
         """Note that VTEX has taken the handles back."""
-        statement = (
-            sa.update(events)
-            .where(
-                events.c.account == account,
-                events.c.acknowledged_at.is_(None),
-                events.c.handle.in_(handles),
-            )
-            .values(acknowledged_at=now)
+        taken = (
+            events.c.account == account,
+            events.c.acknowledged_at.is_(None),
+            events.c.handle.in_(handles),
         )
+        locked = sa.select(events.c.identity).where(*taken).order_by(events.c.identity)
         with self._database.writing() as connection:
-            connection.execute(statement)
+            # A poll may record them again right now, and locks them in this order too.
+            lock(connection, locked.with_for_update())
+            connection.execute(sa.update(events).where(*taken).values(acknowledged_at=now))
 
 
-def _waits_for_vtex() -> sa.ColumnElement[bool]:
+def waits_for_vtex() -> sa.ColumnElement[bool]:
+    """Give the condition that an order was read and that VTEX has to get on with it."""
     return sa.and_(
         orders.c.standing == Standing.WAITING,
         orders.c.next_step == Step.FETCH,
@@ -213,8 +215,14 @@ def _upsert(connection: sa.Connection, rows: Sequence[dict[str, object]]) -> lis
     """Write the lot; give the identities that were not there before."""
     if not rows:
         return []
-    statement = insert_into(events, connection).values(rows)
-    again = statement.on_conflict_do_update(
+    written = connection.execute(_keep(connection.dialect.name), rows)
+    return [row.identity for row in written if row.deliveries == 1]
+
+
+@cache
+def _keep(dialect: str) -> sa.Executable:
+    statement = insert_into(events, dialect)
+    return statement.on_conflict_do_update(
         index_elements=[events.c.account, events.c.identity],
         set_={
             "handle": statement.excluded.handle,
@@ -224,7 +232,6 @@ def _upsert(connection: sa.Connection, rows: Sequence[dict[str, object]]) -> lis
             "acknowledged_at": None,
         },
     ).returning(events.c.identity, events.c.deliveries)
-    return [row.identity for row in connection.execute(again) if row.deliveries == 1]
 
 
 def _take_up(
@@ -233,9 +240,10 @@ def _take_up(
     order_ids: Sequence[str],
     now: datetime,
     lease: timedelta,
-) -> None:
-    """Make orders known that were not."""
+) -> set[str]:
+    """Make orders known that were not; give those, whose first read is due."""
     if not order_ids:
-        return
+        return set()
     rows = [new_order(account, order_id, now=now, lease=lease) for order_id in order_ids]
-    connection.execute(insert_into(orders, connection).on_conflict_do_nothing(), rows)
+    statement = insert_into(orders, connection.dialect.name).on_conflict_do_nothing()
+    return set(connection.execute(statement.returning(orders.c.order_id), rows).scalars())

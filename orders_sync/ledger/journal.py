@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 
 import sqlalchemy as sa
@@ -29,4 +29,9 @@ class Entry:
 def write_entries(connection: sa.Connection, entries: Sequence[Entry]) -> None:
     """Append entries inside the transaction that makes them true."""
     if entries:
-        connection.execute(sa.insert(journal), [asdict(entry) for entry in entries])
+        rows = [{name: getattr(entry, name) for name in _FIELDS} for entry in entries]
+        connection.execute(_INSERT, rows if len(rows) > 1 else rows[0])
+
+
+_INSERT = sa.insert(journal)
+_FIELDS = [field.name for field in fields(Entry)]

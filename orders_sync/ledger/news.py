@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from orders_sync.domain.rules import Progress, Standing
 from orders_sync.domain.steps import Dispatch, Step
+from orders_sync.ledger.locks import lock
 from orders_sync.ledger.tables import commands, orders
 
 #: Why a command waits that found its order busy; it is brought back when the order is free.
@@ -39,16 +40,15 @@ def request_reads(
     *,
     now: datetime,
     lease: timedelta,
-) -> list[Dispatch]:
+) -> set[str]:
     """Note news of orders, and find those whose read can be dispatched at once.
 
     A worker that has one of the orders sees the news when it releases it.
     """
-    statement = (
-        sa.update(orders)
-        .where(orders.c.account == account, orders.c.order_id.in_(order_ids))
-        .values(news=True)
-    )
+    heard_of = (orders.c.account == account, orders.c.order_id.in_(order_ids))
+    locked = sa.select(orders.c.order_id).where(*heard_of).order_by(orders.c.order_id)
+    lock(connection, locked.with_for_update())
+    statement = sa.update(orders).where(*heard_of).values(news=True)
     connection.execute(statement)
     statement = (
         statement.where(sa.or_(orders.c.lease_until.is_(None), orders.c.lease_until <= now))
@@ -65,32 +65,40 @@ def request_reads(
         )
         .returning(orders.c.order_id)
     )
-    return [
-        Dispatch(account, order_id, Step.FETCH)
-        for order_id in connection.execute(statement).scalars()
-    ]
+    return set(connection.execute(statement).scalars())
 
 
-def next_in_line(
-    connection: sa.Connection, account: str, order_id: str, *, now: datetime, lease: timedelta
+def commands_set_free(
+    connection: sa.Connection,
+    account: str,
+    order_id: str,
+    *,
+    is_settled: bool,
+    now: datetime,
+    lease: timedelta,
 ) -> list[Dispatch]:
-    """Bring back the oldest command that found its order busy, now that the order is free."""
-    first = (
-        sa.select(commands.c.id)
-        .where(
-            commands.c.account == account,
-            commands.c.order_id == order_id,
-            commands.c.standing == Standing.WAITING,
-            commands.c.cause == IN_LINE,
-        )
-        .order_by(commands.c.created_at)
-        .limit(1)
-        .scalar_subquery()
-    )
+    """Bring back commands now that their order is free; give what to dispatch.
+
+    The oldest that found the order busy goes on. Where the order `is_settled`, so do all that
+    wait for it to get on.
+    """
+    of_order = {"of_account": account, "of_order": order_id}
+    waiting = connection.execute(_WAITING, of_order).all()
+    in_line = [row for row in waiting if row.cause == IN_LINE][:1]
+    others = [row for row in waiting if row.cause != IN_LINE and row.attempts == 0]
+    freed = in_line + (others if is_settled else [])
+    if not freed:
+        return []
     statement = (
         sa.update(commands)
-        .where(commands.c.id == first)
-        .values(standing=Standing.ACTIVE, cause=None, reason=None, due_at=now + lease)
+        .where(commands.c.id.in_([row.id for row in freed]))
+        .where(commands.c.standing == Standing.WAITING)
+        .values(
+            standing=Standing.ACTIVE,
+            due_at=now + lease,
+            cause=sa.case((commands.c.cause == IN_LINE, None), else_=commands.c.cause),
+            reason=sa.case((commands.c.cause == IN_LINE, None), else_=commands.c.reason),
+        )
         .returning(commands.c.id, commands.c.next_step)
     )
     return [
@@ -99,23 +107,12 @@ def next_in_line(
     ]
 
 
-def wake_commands(
-    connection: sa.Connection, account: str, order_id: str, *, now: datetime, lease: timedelta
-) -> list[Dispatch]:
-    """Bring back at once the commands that wait for their order to get on."""
-    statement = (
-        sa.update(commands)
-        .where(
-            commands.c.account == account,
-            commands.c.order_id == order_id,
-            commands.c.standing == Standing.WAITING,
-            commands.c.attempts == 0,
-            commands.c.cause.is_distinct_from(IN_LINE),
-        )
-        .values(standing=Standing.ACTIVE, due_at=now + lease)
-        .returning(commands.c.id, commands.c.next_step)
+_WAITING = (
+    sa.select(commands.c.id, commands.c.cause, commands.c.attempts)
+    .where(
+        commands.c.account == sa.bindparam("of_account"),
+        commands.c.order_id == sa.bindparam("of_order"),
+        commands.c.standing == Standing.WAITING,
     )
-    return [
-        Dispatch(account, order_id, Step(row.next_step), row.id)
-        for row in connection.execute(statement)
-    ]
+    .order_by(commands.c.created_at)
+)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -11,12 +12,14 @@ import sqlalchemy as sa
 from orders_sync.domain.rules import OPEN, Progress, Standing
 from orders_sync.domain.steps import Claim, Dispatch, Step, StepResult
 from orders_sync.errors import LeaseLost
+from orders_sync.ledger.documents import keep_document, kept_document
 from orders_sync.ledger.engine import Database
 from orders_sync.ledger.insert import insert_into
 from orders_sync.ledger.journal import Entry, write_entries
-from orders_sync.ledger.news import new_order, next_in_line, request_reads, wake_commands
+from orders_sync.ledger.news import commands_set_free, new_order, request_reads
 from orders_sync.ledger.order_lease import refuse_if_lent
-from orders_sync.ledger.tables import documents, orders
+from orders_sync.ledger.order_statements import ADVANCE, CLAIM, CLAIM_FOR_READ, RELEASE
+from orders_sync.ledger.tables import orders
 
 
 class Orders:
@@ -39,33 +42,17 @@ class Orders:
             WaitError: a command is being sent for the order.
         """
         until = now + self._lease
-        statement = (
-            sa.update(orders)
-            .where(
-                orders.c.account == account,
-                orders.c.order_id == order_id,
-                orders.c.next_step == step,
-                orders.c.standing.in_(OPEN),
-                sa.or_(orders.c.lease_until.is_(None), orders.c.lease_until <= now),
-            )
-            .values(
-                lease_owner=owner,
-                lease_until=until,
-                version=orders.c.version + 1,
-                due_at=until,
-                # A read that starts now sees all that is known so far.
-                **({"news": False} if step is Step.FETCH else {}),
-            )
-            .returning(
-                orders.c.progress,
-                orders.c.version,
-                orders.c.attempts,
-                orders.c.failing_since,
-                orders.c.first_seen_at,
-            )
-        )
+        statement = CLAIM_FOR_READ if step is Step.FETCH else CLAIM
+        wanted = {
+            "of_account": account,
+            "of_order": order_id,
+            "of_step": step,
+            "now": now,
+            "new_lease_owner": owner,
+            "new_lease_until": until,
+        }
         with self._database.writing() as connection:
-            row = connection.execute(statement).one_or_none()
+            row = connection.execute(statement, wanted).one_or_none()
             if row is None:
                 refuse_if_lent(connection, account, order_id, step, now=now)
                 return None
@@ -81,6 +68,30 @@ class Orders:
             until,
         )
 
+    def advance(self, claim: Claim, result: StepResult, entry: Entry, *, now: datetime) -> Claim:
+        """Record what a step achieved and keep the order for its next step.
+
+        Where an event came meanwhile, the next step is a read.
+
+        Raises:
+            LeaseLost: another worker has taken the order over; nothing was written.
+        """
+        until = now + self._lease
+        facts = _found(result) | {"new_lease_until": until}
+        with self._database.writing() as connection:
+            row = _write(connection, ADVANCE, claim, result.next_step, facts, entry, now)
+            if result.document is not None:
+                keep_document(connection, claim, result.document, now)
+        return replace(
+            claim,
+            step=Step(row.next_step),
+            progress=Progress(row.progress),
+            attempts=0,
+            failing_since=None,
+            lease_until=until,
+            document=result.document,
+        )
+
     def complete(
         self, claim: Claim, result: StepResult, entry: Entry, *, now: datetime
     ) -> list[Dispatch]:
@@ -91,55 +102,40 @@ class Orders:
         Raises:
             LeaseLost: another worker has taken the order over; nothing was written.
         """
-        facts: dict[str, Any] = {
-            column: value
-            for column, value in (
-                ("progress", result.progress),
-                ("status", result.status),
-                ("erp_reference", result.erp_reference),
-            )
-            if value is not None
-        }
         due_in = self._lease if result.due_in is None else timedelta(seconds=result.due_in)
-        facts |= {
-            "attempts": 0,
-            "failing_since": None,
-            "cause": result.cause,
-            "reason": result.note if result.cause else None,
-            "hint": result.hint,
-            "due_at": now + due_in if result.standing in OPEN else None,
-        }
+        facts = _found(result) | {"new_due_at": now + due_in if result.standing in OPEN else None}
         with self._database.writing() as connection:
-            if result.document is not None:
-                _keep_document(connection, claim, result.document, now)
-            return self._release(
+            following = self._release(
                 connection, claim, result.standing, result.next_step, facts, entry, now
             )
+            if result.document is not None:
+                keep_document(connection, claim, result.document, now)
+            return following
 
     def defer(
         self,
         claim: Claim,
-        entry: Entry,
+        entry: Entry | None,
         *,
         due_at: datetime,
         cause: str,
         reason: str,
         counts: bool,
+        fails: bool = False,
         now: datetime,
     ) -> list[Dispatch]:
         """Put a step that could not be done back until `due_at`; `counts` it as a failed try.
 
-        Gives a read of the order where an event came meanwhile.
+        One that only `fails` uses up no try, and is failing from now on all the same. Gives a read
+        of the order where an event came meanwhile.
 
         Raises:
             LeaseLost: another worker has taken the order over; nothing was written.
         """
-        facts: dict[str, Any] = {"due_at": due_at, "cause": cause, "reason": reason, "hint": None}
-        if counts:
-            facts |= {
-                "attempts": claim.attempts + 1,
-                "failing_since": claim.failing_since or now,
-            }
+        facts = _failed(claim, cause, reason, None) | {"new_due_at": due_at}
+        facts["new_attempts"] = claim.attempts + counts
+        if counts or fails:
+            facts["new_failing_since"] = claim.failing_since or now
         with self._database.writing() as connection:
             return self._release(connection, claim, Standing.WAITING, claim.step, facts, entry, now)
 
@@ -151,7 +147,7 @@ class Orders:
         Raises:
             LeaseLost: another worker has taken the order over; nothing was written.
         """
-        facts = {"due_at": None, "cause": cause, "reason": reason, "hint": hint}
+        facts = _failed(claim, cause, reason, hint) | {"new_due_at": None}
         with self._database.writing() as connection:
             return self._release(connection, claim, Standing.PARKED, claim.step, facts, entry, now)
 
@@ -162,48 +158,23 @@ class Orders:
         standing: Standing,
         next_step: Step | None,
         facts: dict[str, Any],
-        entry: Entry,
+        entry: Entry | None,
         now: datetime,
     ) -> list[Dispatch]:
-        """Write under the claim's version; an event that came meanwhile leads to a read."""
-        due_at = facts.pop("due_at")
-        statement = (
-            sa.update(orders)
-            .where(
-                orders.c.account == claim.account,
-                orders.c.order_id == claim.order_id,
-                orders.c.version == claim.version,
-            )
-            .values(
-                standing=sa.case((orders.c.news, Standing.ACTIVE), else_=standing),
-                next_step=sa.case((orders.c.news, Step.FETCH), else_=next_step),
-                due_at=sa.case(
-                    (orders.c.news, sa.literal(now + self._lease, orders.c.due_at.type)),
-                    else_=sa.literal(due_at, orders.c.due_at.type),
-                ),
-                lease_owner=None,
-                lease_until=None,
-                updated_at=now,
-                **facts,
-            )
-            .returning(orders.c.standing, orders.c.next_step)
+        """Write under the claim's version, and find what goes on now that the order is free."""
+        facts |= {"new_standing": standing, "new_lease_until": now + self._lease}
+        released = _write(connection, RELEASE, claim, next_step, facts, entry, now)
+        following = commands_set_free(
+            connection,
+            claim.account,
+            claim.order_id,
+            is_settled=released.standing in {Standing.DONE, Standing.VOID},
+            now=now,
+            lease=self._lease,
         )
-        row = connection.execute(statement).one_or_none()
-        if row is None:
-            raise LeaseLost(f"Order {claim.order_id} was taken over during {claim.step}.")
-        write_entries(connection, [entry])
-        return self._following(connection, claim, row, now)
-
-    def _following(
-        self, connection: sa.Connection, claim: Claim, released: sa.Row[Any], now: datetime
-    ) -> list[Dispatch]:
-        """Find what goes on now that the order is free: a command in line, its next step."""
-        account, order_id = claim.account, claim.order_id
-        following = next_in_line(connection, account, order_id, now=now, lease=self._lease)
         if released.standing == Standing.ACTIVE:
-            following.append(Dispatch(account, order_id, Step(released.next_step)))
-        elif released.standing in {Standing.DONE, Standing.VOID}:
-            following += wake_commands(connection, account, order_id, now=now, lease=self._lease)
+            step = Step(released.next_step)
+            following.append(Dispatch(claim.account, claim.order_id, step))
         return following
 
     def take_due(self, *, now: datetime, grace: timedelta, limit: int) -> Sequence[Dispatch]:
@@ -223,10 +194,11 @@ class Orders:
             .order_by(orders.c.due_at)
             .limit(limit)
             .with_for_update(skip_locked=True)
+            .cte("due")  # As a subquery, PostgreSQL may run it, and its limit, more than once.
         )
         statement = (
             sa.update(orders)
-            .where(sa.tuple_(orders.c.account, orders.c.order_id).in_(due))
+            .where(sa.tuple_(orders.c.account, orders.c.order_id).in_(sa.select(due)))
             .values(due_at=now + self._lease, standing=Standing.ACTIVE)
             .returning(orders.c.account, orders.c.order_id, orders.c.next_step)
         )
@@ -241,27 +213,62 @@ class Orders:
         """
         with self._database.writing() as connection:
             fresh = new_order(account, order_id, now=now, lease=self._lease)
-            connection.execute(insert_into(orders, connection).on_conflict_do_nothing(), fresh)
+            connection.execute(
+                insert_into(orders, connection.dialect.name).on_conflict_do_nothing(), fresh
+            )
             ready = request_reads(connection, account, [order_id], now=now, lease=self._lease)
-        return ready[0] if ready else None
+        return Dispatch(account, order_id, Step.FETCH) if ready else None
 
     def document(self, account: str, order_id: str) -> tuple[bytes, datetime] | None:
         """Give the order's document as VTEX sent it and when, or None before it was read."""
-        statement = sa.select(documents.c.body, documents.c.read_at).where(
-            documents.c.account == account, documents.c.order_id == order_id
-        )
         with self._database.reading() as connection:
-            row = connection.execute(statement).one_or_none()
-        return (row.body, row.read_at) if row else None
+            return kept_document(connection, account, order_id)
 
 
-def _keep_document(connection: sa.Connection, claim: Claim, body: bytes, now: datetime) -> None:
-    statement = insert_into(documents, connection).values(
-        account=claim.account, order_id=claim.order_id, body=body, read_at=now
-    )
-    connection.execute(
-        statement.on_conflict_do_update(
-            index_elements=[documents.c.account, documents.c.order_id],
-            set_={"body": statement.excluded.body, "read_at": statement.excluded.read_at},
-        )
-    )
+def _found(result: StepResult) -> dict[str, Any]:
+    return {
+        "new_progress": result.progress,
+        "new_status": result.status,
+        "new_erp_reference": result.erp_reference,
+        "new_attempts": 0,
+        "new_failing_since": None,
+        "new_cause": result.cause,
+        "new_reason": result.note if result.cause else None,
+        "new_hint": result.hint,
+    }
+
+
+def _failed(claim: Claim, cause: str, reason: str, hint: str | None) -> dict[str, Any]:
+    return {
+        "new_progress": None,
+        "new_status": None,
+        "new_erp_reference": None,
+        "new_attempts": claim.attempts,
+        "new_failing_since": claim.failing_since,
+        "new_cause": cause,
+        "new_reason": reason,
+        "new_hint": hint,
+    }
+
+
+def _write(
+    connection: sa.Connection,
+    statement: sa.Executable,
+    claim: Claim,
+    next_step: Step | None,
+    facts: dict[str, Any],
+    entry: Entry | None,
+    now: datetime,
+) -> sa.Row[Any]:
+    facts |= {
+        "of_account": claim.account,
+        "of_order": claim.order_id,
+        "of_version": claim.version,
+        "new_next_step": next_step,
+        "new_updated_at": now,
+    }
+    row = connection.execute(statement, facts).one_or_none()
+    if row is None:
+        raise LeaseLost(f"Order {claim.order_id} was taken over during {claim.step}.")
+    write_entries(connection, [entry] if entry else [])
+    return row

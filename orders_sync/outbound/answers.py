@@ -8,6 +8,7 @@ import structlog
 
 from orders_sync.domain.commands import Command, Outcome
 from orders_sync.erp.base import Erp
+from orders_sync.errors import ErpUnavailable, WaitError
 from orders_sync.ledger import Ledger
 from orders_sync.outbound.accept import Desk, accept
 
@@ -55,8 +56,25 @@ def pull(account: str, *, owner: str, erp: Erp, desk: Desk) -> int:
 
 
 def tell(account: str, *, erp: Erp, ledger: Ledger) -> None:
-    """Tell the ERP every outcome that it was not told."""
+    """Tell the ERP every outcome that it was not told.
+
+    An answer that the ERP does not take stops no other; it is tried again when the ERP offers the
+    command again, or when its outcome changes.
+
+    Raises:
+        ErpUnavailable: the ERP cannot be reached; what is left is told by the next pull.
+        WaitError: the ERP is left alone for a while, with the same consequence.
+    """
     for row in ledger.command_facts.untold(account, limit=_LOT * _MOST_PAGES):
         command = Command(row["kind"], row["order_id"], None, row["asked_key"])
-        erp.answer(command, Outcome(row["outcome"], row["reason"], row["receipt"]))
-        ledger.command_facts.mark_told(row["id"], row["outcome"])
+        outcome = Outcome(row["outcome"], row["reason"], row["receipt"])
+        try:
+            erp.answer(command, outcome)
+        except (ErpUnavailable, WaitError):
+            raise
+        except Exception as error:  # noqa: BLE001 - an adapter may raise anything.
+            # Its text may quote what it was given.
+            log.error("answer.refused", command_id=row["id"], cause=type(error).__name__)  # noqa: TRY400
+            ledger.command_facts.mark_unanswerable(row["id"], outcome.kind)
+        else:
+            ledger.command_facts.mark_told(row["id"], outcome.kind)

@@ -30,7 +30,7 @@ def consider_cancellation(claim: Claim, services: Services, desk: Desk) -> StepR
     if services.ledger.command_facts.is_cancelling(claim.account, claim.order_id):
         return _look_later("a command of ours asked for the cancellation")
     decision = Decision.agree()
-    if claim.progress in {Progress.PLACED, Progress.HANDLING}:
+    if claim.progress not in {Progress.SEEN, Progress.FETCHED}:
         erp = services.erp(claim.account)
         decision = erp.consider_cancellation(read_order(claim.account, document))
     if decision.verdict is Verdict.UNDECIDED:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from orders_sync.bootstrap import Services
 from orders_sync.domain.bodies import (
@@ -33,6 +33,7 @@ from orders_sync.ledger.command_claims import CommandClaim, CommandResult
 from orders_sync.vtex.change_answers import PastChange
 from orders_sync.vtex.client import VtexClient
 from orders_sync.vtex.fulfilment import fulfilment
+from orders_sync.worker.lanes import lane_of
 
 T = TypeVar("T")
 
@@ -168,7 +169,8 @@ def follow_change(claim: CommandClaim, services: Services) -> CommandResult:
             cause="change.lost",
             hint="Look at the order's changes in VTEX's Admin; discard this command.",
         )
-    state = services.vtex(claim.account).get_change_detail(claim.order_id, claim.receipt)
+    vtex = services.vtex(claim.account, lane_of(claim.step))
+    state = vtex.get_change_detail(claim.order_id, claim.receipt)
     if state.is_done:
         return _done(claim.receipt)
     if state.is_finished:
@@ -189,13 +191,13 @@ def follow_change(claim: CommandClaim, services: Services) -> CommandResult:
 def send_note(claim: CommandClaim, services: Services) -> CommandResult:
     """Add a line to the order's timeline; after a lost answer it may stand there twice."""
     body = NoteBody.model_validate_json(claim.body)
-    vtex = services.vtex(claim.account)
+    vtex = services.vtex(claim.account, lane_of(claim.step))
     refused = _sending(lambda: vtex.add_interaction(claim.order_id, body.source, body.message))
     return refused if isinstance(refused, CommandResult) else _done(None)
 
 
 def _read(claim: CommandClaim, services: Services) -> tuple[VtexClient, Fulfilment]:
-    vtex = services.vtex(claim.account)
+    vtex = services.vtex(claim.account, lane_of(claim.step))
     return vtex, fulfilment(vtex.get_order(claim.order_id))
 
 
@@ -254,3 +256,14 @@ def _wait(reason: str, seconds: float, claim: CommandClaim, services: Services) 
             hint="See why the order does not get there, then retry or discard the command.",
         )
     raise WaitError(reason, max(seconds, min(age.total_seconds() / 4, _LONGEST_WAIT_SECONDS)))
+
+
+STEPS: Final = {
+    Step.SEND_INVOICE: send_invoice,
+    Step.SEND_TRACKING: send_tracking,
+    Step.SEND_CANCEL: send_cancel,
+    Step.SEND_DENY: send_deny,
+    Step.SEND_CHANGE: send_change,
+    Step.FOLLOW_CHANGE: follow_change,
+    Step.SEND_NOTE: send_note,
+}

@@ -7,32 +7,50 @@ take whatever they are sent, so that rubbish is refused where people see it.
 from __future__ import annotations
 
 import uuid
+from dataclasses import replace
 from typing import Any
 
+import structlog
 from celery import shared_task
 
 from orders_sync.domain.commands import Command
-from orders_sync.domain.steps import Step
+from orders_sync.domain.steps import Dispatch, Step
 from orders_sync.errors import LedgerUnavailable
 from orders_sync.outbound import steps
 from orders_sync.outbound.accept import Desk, accept
 from orders_sync.outbound.answers import pull
 from orders_sync.outbound.consider import consider_cancellation
+from orders_sync.worker.retry import place_of
 from orders_sync.worker.task import ServiceTask, StepTask
 
+log = structlog.get_logger(__name__)
 
-class IntakeTask(ServiceTask):
-    """A task of another service: its message is the only copy until the ledger has it."""
+_AFTER_DEFECT_SECONDS = 60
+
+
+class IntakeTask(StepTask):
+    """A task of another service: its message is the only copy until the ledger has it.
+
+    A worker that also takes from the command's own queue sends it at once, without a message to
+    itself.
+    """
 
     # What is wrong with the arguments is for `accept` to say.
     typing = False
 
     def desk(self) -> Desk:
         """Give what accepting uses."""
-        return desk_of(self)
+        return replace(desk_of(self), dispatch=self.go_on)
+
+    def go_on(self, following: Dispatch) -> None:
+        """Send the accepted command here and now where this worker may, else have it sent."""
+        if following.step in steps.STEPS and self.app.serves(following.step):
+            self.run_command(following, steps.STEPS)
+        else:
+            self.dispatch(following)
 
     def take(self, kind: str, body: Any, arguments: dict[str, Any]) -> None:
-        """Accept a command; where the ledger is away the message is kept for later."""
+        """Accept a command; where that fails, the message is kept for later."""
         command = Command(
             kind, _text(arguments.get("order_id")) or "", body, _text(arguments.get("key"))
         )
@@ -41,6 +59,19 @@ class IntakeTask(ServiceTask):
             accept(command, account=account, source="service", desk=self.desk())
         except LedgerUnavailable as error:
             self.retry(countdown=error.seconds, max_retries=None)
+        except Exception as error:  # noqa: BLE001 - no defect of ours may cost the only copy.
+            self.services.metrics.task_failed(self.name, error)
+            log.error("intake.failed", cause=type(error).__name__, place=place_of(error))  # noqa: TRY400 - its text may quote the command.
+            self.retry(countdown=_AFTER_DEFECT_SECONDS, max_retries=None)
+
+
+class CommandTask(StepTask):
+    """A task that sends one command, or follows it."""
+
+    def send(self, account: str, order_id: str, command_id: str) -> None:
+        """Run the step that has this task's name."""
+        message = Dispatch(account, order_id, Step(self.name), command_id)
+        self.run_command(message, steps.STEPS)
 
 
 def desk_of(task: ServiceTask) -> Desk:
@@ -115,47 +146,53 @@ def consider(self: StepTask, account: str, order_id: str) -> None:
     """Have the ERP decide about a requested cancellation."""
     desk = desk_of(self)
     self.run_step(
-        account, order_id, lambda claim, services: consider_cancellation(claim, services, desk)
+        account,
+        order_id,
+        {
+            Step.CONSIDER_CANCELLATION: lambda claim, services: consider_cancellation(
+                claim, services, desk
+            )
+        },
     )
 
 
-@shared_task(name=Step.SEND_INVOICE.value, base=StepTask, bind=True)
-def send_invoice(self: StepTask, account: str, order_id: str, command_id: str) -> None:  # noqa: ARG001 - for Flower.
+@shared_task(name=Step.SEND_INVOICE.value, base=CommandTask, bind=True)
+def send_invoice(self: CommandTask, account: str, order_id: str, command_id: str) -> None:
     """Send an invoice."""
-    self.run_command(command_id, steps.send_invoice)
+    self.send(account, order_id, command_id)
 
 
-@shared_task(name=Step.SEND_TRACKING.value, base=StepTask, bind=True)
-def send_tracking(self: StepTask, account: str, order_id: str, command_id: str) -> None:  # noqa: ARG001
+@shared_task(name=Step.SEND_TRACKING.value, base=CommandTask, bind=True)
+def send_tracking(self: CommandTask, account: str, order_id: str, command_id: str) -> None:
     """Send tracking."""
-    self.run_command(command_id, steps.send_tracking)
+    self.send(account, order_id, command_id)
 
 
-@shared_task(name=Step.SEND_CANCEL.value, base=StepTask, bind=True)
-def send_cancel(self: StepTask, account: str, order_id: str, command_id: str) -> None:  # noqa: ARG001
+@shared_task(name=Step.SEND_CANCEL.value, base=CommandTask, bind=True)
+def send_cancel(self: CommandTask, account: str, order_id: str, command_id: str) -> None:
     """Send a cancellation, and follow it."""
-    self.run_command(command_id, steps.send_cancel)
+    self.send(account, order_id, command_id)
 
 
-@shared_task(name=Step.SEND_DENY.value, base=StepTask, bind=True)
-def send_deny(self: StepTask, account: str, order_id: str, command_id: str) -> None:  # noqa: ARG001
+@shared_task(name=Step.SEND_DENY.value, base=CommandTask, bind=True)
+def send_deny(self: CommandTask, account: str, order_id: str, command_id: str) -> None:
     """Deny a requested cancellation."""
-    self.run_command(command_id, steps.send_deny)
+    self.send(account, order_id, command_id)
 
 
-@shared_task(name=Step.SEND_CHANGE.value, base=StepTask, bind=True)
-def send_change(self: StepTask, account: str, order_id: str, command_id: str) -> None:  # noqa: ARG001
+@shared_task(name=Step.SEND_CHANGE.value, base=CommandTask, bind=True)
+def send_change(self: CommandTask, account: str, order_id: str, command_id: str) -> None:
     """Send a change."""
-    self.run_command(command_id, steps.send_change)
+    self.send(account, order_id, command_id)
 
 
-@shared_task(name=Step.FOLLOW_CHANGE.value, base=StepTask, bind=True)
-def follow_change(self: StepTask, account: str, order_id: str, command_id: str) -> None:  # noqa: ARG001
+@shared_task(name=Step.FOLLOW_CHANGE.value, base=CommandTask, bind=True)
+def follow_change(self: CommandTask, account: str, order_id: str, command_id: str) -> None:
     """Look how far a change is."""
-    self.run_command(command_id, steps.follow_change)
+    self.send(account, order_id, command_id)
 
 
-@shared_task(name=Step.SEND_NOTE.value, base=StepTask, bind=True)
-def send_note(self: StepTask, account: str, order_id: str, command_id: str) -> None:  # noqa: ARG001
+@shared_task(name=Step.SEND_NOTE.value, base=CommandTask, bind=True)
+def send_note(self: CommandTask, account: str, order_id: str, command_id: str) -> None:
     """Send a note."""
-    self.run_command(command_id, steps.send_note)
+    self.send(account, order_id, command_id)

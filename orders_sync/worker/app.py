@@ -10,22 +10,30 @@ from typing import Any, NoReturn
 
 import structlog
 from celery import Celery
-from celery.signals import setup_logging, worker_init
+from celery.signals import celeryd_init, setup_logging, worker_init
+from celery.worker import state
 from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
-from orders_sync.bootstrap import Services, build
-from orders_sync.domain.steps import Dispatch
+from orders_sync.bootstrap import Services, build, connect_traffic
+from orders_sync.broker.transport import install
+from orders_sync.domain.steps import Dispatch, Step
 from orders_sync.errors import ConfigurationError, LedgerUnavailable
 from orders_sync.logging import configure_logging
+from orders_sync.logging.crashes import log_crashes
 from orders_sync.settings import Settings, require_accounts
-from orders_sync.worker.queues import Queue, declare_queues, task_routes
+from orders_sync.worker.exposure import refuse_hidden_metrics, show_metrics
+from orders_sync.worker.flower import rule_flower
+from orders_sync.worker.pulse import keep_pulse
+from orders_sync.worker.queues import Queue, declare_queues, queue_of, route_by_prefix
 from orders_sync.worker.safety import check_safety
 from orders_sync.worker.schedule import beat_schedule
 
 log = structlog.get_logger(__name__)
 
 CONFIGURATION_STATUS = 3
+
+_BROKER_AWAY = (OperationalError, RedisError, OSError)
 
 
 class OrdersSyncApp(Celery):
@@ -38,7 +46,9 @@ class OrdersSyncApp(Celery):
     def services(self) -> Services:
         """The services of this process; a forked child builds its own."""
         if self._services is None or self._services[0] != os.getpid():
-            self._services = (os.getpid(), build(self.orders_sync_settings))
+            settings = self.orders_sync_settings
+            services = build(settings, traffic=connect_traffic(settings))
+            self._services = (os.getpid(), services)
         return self._services[1]
 
     def dispatch(self, following: Dispatch) -> None:
@@ -46,24 +56,50 @@ class OrdersSyncApp(Celery):
 
         A broker that is away is no error: the ledger knows the step, and the sweep puts it there.
         """
+        try:
+            self._send(following)
+        except _BROKER_AWAY as error:
+            self.services.metrics.dispatch_postponed(following.step.value)
+            log.warning("dispatch.postponed", step=following.step, cause=type(error).__name__)
+
+    def dispatch_all(self, following: Sequence[Dispatch]) -> None:
+        """Put many steps on their queues in one exchange with the broker."""
+        if not following:
+            return
+        try:
+            with self.producer_or_acquire() as producer, producer.batch():
+                for each in following:
+                    self._send(each, producer=producer, retry=False)
+        except _BROKER_AWAY as error:
+            for each in following:
+                self.services.metrics.dispatch_postponed(each.step.value)
+            log.warning("dispatch.postponed", steps=len(following), cause=type(error).__name__)
+
+    def _send(self, following: Dispatch, **options: Any) -> None:
         ids = {"account": following.account, "order_id": following.order_id}
         names = [following.step.value, *ids.values()]
         if following.command_id is not None:
             ids["command_id"] = following.command_id
             names.append(following.command_id)
-        try:
-            self.send_task(
-                following.step.value,
-                kwargs=ids,
-                task_id="/".join(names),
-                countdown=following.delay,
-            )
-        except (OperationalError, RedisError, OSError) as error:
-            log.warning("dispatch.postponed", step=following.step, cause=type(error).__name__)
+        self.send_task(
+            following.step.value,
+            kwargs=ids,
+            task_id="/".join(names),
+            countdown=following.delay,
+            argsrepr="()",
+            kwargsrepr=repr(ids),
+            **options,
+        )
+
+    def serves(self, step: Step) -> bool:
+        """Tell whether this worker takes from the queue of the step, and is not told to stop."""
+        is_stopping = state.should_stop is not None or state.should_terminate is not None
+        return not is_stopping and queue_of(step.value) in self.amqp.queues.consume_from
 
 
 def create_app(settings: Settings, *, include: Sequence[str]) -> OrdersSyncApp:
     """Make the app; `include` names the modules that hold its tasks."""
+    install()
     app = OrdersSyncApp("orders_sync", include=include)
     app.orders_sync_settings = settings
     app.conf.update(celery_settings(settings))
@@ -95,6 +131,7 @@ def celery_settings(settings: Settings) -> dict[str, Any]:
         "broker_connection_max_retries": None,
         "task_acks_late": True,
         "task_reject_on_worker_lost": True,
+        "worker_consumer": "orders_sync.broker.consumer:Consumer",
         "worker_prefetch_multiplier": 1,
         "worker_cancel_long_running_tasks_on_connection_loss": False,
         "worker_eta_task_limit": 1000,
@@ -104,7 +141,7 @@ def celery_settings(settings: Settings) -> dict[str, Any]:
         "task_serializer": "json",
         "accept_content": ["json"],
         "task_queues": declare_queues(settings.intake_queue),
-        "task_routes": task_routes(settings.intake_queue),
+        "task_routes": (route_by_prefix(settings.intake_queue),),
         "task_default_queue": Queue.UPKEEP.value,
         "task_create_missing_queues": False,
         "task_publish_retry_policy": {
@@ -129,19 +166,28 @@ def _tls(broker_url: str | None) -> dict[str, Any] | None:
 def _connect_signals(app: OrdersSyncApp) -> None:
     settings = app.orders_sync_settings
 
+    # A worker's first warnings come before Celery sets logging up.
+    @celeryd_init.connect(weak=False)
     @setup_logging.connect(weak=False)
     def _set_up_logging(**_: Any) -> None:
         configure_logging(settings.log_format, settings.log_level)
+        log_crashes()
+
+    rule_flower(app, settings.home, start_logging=_set_up_logging, stop=stop_with)
+    keep_pulse(settings.home)
 
     @worker_init.connect(weak=False)
-    def _check(**_: Any) -> None:
+    def _check(sender: Any, **_: Any) -> None:
         try:
             require_accounts(settings)
+            refuse_hidden_metrics(settings, sender.pool_cls)
             check_safety(settings, app.conf, app.tasks)
             app.services.check()
         except (ConfigurationError, LedgerUnavailable) as error:
             # Celery logs what a signal raises and starts all the same, unless it is an exit.
             stop_with(error)
+
+    show_metrics(settings, lambda: app.services, stop_with)
 
 
 def stop_with(error: Exception) -> NoReturn:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from enum import StrEnum
+from typing import Any
 
 from kombu import Exchange
 from kombu import Queue as KombuQueue
@@ -27,10 +29,15 @@ class Queue(StrEnum):
 INTAKE = "orders_sync"
 
 
-def task_routes(intake_queue: str) -> dict[str, dict[str, str]]:
-    """Give Celery's routes: the prefix of a task's name chooses its queue."""
-    routes = {f"{queue}.*": {"queue": queue.value} for queue in Queue}
-    return {**routes, f"{INTAKE}.*": {"queue": intake_queue}}
+def route_by_prefix(intake_queue: str) -> Callable[..., dict[str, str] | None]:
+    """Give Celery's router: the prefix of a task's name chooses its queue."""
+    routes = {queue.value: {"queue": queue.value} for queue in Queue}
+    routes[INTAKE] = {"queue": intake_queue}
+
+    def route(name: str, *_: Any, **__: Any) -> dict[str, str] | None:
+        return routes.get(name.partition(".")[0])
+
+    return route
 
 
 def declare_queues(intake_queue: str) -> list[KombuQueue]:

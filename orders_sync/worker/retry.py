@@ -4,19 +4,35 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Final
 
-from orders_sync.errors import ParkedError, RetryableError, WaitError
-from orders_sync.settings import RetryPolicy
+from orders_sync.domain.steps import Step
+from orders_sync.errors import ErpUnavailable, ParkedError, RetryableError, WaitError
+from orders_sync.settings import RetryPolicy, Settings
+from orders_sync.traffic.waits import AccountPaused, BreakerOpen, OnHold, OverBudget
+from orders_sync.worker.queues import queue_of
+
+#: An ERP that is back gets what waited for it within a minute; its breaker keeps the calls few.
+_LONGEST_ERP_WAIT: Final = 30.0
+
+#: Thousands wait for these at once; each was told a time of its own, and to the letter.
+_TURNS: Final = (OverBudget, OnHold, BreakerOpen, AccountPaused)
 
 
 @dataclass(frozen=True, slots=True)
 class Again:
-    """The step is tried again after `delay`; `counts` tells a failed try from a wait."""
+    """The step is tried again after `delay`.
+
+    `counts` uses up one of its tries, `fails` the time until it is given up; a wait does neither.
+    Waiting for a turn is so frequent that it is not `noted` in the journal.
+    """
 
     delay: timedelta
     cause: str
     reason: str
-    counts: bool
+    counts: bool = True
+    fails: bool = True
+    noted: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +42,12 @@ class Park:
     cause: str
     reason: str
     hint: str
+
+
+def policy_of(settings: Settings, step: Step) -> RetryPolicy:
+    """Give the retry policy of the step's queue."""
+    policy: RetryPolicy = getattr(settings.retry, queue_of(step.value))
+    return policy
 
 
 def backoff(policy: RetryPolicy, failures: int, jitter: float) -> float:
@@ -48,34 +70,53 @@ def decide(
 ) -> Again | Park:
     """Say what happens after an error.
 
-    `failures` counts this one; `failing_for` is the time since the first. An error that is not
-    one of ours is a defect or a surprise: it is tried again too, and its text stays out of
-    everything that is kept, because nobody knows what it quotes.
+    `failures` counts this one; `failing_for` is the time since the first. An ERP that is away says
+    nothing about the order, so only the deadline ends that. An error that is not one of ours is a
+    defect or a surprise: it is tried again too, and its text stays out of everything that is kept,
+    because nobody knows what it quotes.
     """
+    failing_seconds = failing_for.total_seconds()
+    counts = not isinstance(error, ErpUnavailable)
     match error:
         case WaitError():
-            # What waits for the same thing should not come back in the same instant.
-            seconds = error.seconds * (1 + jitter / 4)
-            return Again(timedelta(seconds=seconds), error.cause, error.message, counts=False)
+            return _wait(error, jitter)
         case ParkedError():
             return Park(error.cause, error.message, error.hint)
         case RetryableError():
             cause, reason, asked = error.cause, error.message, error.retry_after
         case _:
             kind = type(error).__name__
-            cause, reason, asked = f"unexpected.{kind}", f"{kind} at {_place(error)}", None
-    if failures >= policy.attempts or failing_for.total_seconds() >= policy.deadline_seconds:
+            cause, reason, asked = f"unexpected.{kind}", f"{kind} at {place_of(error)}", None
+    if (counts and failures >= policy.attempts) or failing_seconds >= policy.deadline_seconds:
         return Park(
             cause,
             f"Given up after {failures} tries: {reason}",
             "Mend what the reason names; when it works again, retry the order.",
         )
+    if counts:
+        seconds = backoff(policy, failures, jitter)
+    else:
+        seconds = jitter * min(max(policy.first_seconds, failing_seconds), _LONGEST_ERP_WAIT)
     # A peer in trouble asks for short waits; repeating it at that pace would use up the tries.
-    seconds = max(backoff(policy, failures, jitter), asked or 0.0)
-    return Again(timedelta(seconds=seconds), cause, reason, counts=True)
+    return Again(timedelta(seconds=max(seconds, asked or 0.0)), cause, reason, counts=counts)
 
 
-def _place(error: Exception) -> str:
+def _wait(error: WaitError, jitter: float) -> Again:
+    is_turn = isinstance(error, _TURNS)
+    # What waits for the same thing should not come back in the same instant.
+    seconds = error.seconds if is_turn else error.seconds * (1 + jitter / 4)
+    return Again(
+        timedelta(seconds=seconds),
+        error.cause,
+        error.message,
+        counts=False,
+        fails=False,
+        noted=not is_turn,
+    )
+
+
+def place_of(error: Exception) -> str:
+    """Name the function and line that raised an error."""
     trace = error.__traceback__
     if trace is None:
         return "an unknown place"

@@ -1,11 +1,11 @@
-"""Runs one step of an order or a command: claimed in the ledger, done, recorded, handed on."""
+"""Runs steps of an order or a command: claimed in the ledger, done, recorded, handed on."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Protocol, TypeVar
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Literal
 
 import structlog
 
@@ -14,79 +14,13 @@ from orders_sync.domain.rules import Standing
 from orders_sync.domain.steps import LONGEST_MESSAGE_WAIT, Dispatch, Step
 from orders_sync.errors import LeaseLost, LedgerUnavailable, WaitError
 from orders_sync.ledger.journal import Entry
-from orders_sync.settings import RetryPolicy
-from orders_sync.worker.retry import Again, Park, decide
+from orders_sync.worker.retry import Again, Park, decide, policy_of
+from orders_sync.worker.work import C, Claim, Desk, R, Result, Work
 
 log = structlog.get_logger(__name__)
 
-
-class Claim(Protocol):
-    """The right to run one step, as orders and commands give it."""
-
-    @property
-    def account(self) -> str: ...  # noqa: D102 - as the names say.
-    @property
-    def order_id(self) -> str: ...  # noqa: D102
-    @property
-    def step(self) -> Step: ...  # noqa: D102
-    @property
-    def version(self) -> int: ...  # noqa: D102
-    @property
-    def attempts(self) -> int: ...  # noqa: D102
-    @property
-    def failing_since(self) -> datetime | None: ...  # noqa: D102
-
-
-class Result(Protocol):
-    """What a step achieved."""
-
-    @property
-    def standing(self) -> Standing: ...  # noqa: D102
-    @property
-    def note(self) -> str | None: ...  # noqa: D102
-
-
-C = TypeVar("C", bound=Claim)
-R = TypeVar("R", bound=Result)
-C_contra = TypeVar("C_contra", bound=Claim, contravariant=True)
-R_contra = TypeVar("R_contra", bound=Result, contravariant=True)
-
-
-class Desk(Protocol[C_contra, R_contra]):
-    """The part of the ledger that claims are given back to; each gives what to dispatch."""
-
-    def complete(
-        self, claim: C_contra, result: R_contra, entry: Entry, *, now: datetime
-    ) -> Sequence[Dispatch]:
-        """Record what a step achieved."""
-        ...
-
-    def defer(
-        self,
-        claim: C_contra,
-        entry: Entry,
-        *,
-        due_at: datetime,
-        cause: str,
-        reason: str,
-        counts: bool,
-        now: datetime,
-    ) -> Sequence[Dispatch]:
-        """Put a step back."""
-        ...
-
-    def park(
-        self,
-        claim: C_contra,
-        entry: Entry,
-        *,
-        cause: str,
-        reason: str,
-        hint: str,
-        now: datetime,
-    ) -> Sequence[Dispatch]:
-        """Stop until a person decides."""
-        ...
+#: The steps that one message may lead to; after these the next is sent as a message of its own.
+_STEPS_A_MESSAGE = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,73 +28,96 @@ class Runner:
     """What is the same for every step that a worker runs.
 
     `dispatch` puts a step on its queue and never fails: what it could not put there, the sweep
-    does. `task_id` names the message in the journal.
+    does. `serves` tells which steps this worker may run: it goes on with those itself, since a
+    message to the next worker costs more than the step. `task_id` names the message in the
+    journal.
     """
 
     services: Services
     dispatch: Callable[[Dispatch], None]
-    policy: RetryPolicy
+    serves: Callable[[Step], bool]
     task_id: str
 
     def run(
-        self,
-        take: Callable[[datetime], C | None],
-        desk: Desk[C, R],
-        work: Callable[[C, Services], R],
-    ) -> timedelta | None:
-        """Run the step that `take` claims, if it is still to be done.
+        self, message: Dispatch, work: Work[C, R], take: Callable[[datetime], C | None]
+    ) -> None:
+        """Run the step that `message` asks for and `take` claims, and those that follow it.
 
-        Returns the time after which its message should come again, or None where it need not.
+        Nothing happens where the step is past; where it is not its time, it is dispatched anew.
         """
         try:
             claim = take(self.services.clock())
         except WaitError as error:
             log.info("step.not_yet", cause=error.cause, seconds=error.seconds)
-            return timedelta(seconds=error.seconds)
+            self.dispatch(replace(message, delay=error.seconds))
+            return
         if claim is None:
             log.debug("step.skipped")
-            return None
+            return
         try:
-            return self._run_claimed(claim, desk, work)
+            for remaining in reversed(range(_STEPS_A_MESSAGE)):
+                claim = self._run_claimed(message, claim, work, may_go_on=remaining > 0)
+                if claim is None:
+                    break
         except LeaseLost:
-            log.warning("step.overtaken", version=claim.version)
+            log.warning("step.overtaken")
         except LedgerUnavailable:
             # The lease runs out by itself, and the sweep brings the step back.
-            log.warning("step.unrecorded", version=claim.version)
-        return None
+            log.warning("step.unrecorded")
 
     def _run_claimed(
-        self, claim: C, desk: Desk[C, R], work: Callable[[C, Services], R]
-    ) -> timedelta | None:
+        self, message: Dispatch, claim: C, work: Work[C, R], *, may_go_on: bool
+    ) -> C | None:
+        """Run one step; give the claim of the next where this worker goes on with it."""
         started = self.services.clock()
         try:
-            result = work(claim, self.services)
+            result = work.steps[claim.step](claim, self.services)
         except LeaseLost:
             raise
         except Exception as error:  # noqa: BLE001 - every error has to end in the ledger.
-            return self._failed(claim, desk, error, started)
+            self._failed(message, claim, work.desk, error, started)
+            return None
         now = self.services.clock()
         entry = self._entry(claim, "step.done", result.note, started, now)
-        following = desk.complete(claim, result, entry, now=now)
-        log.info("step.done", seconds=entry.seconds, standing=result.standing.value)
+        following: Sequence[Dispatch] = ()
+        onward = None
+        if may_go_on and work.advance is not None and self._goes_on(result, work):
+            onward = work.advance(claim, result, entry, now=now)
+        else:
+            following = work.desk.complete(claim, result, entry, now=now)
+        self.services.metrics.step_ended(claim.step, "done", entry.seconds or 0.0)
+        log.info(
+            "step.done", step=claim.step, seconds=entry.seconds, standing=result.standing.value
+        )
         self._hand_on(following)
-        return None
+        return onward
+
+    def _goes_on(self, result: Result, work: Work[C, R]) -> bool:
+        """Tell whether this worker may run what is next, or the read that news would lead to."""
+        step = result.next_step
+        return (
+            result.standing is Standing.ACTIVE
+            and step is not None
+            and step in work.steps
+            and self.serves(step)
+            and self.serves(Step.FETCH)
+        )
 
     def _failed(
-        self, claim: C, desk: Desk[C, R], error: Exception, started: datetime
-    ) -> timedelta | None:
+        self, message: Dispatch, claim: C, desk: Desk[C, R], error: Exception, started: datetime
+    ) -> None:
         now = self.services.clock()
         verdict = decide(
             error,
-            self.policy,
+            policy_of(self.services.settings, claim.step),
             failures=claim.attempts + 1,
             failing_for=now - (claim.failing_since or now),
             jitter=self.services.random.random(),
         )
         if isinstance(verdict, Park):
             self._park(claim, desk, verdict, started, now)
-            return None
-        return self._try_again(claim, desk, verdict, started, now)
+        else:
+            self._try_again(message, claim, desk, verdict, started, now)
 
     def _park(
         self, claim: C, desk: Desk[C, R], verdict: Park, started: datetime, now: datetime
@@ -173,25 +130,42 @@ class Runner:
             hint=verdict.hint,
             now=now,
         )
-        log.error("step.parked", cause=verdict.cause, reason=verdict.reason)
+        seconds = (now - started).total_seconds()
+        self.services.metrics.step_ended(claim.step, "parked", seconds, verdict.cause)
+        # The reason is in the other system's words, and those belong in the ledger.
+        log.error("step.parked", step=claim.step, cause=verdict.cause)
         self._hand_on(following)
 
     def _try_again(
-        self, claim: C, desk: Desk[C, R], verdict: Again, started: datetime, now: datetime
-    ) -> timedelta | None:
-        what = "step.failed" if verdict.counts else "step.waited"
+        self,
+        message: Dispatch,
+        claim: C,
+        desk: Desk[C, R],
+        verdict: Again,
+        started: datetime,
+        now: datetime,
+    ) -> None:
+        outcome: Literal["failed", "waited"] = "failed" if verdict.fails else "waited"
+        what = f"step.{outcome}"
+        entry = self._entry(claim, what, verdict.reason, started, now)
         following = desk.defer(
             claim,
-            self._entry(claim, what, verdict.reason, started, now),
+            entry if verdict.noted else None,
             due_at=now + verdict.delay,
             cause=verdict.cause,
             reason=verdict.reason,
             counts=verdict.counts,
+            fails=verdict.fails,
             now=now,
         )
-        log.warning(what, cause=verdict.cause, retry_in=verdict.delay.total_seconds())
+        seconds = verdict.delay.total_seconds()
+        took = (now - started).total_seconds()
+        self.services.metrics.step_ended(claim.step, outcome, took, verdict.cause)
+        say = log.warning if verdict.noted else log.debug
+        say(what, step=claim.step, cause=verdict.cause, retry_in=seconds)
         self._hand_on(following)
-        return verdict.delay if verdict.delay <= LONGEST_MESSAGE_WAIT else None
+        if verdict.delay <= LONGEST_MESSAGE_WAIT:
+            self.dispatch(replace(message, step=claim.step, delay=seconds))
 
     def _hand_on(self, following: Sequence[Dispatch]) -> None:
         for each in following:

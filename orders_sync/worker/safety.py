@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from orders_sync.broker.compatibility import check_kombu
 from orders_sync.domain.steps import LONGEST_MESSAGE_WAIT
 from orders_sync.errors import ConfigurationError
 from orders_sync.settings import Settings
@@ -20,6 +21,7 @@ def check_safety(settings: Settings, conf: Any, task_names: Iterable[str]) -> No
     Raises:
         ConfigurationError: a combination is dangerous; the message names it and the way out.
     """
+    check_kombu()
     _check_celery(conf)
     _check_times(settings, conf)
     for name in task_names:
@@ -32,6 +34,7 @@ def _check_celery(conf: Any) -> None:
         "task_acks_late": True,
         "task_reject_on_worker_lost": True,
         "worker_prefetch_multiplier": 1,
+        "worker_consumer": "orders_sync.broker.consumer:Consumer",
         "task_create_missing_queues": False,
         "task_serializer": "json",
         "accept_content": ["json"],

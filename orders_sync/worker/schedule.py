@@ -7,19 +7,27 @@ from typing import Any
 
 from orders_sync.settings import Settings
 
+#: Beat keeps no file, and so begins to count anew when it is restarted: a purge a day might never
+#: come. One that has nothing to do costs nothing.
+_PURGE_SECONDS = 3600.0
+
 
 def beat_schedule(settings: Settings) -> dict[str, dict[str, Any]]:
     """Give Celery's schedule.
 
     A tick that was not taken before the next one is due expires, so an outage leaves no pile.
     """
-    schedule = {"upkeep.sweep": _every(settings.sweep_seconds, "upkeep.sweep")}
+    schedule = {
+        "upkeep.sweep": _every(settings.sweep_seconds, "upkeep.sweep"),
+        "upkeep.purge": _every(_PURGE_SECONDS, "upkeep.purge"),
+    }
     for account in settings.accounts:
         for task, seconds in (
             ("feed.poll", settings.poll_seconds),
             ("feed.acknowledge", settings.acknowledge_seconds),
             ("erp.pull", settings.pull_seconds),
             ("upkeep.watch_feed", settings.watch_feed_seconds),
+            ("upkeep.reconcile", settings.reconcile_seconds),
         ):
             schedule[f"{task} {account}"] = _every(seconds, task, account=account)
     return schedule

@@ -3,26 +3,30 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
-from datetime import datetime
+from collections.abc import Callable, Mapping
 from typing import Any, NoReturn
 
 import structlog
 from celery import Task
-from celery.exceptions import Reject
+from celery.exceptions import Reject, TaskPredicate
 
 from orders_sync.bootstrap import Services
 from orders_sync.domain.steps import Claim, Dispatch, Step, StepResult
-from orders_sync.errors import OrdersSyncError
+from orders_sync.errors import OrdersSyncError, ParkedError
 from orders_sync.ledger.command_claims import CommandClaim, CommandResult
-from orders_sync.settings import RetryPolicy
-from orders_sync.worker.queues import queue_of
-from orders_sync.worker.runner import C, Desk, R, Runner
+from orders_sync.worker.request import IdsOnlyRequest, ids_of
+from orders_sync.worker.retry import place_of
+from orders_sync.worker.runner import Runner
+from orders_sync.worker.work import Work
 
 log = structlog.get_logger(__name__)
 
-#: What of a task's arguments may be logged.
-_IDS = ("account", "order_id", "command_id")
+OrderSteps = Mapping[Step, Callable[[Claim, Services], StepResult]]
+CommandSteps = Mapping[Step, Callable[[CommandClaim, Services], CommandResult]]
+
+
+class TaskCrashed(Exception):
+    """Raised for what nobody foresaw; it says where, and quotes nothing of the error's text."""
 
 
 class ServiceTask(Task):
@@ -31,6 +35,8 @@ class ServiceTask(Task):
     What it raises on purpose is logged in one line and not raised on: the next tick of the
     schedule tries again.
     """
+
+    Request = IdsOnlyRequest
 
     @property
     def services(self) -> Services:
@@ -49,15 +55,21 @@ class ServiceTask(Task):
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Run with the task's ids in every line that is logged."""
-        ids = {name: kwargs[name] for name in _IDS if name in kwargs}
         with structlog.contextvars.bound_contextvars(
-            task=self.name, task_id=self.request.id, **ids
+            task=self.name, task_id=self.request.id, **ids_of(kwargs)
         ):
             try:
                 return super().__call__(*args, **kwargs)
             except OrdersSyncError as error:
-                log.warning("task.failed", cause=type(error).__name__, reason=str(error))
+                self.services.metrics.task_failed(self.name, error)
+                # What others refused is in their words, and those belong in the ledger.
+                reason = None if isinstance(error, ParkedError) else str(error)
+                log.warning("task.failed", cause=type(error).__name__, reason=reason)
                 return None
+            except TaskPredicate:
+                raise
+            except Exception as error:  # noqa: BLE001 - Celery logs it and shows it in Flower.
+                raise TaskCrashed(f"{type(error).__name__} at {place_of(error)}") from None
 
     def retry(self, *args: Any, **kwargs: Any) -> NoReturn:
         """Put the task back, as Celery does, without losing it while the broker is away.
@@ -72,43 +84,29 @@ class ServiceTask(Task):
 
 
 class StepTask(ServiceTask):
-    """A task that runs one step of one order."""
+    """A task that runs steps of one order or command, beginning with the one it is named after."""
+
+    def run_step(self, account: str, order_id: str, steps: OrderSteps) -> None:
+        """Run the step of an order that has this task's name, and see to what comes after."""
+        step = Step(self.name)
+        orders = self.services.ledger.orders
+        self.runner.run(
+            Dispatch(account, order_id, step),
+            Work(orders, steps, orders.advance),
+            lambda now: orders.claim(account, order_id, step, owner=self.owner, now=now),
+        )
+
+    def run_command(self, message: Dispatch, steps: CommandSteps) -> None:
+        """Run the step of a command, and see to what comes after."""
+        commands = self.services.ledger.commands
+        command_id, step = message.command_id or "", message.step
+        self.runner.run(
+            message,
+            Work(commands, steps),
+            lambda now: commands.claim(command_id, step, owner=self.owner, now=now),
+        )
 
     @property
-    def policy(self) -> RetryPolicy:
-        """The retry policy of the task's queue."""
-        policy: RetryPolicy = getattr(self.services.settings.retry, queue_of(self.name))
-        return policy
-
-    def run_step(
-        self, account: str, order_id: str, work: Callable[[Claim, Services], StepResult]
-    ) -> None:
-        """Run the step of an order that has this task's name, and see to its retry."""
-        orders = self.services.ledger.orders
-        self._run(
-            lambda now: orders.claim(account, order_id, Step(self.name), owner=self.owner, now=now),
-            orders,
-            work,
-        )
-
-    def run_command(
-        self, command_id: str, work: Callable[[CommandClaim, Services], CommandResult]
-    ) -> None:
-        """Run the step of a command that has this task's name, and see to its retry."""
-        commands = self.services.ledger.commands
-        self._run(
-            lambda now: commands.claim(command_id, Step(self.name), owner=self.owner, now=now),
-            commands,
-            work,
-        )
-
-    def _run(
-        self,
-        take: Callable[[datetime], C | None],
-        desk: Desk[C, R],
-        work: Callable[[C, Services], R],
-    ) -> None:
-        runner = Runner(self.services, self.dispatch, self.policy, str(self.request.id))
-        delay = runner.run(take, desk, work)
-        if delay is not None:
-            self.retry(countdown=delay.total_seconds(), max_retries=None)
+    def runner(self) -> Runner:
+        """Give what runs steps in the name of this task's message."""
+        return Runner(self.services, self.dispatch, self.app.serves, str(self.request.id))

@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 from support.flow import STORE, Flow
 
+from orders_sync.domain.commands import Command, Outcome
+from orders_sync.errors import ErpRefused
 from orders_sync.outbound.steps import send_note
 
 INSERT = """
@@ -44,6 +46,31 @@ def test_a_command_of_the_erp_is_answered_as_accepted_as_soon_as_it_is_kept(flow
 
     assert accepted == 1
     assert answers(flow) == [("invoice", "accepted", 0)]
+
+
+def test_an_answer_that_the_erp_does_not_take_stops_no_other(
+    flow: Flow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = flow.in_handling(2)
+    erp = flow.services.erp(STORE)
+    answer = erp.answer
+
+    def fail(command: Command, outcome: Outcome) -> None:
+        if command.order_id == first:
+            raise ErpRefused("no such row")
+        answer(command, outcome)
+
+    write(flow, "invoice", first, {"number": "1"})
+    write(flow, "invoice", second, {"number": "1"})
+    monkeypatch.setattr(erp, "answer", fail)
+    flow.settle(rounds=5)
+    one_is_told = answers(flow)
+
+    monkeypatch.undo()
+    flow.settle(rounds=2)
+
+    assert one_is_told == [("invoice", "new", 0), ("invoice", "done", 1)]
+    assert answers(flow) == [("invoice", "done", 1), ("invoice", "done", 1)]
 
 
 def test_an_answer_that_was_lost_is_given_again_as_things_are_now(

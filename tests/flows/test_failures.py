@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from support.flow import STORE, WORK, Flow
+from support.flow import STORE, Flow
 
 from orders_sync.bootstrap import Services
 from orders_sync.domain.order import Order
@@ -18,6 +18,7 @@ from orders_sync.errors import (
     ItemUnmapped,
     RateLimited,
 )
+from orders_sync.inbound import steps
 from orders_sync.sandbox import Dials
 
 
@@ -38,16 +39,18 @@ def dying(
 
 @pytest.mark.parametrize("after", [False, True], ids=["before its effect", "after its effect"])
 @pytest.mark.parametrize("step", [Step.FETCH, Step.HAND_OVER, Step.START_HANDLING])
+@pytest.mark.parametrize("goes_on", [False, True], ids=["a message a step", "one message"])
 def test_a_crash_at_any_step_ends_with_one_erp_order_in_handling(
-    flow: Flow, step: Step, after: bool
+    flow: Flow, step: Step, after: bool, goes_on: bool
 ) -> None:
     [order_id] = flow.box.create_orders(1)
+    flow.goes_on = goes_on
     flow.poll()
-    while flow.queue[0].step is not step:
+    while flow.queue[0].step is not step and not goes_on:
         flow.run(flow.queue.popleft())
 
     with pytest.raises(KilledError):
-        flow.run(flow.queue.popleft(), dying(WORK[step], after=after))
+        flow.run(flow.queue.popleft(), {step: dying(steps.STEPS[step], after=after)})
     flow.settle(rounds=10)
 
     view = flow.box.order(order_id)
@@ -55,6 +58,24 @@ def test_a_crash_at_any_step_ends_with_one_erp_order_in_handling(
     assert view.status == "handling"
     assert view.start_handling_effects == 1
     assert flow.standing(order_id) == "done"
+
+
+def test_an_order_that_vtex_cancels_while_the_erps_receipt_is_lost_is_cancelled_in_the_erp(
+    flow: Flow,
+) -> None:
+    [order_id] = flow.box.create_orders(1)
+    flow.poll()
+    flow.run(flow.queue.popleft())
+    with pytest.raises(KilledError):
+        flow.run(
+            flow.queue.popleft(), {Step.HAND_OVER: dying(steps.STEPS[Step.HAND_OVER], after=True)}
+        )
+
+    flow.box.cancel(order_id)
+    flow.settle(rounds=10)
+
+    assert flow.in_erp() == {order_id: "cancelled"}
+    assert flow.standing(order_id) == "void"
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,8 @@ from support.flow import Flow
 
 from orders_sync.sandbox import Dials
 
+pytestmark = pytest.mark.parametrize("both_on", ["sqlite", "postgresql"], indirect=True)
+
 
 def lines_of(flow: Flow, order_id: str) -> list[Any]:
     return list(flow.box.order(order_id).lines)

@@ -5,6 +5,11 @@ from collections.abc import Callable
 import pytest
 from support.flow import STORE, Flow
 
+from orders_sync.domain.rules import Standing
+from orders_sync.domain.steps import Step, StepResult
+
+pytestmark = pytest.mark.parametrize("both_on", ["sqlite", "postgresql"], indirect=True)
+
 
 def test_an_order_goes_from_the_feed_into_the_erp_and_on_to_handling(flow: Flow) -> None:
     [order_id] = flow.box.create_orders(1)
@@ -142,3 +147,52 @@ def test_messages_that_the_broker_lost_are_brought_back_by_the_sweep(flow: Flow)
 
     assert (early, swept) == (0, 5)
     assert {flow.box.order(order_id).status for order_id in orders} == {"handling"}
+
+
+def test_a_worker_that_serves_every_queue_takes_an_order_through_with_one_message(
+    flow: Flow,
+) -> None:
+    [order_id] = flow.box.create_orders(1)
+    flow.goes_on = True
+    flow.poll()
+
+    flow.run(flow.queue.popleft())
+
+    _, _, journal = flow.services.ledger.inquiries.story(STORE, order_id)
+    done = [line["step"] for line in journal if line["what"] == "step.done"]
+    assert not flow.queue
+    assert flow.box.order(order_id).status == "handling"
+    assert done == ["orders.fetch", "erp.hand_over", "orders.start_handling"]
+    assert flow.order(order_id)["lease_until"] is None
+
+
+def test_an_event_that_comes_while_a_worker_goes_on_has_the_order_read_again(flow: Flow) -> None:
+    [order_id] = flow.box.create_orders(1)
+    flow.goes_on = True
+    flow.poll()
+
+    def cancel_now() -> None:
+        flow.box.cancel(order_id)
+        flow.poll()
+
+    flow.just_before["POST"] = cancel_now
+    flow.run(flow.queue.popleft())
+
+    assert flow.in_erp() == {order_id: "cancelled"}
+    assert flow.standing(order_id) == "void"
+    assert not flow.queue
+
+
+def test_a_message_leads_to_a_bounded_number_of_steps(flow: Flow) -> None:
+    [order_id] = flow.box.create_orders(1)
+    flow.goes_on = True
+    flow.poll()
+
+    def read_again(*_: object) -> StepResult:
+        return StepResult(Standing.ACTIVE, Step.FETCH)
+
+    flow.run(flow.queue.popleft(), {Step.FETCH: read_again})
+
+    _, _, journal = flow.services.ledger.inquiries.story(STORE, order_id)
+    assert [line["step"] for line in journal if line["what"] == "step.done"] == [Step.FETCH] * 6
+    assert [waiting.step for waiting in flow.queue] == [Step.FETCH]

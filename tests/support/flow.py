@@ -32,33 +32,17 @@ from orders_sync.outbound.consider import consider_cancellation
 from orders_sync.sandbox import Box, Dials, SandboxAdapter
 from orders_sync.settings import AccountSettings, Settings
 from orders_sync.testing.clock import SettableClock
+from orders_sync.traffic.traffic import Traffic
 from orders_sync.upkeep.sweep import sweep
 from orders_sync.upkeep.watch_feed import ensure_feed
-from orders_sync.worker.queues import queue_of
 from orders_sync.worker.runner import Runner
+from orders_sync.worker.work import Work
 
 STORE = "mystore"
 
-Work = Callable[[Claim, Services], StepResult]
-
-WORK: dict[Step, Work] = {
-    Step.FETCH: steps.fetch,
-    Step.HAND_OVER: steps.hand_over,
-    Step.START_HANDLING: steps.start_handling,
-    Step.CANCEL_IN_ERP: steps.cancel_in_erp,
-}
-
+OrderWork = Callable[[Claim, Services], StepResult]
+OrderSteps = dict[Step, OrderWork]
 CommandWork = Callable[[CommandClaim, Services], CommandResult]
-
-COMMAND_WORK: dict[Step, CommandWork] = {
-    Step.SEND_INVOICE: sending.send_invoice,
-    Step.SEND_TRACKING: sending.send_tracking,
-    Step.SEND_CANCEL: sending.send_cancel,
-    Step.SEND_DENY: sending.send_deny,
-    Step.SEND_CHANGE: sending.send_change,
-    Step.FOLLOW_CHANGE: sending.follow_change,
-    Step.SEND_NOTE: sending.send_note,
-}
 
 
 class _Cutting(SandboxAdapter):
@@ -87,6 +71,7 @@ class Flow:
         *,
         dials: Dials | None = None,
         erp_options: dict[str, Any] | None = None,
+        traffic: Traffic | None = None,
         **changes: Any,
     ) -> None:
         self.clock = clock
@@ -103,14 +88,18 @@ class Flow:
             self.settings,
             clock=clock,
             random=random.Random(1),
+            traffic=traffic,
             session_factory=self._session,
         )
         self.queue: deque[Dispatch] = deque()
         self._ids = random.Random(2)
+        #: Whether the worker serves all queues, and so goes on from step to step by itself.
+        self.goes_on = False
         self.cut_method: str | None = None
         #: What happens at VTEX right before the next call of a method, once.
         self.just_before: dict[str, Callable[[], object]] = {}
-        self._erp = sa.create_engine(f"sqlite:///{home / 'erp.sqlite3'}")
+        in_home = f"sqlite:///{home / 'erp.sqlite3'}"
+        self._erp = sa.create_engine(account.erp_options.get("url", in_home))
         ensure_feed(STORE, vtex=self.services.vtex(STORE), wanted=self.settings.feed)
 
     def _session(self) -> requests.Session:
@@ -131,8 +120,9 @@ class Flow:
             feed=self.services.vtex(STORE),
             ledger=self.services.ledger,
             clock=self.clock,
-            dispatch=self.queue.append,
+            dispatch=self.queue.extend,
             restore_feed=restore_feed,
+            erp_rests=lambda: self.services.erp_rests(STORE),
             limits=PollLimits(10, in_flight),
         )
 
@@ -176,35 +166,41 @@ class Flow:
         erp = self.services.erp(STORE)
         return pull(STORE, owner="puller", erp=erp, desk=self.desk)
 
-    def run(self, following: Dispatch, work: Work | None = None) -> None:
-        """Run one step as a worker does; what has to come again later, the sweep brings."""
-        policy = getattr(self.settings.retry, queue_of(following.step))
-        runner = Runner(self.services, self.queue.append, policy, "task")
-        step, ledger = following.step, self.services.ledger
+    def run(self, following: Dispatch, changed: OrderSteps | None = None) -> None:
+        """Run one message as a worker does; what has to come again later, the sweep brings."""
         if following.command_id is not None:
-            self.run_command(following, COMMAND_WORK[step])
+            self.run_command(following, sending.STEPS[following.step])
             return
-        runner.run(
-            lambda now: ledger.orders.claim(
+        step, orders = following.step, self.services.ledger.orders
+        steps = {**self._steps, **(changed or {})}
+        self._runner.run(
+            following,
+            Work(orders, steps, orders.advance),
+            lambda now: orders.claim(
                 following.account, following.order_id, step, owner="worker", now=now
             ),
-            ledger.orders,
-            work or self._work(step),
         )
 
     def run_command(self, following: Dispatch, work: CommandWork) -> None:
         """Run one step of a command as a worker does."""
         command_id, step = following.command_id or "", following.step
         commands = self.services.ledger.commands
-        policy = getattr(self.settings.retry, queue_of(step))
-        Runner(self.services, self.queue.append, policy, "task").run(
-            lambda now: commands.claim(command_id, step, owner="worker", now=now), commands, work
+        self._runner.run(
+            following,
+            Work(commands, {step: work}),
+            lambda now: commands.claim(command_id, step, owner="worker", now=now),
         )
 
-    def _work(self, step: Step) -> Work:
-        if step is Step.CONSIDER_CANCELLATION:
-            return lambda claim, services: consider_cancellation(claim, services, self.desk)
-        return WORK[step]
+    @property
+    def _runner(self) -> Runner:
+        return Runner(self.services, self.queue.append, lambda _: self.goes_on, "task")
+
+    @property
+    def _steps(self) -> OrderSteps:
+        def consider(claim: Claim, services: Services) -> StepResult:
+            return consider_cancellation(claim, services, self.desk)
+
+        return {**steps.STEPS, Step.CONSIDER_CANCELLATION: consider}
 
     def drain(self) -> None:
         """Run what is queued; what is to be run later is left to the sweep."""

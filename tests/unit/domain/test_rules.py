@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from orders_sync.domain.rules import Action, Group, Progress, group_of, judge_event, judge_order
 from orders_sync.domain.status import BEFORE_HANDLING, CANCELLED, CANCELLING, IN_HANDLING
 
-SEEN, PLACED, HANDLING = Progress.SEEN, Progress.PLACED, Progress.HANDLING
+SEEN, OFFERED = Progress.SEEN, Progress.OFFERED
+PLACED, HANDLING = Progress.PLACED, Progress.HANDLING
 
 
 @pytest.mark.parametrize(
@@ -16,6 +17,9 @@ SEEN, PLACED, HANDLING = Progress.SEEN, Progress.PLACED, Progress.HANDLING
         pytest.param("ready-for-handling", SEEN, Action.HAND_OVER, id="ready and new"),
         pytest.param(
             "ready-for-handling", Progress.FETCHED, Action.HAND_OVER, id="ready and read before"
+        ),
+        pytest.param(
+            "ready-for-handling", OFFERED, Action.HAND_OVER, id="the ERP's answer was lost"
         ),
         pytest.param(
             "ready-for-handling", PLACED, Action.START_HANDLING, id="the ERP has it, VTEX waits"
@@ -31,6 +35,7 @@ SEEN, PLACED, HANDLING = Progress.SEEN, Progress.PLACED, Progress.HANDLING
         pytest.param("invoiced", PLACED, Action.FINISH, id="invoiced meanwhile"),
         pytest.param("canceled", SEEN, Action.VOID, id="cancelled between event and fetch"),
         pytest.param("replaced", SEEN, Action.VOID, id="replaced between event and fetch"),
+        pytest.param("canceled", OFFERED, Action.CANCEL_IN_ERP, id="cancelled, the ERP may have it"),
         pytest.param("canceled", PLACED, Action.CANCEL_IN_ERP, id="cancelled, the ERP has it"),
         pytest.param("replaced", HANDLING, Action.CANCEL_IN_ERP, id="replaced, being fulfilled"),
         pytest.param("cancel", SEEN, Action.LOOK_AGAIN, id="cancelling, not decided"),

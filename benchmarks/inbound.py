@@ -1,0 +1,168 @@
+"""What an order costs on its way in, against a bare thread pool that makes the same calls.
+
+    python -m benchmarks.inbound [--orders 1000] [--workers 2] [--flower] [--erp console]
+
+Pours a backlog into the sandbox and prints orders a second, CPU milliseconds an order of all our
+processes (sandbox left out), VTEX calls an order, and peak memory; beside it, in the same run, a
+pool of threads that reads the feed, reads each order, starts handling and acknowledges, with
+`requests` and without queue or ledger. Then orders come in steadily, and the time from event to
+handling is printed. `--flower` runs Flower too, which switches task events on. Compare figures
+within one run only.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+import requests
+
+from benchmarks.plant import STORE, Plant, percentile, running_plant, running_sandbox, until
+
+_THREADS = 20
+_LOT = 10
+_FEED = {
+    "filter": {"type": "FromWorkflow", "status": ["ready-for-handling"]},
+    "queue": {"visibilityTimeoutInSeconds": 240, "messageRetentionPeriodInSeconds": 345_600},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What one order took."""
+
+    orders: int
+    seconds: float
+    cpu_seconds: float
+    calls: int
+
+    @property
+    def cpu_ms(self) -> float:
+        """Processor time an order, in milliseconds."""
+        return self.cpu_seconds * 1000 / self.orders
+
+    def __str__(self) -> str:
+        """Give one row of the table."""
+        return (
+            f"{self.orders / self.seconds:>9.1f} {self.cpu_ms:>7.2f} "
+            f"{self.calls / self.orders:>7.3f} {self.seconds:>8.1f}"
+        )
+
+
+def main() -> None:
+    """Run all of it."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--orders", type=int, default=1000)
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--flower", action="store_true")
+    parser.add_argument("--erp", default="console")
+    parser.add_argument("--light", type=int, default=100, help="orders that come in steadily")
+    parser.add_argument("--latency", type=float, default=0.05, help="seconds a call, light load")
+    options = parser.parse_args()
+    print(f"{'':>10} {'orders/s':>9} {'CPU ms':>7} {'calls':>7} {'seconds':>8}")
+    bare = _bare_pool(options.orders)
+    print(f"{'bare pool':>10} {bare}")
+    erp = {f"ACCOUNTS__{STORE.upper()}__ERP": options.erp}
+    with running_plant(options.workers, flower=options.flower, **erp) as plant:
+        before = plant.cpu_by_process()
+        ours = _backlog(plant, options.orders)
+        print(f"{'ours':>10} {ours}   {ours.cpu_ms / bare.cpu_ms:.2f} times the pool's CPU")
+        for name, seconds in plant.cpu_by_process().items():
+            cpu_ms = (seconds - before[name]) * 1000 / options.orders
+            print(f"{name:>10}: {cpu_ms:.2f} CPU ms an order")
+        if options.light:
+            _light_load(plant, options.light, options.latency)
+        for name, peak in plant.peak_mib().items():
+            print(f"{name:>10}: {peak:.0f} MiB at most")
+
+
+def _backlog(plant: Plant, count: int) -> Cost:
+    handled = _in_handling(plant) + count
+    calls, cpu, started = _calls(plant), plant.cpu_seconds(), time.monotonic()
+    plant.admin("POST", "orders", count=count)
+    until(lambda: _in_handling(plant) >= handled and _is_quiet(plant), "the backlog is done")
+    return Cost(
+        count, time.monotonic() - started, plant.cpu_seconds() - cpu, _calls(plant) - calls
+    )
+
+
+def _bare_pool(count: int) -> Cost:
+    """Do the same calls with nothing but threads."""
+    with running_sandbox() as vtex_url, _session() as session:
+        session.post(f"{vtex_url}/api/orders/feed/config", json=_FEED).raise_for_status()
+        session.post(f"{vtex_url}/_sandbox/orders", json={"count": count}).raise_for_status()
+        done, calls = 0, 0
+        cpu, started = time.process_time(), time.monotonic()
+        with ThreadPoolExecutor(_THREADS) as pool:
+            pending = []
+            while done < count:
+                lot = session.get(f"{vtex_url}/api/orders/feed", params={"maxlot": _LOT}).json()
+                pending += [pool.submit(_start_handling, session, vtex_url, e) for e in lot]
+                pending.append(pool.submit(_commit, session, vtex_url, lot))
+                done, calls = done + len(lot), calls + 2 + 2 * len(lot)
+            for each in pending:
+                each.result()
+        return Cost(count, time.monotonic() - started, time.process_time() - cpu, calls)
+
+
+def _session() -> requests.Session:
+    session = requests.Session()
+    session.trust_env = False
+    session.mount("http://", requests.adapters.HTTPAdapter(pool_maxsize=_THREADS + 1))
+    session.headers.update({"X-VTEX-API-AppKey": "key", "X-VTEX-API-AppToken": "token"})
+    return session
+
+
+def _start_handling(session: requests.Session, vtex_url: str, event: dict[str, Any]) -> None:
+    url = f"{vtex_url}/api/oms/pvt/orders/{quote(event['orderId'], safe='')}"
+    order = session.get(url).json()
+    if order["status"] == "ready-for-handling":
+        session.post(f"{url}/start-handling").raise_for_status()
+
+
+def _commit(session: requests.Session, vtex_url: str, lot: list[dict[str, Any]]) -> None:
+    handles = [event["handle"] for event in lot]
+    session.post(f"{vtex_url}/api/orders/feed", json={"handles": handles}).raise_for_status()
+
+
+def _light_load(plant: Plant, count: int, latency: float) -> None:
+    plant.admin("PUT", "dials", latency_min_seconds=latency, latency_max_seconds=latency)
+    handled = _in_handling(plant) + count
+    poured = {}
+    for _ in range(count):
+        order_ids = plant.admin("POST", "orders", count=1)["order_ids"]
+        poured[order_ids[0]] = time.time()
+        time.sleep(0.2)
+    until(lambda: _in_handling(plant) >= handled, "the light load is done")
+    delays = [
+        min(c["at"] for c in order["calls"] if c["call"] == "start_handling")
+        - poured[order["order_id"]]
+        for order in plant.orders()
+        if order["order_id"] in poured
+    ]
+    print(
+        f"light load, 5 orders/s at {latency:.2f} s a call: from event to handling "
+        f"{percentile(delays, 0.5):.2f} s (p50), {percentile(delays, 0.99):.2f} s (p99)"
+    )
+
+
+def _calls(plant: Plant) -> int:
+    by_name: dict[str, int] = plant.admin("GET", "report")["calls_by_name"]
+    return sum(by_name.values())
+
+
+def _in_handling(plant: Plant) -> int:
+    return int(plant.admin("GET", "report")["orders_by_status"].get("handling", 0))
+
+
+def _is_quiet(plant: Plant) -> bool:
+    feed = plant.admin("GET", "report")["feed"]
+    return bool(feed["visible"] + feed["in_flight"] == 0)
+
+
+if __name__ == "__main__":
+    main()

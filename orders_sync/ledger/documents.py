@@ -1,0 +1,41 @@
+"""Orders' documents, kept as VTEX sent them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from functools import cache
+
+import sqlalchemy as sa
+
+from orders_sync.domain.steps import Claim
+from orders_sync.ledger.insert import insert_into
+from orders_sync.ledger.tables import documents
+
+_KEPT = sa.select(documents.c.body, documents.c.read_at).where(
+    documents.c.account == sa.bindparam("of_account"),
+    documents.c.order_id == sa.bindparam("of_order"),
+)
+
+
+def kept_document(
+    connection: sa.Connection, account: str, order_id: str
+) -> tuple[bytes, datetime] | None:
+    """Give an order's document and when it was read, or None before that."""
+    wanted = {"of_account": account, "of_order": order_id}
+    row = connection.execute(_KEPT, wanted).one_or_none()
+    return (row.body, row.read_at) if row else None
+
+
+def keep_document(connection: sa.Connection, claim: Claim, body: bytes, now: datetime) -> None:
+    """Keep what was just read, in place of what was read before."""
+    row = {"account": claim.account, "order_id": claim.order_id, "body": body, "read_at": now}
+    connection.execute(_keep(connection.dialect.name), row)
+
+
+@cache
+def _keep(dialect: str) -> sa.Executable:
+    statement = insert_into(documents, dialect)
+    return statement.on_conflict_do_update(
+        index_elements=[documents.c.account, documents.c.order_id],
+        set_={"body": statement.excluded.body, "read_at": statement.excluded.read_at},
+    )

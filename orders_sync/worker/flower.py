@@ -1,0 +1,91 @@
+"""Flower by our rules, however it is started: never open, ids only, with a history that stays."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NoReturn
+
+import click
+import flower.events
+from celery import Celery
+from celery.signals import import_modules
+from flower.options import options
+from flower.views.monitor import Metrics
+from tornado.web import authenticated
+
+from orders_sync.errors import ConfigurationError
+
+#: How old the history may be after Flower was killed.
+_SAVE_EVERY_MILLISECONDS = 30_000
+
+#: How long the history is: what it costs to keep is saved and held in memory each time.
+_MAX_TASKS = 20_000
+
+
+class IdsOnlyState(flower.events.EventsState):
+    """What Flower remembers, without what a sender tells of its arguments.
+
+    Our workers' own events carry ids only; a service that has Celery's `task_send_sent_event`
+    on announces whole bodies.
+    """
+
+    def event(self, event: dict[str, Any]) -> Any:
+        """Take in an event."""
+        if event["type"] == "task-sent":
+            event = {name: event[name] for name in event if name not in {"args", "kwargs"}}
+        return super().event(event)
+
+
+def rule_flower(
+    app: Celery,
+    home: Path,
+    *,
+    start_logging: Callable[[], None],
+    stop: Callable[[Exception], NoReturn],
+) -> None:
+    """Rule Flower, where this process is about to become it: call this while the app is made.
+
+    Flower reads its environment, its file and its command line afterwards, so each of them may
+    choose another address or history; none can open it. `stop` ends the process with an error.
+    """
+    context = click.get_current_context(silent=True)
+    if context is None or context.invoked_subcommand != "flower":
+        return
+    options.address = "127.0.0.1"
+    options.persistent = True
+    options.db = str(home / "flower")
+    options.state_save_interval = _SAVE_EVERY_MILLISECONDS
+    options.max_tasks = _MAX_TASKS
+    flower.events.EventsState = IdsOnlyState
+    # https://flower.readthedocs.io/en/latest/prometheus-integration.html
+    Metrics.get = authenticated(Metrics.get)
+    home.mkdir(parents=True, exist_ok=True)
+
+    @import_modules.connect(sender=app, weak=False)
+    def _when_its_options_are_read(**_: Any) -> None:
+        start_logging()
+        try:
+            require_password(options.basic_auth, options.auth)
+        except ConfigurationError as error:
+            stop(error)
+
+
+def require_password(basic_auth: list[str] | None, oauth: str | None) -> None:
+    """Refuse to be open to everybody: Flower can run any task and stop any worker.
+
+    Raises:
+        ConfigurationError: there is no password and no OAuth, or a password is no password.
+    """
+    if not basic_auth and not oauth:
+        raise ConfigurationError(
+            "FLOWER_BASIC_AUTH is missing: without it Flower would be open to everybody. "
+            "Set FLOWER_BASIC_AUTH=user:password (or FLOWER_AUTH and OAuth)."
+        )
+    for login in basic_auth or ():
+        user, _, password = login.partition(":")
+        if not user or not password:
+            raise ConfigurationError(
+                "FLOWER_BASIC_AUTH is wrong: it must be user:password, neither of them empty; "
+                "a comma separates one such pair from the next, so it cannot be in a password."
+            )

@@ -1,0 +1,55 @@
+"""A tiny Celery app, to kill its workers; `BROKER_URL` and `TRANSPORT` say what is tried."""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import Any
+
+import kombu
+import redis
+from celery import Celery
+from support.killing import QUEUES
+
+from orders_sync.broker.transport import install
+
+_kombu: Any = kombu  # Its types are not complete.
+_environment = os.environ  # noqa: TID251 - this is the settings of a process of its own.
+_url = _environment["BROKER_URL"]
+_is_safe = _environment.get("TRANSPORT") != "stock"
+_broker = redis.Redis.from_url(_url)
+
+if _is_safe:
+    install()
+
+app = Celery("tiny")
+app.conf.update(
+    broker_url=_url,
+    broker_transport_options={
+        "visibility_timeout": int(_environment.get("VISIBILITY", "600")),
+        "unacked_restore_interval": 1,
+        "unacked_restore_throttle": 1,
+        "priority_steps": [0],
+        "socket_timeout": 5,
+        "consumer_beat": 0.3,
+        "consumer_silence": 1.5,
+        "global_keyprefix": _environment.get("PREFIX", ""),
+    },
+    broker_connection_retry_on_startup=True,
+    broker_connection_max_retries=None,
+    task_acks_late=True,
+    task_ignore_result=True,
+    task_queues=[_kombu.Queue(name, _kombu.Exchange(name), routing_key=name) for name in QUEUES],
+    worker_prefetch_multiplier=1,
+    worker_cancel_long_running_tasks_on_connection_loss=False,
+)
+if _is_safe:
+    app.conf.worker_consumer = "orders_sync.broker.consumer:Consumer"
+
+
+@app.task(name="tiny.mark")
+def mark(number: int, seconds: float) -> None:
+    """Be busy for a while, then leave a mark."""
+    _broker.rpush("begun", number)
+    time.sleep(seconds)
+    _broker.rpush("done", number)
