@@ -8,19 +8,23 @@ from __future__ import annotations
 
 import difflib
 import os
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from dotenv import dotenv_values
+from dotenv.parser import Original, parse_stream
 from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
+    NonNegativeInt,
     PositiveFloat,
     PositiveInt,
     SecretStr,
     StringConstraints,
     ValidationError,
+    ValidationInfo,
     field_validator,
     model_validator,
 )
@@ -31,6 +35,10 @@ from orders_sync.settings_problems import EXAMPLES, PREFIX, describe, describe_j
 
 _HOUR = 3600.0
 _DAY = 24 * _HOUR
+
+#: The addresses of one Redis; a broker's may also name several, or Celery's own scheme.
+REDIS_SCHEMES = ("redis://", "rediss://", "unix://")
+_BROKER_SCHEMES = (*REDIS_SCHEMES, "redis+socket://", "sentinel://")
 
 Secret = Annotated[SecretStr, Field(min_length=1)]
 Url = Annotated[str, StringConstraints(pattern=r"^https?://[^/\s]+", strip_whitespace=True)]
@@ -154,6 +162,13 @@ class Settings(BaseSettings):
     watch_feed_seconds: PositiveFloat = 300.0
     lease_seconds: Annotated[float, Field(ge=5)] = 120.0
     max_in_flight: PositiveInt = 1000
+    processes: PositiveInt = 4
+    reconcile_seconds: PositiveFloat = 600.0
+    reconcile_pages: PositiveInt = 10
+    reconcile_days: PositiveInt = 30
+    stuck_hours: PositiveFloat = 24.0
+    # Zero keeps everything for ever.
+    retention_days: NonNegativeInt = 90
     pull_seconds: PositiveFloat = 2.0
     change_api: Literal["v2", "v1"] = "v2"
     intake_queue: str = "celery"
@@ -166,11 +181,13 @@ class Settings(BaseSettings):
 
     log_format: Literal["console", "json"] = "console"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+    metrics_port: Annotated[int, Field(ge=1, le=65_535)] | None = None
+    metrics_address: Annotated[str, StringConstraints(min_length=1)] = "127.0.0.1"
 
     @field_validator("broker_url", "redis_url")
     @classmethod
-    def _redis_scheme(cls, value: str | None) -> str | None:
-        schemes = ("redis://", "rediss://", "redis+socket://", "unix://", "sentinel://")
+    def _redis_scheme(cls, value: str | None, info: ValidationInfo) -> str | None:
+        schemes = _BROKER_SCHEMES if info.field_name == "broker_url" else REDIS_SCHEMES
         if value is not None and not value.startswith(schemes):
             raise ValueError("must start with redis:// or rediss://")
         return value
@@ -221,10 +238,40 @@ def child_environment(**changes: str) -> dict[str, str]:
     return {**os.environ, **changes}
 
 
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """A variable that is set for us, in the environment or, with its line, in `.env`."""
+
+    name: str
+    value: str | None = field(repr=False)
+    line: int | None = None
+
+
+def variables() -> list[Variable]:
+    """List everything that is set for us: the environment's, which win, before those of `.env`."""
+    lines = _lines_of_env_file()
+    found = [Variable(name, value) for name, value in os.environ.items()]
+    found += [Variable(n, value, lines.get(n, 0)) for n, value in dotenv_values(".env").items()]
+    return [each for each in found if each.name.upper().startswith(PREFIX)]
+
+
+def _lines_of_env_file() -> dict[str, int]:
+    path = Path(".env")
+    if not path.is_file():
+        return {}
+    with path.open(encoding="utf-8") as stream:
+        return {each.key: _first_line(each.original) for each in parse_stream(stream) if each.key}
+
+
+def _first_line(original: Original) -> int:
+    """Find the line that a binding begins on; the parser counts blank lines before it in."""
+    text = original.string
+    return original.line + text[: len(text) - len(text.lstrip())].count("\n")
+
+
 def _variables() -> dict[str, str | None]:
-    """Everything that is set for us, in the environment and in `.env`, by upper-case name."""
-    found = {**dotenv_values(".env"), **os.environ}
-    return {k.upper(): v for k, v in found.items() if k.upper().startswith(PREFIX)}
+    """Everything that is set for us, by upper-case name."""
+    return {each.name.upper(): each.value for each in reversed(variables())}
 
 
 def _refuse_unknown_names() -> None:

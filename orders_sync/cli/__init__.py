@@ -30,9 +30,11 @@ COMMANDS: Final = {
     "deny": ("orders_sync.cli.commands:deny", "Deny a cancellation that was requested."),
     "note": ("orders_sync.cli.commands:note", "Add a line to an order's timeline in VTEX."),
     "parked": ("orders_sync.cli.parked:parked", "What waits for a person; retry, edit, discard."),
-    "feed": ("orders_sync.cli.feed:feed", "Look at the feeds of the accounts."),
-    "config": ("orders_sync.cli.config:config", "Print the settings in force."),
+    "feed": ("orders_sync.cli.feed:feed", "Look at the accounts' feeds; configure them."),
+    "doctor": ("orders_sync.cli.doctor:doctor", "What works, and what to do about the rest."),
+    "config": ("orders_sync.cli.config:config", "The settings in force, and where they come from."),
     "db": ("orders_sync.cli.db:db", "Create or upgrade the ledger's tables."),
+    "completion": ("orders_sync.cli.completion:completion", "Completion for your shell."),
     "sandbox": ("orders_sync.cli.sandbox:sandbox", "Serve a VTEX in a box over HTTP."),
 }
 
@@ -70,6 +72,10 @@ class LazyGroup(click.Group):
         except OrdersSyncError as error:
             _complain(error)
             sys.exit(FAILED)
+        except OSError as error:
+            # Click has dealt with a closed pipe by now; what is left is a file or a folder.
+            _complain(f"{error.filename or 'The system'}: {error.strerror or error}.")
+            sys.exit(FAILED)
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
@@ -78,5 +84,5 @@ def main() -> None:
     """Keep orders in step between VTEX and a store's ERP."""
 
 
-def _complain(error: OrdersSyncError) -> None:
+def _complain(error: object) -> None:
     click.echo(f"orders-sync: {error}", err=True)

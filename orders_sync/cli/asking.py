@@ -11,7 +11,14 @@ from typing import Any, TextIO, TypeVar
 import click
 
 from orders_sync.cli.output import as_json, print_json
-from orders_sync.cli.workplace import account_of, dispatcher, log_act, open_ledger
+from orders_sync.cli.parameters import ORDER_ID, account_of_order
+from orders_sync.cli.workplace import (
+    account_of,
+    dispatcher,
+    log_act,
+    open_ledger,
+    require_configured,
+)
 from orders_sync.domain.acceptance import NotAcceptedError, check
 from orders_sync.domain.commands import Command
 from orders_sync.outbound.accept import Accepted, Desk, accept
@@ -33,8 +40,8 @@ def about_order(function: F) -> F:
     for decorate in (
         as_json,
         click.option("--key", help="Makes a repeat harmless; made from the content if left out."),
-        click.option("--account", help="The VTEX account, where more than one has the order."),
-        click.argument("order_id", metavar="ORDER"),
+        account_of_order,
+        click.argument("order_id", metavar="ORDER", type=ORDER_ID),
     ):
         function = decorate(function)
     return function
@@ -59,6 +66,7 @@ def ask(
     require_acceptable(command, settings.max_command_bytes)
     with open_ledger() as ledger:
         account = account_of(ledger, order_id, account)
+        require_configured(account)
         desk = Desk(
             ledger=ledger,
             clock=lambda: datetime.now(UTC),

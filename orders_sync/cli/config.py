@@ -1,49 +1,48 @@
-"""`orders-sync config`: the settings in force."""
+"""`orders-sync config`: the settings in force, and where each comes from."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
+import json
 from typing import Any
 
 import click
 
 from orders_sync.cli.output import as_json, print_json
 from orders_sync.settings import load_settings
-from orders_sync.settings_problems import PREFIX
-
-_PASSWORD = re.compile(r"(://[^/@\s]*:)[^/\s]*@")
-_SECRET = re.compile(r"password|secret|token|app_key", re.IGNORECASE)
+from orders_sync.settings_shown import Shown, show
 
 
 @click.command()
 @as_json
 def config(*, as_json: bool) -> None:
-    """Print every setting, with secrets hidden."""
-    values = _without_passwords(load_settings().model_dump(mode="json"))
+    """Print every setting in force and where it comes from, with secrets hidden.
+
+    --json: an object of {value, source, variable, line} by the setting's name; `source` is
+    default, environment or .env.
+    """
+    shown = show(load_settings())
     if as_json:
-        print_json(values)
+        print_json({each.name: _as_object(each) for each in shown})
         return
-    for name, value in _flat(values):
-        click.echo(f"{PREFIX}{name}={'' if value is None else value}")
+    for each in shown:
+        click.echo(f"{each.name}={_as_typed(each.value)}  # {each.source}")
 
 
-def _without_passwords(value: Any) -> Any:
-    """Hide what stands between the user and the host of any URL, however deep it is."""
-    if isinstance(value, dict):
-        return {
-            key: "***" if _SECRET.search(key) else _without_passwords(each)
-            for key, each in value.items()
-        }
-    if isinstance(value, list):
-        return [_without_passwords(each) for each in value]
-    return _PASSWORD.sub(r"\1***@", value) if isinstance(value, str) else value
+def _as_typed(value: Any) -> str:
+    """Write a value as it is typed in the environment."""
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
-def _flat(values: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    for key, value in values.items():
-        name = f"{prefix}{key.upper()}"
-        if isinstance(value, dict) and value and not name.endswith("ERP_OPTIONS"):
-            yield from _flat(value, f"{name}__")
-        else:
-            yield name, value
+def _as_object(each: Shown) -> dict[str, Any]:
+    variable = each.variable
+    if variable is None:
+        return {"value": each.value, "source": "default", "variable": None, "line": None}
+    source = "environment" if variable.line is None else ".env"
+    return {
+        "value": each.value,
+        "source": source,
+        "variable": variable.name,
+        "line": variable.line,
+    }

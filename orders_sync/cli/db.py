@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from orders_sync.cli.output import as_json, print_json
 from orders_sync.ledger.migrate import upgrade
 from orders_sync.settings import load_settings
 
@@ -14,6 +15,14 @@ def db() -> None:
 
 
 @db.command("upgrade")
-def upgrade_ledger() -> None:
-    """Create the ledger's tables, or bring them up to date."""
-    click.echo(f"The ledger is at version {upgrade(load_settings().ledger)}.")
+@as_json
+def upgrade_ledger(*, as_json: bool) -> None:
+    """Create the ledger's tables, or bring them up to date.
+
+    --json: {version}.
+    """
+    version = upgrade(load_settings().ledger)
+    if as_json:
+        print_json({"version": version})
+    else:
+        click.echo(f"The ledger is at version {version}.")

@@ -2,15 +2,44 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 import click
 
 from orders_sync.cli.output import as_json, print_json, print_rows
-from orders_sync.cli.story import print_story, story_of
-from orders_sync.cli.workplace import account_of, dispatcher, look_again, open_ledger
+from orders_sync.cli.parameters import (
+    ACCOUNT,
+    CAUSE,
+    DURATION,
+    ORDER_ID,
+    account_of_order,
+    limit,
+)
+from orders_sync.cli.story import find_story, only_orders
+from orders_sync.cli.telling import print_story
+from orders_sync.cli.workplace import (
+    account_of,
+    dispatcher,
+    look_again,
+    open_ledger,
+    require_configured,
+    require_known,
+)
 from orders_sync.domain.rules import Standing
+from orders_sync.ledger.searches import COUNTED, OrderSearch, search_orders
 from orders_sync.settings import load_settings
 
-_account = click.option("--account", help="The VTEX account, where more than one has the order.")
+_COLUMNS = (
+    "account",
+    "order_id",
+    "status",
+    "progress",
+    "standing",
+    "attempts",
+    "due_at",
+    "cause",
+    "updated_at",
+)
 
 
 @click.group()
@@ -19,31 +48,59 @@ def orders() -> None:
 
 
 @orders.command("list")
-@click.option("--account", help="Only orders of this account.")
+@click.option("--account", type=ACCOUNT, help="Only orders of this account.")
 @click.option("--standing", type=click.Choice([s.value for s in Standing]))
-@click.option("--limit", default=50, show_default=True)
+@click.option("--status", help="Only orders with this status of VTEX's when last read.")
+@click.option("--cause", type=CAUSE, help="Only orders that wait or are parked for this cause.")
+@click.option(
+    "--older-than", type=DURATION, help="Only orders first heard of longer ago: 30m, 2h, 3d."
+)
+@limit
 @as_json
-def list_orders(*, account: str | None, standing: str | None, limit: int, as_json: bool) -> None:
-    """List orders, the latest changed first."""
+def list_orders(
+    *,
+    account: str | None,
+    standing: str | None,
+    status: str | None,
+    cause: str | None,
+    older_than: timedelta | None,
+    limit: int,
+    as_json: bool,
+) -> None:
+    """List orders, the latest changed first, and say how many more there are.
+
+    --json: {orders, total}; total is counted up to 100000.
+    """
+    search = OrderSearch(
+        account=account,
+        standing=Standing(standing) if standing else None,
+        status=status,
+        cause=cause,
+        heard_before=datetime.now(UTC) - older_than if older_than else None,
+    )
     with open_ledger() as ledger:
-        rows = ledger.inquiries.list_orders(
-            account=account, standing=Standing(standing) if standing else None, limit=limit
-        )
+        require_known(ledger, account)
+        rows, total = search_orders(ledger.database, search, limit=limit)
     if as_json:
-        print_json(rows)
+        print_json({"orders": only_orders(rows), "total": total})
         return
-    columns = ("account", "order_id", "status", "progress", "standing", "cause", "updated_at")
-    print_rows(rows, columns, empty="No orders.")
+    print_rows(rows, _COLUMNS, empty="No orders.")
+    if total > len(rows):
+        most = "at least " if total >= COUNTED else ""
+        click.echo(f"{most}{total - len(rows)} more; see them with --limit, or narrow the search.")
 
 
 @orders.command("show")
-@click.argument("order_id")
-@_account
+@click.argument("order_id", type=ORDER_ID)
+@account_of_order
 @as_json
 def show_order(*, order_id: str, account: str | None, as_json: bool) -> None:
-    """Tell the whole story of one order: events, commands, steps, and what people did."""
+    """Tell the whole story of one order: where it is and why, and everything that happened.
+
+    --json: {order, whereabouts, document_read_at, events, commands, journal, acts}.
+    """
     with open_ledger() as ledger:
-        story = story_of(ledger, account_of(ledger, order_id, account), order_id)
+        story = find_story(ledger, order_id, account, now=datetime.now(UTC))
     if as_json:
         print_json(story)
     else:
@@ -51,12 +108,17 @@ def show_order(*, order_id: str, account: str | None, as_json: bool) -> None:
 
 
 @orders.command("sync")
-@click.argument("order_id")
-@_account
-def sync_order(*, order_id: str, account: str | None) -> None:
-    """Have one order read from VTEX now, and brought to where it should be."""
+@click.argument("order_id", type=ORDER_ID)
+@account_of_order
+@as_json
+def sync_order(*, order_id: str, account: str | None, as_json: bool) -> None:
+    """Have one order read from VTEX now, and brought to where it should be.
+
+    --json: {account, order_id}.
+    """
     with open_ledger() as ledger:
         account = account_of(ledger, order_id, account)
+        require_configured(account)
         look_again(
             ledger,
             account,
@@ -65,4 +127,10 @@ def sync_order(*, order_id: str, account: str | None) -> None:
             why=None,
             dispatch=dispatcher(load_settings()),
         )
-    click.echo(f"Order {order_id} of {account} will be read: orders-sync orders show {order_id}")
+    if as_json:
+        print_json({"account": account, "order_id": order_id})
+        return
+    click.echo(
+        f"Order {order_id} of {account} will be read: "
+        f"orders-sync orders show {order_id} --account {account}"
+    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import click
@@ -13,9 +13,12 @@ from rich.table import Table
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
+#: Of what is not read on a screen, so that a line stays one line for `grep`.
+_WIDTH_OF_A_PIPE = 240
+
 
 def print_json(value: Any) -> None:
-    """Print one JSON value on standard output."""
+    """Print one JSON value on standard output; times are ISO 8601 in UTC."""
     click.echo(json.dumps(value, indent=2, default=_plain))
 
 
@@ -29,7 +32,23 @@ def print_rows(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], *, emp
         table.add_column(column.replace("_", " "), overflow="fold")
     for row in rows:
         table.add_row(*(_cell(row.get(column)) for column in columns))
-    Console().print(table)
+    console = Console(markup=False, highlight=False)
+    if not console.is_terminal:
+        console.width = max(console.width, _WIDTH_OF_A_PIPE)
+    console.print(table)
+
+
+def in_words(seconds: float) -> str:
+    """Say a length of time as a person would: 35 s, 12 min, 5 h, 3 d."""
+    for unit, name in ((86_400, "d"), (3600, "h"), (60, "min")):
+        if seconds >= unit * 2:
+            return f"{seconds / unit:.0f} {name}"
+    return f"{seconds:.0f} s"
+
+
+def at(moment: datetime) -> str:
+    """Write an instant for a person."""
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def _cell(value: Any) -> str:
@@ -41,4 +60,4 @@ def _cell(value: Any) -> str:
 
 
 def _plain(value: Any) -> str:
-    return value.isoformat() if isinstance(value, datetime) else str(value)
+    return value.astimezone(UTC).isoformat() if isinstance(value, datetime) else str(value)

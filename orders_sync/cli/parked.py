@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from itertools import groupby
+from datetime import UTC, datetime
 from typing import Any
 
 import click
 
-from orders_sync.cli.decisions import discard_parked, edit_parked, retry_parked
-from orders_sync.cli.output import as_json, print_json, print_rows
-from orders_sync.cli.story import print_fields, print_story, story_of
-from orders_sync.cli.workplace import account_of, open_ledger
+from orders_sync.cli.decisions import discard_parked, retry_parked
+from orders_sync.cli.editing import edit_parked
+from orders_sync.cli.output import as_json, at, print_json, print_rows
+from orders_sync.cli.parameters import ACCOUNT, CAUSE, ORDER_ID, account_of_order, limit
+from orders_sync.cli.story import find_story, only_commands, only_orders
+from orders_sync.cli.telling import print_fields, print_story
+from orders_sync.cli.workplace import open_ledger, require_known
 from orders_sync.domain.rules import Standing
 from orders_sync.ledger import Ledger
+from orders_sync.ledger.searches import parked_counts
 
 _COMMAND_FIELDS = (
     "id account order_id kind source asked_key progress standing outcome told next_step attempts "
@@ -33,47 +37,57 @@ parked.add_command(discard_parked)
 
 
 @parked.command("list")
-@click.option("--account", help="Only what is parked for this account.")
-@click.option("--cause", help="Only what is parked for this cause.")
-@click.option("--limit", default=50, show_default=True, help="Of each kind.")
+@click.option("--account", type=ACCOUNT, help="Only what is parked for this account.")
+@click.option("--cause", type=CAUSE, help="Only what is parked for this cause.")
+@limit
 @as_json
 def list_parked(*, account: str | None, cause: str | None, limit: int, as_json: bool) -> None:
     """List parked orders and commands by cause, with what a person can do.
 
     Items of the feed that cannot be read are listed too; they are acknowledged and ask nothing.
+    --limit holds for orders and for commands.
+
+    --json: {causes, orders, commands, events}; causes is how many are parked, by cause.
     """
+    wanted: dict[str, Any] = {
+        "account": account,
+        "standing": Standing.PARKED,
+        "cause": cause,
+        "limit": limit,
+    }
     with open_ledger() as ledger:
+        require_known(ledger, account)
         inquiries = ledger.inquiries
-        orders = inquiries.list_orders(
-            account=account, standing=Standing.PARKED, cause=cause, limit=limit
-        )
-        commands = inquiries.list_commands(
-            account=account, standing=Standing.PARKED, cause=cause, limit=limit
-        )
-        counts = inquiries.parked_causes()
+        orders = only_orders(inquiries.list_orders(**wanted))
+        commands = only_commands(inquiries.list_commands(**wanted))
+        counts = parked_counts(ledger.database, account)
         events = [] if cause else inquiries.parked_events(limit=limit)
-    events = [event for event in events if account in {None, event["account"]}]
+    causes = {each: number for each, number in counts.items() if cause in {None, each}}
+    events = [_shown(event) for event in events if account in {None, event["account"]}]
     if as_json:
         for row in (*orders, *commands):
-            row["others"] = counts.get(row["cause"], 1) - 1
-        print_json({"orders": orders, "commands": commands, "events": events})
+            row["others"] = counts.get(row["cause"] or "", 1) - 1
+        print_json({"causes": causes, "orders": orders, "commands": commands, "events": events})
         return
-    _print_by_cause([*orders, *commands], counts)
+    _print_by_cause([*orders, *commands], causes)
     if events:
         click.echo("\nItems of the feed that are no events (acknowledged, kept here to be seen):")
         print_rows(events, ("account", "problem", "first_seen_at"), empty="")
 
 
 @parked.command("show")
-@click.argument("parked_id", metavar="ORDER|COMMAND")
-@click.option("--account", help="The VTEX account, where more than one has the order.")
+@click.argument("parked_id", metavar="ORDER|COMMAND", type=ORDER_ID)
+@account_of_order
 @as_json
 def show_parked(*, parked_id: str, account: str | None, as_json: bool) -> None:
-    """Tell everything about one order or command, the command's body too."""
+    """Tell everything about one order or command, the command's body too.
+
+    --json: of an order as `orders show`; of a command its fields, body, others, acts.
+    """
     with open_ledger() as ledger:
         command = ledger.inquiries.command(parked_id)
         if command is None:
-            story = story_of(ledger, account_of(ledger, parked_id, account), parked_id)
+            story = find_story(ledger, parked_id, account, now=datetime.now(UTC))
             if as_json:
                 print_json(story)
             else:
@@ -86,14 +100,19 @@ def show_parked(*, parked_id: str, account: str | None, as_json: bool) -> None:
         _print_command(told)
 
 
+def _shown(event: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: event[name] for name in ("account", "problem", "first_seen_at", "deliveries")}
+
+
 def _told(ledger: Ledger, command: dict[str, Any]) -> dict[str, Any]:
     """Add to a command what people did about it, and how many others have its cause."""
     acts = ledger.inquiries.acts(command["account"], command["order_id"])
-    counts = ledger.inquiries.parked_causes()
+    counts = parked_counts(ledger.database)
     is_parked = command["standing"] == Standing.PARKED
     return {
-        **command,
-        "others": counts.get(command["cause"], 1) - 1 if is_parked else 0,
+        **only_commands([command])[0],
+        "body": command["body"],
+        "others": counts.get(command["cause"] or "", 1) - 1 if is_parked else 0,
         "acts": [act for act in acts if command["id"] in act["did"]],
     }
 
@@ -116,16 +135,27 @@ def _indented(body: str) -> str:
         return body
 
 
-def _print_by_cause(rows: Sequence[dict[str, Any]], counts: Mapping[str, int]) -> None:
-    if not rows:
+def _print_by_cause(rows: Sequence[dict[str, Any]], causes: Mapping[str, int]) -> None:
+    if not causes:
         click.echo("Nothing is parked.")
         return
-    ordered = sorted(rows, key=lambda row: str(row["cause"]))
-    for cause, group in groupby(ordered, key=lambda row: row["cause"]):
-        click.secho(f"{cause}: {counts.get(cause, 0)} parked", bold=True)
+    by_cause: dict[str, list[dict[str, Any]]] = {cause: [] for cause in causes}
+    for row in rows:
+        by_cause.setdefault(row["cause"] or "", []).append(row)
+    # What most wait for comes first; among equals the alphabet decides.
+    for cause in sorted(by_cause, key=lambda each: (-causes.get(each, 0), each)):
+        group, number = by_cause[cause], causes.get(cause, 0)
+        click.secho(f"{cause}: {number} parked", bold=True)
         for row in group:
-            name = f"{row['kind']} {row['id']} of order" if "kind" in row else "order"
-            since = f"{row['updated_at']:%Y-%m-%d %H:%M}"
-            click.echo(f"  {name} {row['order_id'] or '?'} of {row['account'] or '?'}, {since}")
-            click.echo(f"    {row['reason']}")
-            click.echo(f"    {row['hint']}")
+            _print_row(row)
+        if number > len(group):
+            click.echo(f"  and {number - len(group)} more: --cause {cause} --limit {number}")
+        click.echo(f"  All of them: orders-sync parked retry --cause {cause} --all")
+
+
+def _print_row(row: Mapping[str, Any]) -> None:
+    name = f"{row['kind']} {row['id']} of order" if "kind" in row else "order"
+    since = at(row["updated_at"])
+    click.echo(f"  {name} {row['order_id'] or '?'} of {row['account'] or '?'}, since {since}")
+    click.echo(f"    {row['reason']}")
+    click.echo(f"    {row['hint']}")

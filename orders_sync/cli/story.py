@@ -1,109 +1,92 @@
-"""The whole story of one order on one screen."""
+"""The whole story of one order, gathered from the ledger."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from datetime import datetime
 from typing import Any
 
 import click
 
-from orders_sync.cli.output import print_rows
+from orders_sync.cli.missing import describe_missing
+from orders_sync.cli.whereabouts import whereabouts
+from orders_sync.cli.workplace import account_of
 from orders_sync.ledger import Ledger
+from orders_sync.settings import load_settings
 
 _MOST_COMMANDS = 1000
-_TIME = "%Y-%m-%d %H:%M:%S"
+
+#: What `--json` gives of each; times are ISO 8601 in UTC.
+_ORDER = (
+    "account order_id status progress standing next_step due_at attempts failing_since cause "
+    "reason hint erp_reference lease_owner lease_until first_seen_at updated_at"
+)
+_EVENT = (
+    "event_id domain state last_state current_change first_seen_at delivered_at deliveries "
+    "acknowledged_at asks_nothing problem"
+)
+_COMMAND = (
+    "id account order_id kind asked_key source progress standing outcome told next_step receipt "
+    "vtex_number value_cents due_at attempts cause reason hint created_at retried_at updated_at"
+)
+_ENTRY = "at what step attempt seconds task_id note"
+_ACT = "at who did why"
 
 
-def story_of(ledger: Ledger, account: str, order_id: str) -> dict[str, Any]:
+def find_story(
+    ledger: Ledger, order_id: str, account: str | None, *, now: datetime
+) -> dict[str, Any]:
     """Gather the order, its events, commands, steps, and what people did about it.
 
+    `account` may be left out where only one has the order.
+
     Raises:
-        click.ClickException: the ledger knows nothing of the order.
+        click.ClickException: the ledger knows nothing of the order, and VTEX was asked about it;
+            or more than one account has it.
     """
-    order, events, journal = ledger.inquiries.story(account, order_id)
-    commands = ledger.inquiries.list_commands(
-        account=account, order_id=order_id, limit=_MOST_COMMANDS
-    )
+    if account is None and not ledger.inquiries.accounts_of(order_id):
+        commands = ledger.inquiries.list_commands(order_id=order_id, limit=1)
+        settings = load_settings()
+        if not commands and settings.accounts:
+            accounts = sorted(settings.accounts)
+            raise click.ClickException(describe_missing(ledger, settings, accounts, order_id))
+        account = commands[0]["account"] if commands else None
+    return _story(ledger, account_of(ledger, order_id, account), order_id, now)
+
+
+def _story(ledger: Ledger, account: str, order_id: str, now: datetime) -> dict[str, Any]:
+    inquiries = ledger.inquiries
+    order, events, journal = inquiries.story(account, order_id)
+    commands = inquiries.list_commands(account=account, order_id=order_id, limit=_MOST_COMMANDS)
     if order is None and not commands:
-        raise click.ClickException(
-            f"Order {order_id} of {account} is not in the ledger. "
-            f"Have it read from VTEX: orders-sync orders sync {order_id} --account {account}"
-        )
+        message = describe_missing(ledger, load_settings(), [account], order_id)
+        raise click.ClickException(message)
+    document = ledger.orders.document(account, order_id)
+    told = None if order is None else asdict(whereabouts(order, now=now))
     return {
-        "order": order,
-        "events": events,
-        "commands": sorted(commands, key=lambda row: row["created_at"]),
-        "journal": journal,
-        "acts": ledger.inquiries.acts(account, order_id),
+        "order": None if order is None else _only(order, _ORDER),
+        "whereabouts": told,
+        "document_read_at": document[1] if document else None,
+        "events": [_only(event, _EVENT) for event in events],
+        "commands": [
+            _only(command, _COMMAND)
+            for command in sorted(commands, key=lambda row: (row["created_at"], row["id"]))
+        ],
+        "journal": [_only(entry, _ENTRY) for entry in journal],
+        "acts": [_only(act, _ACT) for act in inquiries.acts(account, order_id)],
     }
 
 
-def print_story(story: dict[str, Any]) -> None:
-    """Print the story: where the order is, what waits for a person, then what happened."""
-    if story["order"] is not None:
-        print_fields(
-            story["order"],
-            "status progress standing next_step attempts due_at erp_reference cause reason hint",
-        )
-    click.echo("\nEvents")
-    for event in story["events"]:
-        _print_event(event)
-    if not story["events"]:
-        click.echo("  None came.")
-    click.echo("\nCommands")
-    for command in story["commands"]:
-        _print_command(command)
-    if not story["commands"]:
-        click.echo("  Nothing was asked for.")
-    click.echo("\nSteps")
-    for entry in story["journal"]:
-        _print_entry(entry)
-    if not story["journal"]:
-        click.echo("  Nothing happened yet.")
-    if story["acts"]:
-        click.echo("\nBy hand")
-        print_rows(story["acts"], ("at", "who", "did", "why"), empty="")
+def only_orders(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Give of each order what programs may rely on."""
+    return [_only(row, _ORDER) for row in rows]
 
 
-def _print_event(event: dict[str, Any]) -> None:
-    seen = "not acknowledged"
-    if event["acknowledged_at"] is not None:
-        seen = f"acknowledged {event['acknowledged_at']:{_TIME}}"
-    what = f"{event['domain']} {event['state'] or event['problem']}"
-    deliveries = f"deliveries {event['deliveries']}"
-    click.echo(f"  {event['first_seen_at']:{_TIME}}  {what}, {deliveries}, {seen}")
+def only_commands(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Give of each command what programs may rely on."""
+    return [_only(row, _COMMAND) for row in rows]
 
 
-def _print_entry(entry: dict[str, Any]) -> None:
-    words = [entry["what"] if entry["step"] is None else f"{entry['step']} {entry['what']}"]
-    if entry["attempt"] is not None:
-        words.append(f"try {entry['attempt']}")
-    if entry["seconds"] is not None:
-        words.append(f"{entry['seconds']:.2f} s")
-    note = f": {entry['note']}" if entry["note"] else ""
-    click.echo(f"  {entry['at']:{_TIME}}  {', '.join(words)}{note}")
-
-
-def _print_command(command: dict[str, Any]) -> None:
-    """Print a command as a few lines, which a narrow screen takes better than a wide table."""
-    name = " ".join(filter(None, (command["kind"], command["vtex_number"])))
-    cause = f": {command['cause']}" if command["cause"] else ""
-    click.echo(f"  {command['created_at']:{_TIME}}  {name}  {command['standing']}{cause}")
-    key = f" under {command['asked_key']}" if command["asked_key"] else ""
-    click.echo(f"    command {command['id']}, asked for by {command['source']}{key}")
-    for words, value in (
-        ("receipt", command["receipt"]),
-        ("failed tries", command["attempts"] or None),
-        ("next try", command["due_at"]),
-        ("told the ERP", command["told"]),
-        ("why", command["reason"]),
-        ("hint", command["hint"]),
-    ):
-        if value is not None:
-            click.echo(f"    {words}: {value}")
-
-
-def print_fields(row: dict[str, Any], names: str) -> None:
-    """Print the named fields that say something, one a line."""
-    for name in names.split():
-        if row[name] not in {None, 0}:
-            click.echo(f"{name.replace('_', ' '):>14}: {row[name]}")
+def _only(row: Mapping[str, Any], names: str) -> dict[str, Any]:
+    return {name: row[name] for name in names.split()}

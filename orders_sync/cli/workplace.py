@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import getpass
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
@@ -14,8 +14,9 @@ from orders_sync.errors import ConfigurationError
 from orders_sync.ledger import Ledger
 from orders_sync.ledger.decisions import Act
 from orders_sync.ledger.migrate import require_current
+from orders_sync.ledger.searches import knows_account
 from orders_sync.logging import configure_logging
-from orders_sync.settings import Settings, load_settings
+from orders_sync.settings import Settings, load_settings, require_accounts
 
 
 @contextmanager
@@ -71,22 +72,68 @@ def act_now(why: str | None) -> Act:
     return Act(datetime.now(UTC), getpass.getuser(), why)
 
 
+def chosen_accounts(settings: Settings, account: str | None) -> Sequence[str]:
+    """Name the one account that was asked for, or all that are configured.
+
+    Raises:
+        click.ClickException: it is not configured.
+    """
+    if account is None:
+        return sorted(settings.accounts)
+    if account not in settings.accounts:
+        raise click.ClickException(_unknown_account(account, settings))
+    return [account]
+
+
+def require_configured(account: str) -> None:
+    """Refuse an account that the workers could do nothing for.
+
+    Raises:
+        click.ClickException: it is not configured.
+    """
+    chosen_accounts(load_settings(), account)
+
+
+def require_known(ledger: Ledger, account: str | None) -> None:
+    """Refuse an account that is neither configured nor in the ledger.
+
+    Raises:
+        click.ClickException: nobody knows it.
+    """
+    settings = load_settings()
+    if account is None or account in settings.accounts:
+        return
+    if not knows_account(ledger.database, account):
+        raise click.ClickException(_unknown_account(account, settings))
+
+
 def account_of(ledger: Ledger, order_id: str, account: str | None) -> str:
     """Find the account of an order where the person did not name it.
 
     Raises:
-        click.ClickException: no account or more than one has an order by this id.
+        click.ClickException: the account is unknown, or none or more than one has the order.
+        ConfigurationError: no account is configured, and the ledger does not know the order.
     """
     if account is not None:
+        require_known(ledger, account)
         return account
     accounts = ledger.inquiries.accounts_of(order_id)
     if len(accounts) == 1:
         return accounts[0]
-    configured = sorted(load_settings().accounts)
-    if not accounts and len(configured) == 1:
-        return configured[0]
+    settings = load_settings()
+    if not accounts:
+        require_accounts(settings)
+        if len(settings.accounts) == 1:
+            return next(iter(settings.accounts))
     known = f"is known in {', '.join(accounts)}" if accounts else "is not in the ledger"
-    example = next(iter([*accounts, *configured]), "NAME")
-    raise click.ClickException(
-        f"Order {order_id} {known}. Name its account, for example: --account {example}"
+    choices = " or ".join(f"--account {name}" for name in accounts or sorted(settings.accounts))
+    raise click.ClickException(f"Order {order_id} {known}. Name its account: {choices}")
+
+
+def _unknown_account(account: str, settings: Settings) -> str:
+    if not settings.accounts:
+        return f"The account {account} is not configured, nor is any other: see .env.example."
+    return (
+        f"The account {account} is not configured. Configured: "
+        f"{', '.join(sorted(settings.accounts))}."
     )

@@ -6,10 +6,12 @@ from pathlib import Path
 
 import pytest
 import structlog
+from support.office import Office
 from support.shop import STORE, Shop
 
 from orders_sync.sandbox import Box
 from orders_sync.sandbox.server import serving
+from orders_sync.testing.clock import SettableClock
 
 
 @pytest.fixture
@@ -25,3 +27,8 @@ def shop(tmp_path: Path) -> Iterator[Shop]:
     root.handlers = handlers
     root.setLevel(level)
     structlog.reset_defaults()
+
+
+@pytest.fixture
+def office(shop: Shop, clock: SettableClock) -> Office:
+    return Office(shop.ledger, clock)

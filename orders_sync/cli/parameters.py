@@ -1,0 +1,138 @@
+"""The kinds of values that commands take, each with its check and its completion."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import click
+from click.shell_completion import CompletionItem
+
+_SUGGESTIONS = 50
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+
+
+class AccountName(click.ParamType[str]):
+    """An account; those that are configured complete it."""
+
+    name = "account"
+
+    def shell_complete(
+        self,
+        ctx: click.Context,  # noqa: ARG002 - click's signature
+        param: click.Parameter,  # noqa: ARG002
+        incomplete: str,
+    ) -> list[CompletionItem]:
+        """Suggest the configured accounts."""
+        return _suggest(_accounts, incomplete)
+
+
+class OrderId(click.ParamType[str]):
+    """The id of an order or a command, without blanks around it; those that are parked complete."""
+
+    name = "id"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Refuse what cannot be an id."""
+        text = str(value).strip()
+        if not text or not text.isprintable():
+            self.fail("an id has letters and digits, such as 1172452900788-01", param, ctx)
+        return text
+
+    def shell_complete(
+        self,
+        ctx: click.Context,  # noqa: ARG002 - click's signature
+        param: click.Parameter,  # noqa: ARG002
+        incomplete: str,
+    ) -> list[CompletionItem]:
+        """Suggest what is parked."""
+        return _suggest(lambda: _parked_ids(incomplete), incomplete)
+
+
+class Cause(click.ParamType[str]):
+    """Why something is parked; the causes of what is parked now complete it."""
+
+    name = "cause"
+
+    def shell_complete(
+        self,
+        ctx: click.Context,  # noqa: ARG002 - click's signature
+        param: click.Parameter,  # noqa: ARG002
+        incomplete: str,
+    ) -> list[CompletionItem]:
+        """Suggest the causes of what is parked."""
+        return _suggest(_parked_causes, incomplete)
+
+
+class Duration(click.ParamType[timedelta]):
+    """A length of time, such as 90s, 30m, 2h or 3d."""
+
+    name = "duration"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> timedelta:
+        """Read the number and its unit."""
+        if isinstance(value, timedelta):
+            return value
+        found = re.fullmatch(r"(\d{1,6})([smhd])", str(value).strip())
+        if found is None:
+            self.fail(f"{value!r} is none; write 90s, 30m, 2h or 3d", param, ctx)
+        return timedelta(seconds=int(found[1]) * _UNITS[found[2]])
+
+
+ACCOUNT = AccountName()
+ORDER_ID = OrderId()
+CAUSE = Cause()
+DURATION = Duration()
+
+account_of_order = click.option(
+    "--account", type=ACCOUNT, help="The VTEX account, where more than one has the order."
+)
+limit = click.option(
+    "--limit", type=click.IntRange(1, 10_000), default=50, show_default=True, help="The most shown."
+)
+
+
+def _suggest(find: Callable[[], Sequence[str]], incomplete: str) -> list[CompletionItem]:
+    """Complete from what is found; completion is no place to complain."""
+    with contextlib.suppress(Exception):
+        return [CompletionItem(each) for each in find() if each.startswith(incomplete)]
+    return []
+
+
+def _accounts() -> Sequence[str]:
+    from orders_sync.settings import load_settings  # noqa: PLC0415 - Completion must be quick.
+
+    return sorted(load_settings().accounts)
+
+
+def _parked_ids(beginning: str) -> Sequence[str]:
+    from orders_sync.ledger.searches import parked_ids  # noqa: PLC0415 - Completion must be quick.
+
+    return _of_ledger(lambda database: parked_ids(database, beginning, limit=_SUGGESTIONS))
+
+
+def _parked_causes() -> Sequence[str]:
+    from orders_sync.ledger.searches import parked_counts  # noqa: PLC0415
+
+    return _of_ledger(lambda database: sorted(parked_counts(database)))
+
+
+def _of_ledger(ask: Callable[[Any], Sequence[str]]) -> Sequence[str]:
+    """Ask the ledger, if there is one; a file that is not there is not made."""
+    from orders_sync.ledger.engine import Database  # noqa: PLC0415 - Completion must be quick.
+    from orders_sync.settings import load_settings  # noqa: PLC0415
+
+    url = load_settings().ledger
+    if url.startswith("sqlite:///") and not Path(url.removeprefix("sqlite:///")).exists():
+        return []
+    database = Database(url)
+    try:
+        return ask(database)
+    finally:
+        database.close()

@@ -1,0 +1,109 @@
+"""Prints the story of one order on one screen: where it is, what to do, what happened."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import click
+
+from orders_sync.cli.output import at, print_rows
+from orders_sync.domain.rules import Standing
+
+_TIME = "%Y-%m-%d %H:%M:%S"
+_ORDER_FIELDS = (
+    "status progress standing next_step attempts failing_since due_at erp_reference cause reason "
+    "hint first_seen_at updated_at"
+)
+
+
+def print_story(story: Mapping[str, Any]) -> None:
+    """Print the story; all times are UTC."""
+    order = story["order"]
+    if order is not None:
+        _print_order(order, story["whereabouts"], story["document_read_at"])
+    _print_part("Events", map(_event_line, story["events"]), "None came.")
+    _print_part("Commands", map(_command_lines, story["commands"]), "Nothing was asked for.")
+    journal = story["journal"]
+    began = journal[0]["at"] if journal else None
+    lines = [_entry_line(entry, began) for entry in journal]
+    _print_part("Steps", lines, "Nothing happened yet.")
+    if story["acts"]:
+        click.echo("\nBy hand")
+        print_rows(story["acts"], ("at", "who", "did", "why"), empty="")
+
+
+def print_fields(row: Mapping[str, Any], names: str) -> None:
+    """Print the named fields that say something, one a line."""
+    for name in names.split():
+        value = row[name]
+        if value not in {None, 0}:
+            shown = at(value) if isinstance(value, datetime) else value
+            click.echo(f"{name.replace('_', ' '):>14}: {shown}")
+
+
+def _print_order(
+    order: Mapping[str, Any], where: Mapping[str, Any], read_at: datetime | None
+) -> None:
+    click.secho(f"Order {order['order_id']} of {order['account']}", bold=True)
+    click.echo(where["sentence"])
+    for command in where["do"]:
+        click.echo(f"  {command}")
+    click.echo()
+    print_fields(order, _ORDER_FIELDS)
+    if read_at is not None:
+        click.echo(f"{'read from VTEX':>14}: {at(read_at)}")
+
+
+def _print_part(title: str, lines: Any, nothing: str) -> None:
+    click.echo(f"\n{title}")
+    shown = list(lines)
+    for line in shown or [nothing]:
+        click.echo(f"  {line}")
+
+
+def _event_line(event: Mapping[str, Any]) -> str:
+    seen = "not acknowledged"
+    if event["acknowledged_at"] is not None:
+        seen = f"acknowledged {event['acknowledged_at']:{_TIME}}"
+    change = f"{event['last_state']} -> {event['state']}"
+    what = event["problem"] or f"{event['domain']} {change}"
+    deliveries = f"deliveries {event['deliveries']}"
+    return f"{event['first_seen_at']:{_TIME}}  {what}, {deliveries}, {seen}"
+
+
+def _entry_line(entry: Mapping[str, Any], began: datetime | None) -> str:
+    words = [entry["what"] if entry["step"] is None else f"{entry['step']} {entry['what']}"]
+    if entry["attempt"] is not None:
+        words.append(f"try {entry['attempt']}")
+    if entry["seconds"] is not None:
+        words.append(f"took {entry['seconds']:.2f} s")
+    note = f": {entry['note']}" if entry["note"] else ""
+    since = (entry["at"] - (began or entry["at"])).total_seconds()
+    return f"{entry['at']:{_TIME}}  +{since:.1f} s  {', '.join(words)}{note}"
+
+
+def _command_lines(command: Mapping[str, Any]) -> str:
+    """Word a command as a few lines, which a narrow screen takes better than a wide table."""
+    name = " ".join(filter(None, (command["kind"], command["vtex_number"])))
+    cause = f": {command['cause']}" if command["cause"] else ""
+    key = f" under {command['asked_key']}" if command["asked_key"] else ""
+    lines = [
+        f"{command['created_at']:{_TIME}}  {name}  {command['standing']}{cause}",
+        f"command {command['id']}, asked for by {command['source']}{key}",
+    ]
+    is_parked = command["standing"] == Standing.PARKED
+    due = command["due_at"]
+    for words, value in (
+        ("receipt", command["receipt"]),
+        ("failed tries", command["attempts"] or None),
+        ("next try", at(due) if due else None),
+        ("told the ERP", command["told"]),
+        ("why", command["reason"]),
+        ("hint", command["hint"]),
+        ("retry", f"orders-sync parked retry {command['id']}" if is_parked else None),
+    ):
+        if value is not None:
+            lines.append(f"{words}: {value}")
+    return "\n    ".join(lines)

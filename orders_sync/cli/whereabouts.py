@@ -1,0 +1,78 @@
+"""Where an order is and why, in one sentence, and what a person can type next. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from orders_sync.cli.output import at, in_words
+from orders_sync.domain.rules import Progress, Standing
+
+#: The sweep comes every few seconds, so what is due for longer is not taken by anybody.
+_OVERDUE = timedelta(seconds=30)
+
+
+@dataclass(frozen=True, slots=True)
+class Whereabouts:
+    """A sentence about an order, and the commands that a person may type."""
+
+    sentence: str
+    do: tuple[str, ...] = ()
+
+
+def whereabouts(order: Mapping[str, Any], *, now: datetime) -> Whereabouts:
+    """Say where an order of the ledger is."""
+    standing = Standing(order["standing"])
+    if standing is Standing.PARKED:
+        return _parked(order)
+    if standing is Standing.VOID:
+        why = (order["reason"] or "it was cancelled").rstrip(".")
+        return Whereabouts(f"It is void, and nobody fulfils it. {why[:1].upper()}{why[1:]}.")
+    if standing is Standing.DONE:
+        return _done(order)
+    return _open(order, standing, now)
+
+
+def _parked(order: Mapping[str, Any]) -> Whereabouts:
+    name = _name(order)
+    since = at(order["updated_at"])
+    return Whereabouts(
+        f"Parked since {since}: it waits for a person.",
+        (
+            f"orders-sync parked retry {name}",
+            f'orders-sync parked discard {name} --reason "..."',
+        ),
+    )
+
+
+def _done(order: Mapping[str, Any]) -> Whereabouts:
+    if order["progress"] != Progress.HANDLING:
+        return Whereabouts("Nothing is left to do; it was finished without us, or never read.")
+    known = f" as {order['erp_reference']}" if order["erp_reference"] else ""
+    return Whereabouts(f"Done: the ERP has it{known}, and VTEX knows.")
+
+
+def _open(order: Mapping[str, Any], standing: Standing, now: datetime) -> Whereabouts:
+    step, due, lease = order["next_step"], order["due_at"], order["lease_until"]
+    if lease is not None and lease > now:
+        return Whereabouts(f"A worker has it now, until {at(lease)} at the latest.")
+    if due is not None and due + _OVERDUE < now:
+        late = in_words((now - due).total_seconds())
+        return Whereabouts(
+            f"{step} is due for {late}, and no worker took it. Do workers and beat run?",
+            ("orders-sync doctor",),
+        )
+    if standing is Standing.WAITING and due is not None:
+        tries = f", after {order['attempts']} failed tries" if order["attempts"] else ""
+        soon = in_words(max((due - now).total_seconds(), 0.0))
+        return Whereabouts(
+            f"Waits for its next try of {step} at {at(due)}, in {soon}{tries}.",
+            (f"orders-sync orders sync {_name(order)}",),
+        )
+    return Whereabouts(f"{step} is on its queue; the sweep puts it back there if it gets lost.")
+
+
+def _name(order: Mapping[str, Any]) -> str:
+    return f"{order['order_id']} --account {order['account']}"

@@ -1,0 +1,56 @@
+"""The whole examination: what is looked at, and in which order it is reported."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+
+from orders_sync.doctor.account import examine_account
+from orders_sync.doctor.bounded import Probe, run_probes
+from orders_sync.doctor.broker import BROKER, examine_broker
+from orders_sync.doctor.erp import CHECK, examine_erp
+from orders_sync.doctor.findings import Finding, State
+from orders_sync.doctor.ledger import LEDGER, examine_ledger
+from orders_sync.doctor.traffic import TRAFFIC, examine_traffic
+from orders_sync.domain.time import Clock
+from orders_sync.errors import ConfigurationError
+from orders_sync.settings import Settings, require_accounts
+
+_SETTINGS = "settings"
+
+
+def examine(
+    load: Callable[[], Settings], *, clock: Clock, made_up_id: str, seconds: float = 30.0
+) -> Iterator[Finding]:
+    """Examine everything; what cannot be looked at without right settings is said to be so.
+
+    `load` reads the settings. `made_up_id` is the id of an order that cannot exist at VTEX. All of
+    it takes `seconds` at most.
+    """
+    try:
+        settings = load()
+    except ConfigurationError as error:
+        yield Finding(_SETTINGS, "readable", State.UNCONFIGURED, str(error))
+        for subject in (BROKER, "workers", TRAFFIC, LEDGER, "beat", "accounts"):
+            yield Finding(subject, "all", State.NOT_PROBED, "the settings are wrong")
+        return
+    yield _accounts(settings)
+    probes = [
+        Probe(BROKER, "all", lambda: examine_broker(settings, clock=clock)),
+        Probe(TRAFFIC, "shared", lambda: examine_traffic(settings)),
+        Probe(LEDGER, "all", lambda: examine_ledger(settings, clock=clock)),
+    ]
+    for account in sorted(settings.accounts):
+        look = partial(examine_account, account, settings, clock=clock, made_up_id=made_up_id)
+        probes.append(Probe(account, "VTEX", look))
+        probes.append(Probe(account, CHECK, partial(examine_erp, account, settings)))
+    yield from run_probes(probes, seconds=seconds)
+
+
+def _accounts(settings: Settings) -> Finding:
+    try:
+        require_accounts(settings)
+    except ConfigurationError as error:
+        return Finding(_SETTINGS, "readable", State.UNCONFIGURED, str(error))
+    listed = ", ".join(sorted(settings.accounts))
+    return Finding(_SETTINGS, "readable", State.OK, f"accounts: {listed}; home: {settings.home}")

@@ -1,0 +1,52 @@
+"""What an examination finds: one line each, ok or what to do about it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from orders_sync.errors import ConfigurationError, OrdersSyncError
+
+
+class State(StrEnum):
+    """How something was found."""
+
+    OK = "ok"
+    WARNING = "warning"  # It works, and a person should look at it.
+    FAILED = "failed"  # It does not work.
+    UNCONFIGURED = "unconfigured"  # A setting must be corrected first.
+    NOT_PROBED = "not probed"  # Nobody knows; `says` tells why.
+
+
+#: The exit status of an examination whose gravest finding is this.
+_STATUSES = {State.UNCONFIGURED: 3, State.FAILED: 1, State.WARNING: 1}
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at; no word of it is secret or personal.
+
+    `subject` is `settings`, `broker`, `workers`, `traffic`, `ledger`, `beat` or the name of an
+    account.
+    """
+
+    subject: str
+    check: str
+    state: State
+    says: str
+    do: str | None = None
+
+
+def exit_status(findings: Iterable[Finding]) -> int:
+    """Give 0 where all is well, 1 where something needs a person, 3 where a setting is wrong."""
+    return max((_STATUSES.get(finding.state, 0) for finding in findings), default=0)
+
+
+def of_error(subject: str, check: str, error: Exception) -> Finding:
+    """Make a finding of what went wrong; the text of an error that is not ours may hold secrets."""
+    if isinstance(error, ConfigurationError):
+        return Finding(subject, check, State.UNCONFIGURED, str(error))
+    if isinstance(error, OrdersSyncError):
+        return Finding(subject, check, State.FAILED, str(error))
+    return Finding(subject, check, State.FAILED, f"It failed with {type(error).__name__}.")

@@ -1,0 +1,89 @@
+"""Examines the ledger, and what it shows of beat: when each account's feed was last polled."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from orders_sync.doctor.clock import compare_clocks
+from orders_sync.doctor.findings import Finding, State, of_error
+from orders_sync.domain.time import Clock
+from orders_sync.errors import ConfigurationError, OrdersSyncError
+from orders_sync.inbound.poll import LEASE_NAME
+from orders_sync.ledger.engine import Database
+from orders_sync.ledger.migrate import require_current
+from orders_sync.ledger.pulse import database_clock, last_taken
+from orders_sync.settings import Settings
+from orders_sync.settings_shown import without_passwords
+
+LEDGER = "ledger"
+_BEAT = "beat"
+
+#: A poll that is this late, or later than ten of its intervals, is not coming.
+_LATE_SECONDS = 60.0
+
+
+def examine_ledger(settings: Settings, *, clock: Clock) -> Iterator[Finding]:
+    """Look at the ledger's database, its tables and its clock, and at the last polls."""
+    if _is_missing(settings.ledger):
+        do = "Make it: orders-sync db upgrade (orders-sync up does it too)."
+        yield Finding(LEDGER, "reachable", State.UNCONFIGURED, "it was never made", do)
+        yield Finding(_BEAT, "alive", State.NOT_PROBED, "there is no ledger to see it by")
+        return
+    try:
+        database = Database(settings.ledger)
+        theirs, ours = database_clock(database), clock()
+    except OrdersSyncError as error:
+        yield of_error(LEDGER, "reachable", error)
+        yield Finding(_BEAT, "alive", State.NOT_PROBED, "there is no ledger to see it by")
+        return
+    try:
+        yield from _examine(database, settings, clock, theirs, ours)
+    finally:
+        database.close()
+
+
+def _examine(
+    database: Database, settings: Settings, clock: Clock, theirs: datetime | None, ours: datetime
+) -> Iterator[Finding]:
+    yield Finding(LEDGER, "reachable", State.OK, without_passwords(settings.ledger))
+    if theirs is not None:
+        yield compare_clocks(LEDGER, theirs, ours)
+    try:
+        require_current(database)
+    except ConfigurationError as error:
+        yield of_error(LEDGER, "tables", error)
+        yield Finding(_BEAT, "alive", State.NOT_PROBED, "the ledger must be upgraded first")
+        return
+    yield Finding(LEDGER, "tables", State.OK, "as this version needs them")
+    polls = last_taken(database, LEASE_NAME)
+    for account in sorted(settings.accounts):
+        yield judge_polls(account, polls, settings.poll_seconds, now=clock())
+
+
+def judge_polls(
+    account: str, polls: Mapping[str, datetime], poll_seconds: float, *, now: datetime
+) -> Finding:
+    """Say whether somebody polls an account's feed; `polls` is account: the last time."""
+    do = "Is beat running? Start: orders-sync up, or celery -A orders_sync beat"
+    last = polls.get(account)
+    if last is None:
+        return Finding(_BEAT, "alive", State.FAILED, f"the feed of {account} was never polled", do)
+    age = max((now - last).total_seconds(), 0.0)
+    says = f"the feed of {account} was polled {age:.0f} s ago"
+    if timedelta(seconds=age) > timedelta(seconds=max(_LATE_SECONDS, poll_seconds * 10)):
+        return Finding(_BEAT, "alive", State.FAILED, says, do)
+    return Finding(_BEAT, "alive", State.OK, says)
+
+
+def _is_missing(url: str) -> bool:
+    """Whether the ledger is a file that is not there; opening it would make an empty one."""
+    try:
+        parsed = sa.make_url(url)
+    except sa.exc.ArgumentError:
+        return False
+    is_file = parsed.get_backend_name() == "sqlite" and parsed.database not in {None, ":memory:"}
+    return is_file and not Path(parsed.database or "").exists()

@@ -1,0 +1,73 @@
+"""What the account's key must be allowed, and a harmless way to ask VTEX whether it is.
+
+Where a permission is for writing, VTEX is asked about an order that does not exist: a 404 shows
+that the call was let in, and nothing can come of it.
+https://developers.vtex.com/docs/guides/orders-feed
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from orders_sync.domain.fulfilment import Change, TrackingData
+from orders_sync.vtex.client import VtexClient
+
+_TEXT: Final = "orders_sync doctor"
+
+
+@dataclass(frozen=True, slots=True)
+class Permission:
+    """A permission by what it is for, and the resource of VTEX's License Manager that grants it.
+
+    `ask` is given the client and the id of an order that does not exist. None: every call that
+    needs the resource has an effect.
+    """
+
+    check: str
+    resource: str
+    ask: Callable[[VtexClient, str], Any] | None
+
+
+READ_FEED: Final = Permission(
+    "read the feed",
+    "OMS > Feed v3 and Hook Admin (in no predefined role: make a custom one)",
+    lambda vtex, _: vtex.get_feed_configuration(),
+)
+LIST_ORDERS: Final = Permission(
+    "list orders", "OMS > OMS access > List Orders", lambda vtex, _: vtex.list_orders(per_page=1)
+)
+OTHERS: Final = (
+    Permission(
+        "read orders",
+        "OMS > OMS access > View order",
+        lambda vtex, order_id: vtex.get_order(order_id),
+    ),
+    Permission(
+        "start handling",
+        "OMS > OMS access > Change order workflow status",
+        lambda vtex, order_id: vtex.start_handling(order_id),
+    ),
+    Permission(
+        "invoice and track",
+        "OMS > OMS access > Notify invoice",
+        lambda vtex, order_id: vtex.update_invoice(
+            order_id, "0", TrackingData(tracking_number=_TEXT)
+        ),
+    ),
+    Permission(
+        "cancel and deny",
+        "OMS > OMS access > Cancel order",
+        lambda vtex, order_id: vtex.deny_cancellation(order_id, order_id, _TEXT),
+    ),
+    Permission(
+        "change orders",
+        "OMS > OMS access > Change order",
+        lambda vtex, order_id: vtex.preview_change(
+            order_id, Change(reason=_TEXT, manual_discount_cents=1)
+        ),
+    ),
+    Permission("refund returns", "OMS > OMS access > Notify refund", None),
+    Permission("add notes", "Checkout > Orders Full Access", None),
+)

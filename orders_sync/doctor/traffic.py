@@ -1,0 +1,86 @@
+"""Examines who may call now, as all processes share it: budgets, pauses and breakers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+from orders_sync.bootstrap import connect_traffic, with_broker
+from orders_sync.doctor.findings import Finding, State
+from orders_sync.errors import ConfigurationError
+from orders_sync.settings import Settings
+from orders_sync.settings_shown import without_passwords
+from orders_sync.traffic.breaker import Standing
+from orders_sync.traffic.pause import PauseState
+from orders_sync.traffic.traffic import Usage
+
+TRAFFIC = "traffic"
+_CHECK = "calls"
+
+
+def examine_traffic(settings: Settings) -> Iterator[Finding]:
+    """Look at what Redis keeps about each account."""
+    if settings.redis_url is None:
+        try:
+            settings = with_broker(settings)
+        except ConfigurationError:
+            yield Finding(TRAFFIC, "shared", State.NOT_PROBED, "there is no broker to share it in")
+            return
+    try:
+        traffic = connect_traffic(settings)
+    except ConfigurationError as error:
+        yield Finding(TRAFFIC, "shared", State.UNCONFIGURED, str(error))
+        return
+    try:
+        for account in sorted(settings.accounts):
+            usage = traffic.usage(account)
+            if usage.used is None:
+                yield _unshared(settings)
+                return
+            yield judge_usage(usage)
+    finally:
+        traffic.close()
+
+
+def judge_usage(usage: Usage) -> Finding:
+    """Say whether an account calls freely, and else what it waits for."""
+    account, used = usage.account, usage.used
+    if usage.pause is not None:
+        return _paused(account, usage.pause)
+    resting = [each.name for each in usage.breakers if each.standing is not Standing.CLOSED]
+    if resting:
+        says = f"left alone for a while, because they failed too often: {', '.join(resting)}"
+        do = "They are tried again by themselves; the workers' log says what failed."
+        return Finding(account, _CHECK, State.WARNING, says, do)
+    if used is None:
+        return Finding(account, _CHECK, State.NOT_PROBED, "Redis is not reachable")
+    says = f"{used.calls} in the last minute, of {used.budget} allowed"
+    if used.held_seconds:
+        says += f"; VTEX asked for a rest of {used.held_seconds:.0f} s"
+    return Finding(account, _CHECK, State.OK, says)
+
+
+def _paused(account: str, pause: PauseState) -> Finding:
+    since = datetime.fromtimestamp(pause.since, UTC)
+    name = f"ORDERS_SYNC_ACCOUNTS__{account.upper()}__APP_"
+    return Finding(
+        account,
+        _CHECK,
+        State.FAILED,
+        f"paused since {since:%Y-%m-%d %H:%M} UTC: VTEX refuses its key ({pause.cause})",
+        f"Mend the key in License Manager: the account then goes on by itself. Or set {name}KEY and "
+        f"{name}TOKEN, and restart the workers.",
+    )
+
+
+def _unshared(settings: Settings) -> Finding:
+    if settings.redis_url is None:
+        return Finding(TRAFFIC, "shared", State.NOT_PROBED, "the broker is not reachable")
+    where = without_passwords(settings.redis_url)
+    return Finding(
+        TRAFFIC,
+        "shared",
+        State.FAILED,
+        f"{where} does not answer, so each process keeps to its own part of the budget",
+        "Start it, or correct ORDERS_SYNC_REDIS_URL.",
+    )

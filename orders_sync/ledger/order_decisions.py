@@ -1,0 +1,96 @@
+"""What people decide about parked orders; a retry is a fresh read, `Orders.look_again`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+import sqlalchemy as sa
+
+from orders_sync.domain.rules import Standing
+from orders_sync.domain.steps import Dispatch
+from orders_sync.ledger.decisions import Act, DecisionRefused
+from orders_sync.ledger.engine import Database
+from orders_sync.ledger.journal import Entry, write_entries
+from orders_sync.ledger.news import commands_set_free
+from orders_sync.ledger.tables import operator_log, orders
+
+_STATE = sa.select(orders.c.standing, orders.c.version, orders.c.lease_until)
+
+
+def require_parked(database: Database, account: str, order_id: str) -> None:
+    """Refuse to decide about an order that does not wait for a person.
+
+    Raises:
+        DecisionRefused: it is not parked; the message says what can be done.
+    """
+    with database.reading() as connection:
+        _parked(connection, account, order_id, _STATE)
+
+
+def discard_order(
+    database: Database, account: str, order_id: str, act: Act, *, lease: timedelta
+) -> Sequence[Dispatch]:
+    """Give a parked order up: it is void, and its events may be acknowledged.
+
+    Gives the commands that waited for it, to dispatch. A new event of the order takes it up again.
+
+    Raises:
+        DecisionRefused: it is not parked, or a command is being sent for it.
+    """
+    with database.writing() as connection:
+        row = _parked(connection, account, order_id, _STATE.with_for_update())
+        if row.lease_until is not None and row.lease_until > act.at:
+            raise DecisionRefused(
+                f"A command is being sent for order {order_id} of {account}. Try again in a minute."
+            )
+        statement = (
+            sa.update(orders)
+            .where(orders.c.account == account, orders.c.order_id == order_id)
+            .values(
+                standing=Standing.VOID,
+                next_step=None,
+                news=False,
+                due_at=None,
+                cause="order.discarded",
+                reason=f"Discarded: {act.why}",
+                hint=None,
+                version=row.version + 1,
+                updated_at=act.at,
+            )
+        )
+        connection.execute(statement)
+        entry = Entry(act.at, account, order_id, "order.discarded", note="by a person")
+        write_entries(connection, [entry])
+        connection.execute(
+            sa.insert(operator_log).values(
+                at=act.at,
+                who=act.who,
+                did="parked discard",
+                account=account,
+                order_id=order_id,
+                why=act.why,
+            )
+        )
+        return commands_set_free(
+            connection, account, order_id, is_settled=True, now=act.at, lease=lease
+        )
+
+
+def _parked(
+    connection: sa.Connection, account: str, order_id: str, state: sa.Select[Any]
+) -> sa.Row[Any]:
+    found = state.where(orders.c.account == account, orders.c.order_id == order_id)
+    row = connection.execute(found).one_or_none()
+    if row is None:
+        raise DecisionRefused(
+            f"{order_id} is neither a command nor an order of {account} in the ledger. "
+            "See what is parked: orders-sync parked list"
+        )
+    if row.standing != Standing.PARKED:
+        raise DecisionRefused(
+            f"Order {order_id} of {account} is not parked: it is {row.standing}. Read it afresh: "
+            f"orders-sync orders sync {order_id} --account {account}"
+        )
+    return row

@@ -1,0 +1,113 @@
+"""Searches among the ledger's orders and parked work, and how much else there is."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from orders_sync.domain.rules import Standing
+from orders_sync.ledger.engine import Database
+from orders_sync.ledger.tables import commands, orders
+
+#: What is beyond is not counted: nobody reads so many, and a large ledger would be slow.
+COUNTED = 100_000
+
+#: VTEX numbers the orders of one purchase from 01; few purchases have more sellers than this.
+_SUBORDERS = 9
+
+
+@dataclass(frozen=True, slots=True)
+class OrderSearch:
+    """Which orders are looked for; None means any. `heard_before` goes by the first event."""
+
+    account: str | None = None
+    standing: Standing | None = None
+    status: str | None = None
+    cause: str | None = None
+    heard_before: datetime | None = None
+
+    def conditions(self) -> list[sa.ColumnElement[bool]]:
+        """Word the search as conditions on the orders table."""
+        wanted = [
+            (orders.c.account, self.account),
+            (orders.c.standing, self.standing),
+            (orders.c.status, self.status),
+            (orders.c.cause, self.cause),
+        ]
+        found = [column == value for column, value in wanted if value is not None]
+        if self.heard_before is not None:
+            found.append(orders.c.first_seen_at < self.heard_before)
+        return found
+
+
+def search_orders(
+    database: Database, search: OrderSearch, *, limit: int
+) -> tuple[Sequence[dict[str, Any]], int]:
+    """Find orders, the latest changed first; gives the rows, and the number of all (`COUNTED`)."""
+    matching = search.conditions()
+    latest = sa.select(orders).where(*matching).order_by(orders.c.updated_at.desc()).limit(limit)
+    some = sa.select(orders.c.order_id).where(*matching).limit(COUNTED).subquery()
+    with database.reading() as connection:
+        rows = [dict(row) for row in connection.execute(latest).mappings()]
+        if len(rows) < limit:
+            return rows, len(rows)
+        counted = connection.execute(sa.select(sa.func.count()).select_from(some)).scalar_one()
+    return rows, counted
+
+
+def parked_counts(database: Database, account: str | None = None) -> Mapping[str, int]:
+    """Count what is parked, orders and commands together, by cause."""
+    counts: Counter[str] = Counter()
+    with database.reading() as connection:
+        for table in (orders, commands):
+            statement = (
+                sa.select(table.c.cause, sa.func.count())
+                .where(table.c.standing == Standing.PARKED)
+                .group_by(table.c.cause)
+            )
+            if account is not None:
+                statement = statement.where(table.c.account == account)
+            for cause, number in connection.execute(statement):
+                counts[cause or ""] += number
+    return counts
+
+
+def parked_ids(database: Database, beginning: str, *, limit: int) -> Sequence[str]:
+    """Name parked orders and commands whose id begins so."""
+    found: list[str] = []
+    with database.reading() as connection:
+        for column, table in ((orders.c.order_id, orders), (commands.c.id, commands)):
+            statement = (
+                sa.select(column)
+                .where(table.c.standing == Standing.PARKED)
+                .where(column.startswith(beginning, autoescape=True))
+                .limit(limit)
+            )
+            found += connection.execute(statement).scalars()
+    return found
+
+
+def knows_account(database: Database, account: str) -> bool:
+    """Say whether the ledger has any order of an account."""
+    statement = sa.select(orders.c.order_id).where(orders.c.account == account).limit(1)
+    with database.reading() as connection:
+        return connection.execute(statement).first() is not None
+
+
+def suborders(
+    database: Database, accounts: Sequence[str], order_group: str
+) -> Sequence[tuple[str, str]]:
+    """Find the orders of a purchase, as (account, order id), for a person who typed its number."""
+    ids = [f"{order_group}-{number:02d}" for number in range(1, _SUBORDERS + 1)]
+    statement = (
+        sa.select(orders.c.account, orders.c.order_id)
+        .where(orders.c.account.in_(accounts), orders.c.order_id.in_(ids))
+        .order_by(orders.c.order_id)
+    )
+    with database.reading() as connection:
+        return [(row.account, row.order_id) for row in connection.execute(statement)]

@@ -1,0 +1,108 @@
+"""The settings as people see them: with secrets hidden, and where each of them comes from."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from orders_sync.settings import Settings, Variable, variables
+from orders_sync.settings_problems import PREFIX
+
+HIDDEN = "***"
+
+_PASSWORD = re.compile(r"(://[^/@\s]*:)[^/\s]*@")
+_QUERY = re.compile(r"([?&][^=&\s]*(?:password|secret|token)[^=&\s]*=)[^&\s]*", re.IGNORECASE)
+_SECRET = re.compile(r"password|secret|token|app_key", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """One setting in force. `variable` is None where the default holds."""
+
+    name: str
+    value: Any
+    variable: Variable | None
+
+    @property
+    def source(self) -> str:
+        """Say where the value comes from, for a person."""
+        if self.variable is None:
+            return "default"
+        if self.variable.line is None:
+            return f"environment variable {self.variable.name}"
+        return f".env line {self.variable.line}"
+
+
+def show(settings: Settings) -> list[Shown]:
+    """List every setting in force, by its variable's full name, with secrets hidden."""
+    found = variables()
+    values = settings.model_dump(mode="json")
+    values["ledger_url"] = settings.ledger
+    for account, block in values["accounts"].items():
+        block["base_url"] = settings.base_url(account)
+    return [
+        Shown(PREFIX + "__".join(path), _hidden(path[-1], value), find_source(path, found))
+        for path, value in _flat(values)
+    ]
+
+
+def find_source(path: Sequence[str], found: Sequence[Variable]) -> Variable | None:
+    """Find the variable that a setting comes from; `path` is its name's parts, in upper case.
+
+    The environment wins over `.env`, and the setting's own variable over one that holds JSON of
+    several; `found` has the environment's first.
+    """
+    for is_file in (False, True):
+        some = {v.name.upper(): v for v in found if (v.line is not None) == is_file}
+        for length in range(len(path), 0, -1):
+            variable = some.get(PREFIX + "__".join(path[:length]))
+            if variable is not None and _holds(variable.value, path[length:]):
+                return variable
+        beginning = PREFIX + "__".join(path) + "__"
+        for name, variable in some.items():
+            if name.startswith(beginning):
+                return variable
+    return None
+
+
+def without_passwords(text: str) -> str:
+    """Hide the passwords in a URL."""
+    return _QUERY.sub(rf"\1{HIDDEN}", _PASSWORD.sub(rf"\1{HIDDEN}@", text))
+
+
+def _holds(text: str | None, rest: Sequence[str]) -> bool:
+    """Whether a variable's JSON says something about the rest of a path."""
+    if not rest:
+        return True
+    try:
+        value = json.loads(text or "")
+    except ValueError:
+        return False
+    for part in rest:
+        if not isinstance(value, Mapping):
+            return False
+        value = next((each for key, each in value.items() if str(key).upper() == part), None)
+    return value is not None
+
+
+def _hidden(name: str, value: Any) -> Any:
+    """Hide what is secret by its name, and the passwords of any URL, however deep they are."""
+    if _SECRET.search(name) and value is not None:
+        return HIDDEN
+    if isinstance(value, dict):
+        return {key: _hidden(str(key), each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_hidden("", each) for each in value]
+    return without_passwords(value) if isinstance(value, str) else value
+
+
+def _flat(values: Mapping[str, Any], above: tuple[str, ...] = ()) -> Iterator[tuple[Any, Any]]:
+    for key, value in values.items():
+        path = (*above, key.upper())
+        if isinstance(value, dict) and value and key != "erp_options":
+            yield from _flat(value, path)
+        else:
+            yield path, value

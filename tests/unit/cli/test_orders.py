@@ -1,0 +1,179 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from support.office import ORDER, Office
+from support.parking import CAUSE, ORDER_CAUSE, parked_invoice, parked_order
+from support.shop import STORE, Shop
+
+from orders_sync.domain.rules import Standing
+from orders_sync.domain.steps import Step, StepResult
+
+
+def handled(office: Office, order_id: str) -> None:
+    orders = office.ledger.orders
+    orders.look_again(STORE, order_id, now=office.clock())
+    claim = orders.claim(STORE, order_id, Step.FETCH, owner="me", now=office.clock())
+    assert claim is not None
+    done = StepResult(Standing.DONE, None, status="handling", document=b"{}")
+    orders.complete(claim, done, office.entry, now=office.clock())
+
+
+@pytest.fixture
+def three(office: Office) -> Office:
+    """An order that is done, one that is parked, and one that is new, in this order."""
+    handled(office, "a-01")
+    office.clock.advance(60)
+    parked_order(office, "b-01")
+    office.clock.advance(60)
+    office.ledger.orders.look_again(STORE, "c-01", now=office.clock())
+    return office
+
+
+@pytest.mark.usefixtures("three")
+@pytest.mark.parametrize(
+    ("options", "found"),
+    [
+        pytest.param([], ["c-01", "b-01", "a-01"], id="all, the latest changed first"),
+        pytest.param(["--standing", "parked"], ["b-01"], id="by standing"),
+        pytest.param(["--status", "handling"], ["a-01"], id="by status"),
+        pytest.param(["--cause", ORDER_CAUSE], ["b-01"], id="by cause"),
+        pytest.param(["--account", STORE, "--standing", "done"], ["a-01"], id="by two"),
+        pytest.param(["--status", "invoiced"], [], id="none"),
+    ],
+)
+def test_orders_are_listed_by_what_is_asked_for(
+    shop: Shop, options: list[str], found: list[str]
+) -> None:
+    answer = shop.answers("orders", "list", *options)
+
+    assert [row["order_id"] for row in answer["orders"]] == found
+    assert answer["total"] == len(found)
+
+
+@pytest.mark.parametrize(("age", "found"), [("2h", ["old-01"]), ("4h", [])])
+def test_orders_are_listed_by_their_age(
+    shop: Shop, office: Office, age: str, found: list[str]
+) -> None:
+    office.clock.now = datetime.now(UTC) - timedelta(hours=3)
+    parked_order(office, "old-01")
+    office.clock.now = datetime.now(UTC)
+    parked_order(office, "new-01")
+
+    answer = shop.answers("orders", "list", "--older-than", age)
+
+    assert [row["order_id"] for row in answer["orders"]] == found
+
+
+@pytest.mark.usefixtures("three")
+def test_the_list_says_how_many_more_there_are(shop: Shop) -> None:
+    output = shop.prints("orders", "list", "--limit", "1")
+
+    assert "2 more; see them with --limit" in output
+    assert "a-01" not in output
+
+
+def test_an_order_tells_its_whole_story(shop: Shop, office: Office) -> None:
+    parked_order(office, ORDER)
+    shop.prints("parked", "retry", ORDER, "--why", "mapped")
+    handled(office, ORDER)
+    command_id = parked_invoice(office)
+
+    output = shop.prints("orders", "show", ORDER)
+    answer = shop.answers("orders", "show", ORDER)
+
+    assert output.startswith(f"Order {ORDER} of {STORE}\n")
+    assert "status: handling\n" in output
+    assert f"command {command_id}, asked for by erp under erp-7\n" in output
+    assert f"invoice 7  parked: {CAUSE}\n" in output
+    assert "    why: no\n    hint: mend it\n" in output
+    assert f"    retry: orders-sync parked retry {command_id}\n" in output
+    assert "mapped" in output.partition("By hand")[2]
+    assert set(answer) == {
+        "order",
+        "whereabouts",
+        "document_read_at",
+        "events",
+        "commands",
+        "journal",
+        "acts",
+    }
+    assert [row["cause"] for row in answer["commands"]] == [CAUSE]
+    assert answer["document_read_at"].endswith("+00:00")
+
+
+def test_a_parked_order_is_shown_with_the_commands_to_type(shop: Shop, office: Office) -> None:
+    parked_order(office, ORDER)
+
+    output = shop.prints("orders", "show", ORDER)
+
+    assert "it waits for a person.\n" in output
+    assert f"  orders-sync parked retry {ORDER} --account {STORE}\n" in output
+    assert "hint: map it\n" in output
+
+
+def test_an_order_that_only_vtex_has_is_named_with_its_command(shop: Shop) -> None:
+    [order_id] = shop.box.create_orders(1)
+
+    result = shop.types("orders", "show", order_id)
+
+    assert result.exit_code == 1
+    assert f"VTEX has it in {STORE}" in result.stderr
+    assert f"orders-sync orders sync {order_id} --account {STORE}" in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+
+
+def test_an_order_that_nobody_has_may_be_mistyped(shop: Shop) -> None:
+    result = shop.types("orders", "show", "nonsense")
+
+    assert result.exit_code == 1
+    assert f"VTEX has none by that id in {STORE}. Check the id" in result.stderr
+
+
+def test_vtex_that_cannot_be_asked_is_no_verdict(shop: Shop) -> None:
+    shop.box.dials.turn({"drop_before": 1.0})
+
+    result = shop.types("orders", "show", ORDER)
+
+    assert "VTEX could not be asked" in result.stderr
+    assert f"orders-sync orders sync {ORDER}" in result.stderr
+
+
+def test_a_purchase_leads_to_its_orders(shop: Shop, office: Office) -> None:
+    parked_order(office, ORDER)
+
+    result = shop.types("orders", "show", ORDER.removesuffix("-01"))
+
+    assert result.exit_code == 1
+    assert f"orders-sync orders show {ORDER} --account {STORE}" in result.stderr
+
+
+def test_an_order_is_taken_up_to_be_read(shop: Shop) -> None:
+    answer = shop.answers("orders", "sync", ORDER)
+
+    assert answer == {"account": STORE, "order_id": ORDER}
+    assert shop.answers("orders", "show", ORDER)["order"]["next_step"] == "orders.fetch"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "words"),
+    [
+        pytest.param(["list", "--account", "nope"], 1, "nope is not configured", id="account"),
+        pytest.param(["list", "--older-than", "5x"], 2, "write 90s, 30m, 2h", id="age"),
+        pytest.param(["list", "--limit", "0"], 2, "1<=x<=10000", id="limit"),
+        pytest.param(["show", " "], 2, "an id has letters and digits", id="blank id"),
+        pytest.param(["show", "a\nb"], 2, "an id has letters and digits", id="two lines"),
+        pytest.param(
+            ["sync", ORDER, "--account", "nope"], 1, f"Configured: {STORE}.", id="sync of nobody's"
+        ),
+    ],
+)
+def test_what_is_mistyped_is_named(
+    shop: Shop, arguments: list[str], status: int, words: str
+) -> None:
+    result = shop.types("orders", *arguments)
+
+    assert result.exit_code == status
+    assert words in result.stderr
+    assert shop.answers("orders", "list")["total"] == 0

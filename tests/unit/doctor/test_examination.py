@@ -1,0 +1,220 @@
+"""The whole examination, of a shop's own sandbox, ledger and embedded broker."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from orders_sync.doctor.examination import examine
+from orders_sync.doctor.findings import Finding, State, exit_status
+from orders_sync.embedded.broker import EmbeddedBroker
+from orders_sync.errors import ConfigurationError
+from orders_sync.inbound.poll import LEASE_NAME
+from orders_sync.ledger import Ledger
+from orders_sync.ledger.migrate import upgrade
+from orders_sync.sandbox import Box
+from orders_sync.sandbox.server import serving
+from orders_sync.settings import AccountSettings, Settings
+
+STORE = "mystore"
+TOKEN = "token"
+MADE_UP = "doctor-0"
+NOWHERE = "http://127.0.0.1:1"
+
+Found = dict[tuple[str, str], Finding]
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+def found(settings: Settings, clock: Callable[[], datetime] = now) -> Found:
+    findings = examine(lambda: settings, clock=clock, made_up_id=MADE_UP)
+    return {(finding.subject, finding.check): finding for finding in findings}
+
+
+def troubles(findings: Found) -> dict[tuple[str, str], State]:
+    calm = {State.OK, State.NOT_PROBED}
+    return {name: finding.state for name, finding in findings.items() if finding.state not in calm}
+
+
+@pytest.fixture
+def box() -> Box:
+    return Box(STORE, seed=1, credentials={"key": TOKEN})
+
+
+@pytest.fixture
+def vtex_url(box: Box) -> Iterator[str]:
+    with serving(box) as url:
+        yield url
+
+
+@pytest.fixture
+def make(tmp_path: Path, vtex_url: str) -> Callable[..., Settings]:
+    """Makes settings whose broker is away, which is quickly seen."""
+
+    def make(*, token: str = TOKEN, base_url: str = vtex_url, **changes: Any) -> Settings:
+        account = AccountSettings(app_key="key", app_token=token, base_url=base_url)
+        facts: dict[str, Any] = {
+            "accounts": {STORE: account},
+            "home": tmp_path,
+            "broker_url": "redis://127.0.0.1:1/0",
+        }
+        return Settings(**{**facts, **changes})
+
+    return make
+
+
+def test_what_stands_is_found_to_stand(make: Callable[..., Settings], tmp_path: Path) -> None:
+    broker = EmbeddedBroker(tmp_path)
+    settings = make(broker_url=broker.start())
+    upgrade(settings.ledger)
+    ledger = Ledger(settings.ledger, lease=timedelta(seconds=60))
+    with ledger.leases.held(STORE, LEASE_NAME, owner="me", clock=now, seconds=1):
+        pass
+    ledger.close()
+
+    findings = found(settings)
+
+    broker.stop()
+    assert troubles(findings) == {
+        ("workers", "alive"): State.FAILED,
+        (STORE, "feed configuration"): State.WARNING,
+    }
+    assert findings["broker", "persistence"].says == "append-only file"
+    assert "orders 0" in findings["broker", "queues"].says
+    assert findings["beat", "alive"].state is State.OK
+    assert (settings.broker_url or "") not in repr(findings)
+
+
+def test_an_examination_has_no_effect(make: Callable[..., Settings], box: Box) -> None:
+    [order_id] = box.create_orders(1)
+
+    found(make())
+
+    assert [call.call for call in box.calls() if call.effect] == []
+    assert box.order(order_id).status == "ready-for-handling"
+    assert box.feed is None
+
+
+@pytest.mark.parametrize(
+    ("dials", "check", "resource"),
+    [
+        pytest.param(
+            {"forbidden": ["feed_config_get"]},
+            "read the feed",
+            "Feed v3 and Hook Admin",
+            id="the feed",
+        ),
+        pytest.param({"forbidden": ["list_orders"]}, "list orders", "List Orders", id="the list"),
+        pytest.param({"login_page": ["get_order"]}, "read orders", "View order", id="an order"),
+        pytest.param(
+            {"forbidden": ["start_handling"]},
+            "start handling",
+            "Change order workflow status",
+            id="start handling",
+        ),
+        pytest.param(
+            {"forbidden": ["update_invoice"]}, "invoice and track", "Notify invoice", id="invoices"
+        ),
+        pytest.param(
+            {"forbidden": ["deny_cancellation"]},
+            "cancel and deny",
+            "Cancel order",
+            id="cancellations",
+        ),
+        pytest.param(
+            {"forbidden": ["preview_change"]}, "change orders", "Change order", id="changes"
+        ),
+    ],
+)
+def test_a_permission_that_lacks_names_its_resource(
+    make: Callable[..., Settings], box: Box, dials: dict[str, Any], check: str, resource: str
+) -> None:
+    box.dials.turn(dials)
+
+    findings = found(make())
+
+    finding = findings[STORE, check]
+    assert finding.state is State.FAILED
+    assert resource in (finding.do or "")
+    others = [c for s, c in troubles(findings) if s == STORE and c != "feed configuration"]
+    assert others == [check]
+
+
+def test_a_wrong_token_is_said_once(make: Callable[..., Settings]) -> None:
+    findings = found(make(token="revoked"))
+
+    assert findings[STORE, "credentials"].state is State.FAILED
+    assert findings[STORE, "permissions"].state is State.NOT_PROBED
+    assert "revoked" not in repr(findings)
+
+
+def test_everything_may_be_away_at_once(make: Callable[..., Settings]) -> None:
+    settings = make(base_url=NOWHERE, ledger_url="postgresql+psycopg://me:pw@127.0.0.1:1/x")
+
+    findings = found(settings)
+
+    assert troubles(findings) == {
+        ("broker", "reachable"): State.FAILED,
+        ("ledger", "reachable"): State.FAILED,
+        (STORE, "reachable"): State.FAILED,
+    }
+    assert findings[STORE, "ERP"].state is State.OK
+    assert ":pw@" not in repr(findings)
+
+
+def test_a_ledger_that_was_never_made_is_not_made(make: Callable[..., Settings]) -> None:
+    settings = make(base_url=NOWHERE, erp="console")
+
+    findings = found(settings)
+
+    assert findings["ledger", "reachable"].state is State.UNCONFIGURED
+    assert "orders-sync db upgrade" in (findings["ledger", "reachable"].do or "")
+    assert not (settings.home / "ledger.sqlite3").exists()
+
+
+def test_an_old_ledger_is_to_be_upgraded(make: Callable[..., Settings]) -> None:
+    settings = make(base_url=NOWHERE)
+    (settings.home / "ledger.sqlite3").touch()
+
+    finding = found(settings)["ledger", "tables"]
+
+    assert finding.state is State.UNCONFIGURED
+    assert "orders-sync db upgrade" in finding.says
+
+
+def test_a_clock_that_is_off_is_noticed(make: Callable[..., Settings]) -> None:
+    findings = found(make(), clock=lambda: now() + timedelta(minutes=1))
+
+    assert findings[STORE, "clock"].state is State.WARNING
+
+
+def test_without_an_account_the_rest_is_examined(make: Callable[..., Settings]) -> None:
+    findings = found(make(accounts={}))
+
+    assert findings["settings", "readable"].state is State.UNCONFIGURED
+    assert findings["broker", "reachable"].state is State.FAILED
+    assert exit_status(findings.values()) == 3
+
+
+def test_dangerous_settings_are_named(make: Callable[..., Settings]) -> None:
+    finding = found(make(visibility_timeout_seconds=60))["broker", "safety settings"]
+
+    assert finding.state is State.UNCONFIGURED
+    assert "ORDERS_SYNC_VISIBILITY_TIMEOUT_SECONDS" in finding.says
+
+
+def test_wrong_settings_are_the_one_finding() -> None:
+    def load() -> Settings:
+        raise ConfigurationError("ORDERS_SYNC_HOME is wrong.")
+
+    findings = list(examine(load, clock=now, made_up_id=MADE_UP))
+
+    assert findings[0].says == "ORDERS_SYNC_HOME is wrong."
+    assert {finding.state for finding in findings[1:]} == {State.NOT_PROBED}
+    assert exit_status(findings) == 3

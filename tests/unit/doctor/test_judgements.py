@@ -1,0 +1,100 @@
+"""What is made of the answers of broker, workers and ledger."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from orders_sync.doctor.broker import judge_memory, judge_persistence, judge_version
+from orders_sync.doctor.findings import State
+from orders_sync.doctor.ledger import judge_polls
+from orders_sync.doctor.workers import judge_workers
+from orders_sync.worker.queues import Queue
+
+NOW = datetime(2026, 11, 27, 12, tzinfo=UTC)
+ALL = [*Queue, "celery"]
+
+
+@pytest.mark.parametrize(
+    ("info", "state", "words"),
+    [
+        pytest.param(
+            {"redis_version": "7.2.4", "valkey_version": "9.1.2"},
+            State.OK,
+            "Valkey 9.1.2 at here",
+            id="Valkey",
+        ),
+        pytest.param({"redis_version": "6.2.0"}, State.OK, "Redis 6.2.0", id="the oldest Redis"),
+        pytest.param({"redis_version": "5.0.14"}, State.FAILED, "Redis 5.0.14", id="an older one"),
+        pytest.param({}, State.FAILED, "Redis 0", id="a server that does not say"),
+    ],
+)
+def test_the_server_must_be_new_enough(info: dict[str, Any], state: State, words: str) -> None:
+    finding = judge_version(info, "here")
+
+    assert finding.state is state
+    assert words in finding.says
+
+
+@pytest.mark.parametrize(
+    ("info", "state"),
+    [
+        pytest.param({"aof_enabled": 1, "aof_last_write_status": "ok"}, State.OK, id="kept"),
+        pytest.param({"aof_enabled": 1, "aof_last_write_status": "err"}, State.FAILED, id="full"),
+        pytest.param({"aof_enabled": 0}, State.WARNING, id="not kept"),
+    ],
+)
+def test_messages_must_outlive_a_restart(info: dict[str, Any], state: State) -> None:
+    assert judge_persistence(info).state is state
+
+
+@pytest.mark.parametrize(
+    ("policy", "state"), [("noeviction", State.OK), ("allkeys-lru", State.WARNING)]
+)
+def test_the_server_must_not_throw_messages_away(policy: str, state: State) -> None:
+    assert judge_memory({"maxmemory_policy": policy}).state is state
+
+
+@pytest.mark.parametrize(
+    ("taken", "states", "words"),
+    [
+        pytest.param({"one": ALL}, [State.OK, State.OK], "every queue", id="one for all"),
+        pytest.param(
+            {"one": ALL[:4], "two": ALL[4:]}, [State.OK, State.OK], "every queue", id="two"
+        ),
+        pytest.param(
+            {"one": [q for q in ALL if q not in {"erp", "celery"}]},
+            [State.OK, State.FAILED],
+            "nobody takes from erp, celery",
+            id="queues that nobody serves",
+        ),
+        pytest.param({}, [State.FAILED], "none answers", id="no worker"),
+    ],
+)
+def test_every_queue_needs_a_worker(
+    taken: dict[str, list[str]], states: list[State], words: str
+) -> None:
+    findings = list(judge_workers(taken, "celery"))
+
+    assert [finding.state for finding in findings] == states
+    assert words in findings[-1].says
+
+
+@pytest.mark.parametrize(
+    ("age", "poll_seconds", "state"),
+    [
+        pytest.param(5, 1, State.OK, id="lately"),
+        pytest.param(-30, 1, State.OK, id="resting after a failure"),
+        pytest.param(61, 1, State.FAILED, id="a minute ago"),
+        pytest.param(61, 30, State.OK, id="two slow ticks ago"),
+        pytest.param(None, 1, State.FAILED, id="never"),
+    ],
+)
+def test_beat_is_alive_while_feeds_are_polled(
+    age: float | None, poll_seconds: float, state: State
+) -> None:
+    polls = {} if age is None else {"mystore": NOW - timedelta(seconds=age)}
+
+    assert judge_polls("mystore", polls, poll_seconds, now=NOW).state is state
