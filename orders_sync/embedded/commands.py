@@ -7,7 +7,7 @@ from pathlib import Path
 
 from orders_sync.settings import RetrySettings
 
-_CELERY = ("celery", "-A", "orders_sync")
+_CELERY = ("celery", "--quiet", "-A", "orders_sync")
 
 #: Threads of a worker process: they wait for HTTP most of the time.
 _CONCURRENCY = 10

@@ -1,0 +1,242 @@
+"""The page for adapter authors: its adapter is installed, chosen, and given orders for real."""
+
+from __future__ import annotations
+
+import random
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from project import adapter_page as page
+from support.flow import STORE, Flow
+
+from orders_sync.bootstrap import Services
+from orders_sync.erp.base import Erp
+from orders_sync.erp.registry import installed
+from orders_sync.errors import ErpRefused, ErpUnavailable, ItemUnmapped
+from orders_sync.settings import RetrySettings, Settings, child_environment, load_settings
+from orders_sync.testing.clock import SettableClock
+from orders_sync.testing.erp_suite import ErpSuite
+
+
+class AcmeFlow(Flow):
+    """The road in, with the adapter that the environment chooses."""
+
+    def __init__(self, home: Path, clock: SettableClock) -> None:
+        super().__init__(home, clock)
+        self.home = home
+        self.services.close()
+        self.settings = load_settings()
+        self.services = Services(
+            self.settings, clock=clock, random=random.Random(1), session_factory=self._session
+        )
+
+    def acme(self, statement: str, *values: Any) -> list[Any]:
+        with closing(sqlite3.connect(self.home / "acme.sqlite3", isolation_level=None)) as acme:
+            return acme.execute(statement, values).fetchall()
+
+
+@pytest.fixture
+def make_flow(
+    tmp_path: Path, clock: SettableClock, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Callable[[str], AcmeFlow]]:
+    """Install an adapter and choose it as the page says; give the road that leads to it."""
+    made: list[AcmeFlow] = []
+
+    def make(source: str) -> AcmeFlow:
+        page.install(tmp_path / "site-packages", source)
+        monkeypatch.syspath_prepend(str(tmp_path / "site-packages"))
+        account = f"ORDERS_SYNC_ACCOUNTS__{STORE.upper()}__"
+        chosen = page.blocks("Fifteen lines that work", "sh")[0].strip()
+        for name, value in (
+            chosen.split("="),
+            (f"{account}APP_KEY", "key"),
+            (f"{account}APP_TOKEN", "token"),
+            (f"{account}BASE_URL", "http://vtex"),
+            ("ORDERS_SYNC_HOME", str(tmp_path)),
+        ):
+            monkeypatch.setenv(name, value)
+        made.append(AcmeFlow(tmp_path, clock))
+        return made[-1]
+
+    yield make
+    for flow in made:
+        flow.close()
+    sys.modules.pop(page.MODULE, None)
+
+
+@pytest.fixture
+def flow(make_flow: Callable[[str], AcmeFlow]) -> AcmeFlow:
+    return make_flow(page.small_adapter())
+
+
+@pytest.fixture
+def whole_flow(make_flow: Callable[[str], AcmeFlow]) -> AcmeFlow:
+    flow = make_flow(page.whole_adapter())
+    flow.acme(page.blocks("What the ERP wants VTEX to know", "sql")[0])
+    return flow
+
+
+def test_the_small_adapter_has_at_most_fifteen_lines() -> None:
+    lines = [line for line in page.small_adapter().splitlines() if line.strip()]
+
+    assert len(lines) <= 15
+    assert max(map(len, lines)) <= 100
+
+
+def test_the_adapter_is_found_by_the_entry_point_of_the_pages_pyproject(flow: AcmeFlow) -> None:
+    erp = flow.services.erp(STORE)
+
+    assert "acme" in installed()
+    assert type(erp).__module__ == page.MODULE
+    assert isinstance(erp, Erp)
+
+
+def test_the_small_adapter_takes_real_orders_all_the_way_and_each_once(flow: AcmeFlow) -> None:
+    orders = flow.box.create_orders(5)
+    flow.poll()
+    while flow.queue:
+        following = flow.queue.popleft()
+        flow.run(following)
+        flow.run(following)
+
+    rows = flow.acme("SELECT id, cents, state FROM orders")
+
+    expected = [(order_id, flow.box.order(order_id).value, "new") for order_id in orders]
+    assert sorted(rows) == sorted(expected)
+    assert {flow.box.order(order_id).status for order_id in orders} == {"handling"}
+    assert flow.order(orders[0])["erp_reference"] == f"acme-{orders[0]}"
+
+
+def test_the_small_adapter_hears_of_a_cancellation(flow: AcmeFlow) -> None:
+    [order_id] = flow.in_handling()
+
+    flow.ask("cancel", order_id, {"reason": "out of stock"})
+    flow.settle(rounds=10)
+
+    assert flow.standing(order_id) == "void"
+    assert flow.acme("SELECT state FROM orders") == [("cancelled",)]
+
+
+@pytest.mark.parametrize(
+    ("source", "suite", "more"),
+    [
+        pytest.param(page.small_adapter(), page.small_suite(), 2, id="small"),
+        pytest.param(page.whole_adapter(), page.whole_suite(), 2, id="whole"),
+    ],
+)
+def test_the_adapter_passes_the_pages_test_file(
+    source: str, suite: str, more: int, tmp_path: Path
+) -> None:
+    page.install(tmp_path, source)
+    test_file = tmp_path / f"test_{page.MODULE}.py"
+    test_file.write_text(suite)
+
+    run = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-W", "error", test_file],
+        check=False,
+        cwd=tmp_path,
+        env=child_environment(PYTHONPATH=str(tmp_path)),
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+
+    promises = [name for name in dir(ErpSuite) if name.startswith("test_")]
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert f"{len(promises) + more} passed" in run.stdout
+
+
+@pytest.mark.parametrize(
+    ("error", "standing", "cause", "says"),
+    [
+        pytest.param(ErpUnavailable("away"), "waiting", "erp.unavailable", "away", id="away"),
+        pytest.param(ErpRefused("no"), "parked", "erp.refused", "no", id="refused"),
+        pytest.param(
+            ErpRefused("no credit", cause="acme.no_credit", hint="Raise it."),
+            "parked",
+            "acme.no_credit",
+            "no credit",
+            id="refused with a cause",
+        ),
+        pytest.param(ItemUnmapped("88"), "parked", "erp.item_unmapped", "SKU 88", id="unmapped"),
+        pytest.param(KeyError("Maria"), "waiting", "unexpected.KeyError", "KeyError at ", id="bug"),
+    ],
+)
+def test_an_error_ends_as_the_page_says(
+    error: Exception,
+    standing: str,
+    cause: str,
+    says: str,
+    flow: AcmeFlow,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fail(_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(flow.services.erp(STORE), "place_order", fail)
+    [order_id] = flow.in_handling()
+
+    row = flow.order(order_id)
+    assert (row["standing"], row["cause"]) == (standing, cause)
+    assert says in row["reason"]
+    assert "Maria" not in str(row)
+
+
+def test_an_order_that_is_not_packed_may_be_cancelled(whole_flow: AcmeFlow) -> None:
+    [order_id] = whole_flow.in_handling()
+
+    whole_flow.box.cancel(order_id, request=True)
+    whole_flow.settle(rounds=10)
+
+    assert whole_flow.box.order(order_id).status == "canceled"
+    assert whole_flow.acme("SELECT state FROM orders") == [("cancelled",)]
+
+
+def test_an_order_that_is_packed_is_kept(whole_flow: AcmeFlow) -> None:
+    [order_id] = whole_flow.in_handling()
+    whole_flow.acme("UPDATE orders SET state = 'packed' WHERE id = ? AND state = 'new'", order_id)
+
+    whole_flow.box.cancel(order_id, request=True)
+    whole_flow.settle(rounds=10)
+
+    assert whole_flow.box.order(order_id).status != "canceled"
+    assert whole_flow.acme("SELECT state FROM orders") == [("packed",)]
+    assert whole_flow.calls(order_id, "deny_cancellation")
+
+
+def test_an_invoice_that_acme_writes_reaches_vtex_and_is_answered(whole_flow: AcmeFlow) -> None:
+    [order_id] = whole_flow.in_handling()
+    cents = whole_flow.box.order(order_id).value
+    write = "INSERT INTO invoices (order_id, number, cents) VALUES (?, ?, ?)"
+    whole_flow.acme(write, order_id, "000123", cents)
+    whole_flow.acme(write, order_id, "000124", "a lot")
+
+    whole_flow.settle(rounds=5)
+
+    answers = whole_flow.acme("SELECT number, answer FROM invoices ORDER BY id")
+    assert answers == [("000123", "done"), ("000124", "refused")]
+    assert whole_flow.box.order(order_id).status == "invoiced"
+
+
+def test_the_figures_of_the_page_are_those_of_the_settings() -> None:
+    settings, policy = Settings(_env_file=None), RetrySettings().erp
+    ceilings = [
+        min(policy.first_seconds * policy.factor**tries, policy.cap_seconds)
+        for tries in range(policy.attempts - 1)
+    ]
+
+    assert f"`ORDERS_SYNC_LEASE_SECONDS` ({settings.lease_seconds:g} s)" in page.PAGE
+    assert f"`ORDERS_SYNC_PULL_SECONDS` ({settings.pull_seconds:g} s)" in page.PAGE
+    assert "after 5 s, 10 s, ... up to 10 min; parked after 20 tries" in page.PAGE
+    assert (ceilings[:2], policy.cap_seconds, policy.attempts) == ([5, 10], 600, 20)
+    # Full jitter waits for half of each ceiling on average.
+    assert "which takes about an hour" in page.PAGE
+    assert 3000 < sum(ceilings) / 2 < 4500
+    assert "72 hours are the limit" in page.PAGE
+    assert policy.deadline_seconds == 72 * 3600

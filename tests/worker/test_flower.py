@@ -1,0 +1,219 @@
+"""Flower as a real process: never open, ids only, and with a memory."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from celery import Celery
+from support.flower import Flower
+from support.plant import STORE, Plant, running_plant
+from support.waiting import until
+
+from orders_sync.demo.leaks import contains_personal_data, files_with_leaks
+from orders_sync.embedded import commands
+from orders_sync.embedded.processes import Child
+from orders_sync.errors import ConfigurationError
+from orders_sync.settings import child_environment
+from orders_sync.worker.app import CONFIGURATION_STATUS
+from orders_sync.worker.flower import require_password
+from orders_sync.worker.task import ServiceTask, TaskCrashed
+
+CELERY = (sys.executable, "-m", "celery", "-A", "orders_sync")
+PERSON = "Conceição Araújo Simões"
+
+
+@pytest.fixture(scope="module")
+def plant(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Plant]:
+    with running_plant(tmp_path_factory.mktemp("flower")) as plant:
+        yield plant
+
+
+@pytest.fixture(scope="module")
+def flower(plant: Plant) -> Flower:
+    flower = Flower(plant, FLOWER_STATE_SAVE_INTERVAL="300")
+    start_worker(plant, flower)
+    return flower
+
+
+def start_worker(plant: Plant, flower: Flower) -> Child:
+    """Start a worker that tells of its tasks from the first, not only once Flower asks it to."""
+    worker = plant.start("worker1", (*commands.worker(1, "info"), "--task-events"))
+    until(flower.hears_a_worker, "Flower hears of the worker")
+    return worker
+
+
+def send(plant: Plant, task: str, **options: Any) -> str:
+    """Send a task as a stock Celery service does that announces all it sends."""
+    app = Celery(broker=plant.broker_url, set_as_current=False)
+    app.conf.task_send_sent_event = True
+    kwargs = {"account": STORE, "order_id": "1172452900704-01", "message": PERSON}
+    sent = app.send_task(task, kwargs=kwargs, **options)
+    app.close()
+    return str(sent.id)
+
+
+@pytest.mark.parametrize(
+    ("environment", "arguments", "words"),
+    [
+        pytest.param({}, (), "FLOWER_BASIC_AUTH is missing", id="no password"),
+        pytest.param({"FLOWER_BASIC_AUTH": ""}, (), "is wrong", id="an empty variable"),
+        pytest.param({}, ("--basic-auth=me:",), "is wrong", id="an empty password"),
+        pytest.param({"FLOWER_UNAUTHENTICATED_API": "true"}, (), "is missing", id="an open API"),
+    ],
+)
+def test_it_does_not_start_without_a_password(
+    tmp_path: Path, environment: dict[str, str], arguments: tuple[str, ...], words: str
+) -> None:
+    env = child_environment(
+        ORDERS_SYNC_HOME=str(tmp_path),
+        ORDERS_SYNC_BROKER_URL="redis://127.0.0.1:9/0",
+        **environment,
+    )
+
+    ended = subprocess.run(
+        [*CELERY, "flower", *arguments], env=env, capture_output=True, text=True, check=False
+    )
+
+    [line] = ended.stderr.splitlines()
+    assert line.startswith("orders-sync: FLOWER_BASIC_AUTH")
+    assert words in line
+    assert ended.returncode == CONFIGURATION_STATUS
+
+
+@pytest.mark.parametrize(
+    ("basic_auth", "oauth"),
+    [
+        pytest.param(["me:secret"], "", id="a password"),
+        pytest.param(["me:a:b", "you:c"], "", id="passwords, one with a colon"),
+        pytest.param([], ".*@example.com", id="OAuth"),
+    ],
+)
+def test_a_password_or_oauth_lets_it_start(basic_auth: list[str], oauth: str) -> None:
+    require_password(basic_auth, oauth)
+
+
+@pytest.mark.parametrize(
+    "basic_auth",
+    [
+        pytest.param(["me:secret", "you"], id="a comma within a password"),
+        pytest.param([":secret"], id="no user"),
+        pytest.param(["secret:"], id="no password"),
+    ],
+)
+def test_half_a_login_is_refused_and_not_repeated(basic_auth: list[str]) -> None:
+    with pytest.raises(ConfigurationError, match="must be user:password") as refused:
+        require_password(basic_auth, "")
+
+    assert "secret" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/workers", "/tasks", "/broker", "/api/tasks", "/api/workers", "/metrics"]
+)
+def test_a_stranger_sees_nothing(flower: Flower, path: str) -> None:
+    assert flower.get(path, login=None).status_code == 401
+    assert flower.get(path, login=("me", "wrong")).status_code == 401
+    assert flower.get(path).status_code == 200
+
+
+def test_its_health_may_be_asked_by_anybody(flower: Flower) -> None:
+    assert flower.get("/healthcheck", login=None).text == "OK"
+
+
+def test_the_body_of_another_services_command_is_not_shown(plant: Plant, flower: Flower) -> None:
+    task_id = send(plant, "orders_sync.note", queue="celery")
+
+    until(lambda: flower.knows(task_id, state="SUCCESS"), "Flower has seen the task end")
+    task = flower.tasks()[task_id]
+
+    assert task["name"] == "orders_sync.note"
+    assert task["kwargs"] == f"{{'account': '{STORE}', 'order_id': '1172452900704-01'}}"
+    assert task["sent"] is not None
+    assert not contains_personal_data(flower.get(f"/task/{task_id}").text, [PERSON])
+
+
+def test_what_a_service_announces_of_a_task_that_nobody_took_is_not_shown(
+    plant: Plant, flower: Flower
+) -> None:
+    task_id = send(plant, "orders_sync.note", queue="nowhere")
+
+    until(lambda: flower.knows(task_id, state="PENDING"), "Flower has heard of the task")
+
+    assert flower.tasks()[task_id]["kwargs"] is None
+
+
+def test_a_message_that_a_worker_holds_is_inspected_by_its_ids(
+    plant: Plant, flower: Flower
+) -> None:
+    task_id = send(plant, "orders_sync.note", queue="celery", countdown=3600)
+    until(lambda: flower.knows(task_id, state="RECEIVED"), "the worker holds the task")
+
+    inspected = subprocess.run(
+        [*CELERY, "inspect", "scheduled"],
+        env={**plant.environment, "PYTHONIOENCODING": "utf-8"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert task_id in inspected.stdout
+    assert not contains_personal_data(inspected.stdout, [PERSON])
+
+
+def test_nothing_personal_is_kept_or_logged(plant: Plant, flower: Flower) -> None:
+    task_id = send(plant, "orders_sync.note", queue="celery")
+    until(lambda: flower.knows(task_id, state="SUCCESS"), "Flower has seen the task end")
+    until(lambda: is_saved(plant, task_id), "Flower has saved what it saw")
+
+    files = [*plant.home.glob("flower.d*"), *(plant.home / "logs").iterdir()]
+
+    assert files_with_leaks(files, [PERSON]) == []
+
+
+def test_a_crash_is_told_without_the_text_of_the_error() -> None:
+    app = Celery(set_as_current=False)
+    text = f"no such customer: {PERSON}"
+
+    @app.task(base=ServiceTask, name="feed.crash")
+    def crash() -> None:
+        raise KeyError(text)
+
+    result = crash.apply()
+
+    assert isinstance(result.result, TaskCrashed)
+    assert str(result.result).startswith("KeyError at ")
+    assert "crash" in str(result.result)
+    assert PERSON not in result.traceback
+
+
+def test_its_history_outlives_a_kill(tmp_path: Path) -> None:
+    with running_plant(tmp_path) as plant:
+        flower = Flower(plant, FLOWER_STATE_SAVE_INTERVAL="300")
+        worker = start_worker(plant, flower)
+        task_id = send(plant, "orders_sync.note", queue="celery")
+        until(lambda: flower.knows(task_id, state="SUCCESS"), "Flower has seen the task end")
+        # One save may have begun before the task's end was seen; the next has not.
+        for _ in range(2):
+            before = saved_at(plant)
+            until(lambda: saved_at(plant) > before, "Flower has saved what it saw")  # noqa: B023
+        worker.kill()
+
+        flower.child.kill()
+        flower.start()
+
+        assert flower.knows(task_id, name="orders_sync.note", state="SUCCESS")
+
+
+def saved_at(plant: Plant) -> int:
+    """When Flower's history last changed; saves go through other files that come and go."""
+    history = [path for path in plant.home.glob("flower*") if path.suffix != ".log"]
+    return max((path.stat().st_mtime_ns for path in history if path.exists()), default=0)
+
+
+def is_saved(plant: Plant, task_id: str) -> bool:
+    return any(task_id.encode() in path.read_bytes() for path in plant.home.glob("flower*"))
