@@ -6,27 +6,37 @@ import random
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import requests
 
 from orders_sync.domain.time import Clock
 from orders_sync.embedded.broker import running_broker_url
 from orders_sync.erp.base import Erp
+from orders_sync.erp.guarded import GuardedErp
 from orders_sync.erp.registry import create as create_erp
 from orders_sync.errors import ConfigurationError, ParkedError
 from orders_sync.ledger import Ledger
 from orders_sync.ledger.migrate import require_current
-from orders_sync.settings import AccountSettings, Settings
+from orders_sync.metrics import Metrics
+from orders_sync.metrics.transport import ObservedTransport
+from orders_sync.settings import REDIS_SCHEMES, AccountSettings, Settings
+from orders_sync.traffic.lanes import Lane, Wait
+from orders_sync.traffic.shared import Shared, connect
+from orders_sync.traffic.traffic import ERP, Traffic
 from orders_sync.vtex.client import VtexClient
 from orders_sync.vtex.credentials import Credentials
+from orders_sync.vtex.exchange import Transport
+from orders_sync.vtex.gate import open_gate
 from orders_sync.vtex.transport import RequestsTransport
 
 
 class Services:
     """What the use-cases work with, built when first asked for and shared by a process's threads.
 
-    `random` draws the jitter of retries. Tests pass their own clock, and sessions that lead into
-    a sandbox.
+    `random` draws the jitter of retries. `traffic` says when VTEX and the ERPs may be called;
+    without it every call passes, as it does for a person at a terminal. Tests pass their own clock,
+    and sessions that lead into a sandbox.
     """
 
     def __init__(
@@ -35,30 +45,34 @@ class Services:
         *,
         clock: Clock,
         random: random.Random,
+        traffic: Traffic | None = None,
         session_factory: Callable[[], requests.Session] | None = None,
     ) -> None:
         self.settings = settings
         self.clock = clock
         self.random = random
+        self.traffic = traffic
+        self.metrics = Metrics()
         self.ledger = Ledger(settings.ledger, lease=timedelta(seconds=settings.lease_seconds))
         self._session_factory = session_factory
-        self._clients: dict[str, VtexClient] = {}
+        self._transports: dict[str, Transport] = {}
+        self._clients: dict[tuple[str, Lane], VtexClient] = {}
         self._erps: dict[str, Erp] = {}
         self._building = threading.RLock()
 
-    def vtex(self, account: str) -> VtexClient:
-        """Give the account's VTEX client.
+    def vtex(self, account: str, lane: Lane = Lane.FETCH) -> VtexClient:
+        """Give the account's VTEX client whose calls wait for their turn in a lane.
 
         Raises:
             ParkedError: the account is not among the settings.
         """
         with self._building:
-            if account not in self._clients:
-                self._clients[account] = self._build_client(account)
-            return self._clients[account]
+            if (account, lane) not in self._clients:
+                self._clients[account, lane] = self._build_client(account, lane)
+            return self._clients[account, lane]
 
     def erp(self, account: str) -> Erp:
-        """Give the adapter of the account's ERP.
+        """Give the adapter of the account's ERP; its breaker guards every call.
 
         Raises:
             ParkedError: the account is not among the settings.
@@ -66,14 +80,12 @@ class Services:
         """
         with self._building:
             if account not in self._erps:
-                settings = self._account(account)
-                self._erps[account] = create_erp(
-                    settings.erp,
-                    account=account,
-                    options=settings.erp_options,
-                    home=self.settings.home,
-                )
+                self._erps[account] = self._build_erp(account)
             return self._erps[account]
+
+    def erp_rests(self, account: str) -> Wait | None:
+        """Say whether the account's ERP is left alone now, because it failed too often."""
+        return self.traffic.erp_rests(account) if self.traffic else None
 
     def check(self) -> None:
         """Find out before any work is taken what could not work.
@@ -90,6 +102,8 @@ class Services:
         """Give connections back."""
         for erp in self._erps.values():
             erp.close()
+        if self.traffic:
+            self.traffic.close()
         self.ledger.close()
 
     def _account(self, account: str) -> AccountSettings:
@@ -103,8 +117,25 @@ class Services:
                 "restart the workers, then retry the order.",
             ) from None
 
-    def _build_client(self, account: str) -> VtexClient:
+    def _build_erp(self, account: str) -> Erp:
         settings = self._account(account)
+        erp = create_erp(
+            settings.erp, account=account, options=settings.erp_options, home=self.settings.home
+        )
+        return GuardedErp(erp, partial(self.traffic.guard, account, ERP)) if self.traffic else erp
+
+    def _build_client(self, account: str, lane: Lane) -> VtexClient:
+        settings = self._account(account)
+        if account not in self._transports:
+            self._transports[account] = self._build_transport(account)
+        return VtexClient(
+            account,
+            self._transports[account],
+            Credentials(settings.app_key, settings.app_token),
+            gate=partial(self.traffic.call, account, lane) if self.traffic else open_gate,
+        )
+
+    def _build_transport(self, account: str) -> Transport:
         bounds = self.settings.vtex
         transport = RequestsTransport(
             self.settings.base_url(account),
@@ -114,7 +145,7 @@ class Services:
             max_body_bytes=bounds.max_body_bytes,
             **({"session_factory": self._session_factory} if self._session_factory else {}),
         )
-        return VtexClient(account, transport, Credentials(settings.app_key, settings.app_token))
+        return ObservedTransport(transport, account, self.metrics)
 
 
 def with_broker(settings: Settings) -> Settings:
@@ -135,6 +166,33 @@ def with_broker(settings: Settings) -> Settings:
     return settings.model_copy(update={"broker_url": url})
 
 
-def build(settings: Settings) -> Services:
+def connect_traffic(settings: Settings) -> Traffic:
+    """Wire what says to all processes who may call now; a Redis that is away is no error.
+
+    Raises:
+        ConfigurationError: the broker is of a kind that cannot keep it, and no Redis is set.
+    """
+    url = settings.redis_url or with_broker(settings).broker_url or ""
+    if not url.startswith(REDIS_SCHEMES):
+        raise ConfigurationError(
+            "ORDERS_SYNC_REDIS_URL is missing: the budget of calls is kept in one Redis that all "
+            f"processes share, and {url.partition(':')[0]}:// of ORDERS_SYNC_BROKER_URL does not "
+            "name one. Set ORDERS_SYNC_REDIS_URL=redis://localhost:6379/0 (or rediss://, unix://)."
+        )
+    budgets = {name: each.requests_per_minute for name, each in settings.accounts.items()}
+    return Traffic(
+        Shared(connect(url)),
+        budgets,
+        processes=settings.processes,
+        random=random.SystemRandom(),
+    )
+
+
+def build(settings: Settings, *, traffic: Traffic | None = None) -> Services:
     """Wire the services for a process that works for real."""
-    return Services(settings, clock=lambda: datetime.now(UTC), random=random.SystemRandom())
+    return Services(
+        settings,
+        clock=lambda: datetime.now(UTC),
+        random=random.SystemRandom(),
+        traffic=traffic,
+    )

@@ -1,0 +1,142 @@
+"""What is unfinished, counted and dated for monitoring.
+
+Only rows that are not at their end are read, by the indices on `standing` and on events that are
+not acknowledged, so a ledger of any age answers in the time its open work asks for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final
+
+import sqlalchemy as sa
+
+from orders_sync.domain.rules import OPEN, Standing
+from orders_sync.ledger.engine import Database
+from orders_sync.ledger.events import waits_for_vtex
+from orders_sync.ledger.pulse import last_taken
+from orders_sync.ledger.tables import commands, events, orders
+
+#: The standings that are read; the others are ends.
+UNFINISHED: Final = (*OPEN, Standing.PARKED)
+
+#: The lease that polls of an account's feed hold while they run.
+_POLL: Final = "feed.poll"
+
+Key = tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerState:
+    """What was unfinished at `at`; every key begins with the account.
+
+    Further parts of the keys: standing; step and cause; kind and standing; kind and cause; kind.
+    An order is as old as the latest event that asked for it, so that one which comes back after a
+    month is not a month late; orders that wait for VTEX itself do not count. A poll that failed
+    and rests counts as one until its rest is over.
+    """
+
+    at: datetime
+    orders: Mapping[Key, int] = field(default_factory=dict)
+    orders_parked: Mapping[Key, int] = field(default_factory=dict)
+    commands: Mapping[Key, int] = field(default_factory=dict)
+    commands_parked: Mapping[Key, int] = field(default_factory=dict)
+    oldest_order: Mapping[Key, datetime] = field(default_factory=dict)
+    oldest_command: Mapping[Key, datetime] = field(default_factory=dict)
+    oldest_event: Mapping[Key, datetime] = field(default_factory=dict)
+    polled: Mapping[Key, datetime] = field(default_factory=dict)
+
+
+class Gauges:
+    """Reads the state of the ledger."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def read(self, *, now: datetime, delivered_after: datetime) -> LedgerState:
+        """Read what is unfinished.
+
+        Events that VTEX delivered before `delivered_after` are left out: had they not been
+        acknowledged, it would have sent them again.
+
+        Raises:
+            LedgerUnavailable: the database does not answer.
+        """
+        polls = last_taken(self._database, _POLL)
+        with self._database.reading() as connection:
+            return LedgerState(
+                at=now,
+                orders=_grouped(connection, _ORDERS),
+                orders_parked=_grouped(connection, _ORDERS_PARKED),
+                commands=_grouped(connection, _COMMANDS),
+                commands_parked=_grouped(connection, _COMMANDS_PARKED),
+                oldest_order=_grouped(connection, _oldest_order()),
+                oldest_command=_grouped(connection, _OLDEST_COMMAND),
+                oldest_event=_grouped(connection, _oldest_event(delivered_after)),
+                polled={(account,): at for account, at in polls.items()},
+            )
+
+
+def _grouped(connection: sa.Connection, statement: sa.Select[Any]) -> dict[Key, Any]:
+    """Read rows whose last column is the value and whose others are the key."""
+    rows = connection.execute(statement)
+    return {tuple(part or "" for part in key): value for *key, value in rows}
+
+
+def _count(*columns: sa.Column[Any], where: sa.ColumnElement[bool]) -> sa.Select[Any]:
+    return sa.select(*columns, sa.func.count()).where(where).group_by(*columns)
+
+
+_ORDERS: Final = _count(
+    orders.c.account, orders.c.standing, where=orders.c.standing.in_(UNFINISHED)
+)
+_ORDERS_PARKED: Final = _count(
+    orders.c.account,
+    orders.c.next_step,
+    orders.c.cause,
+    where=orders.c.standing == Standing.PARKED,
+)
+_COMMANDS: Final = _count(
+    commands.c.account,
+    commands.c.kind,
+    commands.c.standing,
+    where=commands.c.standing.in_(UNFINISHED),
+)
+_COMMANDS_PARKED: Final = _count(
+    commands.c.account,
+    commands.c.kind,
+    commands.c.cause,
+    where=commands.c.standing == Standing.PARKED,
+)
+_OLDEST_COMMAND: Final = (
+    sa.select(
+        commands.c.account,
+        commands.c.kind,
+        sa.func.min(sa.func.coalesce(commands.c.retried_at, commands.c.created_at)),
+    )
+    .where(commands.c.standing.in_(OPEN))
+    .group_by(commands.c.account, commands.c.kind)
+)
+
+
+def _oldest_order() -> sa.Select[Any]:
+    asked_at = (
+        sa.select(sa.func.max(events.c.first_seen_at))
+        .where(events.c.account == orders.c.account, events.c.order_id == orders.c.order_id)
+        .scalar_subquery()
+    )
+    return (
+        sa.select(orders.c.account, sa.func.min(sa.func.coalesce(asked_at, orders.c.first_seen_at)))
+        .where(orders.c.standing.in_(OPEN), sa.not_(waits_for_vtex()))
+        .group_by(orders.c.account)
+    )
+
+
+def _oldest_event(delivered_after: datetime) -> sa.Select[Any]:
+    return (
+        sa.select(events.c.account, sa.func.min(events.c.first_seen_at))
+        .where(events.c.acknowledged_at.is_(None), events.c.delivered_at > delivered_after)
+        .group_by(events.c.account)
+    )

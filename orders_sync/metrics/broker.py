@@ -1,0 +1,93 @@
+"""How long the broker's queues are.
+
+Celery keeps a queue on Redis as a list of its name, and what workers have in hand in the hash
+`unacked`; what nobody can work on is in a list of ours: https://docs.celeryq.dev/projects/kombu/en/stable/reference/kombu.transport.redis.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import redis
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
+
+from orders_sync.broker.keys import STRAYS
+
+_TIMEOUT_SECONDS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class BrokerState:
+    """Messages that wait on each queue, that workers have in hand, and that were set aside."""
+
+    waiting: Mapping[str, int]
+    unacknowledged: int
+    strays: int
+
+
+class BrokerReader:
+    """Asks a Redis broker for the lengths of queues."""
+
+    def __init__(self, url: str, queues: Sequence[str]) -> None:
+        self._queues = queues
+        self._client = redis.Redis.from_url(
+            url.replace("redis+socket://", "unix://", 1),
+            socket_timeout=_TIMEOUT_SECONDS,
+            socket_connect_timeout=_TIMEOUT_SECONDS,
+        )
+
+    def __call__(self) -> BrokerState:
+        """Read the present lengths.
+
+        Raises:
+            redis.RedisError: the broker does not answer.
+        """
+        with self._client.pipeline(transaction=False) as pipeline:
+            for queue in self._queues:
+                pipeline.llen(queue)
+            pipeline.hlen("unacked")
+            pipeline.llen(STRAYS)
+            *lengths, unacknowledged, strays = pipeline.execute()
+        return BrokerState(dict(zip(self._queues, lengths, strict=True)), unacknowledged, strays)
+
+
+class BrokerCollector(Collector):
+    """Shows the broker's state at the time of a scrape; `read` gives None where it is away."""
+
+    def __init__(self, read: Callable[[], BrokerState | None]) -> None:
+        self._read = read
+
+    def describe(self) -> Iterator[Metric]:
+        """Name the metrics without asking the broker."""
+        yield from _families(BrokerState({}, 0, 0))
+
+    def collect(self) -> Iterator[Metric]:
+        """Read the broker."""
+        state = self._read()
+        yield GaugeMetricFamily(
+            "orders_sync_broker_up", "Whether the broker answers.", int(state is not None)
+        )
+        if state is not None:
+            yield from _families(state)
+
+
+def _families(state: BrokerState) -> Iterator[Metric]:
+    waiting = GaugeMetricFamily(
+        "orders_sync_queue_messages", "Messages that wait on a queue.", labels=["queue"]
+    )
+    for queue, length in state.waiting.items():
+        waiting.add_metric([queue], length)
+    yield waiting
+    yield GaugeMetricFamily(
+        "orders_sync_unacknowledged_messages",
+        "Messages that workers have taken and not acknowledged.",
+        state.unacknowledged,
+    )
+    yield GaugeMetricFamily(
+        "orders_sync_stray_messages",
+        "Messages that were set aside because no task of ours can take them.",
+        state.strays,
+    )

@@ -1,0 +1,22 @@
+"""Keeps label values few and harmless: each new value is a new time series."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Container
+from typing import Final
+
+#: Stands for every value that is not one of the expected.
+OTHER: Final = "other"
+
+_CAUSE: Final = re.compile(r"[A-Za-z0-9_.]{1,60}")
+
+
+def one_of(value: str, expected: Container[str]) -> str:
+    """Keep a value that is expected; accounts and kinds may come from anybody's message."""
+    return value if value in expected else OTHER
+
+
+def cause_label(cause: str | None) -> str:
+    """Keep a cause that is a word; an adapter of an ERP may have put a sentence there."""
+    return cause if cause and _CAUSE.fullmatch(cause) else OTHER

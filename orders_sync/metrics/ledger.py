@@ -1,0 +1,167 @@
+"""What the ledger says, as gauges that are read at the time of a scrape.
+
+One kind of process shows them: beat. Where two beats run, both show the same figures, so take
+the maximum over processes and never the sum.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Final, get_args
+
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
+
+from orders_sync.domain.commands import CommandKind
+from orders_sync.ledger.gauges import UNFINISHED, Key, LedgerState
+from orders_sync.metrics.labels import cause_label, one_of
+
+_KINDS: Final[tuple[str, ...]] = get_args(CommandKind)
+_STANDINGS: Final = tuple(standing.value for standing in UNFINISHED)
+_NOTHING: Final = LedgerState(datetime.min.replace(tzinfo=UTC))
+
+
+class LedgerCollector(Collector):
+    """Shows the ledger's state; `read` gives None where the ledger does not answer.
+
+    Configured accounts are always shown, with zeros where there is nothing. The work of all
+    others is shown under the account `other`, for anybody may send a message that names one.
+    """
+
+    def __init__(self, read: Callable[[], LedgerState | None], accounts: Collection[str]) -> None:
+        self._read = read
+        self._accounts = accounts
+
+    def describe(self) -> Iterator[Metric]:
+        """Name the metrics without asking the ledger."""
+        yield _up(1)
+        yield from self._families(_NOTHING)
+
+    def collect(self) -> Iterator[Metric]:
+        """Read the ledger."""
+        state = self._read()
+        yield _up(int(state is not None))
+        if state is not None:
+            yield from self._families(state)
+
+    def _families(self, state: LedgerState) -> Iterator[Metric]:
+        yield from self._order_families(state)
+        yield from self._command_families(state)
+        yield self._ages(
+            "orders_sync_oldest_event_age_seconds",
+            "Time since the oldest event that VTEX still sends was first seen.",
+            ("account",),
+            state.oldest_event,
+            at=state.at,
+        )
+        yield self._ages(
+            "orders_sync_feed_poll_age_seconds",
+            "Time since the last poll of the feed began or rested; infinite before the first.",
+            ("account",),
+            state.polled,
+            at=state.at,
+            never=math.inf,
+        )
+
+    def _order_families(self, state: LedgerState) -> Iterator[Metric]:
+        yield self._counts(
+            "orders_sync_orders",
+            "Orders that are not at their end; active and waiting ones are in flight.",
+            ("account", "standing"),
+            state.orders,
+            zeros=[(standing,) for standing in _STANDINGS],
+        )
+        yield self._counts(
+            "orders_sync_orders_parked",
+            "Orders that wait for a person, by the step and the cause they stopped at.",
+            ("account", "step", "cause"),
+            state.orders_parked,
+        )
+        yield self._ages(
+            "orders_sync_oldest_order_age_seconds",
+            "The lag: time since the oldest order in flight was asked for, VTEX's waits left out.",
+            ("account",),
+            state.oldest_order,
+            at=state.at,
+        )
+
+    def _command_families(self, state: LedgerState) -> Iterator[Metric]:
+        yield self._counts(
+            "orders_sync_commands",
+            "Commands that are not at their end.",
+            ("account", "kind", "standing"),
+            state.commands,
+            zeros=[(kind, standing) for kind in _KINDS for standing in _STANDINGS],
+        )
+        yield self._counts(
+            "orders_sync_commands_parked",
+            "Commands that wait for a person, by the cause they stopped at.",
+            ("account", "kind", "cause"),
+            state.commands_parked,
+        )
+        yield self._ages(
+            "orders_sync_oldest_command_age_seconds",
+            "Time since the oldest open command was asked for, or last retried by a person.",
+            ("account", "kind"),
+            state.oldest_command,
+            at=state.at,
+        )
+
+    def _counts(
+        self,
+        name: str,
+        text: str,
+        labels: Key,
+        found: Mapping[Key, int],
+        zeros: Collection[Key] = (),
+    ) -> Metric:
+        totals = Counter({(each, *rest): 0 for each in self._accounts for rest in zeros})
+        for key, count in found.items():
+            totals[self._harmless(labels, key)] += count
+        return _gauge(name, text, labels, totals)
+
+    def _ages(
+        self,
+        name: str,
+        text: str,
+        labels: Key,
+        found: Mapping[Key, datetime],
+        *,
+        at: datetime,
+        never: float = 0.0,
+    ) -> Metric:
+        ages: dict[Key, float] = {}
+        for key, since in found.items():
+            harmless = self._harmless(labels, key)
+            ages[harmless] = max(ages.get(harmless, 0.0), (at - since).total_seconds())
+        if labels == ("account",):
+            ages = {(each,): never for each in self._accounts} | ages
+        return _gauge(name, text, labels, ages)
+
+    def _harmless(self, labels: Key, key: Key) -> Key:
+        return tuple(self._value(name, value) for name, value in zip(labels, key, strict=True))
+
+    def _value(self, label: str, value: str) -> str:
+        match label:
+            case "account":
+                return one_of(value, self._accounts)
+            case "kind":
+                return one_of(value, _KINDS)
+            case "cause":
+                return cause_label(value)
+        return value
+
+
+def _up(value: int) -> Metric:
+    return GaugeMetricFamily("orders_sync_ledger_up", "Whether the ledger answers.", value)
+
+
+def _gauge(name: str, text: str, labels: Key, values: Mapping[Key, float]) -> Metric:
+    family = GaugeMetricFamily(name, text, labels=labels)
+    for key, value in values.items():
+        family.add_metric(key, value)
+    return family

@@ -1,0 +1,118 @@
+"""The one object that is told what happens in a process; Prometheus reads its registry."""
+
+from __future__ import annotations
+
+from typing import Final, Literal
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, ProcessCollector
+
+from orders_sync import __version__
+from orders_sync.metrics.labels import cause_label
+
+#: `failed` tries count as attempts and `waited` ones do not; both come again.
+StepOutcome = Literal["done", "parked", "failed", "waited"]
+
+#: From an answer of the ledger alone to the longest that a step of several calls may take.
+_STEP_BUCKETS: Final = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 90)
+_CALL_BUCKETS: Final = (0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+
+
+class Metrics:
+    """Counts and measures for one process; it may be shared by its threads.
+
+    Each has a `registry` of its own, so that tests and processes do not meet in a global one.
+    """
+
+    def __init__(self) -> None:
+        registry = self.registry = CollectorRegistry()
+        ProcessCollector(registry=registry)
+        self._process = Info(
+            "orders_sync_process", "What the process is: a worker, or beat.", registry=registry
+        )
+        self._steps = Histogram(
+            "orders_sync_step_seconds",
+            "How long steps of orders and commands took, by how they ended.",
+            ["step", "outcome"],
+            buckets=_STEP_BUCKETS,
+            registry=registry,
+        )
+        self._setbacks = Counter(
+            "orders_sync_step_setbacks",
+            "Steps that did not get done, by cause; failed and waited ones are retried.",
+            ["step", "outcome", "cause"],
+            registry=registry,
+        )
+        self._task_failures = Counter(
+            "orders_sync_task_failures",
+            "Tasks that are no step and ended with an error of ours, such as a poll of the feed.",
+            ["task", "error"],
+            registry=registry,
+        )
+        self._postponed = Counter(
+            "orders_sync_dispatches_postponed",
+            "Steps that could not be put on their queue and were left to the sweep.",
+            ["step"],
+            registry=registry,
+        )
+        self._calls = Counter(
+            "orders_sync_vtex_calls",
+            "Calls to VTEX, by status (401, 403, 404, 429 alone, the others by class) or error.",
+            ["account", "endpoint", "outcome"],
+            registry=registry,
+        )
+        self._call_seconds = Histogram(
+            "orders_sync_vtex_call_seconds",
+            "How long calls to VTEX took, until the last byte of the answer.",
+            ["account", "endpoint"],
+            buckets=_CALL_BUCKETS,
+            registry=registry,
+        )
+        self._call_succeeded = Gauge(
+            "orders_sync_vtex_last_success_timestamp_seconds",
+            "When this process last had a call answered with a success.",
+            ["account", "endpoint"],
+            registry=registry,
+        )
+        self._ticks = Counter(
+            "orders_sync_beat_ticks", "Tasks that beat put on a queue.", ["task"], registry=registry
+        )
+        self._last_tick = Gauge(
+            "orders_sync_beat_last_tick_timestamp_seconds",
+            "When beat last put the task on its queue.",
+            ["task"],
+            registry=registry,
+        )
+
+    def process_started(self, role: Literal["worker", "beat"]) -> None:
+        """Say what this process is."""
+        self._process.info({"role": role, "version": __version__})
+
+    def step_ended(
+        self, step: str, outcome: StepOutcome, seconds: float, cause: str | None = None
+    ) -> None:
+        """Observe a step that a worker ran; `cause` says why it was not done."""
+        self._steps.labels(step, outcome).observe(seconds)
+        if outcome != "done":
+            self._setbacks.labels(step, outcome, cause_label(cause)).inc()
+
+    def task_failed(self, task: str, error: Exception) -> None:
+        """Observe the failure of a task that is no step; only the error's type is kept."""
+        self._task_failures.labels(task, type(error).__name__).inc()
+
+    def dispatch_postponed(self, step: str) -> None:
+        """Observe that the broker did not take a step."""
+        self._postponed.labels(step).inc()
+
+    def vtex_called(
+        self, account: str, endpoint: str, outcome: str, seconds: float, *, now: float
+    ) -> None:
+        """Observe a call; `endpoint` is its name without ids, `now` is in seconds since 1970."""
+        self._calls.labels(account, endpoint, outcome).inc()
+        self._call_seconds.labels(account, endpoint).observe(seconds)
+        if outcome == "2xx":
+            self._call_succeeded.labels(account, endpoint).set(now)
+
+    def tick_sent(self, task: str, *, now: float) -> None:
+        """Observe that beat put a task on its queue; `now` is in seconds since 1970."""
+        self._ticks.labels(task).inc()
+        self._last_tick.labels(task).set(now)

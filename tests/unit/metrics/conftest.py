@@ -1,0 +1,10 @@
+from __future__ import annotations
+
+import pytest
+
+from orders_sync.metrics import Metrics
+
+
+@pytest.fixture
+def metrics() -> Metrics:
+    return Metrics()
