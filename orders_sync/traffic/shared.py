@@ -1,0 +1,123 @@
+"""What all processes share: scripts that Redis runs in one step, and what to do while it is away.
+
+A call never stalls on Redis: time-outs are short, and after a failure this process leaves Redis
+alone for a while; then one thread looks whether it answers again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Callable
+from importlib.resources import files
+from time import monotonic
+from typing import Any, Final
+
+import redis
+import structlog
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+log = structlog.get_logger(__name__)
+
+_PREFIX: Final = "orders_sync:traffic"
+_SOCKET_SECONDS: Final = 0.25
+_AWAY_SECONDS: Final = 1.0
+
+
+class Script:
+    """A Lua script of this room; Redis keeps it by its digest."""
+
+    def __init__(self, name: str) -> None:
+        self.text = files(__package__).joinpath(name).read_text(encoding="utf-8")
+        self.digest = hashlib.sha1(self.text.encode(), usedforsecurity=False).hexdigest()
+
+
+def connect(url: str) -> redis.Redis:
+    """Open a client whose calls end within a quarter of a second, whatever happens to Redis."""
+    # A connection that broke while it was idle is replaced at once; nothing else is repeated.
+    retry = Retry(NoBackoff(), 1, supported_errors=(redis.ConnectionError,))
+    return redis.Redis.from_url(
+        url,
+        socket_timeout=_SOCKET_SECONDS,
+        socket_connect_timeout=_SOCKET_SECONDS,
+        retry=retry,
+        decode_responses=True,
+    )
+
+
+def key(account: str, name: str) -> str:
+    """Name a key of an account."""
+    return f"{_PREFIX}:{account}:{name}"
+
+
+class Shared:
+    """Runs scripts in Redis, or says that it is away.
+
+    `clock` counts seconds in this process; `server_micros` stands in for the server's clock.
+    """
+
+    def __init__(
+        self,
+        client: redis.Redis,
+        *,
+        clock: Callable[[], float] = monotonic,
+        server_micros: Callable[[], int] | None = None,
+    ) -> None:
+        self._client = client
+        self._clock = clock
+        self._server_micros = server_micros
+        self._away_until: float | None = None
+        self._looking = threading.Lock()
+
+    def run(self, script: Script, at: str, *args: str | int) -> Any | None:
+        """Run a script on one key; the instant is its first argument. None while Redis is away."""
+        now: str | int = "" if self._server_micros is None else self._server_micros()
+        return self._ask(lambda client: _run(client, script, at, now, *args))
+
+    def fields(self, at: str) -> dict[str, str] | None:
+        """Read a hash; None while Redis is away."""
+        found: dict[str, str] | None = self._ask(lambda client: client.hgetall(at))
+        return found
+
+    def now(self) -> float | None:
+        """Tell the server's seconds since 1970; None while Redis is away."""
+        if self._server_micros is not None:
+            return self._server_micros() / 1e6
+        time = self._ask(lambda client: client.time())
+        return None if time is None else float(time[0] + time[1] / 1e6)
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self._client.close()
+
+    def _ask(self, question: Callable[[redis.Redis], Any]) -> Any | None:
+        away_until = self._away_until
+        if away_until is None:
+            return self._try(question)
+        if self._clock() < away_until or not self._looking.acquire(blocking=False):
+            return None
+        try:
+            return self._try(question)
+        finally:
+            self._looking.release()
+
+    def _try(self, question: Callable[[redis.Redis], Any]) -> Any | None:
+        try:
+            reply = question(self._client)
+        except redis.RedisError as error:
+            if self._away_until is None:
+                log.warning("traffic.redis_away", error=type(error).__name__)
+            self._away_until = self._clock() + _AWAY_SECONDS
+            return None
+        if self._away_until is not None:
+            self._away_until = None
+            log.info("traffic.redis_back")
+        return reply
+
+
+def _run(client: redis.Redis, script: Script, *args: str | int) -> Any:
+    try:
+        return client.evalsha(script.digest, 1, *args)
+    except redis.exceptions.NoScriptError:
+        return client.eval(script.text, 1, *args)

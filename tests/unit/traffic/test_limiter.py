@@ -1,0 +1,165 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from unit.traffic.virtual_time import VirtualTime
+
+from orders_sync.traffic.lanes import Lane, Why
+from orders_sync.traffic.limiter import RateLimiter
+from orders_sync.traffic.shared import Shared
+
+Limiters = Callable[..., RateLimiter]
+
+
+@pytest.fixture
+def limiter_of(process: Callable[..., Shared], account: str, time: VirtualTime) -> Limiters:
+    """Make the limiter of one more process."""
+
+    def make(
+        budget: int = 6000, *, skew: float = 0.0, sleep: Callable[[float], None] = time.sleep
+    ) -> RateLimiter:
+        return RateLimiter(
+            process(skew),
+            {account: budget},
+            processes=4,
+            clock=lambda: time.clock() + skew,
+            sleep=sleep,
+        )
+
+    return make
+
+
+def _calls(limiter: RateLimiter, account: str, times: int) -> int:
+    return sum(limiter.acquire(account, Lane.FETCH) is None for _ in range(times))
+
+
+def test_calls_wait_in_place_for_slots_that_are_near(
+    limiter_of: Limiters, account: str, time: VirtualTime
+) -> None:
+    limiter = limiter_of(600)
+    limiter.acquire(account, Lane.FETCH)
+    before = time.clock()
+
+    assert _calls(limiter, account, 10) == 10
+
+    assert 0.9 <= time.clock() - before <= 1.1
+
+
+def test_two_processes_share_one_budget_however_wrong_their_clocks_are(
+    limiter_of: Limiters, account: str, time: VirtualTime
+) -> None:
+    limiters = [limiter_of(600), limiter_of(600, skew=7200.0), limiter_of(600, skew=-7200.0)]
+    before = time.clock()
+
+    made = sum(_calls(each, account, 1) for _ in range(30) for each in limiters)
+
+    assert made == 90
+    assert time.clock() - before >= 8.0
+
+
+def test_a_hold_that_one_process_learns_of_stops_the_others(
+    limiter_of: Limiters, account: str
+) -> None:
+    one, other = limiter_of(), limiter_of()
+
+    one.hold(account, 30.0, cut=True)
+
+    wait = other.acquire(account, Lane.CANCEL)
+    assert wait is not None
+    assert wait.why is Why.HOLD
+    assert 30.0 <= wait.seconds <= 31.0
+
+
+def test_calls_go_on_after_a_hold(limiter_of: Limiters, account: str, time: VirtualTime) -> None:
+    one, other = limiter_of(), limiter_of()
+    one.hold(account, 30.0, cut=True)
+    time.sleep(30.0)
+
+    assert other.acquire(account, Lane.CANCEL) is None
+
+
+def test_a_call_that_is_refused_stops_those_that_wait_in_place(
+    limiter_of: Limiters, account: str, time: VirtualTime
+) -> None:
+    def refused_meanwhile(seconds: float) -> None:
+        time.sleep(seconds)
+        limiter.hold(account, 30.0, cut=True)
+
+    limiter = limiter_of(600, sleep=refused_meanwhile)
+
+    wait = limiter.acquire(account, Lane.CANCEL)
+
+    assert wait is not None
+    assert wait.why is Why.HOLD
+
+
+def test_the_headers_of_a_response_slow_all_processes_down(
+    limiter_of: Limiters, account: str
+) -> None:
+    one, other = limiter_of(), limiter_of()
+
+    one.heard(account, {"Ratelimit-Remaining": "30", "Ratelimit-Reset": "30"}.get)
+
+    used = other.used(account)
+    assert used is not None
+    assert used.per_minute == 60
+
+
+def test_headers_that_leave_enough_change_nothing(limiter_of: Limiters, account: str) -> None:
+    limiter = limiter_of()
+
+    limiter.heard(account, {"Ratelimit-Remaining": "5000", "Ratelimit-Reset": "30"}.get)
+
+    used = limiter.used(account)
+    assert used is not None
+    assert used.per_minute > 5700
+
+
+def test_headers_that_leave_nothing_are_a_hold(limiter_of: Limiters, account: str) -> None:
+    limiter = limiter_of()
+
+    limiter.heard(account, {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "30"}.get)
+
+    wait = limiter.acquire(account, Lane.CANCEL)
+    assert wait is not None
+    assert wait.why is Why.HOLD
+    assert 29.5 <= wait.seconds <= 30.5
+
+
+def test_what_is_used_is_told(limiter_of: Limiters, account: str) -> None:
+    limiter = limiter_of(600)
+    _calls(limiter, account, 20)
+
+    used = limiter.used(account)
+
+    assert used is not None
+    assert used.calls == 20
+    assert used.budget == 600
+    assert 570 <= used.per_minute <= 600
+    assert used.held_seconds == 0
+
+
+def test_what_was_used_is_forgotten_after_two_minutes(
+    limiter_of: Limiters, account: str, time: VirtualTime
+) -> None:
+    limiter = limiter_of(600)
+    _calls(limiter, account, 20)
+    time.sleep(120.0)
+
+    used = limiter.used(account)
+
+    assert used is not None
+    assert used.calls == 0
+
+
+def test_nothing_of_an_account_is_kept_for_ever(
+    limiter_of: Limiters, process: Callable[..., Shared], account: str
+) -> None:
+    limiter = limiter_of(1)
+    _calls(limiter, account, 3)
+    limiter.hold(account, 1.0, cut=True)
+
+    client = process()._client
+
+    assert 0 < client.ttl(f"orders_sync:traffic:{account}:budget") <= 86_400

@@ -1,0 +1,32 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from orders_sync.traffic.lanes import Lane
+from orders_sync.traffic.plan import DUE_HORIZON, MINUTE, SECOND, Plan, horizon
+
+
+@given(st.integers(1, 200_000))
+def test_a_burst_and_a_minute_of_calls_that_leave_late_stay_within_the_budget(budget: int) -> None:
+    plan = Plan.of(budget)
+
+    most = plan.burst + (MINUTE + SECOND - 1) // plan.interval
+
+    assert most <= budget
+
+
+@pytest.mark.parametrize("budget", [60, 100, 600, 5400, 6000])
+def test_the_pace_uses_nearly_all_of_the_budget(budget: int) -> None:
+    plan = Plan.of(budget)
+
+    assert MINUTE / plan.interval >= 0.95 * budget
+
+
+def test_a_higher_lane_books_further_ahead() -> None:
+    horizons = [horizon(lane) for lane in Lane]
+
+    assert horizons == sorted(set(horizons), reverse=True)
+    assert horizons[0] < DUE_HORIZON
+    assert horizons[-1] > 0

@@ -1,0 +1,156 @@
+"""What the limiter does when Redis is killed, hangs up, and comes back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import redis
+from support.waiting import until
+from unit.traffic.crowd import Crowd
+from unit.traffic.virtual_time import START, VirtualTime
+
+from orders_sync.embedded.broker import EmbeddedBroker
+from orders_sync.traffic.bucket import Answer
+from orders_sync.traffic.lanes import Lane, Wait
+from orders_sync.traffic.limiter import RateLimiter
+from orders_sync.traffic.plan import SECOND
+from orders_sync.traffic.shared import Shared, connect
+
+PROCESSES = 4
+BUDGET = 600
+
+
+@pytest.fixture
+def broker(tmp_path: Path) -> Iterator[EmbeddedBroker]:
+    broker = EmbeddedBroker(tmp_path)
+    broker.start()
+    yield broker
+    broker.stop()
+
+
+@pytest.fixture
+def shareds(broker: EmbeddedBroker, time: VirtualTime) -> Iterator[list[Shared]]:
+    assert broker.url is not None
+    url = broker.url
+    shareds = [
+        Shared(connect(url), clock=time.clock, server_micros=time.server) for _ in range(PROCESSES)
+    ]
+    yield shareds
+    for shared in shareds:
+        shared.close()
+
+
+def _kill(broker: EmbeddedBroker) -> None:
+    assert broker.child is not None
+    broker.child.kill()
+    assert broker.child.exit_status() is not None
+
+
+def _restart(broker: EmbeddedBroker) -> None:
+    assert broker.child is not None
+    assert broker.url is not None
+    broker.child.start()
+    url = broker.url
+
+    def answers() -> bool:
+        with connect(url) as client:
+            try:
+                return bool(client.ping())
+            except redis.RedisError:
+                return False
+
+    until(answers, "Redis is back")
+
+
+def _asker(
+    limiters: list[RateLimiter], slept: list[float], time: VirtualTime
+) -> Callable[[int, Lane, int], Answer]:
+    """Let a crowd ask the limiters of all processes, each wait in place being the crowd's."""
+
+    def ask(now: int, lane: Lane, process: int) -> Answer:
+        time.micros = now
+        slept.clear()
+        wait: Wait | None = limiters[process].acquire("mystore", lane)
+        micros = round((sum(slept) if wait is None else wait.seconds) * SECOND)
+        return Answer(wait is None, micros, 0)
+
+    return ask
+
+
+def test_a_budget_is_kept_while_redis_is_killed_and_restarted(
+    broker: EmbeddedBroker, shareds: list[Shared], time: VirtualTime
+) -> None:
+    slept: list[float] = []
+    limiters = [
+        RateLimiter(
+            shared,
+            {"mystore": BUDGET},
+            processes=PROCESSES,
+            clock=time.clock,
+            sleep=slept.append,
+        )
+        for shared in shareds
+    ]
+    ask = _asker(limiters, slept, time)
+    acts = [(START + 130 * SECOND, _restart), (START + 70 * SECOND, _kill)]
+
+    def ask_in_trouble(now: int, lane: Lane, process: int) -> Answer:
+        if acts and now >= acts[-1][0]:
+            acts.pop()[1](broker)
+        return ask(now, lane, process)
+
+    crowd = Crowd(ask_in_trouble, processes=PROCESSES)
+    crowd.run([(START, Lane.FETCH)] * 3000, seconds=210)
+
+    assert crowd.in_any_minute() <= BUDGET
+    assert crowd.total(5, 65) >= 0.95 * BUDGET
+    assert 0.6 * BUDGET <= crowd.total(70, 130) <= 0.85 * BUDGET
+    assert crowd.total(140, 200) >= 0.95 * BUDGET
+
+
+def test_a_process_alone_holds_what_it_knew_of(
+    broker: EmbeddedBroker, shareds: list[Shared], time: VirtualTime
+) -> None:
+    limiter = RateLimiter(
+        shareds[0], {"mystore": BUDGET}, processes=1, clock=time.clock, sleep=time.sleep
+    )
+    limiter.hold("mystore", 30.0, cut=True)
+    _kill(broker)
+
+    wait = limiter.acquire("mystore", Lane.CANCEL)
+
+    assert wait is not None
+    assert wait.seconds >= 30.0
+
+
+def test_redis_is_left_alone_for_a_second_after_it_failed(
+    broker: EmbeddedBroker, shareds: list[Shared], time: VirtualTime
+) -> None:
+    _kill(broker)
+    shared = shareds[0]
+    assert shared.fields("anything") is None
+    _restart(broker)
+
+    at_once = shared.fields("anything")
+    time.sleep(1.0)
+    later = shared.fields("anything")
+
+    assert (at_once, later) == (None, {})
+
+
+def test_a_script_that_redis_forgot_is_brought_again(
+    shareds: list[Shared], time: VirtualTime
+) -> None:
+    limiter = RateLimiter(
+        shareds[0], {"mystore": BUDGET}, processes=1, clock=time.clock, sleep=time.sleep
+    )
+    limiter.acquire("mystore", Lane.CANCEL)
+    shareds[1]._client.script_flush()
+
+    limiter.acquire("mystore", Lane.CANCEL)
+
+    used = limiter.used("mystore")
+    assert used is not None
+    assert used.calls == 2

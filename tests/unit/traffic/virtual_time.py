@@ -1,0 +1,23 @@
+"""A time that only tests move, for one process or for the server."""
+
+from __future__ import annotations
+
+from orders_sync.traffic.plan import SECOND
+
+START = 1_764_244_800 * SECOND
+
+
+class VirtualTime:
+    """Tells microseconds to the server and seconds to a process; sleeping moves it."""
+
+    def __init__(self) -> None:
+        self.micros = START
+
+    def server(self) -> int:
+        return self.micros
+
+    def clock(self) -> float:
+        return self.micros / SECOND
+
+    def sleep(self, seconds: float) -> None:
+        self.micros += round(seconds * SECOND)
