@@ -39,6 +39,7 @@ class VtexClient(
     It never sleeps and never retries; it may be shared by threads where its transport may.
     Beside what a method names, every call may raise:
 
+        WaitError                   it may not be made now, its `gate` says
         RateLimited, Unavailable    try again later; nothing happened
         OutcomeUnknown              a write whose answer was lost; read before you repeat it
         AuthFailed                  the account's credentials are not accepted

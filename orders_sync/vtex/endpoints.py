@@ -12,6 +12,7 @@ from orders_sync import __version__
 from orders_sync.errors import NotFound
 from orders_sync.vtex.credentials import Credentials
 from orders_sync.vtex.exchange import Request, Response, Transport
+from orders_sync.vtex.gate import Gate, open_gate
 from orders_sync.vtex.responses import require_accepted
 
 _HEADERS: Final = {
@@ -30,7 +31,8 @@ class Endpoints:
     """Calls one account's OMS; groups of endpoints extend it, and `VtexClient` joins the groups.
 
     `credentials` may be a callable: it is asked before every call, so a renewed token is used
-    from the next call on. `now` reads a `Retry-After` that is a date.
+    from the next call on. `gate` says when a call may be made, and learns from how it ended; each
+    operation is a group of its own there. `now` reads a `Retry-After` that is a date.
     """
 
     def __init__(
@@ -39,11 +41,13 @@ class Endpoints:
         transport: Transport,
         credentials: Credentials | Callable[[], Credentials],
         *,
+        gate: Gate = open_gate,
         now: Callable[[], datetime] = utc_now,
     ) -> None:
         self.account = account
         self._transport = transport
         self._credentials = credentials
+        self._gate = gate
         self._now = now
 
     def __repr__(self) -> str:
@@ -69,8 +73,10 @@ class Endpoints:
             operation=operation,
             changes_nothing=changes_nothing,
         )
-        response = self._transport.send(request)
-        require_accepted(request, response, now=self._now())
+        with self._gate(operation.partition(" ")[0]) as answered:
+            response = self._transport.send(request)
+            answered(response.header)
+            require_accepted(request, response, now=self._now())
         return request, response
 
     def _current_credentials(self) -> Credentials:

@@ -1,0 +1,207 @@
+"""A channel of kombu's Redis transport that takes and records a message in one step."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import uuid4
+
+import structlog
+from kombu.transport import redis
+from kombu.utils.json import dumps
+from redis import Redis
+from redis.exceptions import ConnectionError as BrokerGone
+
+from orders_sync.broker import keys
+from orders_sync.broker.exchange import Exchange
+from orders_sync.broker.messages import parse
+from orders_sync.broker.presence import Presence
+from orders_sync.broker.qos import QoS
+from orders_sync.broker.scripts import EXCHANGE, RESTORE, SET_ASIDE
+
+log = structlog.get_logger(__name__)
+
+
+class Channel(redis.Channel):
+    """Takes messages by `Exchange`; publishes and broadcasts as kombu does.
+
+    A channel that consumes without acknowledgements (the replies to `celery inspect`) makes no
+    records and is kombu's own.
+    """
+
+    QoS = QoS
+
+    #: Seconds between two signs of life of a consumer.
+    consumer_beat = 5.0
+    #: Seconds after which the messages of a silent consumer go back to their queues.
+    consumer_silence = 20.0
+
+    from_transport_options: Any = (
+        *redis.Channel.from_transport_options,
+        "consumer_beat",
+        "consumer_silence",
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self.consumer = uuid4().hex
+        self.scripts: dict[str, Any] = {}
+        self._receivers: dict[str, Any] = {}
+        self._is_unrecorded = False
+        super().__init__(*args, **kwargs)
+        self.exchange = Exchange(self)
+        self.presence = Presence(self)
+
+    @property
+    def is_recording(self) -> bool:
+        """Whether messages are taken with a record."""
+        return not self._is_unrecorded
+
+    @property
+    def has_queues(self) -> bool:
+        """Whether there is a queue to take from with a record."""
+        return bool(self._receivers) and not self._is_unrecorded
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether the connection that the messages came from is still in use."""
+        transport = self.connection
+        return not self.closed and transport is not None and transport.client is not None
+
+    @property
+    def will_exchange(self) -> bool:
+        """Whether the event loop will exchange soon, so that a settled message can wait for it."""
+        return self.has_queues and bool(self.connection.in_event_loop)
+
+    def basic_consume(
+        self,
+        queue: str,
+        no_ack: bool,  # noqa: FBT001 - kombu's signature.
+        callback: Any,
+        consumer_tag: str,
+        **kwargs: Any,
+    ) -> Any:
+        """Consume a queue; its messages come by `receive`."""
+        answer = super().basic_consume(queue, no_ack, callback, consumer_tag, **kwargs)
+        if queue in self._fanout_queues:
+            return answer
+        if no_ack:
+            self._is_unrecorded = True
+        else:
+            self._receivers[queue] = callback
+        return answer
+
+    def _basic_cancel(self, consumer_tag: str) -> Any:
+        self._receivers.pop(self._tag_to_queue.get(consumer_tag, ""), None)
+        answer = super()._basic_cancel(consumer_tag)
+        if not self._receivers and self.is_connected:
+            self.qos.settle()
+        return answer
+
+    @property
+    def queues(self) -> list[str]:
+        """The queues to take from; the one that gave last is the last."""
+        taken: list[str] = self._queue_cycle.consume(len(self._receivers))
+        return taken
+
+    def receive(self, queue: str, tag: str | None, raw: bytes) -> None:
+        """Hand a taken message to its consumer; one that cannot be read is put aside."""
+        self._queue_cycle.rotate(queue)
+        if tag is None:
+            log.warning("message.set_aside", queue=queue, reason=raw.decode())
+            return
+        try:
+            message: Any = self.Message(parse(raw), channel=self)
+        except Exception:  # noqa: BLE001 - whatever a message is made of, it must not end the worker.
+            self.set_aside(tag, queue=queue, reason="not-a-message", raw=raw)
+            return
+        message.taken_from = queue
+        self.qos.append(message, tag)
+        receiver = self._receivers.get(queue)
+        if receiver is None:
+            self.basic_reject(tag, requeue=True)
+        else:
+            receiver(message)
+
+    def set_aside(
+        self, tag: str, *, queue: str, reason: str, raw: bytes | str, name: str = ""
+    ) -> None:
+        """Move a taken message to the strays; only its queue, reason and task name are logged."""
+        strays = [keys.STRAYS, keys.STRAY_IDS, keys.STRAYS_DROPPED]
+        self.run(
+            SET_ASIDE,
+            [*self.record_keys, *map(self.key, strays)],
+            [tag, queue, reason, name, raw],
+        )
+        log.warning("message.set_aside", queue=queue, reason=reason, name=name)
+
+    def set_aside_message(self, message: Any, *, reason: str, name: str = "") -> None:
+        """Move a message to the strays instead of acknowledging it."""
+        queue = getattr(message, "taken_from", message.delivery_info.get("routing_key") or "")
+        raw = dumps(message._raw)  # noqa: SLF001 - kombu's message as it came.
+        self.set_aside(message.delivery_tag, queue=queue, reason=reason, raw=raw, name=name)
+        self.qos.forget(message.delivery_tag)
+
+    def settle(self, tags: list[str]) -> None:
+        """Remove the records of messages at once."""
+        self.run(EXCHANGE, self.exchange_keys([]), [self.consumer, 0, 0, *tags])
+
+    def record_of(self, tag: str) -> bytes:
+        """Read the record of an unacknowledged message; empty where there is none."""
+        broker: Any = self._broker()
+        record: bytes | None = broker.hget(self.key(self.unacked_key), tag)
+        return record or b""
+
+    def restore(self, tag: str, record: bytes, queues: list[str], order: str, message: str) -> None:
+        """Put an unacknowledged message back, unless somebody else did since `record` was read."""
+        self.run(
+            RESTORE, [*self.record_keys, *map(self.key, queues)], [tag, record, order, message]
+        )
+
+    def run(self, script: str, names: list[str], arguments: list[Any]) -> Any:
+        """Run a script on a connection of its own, and wait for its answer."""
+        broker = self._broker()
+        if script not in self.scripts:
+            self.scripts[script] = broker.register_script(script)
+        return self.scripts[script](keys=names, args=arguments, client=broker)
+
+    def key(self, name: str) -> str:
+        """Give the key of a name, as kombu does."""
+        return f"{self.global_keyprefix}{name}"
+
+    @property
+    def record_keys(self) -> list[str]:
+        """The keys that an unacknowledged message is recorded in."""
+        return [self.key(name) for name in (self.unacked_index_key, self.unacked_key, keys.OWNERS)]
+
+    def exchange_keys(self, queues: list[str]) -> list[str]:
+        """The keys of the script that exchanges settled messages for new ones."""
+        ours = (keys.CONSUMERS, keys.STRAYS, keys.STRAY_IDS, keys.STRAYS_DROPPED, *queues)
+        return [*self.record_keys, *map(self.key, ours)]
+
+    def close(self) -> None:
+        """Put back what was taken, and leave; where the broker is gone, others put it back."""
+        self.presence.stop()
+        try:
+            if self.presence.was_shown and self.is_connected:
+                self.exchange.finish()
+                self.qos.restore_unacked_once()
+                self._broker().zrem(self.key(keys.CONSUMERS), self.consumer)
+            super().close()
+        except self.connection_errors as error:
+            log.info("broker.left_without_goodbye", cause=type(error).__name__)
+            self._abandon()
+
+    def _abandon(self) -> None:
+        """Close without the broker: what was taken stays recorded there."""
+        self._receivers.clear()
+        if self._qos is not None:
+            self._qos.abandon()
+        super(redis.Channel, self).close()
+
+    def _connparams(self, asynchronous: bool = False) -> Any:  # noqa: FBT001, FBT002 - kombu's signature.
+        if self.connection is None or self.connection.client is None:
+            # kombu would read the address from nothing, and its error would end the worker.
+            raise BrokerGone("The connection to the broker was closed.")
+        return super()._connparams(asynchronous=asynchronous)
+
+    def _broker(self) -> Redis:
+        return Redis(connection_pool=self.pool)

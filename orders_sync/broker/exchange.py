@@ -1,0 +1,181 @@
+"""The conversation with the broker: settled messages go, new ones come, and nothing blocks."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from typing import Any, Final, NamedTuple
+
+import structlog
+from redis.exceptions import ConnectionError as BrokerGone
+from redis.exceptions import ResponseError
+
+from orders_sync.broker.scripts import EXCHANGE
+
+log = structlog.get_logger(__name__)
+
+#: By what name kombu's poller knows the connection.
+EXCHANGE_KIND: Final = "EXCHANGE"
+
+#: At most so many messages are taken at once, so that broadcasts and timers get their turn.
+_LOT: Final = 50
+
+#: Seconds after which empty queues are looked at again, should the broker's word have got lost.
+_LOOK_AGAIN_SECONDS: Final = 5.0
+
+#: The same where the broker cannot send word.
+_POLL_SECONDS: Final = 0.5
+
+_WORD: Final = object()
+
+
+class _Sent(NamedTuple):
+    """What an outstanding answer belongs to; a look wants nothing and settles nothing."""
+
+    queues: list[str]
+    wanted: int
+    settled: list[str]
+    is_look: bool
+
+
+class Exchange:
+    """Takes messages for a channel, over one connection that never waits for an answer.
+
+    One script settles what is done and takes as much as there is room for. Queues that are empty
+    are looked at once with tracking on: the broker then sends word as soon as one of them changes.
+    https://valkey.io/topics/client-side-caching/
+    """
+
+    def __init__(self, channel: Any) -> None:
+        self._channel = channel
+        self._sent: deque[_Sent] = deque()
+        self._arrived: deque[tuple[str, str | None, bytes]] = deque()
+        self._all_empty = False
+        self._was_short = True
+        self._looked_at = 0.0
+        self._look_again = _LOOK_AGAIN_SECONDS
+        self._sha = ""
+
+    def step(self) -> None:
+        """Send what is due, unless an answer is still outstanding."""
+        channel = self._channel
+        if self._sent:
+            if channel._in_poll:  # noqa: SLF001 - kombu's mark that an answer is outstanding.
+                return
+            self._forget()
+        wanted = self._wanted()
+        if not wanted and not channel.qos.settled:
+            return
+        connection = self._connection()
+        settled, channel.qos.settled = channel.qos.settled, []
+        self._send(connection, channel.queues if wanted else [], wanted, settled)
+
+    def read(self) -> int:
+        """Take in what has arrived and hand it to the consumers; give how many messages."""
+        channel = self._channel
+        connection = channel.client.connection
+        while True:
+            self._take_in(connection)
+            if not connection.can_read(timeout=0):
+                break
+        if not self._sent:
+            channel._in_poll = None  # noqa: SLF001 - kombu's mark that an answer is outstanding.
+        number = len(self._arrived)
+        while self._arrived:
+            channel.receive(*self._arrived.popleft())
+        return number
+
+    def finish(self) -> None:
+        """Wait for the outstanding answers; what they bring is remembered and not handed on."""
+        channel = self._channel
+        while self._sent and channel._in_poll:  # noqa: SLF001 - as above.
+            self._take_in(channel.client.connection)
+        channel._in_poll = None  # noqa: SLF001 - as above.
+        for _, tag, _ in self._arrived:
+            if tag is not None:
+                channel.qos.remember(tag)
+        self._arrived.clear()
+
+    def _wanted(self) -> int:
+        channel = self._channel
+        is_due = not self._all_empty or time.monotonic() - self._looked_at > self._look_again
+        if not is_due or not channel.has_queues or not channel.qos.can_consume():
+            return 0
+        room: int | None = channel.qos.can_consume_max_estimate()
+        return _LOT if room is None else min(room - len(self._arrived), _LOT)
+
+    def _connection(self) -> Any:
+        channel = self._channel
+        cycle, client = channel.connection.cycle, channel.client
+        if not cycle._client_registered(channel, client, EXCHANGE_KIND):  # noqa: SLF001 - kombu's poller.
+            cycle._register(channel, client, EXCHANGE_KIND)  # noqa: SLF001 - as above.
+            self._begin(client.connection)
+        return client.connection
+
+    def _begin(self, connection: Any) -> None:
+        self._forget()
+        connection._parser.set_invalidation_push_handler(self._on_word)  # noqa: SLF001 - redis-py has no public way.
+        connection.send_command("SCRIPT", "LOAD", EXCHANGE)
+        self._sha = connection.read_response().decode()
+        try:
+            connection.send_command("CLIENT", "TRACKING", "ON", "NOLOOP")
+            connection.read_response()
+        except ResponseError as error:
+            log.warning("broker.sends_no_word", reason=str(error), looks_every=_POLL_SECONDS)
+            self._look_again = _POLL_SECONDS
+        self._channel.presence.start()
+
+    def _on_word(self, _: Any) -> object:
+        self._all_empty = False
+        return _WORD
+
+    def _forget(self) -> None:
+        """Begin anew after a lost connection; what it settled is settled once more."""
+        for sent in self._sent:
+            self._channel.qos.settled.extend(sent.settled)
+        self._sent.clear()
+        self._all_empty, self._was_short = False, True
+
+    def _send(self, connection: Any, queues: list[str], wanted: int, settled: list[str]) -> None:
+        channel = self._channel
+        names = channel.exchange_keys(queues)
+        prefix = len(channel.global_keyprefix)
+        take = ("EVALSHA", self._sha, len(names), *names, channel.consumer, wanted, prefix)
+        commands = [(*take, *settled)]
+        self._sent.append(_Sent(queues, wanted, settled, is_look=False))
+        # Taking from a queue may end the broker's promise of word about it; only a look renews it.
+        self._all_empty = self._all_empty and not wanted
+        if wanted and self._was_short:
+            commands.append(self._look(queues))
+        self._transmit(connection, commands)
+
+    def _look(self, queues: list[str]) -> tuple[str, ...]:
+        self._sent.append(_Sent(queues, 0, [], is_look=True))
+        return ("EXISTS", *map(self._channel.key, queues))
+
+    def _transmit(self, connection: Any, commands: list[tuple[Any, ...]]) -> None:
+        channel = self._channel
+        channel._in_poll, channel._brpop_sent_at = connection, time.monotonic()  # noqa: SLF001 - kombu's health check.
+        connection.send_packed_command(connection.pack_commands(commands))
+
+    def _take_in(self, connection: Any) -> None:
+        try:
+            answer = connection.read_response(push_request=True)
+        except ResponseError as error:
+            # Celery ends a worker for an answer that says no; for a lost connection it tries again.
+            connection.disconnect()
+            raise BrokerGone(f"The broker refuses to give messages: {error}") from error
+        if answer is _WORD or answer is None:
+            return
+        sent = self._sent.popleft()
+        if sent.is_look:
+            self._all_empty, self._looked_at = answer == 0, time.monotonic()
+            return
+        for place in range(0, len(answer), 3):
+            queue, tag, raw = answer[place : place + 3]
+            self._arrived.append((sent.queues[queue], tag and tag.decode(), raw))
+        if sent.wanted:
+            was_looked = bool(self._sent)
+            self._was_short = len(answer) < 3 * sent.wanted
+            if self._was_short and not was_looked:
+                self._transmit(connection, [self._look(sent.queues)])

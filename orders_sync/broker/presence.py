@@ -1,0 +1,66 @@
+"""Which consumers live, so that the messages of a dead one soon go on with another."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any, Final
+
+import structlog
+
+from orders_sync.broker import keys
+from orders_sync.broker.scripts import BEAT
+
+#: Seconds that a beat which is under way may still take when the consumer leaves.
+_PATIENCE_SECONDS: Final = 1.0
+
+log = structlog.get_logger(__name__)
+
+
+class Presence:
+    """Says that a channel's consumer lives, and puts back the messages of those that do not.
+
+    A thread does so, because a worker of Celery's solo pool is busy while a task runs.
+    """
+
+    def __init__(self, channel: Any) -> None:
+        self._channel = channel
+        self._stopped = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Begin; it goes on until `stop`, through any absence of the broker."""
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._run, name="presence", daemon=True)
+            self._thread.start()
+
+    @property
+    def was_shown(self) -> bool:
+        """Whether others know of the consumer."""
+        return self._thread is not None
+
+    def stop(self) -> None:
+        """End; a beat that is under way may finish, unless the broker is away."""
+        self._stopped.set()
+        if self._thread is not None:
+            self._thread.join(_PATIENCE_SECONDS)
+
+    def beat(self) -> list[str]:
+        """Say once that the consumer lives; give the tags that were put back."""
+        channel = self._channel
+        names = (keys.CONSUMERS, keys.OWNERS, keys.LOOKED, channel.unacked_index_key)
+        arguments = [channel.consumer, channel.consumer_beat, channel.consumer_silence]
+        found = channel.run(BEAT, [channel.key(name) for name in names], arguments)
+        orphans = [tag.decode() for tag in found]
+        for tag in orphans:
+            channel.qos.restore_by_tag(tag)
+        if orphans:
+            log.info("messages.restored", number=len(orphans), of="dead consumers")
+        return orphans
+
+    def _run(self) -> None:
+        while not self._stopped.is_set():
+            try:
+                self.beat()
+            except Exception as error:  # noqa: BLE001 - a missed beat is made up for by the next.
+                log.debug("presence.beat_missed", cause=type(error).__name__)
+            self._stopped.wait(self._channel.consumer_beat)

@@ -1,0 +1,93 @@
+"""The transport that Celery and kombu use for Redis and Valkey once `install` was called."""
+
+from __future__ import annotations
+
+from queue import Empty
+from typing import Any, Final
+
+from kombu import transport
+from kombu.transport import redis
+
+from orders_sync.broker.channel import Channel
+from orders_sync.broker.exchange import EXCHANGE_KIND
+
+#: A consumer without an event loop looks at least so often whether something is to be restored.
+_LONGEST_POLL_SECONDS: Final = 1.0
+
+
+class Poller(redis.MultiChannelPoller):
+    """Waits for what comes on the connections of all channels."""
+
+    def on_poll_start(self) -> None:
+        """Send what is due, before the loop waits."""
+        super().on_poll_start()
+        for channel in self._channels:
+            channel.exchange.step()
+
+    def on_readable(self, fileno: int) -> Any:
+        """Read from the connection that has something to tell."""
+        channel, kind = self._fd_to_chan.get(fileno, (None, None))
+        if channel is None or kind != EXCHANGE_KIND:
+            return super().on_readable(fileno)
+        if not channel.exchange.read():
+            raise Empty
+        return None
+
+    def get(self, callback: Any, timeout: float | None = None) -> Any:
+        """Wait for one event."""
+        longest = _LONGEST_POLL_SECONDS if timeout is None else min(timeout, _LONGEST_POLL_SECONDS)
+        return super().get(callback, longest)
+
+    def _register_BRPOP(self, channel: Channel) -> None:  # noqa: N802 - kombu's name.
+        if not channel.has_queues:
+            super()._register_BRPOP(channel)
+
+
+class Transport(redis.Transport):
+    """kombu's Redis transport with a safe consumption."""
+
+    Channel = Channel
+
+    #: Whether Celery's event loop asks for messages, or somebody who calls `drain_events`.
+    in_event_loop = False
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.cycle: Any = Poller()
+
+    def register_with_event_loop(self, connection: Any, loop: Any) -> None:
+        """Have the event loop of a worker ask for messages."""
+        self.in_event_loop = True
+        super().register_with_event_loop(connection, loop)
+
+
+class SentinelChannel(Channel, redis.SentinelChannel):
+    """The channel for a Redis that sentinels watch over."""
+
+    from_transport_options: Any = (
+        *redis.SentinelChannel.from_transport_options,
+        "consumer_beat",
+        "consumer_silence",
+    )
+
+
+class SentinelTransport(Transport):
+    """The transport for a Redis that sentinels watch over."""
+
+    default_port: Any = redis.SentinelTransport.default_port
+    Channel = SentinelChannel
+
+
+def install() -> None:
+    """Use this transport in the whole process, for every URL that kombu's Redis transport takes.
+
+    Publishing stays kombu's own, so that producers may use either.
+    """
+    ours = {
+        "redis": f"{__name__}:Transport",
+        "rediss": f"{__name__}:Transport",
+        "sentinel": f"{__name__}:SentinelTransport",
+    }
+    transport.TRANSPORT_ALIASES.update(ours)
+    for scheme in ours:
+        transport._transport_cache.pop(scheme, None)  # noqa: SLF001 - kombu keeps what it once found.

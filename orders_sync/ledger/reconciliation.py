@@ -1,0 +1,284 @@
+"""What the ledger knows of orders that VTEX's list shows, and how findings are kept in it."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+import sqlalchemy as sa
+
+from orders_sync.domain.rules import Standing
+from orders_sync.domain.steps import Dispatch, Step
+from orders_sync.ledger.cursors import move_cursor
+from orders_sync.ledger.engine import Database
+from orders_sync.ledger.insert import insert_into
+from orders_sync.ledger.journal import Entry, write_entries
+from orders_sync.ledger.news import new_order, request_reads
+from orders_sync.ledger.retention import ERASED
+from orders_sync.ledger.tables import commands, documents, journal, orders
+
+FOUND: Final = "reconcile.found"
+PARKED: Final = "reconcile.parked"
+
+_KIND = ": "
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Something that VTEX and the ledger disagree about."""
+
+    order_id: str
+    kind: str
+    note: str
+
+    def entry(self, account: str, what: str, now: datetime) -> Entry:
+        """Word it for the journal, so that it can be recognised there."""
+        return Entry(now, account, self.order_id, what, note=f"{self.kind}{_KIND}{self.note}")
+
+
+@dataclass(frozen=True, slots=True)
+class OrderFacts:
+    """An order's row, its finished invoices and cancellations, and when each kind was found."""
+
+    order: Mapping[str, Any]
+    commands: Sequence[Mapping[str, Any]] = ()
+    found: Mapping[str, datetime] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Unmoved:
+    """An order that showed a status when it was read last, with the document of that read."""
+
+    order_id: str
+    status: str
+    document: bytes = field(repr=False)
+    read_at: datetime
+    found: Mapping[str, datetime]
+
+
+class Reconciliation:
+    """Looks orders up, has them read, and parks what reading does not mend."""
+
+    def __init__(self, database: Database, lease: timedelta) -> None:
+        self._database = database
+        self._lease = lease
+
+    def facts(self, account: str, order_ids: Collection[str]) -> Mapping[str, OrderFacts]:
+        """Tell what is known of orders; those that are not are left out."""
+        is_order = (orders.c.account == account, orders.c.order_id.in_(order_ids))
+        is_done = sa.select(
+            commands.c.id,
+            commands.c.order_id,
+            commands.c.kind,
+            commands.c.body,
+            commands.c.value_cents,
+            commands.c.updated_at,
+        ).where(
+            commands.c.account == account,
+            commands.c.order_id.in_(order_ids),
+            commands.c.kind.in_(["invoice", "cancel"]),
+            commands.c.progress == "done",
+            commands.c.standing == Standing.DONE,
+        )
+        done: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
+        with self._database.reading() as connection:
+            rows = connection.execute(sa.select(orders).where(*is_order)).mappings().all()
+            for command in connection.execute(is_done).mappings():
+                done[command["order_id"]].append(dict(command))
+            found = _found(connection, account, [row["order_id"] for row in rows])
+        return {
+            row["order_id"]: OrderFacts(
+                dict(row), done.get(row["order_id"], ()), found.get(row["order_id"], {})
+            )
+            for row in rows
+        }
+
+    def unmoved(
+        self,
+        account: str,
+        statuses: Collection[str],
+        *,
+        since: datetime,
+        until: datetime,
+        after: str,
+        limit: int,
+    ) -> Sequence[Unmoved]:
+        """List open and finished orders that showed such a status, by id, beginning `after` one.
+
+        `since` and `until` bound their last change in the ledger.
+        """
+        statement = (
+            sa.select(
+                orders.c.order_id,
+                orders.c.status,
+                documents.c.body,
+                documents.c.read_at,
+            )
+            .join(
+                documents,
+                sa.and_(
+                    documents.c.account == orders.c.account,
+                    documents.c.order_id == orders.c.order_id,
+                ),
+            )
+            .where(
+                orders.c.account == account,
+                orders.c.status.in_(statuses),
+                orders.c.standing.in_([Standing.WAITING, Standing.DONE]),
+                orders.c.updated_at > since,
+                orders.c.updated_at <= until,
+                orders.c.order_id > after,
+            )
+            .order_by(orders.c.order_id)
+            .limit(limit)
+        )
+        with self._database.reading() as connection:
+            rows = connection.execute(statement).all()
+            found = _found(connection, account, [row.order_id for row in rows])
+        return [
+            Unmoved(
+                row.order_id,
+                row.status,
+                row.body,
+                row.read_at,
+                found.get(row.order_id, {}),
+            )
+            for row in rows
+        ]
+
+    def take_up(
+        self, account: str, lot: Sequence[Found], *, what: str = FOUND, now: datetime
+    ) -> list[Dispatch]:
+        """Journal findings and have their orders read; an order never heard of is made known.
+
+        Gives the reads that can be dispatched at once.
+        """
+        order_ids = sorted({each.order_id for each in lot})
+        if not order_ids:
+            return []
+        rows = [new_order(account, each, now=now, lease=self._lease) for each in order_ids]
+        with self._database.writing() as connection:
+            insert = insert_into(orders, connection.dialect.name)
+            connection.execute(insert.on_conflict_do_nothing(), rows)
+            ready = request_reads(connection, account, order_ids, now=now, lease=self._lease)
+            write_entries(connection, [each.entry(account, what, now) for each in lot])
+        return [Dispatch(account, each, Step.FETCH) for each in sorted(ready)]
+
+    def check_again(
+        self, account: str, order_id: str, command_ids: Sequence[str], *, now: datetime
+    ) -> list[Dispatch]:
+        """Have invoices that were sent looked for in VTEX, and sent again where they are not there.
+
+        The ERP was told that they are done, and is told again only if that changes.
+        """
+        statement = (
+            sa.update(commands)
+            .where(
+                commands.c.id.in_(command_ids),
+                commands.c.standing == Standing.DONE,
+                commands.c.body.not_in(ERASED),
+            )
+            .values(
+                standing=Standing.ACTIVE,
+                progress="accepted",
+                due_at=now + self._lease,
+                attempts=0,
+                failing_since=None,
+                version=commands.c.version + 1,
+                retried_at=now,
+                updated_at=now,
+            )
+            .returning(commands.c.id, commands.c.next_step)
+        )
+        with self._database.writing() as connection:
+            rows = connection.execute(statement).all()
+            write_entries(
+                connection,
+                [
+                    Entry(now, account, order_id, "command.checked", note=f"invoice {row.id}")
+                    for row in rows
+                ],
+            )
+        return [Dispatch(account, order_id, Step(row.next_step), row.id) for row in rows]
+
+    def park(
+        self,
+        account: str,
+        found: Found,
+        *,
+        status: str | None,
+        cause: str,
+        hint: str,
+        now: datetime,
+    ) -> bool:
+        """Park an order that is not being worked on and shows this status; False: it is not so."""
+        statement = (
+            sa.update(orders)
+            .where(
+                orders.c.account == account,
+                orders.c.order_id == found.order_id,
+                orders.c.standing.in_([Standing.WAITING, Standing.DONE, Standing.VOID]),
+                orders.c.status == status,
+                sa.or_(orders.c.lease_until.is_(None), orders.c.lease_until <= now),
+            )
+            .values(
+                standing=Standing.PARKED,
+                next_step=Step.FETCH,
+                due_at=None,
+                cause=cause,
+                reason=found.note,
+                hint=hint,
+                version=orders.c.version + 1,
+                updated_at=now,
+            )
+            .returning(orders.c.order_id)
+        )
+        with self._database.writing() as connection:
+            is_parked = connection.execute(statement).one_or_none() is not None
+            if is_parked:
+                write_entries(connection, [found.entry(account, PARKED, now)])
+        return is_parked
+
+    def enter_gap(
+        self, account: str, gap: str, walks: Mapping[str, str | None], *, now: datetime
+    ) -> None:
+        """Move the cursors of walks to a gap and take the gap's own away, all at once."""
+        with self._database.writing() as connection:
+            for name, value in {**walks, gap: None}.items():
+                move_cursor(connection, account, name, value, now=now)
+
+    def last_event_at(self, account: str) -> datetime | None:
+        """Tell when the feed told something new last."""
+        statement = (
+            sa.select(journal.c.at)
+            .where(journal.c.account == account, journal.c.what == "event.recorded")
+            .order_by(journal.c.id.desc())
+            .limit(1)
+        )
+        with self._database.reading() as connection:
+            at: datetime | None = connection.execute(statement).scalar_one_or_none()
+        return at
+
+
+def _found(
+    connection: sa.Connection, account: str, order_ids: Sequence[str]
+) -> Mapping[str, Mapping[str, datetime]]:
+    """Tell of each order when which kind was found last, and when it was parked for it."""
+    statement = (
+        sa.select(journal.c.order_id, journal.c.what, journal.c.note, journal.c.at)
+        .where(
+            journal.c.account == account,
+            journal.c.order_id.in_(order_ids),
+            journal.c.what.in_([FOUND, PARKED]),
+        )
+        .order_by(journal.c.id)
+    )
+    found: dict[str, dict[str, datetime]] = defaultdict(dict)
+    if order_ids:
+        for row in connection.execute(statement):
+            kind = row.note.partition(_KIND)[0]
+            found[row.order_id][kind if row.what == FOUND else f"{PARKED} {kind}"] = row.at
+    return found

@@ -1,0 +1,191 @@
+"""Takes up orders from before, which the feed never told of, by VTEX's list of orders.
+
+Only orders that the ledger does not know are taken. They go the ordinary road, which decides by
+their present status: one that is ready or in handling is handed to the ERP, the others are noted.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from typing import Any, Final
+
+from orders_sync.domain.steps import Dispatch
+from orders_sync.domain.time import Clock
+from orders_sync.errors import RateLimited, RetryableError
+from orders_sync.ledger import Ledger
+from orders_sync.ledger.cursors import Cursors
+from orders_sync.ledger.reconciliation import Found, Reconciliation
+from orders_sync.upkeep.walk import OrderList, Slice, instant, walk
+from orders_sync.vtex.order_rows import OrderFilter, OrderRow
+
+BACKFILLED: Final = "order.backfilled"
+
+#: The statuses by which VTEX's index can be filtered; rows of others are picked here.
+_FILTERABLE: Final = frozenset(
+    {
+        "waiting-for-sellers-confirmation",
+        "payment-pending",
+        "payment-approved",
+        "ready-for-handling",
+        "handling",
+        "invoiced",
+        "canceled",
+    }
+)
+_WAIT_SECONDS: Final = 2.0
+_WAIT_AFTER_FAILURE_SECONDS: Final = 5.0
+_MOST_FAILURES: Final = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Which orders are wanted: those created from `start` to `end`, in some statuses or in any."""
+
+    account: str
+    start: datetime
+    end: datetime
+    statuses: tuple[str, ...] = ()
+
+    @property
+    def cursor(self) -> str:
+        """Name the cursor that tells how far this backfill is."""
+        words = "|".join([self.start.isoformat(), self.end.isoformat(), *sorted(self.statuses)])
+        return f"backfill {hashlib.sha256(words.encode()).hexdigest()[:32]}"
+
+    @property
+    def filter(self) -> OrderFilter:
+        """Word the plan as VTEX's filter, as far as its index knows the statuses."""
+        is_known = _FILTERABLE.issuperset(self.statuses)
+        return OrderFilter(statuses=self.statuses if is_known else ())
+
+    def picks(self, row: OrderRow) -> bool:
+        """Say whether a row is wanted."""
+        return not self.statuses or row.status in self.statuses
+
+
+@dataclass(slots=True)
+class Tally:
+    """How far a backfill is: until `position`, and what became of the rows up to there.
+
+    `by_status` counts what was taken, or would be, by the status that VTEX's list has.
+    """
+
+    position: datetime
+    listed: int = 0
+    known: int = 0
+    taken: int = 0
+    by_status: Counter[str] = field(default_factory=Counter)
+
+    def to_json(self) -> str:
+        """Write it as a cursor keeps it."""
+        return json.dumps({**asdict(self), "position": self.position.isoformat()})
+
+    @classmethod
+    def from_json(cls, text: str) -> Tally:
+        """Read it from a cursor."""
+        kept: dict[str, Any] = json.loads(text)
+        kept["position"] = instant(kept["position"])
+        kept["by_status"] = Counter(kept["by_status"])
+        return cls(**kept)
+
+
+@dataclass(frozen=True, slots=True)
+class Backfill:
+    """What a backfill works with.
+
+    `pause` waits for some seconds; `show` is told how far it is, with a word on why it waits.
+    """
+
+    vtex: OrderList
+    ledger: Ledger
+    clock: Clock
+    dispatch: Callable[[Dispatch], None]
+    pause: Callable[[float], None]
+    show: Callable[[Tally, str], None]
+    in_flight: int
+
+    def run(self, plan: Plan, *, is_dry: bool = False, restart: bool = False) -> Tally:
+        """Take up what the plan wants, from where it stopped before, or only count it.
+
+        No more than `in_flight` orders are on their way at once: it waits until there is room.
+        Killed at any point, it goes on from the last slice that was wholly taken.
+
+        Raises:
+            RetryableError: VTEX did not answer, several times.
+            WaitError: the account's credentials, or the ledger, fail.
+        """
+        cursors = Cursors(self.ledger.database)
+        kept = None if is_dry or restart else cursors.read(plan.account, plan.cursor)
+        tally = Tally.from_json(kept) if kept else Tally(plan.start)
+        for step in self._slices(plan, tally):
+            self._take(plan, step, tally, is_dry=is_dry)
+            tally.position = step.end
+            if not is_dry:
+                cursors.move(plan.account, plan.cursor, tally.to_json(), now=self.clock())
+            self.show(tally, "")
+        return tally
+
+    def is_done(self, plan: Plan) -> bool:
+        """Say whether the plan was carried out to its end before."""
+        kept = Cursors(self.ledger.database).read(plan.account, plan.cursor)
+        return kept is not None and Tally.from_json(kept).position >= plan.end
+
+    def _slices(self, plan: Plan, tally: Tally) -> Iterator[Slice]:
+        """Walk to the end, beginning anew from the last slice when VTEX has to be waited for."""
+        failures = 0
+        while tally.position < plan.end:
+            try:
+                for step in walk(self.vtex, tally.position, plan.end, plan.filter):
+                    failures = 0
+                    if step is not None:
+                        yield step
+            except RateLimited as error:
+                self._wait(tally, error.seconds, "VTEX asks for fewer calls")
+            except RetryableError as error:
+                failures += 1
+                if failures >= _MOST_FAILURES:
+                    raise
+                seconds = error.retry_after or _WAIT_AFTER_FAILURE_SECONDS
+                self._wait(tally, seconds, "VTEX does not answer")
+            else:
+                return
+
+    def _take(self, plan: Plan, step: Slice, tally: Tally, *, is_dry: bool) -> None:
+        reconciliation = Reconciliation(self.ledger.database, self.ledger.lease)
+        rows = {row.order_id: row for row in step.rows if plan.picks(row)}
+        facts = reconciliation.facts(plan.account, list(rows))
+        wanted = [row for row in rows.values() if row.order_id not in facts]
+        while wanted:
+            room = len(wanted) if is_dry else self._room(plan.account, tally)
+            lot, wanted = wanted[:room], wanted[room:]
+            if not is_dry:
+                self._take_up(plan.account, reconciliation, lot)
+            tally.taken += len(lot)
+            tally.by_status.update(row.status or "no status" for row in lot)
+        tally.listed += len(rows)
+        tally.known += len(facts)
+
+    def _take_up(
+        self, account: str, reconciliation: Reconciliation, lot: Sequence[OrderRow]
+    ) -> None:
+        found = [
+            Found(row.order_id, "backfill", f"{row.status or 'no status'} in VTEX's list")
+            for row in lot
+        ]
+        for each in reconciliation.take_up(account, found, what=BACKFILLED, now=self.clock()):
+            self.dispatch(each)
+
+    def _room(self, account: str, tally: Tally) -> int:
+        """Wait until another order may be on its way; say how many may."""
+        while (room := self.in_flight - self.ledger.events.in_flight(account)) <= 0:
+            self._wait(tally, _WAIT_SECONDS, f"{self.in_flight} orders are in flight")
+        return room
+
+    def _wait(self, tally: Tally, seconds: float, why: str) -> None:
+        self.show(tally, why)
+        self.pause(seconds)

@@ -1,0 +1,85 @@
+"""Erases what is personal of finished orders that are past their retention."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+import sqlalchemy as sa
+import structlog
+
+from orders_sync.domain.rules import Standing
+from orders_sync.domain.time import Clock
+from orders_sync.ledger import Ledger
+from orders_sync.ledger.cursors import EVERY_ACCOUNT, Cursors
+from orders_sync.ledger.retention import FINISHED, Erased, Retention
+from orders_sync.ledger.tables import commands, orders
+
+log = structlog.get_logger(__name__)
+
+LEASE_NAME: Final = "upkeep.purge"
+_LEASE_SECONDS: Final = 300
+_MOST_TIME: Final = timedelta(seconds=60)
+_LOT: Final = 200
+
+
+@dataclass(frozen=True, slots=True)
+class _Round:
+    """One way to find what may be due: by the end of orders, or of commands.
+
+    An order whose command ended later than itself is found by the command.
+    """
+
+    table: sa.Table
+    standing: Standing
+
+    @property
+    def cursor(self) -> str:
+        """Name the cursor that tells how far the round is."""
+        return f"purge {self.table.name} {self.standing}"
+
+
+_ROUNDS: Final = [_Round(table, standing) for table in (orders, commands) for standing in FINISHED]
+
+
+def purge(*, owner: str, ledger: Ledger, clock: Clock, retention: timedelta | None) -> Erased:
+    """Erase lot by lot, the longest finished first, and go on where the run before stopped.
+
+    Without a retention everything is kept. A run ends within minutes; what is left is for the
+    next one. Runs that overlap do nothing.
+    """
+    if retention is None:
+        return Erased()
+    started, before = clock(), clock() - retention
+    erased = Erased()
+    with ledger.leases.held(
+        EVERY_ACCOUNT, LEASE_NAME, owner=owner, clock=clock, seconds=_LEASE_SECONDS
+    ) as lease:
+        if lease is None:
+            return erased
+        for each in _ROUNDS:
+            erased += _run(each, ledger, clock, before, started + _MOST_TIME)
+    if erased != Erased():
+        log.info("purge.done", documents=erased.documents, commands=erased.commands)
+    return erased
+
+
+def _run(each: _Round, ledger: Ledger, clock: Clock, before: datetime, until: datetime) -> Erased:
+    """Go through one round until its end or the end of the run."""
+    retention, cursors = Retention(ledger.database), Cursors(ledger.database)
+    erased = Erased()
+    while clock() < until:
+        stopped_at = cursors.read(EVERY_ACCOUNT, each.cursor)
+        lot = retention.next_lot(
+            each.table,
+            each.standing,
+            after=datetime.fromisoformat(stopped_at) if stopped_at else None,
+            before=before,
+            limit=_LOT,
+        )
+        if lot is None:
+            break
+        erased += retention.erase(lot, before=before, now=clock())
+        cursors.move(EVERY_ACCOUNT, each.cursor, lot.until.isoformat(), now=clock())
+    return erased
