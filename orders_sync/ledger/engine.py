@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
-from pathlib import Path
+from contextlib import contextmanager
 from typing import Any
 
 import sqlalchemy as sa
@@ -14,11 +12,10 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from orders_sync.errors import ConfigurationError, LedgerUnavailable
+from orders_sync.ledger.sqlite import Writer, sqlite_engine
 from orders_sync.postgresql import STATEMENT_SECONDS, is_postgresql, postgresql_engine
 
 _SETTING = "ORDERS_SYNC_LEDGER_URL"
-_READING = "orders_sync_reading"
-_SQLITE_BUSY_SECONDS = 30
 
 #: PostgreSQL's codes: of a server that became a standby, whose address leads to the new primary
 #: soon, and of a row that no waiting makes smaller.
@@ -39,18 +36,19 @@ class Database:
     """A pool of connections, and the two ways to use it: `reading` and `writing`.
 
     A write transaction is short and never stays open across a call to another system. On SQLite
-    the threads of a process take turns before they ask for the file's one write lock, because
-    its own waiting is by polling and starves some of them. On PostgreSQL no statement takes
-    longer than `seconds`.
+    the threads of a process take turns to write. On PostgreSQL no statement takes longer than
+    `seconds`.
     """
 
     def __init__(self, url: str, *, seconds: float = STATEMENT_SECONDS) -> None:
         self.engine = _create_engine(url, seconds)
-        is_sqlite = self.engine.dialect.name == "sqlite"
-        self._turn = threading.Lock() if is_sqlite else nullcontext()
-        # PostgreSQL needs no transaction for a query: that would be two more round trips.
-        how = {_READING: True} if is_sqlite else {"isolation_level": "AUTOCOMMIT"}
-        self._reader = self.engine.execution_options(**how)
+        self._writer: Writer | None = None
+        self._reader = self.engine
+        if self.engine.dialect.name == "sqlite":
+            self._writer = Writer(self.engine)
+        else:
+            # PostgreSQL needs no transaction for a query: that would be two more round trips.
+            self._reader = self.engine.execution_options(isolation_level="AUTOCOMMIT")
 
     @contextmanager
     def reading(self) -> Iterator[sa.Connection]:
@@ -69,11 +67,14 @@ class Database:
         Raises:
             LedgerUnavailable: the database cannot be reached or stays locked.
         """
-        with self._turn, _translated(), self.engine.begin() as connection:
+        transaction = self._writer.transaction() if self._writer else self.engine.begin()
+        with _translated(), transaction as connection:
             yield connection
 
     def close(self) -> None:
         """Give all connections back."""
+        if self._writer:
+            self._writer.close()
         self.engine.dispose()
 
 
@@ -113,7 +114,7 @@ def _create_engine(url: str, seconds: float) -> sa.Engine:
     except ArgumentError:
         raise _unusable("it is no URL of a database") from None
     if parsed.drivername in {"sqlite", "sqlite+pysqlite"}:
-        return _create_sqlite_engine(parsed)
+        return sqlite_engine(parsed, **_POOL)
     if is_postgresql(parsed):
         return postgresql_engine(parsed, setting=_SETTING, seconds=seconds, **_POOL)
     raise _unusable(f"{parsed.drivername} is neither sqlite nor postgresql")
@@ -125,32 +126,3 @@ def _unusable(why: str) -> ConfigurationError:
         f"{_SETTING}=sqlite:///var/ledger.sqlite3 or "
         f"{_SETTING}=postgresql://user:password@host/database"
     )
-
-
-def _create_sqlite_engine(url: sa.URL) -> sa.Engine:
-    if url.database and url.database != ":memory:":
-        Path(url.database).parent.mkdir(parents=True, exist_ok=True)
-    engine = sa.create_engine(
-        url,
-        **_POOL,
-        connect_args={"timeout": _SQLITE_BUSY_SECONDS, "check_same_thread": False},
-    )
-
-    @sa.event.listens_for(engine, "connect")
-    def _prepare(connection: Any, _record: Any) -> None:
-        # The driver must not open transactions by itself: a deferred one that later writes
-        # fails at once where an immediate one would wait.
-        connection.isolation_level = None
-        connection.execute("PRAGMA journal_mode=WAL")
-        connection.execute("PRAGMA synchronous=NORMAL")
-        connection.execute("PRAGMA foreign_keys=ON")
-
-    @sa.event.listens_for(engine, "begin")
-    def _begin(connection: sa.Connection) -> None:
-        if not connection.get_execution_options().get(_READING):
-            # Straight to the driver: this runs in every transaction.
-            driver = connection.connection.driver_connection
-            if driver is not None:
-                driver.execute("BEGIN IMMEDIATE")
-
-    return engine

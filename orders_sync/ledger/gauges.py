@@ -86,7 +86,18 @@ def _grouped(connection: sa.Connection, statement: sa.Select[Any]) -> dict[Key, 
 
 
 def _count(*columns: sa.Column[Any], where: sa.ColumnElement[bool]) -> sa.Select[Any]:
-    return sa.select(*columns, sa.func.count()).where(where).group_by(*columns)
+    return _by(*columns, value=sa.func.count(), where=where)
+
+
+def _by(
+    account: sa.Column[Any],
+    *columns: sa.Column[Any],
+    value: sa.ColumnElement[Any],
+    where: sa.ColumnElement[bool],
+) -> sa.Select[Any]:
+    """Group by an expression: by a column SQLite would walk an index of the whole table."""
+    unordered = account.concat("")
+    return sa.select(unordered, *columns, value).where(where).group_by(unordered, *columns)
 
 
 _ORDERS: Final = _count(
@@ -110,14 +121,11 @@ _COMMANDS_PARKED: Final = _count(
     commands.c.cause,
     where=commands.c.standing == Standing.PARKED,
 )
-_OLDEST_COMMAND: Final = (
-    sa.select(
-        commands.c.account,
-        commands.c.kind,
-        sa.func.min(sa.func.coalesce(commands.c.retried_at, commands.c.created_at)),
-    )
-    .where(commands.c.standing.in_(OPEN))
-    .group_by(commands.c.account, commands.c.kind)
+_OLDEST_COMMAND: Final = _by(
+    commands.c.account,
+    commands.c.kind,
+    value=sa.func.min(sa.func.coalesce(commands.c.retried_at, commands.c.created_at)),
+    where=commands.c.standing.in_(OPEN),
 )
 
 
@@ -127,10 +135,10 @@ def _oldest_order() -> sa.Select[Any]:
         .where(events.c.account == orders.c.account, events.c.order_id == orders.c.order_id)
         .scalar_subquery()
     )
-    return (
-        sa.select(orders.c.account, sa.func.min(sa.func.coalesce(asked_at, orders.c.first_seen_at)))
-        .where(orders.c.standing.in_(OPEN), sa.not_(waits_for_vtex()))
-        .group_by(orders.c.account)
+    return _by(
+        orders.c.account,
+        value=sa.func.min(sa.func.coalesce(asked_at, orders.c.first_seen_at)),
+        where=sa.and_(orders.c.standing.in_(OPEN), sa.not_(waits_for_vtex())),
     )
 
 

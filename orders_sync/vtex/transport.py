@@ -25,6 +25,7 @@ from orders_sync.vtex.exchange import Request, Response, Transport
 __all__ = ["Request", "RequestsTransport", "Response", "Transport", "new_session"]
 
 _CHUNK_BYTES: Final = 64 * 1024
+_ENCODING: Final = {"Accept-Encoding": "gzip, deflate"}
 _PORTS: Final = {"http": 80, "https": 443}
 
 
@@ -97,10 +98,11 @@ class RequestsTransport:
     def _exchange(self, request: Request, url: str, deadline: float) -> Response:
         session = self._session()
         try:
-            prepared = session.prepare_request(
-                requests.Request(request.method, url, dict(request.headers), data=request.body)
-            )
-            # Session.send would read a redirect's whole body, however large, and keep cookies.
+            # Nothing is merged from the session, which has nothing to add, and Session.send would
+            # read a redirect's whole body, however large, and keep cookies.
+            prepared = requests.Request(
+                request.method, url, {**_ENCODING, **request.headers}, data=request.body
+            ).prepare()
             answer = session.get_adapter(url).send(
                 prepared,
                 stream=True,

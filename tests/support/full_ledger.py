@@ -130,3 +130,5 @@ def gather_statistics(database: Database) -> None:
     """Let the database know what is in its tables, as it does by itself in time."""
     with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.execute(sa.text("ANALYZE"))
+    # SQLite's other connections learn of it when they are opened.
+    database.engine.dispose()

@@ -1,0 +1,70 @@
+"""An SQLite file as a ledger: with a write-ahead log, and one connection a process that writes."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import sqlalchemy as sa
+
+_BUSY_SECONDS: Final = 30
+
+
+def sqlite_engine(url: sa.URL, **pool: Any) -> sa.Engine:
+    """Make an engine; its folder is made where it is missing."""
+    if url.database and url.database != ":memory:":
+        Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+    engine = sa.create_engine(
+        url, **pool, connect_args={"timeout": _BUSY_SECONDS, "check_same_thread": False}
+    )
+
+    @sa.event.listens_for(engine, "connect")
+    def _prepare(connection: Any, _record: Any) -> None:
+        # The driver must not open transactions by itself: a deferred one that later writes
+        # fails at once where an immediate one would wait.
+        connection.isolation_level = None
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=NORMAL")
+        connection.execute("PRAGMA foreign_keys=ON")
+
+    return engine
+
+
+class Writer:
+    """The connection with which this process writes; its threads take turns.
+
+    SQLite has one write lock, and waits for it by polling, which starves some. The connection
+    stays open, since opening it anew costs more than many a transaction.
+    """
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self._engine = engine
+        self._turn = threading.Lock()
+        self._connection: sa.Connection | None = None
+
+    @contextmanager
+    def transaction(self) -> Iterator[sa.Connection]:
+        """Give the connection inside a transaction, committed at the end and undone by an error."""
+        with self._turn:
+            connection = self._connection or self._engine.connect()
+            self._connection = None
+            driver: Any = connection.connection.driver_connection
+            try:
+                with connection.begin():
+                    # The driver begins nothing by itself.
+                    driver.execute("BEGIN IMMEDIATE")
+                    yield connection
+            except BaseException:
+                connection.close()
+                raise
+            self._connection = connection
+
+    def close(self) -> None:
+        """Close the connection."""
+        with self._turn:
+            if self._connection is not None:
+                self._connection.close()
+                self._connection = None
