@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 from uuid import uuid4
 
@@ -46,6 +48,8 @@ class Channel(redis.Channel):
         self.scripts: dict[str, Any] = {}
         self._receivers: dict[str, Any] = {}
         self._is_unrecorded = False
+        self._ours: Redis | None = None
+        self._kombus: Any = None
         super().__init__(*args, **kwargs)
         self.exchange = Exchange(self)
         self.presence = Presence(self)
@@ -203,5 +207,16 @@ class Channel(redis.Channel):
             raise BrokerGone("The connection to the broker was closed.")
         return super()._connparams(asynchronous=asynchronous)
 
+    @contextmanager
+    def conn_or_acquire(self, client: Any = None) -> Iterator[Any]:
+        """Give a client for one command; kombu makes a new one each time, which is dear."""
+        if client is None:
+            if self._kombus is None or self._kombus.connection_pool is not self.pool:
+                self._kombus = self._create_client()
+            client = self._kombus
+        yield client
+
     def _broker(self) -> Redis:
-        return Redis(connection_pool=self.pool)
+        if self._ours is None or self._ours.connection_pool is not self.pool:
+            self._ours = Redis(connection_pool=self.pool)
+        return self._ours

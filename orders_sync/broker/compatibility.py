@@ -17,6 +17,7 @@ PRIVATE_NAMES: Final = {
         "_basic_cancel",
         "_brpop_sent_at",
         "_connparams",
+        "_create_client",
         "_fanout_queues",
         "_in_poll",
         "_lookup",

@@ -47,7 +47,8 @@ def sole_use(home: Path) -> Iterator[None]:
     Raises:
         HomeInUse: another process does.
     """
-    home.mkdir(parents=True, exist_ok=True)
+    # The ledger in it holds what is personal of orders.
+    home.mkdir(mode=0o700, parents=True, exist_ok=True)
     lock = home / "up.lock"
     descriptor = hold(lock)
     if descriptor is None:

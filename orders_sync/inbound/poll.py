@@ -12,7 +12,7 @@ import structlog
 from orders_sync.domain.events import OrderEvent, UnreadableEvent
 from orders_sync.domain.steps import Dispatch
 from orders_sync.domain.time import Clock
-from orders_sync.errors import NotFound
+from orders_sync.errors import AuthFailed, NotFound
 from orders_sync.ledger import Ledger
 
 log = structlog.get_logger(__name__)
@@ -21,6 +21,9 @@ log = structlog.get_logger(__name__)
 FULL_LOT = 10
 
 LEASE_NAME = "feed.poll"
+
+#: Polls find out soon whether a refused key stays refused, on behalf of all that waits.
+_REFUSED_SECONDS = 5.0
 
 
 class Feed(Protocol):
@@ -81,4 +84,6 @@ def poll(
                     break
         except NotFound:
             restore_feed()
+        except AuthFailed as error:
+            raise AuthFailed(error.message, _REFUSED_SECONDS) from error
     return new

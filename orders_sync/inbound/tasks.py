@@ -33,7 +33,7 @@ def poll_feed(self: ServiceTask, account: str) -> None:
     )
 
 
-@shared_task(name="feed.acknowledge", base=ServiceTask, bind=True)
+@shared_task(name="feed.acknowledge", base=ServiceTask, bind=True, send_events=False)
 def acknowledge_feed(self: ServiceTask, account: str) -> None:
     """Acknowledge the account's events that may go."""
     services = self.services

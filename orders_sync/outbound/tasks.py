@@ -135,7 +135,7 @@ def sync(self: IntakeTask, *_: Any, **arguments: Any) -> None:
     self.take("sync", {}, {**arguments, "key": arguments.get("key") or f"sync/{self.request.id}"})
 
 
-@shared_task(name="erp.pull", base=ServiceTask, bind=True)
+@shared_task(name="erp.pull", base=ServiceTask, bind=True, send_events=False)
 def pull_commands(self: ServiceTask, account: str) -> None:
     """Ask the account's ERP what VTEX shall know, and tell it what became of it."""
     pull(account, owner=self.owner, erp=self.services.erp(account), desk=desk_of(self))

@@ -191,6 +191,10 @@ def _connect_signals(app: OrdersSyncApp) -> None:
 
 
 def stop_with(error: Exception) -> NoReturn:
-    """End the process with one line for a person, and the status that says: configuration."""
+    """End the process with one line for a person.
+
+    Its status says whether something must be configured first, or whether it may be started again:
+    after a reboot the ledger's server may only be slower.
+    """
     sys.stderr.write(f"orders-sync: {error}\n")
-    raise SystemExit(CONFIGURATION_STATUS)
+    raise SystemExit(CONFIGURATION_STATUS if isinstance(error, ConfigurationError) else 1)

@@ -9,6 +9,8 @@ import pytest
 from support.plant import Plant
 from support.waiting import until
 
+from orders_sync.embedded.broker import free_port
+
 WORKER = (sys.executable, "-m", "celery", "-A", "orders_sync", "worker", "-P", "solo")
 
 
@@ -114,6 +116,17 @@ def test_a_worker_that_cannot_work_says_so_in_one_line_and_takes_nothing(
     assert len(lines) == 1
     assert words in lines[0]
     assert "Traceback" not in plant.log_of("worker")
+
+
+def test_a_worker_whose_ledger_is_away_may_be_started_again(plant: Plant) -> None:
+    nobody = f"postgresql://nobody@127.0.0.1:{free_port()}/nothing"
+
+    worker = plant.start("worker", WORKER, ORDERS_SYNC_LEDGER_URL=nobody)
+    ended = worker.ended_within(60)
+
+    assert ended
+    assert worker.exit_status() == 1
+    assert "The ledger's database does not answer" in plant.log_of("worker")
 
 
 def has_moved(plant: Plant, before: int, orders: list[str]) -> bool:
