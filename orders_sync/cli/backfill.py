@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final, Self
 
 import click
 from rich.console import Console
@@ -16,11 +16,16 @@ from orders_sync.cli.dates import Moment, require_span
 from orders_sync.cli.output import as_json, at, print_json
 from orders_sync.cli.parameters import ACCOUNT
 from orders_sync.cli.workplace import chosen_accounts, dispatcher, open_ledger
+from orders_sync.errors import ConfigurationError
+from orders_sync.ledger import Ledger
 from orders_sync.settings import Settings, load_settings, require_accounts
+from orders_sync.traffic.lanes import Lane
+from orders_sync.upkeep.backfill import Backfill, Plan, Tally, kept_tally
 
 if TYPE_CHECKING:
-    from orders_sync.ledger import Ledger
-    from orders_sync.upkeep.backfill import Backfill, Plan, Tally
+    from orders_sync.bootstrap import Services
+
+_LINE_EVERY_SECONDS: Final = 5.0
 
 
 @click.command("backfill")
@@ -73,7 +78,7 @@ def backfill_orders(
     told: list[dict[str, Any]] = []
     with open_ledger() as ledger:
         for name in chosen_accounts(settings, account):
-            plan = _plan(name, start, end, statuses)
+            plan = Plan(name, start, end, tuple(dict.fromkeys(statuses)))
             tally, was_done = _run(plan, settings, ledger, is_dry=dry_run, restart=restart)
             told.append(_told(plan, tally, dry_run=dry_run, was_done=was_done))
     if as_json:
@@ -83,8 +88,106 @@ def backfill_orders(
         _print(each)
 
 
-def _plan(account: str, start: datetime, end: datetime, statuses: tuple[str, ...]) -> Plan:
-    from orders_sync.upkeep.backfill import Plan  # noqa: PLC0415 - `orders list` must be quick.
-    from orders_sync.upkeep.walk import LAG  # noqa: PLC0415
+def _run(
+    plan: Plan, settings: Settings, ledger: Ledger, *, is_dry: bool, restart: bool
+) -> tuple[Tally, bool]:
+    """Carry a plan out; gives how far it is, and whether it was done before."""
+    before = None if is_dry or restart else kept_tally(ledger, plan)
+    if before is not None and before.position >= plan.end:
+        return before, True
+    with _calling(settings) as services, _Display(plan) as display:
+        backfill = Backfill(
+            vtex=services.vtex(plan.account, Lane.RECONCILE),
+            ledger=ledger,
+            clock=services.clock,
+            dispatch=dispatcher(settings),
+            pause=time.sleep,
+            show=display.show,
+            in_flight=settings.max_in_flight,
+        )
+        return backfill.run(plan, is_dry=is_dry, restart=restart), False
 
-    return Plan(account, start, min(end, datetime.now(UTC) - LAG), tuple(dict.fromkeys(statuses)))
+
+@contextmanager
+def _calling(settings: Settings) -> Iterator[Services]:
+    """Build what calls VTEX within the budget that the workers share, where that is reached."""
+    from orders_sync.bootstrap import (  # noqa: PLC0415 - `orders list` must be quick.
+        build,
+        connect_traffic,
+        with_broker,
+    )
+
+    try:
+        traffic = connect_traffic(with_broker(settings))
+    except ConfigurationError:
+        traffic = None
+    services = build(settings, traffic=traffic)
+    try:
+        yield services
+    finally:
+        services.close()
+
+
+class _Display:
+    """A bar over the time that is walked through, or a line now and then, on standard error."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._start = plan.start
+        self._console = Console(stderr=True, highlight=False, soft_wrap=True)
+        self._next_line_at = time.monotonic() + _LINE_EVERY_SECONDS
+        self._bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TaskProgressColumn(),
+            TextColumn("{task.fields[note]}", markup=False),
+            console=self._console,
+            disable=not self._console.is_terminal,
+        )
+        length = (plan.end - plan.start).total_seconds()
+        self._task = self._bar.add_task(plan.account, total=length, note="")
+
+    def __enter__(self) -> Self:
+        self._bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.stop()
+
+    def show(self, tally: Tally, why: str) -> None:
+        """Show how far it is, and why it waits."""
+        note = f"until {at(tally.position)}: {tally.taken} taken, {tally.known} known before"
+        note += f", waits: {why}" if why else ""
+        done = (tally.position - self._start).total_seconds()
+        self._bar.update(self._task, completed=done, note=note)
+        if not self._console.is_terminal and time.monotonic() >= self._next_line_at:
+            self._next_line_at = time.monotonic() + _LINE_EVERY_SECONDS
+            self._console.print(note, markup=False)
+
+
+def _told(plan: Plan, tally: Tally, *, dry_run: bool, was_done: bool) -> dict[str, Any]:
+    return {
+        "account": plan.account,
+        "from": plan.start,
+        "to": plan.end,
+        "statuses": list(plan.statuses),
+        "dry_run": dry_run,
+        "was_done": was_done,
+        "position": tally.position,
+        "listed": tally.listed,
+        "known": tally.known,
+        "taken": tally.taken,
+        "by_status": dict(tally.by_status.most_common()),
+    }
+
+
+def _print(told: dict[str, Any]) -> None:
+    taken, position = told["taken"], at(told["position"])
+    verb = "would be taken" if told["dry_run"] else "taken"
+    if told["was_done"]:
+        click.echo(f"{told['account']}: done before, {taken} taken. Begin anew with --restart.")
+        return
+    click.echo(f"{told['account']}: {taken} {verb}, {told['known']} known before.")
+    for status, number in told["by_status"].items():
+        click.echo(f"  {status}: {number}")
+    if told["position"] < told["to"]:
+        click.echo(f"VTEX's list reaches until {position}. Later orders: the same command, later.")

@@ -1,4 +1,4 @@
-"""Which parked orders and commands a person means: by id, or all of one cause."""
+"""Which parked orders, commands and strays a person means: by id, or all of one cause."""
 
 from __future__ import annotations
 
@@ -18,14 +18,17 @@ _MOST = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """An order, or a command of one."""
+    """An order, a command of one, or a stray message, which has neither order nor account."""
 
     account: str
     order_id: str
     command_id: str | None = None
     kind: str | None = None
+    stray_id: str | None = None
 
     def __str__(self) -> str:
+        if self.stray_id is not None:
+            return f"stray message {self.stray_id}"
         what = f"{self.kind} {self.command_id} of " if self.command_id else ""
         return f"{what}order {self.order_id or '?'} of {self.account or '?'}"
 
@@ -41,7 +44,7 @@ def check_choice(ids: Sequence[str], cause: str | None, *, is_all: bool, dry_run
         click.UsageError: ids and a cause were given, or neither, or a cause without --all.
     """
     if bool(ids) == bool(cause):
-        raise click.UsageError("Name orders or commands, or one --cause.")
+        raise click.UsageError("Name orders or commands, or strays, or one --cause.")
     if ids and is_all:
         raise click.UsageError("--all belongs to a --cause.")
     if cause and not (is_all or dry_run):
@@ -66,9 +69,11 @@ def _parked_for(ledger: Ledger, cause: str, account: str | None) -> list[Chosen]
     }
     orders = ledger.inquiries.list_orders(**wanted)
     commands = ledger.inquiries.list_commands(**wanted)
+    strays = [] if account else ledger.strays.parked(reason=cause, limit=_MOST)
     return [
         *(Chosen(row["account"], row["order_id"]) for row in orders),
         *(Chosen(row["account"], row["order_id"], row["id"], row["kind"]) for row in commands),
+        *(_stray(row["id"]) for row in strays),
     ]
 
 
@@ -76,4 +81,10 @@ def _find(ledger: Ledger, each: str, account: str | None) -> Chosen:
     row = ledger.inquiries.command(each)
     if row is not None:
         return Chosen(row["account"], row["order_id"], each, row["kind"])
+    if ledger.strays.find(each) is not None:
+        return _stray(each)
     return Chosen(account_of(ledger, each, account), each)
+
+
+def _stray(stray_id: str) -> Chosen:
+    return Chosen(account="", order_id="", stray_id=stray_id)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, TypeVar
 
 import click
@@ -12,6 +13,7 @@ from orders_sync.cli import FAILED
 from orders_sync.cli.chosen import Chosen, check_choice, choose
 from orders_sync.cli.output import as_json, print_json
 from orders_sync.cli.parameters import ACCOUNT, CAUSE, ORDER_ID
+from orders_sync.cli.strays import ReturnRoute
 from orders_sync.cli.workplace import (
     act_now,
     dispatcher,
@@ -32,7 +34,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 _Decide = Callable[[Ledger, Chosen, str | None], Sequence[Dispatch]]
 
 _CHOICE = (
-    click.argument("ids", nargs=-1, type=ORDER_ID, metavar="[ORDER|COMMAND]..."),
+    click.argument("ids", nargs=-1, type=ORDER_ID, metavar="[ORDER|COMMAND|STRAY]..."),
     click.option("--account", type=ACCOUNT, help="The account of the orders."),
     click.option("--cause", type=CAUSE, help="What is parked for this cause; takes --all."),
     click.option("--all", "is_all", is_flag=True, help="Everything that has the --cause."),
@@ -54,10 +56,12 @@ def _choice(function: F) -> F:
 def retry_parked(**choice: Any) -> None:
     """Go on with parked orders and commands from what VTEX says now.
 
-    --json: {done, refused, dry_run}; each of done is {account, order_id, command_id, kind}, each
-    of refused has its `why` too.
+    A stray message is put back on its queue, for a worker that knows its task by now.
+
+    --json: {done, refused, dry_run}; each of done is {account, order_id, command_id, kind,
+    stray_id}, each of refused has its `why` too.
     """
-    _decide_all("retry", _retry, **choice)
+    _decide_all("retry", partial(_retry, put_back=ReturnRoute()), **choice)
 
 
 @click.command("discard")
@@ -74,10 +78,10 @@ def discard_parked(**choice: Any) -> None:
 
     A command's ERP is told that it was refused. An order is void: nobody hands it over, its
     events leave the feed, and only a new event takes it up again. What the ERP has of it stays
-    there.
+    there. A stray message's body is erased.
 
-    --json: {done, refused, dry_run}; each of done is {account, order_id, command_id, kind}, each
-    of refused has its `why` too.
+    --json: {done, refused, dry_run}; each of done is {account, order_id, command_id, kind,
+    stray_id}, each of refused has its `why` too.
     """
     _decide_all("discard", _discard, **choice)
 
@@ -119,7 +123,12 @@ def _decide_all(
         sys.exit(FAILED)
 
 
-def _retry(ledger: Ledger, each: Chosen, why: str | None) -> Sequence[Dispatch]:
+def _retry(
+    ledger: Ledger, each: Chosen, why: str | None, *, put_back: ReturnRoute
+) -> Sequence[Dispatch]:
+    if each.stray_id is not None:
+        ledger.strays.retry(each.stray_id, put_back, act_now(why))
+        return ()
     if each.command_id is not None:
         return [decide.retry(each.command_id, ledger=ledger, act=act_now(why))]
     require_parked(ledger.database, each.account, each.order_id)
@@ -137,6 +146,9 @@ def _retry(ledger: Ledger, each: Chosen, why: str | None) -> Sequence[Dispatch]:
 
 def _discard(ledger: Ledger, each: Chosen, why: str | None) -> Sequence[Dispatch]:
     act = act_now(why)
+    if each.stray_id is not None:
+        ledger.strays.discard(each.stray_id, act)
+        return ()
     if each.command_id is not None:
         return ledger.decisions.discard(each.command_id, act)
     return discard_order(ledger.database, each.account, each.order_id, act, lease=ledger.lease)

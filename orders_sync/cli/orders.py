@@ -6,6 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 import click
 
+from orders_sync.cli.backfill import backfill_orders
+from orders_sync.cli.forget import forget
 from orders_sync.cli.output import as_json, print_json, print_rows
 from orders_sync.cli.parameters import (
     ACCOUNT,
@@ -44,7 +46,11 @@ _COLUMNS = (
 
 @click.group()
 def orders() -> None:
-    """Look at orders, or have one read afresh."""
+    """Look at orders, have some read, or have one forgotten."""
+
+
+orders.add_command(backfill_orders)
+orders.add_command(forget)
 
 
 @orders.command("list")

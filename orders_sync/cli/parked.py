@@ -14,6 +14,7 @@ from orders_sync.cli.editing import edit_parked
 from orders_sync.cli.output import as_json, at, print_json, print_rows
 from orders_sync.cli.parameters import ACCOUNT, CAUSE, ORDER_ID, account_of_order, limit
 from orders_sync.cli.story import find_story, only_commands, only_orders
+from orders_sync.cli.strays import print_stray, print_strays, told_of_stray
 from orders_sync.cli.telling import print_fields, print_story
 from orders_sync.cli.workplace import open_ledger, require_known
 from orders_sync.domain.rules import Standing
@@ -44,10 +45,13 @@ parked.add_command(discard_parked)
 def list_parked(*, account: str | None, cause: str | None, limit: int, as_json: bool) -> None:
     """List parked orders and commands by cause, with what a person can do.
 
-    Items of the feed that cannot be read are listed too; they are acknowledged and ask nothing.
-    --limit holds for orders and for commands.
+    Messages that no task could take are listed too; they are of no account, and their reason is
+    their cause. So are items of the feed that cannot be read, which are acknowledged and ask
+    nothing. --limit holds for each kind.
 
-    --json: {causes, orders, commands, events}; causes is how many are parked, by cause.
+    --json: {causes, orders, commands, strays, events}; causes is how many orders and commands are
+    parked, by cause; each of strays is {id, arrived_at, queue, reason, name, size, standing,
+    decided_at, has_body}.
     """
     wanted: dict[str, Any] = {
         "account": account,
@@ -62,29 +66,46 @@ def list_parked(*, account: str | None, cause: str | None, limit: int, as_json: 
         commands = only_commands(inquiries.list_commands(**wanted))
         counts = parked_counts(ledger.database, account)
         events = [] if cause else inquiries.parked_events(limit=limit)
+        strays = [] if account else ledger.strays.parked(reason=cause, limit=limit)
+        stray_counts = ledger.strays.count_parked()
     causes = {each: number for each, number in counts.items() if cause in {None, each}}
     events = [_shown(event) for event in events if account in {None, event["account"]}]
     if as_json:
         for row in (*orders, *commands):
             row["others"] = counts.get(row["cause"] or "", 1) - 1
-        print_json({"causes": causes, "orders": orders, "commands": commands, "events": events})
+        found = {"causes": causes, "orders": orders, "commands": commands, "strays": strays}
+        print_json({**found, "events": events})
         return
-    _print_by_cause([*orders, *commands], causes)
+    if causes or not strays:
+        _print_by_cause([*orders, *commands], causes)
+    if strays:
+        print_strays(strays, stray_counts[cause] if cause else sum(stray_counts.values()))
     if events:
         click.echo("\nItems of the feed that are no events (acknowledged, kept here to be seen):")
         print_rows(events, ("account", "problem", "first_seen_at"), empty="")
 
 
 @parked.command("show")
-@click.argument("parked_id", metavar="ORDER|COMMAND", type=ORDER_ID)
+@click.argument("parked_id", metavar="ORDER|COMMAND|STRAY", type=ORDER_ID)
 @account_of_order
+@click.option("--body", "with_body", is_flag=True, help="A stray's body too; it may be personal.")
 @as_json
-def show_parked(*, parked_id: str, account: str | None, as_json: bool) -> None:
-    """Tell everything about one order or command, the command's body too.
+def show_parked(*, parked_id: str, account: str | None, with_body: bool, as_json: bool) -> None:
+    """Tell everything about one order, command (its body too) or stray message.
 
-    --json: of an order as `orders show`; of a command its fields, body, others, acts.
+    --json: of an order as `orders show`; of a command its fields, body, others, acts; of a stray
+    {id, arrived_at, queue, reason, name, size, standing, decided_at, has_body}, with --body its
+    body.
     """
     with open_ledger() as ledger:
+        stray = ledger.strays.find(parked_id)
+        if stray is not None:
+            stray = told_of_stray(ledger, stray, with_body=with_body)
+            if as_json:
+                print_json(stray)
+            else:
+                print_stray(stray)
+            return
         command = ledger.inquiries.command(parked_id)
         if command is None:
             story = find_story(ledger, parked_id, account, now=datetime.now(UTC))

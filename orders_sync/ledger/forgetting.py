@@ -13,7 +13,7 @@ from orders_sync.domain.rules import Standing
 from orders_sync.ledger.decisions import Act, DecisionRefused
 from orders_sync.ledger.engine import Database
 from orders_sync.ledger.journal import Entry, write_entries
-from orders_sync.ledger.retention import FINISHED, erase_orders
+from orders_sync.ledger.retention import FINISHED, erase_for_good, erase_orders
 from orders_sync.ledger.tables import commands, operator_log, orders
 
 FORGOTTEN = "order.forgotten"
@@ -58,38 +58,11 @@ def forget_order(database: Database, account: str, order_id: str, act: Act) -> F
     Raises:
         DecisionRefused: the ledger does not know the order, or it is being worked on.
     """
-    is_order = (orders.c.account == account, orders.c.order_id == order_id)
-    is_command = (commands.c.account == account, commands.c.order_id == order_id)
-    given_up: dict[str, Any] = {
-        "standing": Standing.VOID,
-        "due_at": None,
-        "cause": FORGOTTEN,
-        "updated_at": act.at,
-    }
     with database.writing() as connection:
-        if connection.dialect.name == "sqlite":
-            # What is deleted is to be gone from the file too.
-            connection.exec_driver_sql("PRAGMA secure_delete = ON")
+        erase_for_good(connection)
         found = _forgettable(connection, account, order_id, _STATE.with_for_update(), act.at)
         erased = erase_orders(connection, [(account, order_id)])
-        connection.execute(
-            sa.update(orders)
-            .where(*is_order, orders.c.standing == Standing.PARKED)
-            .values(**given_up, next_step=None, news=False, version=orders.c.version + 1)
-        )
-        connection.execute(
-            sa.update(commands)
-            .where(*is_command, commands.c.standing == Standing.PARKED)
-            .values(
-                **given_up,
-                # Whoever waits for the end of a change need not wait any longer.
-                progress=sa.case((_IS_RUNNING_CHANGE, "ended"), else_=commands.c.progress),
-                outcome="refused",
-                told=None,
-                reason="The order was forgotten by a person.",
-                version=commands.c.version + 1,
-            )
-        )
+        _give_up(connection, account, order_id, act.at)
         write_entries(connection, [Entry(act.at, account, order_id, FORGOTTEN, note="by a person")])
         connection.execute(
             sa.insert(operator_log).values(
@@ -103,6 +76,35 @@ def forget_order(database: Database, account: str, order_id: str, act: Act) -> F
         )
     return Forgotten(
         erased.documents, erased.commands, found.is_parked + len(found.parked_commands)
+    )
+
+
+def _give_up(connection: sa.Connection, account: str, order_id: str, now: datetime) -> None:
+    """Void what is parked of an order."""
+    given_up: dict[str, Any] = {
+        "standing": Standing.VOID,
+        "due_at": None,
+        "cause": FORGOTTEN,
+        "updated_at": now,
+    }
+    parked = {"account": account, "order_id": order_id, "standing": Standing.PARKED}
+    connection.execute(
+        sa.update(orders)
+        .filter_by(**parked)
+        .values(**given_up, next_step=None, news=False, version=orders.c.version + 1)
+    )
+    connection.execute(
+        sa.update(commands)
+        .filter_by(**parked)
+        .values(
+            **given_up,
+            # Whoever waits for the end of a change need not wait any longer.
+            progress=sa.case((_IS_RUNNING_CHANGE, "ended"), else_=commands.c.progress),
+            outcome="refused",
+            told=None,
+            reason="The order was forgotten by a person.",
+            version=commands.c.version + 1,
+        )
     )
 
 

@@ -17,7 +17,7 @@ from orders_sync.domain.rules import OPEN, Standing
 from orders_sync.ledger.engine import Database
 from orders_sync.ledger.events import waits_for_vtex
 from orders_sync.ledger.pulse import last_taken
-from orders_sync.ledger.tables import commands, events, orders
+from orders_sync.ledger.tables import commands, events, orders, strays
 
 #: The standings that are read; the others are ends.
 UNFINISHED: Final = (*OPEN, Standing.PARKED)
@@ -35,7 +35,8 @@ class LedgerState:
     Further parts of the keys: standing; step and cause; kind and standing; kind and cause; kind.
     An order is as old as the latest event that asked for it, so that one which comes back after a
     month is not a month late; orders that wait for VTEX itself do not count. A poll that failed
-    and rests counts as one until its rest is over.
+    and rests counts as one until its rest is over. `strays` are messages of no account that no task
+    could take, and that wait for a person.
     """
 
     at: datetime
@@ -47,6 +48,7 @@ class LedgerState:
     oldest_command: Mapping[Key, datetime] = field(default_factory=dict)
     oldest_event: Mapping[Key, datetime] = field(default_factory=dict)
     polled: Mapping[Key, datetime] = field(default_factory=dict)
+    strays: int = 0
 
 
 class Gauges:
@@ -76,6 +78,7 @@ class Gauges:
                 oldest_command=_grouped(connection, _OLDEST_COMMAND),
                 oldest_event=_grouped(connection, _oldest_event(delivered_after)),
                 polled={(account,): at for account, at in polls.items()},
+                strays=connection.execute(_STRAYS).scalar_one(),
             )
 
 
@@ -126,6 +129,10 @@ _OLDEST_COMMAND: Final = _by(
     commands.c.kind,
     value=sa.func.min(sa.func.coalesce(commands.c.retried_at, commands.c.created_at)),
     where=commands.c.standing.in_(OPEN),
+)
+
+_STRAYS: Final = (
+    sa.select(sa.func.count()).select_from(strays).where(strays.c.standing == Standing.PARKED)
 )
 
 

@@ -13,6 +13,7 @@ from orders_sync.ledger.events import Events
 from orders_sync.ledger.inquiries import Inquiries
 from orders_sync.ledger.leases import Leases
 from orders_sync.ledger.orders import Orders
+from orders_sync.ledger.strays import Strays
 
 
 class Ledger:
@@ -59,6 +60,11 @@ class Ledger:
     def inquiries(self) -> Inquiries:
         """What people and commands ask of the ledger."""
         return Inquiries(self.database)
+
+    @cached_property
+    def strays(self) -> Strays:
+        """Messages that no task could take."""
+        return Strays(self.database)
 
     def close(self) -> None:
         """Give all connections back."""

@@ -23,7 +23,10 @@ from orders_sync.ledger.tables import commands, documents, journal, orders
 FOUND: Final = "reconcile.found"
 PARKED: Final = "reconcile.parked"
 
-_KIND = ": "
+_KIND: Final = ": "
+
+#: So many lines of the journal are looked through for the last event.
+_LOOKED_THROUGH: Final = 200_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,20 +114,7 @@ class Reconciliation:
         `since` and `until` bound their last change in the ledger.
         """
         statement = (
-            sa.select(
-                orders.c.order_id,
-                orders.c.status,
-                documents.c.body,
-                documents.c.read_at,
-            )
-            .join(
-                documents,
-                sa.and_(
-                    documents.c.account == orders.c.account,
-                    documents.c.order_id == orders.c.order_id,
-                ),
-            )
-            .where(
+            _ORDERS_WITH_DOCUMENTS.where(
                 orders.c.account == account,
                 orders.c.status.in_(statuses),
                 orders.c.standing.in_([Standing.WAITING, Standing.DONE]),
@@ -251,16 +241,29 @@ class Reconciliation:
                 move_cursor(connection, account, name, value, now=now)
 
     def last_event_at(self, account: str) -> datetime | None:
-        """Tell when the feed told something new last."""
+        """Tell when the feed told something new last; None where that is too long ago to find."""
+        newest = sa.select(sa.func.max(journal.c.id)).scalar_subquery()
         statement = (
             sa.select(journal.c.at)
-            .where(journal.c.account == account, journal.c.what == "event.recorded")
+            .where(
+                journal.c.id > newest - _LOOKED_THROUGH,
+                journal.c.account == account,
+                journal.c.what == "event.recorded",
+            )
             .order_by(journal.c.id.desc())
             .limit(1)
         )
         with self._database.reading() as connection:
             at: datetime | None = connection.execute(statement).scalar_one_or_none()
         return at
+
+
+_ORDERS_WITH_DOCUMENTS: Final = sa.select(
+    orders.c.order_id, orders.c.status, documents.c.body, documents.c.read_at
+).join(
+    documents,
+    sa.and_(documents.c.account == orders.c.account, documents.c.order_id == orders.c.order_id),
+)
 
 
 def _found(

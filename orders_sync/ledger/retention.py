@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 import sqlalchemy as sa
 
@@ -73,14 +73,12 @@ class Retention:
         ended = [table.c.standing == standing, table.c.updated_at < before]
         if after is not None:
             ended.append(table.c.updated_at > after)
-        some = (
-            sa.select(table.c.updated_at).where(*ended).order_by(table.c.updated_at).limit(limit)
-        ).subquery()
+        some = sa.select(table.c.updated_at).where(*ended).order_by(table.c.updated_at).limit(limit)
         with self._database.reading() as connection:
-            last = sa.select(sa.func.max(some.c.updated_at))
-            until: datetime | None = connection.execute(last).scalar_one()
-            if until is None:
+            ends = connection.execute(some).scalars().all()
+            if not ends:
                 return None
+            until: datetime = ends[-1]
             these = sa.select(table.c.account, table.c.order_id).where(
                 *ended, table.c.updated_at <= until
             )
@@ -93,15 +91,19 @@ class Retention:
         An order with a command that is not at its end, or ended later, is left for when that is.
         """
         with self._database.writing() as connection:
-            if connection.dialect.name == "sqlite":
-                # What is deleted is to be gone from the file too.
-                connection.exec_driver_sql("PRAGMA secure_delete = ON")
+            erase_for_good(connection)
             finished = _finished(connection, lot.orders, before)
             erased = erase_orders(connection, finished)
             homeless = _erase_bodies(connection, _without_order(lot.orders, before))
             entries = [Entry(now, *key, "order.purged") for key in sorted(erased.keys)]
             write_entries(connection, entries)
         return Erased(erased.documents, erased.commands + len(homeless))
+
+
+def erase_for_good(connection: sa.Connection) -> None:
+    """Have what is deleted be gone from an SQLite file too; PostgreSQL's VACUUM does so later."""
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql("PRAGMA secure_delete = ON")
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,9 +192,12 @@ def _without_order(keys: Sequence[OrderKey], before: datetime) -> sa.ColumnEleme
 
 
 def _is_among(table: sa.Table, keys: Sequence[OrderKey]) -> sa.ColumnElement[bool]:
-    among: Any = sa.tuple_(table.c.account, table.c.order_id).in_(keys)
-    condition: sa.ColumnElement[bool] = among
-    return condition
+    """Find the rows of orders; the two plain conditions are those that indices help with."""
+    return sa.and_(
+        table.c.account.in_({account for account, _ in keys}),
+        table.c.order_id.in_({order_id for _, order_id in keys}),
+        sa.tuple_(table.c.account, table.c.order_id).in_(keys),
+    )
 
 
 def _has_words(table: sa.Table) -> sa.ColumnElement[bool]:

@@ -210,3 +210,18 @@ cursors = sa.Table(
     sa.Column("version", sa.Integer, nullable=False),
     sa.Column("updated_at", UtcDateTime, nullable=False),
 )
+
+strays = sa.Table(
+    "strays",
+    metadata,
+    sa.Column("id", sa.String(60), primary_key=True),
+    sa.Column("arrived_at", UtcDateTime, nullable=False, comment="when a worker put it aside"),
+    sa.Column("queue", sa.Text, nullable=False, comment="where it was taken from"),
+    sa.Column("reason", sa.String(40), nullable=False, comment="why no task can take it"),
+    sa.Column("name", sa.Text, nullable=False, comment="the task that it names; may be empty"),
+    sa.Column("size", sa.Integer, nullable=False, comment="of the whole message, in bytes"),
+    sa.Column("body", sa.LargeBinary, comment="the message as it was; none once it is erased"),
+    sa.Column("standing", sa.String(20), nullable=False, comment="parked, done or void"),
+    sa.Column("decided_at", UtcDateTime, comment="when a person retried or discarded it"),
+    sa.Index(None, "standing", "arrived_at"),
+)

@@ -10,17 +10,17 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
 from orders_sync.domain.steps import Dispatch
 from orders_sync.domain.time import Clock
-from orders_sync.errors import RateLimited, RetryableError
+from orders_sync.errors import AuthFailed, RetryableError, WaitError
 from orders_sync.ledger import Ledger
 from orders_sync.ledger.cursors import Cursors
 from orders_sync.ledger.reconciliation import Found, Reconciliation
-from orders_sync.upkeep.walk import OrderList, Slice, instant, walk
+from orders_sync.upkeep.walk import LAG, OrderList, Place, Slice, instant, walk
 from orders_sync.vtex.order_rows import OrderFilter, OrderRow
 
 BACKFILLED: Final = "order.backfilled"
@@ -50,6 +50,10 @@ class Plan:
     start: datetime
     end: datetime
     statuses: tuple[str, ...] = ()
+
+    def reach(self, now: datetime) -> datetime:
+        """Say up to when VTEX's index can have the orders by now."""
+        return min(self.end, now - LAG)
 
     @property
     def cursor(self) -> str:
@@ -83,7 +87,15 @@ class Tally:
 
     def to_json(self) -> str:
         """Write it as a cursor keeps it."""
-        return json.dumps({**asdict(self), "position": self.position.isoformat()})
+        return json.dumps(
+            {
+                "position": self.position.isoformat(),
+                "listed": self.listed,
+                "known": self.known,
+                "taken": self.taken,
+                "by_status": self.by_status,
+            }
+        )
 
     @classmethod
     def from_json(cls, text: str) -> Tally:
@@ -92,6 +104,12 @@ class Tally:
         kept["position"] = instant(kept["position"])
         kept["by_status"] = Counter(kept["by_status"])
         return cls(**kept)
+
+
+def kept_tally(ledger: Ledger, plan: Plan) -> Tally | None:
+    """Give how far the plan was carried out before, or None where it was not begun."""
+    kept = Cursors(ledger.database).read(plan.account, plan.cursor)
+    return Tally.from_json(kept) if kept else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,42 +128,39 @@ class Backfill:
     in_flight: int
 
     def run(self, plan: Plan, *, is_dry: bool = False, restart: bool = False) -> Tally:
-        """Take up what the plan wants, from where it stopped before, or only count it.
+        """Take up what the plan wants, from where it stopped before, or only count it all.
 
         No more than `in_flight` orders are on their way at once: it waits until there is room.
         Killed at any point, it goes on from the last slice that was wholly taken.
 
         Raises:
             RetryableError: VTEX did not answer, several times.
-            WaitError: the account's credentials, or the ledger, fail.
+            AuthFailed: VTEX refuses the account's credentials.
+            LedgerUnavailable: the ledger does not answer.
         """
         cursors = Cursors(self.ledger.database)
-        kept = None if is_dry or restart else cursors.read(plan.account, plan.cursor)
-        tally = Tally.from_json(kept) if kept else Tally(plan.start)
-        for step in self._slices(plan, tally):
+        kept = None if is_dry or restart else kept_tally(self.ledger, plan)
+        tally = kept or Tally(plan.start)
+        for step in self._slices(plan, tally, plan.reach(self.clock())):
             self._take(plan, step, tally, is_dry=is_dry)
-            tally.position = step.end
+            tally.position = step.onward.at
             if not is_dry:
                 cursors.move(plan.account, plan.cursor, tally.to_json(), now=self.clock())
             self.show(tally, "")
         return tally
 
-    def is_done(self, plan: Plan) -> bool:
-        """Say whether the plan was carried out to its end before."""
-        kept = Cursors(self.ledger.database).read(plan.account, plan.cursor)
-        return kept is not None and Tally.from_json(kept).position >= plan.end
-
-    def _slices(self, plan: Plan, tally: Tally) -> Iterator[Slice]:
+    def _slices(self, plan: Plan, tally: Tally, end: datetime) -> Iterator[Slice]:
         """Walk to the end, beginning anew from the last slice when VTEX has to be waited for."""
         failures = 0
-        while tally.position < plan.end:
+        while tally.position < end:
             try:
-                for step in walk(self.vtex, tally.position, plan.end, plan.filter):
+                for step in walk(self.vtex, Place(tally.position), end, plan.filter):
                     failures = 0
-                    if step is not None:
-                        yield step
-            except RateLimited as error:
-                self._wait(tally, error.seconds, "VTEX asks for fewer calls")
+                    yield step
+            except AuthFailed:
+                raise
+            except WaitError as error:
+                self._wait(tally, error.seconds, "it is others' turn to call VTEX")
             except RetryableError as error:
                 failures += 1
                 if failures >= _MOST_FAILURES:

@@ -1,4 +1,4 @@
-"""Erases what is personal of finished orders that are past their retention."""
+"""Erases what is personal of finished orders, and of strays, that are past their retention."""
 
 from __future__ import annotations
 
@@ -60,6 +60,9 @@ def purge(*, owner: str, ledger: Ledger, clock: Clock, retention: timedelta | No
             return erased
         for each in _ROUNDS:
             erased += _run(each, ledger, clock, before, started + _MOST_TIME)
+        strays = ledger.strays.erase_bodies(before=before)
+    if strays:
+        log.info("purge.strays", bodies=strays)
     if erased != Erased():
         log.info("purge.done", documents=erased.documents, commands=erased.commands)
     return erased

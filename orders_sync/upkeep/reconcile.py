@@ -36,7 +36,7 @@ from orders_sync.upkeep.drift import (
 from orders_sync.upkeep.gap import GAP
 from orders_sync.upkeep.hints import hint_for_stuck, hint_for_unmended
 from orders_sync.upkeep.stuck import judge_stuck
-from orders_sync.upkeep.walk import LAG, OrderList, Slice, instant, walk
+from orders_sync.upkeep.walk import LAG, OrderList, Place, Slice, instant, walk
 from orders_sync.vtex.order_rows import OrderFilter, OrderRow
 
 log = structlog.get_logger(__name__)
@@ -85,18 +85,19 @@ def reconcile(
     ledger: Ledger,
     clock: Clock,
     dispatch: Callable[[Sequence[Dispatch]], None],
+    erp_rests: Callable[[], object],
     limits: ReconcileLimits,
 ) -> Reconciled:
     """Go on comparing where the run before stopped; runs of one account that overlap do nothing.
 
-    With as many orders in flight as may be, nothing is asked: they come first. A gap of the feed
-    is walked through first.
+    While `erp_rests`, or with as many orders in flight as may be, nothing is asked: they come
+    first. A gap of the feed is walked through first.
     """
     with ledger.leases.held(
         account, LEASE_NAME, owner=owner, clock=clock, seconds=_LEASE_SECONDS
     ) as lease:
         room = limits.in_flight - ledger.events.in_flight(account)
-        if lease is None or room <= 0:
+        if lease is None or room <= 0 or erp_rests():
             return Reconciled()
         run = _Run(account, vtex, ledger, clock, dispatch, limits, min(limits.reads, room))
         run.enter_gap()
@@ -143,7 +144,7 @@ class _Run:
         gap = self._cursors.read(self._account, GAP)
         if gap is None:
             return
-        start = (instant(gap) - _BEFORE_GAP).isoformat() if gap else None
+        start = Place(instant(gap) - _BEFORE_GAP).to_text() if gap else None
         self._reconciliation.enter_gap(
             self._account, GAP, {_READY_WALK: None, _LONG_WALK: start}, now=self._clock()
         )
@@ -152,12 +153,13 @@ class _Run:
     def look_for_stuck(self) -> None:
         """Look through the ledger for orders in a transient status, a lot at a time."""
         now = self._clock()
+        after = self._cursors.read(self._account, _STUCK_LOOK)
         lot = self._reconciliation.unmoved(
             self._account,
             TRANSIENT,
             since=now - self._limits.horizon,
             until=now - GRACE,
-            after=self._cursors.read(self._account, _STUCK_LOOK) or "",
+            after=after or "",
             limit=_STUCK_LOT,
         )
         found = [judge_stuck(each, now=now, patience=self._limits.patience) for each in lot]
@@ -168,22 +170,27 @@ class _Run:
                 self._park(each.found, each.status, STUCK_CAUSE, hint)
         if self._read(to_read):
             last = lot[-1].order_id if len(lot) == _STUCK_LOT else None
-            self._cursors.move(self._account, _STUCK_LOOK, last, now=now)
+            self._move(_STUCK_LOOK, after, last)
 
     def go_on(self, name: str, where: OrderFilter, pages: int) -> None:
         """Go on with a walk; where there is no room for all that is found, stay there."""
         horizon, end = self._started - self._limits.horizon, self._started - LAG
         stopped_at = self._cursors.read(self._account, name)
-        start = max(instant(stopped_at), horizon) if stopped_at else horizon
-        for step in islice(walk(self._vtex, start, end, where), pages):
-            if step is None:
-                continue
+        place = Place.from_text(stopped_at) if stopped_at else Place(horizon)
+        if place.at < horizon:
+            place = Place(horizon, place.width)
+        for step in islice(walk(self._vtex, place, end, where), pages):
             if not self._compare(step):
                 return
-            value = None if step.is_last else step.end.isoformat()
-            self._cursors.move(self._account, name, value, now=self._clock())
+            value = None if step.is_last else step.onward.to_text()
+            self._move(name, stopped_at, value)
+            stopped_at = value
             if self._clock() - self._started > _MOST_TIME:
                 return
+
+    def _move(self, name: str, before: str | None, value: str | None) -> None:
+        if value != before:
+            self._cursors.move(self._account, name, value, now=self._clock())
 
     def _compare(self, step: Slice) -> bool:
         """Judge the rows of a slice; False where not all that was found could be taken up."""
@@ -229,7 +236,7 @@ class _Run:
 
 
 def _found(finding: Finding) -> Found:
-    return Found(finding.order_id, finding.kind, finding.note)
+    return Found(finding.order_id, finding.kind.value, finding.note)
 
 
 def _known(facts: OrderFacts) -> Known:

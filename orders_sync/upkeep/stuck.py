@@ -40,7 +40,7 @@ def judge_stuck(unmoved: Unmoved, *, now: datetime, patience: timedelta) -> Stuc
     if last_at is not None and now - last_at < (_REMINDER if is_sure else RECHECK):
         return None
     note = f"{unmoved.status} in VTEX since {since:%Y-%m-%d %H:%M} UTC"
-    return Stuck(Found(unmoved.order_id, Kind.STUCK, note), unmoved.status, is_sure)
+    return Stuck(Found(unmoved.order_id, Kind.STUCK.value, note), unmoved.status, is_sure)
 
 
 def _unmoved_since(unmoved: Unmoved) -> datetime | None:

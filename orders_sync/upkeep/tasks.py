@@ -7,7 +7,10 @@ from typing import Final
 
 from celery import shared_task
 
+from orders_sync.broker.client import broker_client
+from orders_sync.broker.strays import Strays
 from orders_sync.traffic.lanes import Lane
+from orders_sync.upkeep.collect_strays import collect_strays
 from orders_sync.upkeep.gap import GapKeeper
 from orders_sync.upkeep.purge import purge
 from orders_sync.upkeep.reconcile import ReconcileLimits, reconcile
@@ -21,10 +24,17 @@ _READS_A_RUN: Final = 100
 _SOON_SECONDS: Final = 60.0
 
 
-@shared_task(name="upkeep.sweep", base=ServiceTask, bind=True)
+@shared_task(name="upkeep.sweep", base=ServiceTask, bind=True, send_events=False)
 def sweep_orders(self: ServiceTask) -> None:
     """Put due and orphaned work back on its queues."""
     sweep(ledger=self.services.ledger, clock=self.services.clock, dispatch=self.dispatch)
+
+
+@shared_task(name="upkeep.collect_strays", base=ServiceTask, bind=True, send_events=False)
+def collect_stray_messages(self: ServiceTask) -> None:
+    """Move messages that no task could take into the ledger."""
+    with broker_client(self.app) as client:
+        collect_strays(broker=Strays(client), ledger=self.services.ledger)
 
 
 @shared_task(name="upkeep.watch_feed", base=ServiceTask, bind=True)
@@ -50,6 +60,7 @@ def reconcile_orders(self: ServiceTask, account: str) -> None:
         ledger=services.ledger,
         clock=services.clock,
         dispatch=self.app.dispatch_all,
+        erp_rests=lambda: services.erp_rests(account),
         limits=ReconcileLimits(
             horizon=timedelta(days=settings.reconcile_days),
             pages=settings.reconcile_pages,

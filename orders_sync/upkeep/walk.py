@@ -1,6 +1,6 @@
 """A walk through VTEX's list of orders, by the time of their creation, a page at a time.
 
-It can be stopped after any slice and goes on from there: what it needs for that is one instant.
+It can be stopped after any slice and goes on from there: a `Place` is all that it needs.
 """
 
 from __future__ import annotations
@@ -12,13 +12,16 @@ from datetime import UTC, datetime, timedelta
 from typing import Final, Protocol
 
 from orders_sync.vtex.listing import MAX_PER_PAGE
-from orders_sync.vtex.order_rows import OrderFilter, OrderPage, OrderRow, TimeSpan
+from orders_sync.vtex.order_rows import TICK, OrderFilter, OrderPage, OrderRow, TimeSpan
 
 #: VTEX's index is so far behind, or a little more.
 LAG: Final = timedelta(minutes=5)
 
 #: A span is cut for this many rows a slice, so that an uneven one still fits on one page.
 _ROWS_A_SLICE: Final = 70
+
+#: A slice is at most so many times as wide as the one before.
+_WIDEN: Final = 8
 
 
 class OrderList(Protocol):
@@ -38,47 +41,66 @@ class OrderList(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Place:
+    """Where a walk is: the instant that comes next, and how wide a slice it tries there."""
+
+    at: datetime
+    width: timedelta | None = None
+
+    def to_text(self) -> str:
+        """Write it as a cursor keeps it."""
+        width = "" if self.width is None else self.width.total_seconds()
+        return f"{self.at.isoformat()} {width}".strip()
+
+    @classmethod
+    def from_text(cls, text: str) -> Place:
+        """Read it from a cursor."""
+        at, _, width = text.partition(" ")
+        return cls(instant(at), timedelta(seconds=float(width)) if width else None)
+
+
+@dataclass(frozen=True, slots=True)
 class Slice:
-    """Some rows, all that were created up to `end` and after the slice before."""
+    """Some rows: all that were created since the slice before and until `onward`.
+
+    There are none where the slice that was tried held too many: `onward` tries a narrower one.
+    """
 
     rows: Sequence[OrderRow]
-    end: datetime
-    is_last: bool
+    onward: Place
+    is_last: bool = False
 
 
-def walk(
-    vtex: OrderList, start: datetime, end: datetime, where: OrderFilter
-) -> Iterator[Slice | None]:
-    """Read the rows of orders created from `start` to `end`, the oldest slice first.
+def walk(vtex: OrderList, place: Place, end: datetime, where: OrderFilter) -> Iterator[Slice]:
+    """Read the rows of orders created from a place to `end`, the oldest slice first.
 
-    Each step is one call to VTEX, but for a millisecond with more orders than a page has. A step
-    that only found out that its span was too wide gives None. Neighbouring slices share an
-    instant, so a row may come twice.
+    Each slice is one call to VTEX, but for a millisecond with more orders than a page has.
+    Neighbouring slices share an instant, so a row may come twice.
     """
-    whole, width = TimeSpan(start, end), end - start
-    start = whole.start
-    while start <= whole.end:
-        span = TimeSpan(start, min(start + width, whole.end))
+    end = TimeSpan(end, end).end
+    while place.at <= end:
+        width = place.width or end - place.at
+        span = TimeSpan(place.at, min(place.at + width, end))
         page = vtex.list_orders(replace(where, created=span))
-        parts = span.split(math.ceil(page.paging.total / _ROWS_A_SLICE))
+        total = page.paging.total
         rows: Sequence[OrderRow] = page.rows
-        if page.paging.total > MAX_PER_PAGE:
-            if len(parts) > 1:
-                width = parts[0].end - parts[0].start
-                yield None
+        if total > MAX_PER_PAGE:
+            first, *others = span.split(math.ceil(total / _ROWS_A_SLICE))
+            if others:
+                place = Place(span.start, first.end - first.start)
+                yield Slice((), place)
                 continue
             rows = list(vtex.iterate_orders(span.start, span.end, where))
-        yield Slice(rows, span.end, is_last=span.end >= whole.end)
-        if span.end >= whole.end:
-            break
-        start = span.end
-        width = _next_width(span, page.paging.total)
+        place = Place(span.end, _next_width(span, total))
+        yield Slice(rows, place, is_last=span.end >= end)
+        if span.end >= end:
+            return
 
 
 def _next_width(span: TimeSpan, total: int) -> timedelta:
     """Widen where orders are few, so that a quiet time takes few calls."""
-    width = span.end - span.start
-    return width * min(max(_ROWS_A_SLICE // max(total, 1), 1), 16)
+    width = max(span.end - span.start, TICK)
+    return width * min(max(_ROWS_A_SLICE // max(total, 1), 1), _WIDEN)
 
 
 def instant(text: str) -> datetime:

@@ -156,7 +156,7 @@ def test_a_revoked_key_makes_orders_wait_without_using_up_tries(flow: Flow) -> N
     ("error", "rest"),
     [
         pytest.param(RateLimited("429", retry_after=45), 45, id="VTEX asks for 45 s"),
-        pytest.param(AuthFailed("401"), 60, id="the key is refused"),
+        pytest.param(AuthFailed("401"), 5, id="the key is refused"),
     ],
 )
 def test_a_failed_poll_keeps_the_next_ticks_away(

@@ -1,0 +1,59 @@
+"""`orders-sync orders forget`: erase what is personal of one order."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import click
+
+from orders_sync.cli.output import as_json, print_json
+from orders_sync.cli.parameters import ORDER_ID, account_of_order
+from orders_sync.cli.workplace import account_of, act_now, open_ledger
+from orders_sync.ledger.forgetting import Forgettable, forget_order, forgettable
+
+_STAYS = "ids, keys, receipts, amounts, statuses, times, the journal and who did what"
+
+
+@click.command("forget")
+@click.argument("order_id", type=ORDER_ID)
+@account_of_order
+@click.option(
+    "--reason",
+    "--why",
+    "why",
+    required=True,
+    help="Kept in the operator's log, so name nobody in it.",
+)
+@click.option("--yes", is_flag=True, help="Do not ask whether it is meant.")
+@as_json
+def forget(*, order_id: str, account: str | None, why: str, yes: bool, as_json: bool) -> None:
+    """Erase what is personal of one order, for good: its document and its commands' bodies.
+
+    What is parked of it is given up. VTEX and the ERP have copies of their own, and a new event of
+    the order, or `orders sync`, has it read from VTEX again.
+
+    --json: {account, order_id, documents, commands, given_up}; how many were erased or given up.
+    """
+    with open_ledger() as ledger:
+        account = account_of(ledger, order_id, account)
+        found = forgettable(ledger.database, account, order_id, now=datetime.now(UTC))
+        if not yes:
+            click.confirm(_question(order_id, account, found), abort=True, err=True)
+        done = forget_order(ledger.database, account, order_id, act_now(why))
+    if as_json:
+        told = {"documents": done.documents, "commands": done.commands, "given_up": done.given_up}
+        print_json({"account": account, "order_id": order_id, **told})
+        return
+    click.echo(
+        f"Erased of order {order_id} of {account}: documents {done.documents}, "
+        f"commands' bodies {done.commands}. Given up: {done.given_up}."
+    )
+    click.echo(f"What stays: {_STAYS}.")
+    click.echo("VTEX and the ERP keep copies of their own; have the order erased there too.")
+
+
+def _question(order_id: str, account: str, found: Forgettable) -> str:
+    parked = ["the order"] if found.is_parked else []
+    parked += [f"command {each}" for each in found.parked_commands]
+    given_up = f" Parked and given up with it: {', '.join(parked)}." if parked else ""
+    return f"Erase what is personal of order {order_id} of {account}, for good?{given_up}"

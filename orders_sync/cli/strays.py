@@ -1,0 +1,94 @@
+"""Stray messages as `orders-sync parked` shows them, and the way back to their queue."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import Any
+
+import click
+
+from orders_sync.cli.output import print_rows
+from orders_sync.cli.telling import print_fields
+from orders_sync.ledger import Ledger
+from orders_sync.ledger.decisions import DecisionRefused
+from orders_sync.ledger.strays import RETRYABLE
+from orders_sync.settings import load_settings
+
+_COLUMNS = ("id", "arrived_at", "queue", "reason", "name", "size")
+_FIELDS = "id arrived_at queue reason name size standing decided_at"
+
+
+class ReturnRoute:
+    """Puts messages back on their queues; the broker is looked for when the first one comes."""
+
+    def __call__(self, queue: str, message: bytes) -> None:
+        """Put a message on a queue as it was, the last to be taken.
+
+        Raises:
+            ConfigurationError: no broker is set.
+            DecisionRefused: it does not answer.
+        """
+        from orders_sync.broker.client import (  # noqa: PLC0415 - Celery is slow to import.
+            BROKER_AWAY,
+            broker_client,
+        )
+
+        try:
+            with broker_client(self._app) as client:
+                client.lpush(queue, message)
+        except BROKER_AWAY as error:
+            raise DecisionRefused(
+                f"The broker does not answer ({type(error).__name__}), so the message is still "
+                "parked. See: orders-sync doctor"
+            ) from error
+
+    @cached_property
+    def _app(self) -> Any:
+        from orders_sync.bootstrap import with_broker  # noqa: PLC0415 - Celery is slow to import.
+        from orders_sync.worker.app import create_app  # noqa: PLC0415
+
+        return create_app(with_broker(load_settings()), include=())
+
+
+def print_strays(strays: Sequence[Mapping[str, Any]], total: int) -> None:
+    """List strays in words, with what a person can do."""
+    click.echo(f"\nStray messages, which no task could take: {total} parked")
+    print_rows(strays, _COLUMNS, empty="")
+    click.echo("  What its sender meant: orders-sync parked show ID, then retry or discard it.")
+
+
+def told_of_stray(ledger: Ledger, stray: Mapping[str, Any], *, with_body: bool) -> dict[str, Any]:
+    """Give what is told of a stray; its body, as text, only where it was asked for."""
+    told = dict(stray)
+    if with_body:
+        body = ledger.strays.body(stray["id"])
+        told["body"] = None if body is None else body.decode(errors="backslashreplace")
+    return told
+
+
+def print_stray(stray: Mapping[str, Any]) -> None:
+    """Tell about one stray on the screen."""
+    print_fields(stray, _FIELDS)
+    if stray["standing"] == "parked":
+        click.echo()
+        if stray["reason"] in RETRYABLE and stray["has_body"]:
+            click.echo("Once a worker knows the task, or the queue is the right one:")
+            click.echo(f"  orders-sync parked retry {stray['id']}")
+        click.echo("Once its sender has mended it:")
+        click.echo(f"  orders-sync parked discard {stray['id']} --reason TEXT")
+    if "body" in stray:
+        click.echo("\nMessage")
+        click.echo("It is erased." if stray["body"] is None else _shown(stray["body"]))
+    elif stray["has_body"]:
+        click.echo("\nIts body may be personal. To see it: --body")
+
+
+def _shown(body: str) -> str:
+    """Indent JSON, and spell out what a terminal would obey."""
+    try:
+        text = json.dumps(json.loads(body), indent=2, ensure_ascii=False)
+    except (ValueError, RecursionError):
+        text = body
+    return "".join(c if c.isprintable() or c == "\n" else ascii(c)[1:-1] for c in text)

@@ -1,0 +1,188 @@
+"""The messages that no task could take, and what people decide about them.
+
+A message's body may hold personal data: it is read only where it is asked for, and erased once
+somebody has decided.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final
+
+import sqlalchemy as sa
+
+from orders_sync.domain.rules import Standing
+from orders_sync.ledger.decisions import Act, DecisionRefused
+from orders_sync.ledger.engine import Database
+from orders_sync.ledger.insert import insert_into
+from orders_sync.ledger.retention import erase_for_good
+from orders_sync.ledger.tables import operator_log, strays
+
+Row = dict[str, Any]
+
+#: Begins the id of every stray, which tells it from orders and commands.
+PREFIX: Final = "stray-"
+
+#: Another worker may be able to take these; the others are no messages for anybody.
+RETRYABLE: Final = frozenset({"unknown-task", "invalid-task"})
+
+_TOLD: Final = (
+    strays.c.id,
+    strays.c.arrived_at,
+    strays.c.queue,
+    strays.c.reason,
+    strays.c.name,
+    strays.c.size,
+    strays.c.standing,
+    strays.c.decided_at,
+    strays.c.body.is_not(None).label("has_body"),
+)
+
+
+class Strays:
+    """Keeps strays; those that wait for a person are parked, retried ones done, others void."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def record(
+        self,
+        broker_id: str,
+        *,
+        arrived_at: datetime,
+        queue: str,
+        reason: str,
+        name: str,
+        body: bytes,
+    ) -> None:
+        """Keep a stray of the broker; one that is known stays what it is."""
+        values = {
+            "id": PREFIX + broker_id,
+            "arrived_at": arrived_at,
+            "queue": _printable(queue),
+            "reason": reason,
+            "name": _printable(name),
+            "size": len(body),
+            "body": body,
+            "standing": Standing.PARKED,
+        }
+        with self._database.writing() as connection:
+            statement = insert_into(strays, connection.dialect.name).values(**values)
+            connection.execute(statement.on_conflict_do_nothing(index_elements=[strays.c.id]))
+
+    def parked(self, *, reason: str | None = None, limit: int = 50) -> Sequence[Row]:
+        """List what waits for a person, the latest first; `has_body` stands for the body."""
+        statement = sa.select(*_TOLD).where(strays.c.standing == Standing.PARKED)
+        if reason is not None:
+            statement = statement.where(strays.c.reason == reason)
+        statement = statement.order_by(strays.c.arrived_at.desc()).limit(limit)
+        with self._database.reading() as connection:
+            return [dict(row) for row in connection.execute(statement).mappings()]
+
+    def count_parked(self) -> Mapping[str, int]:
+        """Count what waits for a person, by reason."""
+        statement = (
+            sa.select(strays.c.reason, sa.func.count().label("parked"))
+            .where(strays.c.standing == Standing.PARKED)
+            .group_by(strays.c.reason)
+        )
+        with self._database.reading() as connection:
+            return {row.reason: row.parked for row in connection.execute(statement)}
+
+    def find(self, stray_id: str) -> Row | None:
+        """Give what is told of one, without its body."""
+        statement = sa.select(*_TOLD).where(strays.c.id == stray_id)
+        with self._database.reading() as connection:
+            row = connection.execute(statement).mappings().one_or_none()
+        return None if row is None else dict(row)
+
+    def body(self, stray_id: str) -> bytes | None:
+        """Give the whole message as it was; None where there is none any more."""
+        statement = sa.select(strays.c.body).where(strays.c.id == stray_id)
+        with self._database.reading() as connection:
+            body: bytes | None = connection.execute(statement).scalar_one_or_none()
+        return body
+
+    def retry(self, stray_id: str, put_back: Callable[[str, bytes], None], act: Act) -> None:
+        """Have `put_back` (queue, message) send a stray again, then erase its body.
+
+        It is sent twice where this process dies in between, which a command's key makes harmless.
+
+        Raises:
+            DecisionRefused: it is not parked, or no worker could ever take it.
+        """
+        with self._database.writing() as connection:
+            row = _parked(connection, stray_id)
+            if row.reason not in RETRYABLE:
+                raise DecisionRefused(
+                    f"Stray {stray_id} is {row.reason}: no worker can ever take it. Have the "
+                    f"service send it rightly, then: orders-sync parked discard {stray_id}"
+                )
+            if row.body is None:
+                raise DecisionRefused(
+                    f"The body of stray {stray_id} was erased, as it is older than "
+                    "ORDERS_SYNC_RETENTION_DAYS. Have the service send it again, then: "
+                    f"orders-sync parked discard {stray_id}"
+                )
+            put_back(row.queue, row.body)
+            _decide(connection, stray_id, Standing.DONE, "parked retry", act)
+
+    def discard(self, stray_id: str, act: Act) -> None:
+        """Give a stray up, and erase its body.
+
+        Raises:
+            DecisionRefused: it is not parked.
+        """
+        with self._database.writing() as connection:
+            _parked(connection, stray_id)
+            _decide(connection, stray_id, Standing.VOID, "parked discard", act)
+
+    def erase_bodies(self, *, before: datetime) -> int:
+        """Erase the bodies of what came before an instant and was never decided; give how many."""
+        statement = (
+            sa.update(strays)
+            .where(
+                strays.c.standing == Standing.PARKED,
+                strays.c.arrived_at < before,
+                strays.c.body.is_not(None),
+            )
+            .values(body=None)
+        )
+        with self._database.writing() as connection:
+            erase_for_good(connection)
+            return connection.execute(statement).rowcount
+
+
+def _parked(connection: sa.Connection, stray_id: str) -> sa.Row[Any]:
+    found = sa.select(strays).where(strays.c.id == stray_id).with_for_update()
+    row = connection.execute(found).one_or_none()
+    if row is None:
+        raise DecisionRefused(
+            f"There is no stray {stray_id}. See the parked ones: orders-sync parked list"
+        )
+    if row.standing != Standing.PARKED:
+        done = "retried" if row.standing == Standing.DONE else "discarded"
+        raise DecisionRefused(f"Stray {stray_id} is not parked: it was {done} before.")
+    return row
+
+
+def _decide(
+    connection: sa.Connection, stray_id: str, standing: Standing, did: str, act: Act
+) -> None:
+    erase_for_good(connection)
+    connection.execute(
+        sa.update(strays)
+        .where(strays.c.id == stray_id)
+        .values(standing=standing, body=None, decided_at=act.at)
+    )
+    connection.execute(
+        sa.insert(operator_log).values(
+            at=act.at, who=act.who, did=f"{did} {stray_id}", account="", why=act.why
+        )
+    )
+
+
+def _printable(text: str) -> str:
+    """Replace what a database cannot keep or a terminal would obey: anybody may have sent it."""
+    return "".join(each if each.isprintable() else "?" for each in text)

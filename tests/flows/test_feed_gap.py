@@ -1,0 +1,108 @@
+from __future__ import annotations
+
+import pytest
+from support.flow import STORE, Flow
+from support.reconciling import A_WHILE, HOURS, later
+
+from orders_sync.ledger.cursors import Cursors
+from orders_sync.upkeep.gap import GAP, GapKeeper
+from orders_sync.upkeep.watch_feed import FeedState, ensure_feed
+from orders_sync.vtex.schemas import FeedConfiguration
+
+pytestmark = pytest.mark.parametrize("both_on", ["sqlite", "postgresql"], indirect=True)
+
+
+def gap(flow: Flow) -> str | None:
+    return Cursors(flow.services.ledger.database).read(STORE, GAP)
+
+
+def watched(flow: Flow) -> FeedState:
+    """Watch the feed as the task does."""
+    vtex = flow.services.vtex(STORE)
+    keeper = GapKeeper(STORE, vtex, flow.services.ledger, flow.clock)
+    return ensure_feed(STORE, vtex=keeper, wanted=flow.settings.feed)[0]
+
+
+def test_what_happened_in_a_gap_is_found(flow: Flow) -> None:
+    [before] = flow.in_handling()
+    later(flow)
+    flow.services.vtex(STORE).delete_feed_configuration()
+    flow.clock.advance(100 * HOURS)
+    [unheard] = flow.box.create_orders(1)
+    flow.box.cancel(before)
+    flow.clock.advance(HOURS)
+
+    state = watched(flow)
+    done = later(flow)
+
+    assert state is FeedState.CREATED
+    assert done.found == {"ready.unknown": 1, "cancelled.in_vtex": 1}
+    assert flow.in_erp() == {before: "cancelled", unheard: "new"}
+    assert gap(flow) is None
+
+
+def test_a_gap_begins_with_the_last_event(flow: Flow) -> None:
+    flow.in_handling()
+    last_event_at = flow.clock()
+    flow.services.vtex(STORE).delete_feed_configuration()
+    flow.clock.advance(100 * HOURS)
+
+    watched(flow)
+
+    assert gap(flow) == last_event_at.isoformat()
+
+
+def test_a_feed_that_is_there_has_no_gap(flow: Flow) -> None:
+    flow.in_handling()
+
+    assert watched(flow) is FeedState.AS_WANTED
+    assert gap(flow) is None
+
+
+def test_the_gap_is_noted_before_the_feed_is_there_again(flow: Flow) -> None:
+    vtex = flow.services.vtex(STORE)
+    vtex.delete_feed_configuration()
+
+    class Dies:
+        get_feed_configuration = vtex.get_feed_configuration
+
+        def set_feed_configuration(self, configuration: FeedConfiguration) -> None:
+            raise RuntimeError(configuration)
+
+    with pytest.raises(RuntimeError):
+        ensure_feed(
+            STORE,
+            vtex=GapKeeper(STORE, Dies(), flow.services.ledger, flow.clock),
+            wanted=flow.settings.feed,
+        )
+
+    assert gap(flow) == ""
+
+
+def test_a_gap_that_is_not_reconciled_yet_grows(flow: Flow) -> None:
+    flow.in_handling()
+    flow.services.vtex(STORE).delete_feed_configuration()
+    flow.clock.advance(A_WHILE)
+    watched(flow)
+    first = gap(flow)
+    flow.in_handling()
+    flow.services.vtex(STORE).delete_feed_configuration()
+    flow.clock.advance(A_WHILE)
+
+    watched(flow)
+
+    assert gap(flow) == first
+
+
+def test_a_walk_on_its_way_begins_again_at_the_gap(flow: Flow) -> None:
+    for _ in range(60):
+        flow.box.create_orders(5)
+        flow.clock.advance(A_WHILE)
+    later(flow, pages=1)
+    flow.services.vtex(STORE).delete_feed_configuration()
+
+    watched(flow)
+    for _ in range(10):
+        later(flow)
+
+    assert flow.box.orders_by_status() == {"handling": 300}
