@@ -67,18 +67,21 @@ def poll(
     ) as lease:
         if lease is None:
             return 0
-        new = 0
+        new = room = 0
         try:
             while clock() - started < timedelta(seconds=limits.seconds):
                 if erp_rests():
                     log.info("feed.held_back", cause="erp.unavailable")
                     break
-                if ledger.events.in_flight(account) >= limits.in_flight:
+                if room <= 0:
+                    room = limits.in_flight - ledger.events.in_flight(account)
+                if room <= 0:
                     log.info("feed.held_back", in_flight=limits.in_flight)
                     break
                 lot = feed.get_feed(FULL_LOT)
                 recorded = ledger.events.record(account, lot, now=clock())
                 new += recorded.new
+                room -= len(recorded.dispatches)
                 dispatch(recorded.dispatches)
                 if len(lot) < FULL_LOT:
                     break

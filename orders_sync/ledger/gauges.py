@@ -51,6 +51,14 @@ class LedgerState:
     strays: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """How many orders and commands wait, by account and cause."""
+
+    orders: Mapping[Key, int] = field(default_factory=dict)
+    commands: Mapping[Key, int] = field(default_factory=dict)
+
+
 class Gauges:
     """Reads the state of the ledger."""
 
@@ -79,6 +87,17 @@ class Gauges:
                 oldest_event=_grouped(connection, _oldest_event(delivered_after)),
                 polled={(account,): at for account, at in polls.items()},
                 strays=connection.execute(_STRAYS).scalar_one(),
+            )
+
+    def read_waiting(self) -> Waiting:
+        """Read why work waits.
+
+        Raises:
+            LedgerUnavailable: the database does not answer.
+        """
+        with self._database.reading() as connection:
+            return Waiting(
+                _grouped(connection, _waiting(orders)), _grouped(connection, _waiting(commands))
             )
 
 
@@ -134,6 +153,10 @@ _OLDEST_COMMAND: Final = _by(
 _STRAYS: Final = (
     sa.select(sa.func.count()).select_from(strays).where(strays.c.standing == Standing.PARKED)
 )
+
+
+def _waiting(table: sa.Table) -> sa.Select[Any]:
+    return _count(table.c.account, table.c.cause, where=table.c.standing == Standing.WAITING)
 
 
 def _oldest_order() -> sa.Select[Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -12,6 +11,7 @@ import sqlalchemy as sa
 from orders_sync.domain.rules import OPEN, Progress, Standing
 from orders_sync.domain.steps import Claim, Dispatch, Step, StepResult
 from orders_sync.errors import LeaseLost
+from orders_sync.ledger.carried import CarryingClaim, onward, onward_carrying
 from orders_sync.ledger.documents import keep_document, kept_document
 from orders_sync.ledger.engine import Database
 from orders_sync.ledger.insert import insert_into
@@ -71,23 +71,25 @@ class Orders:
     def advance(self, claim: Claim, result: StepResult, entry: Entry, *, now: datetime) -> Claim:
         """Record what a step achieved and keep the order for its next step.
 
-        Where an event came meanwhile, the next step is a read.
+        Where an event came meanwhile, the next step is a read. That the ERP has the order is
+        recorded together with the next step: until then the ERP would be asked again, and give the
+        same receipt.
 
         Raises:
             LeaseLost: another worker has taken the order over; nothing was written.
         """
+        if result.next_step is Step.START_HANDLING and result.document is None:
+            return onward_carrying(claim, result, entry)
         until = now + self._lease
         facts = _found(result) | {"new_lease_until": until}
         with self._database.writing() as connection:
             row = _write(connection, ADVANCE, claim, result.next_step, facts, entry, now)
             if result.document is not None:
                 keep_document(connection, claim, result.document, now)
-        return replace(
+        return onward(
             claim,
             step=Step(row.next_step),
             progress=Progress(row.progress),
-            attempts=0,
-            failing_since=None,
             lease_until=until,
             document=result.document,
         )
@@ -267,8 +269,13 @@ def _write(
         "new_next_step": next_step,
         "new_updated_at": now,
     }
+    entries = [entry] if entry else []
+    if isinstance(claim, CarryingClaim):
+        entries.insert(0, claim.entry)
+        for name in ("progress", "erp_reference"):
+            facts[f"new_{name}"] = facts[f"new_{name}"] or getattr(claim.result, name)
     row = connection.execute(statement, facts).one_or_none()
     if row is None:
         raise LeaseLost(f"Order {claim.order_id} was taken over during {claim.step}.")
-    write_entries(connection, [entry] if entry else [])
+    write_entries(connection, entries)
     return row

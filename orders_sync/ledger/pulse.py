@@ -3,12 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 
 import sqlalchemy as sa
 
 from orders_sync.ledger.engine import Database
 from orders_sync.ledger.tables import UtcDateTime, cursors
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """When a lease was last taken, and until when it rests because that failed."""
+
+    at: datetime
+    rests_until: datetime | None
+
+
+def last_turns(database: Database, lease_name: str) -> Mapping[str, Turn]:
+    """Tell for each account how the last holder of a lease fared; `rests_until` may be past."""
+    statement = sa.select(
+        cursors.c.account, cursors.c.updated_at, cursors.c.lease_until, cursors.c.lease_owner
+    ).where(cursors.c.name == lease_name)
+    with database.reading() as connection:
+        return {
+            row.account: Turn(row.updated_at, None if row.lease_owner else row.lease_until)
+            for row in connection.execute(statement)
+        }
 
 
 def last_taken(database: Database, lease_name: str) -> Mapping[str, datetime]:

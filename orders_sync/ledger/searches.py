@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from orders_sync.domain.rules import Standing
 from orders_sync.ledger.engine import Database
-from orders_sync.ledger.tables import commands, orders
+from orders_sync.ledger.tables import commands, orders, strays
 
 #: What is beyond is not counted: nobody reads so many, and a large ledger would be slow.
 COUNTED = 100_000
@@ -78,10 +78,14 @@ def parked_counts(database: Database, account: str | None = None) -> Mapping[str
 
 
 def parked_ids(database: Database, beginning: str, *, limit: int) -> Sequence[str]:
-    """Name parked orders and commands whose id begins so."""
+    """Name parked orders, commands and strays whose id begins so."""
     found: list[str] = []
     with database.reading() as connection:
-        for column, table in ((orders.c.order_id, orders), (commands.c.id, commands)):
+        for column, table in (
+            (orders.c.order_id, orders),
+            (commands.c.id, commands),
+            (strays.c.id, strays),
+        ):
             statement = (
                 sa.select(column)
                 .where(table.c.standing == Standing.PARKED)

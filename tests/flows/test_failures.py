@@ -17,6 +17,7 @@ from orders_sync.errors import (
     ErpUnavailable,
     ItemUnmapped,
     RateLimited,
+    Unavailable,
 )
 from orders_sync.inbound import steps
 from orders_sync.sandbox import Dials
@@ -279,3 +280,28 @@ def test_under_wild_chaos_nothing_is_lost_doubled_or_unended(
     assert {flow.standing(order_id) for order_id in voided} == {"void"}
     assert flow.box.feed is not None
     assert (flow.box.feed.visible, flow.box.feed.in_flight) == (0, 0)
+
+
+def test_what_the_erp_said_is_recorded_also_where_the_next_step_fails(flow: Flow) -> None:
+    [order_id] = flow.box.create_orders(1)
+    flow.goes_on = True
+    flow.poll()
+
+    def fail(*_: object) -> StepResult:
+        raise Unavailable("start_handling: no connection to VTEX.")
+
+    flow.run(flow.queue.popleft(), {Step.START_HANDLING: fail})
+
+    order = flow.order(order_id)
+    _, _, journal = flow.services.ledger.inquiries.story(STORE, order_id)
+    assert (order["progress"], order["next_step"], order["attempts"]) == (
+        "placed",
+        "orders.start_handling",
+        1,
+    )
+    assert order["erp_reference"] is not None
+    assert [line["what"] for line in journal if line["step"]] == [
+        "step.done",
+        "step.done",
+        "step.failed",
+    ]
