@@ -30,6 +30,7 @@ COMMANDS: Final = {
     "deny": ("orders_sync.cli.commands:deny", "Deny a cancellation that was requested."),
     "note": ("orders_sync.cli.commands:note", "Add a line to an order's timeline in VTEX."),
     "parked": ("orders_sync.cli.parked:parked", "What waits for a person; retry, edit, discard."),
+    "status": ("orders_sync.cli.status:status", "How every account stands; what needs a person."),
     "feed": ("orders_sync.cli.feed:feed", "Look at the accounts' feeds; configure them."),
     "doctor": ("orders_sync.cli.doctor:doctor", "What works, and what to do about the rest."),
     "config": ("orders_sync.cli.config:config", "The settings in force, and where they come from."),

@@ -68,8 +68,8 @@ def _paused(account: str, pause: PauseState) -> Finding:
         _CHECK,
         State.FAILED,
         f"paused since {since:%Y-%m-%d %H:%M} UTC: VTEX refuses its key ({pause.cause})",
-        f"Mend the key in License Manager: the account then goes on by itself. Or set {name}KEY and "
-        f"{name}TOKEN, and restart the workers.",
+        "Mend the key in License Manager: the account then goes on by itself. Or set "
+        f"{name}KEY and {name}TOKEN, and restart the workers.",
     )
 
 

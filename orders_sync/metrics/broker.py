@@ -45,13 +45,22 @@ class BrokerReader:
         Raises:
             redis.RedisError: the broker does not answer.
         """
-        with self._client.pipeline(transaction=False) as pipeline:
-            for queue in self._queues:
-                pipeline.llen(queue)
-            pipeline.hlen("unacked")
-            pipeline.llen(STRAYS)
-            *lengths, unacknowledged, strays = pipeline.execute()
-        return BrokerState(dict(zip(self._queues, lengths, strict=True)), unacknowledged, strays)
+        return read_state(self._client, self._queues)
+
+
+def read_state(client: redis.Redis, queues: Sequence[str]) -> BrokerState:
+    """Read the present lengths in one exchange.
+
+    Raises:
+        redis.RedisError: the broker does not answer.
+    """
+    with client.pipeline(transaction=False) as pipeline:
+        for queue in queues:
+            pipeline.llen(queue)
+        pipeline.hlen("unacked")
+        pipeline.llen(STRAYS)
+        *lengths, unacknowledged, strays = pipeline.execute()
+    return BrokerState(dict(zip(queues, lengths, strict=True)), unacknowledged, strays)
 
 
 class BrokerCollector(Collector):
@@ -88,6 +97,6 @@ def _families(state: BrokerState) -> Iterator[Metric]:
     )
     yield GaugeMetricFamily(
         "orders_sync_stray_messages",
-        "Messages that were set aside because no task of ours can take them.",
+        "Messages that no task can take and that are on their way from the broker to the ledger.",
         state.strays,
     )

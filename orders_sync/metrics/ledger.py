@@ -66,6 +66,11 @@ class LedgerCollector(Collector):
             at=state.at,
             never=math.inf,
         )
+        yield GaugeMetricFamily(
+            "orders_sync_strays_parked",
+            "Messages that no task could take and that wait for a person, in the ledger.",
+            state.strays,
+        )
 
     def _order_families(self, state: LedgerState) -> Iterator[Metric]:
         yield self._counts(

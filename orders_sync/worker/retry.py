@@ -88,9 +88,10 @@ def decide(
             kind = type(error).__name__
             cause, reason, asked = f"unexpected.{kind}", f"{kind} at {place_of(error)}", None
     if (counts and failures >= policy.attempts) or failing_seconds >= policy.deadline_seconds:
+        spent = f"{failures} tries" if counts else f"{failing_seconds / 3600:.0f} hours"
         return Park(
             cause,
-            f"Given up after {failures} tries: {reason}",
+            f"Given up after {spent}: {reason}",
             "Mend what the reason names; when it works again, retry the order.",
         )
     if counts:

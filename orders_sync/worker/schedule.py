@@ -11,6 +11,9 @@ from orders_sync.settings import Settings
 #: come. One that has nothing to do costs nothing.
 _PURGE_SECONDS = 3600.0
 
+#: How long what no task can take, and may be personal, lies in the broker.
+_STRAYS_SECONDS = 10.0
+
 
 def beat_schedule(settings: Settings) -> dict[str, dict[str, Any]]:
     """Give Celery's schedule.
@@ -20,6 +23,7 @@ def beat_schedule(settings: Settings) -> dict[str, dict[str, Any]]:
     schedule = {
         "upkeep.sweep": _every(settings.sweep_seconds, "upkeep.sweep"),
         "upkeep.purge": _every(_PURGE_SECONDS, "upkeep.purge"),
+        "upkeep.collect_strays": _every(_STRAYS_SECONDS, "upkeep.collect_strays"),
     }
     for account in settings.accounts:
         for task, seconds in (

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,8 @@ from orders_sync.errors import ErpRefused, ErpUnavailable, ItemUnmapped
 from orders_sync.settings import RetrySettings, Settings, child_environment, load_settings
 from orders_sync.testing.clock import SettableClock
 from orders_sync.testing.erp_suite import ErpSuite
+from orders_sync.traffic.breaker import BreakerPolicy
+from orders_sync.worker.retry import Again, decide
 
 
 class AcmeFlow(Flow):
@@ -238,5 +241,24 @@ def test_the_figures_of_the_page_are_those_of_the_settings() -> None:
     # Full jitter waits for half of each ceiling on average.
     assert "which takes about an hour" in page.PAGE
     assert 3000 < sum(ceilings) / 2 < 4500
-    assert "72 hours are the limit" in page.PAGE
+    assert "within 5 s at first, then within 30 s at most, for 72 hours" in page.PAGE
     assert policy.deadline_seconds == 72 * 3600
+    for failing_for, ceiling in ((0, 5), (3600, 30)):
+        verdict = decide(
+            ErpUnavailable("away"),
+            policy,
+            failures=1,
+            failing_for=timedelta(seconds=failing_for),
+            jitter=1,
+        )
+        assert isinstance(verdict, Again)
+        assert verdict.delay == timedelta(seconds=ceiling)
+
+
+def test_the_page_tells_when_an_erp_is_left_alone() -> None:
+    breaker = BreakerPolicy()
+
+    assert "half of at least ten calls within 30 s" in page.PAGE
+    assert (breaker.failing_percent, breaker.minimum, breaker.window) == (50, 10, 30)
+    assert "one call every 30 s tries it" in page.PAGE
+    assert breaker.longest_open == 30

@@ -63,10 +63,8 @@ def test_the_list_can_be_narrowed_to_one_reason(shop: Shop, office: Office) -> N
 def test_a_stray_is_shown_with_its_body_only_where_that_is_asked_for(shop: Shop) -> None:
     stray_id = keep(shop)
 
-    without, answer = (
-        shop.prints("parked", "show", stray_id),
-        shop.answers("parked", "show", stray_id),
-    )
+    without = shop.prints("parked", "show", stray_id)
+    answer = shop.answers("parked", "show", stray_id)
     body = shop.prints("parked", "show", stray_id, "--body")
     body_in_json = shop.answers("parked", "show", stray_id, "--body")["body"]
 

@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 
 from orders_sync import errors
 from orders_sync.settings import RetryPolicy, RetrySettings
+from orders_sync.traffic.lanes import Wait, Why
+from orders_sync.traffic.waits import wait_error
 from orders_sync.worker.retry import Again, Park, backoff, decide
 
 POLICY = RetryPolicy(first_seconds=2, factor=2, cap_seconds=60, attempts=3, deadline_seconds=100)
@@ -77,15 +79,58 @@ def test_a_used_up_budget_is_waited_for_and_is_no_failed_try(
     verdict = decided(errors.RateLimited("VTEX answered 429", retry_after=asked), failures=99)
 
     assert verdict == Again(
-        timedelta(seconds=seconds), "vtex.rate_limited", "VTEX answered 429", counts=False
+        timedelta(seconds=seconds),
+        "vtex.rate_limited",
+        "VTEX answered 429",
+        counts=False,
+        fails=False,
     )
 
 
 def test_waiting_is_no_failed_try_however_often_it_happens() -> None:
-    verdict = decided(errors.WaitError("the ERP's breaker is open", 30), failures=10_000)
+    verdict = decided(errors.WaitError("the order is busy", 30), failures=10_000)
 
     assert isinstance(verdict, Again)
-    assert not verdict.counts
+    assert (verdict.counts, verdict.fails, verdict.noted) == (False, False, True)
+
+
+@pytest.mark.parametrize("why", list(Why))
+def test_a_turn_is_waited_for_to_the_letter_and_is_not_noted(why: Why) -> None:
+    error = wait_error("mystore", "get_order", Wait(20, why))
+
+    verdict = decided(error, failures=99, jitter=1)
+
+    assert verdict == Again(
+        timedelta(seconds=20), error.cause, str(error), counts=False, fails=False, noted=False
+    )
+
+
+@pytest.mark.parametrize(
+    ("failing_for", "asked", "seconds"),
+    [
+        pytest.param(0, None, 2, id="soon at first"),
+        pytest.param(12, None, 12, id="then more rarely"),
+        pytest.param(99, None, 30, id="within a minute of its return"),
+        pytest.param(99, 45, 45, id="not before it asks for it"),
+    ],
+)
+def test_an_erp_that_is_away_is_tried_again_without_using_up_tries(
+    failing_for: float, asked: float | None, seconds: float
+) -> None:
+    error = errors.ErpUnavailable("no connection to the ERP", retry_after=asked)
+
+    verdict = decided(error, failures=10_000, failing_for=failing_for)
+
+    assert verdict == Again(
+        timedelta(seconds=seconds), "erp.unavailable", "no connection to the ERP", counts=False
+    )
+
+
+def test_an_erp_that_is_away_until_the_deadline_parks_the_order() -> None:
+    verdict = decided(errors.ErpUnavailable("no connection to the ERP"), failing_for=100)
+
+    assert isinstance(verdict, Park)
+    assert verdict.reason == "Given up after 0 hours: no connection to the ERP"
 
 
 @pytest.mark.parametrize(
@@ -96,14 +141,14 @@ def test_a_step_that_keeps_failing_is_parked_with_its_last_reason(
     failures: int, failing_for: float
 ) -> None:
     verdict = decided(
-        errors.ErpUnavailable("no connection to the ERP"),
+        errors.Unavailable("no connection to VTEX"),
         failures=failures,
         failing_for=failing_for,
     )
 
     assert isinstance(verdict, Park)
-    assert verdict.cause == "erp.unavailable"
-    assert "no connection to the ERP" in verdict.reason
+    assert verdict.cause == "vtex.unavailable"
+    assert "no connection to VTEX" in verdict.reason
 
 
 @pytest.mark.parametrize(

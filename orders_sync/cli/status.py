@@ -1,0 +1,159 @@
+"""`orders-sync status`: how every account stands, on one screen."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from orders_sync.cli.doctor import print_findings
+from orders_sync.cli.output import as_json, at, in_words, print_json
+from orders_sync.doctor.findings import Finding, exit_status
+from orders_sync.logging import configure_logging
+from orders_sync.metrics.labels import OTHER
+from orders_sync.settings import load_settings, require_accounts
+
+if TYPE_CHECKING:
+    from orders_sync.status.overview import AccountOverview, Overview
+
+_UNKNOWN = "not known"
+
+
+@click.command()
+@as_json
+def status(*, as_json: bool) -> None:
+    """Show how every account stands: lag, work, budget, polls, queues, and what needs a person.
+
+    It reads what workers left in ledger and broker, calls nobody else, and ends within ten
+    seconds, whatever is away.
+
+    --json: {status, at, accounts, strays, queues, unacknowledged, needs}. Each of accounts is
+    {account, lag_seconds, orders, commands, polled_at, poll_rests_until, budget, open_breakers,
+    paused_since}; orders and commands are {in_flight, waiting, parked}, the last two by cause;
+    budget is {calls, per_minute, budget, held_seconds}. strays is {parked, in_broker}, queues the
+    messages by queue, each of needs {subject, check, state, says, do}. What is not known, since a
+    part is away, is null. Accounts that are not configured are summed up as other.
+
+    Exit status: 0 all goes by itself, 1 something needs a person, 3 a setting is wrong.
+    """
+    # Celery is slow to import.
+    from orders_sync.status.judgement import judge  # noqa: PLC0415
+    from orders_sync.status.overview import compose  # noqa: PLC0415
+    from orders_sync.status.reading import read_all  # noqa: PLC0415
+
+    settings = load_settings()
+    require_accounts(settings)
+    configure_logging(settings.log_format, settings.log_level)
+    readings = read_all(settings, clock=lambda: datetime.now(UTC))
+    overview = compose(settings.accounts, readings, now=datetime.now(UTC))
+    needs = list(judge(overview, readings, poll_seconds=settings.poll_seconds))
+    if as_json:
+        print_json(_as_object(overview, needs))
+    else:
+        _print(overview, needs)
+    sys.exit(exit_status(needs))
+
+
+def _as_object(overview: Overview, needs: Sequence[Finding]) -> dict[str, Any]:
+    broker = overview.broker
+    return {
+        "status": exit_status(needs),
+        "at": overview.at,
+        "accounts": [asdict(account) for account in overview.accounts],
+        "strays": {
+            "parked": overview.strays_parked,
+            "in_broker": broker.strays if broker else None,
+        },
+        "queues": broker.waiting if broker else None,
+        "unacknowledged": broker.unacknowledged if broker else None,
+        "needs": [asdict(finding) for finding in needs],
+    }
+
+
+def _print(overview: Overview, needs: Sequence[Finding]) -> None:
+    for account in overview.accounts:
+        click.secho(account.account, bold=True)
+        _print_lines(_account_lines(account, overview.at))
+    click.secho("all accounts", bold=True)
+    _print_lines(_shared_lines(overview))
+    click.echo()
+    if needs:
+        print_findings(needs)
+    else:
+        click.echo("Nothing needs a person.")
+
+
+def _print_lines(lines: Iterator[tuple[str, str]]) -> None:
+    for name, says in lines:
+        click.echo(f"  {name:10} {says}")
+
+
+def _account_lines(account: AccountOverview, now: datetime) -> Iterator[tuple[str, str]]:
+    lag = account.lag_seconds
+    yield "lag", _UNKNOWN if lag is None else in_words(lag)
+    for kind, work in (("orders", account.orders), ("commands", account.commands)):
+        if work is None:
+            yield kind, _UNKNOWN
+            continue
+        says = f"{work.in_flight} in flight"
+        if work.waiting:
+            says += f"; waiting: {_by_cause(work.waiting)}"
+        if work.parked:
+            says += f"; parked: {_by_cause(work.parked)}"
+        yield kind, says
+    # What is not configured is neither polled nor called.
+    if account.account != OTHER:
+        yield "polled", _polled(account, now)
+        yield "budget", _budget(account)
+        yield "breakers", _breakers(account)
+
+
+def _polled(account: AccountOverview, now: datetime) -> str:
+    if account.orders is None:
+        return _UNKNOWN
+    if account.polled_at is None:
+        return "never"
+    says = f"{in_words(max((now - account.polled_at).total_seconds(), 0.0))} ago"
+    if account.poll_rests_until is not None:
+        rest = (account.poll_rests_until - now).total_seconds()
+        says += f", and failed; again in {in_words(rest)}"
+    return says
+
+
+def _budget(account: AccountOverview) -> str:
+    used = account.budget
+    if used is None:
+        return _UNKNOWN
+    says = f"{used.calls} calls in the last minute, of {used.budget}"
+    if used.per_minute < used.budget:
+        says += f"; {used.per_minute} a minute now"
+    if used.held_seconds >= 1:
+        says += f"; held for {in_words(used.held_seconds)}"
+    if account.paused_since is not None:
+        says += f"; PAUSED since {at(account.paused_since)}"
+    return says
+
+
+def _breakers(account: AccountOverview) -> str:
+    if account.open_breakers is None:
+        return _UNKNOWN
+    return f"open: {', '.join(account.open_breakers)}" if account.open_breakers else "closed"
+
+
+def _shared_lines(overview: Overview) -> Iterator[tuple[str, str]]:
+    broker, parked = overview.broker, overview.strays_parked
+    if broker is None:
+        yield "queues", _UNKNOWN
+    else:
+        depths = ", ".join(f"{queue} {length}" for queue, length in broker.waiting.items())
+        yield "queues", f"{depths}; taken and not acknowledged: {broker.unacknowledged}"
+    moving = f", {broker.strays} on their way to the ledger" if broker and broker.strays else ""
+    yield "strays", (_UNKNOWN if parked is None else f"{parked} parked") + moving
+
+
+def _by_cause(causes: Mapping[str, int]) -> str:
+    return ", ".join(f"{cause or '?'} {number}" for cause, number in causes.items())

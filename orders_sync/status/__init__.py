@@ -1,0 +1,1 @@
+"""How the accounts stand now, and what of it needs a person."""

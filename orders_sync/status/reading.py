@@ -1,0 +1,122 @@
+"""Reads ledger, broker and traffic side by side: one that is away or hangs hides no other."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from contextlib import closing
+from datetime import timedelta
+from typing import Final, Generic, TypeVar
+
+from orders_sync.bootstrap import connect_traffic, with_broker
+from orders_sync.broker.client import BROKER_AWAY, broker_client
+from orders_sync.doctor.broker import BROKER
+from orders_sync.doctor.findings import Finding, State, of_error
+from orders_sync.doctor.ledger import LEDGER
+from orders_sync.doctor.traffic import TRAFFIC
+from orders_sync.domain.time import Clock
+from orders_sync.errors import ConfigurationError, OrdersSyncError
+from orders_sync.inbound.poll import LEASE_NAME
+from orders_sync.ledger.engine import Database
+from orders_sync.ledger.gauges import Gauges
+from orders_sync.ledger.migrate import require_current
+from orders_sync.ledger.pulse import last_turns
+from orders_sync.metrics.broker import BrokerState, read_state
+from orders_sync.settings import Settings
+from orders_sync.settings_shown import without_passwords
+from orders_sync.status.overview import LedgerReading, Readings
+from orders_sync.traffic.traffic import Usage
+from orders_sync.worker.app import create_app
+from orders_sync.worker.queues import Queue
+
+T = TypeVar("T")
+
+_CHECK: Final = "reachable"
+
+
+class PartAway(OrdersSyncError):
+    """Raised where a part of the system does not answer."""
+
+
+class _Reading(Generic[T]):
+    """One part being read in a thread, which ends with the process if it hangs."""
+
+    def __init__(self, subject: str, read: Callable[[], T]) -> None:
+        self._subject = subject
+        self._read = read
+        self._outcome: tuple[T | None, Finding | None] | None = None
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        try:
+            self._outcome = self._read(), None
+        except Exception as error:  # noqa: BLE001 - Whatever a driver raises, the rest is shown.
+            self._outcome = None, of_error(self._subject, _CHECK, error)
+
+    def result(self, deadline: float, seconds: float) -> tuple[T | None, Finding | None]:
+        """Give what was read in time, or why there is nothing."""
+        self._thread.join(max(deadline - time.monotonic(), 0.0))
+        late = Finding(self._subject, _CHECK, State.FAILED, f"No answer within {seconds:g} s.")
+        return self._outcome or (None, late)
+
+
+def read_all(settings: Settings, *, clock: Clock, seconds: float = 10.0) -> Readings:
+    """Read every part at once; all of it takes `seconds` at most."""
+    ledger = _Reading(LEDGER, lambda: _read_ledger(settings, clock))
+    broker = _Reading(BROKER, lambda: _read_broker(settings))
+    traffic = _Reading(TRAFFIC, lambda: _read_traffic(settings))
+    deadline = time.monotonic() + seconds
+    in_ledger, no_ledger = ledger.result(deadline, seconds)
+    in_broker, no_broker = broker.result(deadline, seconds)
+    usages, no_traffic = traffic.result(deadline, seconds)
+    troubles = (no_ledger, no_broker, no_traffic)
+    return Readings(
+        in_ledger, in_broker, usages or {}, [each for each in troubles if each is not None]
+    )
+
+
+def _read_ledger(settings: Settings, clock: Clock) -> LedgerReading:
+    recent = timedelta(seconds=settings.feed.visibility_seconds * 2)
+    with closing(Database(settings.ledger)) as database:
+        require_current(database)
+        gauges, now = Gauges(database), clock()
+        return LedgerReading(
+            gauges.read(now=now, delivered_after=now - recent),
+            gauges.read_waiting(),
+            last_turns(database, LEASE_NAME),
+        )
+
+
+def _read_broker(settings: Settings) -> BrokerState:
+    try:
+        settings = with_broker(settings)
+    except ConfigurationError as error:
+        raise PartAway(str(error)) from None
+    try:
+        with broker_client(create_app(settings, include=())) as client:
+            return read_state(client, [*(queue.value for queue in Queue), settings.intake_queue])
+    except BROKER_AWAY as error:
+        raise _away(settings.broker_url, "ORDERS_SYNC_BROKER_URL", error) from None
+
+
+def _read_traffic(settings: Settings) -> Mapping[str, Usage]:
+    if settings.redis_url is None:
+        try:
+            settings = with_broker(settings)
+        except ConfigurationError:
+            # The broker's own reading says so.
+            return {}
+    with closing(connect_traffic(settings)) as traffic:
+        usages = {account: traffic.usage(account) for account in sorted(settings.accounts)}
+    if settings.redis_url and any(usage.used is None for usage in usages.values()):
+        raise _away(settings.redis_url, "ORDERS_SYNC_REDIS_URL")
+    return usages
+
+
+def _away(url: str | None, setting: str, error: Exception | None = None) -> PartAway:
+    kind = f" ({type(error).__name__})" if error else ""
+    return PartAway(
+        f"{without_passwords(url or '')} does not answer{kind}. Start it, or correct {setting}."
+    )

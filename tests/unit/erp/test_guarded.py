@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from orders_sync.domain.commands import Command, Outcome, Page
+from orders_sync.domain.order import Order
+from orders_sync.erp.base import CancelAnswer, Decision, Erp, ErpBase, Receipt
+from orders_sync.erp.guarded import GuardedErp
+from orders_sync.errors import ErpUnavailable, WaitError
+from orders_sync.testing.factories import make_order
+
+
+class Small(ErpBase):
+    """An adapter that leaves to its base what it can."""
+
+    def place_order(self, order: Order) -> Receipt:
+        return Receipt(order.order_id)
+
+    def cancel_order(self, order_id: str, reason: str) -> CancelAnswer:
+        raise ErpUnavailable(f"{order_id}: {reason}")
+
+
+class Whole(Small):
+    """An adapter that asks its ERP everything."""
+
+    def consider_cancellation(self, order: Order) -> Decision:
+        return Decision.deny(order.order_id)
+
+    def pull(self, cursor: str | None) -> Page[Command]:
+        return Page(rows=(), cursor=cursor)
+
+    def answer(self, command: Command, outcome: Outcome) -> None:
+        raise ErpUnavailable(f"{command.key}: {outcome.kind}")
+
+
+class Guard:
+    """Keeps how each call ended; it lets all pass, or none."""
+
+    def __init__(self, refusal: WaitError | None = None) -> None:
+        self.refusal = refusal
+        self.ends: list[str] = []
+
+    @contextmanager
+    def __call__(self) -> Iterator[None]:
+        if self.refusal is not None:
+            raise self.refusal
+        try:
+            yield
+        except ErpUnavailable:
+            self.ends.append("away")
+            raise
+        self.ends.append("well")
+
+
+def ask_everything(erp: Erp) -> None:
+    order = make_order()
+    erp.place_order(order)
+    with pytest.raises(ErpUnavailable):
+        erp.cancel_order(order.order_id, "canceled")
+    erp.consider_cancellation(order)
+    erp.pull(None)
+
+
+def test_every_call_to_an_erp_passes_its_guard(tmp_path: Path) -> None:
+    guard = Guard()
+    erp = GuardedErp(Whole("mystore", {}, tmp_path), guard)
+
+    ask_everything(erp)
+    with pytest.raises(ErpUnavailable):
+        erp.answer(Command("note", "1-01", None, "k"), Outcome("done"))
+
+    assert guard.ends == ["well", "away", "well", "well", "away"]
+
+
+def test_what_an_adapter_left_as_it_was_tells_nothing_about_its_erp(tmp_path: Path) -> None:
+    guard = Guard()
+    erp = GuardedErp(Small("mystore", {}, tmp_path), guard)
+
+    ask_everything(erp)
+    erp.answer(Command("note", "1-01", None, "k"), Outcome("done"))
+
+    assert guard.ends == ["well", "away"]
+
+
+def test_an_erp_that_is_left_alone_is_not_asked_and_can_be_examined(tmp_path: Path) -> None:
+    refusal = WaitError("left alone", 5)
+    erp = GuardedErp(Whole("mystore", {}, tmp_path), Guard(refusal))
+
+    with pytest.raises(WaitError) as raised:
+        erp.place_order(make_order())
+    erp.check()
+    erp.close()
+
+    assert raised.value is refusal

@@ -1,0 +1,204 @@
+"""What is made of the readings of ledger, broker and traffic."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from orders_sync.doctor.findings import Finding, State, exit_status
+from orders_sync.ledger.gauges import LedgerState, Waiting
+from orders_sync.ledger.pulse import Turn
+from orders_sync.status.judgement import judge
+from orders_sync.status.overview import LedgerReading, Readings, Work, compose
+from orders_sync.traffic.breaker import BreakerState, Standing
+from orders_sync.traffic.limiter import Used
+from orders_sync.traffic.pause import PauseState
+from orders_sync.traffic.traffic import Usage
+
+NOW = datetime(2026, 11, 27, 12, tzinfo=UTC)
+SECOND = timedelta(seconds=1)
+USED = Used(calls=812, per_minute=4500, budget=4500, held_seconds=0.0)
+QUIET = Readings(
+    ledger=LedgerReading(LedgerState(NOW), polls={"shop": Turn(NOW - SECOND, None)}),
+    traffic={"shop": Usage("shop", USED, (), None)},
+)
+
+
+def with_state(state: LedgerState) -> Readings:
+    assert QUIET.ledger is not None
+    return replace(QUIET, ledger=replace(QUIET.ledger, state=state))
+
+
+def with_poll(turn: Turn | None) -> Readings:
+    assert QUIET.ledger is not None
+    return replace(QUIET, ledger=replace(QUIET.ledger, polls={"shop": turn} if turn else {}))
+
+
+def with_usage(usage: Usage) -> Readings:
+    return replace(QUIET, traffic={"shop": usage})
+
+
+def needs(readings: Readings) -> list[Finding]:
+    return list(judge(compose(["shop"], readings, now=NOW), readings, poll_seconds=1.0))
+
+
+def test_work_is_summed_up_by_cause_the_largest_first() -> None:
+    state = LedgerState(
+        NOW,
+        orders={("shop", "active"): 2, ("shop", "waiting"): 4, ("shop", "parked"): 3},
+        orders_parked={
+            ("shop", "orders.fetch", "vtex.refused"): 1,
+            ("shop", "erp.deliver", "erp.item_unmapped"): 1,
+            ("shop", "erp.withdraw", "erp.item_unmapped"): 1,
+        },
+        commands={("shop", "invoice", "active"): 1, ("shop", "cancel", "waiting"): 1},
+        oldest_order={("shop",): NOW - timedelta(minutes=2)},
+    )
+    waiting = Waiting(orders={("shop", "erp.unavailable"): 4}, commands={("shop", "x"): 1})
+    readings = replace(QUIET, ledger=LedgerReading(state, waiting))
+
+    (account,) = compose(["shop"], readings, now=NOW).accounts
+
+    assert account.orders == Work(
+        6, {"erp.unavailable": 4}, {"erp.item_unmapped": 2, "vtex.refused": 1}
+    )
+    assert account.commands == Work(2, {"x": 1}, {})
+    assert account.lag_seconds == 120
+
+
+def test_accounts_that_are_not_configured_are_one_without_a_name() -> None:
+    state = LedgerState(
+        NOW,
+        orders={("shop", "active"): 1},
+        commands={("maria@example.com", "invoice", "parked"): 2},
+        commands_parked={("maria@example.com", "invoice", "account.unknown"): 2},
+    )
+    readings = with_state(state)
+
+    overview = compose(["shop"], readings, now=NOW)
+
+    assert [each.account for each in overview.accounts] == ["shop", "other"]
+    assert overview.accounts[1].commands == Work(0, {}, {"account.unknown": 2})
+    assert [each.subject for each in needs(readings)] == ["other"]
+    assert "maria" not in str(overview)
+
+
+def test_what_is_away_is_not_known() -> None:
+    (account,) = compose(["shop"], Readings(), now=NOW).accounts
+
+    assert (account.lag_seconds, account.orders, account.commands) == (None, None, None)
+    assert (account.polled_at, account.budget, account.open_breakers) == (None, None, None)
+
+
+@pytest.mark.parametrize(
+    ("turn", "rests_until"),
+    [
+        pytest.param(Turn(NOW - SECOND, NOW + SECOND), NOW + SECOND, id="it failed"),
+        pytest.param(Turn(NOW - SECOND, NOW - SECOND), None, id="it succeeded"),
+        pytest.param(Turn(NOW - SECOND, None), None, id="it runs"),
+    ],
+)
+def test_a_poll_that_failed_is_told_from_one_that_did_not(
+    turn: Turn, rests_until: datetime | None
+) -> None:
+    (account,) = compose(["shop"], with_poll(turn), now=NOW).accounts
+
+    assert (account.polled_at, account.poll_rests_until) == (NOW - SECOND, rests_until)
+
+
+OPEN_BREAKER = BreakerState("erp", Standing.OPEN, 10, 9, NOW.timestamp())
+
+
+@pytest.mark.parametrize(
+    "readings",
+    [
+        pytest.param(QUIET, id="nothing to do"),
+        pytest.param(
+            with_state(
+                LedgerState(
+                    NOW,
+                    orders={("shop", "waiting"): 9},
+                    oldest_order={("shop",): NOW - timedelta(hours=9)},
+                )
+            ),
+            id="a lag",
+        ),
+        pytest.param(with_usage(Usage("shop", USED, (OPEN_BREAKER,), None)), id="an open breaker"),
+        pytest.param(
+            with_usage(Usage("shop", replace(USED, held_seconds=30), (), None)), id="a held budget"
+        ),
+        pytest.param(
+            with_poll(Turn(NOW - timedelta(minutes=5), NOW + SECOND)), id="a long rest of the feed"
+        ),
+    ],
+)
+def test_what_ends_by_itself_needs_nobody(readings: Readings) -> None:
+    assert needs(readings) == []
+
+
+@pytest.mark.parametrize(
+    ("readings", "subject", "check", "words"),
+    [
+        pytest.param(
+            with_state(
+                LedgerState(
+                    NOW,
+                    orders={("shop", "parked"): 2},
+                    orders_parked={("shop", "orders.fetch", "vtex.refused"): 2},
+                )
+            ),
+            "shop",
+            "parked orders",
+            "2: vtex.refused 2",
+            id="parked orders",
+        ),
+        pytest.param(
+            with_state(
+                LedgerState(
+                    NOW,
+                    commands={("shop", "invoice", "parked"): 1},
+                    commands_parked={("shop", "invoice", "invoice.over_invoiced"): 1},
+                )
+            ),
+            "shop",
+            "parked commands",
+            "1: invoice.over_invoiced 1",
+            id="parked commands",
+        ),
+        pytest.param(
+            with_state(LedgerState(NOW, strays=3)), "strays", "parked", "3 messages", id="strays"
+        ),
+        pytest.param(
+            with_usage(Usage("shop", USED, (), PauseState(NOW.timestamp(), "feed"))),
+            "shop",
+            "calls",
+            "paused since 2026-11-27 12:00 UTC",
+            id="a paused account",
+        ),
+        pytest.param(
+            with_poll(Turn(NOW - timedelta(minutes=5), NOW - timedelta(minutes=4))),
+            "beat",
+            "alive",
+            "polled 240 s ago",
+            id="a feed that nobody polls",
+        ),
+        pytest.param(with_poll(None), "beat", "alive", "was never polled", id="no poll ever"),
+        pytest.param(
+            replace(QUIET, troubles=[Finding("broker", "reachable", State.FAILED, "it is away")]),
+            "broker",
+            "reachable",
+            "it is away",
+            id="a part that is away",
+        ),
+    ],
+)
+def test_what_does_not_end_by_itself_needs_a_person(
+    readings: Readings, subject: str, check: str, words: str
+) -> None:
+    (finding,) = needs(readings)
+
+    assert (finding.subject, finding.check) == (subject, check)
+    assert words in finding.says
+    assert exit_status([finding]) == 1

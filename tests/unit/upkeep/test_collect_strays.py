@@ -1,0 +1,121 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from redis import Redis
+
+from orders_sync.broker import keys
+from orders_sync.broker.strays import Strays
+from orders_sync.embedded.broker import EmbeddedBroker
+from orders_sync.errors import LedgerUnavailable
+from orders_sync.ledger import Ledger
+from orders_sync.ledger.migrate import upgrade
+from orders_sync.testing.clock import SettableClock
+from orders_sync.upkeep.collect_strays import collect_strays
+from orders_sync.upkeep.purge import purge
+
+ARRIVED = datetime(2026, 11, 27, 12, tzinfo=UTC)
+
+
+@pytest.fixture
+def redis(tmp_path: Path) -> Iterator[Any]:
+    broker = EmbeddedBroker(tmp_path / "broker")
+    with Redis.from_url(broker.start()) as redis:
+        yield redis
+    broker.stop()
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Iterator[Ledger]:
+    url = f"sqlite:///{tmp_path / 'ledger.sqlite3'}"
+    upgrade(url)
+    ledger = Ledger(url, lease=timedelta(seconds=60))
+    yield ledger
+    ledger.close()
+
+
+def put_aside(redis: Any, number: int) -> None:
+    about = {
+        "id": f"1764244800-{number}",
+        "when": ARRIVED.timestamp() + number,
+        "queue": "celery",
+        "reason": "not-json",
+        "name": "",
+    }
+    redis.lpush(keys.STRAYS, json.dumps(about).encode() + b"\nMaria \xff\n" + bytes([number]))
+
+
+def in_ledger(ledger: Ledger) -> list[str]:
+    return [row["id"] for row in ledger.strays.parked()]
+
+
+def test_strays_are_moved_as_they_are(redis: Any, ledger: Ledger) -> None:
+    put_aside(redis, 1)
+
+    moved = collect_strays(broker=Strays(redis), ledger=ledger)
+
+    (row,) = ledger.strays.parked()
+    assert moved == 1
+    assert (row["id"], row["reason"], row["queue"]) == ("stray-1764244800-1", "not-json", "celery")
+    assert row["arrived_at"] == ARRIVED + timedelta(seconds=1)
+    assert ledger.strays.body(row["id"]) == b"Maria \xff\n\x01"
+    assert redis.exists(keys.STRAYS) == 0
+
+
+def test_more_than_a_lot_is_moved_at_once(redis: Any, ledger: Ledger) -> None:
+    for number in range(45):
+        put_aside(redis, number)
+
+    moved = collect_strays(broker=Strays(redis), ledger=ledger)
+
+    assert moved == 45
+    assert len(in_ledger(ledger)) == 45
+
+
+def test_nothing_leaves_the_broker_before_the_ledger_has_it(redis: Any, ledger: Ledger) -> None:
+    put_aside(redis, 1)
+    ledger.close()
+    away = Ledger("postgresql://nobody@127.0.0.1:1/none", lease=timedelta(seconds=60))
+
+    with pytest.raises(LedgerUnavailable):
+        collect_strays(broker=Strays(redis), ledger=away)
+
+    away.close()
+    assert len(Strays(redis)) == 1
+
+
+def test_a_move_that_was_cut_in_two_is_completed(redis: Any, ledger: Ledger) -> None:
+    put_aside(redis, 1)
+    entry = redis.lindex(keys.STRAYS, 0)
+    collect_strays(broker=Strays(redis), ledger=ledger)
+    redis.lpush(keys.STRAYS, entry)
+
+    collect_strays(broker=Strays(redis), ledger=ledger)
+
+    assert in_ledger(ledger) == ["stray-1764244800-1"]
+    assert redis.exists(keys.STRAYS) == 0
+
+
+@pytest.mark.parametrize(
+    ("days", "has_body"),
+    [
+        pytest.param(29, True, id="within its retention"),
+        pytest.param(31, False, id="past its retention"),
+    ],
+)
+def test_a_purge_erases_bodies_that_nobody_decided_about(
+    redis: Any, ledger: Ledger, clock: SettableClock, days: int, has_body: bool
+) -> None:
+    put_aside(redis, 1)
+    collect_strays(broker=Strays(redis), ledger=ledger)
+    clock.advance((ARRIVED + timedelta(days=days) - clock()).total_seconds())
+
+    purge(owner="me", ledger=ledger, clock=clock, retention=timedelta(days=30))
+
+    (row,) = ledger.strays.parked()
+    assert row["has_body"] is has_body

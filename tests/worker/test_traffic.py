@@ -1,0 +1,137 @@
+"""Two real workers that share one budget, one pause and one breaker."""
+
+from __future__ import annotations
+
+import random
+import sqlite3
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from support import flaky_erp
+from support.plant import STORE, Plant
+from support.waiting import until
+
+from orders_sync.sandbox import Box
+from orders_sync.sandbox.server import serving
+from orders_sync.traffic.breaker import Standing
+from orders_sync.traffic.shared import Shared, connect
+from orders_sync.traffic.traffic import ERP, Traffic, Usage
+
+BUDGET = 1200
+
+_ACCOUNT = f"ORDERS_SYNC_ACCOUNTS__{STORE.upper()}__"
+_TESTS = Path(__file__).parents[1]
+
+
+@contextmanager
+def working(home: Path, box: Box, **changes: str) -> Iterator[Plant]:
+    """Run two workers and beat against a sandbox of our own."""
+    with serving(box) as url:
+        plant = Plant(home, box, url)
+        plant.environment |= changes
+        try:
+            plant.start_worker(1)
+            plant.start_worker(2)
+            plant.start_beat()
+            yield plant
+        finally:
+            plant.close()
+
+
+@pytest.fixture
+def box() -> Box:
+    return Box(STORE, seed=1)
+
+
+def usage(plant: Plant) -> Usage:
+    """Tell how the account stands, as any process sees it."""
+    traffic = Traffic(
+        Shared(connect(plant.broker_url)), {STORE: BUDGET}, processes=1, random=random.Random(1)
+    )
+    try:
+        return traffic.usage(STORE)
+    finally:
+        traffic.close()
+
+
+def erp_rests(plant: Plant) -> bool:
+    return any(
+        each.name == ERP and each.standing is not Standing.CLOSED for each in usage(plant).breakers
+    )
+
+
+def standings(plant: Plant) -> Counter[str]:
+    connection = sqlite3.connect(plant.home / "ledger.sqlite3")
+    try:
+        return Counter(row[0] for row in connection.execute("SELECT standing FROM orders"))
+    finally:
+        connection.close()
+
+
+def test_all_processes_together_keep_to_the_budget_of_the_account(tmp_path: Path) -> None:
+    box = Box(STORE, seed=1, requests_per_minute=BUDGET)
+    with working(tmp_path, box, **{f"{_ACCOUNT}REQUESTS_PER_MINUTE": str(BUDGET)}) as plant:
+        orders = box.create_orders(300)
+
+        until(lambda: plant.are_handled(orders), "every order is handled")
+
+        calls = sorted(call.at for call in box.calls())
+        busiest = max(
+            sum(start <= at < start + 60 for at in calls[index:])
+            for index, start in enumerate(calls)
+        )
+        assert box.record.over_budget == 0
+        assert busiest <= BUDGET
+        until(lambda: standings(plant) == {"done": 300}, "the ledger says so too")
+
+
+def test_a_revoked_key_stops_the_account_and_a_valid_one_lets_it_go_on(
+    tmp_path: Path, box: Box
+) -> None:
+    with working(tmp_path, box) as plant:
+        box.dials.latency_min_seconds = box.dials.latency_max_seconds = 0.1
+        box.create_orders(200)
+        until(lambda: len(plant.in_erp()) >= 10, "work has begun")
+
+        box.credentials = {"key": "another token"}
+        until(lambda: usage(plant).pause is not None, "the account is paused")
+        before = box.record.total
+        refused = box.record.statuses["401"]
+        until(lambda: box.record.statuses["401"] > refused, "it was probed")
+        during = box.record.total - before
+        box.credentials = None
+        until(lambda: usage(plant).pause is None, "the account goes on")
+        until(lambda: standings(plant)["done"] >= 100, "so do its orders")
+
+        assert during <= 30
+        assert standings(plant)["parked"] == 0
+
+
+def test_an_erp_that_is_away_stops_the_polling_and_gets_everything_when_it_is_back(
+    tmp_path: Path, box: Box
+) -> None:
+    flaky_erp.install(tmp_path)
+    flaky_erp.switch_off(tmp_path)
+    changes = {f"{_ACCOUNT}ERP": flaky_erp.NAME, "PYTHONPATH": f"{tmp_path}:{_TESTS}"}
+    with working(tmp_path, box, **changes) as plant:
+        first = box.create_orders(50)
+        until(lambda: erp_rests(plant), "the ERP is left alone")
+        until(lambda: "feed.held_back" in everybody_says(plant), "polling has stopped")
+        later = box.create_orders(300)
+        tried = flaky_erp.failed_calls(tmp_path)
+        until(lambda: flaky_erp.failed_calls(tmp_path) >= tried + 2, "it was tried again")
+        waiting_in_feed = box.feed.visible if box.feed else 0
+
+        flaky_erp.switch_on(tmp_path)
+        until(lambda: plant.are_handled(first + later), "every order is handled")
+
+        until(lambda: standings(plant) == {"done": 350}, "nothing is parked")
+        assert waiting_in_feed >= 100
+        assert plant.in_erp() == {*first, *later}
+
+
+def everybody_says(plant: Plant) -> str:
+    return plant.log_of("worker1") + plant.log_of("worker2")
