@@ -85,9 +85,7 @@ def _backlog(plant: Plant, count: int) -> Cost:
     calls, cpu, started = _calls(plant), plant.cpu_seconds(), time.monotonic()
     plant.admin("POST", "orders", count=count)
     until(lambda: _in_handling(plant) >= handled and _is_quiet(plant), "the backlog is done")
-    return Cost(
-        count, time.monotonic() - started, plant.cpu_seconds() - cpu, _calls(plant) - calls
-    )
+    return Cost(count, time.monotonic() - started, plant.cpu_seconds() - cpu, _calls(plant) - calls)
 
 
 def _bare_pool(count: int) -> Cost:

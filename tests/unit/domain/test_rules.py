@@ -35,7 +35,9 @@ PLACED, HANDLING = Progress.PLACED, Progress.HANDLING
         pytest.param("invoiced", PLACED, Action.FINISH, id="invoiced meanwhile"),
         pytest.param("canceled", SEEN, Action.VOID, id="cancelled between event and fetch"),
         pytest.param("replaced", SEEN, Action.VOID, id="replaced between event and fetch"),
-        pytest.param("canceled", OFFERED, Action.CANCEL_IN_ERP, id="cancelled, the ERP may have it"),
+        pytest.param(
+            "canceled", OFFERED, Action.CANCEL_IN_ERP, id="cancelled, the ERP may have it"
+        ),
         pytest.param("canceled", PLACED, Action.CANCEL_IN_ERP, id="cancelled, the ERP has it"),
         pytest.param("replaced", HANDLING, Action.CANCEL_IN_ERP, id="replaced, being fulfilled"),
         pytest.param("cancel", SEEN, Action.LOOK_AGAIN, id="cancelling, not decided"),
