@@ -1,13 +1,15 @@
 """What an order costs on its way in, against a bare thread pool that makes the same calls.
 
     python -m benchmarks.inbound [--orders 1000] [--workers 2] [--flower] [--erp console]
+                                 [--latency 0.05]
 
 Pours a backlog into the sandbox and prints orders a second, CPU milliseconds an order of all our
 processes (sandbox left out), VTEX calls an order, and peak memory; beside it, in the same run, a
 pool of threads that reads the feed, reads each order, starts handling and acknowledges, with
 `requests` and without queue or ledger. Then orders come in steadily, and the time from event to
-handling is printed. `--flower` runs Flower too, which switches task events on. Compare figures
-within one run only.
+handling is printed. `--flower` runs Flower too, which switches task events on. With `--latency`
+each call takes so many seconds, as it does at VTEX: that shows what another worker brings. Compare
+figures within one run only.
 """
 
 from __future__ import annotations
@@ -25,6 +27,7 @@ from benchmarks.plant import STORE, Plant, percentile, running_plant, running_sa
 
 _THREADS = 20
 _LOT = 10
+_LIGHT_LATENCY = 0.05
 _FEED = {
     "filter": {"type": "FromWorkflow", "status": ["ready-for-handling"]},
     "queue": {"visibilityTimeoutInSeconds": 240, "messageRetentionPeriodInSeconds": 345_600},
@@ -61,21 +64,22 @@ def main() -> None:
     parser.add_argument("--flower", action="store_true")
     parser.add_argument("--erp", default="console")
     parser.add_argument("--light", type=int, default=100, help="orders that come in steadily")
-    parser.add_argument("--latency", type=float, default=0.05, help="seconds a call, light load")
+    parser.add_argument("--latency", type=float, default=0.0, help="seconds a call, backlog")
     options = parser.parse_args()
     print(f"{'':>10} {'orders/s':>9} {'CPU ms':>7} {'calls':>7} {'seconds':>8}")
-    bare = _bare_pool(options.orders)
+    bare = _bare_pool(options.orders, options.latency)
     print(f"{'bare pool':>10} {bare}")
     erp = {f"ACCOUNTS__{STORE.upper()}__ERP": options.erp}
     with running_plant(options.workers, flower=options.flower, **erp) as plant:
         before = plant.cpu_by_process()
+        _take(plant, options.latency)
         ours = _backlog(plant, options.orders)
         print(f"{'ours':>10} {ours}   {ours.cpu_ms / bare.cpu_ms:.2f} times the pool's CPU")
         for name, seconds in plant.cpu_by_process().items():
             cpu_ms = (seconds - before[name]) * 1000 / options.orders
             print(f"{name:>10}: {cpu_ms:.2f} CPU ms an order")
         if options.light:
-            _light_load(plant, options.light, options.latency)
+            _light_load(plant, options.light)
         for name, peak in plant.peak_mib().items():
             print(f"{name:>10}: {peak:.0f} MiB at most")
 
@@ -88,10 +92,11 @@ def _backlog(plant: Plant, count: int) -> Cost:
     return Cost(count, time.monotonic() - started, plant.cpu_seconds() - cpu, _calls(plant) - calls)
 
 
-def _bare_pool(count: int) -> Cost:
+def _bare_pool(count: int, latency: float) -> Cost:
     """Do the same calls with nothing but threads."""
     with running_sandbox() as vtex_url, _session() as session:
         session.post(f"{vtex_url}/api/orders/feed/config", json=_FEED).raise_for_status()
+        session.put(f"{vtex_url}/_sandbox/dials", json=_dials(latency)).raise_for_status()
         session.post(f"{vtex_url}/_sandbox/orders", json={"count": count}).raise_for_status()
         done, calls = 0, 0
         cpu, started = time.process_time(), time.monotonic()
@@ -127,8 +132,16 @@ def _commit(session: requests.Session, vtex_url: str, lot: list[dict[str, Any]])
     session.post(f"{vtex_url}/api/orders/feed", json={"handles": handles}).raise_for_status()
 
 
-def _light_load(plant: Plant, count: int, latency: float) -> None:
-    plant.admin("PUT", "dials", latency_min_seconds=latency, latency_max_seconds=latency)
+def _dials(latency: float) -> dict[str, float]:
+    return {"latency_min_seconds": latency, "latency_max_seconds": latency}
+
+
+def _take(plant: Plant, latency: float) -> None:
+    plant.admin("PUT", "dials", **_dials(latency))
+
+
+def _light_load(plant: Plant, count: int) -> None:
+    _take(plant, _LIGHT_LATENCY)
     handled = _in_handling(plant) + count
     poured = {}
     for _ in range(count):
@@ -143,7 +156,7 @@ def _light_load(plant: Plant, count: int, latency: float) -> None:
         if order["order_id"] in poured
     ]
     print(
-        f"light load, 5 orders/s at {latency:.2f} s a call: from event to handling "
+        f"light load, 5 orders/s at {_LIGHT_LATENCY} s a call: from event to handling "
         f"{percentile(delays, 0.5):.2f} s (p50), {percentile(delays, 0.99):.2f} s (p99)"
     )
 

@@ -12,6 +12,7 @@ import click
 
 from orders_sync.cli.output import as_json, print_json
 from orders_sync.doctor.findings import Finding, State, exit_status
+from orders_sync.logging import configure_logging
 
 _MARKS = {
     State.OK: ("ok", "green"),
@@ -35,6 +36,8 @@ def doctor(*, as_json: bool) -> None:
     from orders_sync.doctor.examination import examine  # noqa: PLC0415 - Celery is slow to import.
     from orders_sync.settings import load_settings  # noqa: PLC0415
 
+    # What does not work is told below, once.
+    configure_logging("console", "error")
     made_up_id = f"orders-sync-doctor-{uuid.uuid4().hex}"
     findings = list(examine(load_settings, clock=lambda: datetime.now(UTC), made_up_id=made_up_id))
     status = exit_status(findings)
