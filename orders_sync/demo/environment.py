@@ -37,6 +37,8 @@ def demo_environment(home: Path, *, broker_url: str, sandbox_url: str) -> dict[s
         **_SETTINGS,
         **{f"RETRY__{q}__{figure}": v for q in _PATIENT_QUEUES for figure, v in _PATIENCE.items()},
         f"ACCOUNTS__{ACCOUNT.upper()}__BASE_URL": sandbox_url,
+        # Storms of 429 come whatever the rate is, so a cautious one would only be slow.
+        f"ACCOUNTS__{ACCOUNT.upper()}__REQUESTS_PER_MINUTE": "60000",
         "BROKER_URL": broker_url,
         "HOME": str(home),
     }
