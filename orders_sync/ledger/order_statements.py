@@ -43,7 +43,6 @@ def _claim(**more: Any) -> Any:
         .values(
             lease_owner=_given("lease_owner"),
             lease_until=_given("lease_until"),
-            due_at=_given("lease_until"),
             version=orders.c.version + 1,
             **more,
         )
@@ -57,6 +56,7 @@ def _claim(**more: Any) -> Any:
     )
 
 
+#: The due time stays as it was at the dispatch: the sweep also waits for the lease's end.
 CLAIM = _claim()
 
 #: A read that starts now sees all that is known so far.
@@ -88,7 +88,6 @@ ADVANCE = (
         standing=Standing.ACTIVE,
         next_step=sa.case((orders.c.news, Step.FETCH), else_=_given("next_step")),
         news=False,
-        due_at=_given("lease_until"),
         lease_until=_given("lease_until"),
         **_FOUND,
         **_SET,

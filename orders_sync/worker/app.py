@@ -88,6 +88,9 @@ class OrdersSyncApp(Celery):
             countdown=following.delay,
             argsrepr="()",
             kwargsrepr=repr(ids),
+            # Workers declare the queues; once more with each message is dear.
+            declare=(),
+            add_to_parent=False,
             **options,
         )
 
