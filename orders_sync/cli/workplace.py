@@ -12,7 +12,7 @@ import click
 from orders_sync.domain.steps import Dispatch
 from orders_sync.errors import ConfigurationError
 from orders_sync.ledger import Ledger
-from orders_sync.ledger.decisions import Act
+from orders_sync.ledger.acts import Act
 from orders_sync.ledger.migrate import require_current
 from orders_sync.ledger.searches import knows_account
 from orders_sync.logging import configure_logging

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -12,11 +11,12 @@ import sqlalchemy as sa
 from orders_sync.domain.rules import Standing
 from orders_sync.domain.steps import Dispatch, Step
 from orders_sync.errors import OrdersSyncError
+from orders_sync.ledger.acts import Act, keep_act
 from orders_sync.ledger.engine import Database
 from orders_sync.ledger.journal import Entry, write_entries
 from orders_sync.ledger.news import commands_set_free
 from orders_sync.ledger.order_lease import lock_order_of
-from orders_sync.ledger.tables import commands, operator_log
+from orders_sync.ledger.tables import commands
 
 Row = dict[str, Any]
 
@@ -26,15 +26,6 @@ REFUSED_KEY = "refused/"
 
 class DecisionRefused(OrdersSyncError):
     """Raised when a decision cannot be carried out; the message says what can be done."""
-
-
-@dataclass(frozen=True, slots=True)
-class Act:
-    """Who decides, when, and why; kept in the operator's log."""
-
-    at: datetime
-    who: str
-    why: str | None = None
 
 
 class Decisions:
@@ -216,14 +207,11 @@ def _decide(
         connection,
         [Entry(act.at, decided.account, decided.order_id or None, f"command.{verb}", note=note)],
     )
-    connection.execute(
-        sa.insert(operator_log).values(
-            at=act.at,
-            who=act.who,
-            did=f"{did} {row.id}",
-            account=decided.account,
-            order_id=decided.order_id or None,
-            why=act.why,
-        )
+    keep_act(
+        connection,
+        act,
+        f"{did} {row.id}",
+        account=decided.account,
+        order_id=decided.order_id or None,
     )
     return decided

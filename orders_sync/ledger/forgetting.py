@@ -10,11 +10,12 @@ from typing import Any
 import sqlalchemy as sa
 
 from orders_sync.domain.rules import Standing
-from orders_sync.ledger.decisions import Act, DecisionRefused
+from orders_sync.ledger.acts import Act, keep_act
+from orders_sync.ledger.decisions import DecisionRefused
 from orders_sync.ledger.engine import Database
 from orders_sync.ledger.journal import Entry, write_entries
 from orders_sync.ledger.retention import FINISHED, erase_for_good, erase_orders
-from orders_sync.ledger.tables import commands, operator_log, orders
+from orders_sync.ledger.tables import commands, orders
 
 FORGOTTEN = "order.forgotten"
 
@@ -64,16 +65,7 @@ def forget_order(database: Database, account: str, order_id: str, act: Act) -> F
         erased = erase_orders(connection, [(account, order_id)])
         _give_up(connection, account, order_id, act.at)
         write_entries(connection, [Entry(act.at, account, order_id, FORGOTTEN, note="by a person")])
-        connection.execute(
-            sa.insert(operator_log).values(
-                at=act.at,
-                who=act.who,
-                did="orders forget",
-                account=account,
-                order_id=order_id,
-                why=act.why,
-            )
-        )
+        keep_act(connection, act, "orders forget", account=account, order_id=order_id)
     return Forgotten(
         erased.documents, erased.commands, found.is_parked + len(found.parked_commands)
     )

@@ -10,6 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from orders_sync.domain.rules import Standing
+from orders_sync.ledger.acts import Act, keep_act
 from orders_sync.ledger.engine import Database
 from orders_sync.ledger.tables import commands, events, journal, operator_log, orders
 
@@ -122,11 +123,8 @@ class Inquiries:
         why: str | None,
     ) -> None:
         """Keep who did what by hand."""
-        statement = sa.insert(operator_log).values(
-            at=at, who=who, did=did, account=account, order_id=order_id, why=why
-        )
         with self._database.writing() as connection:
-            connection.execute(statement)
+            keep_act(connection, Act(at, who, why), did, account=account, order_id=order_id)
 
     def _rows(self, statement: sa.Select[Any]) -> list[Row]:
         with self._database.reading() as connection:

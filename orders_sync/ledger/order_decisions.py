@@ -10,11 +10,12 @@ import sqlalchemy as sa
 
 from orders_sync.domain.rules import Standing
 from orders_sync.domain.steps import Dispatch
-from orders_sync.ledger.decisions import Act, DecisionRefused
+from orders_sync.ledger.acts import Act, keep_act
+from orders_sync.ledger.decisions import DecisionRefused
 from orders_sync.ledger.engine import Database
 from orders_sync.ledger.journal import Entry, write_entries
 from orders_sync.ledger.news import commands_set_free
-from orders_sync.ledger.tables import operator_log, orders
+from orders_sync.ledger.tables import orders
 
 _STATE = sa.select(orders.c.standing, orders.c.version, orders.c.lease_until)
 
@@ -63,16 +64,7 @@ def discard_order(
         connection.execute(statement)
         entry = Entry(act.at, account, order_id, "order.discarded", note="by a person")
         write_entries(connection, [entry])
-        connection.execute(
-            sa.insert(operator_log).values(
-                at=act.at,
-                who=act.who,
-                did="parked discard",
-                account=account,
-                order_id=order_id,
-                why=act.why,
-            )
-        )
+        keep_act(connection, act, "parked discard", account=account, order_id=order_id)
         return commands_set_free(
             connection, account, order_id, is_settled=True, now=act.at, lease=lease
         )

@@ -13,11 +13,12 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from orders_sync.domain.rules import Standing
-from orders_sync.ledger.decisions import Act, DecisionRefused
+from orders_sync.ledger.acts import Act, keep_act
+from orders_sync.ledger.decisions import DecisionRefused
 from orders_sync.ledger.engine import Database
 from orders_sync.ledger.insert import insert_into
 from orders_sync.ledger.retention import erase_for_good
-from orders_sync.ledger.tables import operator_log, strays
+from orders_sync.ledger.tables import strays
 
 Row = dict[str, Any]
 
@@ -176,11 +177,7 @@ def _decide(
         .where(strays.c.id == stray_id)
         .values(standing=standing, body=None, decided_at=act.at)
     )
-    connection.execute(
-        sa.insert(operator_log).values(
-            at=act.at, who=act.who, did=f"{did} {stray_id}", account="", why=act.why
-        )
-    )
+    keep_act(connection, act, f"{did} {stray_id}")
 
 
 def _printable(text: str) -> str:

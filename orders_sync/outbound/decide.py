@@ -9,7 +9,8 @@ from orders_sync.domain.acceptance import NotAcceptedError, check, vtex_number_o
 from orders_sync.domain.commands import Command
 from orders_sync.domain.steps import Dispatch, Step
 from orders_sync.ledger import Ledger
-from orders_sync.ledger.decisions import REFUSED_KEY, Act, DecisionRefused
+from orders_sync.ledger.acts import Act
+from orders_sync.ledger.decisions import REFUSED_KEY, DecisionRefused
 from orders_sync.outbound.accept import FIRST_STEP
 
 

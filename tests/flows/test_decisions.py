@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from support.flow import STORE, Flow
 
-from orders_sync.ledger.decisions import Act
+from orders_sync.ledger.acts import Act
 from orders_sync.outbound import decide
 
 

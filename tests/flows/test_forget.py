@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 from support.flow import STORE, Flow
 
-from orders_sync.ledger.decisions import Act, DecisionRefused
+from orders_sync.ledger.acts import Act
+from orders_sync.ledger.decisions import DecisionRefused
 from orders_sync.ledger.forgetting import Forgotten, forget_order, forgettable
 from orders_sync.ledger.retention import ERASED
 

@@ -8,8 +8,8 @@ import sqlalchemy as sa
 from support.flow import STORE, Flow
 from support.purging import DAY, fulfilled, purged
 
+from orders_sync.ledger.acts import Act
 from orders_sync.ledger.cursors import Cursors
-from orders_sync.ledger.decisions import Act
 from orders_sync.ledger.retention import Erased
 from orders_sync.ledger.tables import documents, operator_log, orders
 

@@ -8,8 +8,8 @@ from orders_sync.domain.commands import Command
 from orders_sync.domain.rules import Standing
 from orders_sync.domain.steps import Dispatch, Step
 from orders_sync.ledger import Ledger
+from orders_sync.ledger.acts import Act
 from orders_sync.ledger.command_claims import CommandClaim, CommandResult
-from orders_sync.ledger.decisions import Act
 from orders_sync.ledger.journal import Entry
 from orders_sync.outbound import decide
 from orders_sync.outbound.accept import Desk, accept

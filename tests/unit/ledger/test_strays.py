@@ -7,7 +7,8 @@ import pytest
 
 from orders_sync.domain.rules import Standing
 from orders_sync.ledger import Ledger
-from orders_sync.ledger.decisions import Act, DecisionRefused
+from orders_sync.ledger.acts import Act
+from orders_sync.ledger.decisions import DecisionRefused
 from orders_sync.ledger.gauges import Gauges
 from orders_sync.ledger.searches import parked_ids
 from orders_sync.ledger.tables import operator_log
