@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +13,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 _BUSY_SECONDS: Final = 30
+_BUSY_PAUSE: Final = 0.02
 
 
 def sqlite_engine(url: sa.URL, **pool: Any) -> sa.Engine:
@@ -26,13 +29,31 @@ def sqlite_engine(url: sa.URL, **pool: Any) -> sa.Engine:
         # The driver must not open transactions by itself: a deferred one that later writes
         # fails at once where an immediate one would wait.
         connection.isolation_level = None
-        connection.execute("PRAGMA journal_mode=WAL")
+        _write_ahead(connection)
         connection.execute("PRAGMA synchronous=NORMAL")
         # Pages that change with every step reach the file once instead of many times.
         connection.execute("PRAGMA wal_autocheckpoint=4000")
         connection.execute("PRAGMA foreign_keys=ON")
 
     return engine
+
+
+def _write_ahead(connection: Any) -> None:
+    """Turn the write-ahead log on; it stays on for the file.
+
+    Of connections that open a new file together, SQLite fails all but one at once, whatever
+    their time-out: https://www.sqlite.org/c3ref/busy_handler.html
+    """
+    deadline = time.monotonic() + _BUSY_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(_BUSY_PAUSE)
+        else:
+            return
 
 
 class Writer:

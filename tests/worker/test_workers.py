@@ -87,7 +87,7 @@ def test_a_broker_that_goes_away_and_comes_back_loses_no_retry(plant: Plant) -> 
             id="an empty token",
         ),
         pytest.param(
-            {"ORDERS_SYNC_LEDGER_URL": "sqlite:///elsewhere.sqlite3"},
+            {"ORDERS_SYNC_LEDGER_URL": "sqlite:///{home}/elsewhere.sqlite3"},
             "orders-sync db upgrade",
             id="a ledger without tables",
         ),
@@ -106,6 +106,8 @@ def test_a_broker_that_goes_away_and_comes_back_loses_no_retry(plant: Plant) -> 
 def test_a_worker_that_cannot_work_says_so_in_one_line_and_takes_nothing(
     plant: Plant, changes: dict[str, str], words: str
 ) -> None:
+    changes = {name: value.format(home=plant.home) for name, value in changes.items()}
+
     worker = plant.start("worker", WORKER, **changes)
 
     ended = worker.ended_within(30)

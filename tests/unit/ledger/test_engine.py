@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
+from threading import Barrier
 
 import pytest
 import sqlalchemy as sa
@@ -12,6 +14,9 @@ from support.postgres import PostgresServer
 
 from orders_sync.errors import ConfigurationError, LedgerUnavailable
 from orders_sync.ledger.engine import Database
+
+_TOGETHER = 8
+_NEW_FILES = 60
 
 
 @pytest.mark.parametrize(
@@ -137,3 +142,19 @@ def test_a_row_that_no_waiting_makes_smaller_is_no_wait(
 
         with pytest.raises(sa.exc.OperationalError), database.writing() as connection:
             connection.execute(sa.text("INSERT INTO t VALUES (:a)"), {"a": long})
+
+
+def test_threads_that_open_a_new_file_together_all_get_it(tmp_path: Path) -> None:
+    barrier = Barrier(_TOGETHER)
+
+    def open_and_ask(url: str) -> int | None:
+        barrier.wait(30)
+        with closing(Database(url)) as database, database.writing() as connection:
+            return connection.scalar(sa.select(1))
+
+    with ThreadPoolExecutor(_TOGETHER) as pool:
+        for number in range(_NEW_FILES):
+            url = f"sqlite:///{tmp_path / str(number)}"
+            answers = list(pool.map(open_and_ask, [url] * _TOGETHER))
+
+            assert answers == [1] * _TOGETHER
