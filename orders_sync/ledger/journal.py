@@ -8,6 +8,7 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
+from orders_sync.ledger.prepared import Prepared
 from orders_sync.ledger.tables import journal
 
 
@@ -30,8 +31,8 @@ def write_entries(connection: sa.Connection, entries: Sequence[Entry]) -> None:
     """Append entries inside the transaction that makes them true."""
     if entries:
         rows = [{name: getattr(entry, name) for name in _FIELDS} for entry in entries]
-        connection.execute(_INSERT, rows if len(rows) > 1 else rows[0])
+        _INSERT.run_many(connection, rows)
 
 
-_INSERT = sa.insert(journal)
 _FIELDS = [field.name for field in fields(Entry)]
+_INSERT = Prepared(sa.insert(journal).values({name: sa.bindparam(name) for name in _FIELDS}))

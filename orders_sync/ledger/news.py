@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from orders_sync.domain.rules import Progress, Standing
 from orders_sync.domain.steps import Dispatch, Step
 from orders_sync.ledger.locks import lock
+from orders_sync.ledger.prepared import Prepared
 from orders_sync.ledger.tables import commands, orders
 
 #: Why a command waits that found its order busy; it is brought back when the order is free.
@@ -83,7 +84,7 @@ def commands_set_free(
     wait for it to get on.
     """
     of_order = {"of_account": account, "of_order": order_id}
-    waiting = connection.execute(_WAITING, of_order).all()
+    waiting = _WAITING.run(connection, of_order)
     in_line = [row for row in waiting if row.cause == IN_LINE][:1]
     others = [row for row in waiting if row.cause != IN_LINE and row.attempts == 0]
     freed = in_line + (others if is_settled else [])
@@ -107,7 +108,7 @@ def commands_set_free(
     ]
 
 
-_WAITING = (
+_WAITING = Prepared(
     sa.select(commands.c.id, commands.c.cause, commands.c.attempts)
     .where(
         commands.c.account == sa.bindparam("of_account"),

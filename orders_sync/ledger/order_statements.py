@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from orders_sync.domain.rules import OPEN, Standing
 from orders_sync.domain.steps import Step
+from orders_sync.ledger.prepared import Prepared
 from orders_sync.ledger.tables import orders
 
 
@@ -31,13 +32,13 @@ _SET: dict[str, Any] = {
 }
 
 
-def _claim(**more: Any) -> Any:
-    return (
+def _claim(**more: Any) -> Prepared:
+    return Prepared(
         sa.update(orders)
         .where(
             _IS_ORDER,
             orders.c.next_step == sa.bindparam("of_step"),
-            orders.c.standing.in_(OPEN),
+            sa.or_(*(orders.c.standing == each for each in OPEN)),
             sa.or_(orders.c.lease_until.is_(None), orders.c.lease_until <= sa.bindparam("now")),
         )
         .values(
@@ -63,7 +64,7 @@ CLAIM = _claim()
 CLAIM_FOR_READ = _claim(news=False)
 
 #: Ends a claim; an event that came meanwhile leads to a read.
-RELEASE = (
+RELEASE = Prepared(
     sa.update(orders)
     .where(_IS_OURS)
     .values(
@@ -81,7 +82,7 @@ RELEASE = (
 
 #: Keeps a claim for the next step, or for the read that an event asks for. The time of the latest
 #: change is in many indices, so that it is written when the order is released.
-ADVANCE = (
+ADVANCE = Prepared(
     sa.update(orders)
     .where(_IS_OURS)
     .values(

@@ -19,6 +19,7 @@ from orders_sync.ledger.journal import Entry, write_entries
 from orders_sync.ledger.news import commands_set_free, new_order, request_reads
 from orders_sync.ledger.order_lease import refuse_if_lent
 from orders_sync.ledger.order_statements import ADVANCE, CLAIM, CLAIM_FOR_READ, RELEASE
+from orders_sync.ledger.prepared import Prepared
 from orders_sync.ledger.tables import orders
 
 
@@ -52,10 +53,11 @@ class Orders:
             "new_lease_until": until,
         }
         with self._database.writing() as connection:
-            row = connection.execute(statement, wanted).one_or_none()
-            if row is None:
+            found = statement.run(connection, wanted)
+            if not found:
                 refuse_if_lent(connection, account, order_id, step, now=now)
                 return None
+        row = found[0]
         return Claim(
             account,
             order_id,
@@ -255,13 +257,13 @@ def _failed(claim: Claim, cause: str, reason: str, hint: str | None) -> dict[str
 
 def _write(
     connection: sa.Connection,
-    statement: sa.Executable,
+    statement: Prepared,
     claim: Claim,
     next_step: Step | None,
     facts: dict[str, Any],
     entry: Entry | None,
     now: datetime,
-) -> sa.Row[Any]:
+) -> Any:
     facts |= {
         "of_account": claim.account,
         "of_order": claim.order_id,
@@ -274,8 +276,8 @@ def _write(
         entries.insert(0, claim.entry)
         for name in ("progress", "erp_reference"):
             facts[f"new_{name}"] = facts[f"new_{name}"] or getattr(claim.result, name)
-    row = connection.execute(statement, facts).one_or_none()
-    if row is None:
+    written = statement.run(connection, facts)
+    if not written:
         raise LeaseLost(f"Order {claim.order_id} was taken over during {claim.step}.")
     write_entries(connection, entries)
-    return row
+    return written[0]

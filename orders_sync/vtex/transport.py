@@ -10,6 +10,8 @@ from urllib.parse import urlencode, urljoin, urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
+from requests.structures import CaseInsensitiveDict
+from requests.utils import requote_uri
 from urllib3 import HTTPResponse
 from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError
 
@@ -100,11 +102,8 @@ class RequestsTransport:
         try:
             # Nothing is merged from the session, which has nothing to add, and Session.send would
             # read a redirect's whole body, however large, and keep cookies.
-            prepared = requests.Request(
-                request.method, url, {**_ENCODING, **request.headers}, data=request.body
-            ).prepare()
             answer = session.get_adapter(url).send(
-                prepared,
+                _prepared(request, url),
                 stream=True,
                 timeout=(self._connect_seconds, self._read_seconds),
                 verify=True if session.verify is None else session.verify,
@@ -153,7 +152,16 @@ class RequestsTransport:
             target = urljoin(url, location)
         except ValueError:
             return None
-        return target if _origin(target) == self._origin else None
+        return requote_uri(target) if _origin(target) == self._origin else None
+
+
+def _prepared(request: Request, url: str) -> requests.PreparedRequest:
+    """Fill in what goes over the wire; address and body would be examined and quoted once more."""
+    prepared = requests.PreparedRequest()
+    prepared.method, prepared.url, prepared.body = request.method, url, request.body
+    prepared.headers = CaseInsensitiveDict({**_ENCODING, **request.headers})
+    prepared.prepare_content_length(request.body)
+    return prepared
 
 
 def _chunks(answer: requests.Response) -> Iterator[bytes]:
