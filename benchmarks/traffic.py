@@ -1,8 +1,11 @@
-"""What one permit costs, and how much of a budget two processes of twenty threads use.
+"""What one permit costs, and how much of a budget some processes of twenty threads use.
 
-    python -m benchmarks.traffic --budget 6000 --seconds 30
+    python -m benchmarks.traffic --budget 6000 --seconds 70 --processes 4
 
-Every call takes 100 ms; a call that must wait gives its thread back and comes again when told.
+A permit's cost is measured with a budget that is far off, and at a steady pace below a budget
+like the default, where permits are shared by fewer calls. Then there is more work than the budget
+allows. Every call takes 100 ms; a call that must wait gives its thread back and comes again when
+told. Calls over the budget are counted as the sandbox counts them.
 """
 
 from __future__ import annotations
@@ -14,21 +17,29 @@ import tempfile
 import threading
 import time
 from bisect import bisect_left
+from collections.abc import Callable
 from multiprocessing import get_context
 from multiprocessing.queues import Queue
 from pathlib import Path
 
+import redis
+
 from orders_sync.embedded.broker import EmbeddedBroker
+from orders_sync.sandbox.rate_limit import RateLimit
 from orders_sync.traffic.lanes import Lane
 from orders_sync.traffic.limiter import RateLimiter
 from orders_sync.traffic.shared import Shared, connect
 from orders_sync.traffic.traffic import Traffic
 
-_PROCESSES = 2
 _THREADS = 20
 _LATENCY_SECONDS = 0.1
 _PERMITS = 3000
 _PLENTY = 10**7
+#: A bucket is full after this time, as it is wherever the budget is far off.
+_REST_SECONDS = 1.0
+_STEADY_BUDGET = 5400
+_STEADY_A_SECOND = 45
+_STEADY_SECONDS = 8.0
 
 
 def main() -> None:
@@ -36,13 +47,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--budget", type=int, default=6000)
     parser.add_argument("--seconds", type=float, default=30.0)
+    parser.add_argument("--processes", type=int, default=2)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as home:
         broker = EmbeddedBroker(Path(home))
         url = broker.start()
         try:
             _print_costs(url)
-            _print_use(url, options.budget, options.seconds)
+            _print_steady_cost(url)
+            _print_use(url, options.budget, options.seconds, options.processes)
         finally:
             broker.stop()
 
@@ -52,12 +65,54 @@ def _print_costs(url: str) -> None:
     traffic = Traffic(shared, {"cost": _PLENTY}, processes=1, random=random.Random(1))  # noqa: S311
     for name, granted in (("permit", _permit), ("whole call", _whole_call)):
         granted(traffic)
+        time.sleep(_REST_SECONDS)
         cpu, wall = time.process_time(), time.perf_counter()
         for _ in range(_PERMITS):
             granted(traffic)
         cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
         print(f"{name}: {cpu / _PERMITS * 1e6:.0f} us CPU, {wall / _PERMITS * 1e6:.0f} us in all")
     traffic.close()
+
+
+def _print_steady_cost(url: str) -> None:
+    """Print what a permit costs a process whose threads call at a steady pace, half the budget."""
+    limiter = RateLimiter(Shared(connect(url)), {"steady": _STEADY_BUDGET}, processes=1)
+    nothing, _ = _steadily(lambda: None)
+    before = _questions(url)
+    cpu, calls = _steadily(lambda: limiter.acquire("steady", Lane.FETCH))
+    questions = (_questions(url) - before) / calls
+    print(
+        f"permit at {_STEADY_A_SECOND} calls/s of {_STEADY_BUDGET}/min: "
+        f"{(cpu - nothing) * 1e6:.0f} us CPU, {questions:.2f} questions to Redis"
+    )
+
+
+def _steadily(call: Callable[[], object]) -> tuple[float, int]:
+    """Call from all threads in turn; give the CPU seconds a call, and the calls."""
+    calls, begin = round(_STEADY_SECONDS * _STEADY_A_SECOND), time.monotonic()
+    turns = iter([begin + number / _STEADY_A_SECOND for number in range(calls)])
+
+    def work() -> None:
+        for turn in turns:
+            time.sleep(max(0.0, turn - time.monotonic()))
+            call()
+
+    cpu = time.process_time()
+    _run_threads(work)
+    return (time.process_time() - cpu) / calls, calls
+
+
+def _run_threads(work: Callable[[], None]) -> None:
+    threads = [threading.Thread(target=work) for _ in range(_THREADS)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+def _questions(url: str) -> int:
+    with redis.Redis.from_url(url) as client:
+        return int(client.info("commandstats")["cmdstat_evalsha"]["calls"])
 
 
 def _permit(traffic: Traffic) -> None:
@@ -69,13 +124,13 @@ def _whole_call(traffic: Traffic) -> None:
         pass
 
 
-def _print_use(url: str, budget: int, seconds: float) -> None:
+def _print_use(url: str, budget: int, seconds: float, processes: int) -> None:
     context = get_context("spawn")
     made: Queue[list[float]] = context.Queue()
-    tasks = round(budget / 60 * seconds * 1.5 / _PROCESSES)
+    tasks = round(budget / 60 * seconds * 1.5 / processes)
     crowd = [
         context.Process(target=_call_away, args=(url, budget, seconds, tasks, made))
-        for _ in range(_PROCESSES)
+        for _ in range(processes)
     ]
     for each in crowd:
         each.start()
@@ -83,16 +138,20 @@ def _print_use(url: str, budget: int, seconds: float) -> None:
     for each in crowd:
         each.join()
     span = (times[-1] - times[0]) / 60
-    busiest = max(bisect_left(times, at + 1) - index for index, at in enumerate(times))
+    limit = RateLimit(budget)
+    over = sum(limit.take(at) is not None for at in times)
     print(
-        f"{len(times)} calls in {span * 60:.1f} s: {len(times) / span / budget:.1%} of the budget"
+        f"{processes} processes: {len(times)} calls in {span * 60:.1f} s, "
+        f"{len(times) / span / budget:.1%} of the budget, {over} over it"
     )
-    print(f"busiest second: {busiest} calls")
+    for name, window in (("minute", 60), ("second", 1)):
+        busiest = max(bisect_left(times, at + window) - index for index, at in enumerate(times))
+        print(f"busiest {name}: {busiest} calls")
 
 
 def _call_away(url: str, budget: int, seconds: float, tasks: int, made: Queue[list[float]]) -> None:
     """Let one process's threads work on tasks that come back when they are told."""
-    limiter = RateLimiter(Shared(connect(url)), {"use": budget}, processes=_PROCESSES)
+    limiter = RateLimiter(Shared(connect(url)), {"use": budget}, processes=1)
     due, lock, times = [0.0] * tasks, threading.Lock(), list[float]()
     end = time.time() + seconds
 
@@ -109,11 +168,7 @@ def _call_away(url: str, budget: int, seconds: float, tasks: int, made: Queue[li
                 times.append(time.time())
                 time.sleep(_LATENCY_SECONDS)
 
-    threads = [threading.Thread(target=work) for _ in range(_THREADS)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    _run_threads(work)
     made.put(times)
 
 

@@ -13,6 +13,10 @@ Two rules rank the lanes. Higher lanes book further ahead, so under load the slo
 would need are already taken. And while calls of a higher lane are away waiting, lower lanes get
 only slots that are free at once. A lane that has had nothing for `DUE_AFTER` intervals goes first
 for one call, so that none starves.
+
+A call that finds more than half a burst unused may take some more slots for the calls after it,
+as long as nobody of its own or a higher lane is away waiting: `permits.py` says what becomes of
+them. Half a burst is left, so that no call ever waits because others forfeited what they took.
 """
 
 from __future__ import annotations
@@ -37,12 +41,13 @@ DUE_AFTER: Final = 50
 class Answer(NamedTuple):
     """What a call is told: it is `granted` the slot in `micros`, or comes back after them.
 
-    `held` is how long no call at all may be made.
+    `held` is how long no call at all may be made. So many `spare` slots were granted with its own.
     """
 
     granted: bool
     micros: int
     held: int
+    spare: int = 0
 
 
 def _nothing_yet() -> list[int]:
@@ -64,19 +69,21 @@ class Bucket:
     last: list[int] = field(default_factory=_nothing_yet)
     back: list[int] = field(default_factory=_nothing_yet)
 
-    def ask(self, now: int, lane: Lane, *, without_credit: bool = False) -> Answer:
+    def ask(self, now: int, lane: Lane, *, wanted: int = 1, without_credit: bool = False) -> Answer:
         """Book a slot for a call, or tell it when to come back.
 
-        `without_credit` gives away the burst, after calls were made past this bucket.
+        Where many slots were left unused, up to `wanted` are booked. `without_credit` gives away
+        the burst, after calls were made past this bucket.
         """
         interval = self.interval(now)
         held = self.held(now)
         slot = self._next_slot(now, interval, without_credit=without_credit)
         allowed = self._horizon(now, lane, interval)
         if slot - now <= allowed:
-            self.next_slot = slot + interval
+            spare = self._spare(now, lane, (now - slot) // interval, wanted - 1)
+            self.next_slot = slot + (1 + spare) * interval
             self.last[lane] = max(slot, now)
-            return Answer(granted=True, micros=max(0, slot - now), held=held)
+            return Answer(granted=True, micros=max(0, slot - now), held=held, spare=spare)
         first = max(*self.back[: lane + 1], slot - allowed)
         back = first + interval * 4 // 5
         # Where more wait than one round of returns has room for, the next round lies among them.
@@ -119,6 +126,10 @@ class Bucket:
         credit = 0 if without_credit else (self.plan.burst - 1) * interval
         earliest = self.hold_until if now >= self.held_at else 0
         return max(slot, earliest, now - credit)
+
+    def _spare(self, now: int, lane: Lane, unused: int, wanted: int) -> int:
+        someone_waits = any(back > now for back in self.back[: lane + 1])
+        return 0 if someone_waits else max(0, min(unused - self.plan.burst // 2, wanted))
 
     def _horizon(self, now: int, lane: Lane, interval: int) -> int:
         if now - self.last[lane] >= DUE_AFTER * interval:

@@ -46,7 +46,7 @@ local function counted(at)
   return 0, minute == latest + 1 and calls or 0, minute
 end
 
-local function ask(burst, horizon, due_horizon, without_credit)
+local function ask(burst, horizon, due_horizon, without_credit, wanted, untold)
   local slot = kept[1] and number(1) or now + due_horizon
   slot = math.min(slot, now + due_horizon + interval)
   local credit = without_credit and 0 or (burst - 1) * interval
@@ -60,17 +60,22 @@ local function ask(burst, horizon, due_horizon, without_credit)
   if now - number(11) >= DUE_AFTER * interval then horizon = due_horizon end
 
   if slot - now <= horizon then
-    local taken = math.max(slot, now)
+    local taken, spare = math.max(slot, now), 0
+    if first <= now then
+      local unused = math.floor((now - slot) / interval) - math.floor(burst / 2)
+      spare = math.max(0, math.min(unused, wanted - 1))
+    end
     local calls, before, minute = counted(taken)
-    keep('next_slot', slot + interval, fields[11], taken,
-      'minute', minute, 'calls', calls + 1, 'calls_before', before)
-    return {1, taken - now, held}
+    -- Spare slots are counted once their calls were made, which the next question tells.
+    keep('next_slot', slot + (1 + spare) * interval, fields[11], taken,
+      'minute', minute, 'calls', calls + 1 + untold, 'calls_before', before)
+    return {1, taken - now, held, spare}
   end
   local back = math.max(first, slot - horizon) + math.floor(interval * 4 / 5)
   local latest = now + held + LONGEST_WAIT
   if back > latest then back = latest - LONGEST_WAIT / 2 end
   keep('back:' .. lane, back)
-  return {0, back - now, held}
+  return {0, back - now, held, 0}
 end
 
 local function hold(micros, cut)
@@ -83,7 +88,8 @@ local function hold(micros, cut)
 end
 
 if verb == 'ask' then
-  return ask(tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7]), ARGV[8] == '1')
+  return ask(tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7]), ARGV[8] == '1',
+    tonumber(ARGV[9]), tonumber(ARGV[10]))
 elseif verb == 'hold' then
   return hold(tonumber(ARGV[4]), ARGV[5] == '1')
 elseif verb == 'pace' then

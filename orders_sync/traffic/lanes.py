@@ -26,6 +26,7 @@ class Why(StrEnum):
     HOLD = "hold"
     BREAKER = "breaker"
     PAUSE = "pause"
+    FORBIDDEN = "forbidden"
 
 
 @dataclass(frozen=True, slots=True)

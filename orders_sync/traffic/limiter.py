@@ -11,6 +11,7 @@ from typing import Any, Final
 from orders_sync.traffic.bucket import Answer, Bucket
 from orders_sync.traffic.headers import Header, budget_left
 from orders_sync.traffic.lanes import Lane, Wait, Why
+from orders_sync.traffic.permits import Permits
 from orders_sync.traffic.plan import DUE_HORIZON, MINUTE, SECOND, Plan, horizon
 from orders_sync.traffic.shared import Script, Shared, key
 
@@ -54,6 +55,7 @@ class RateLimiter:
         self._script = Script("budget.lua")
         self._budgets = dict(budgets)
         self._plans = {account: Plan.of(budget) for account, budget in budgets.items()}
+        self._permits = {account: Permits(plan.at_once) for account, plan in self._plans.items()}
         self._processes = max(1, processes)
         self._clock = clock
         self._sleep = sleep
@@ -68,6 +70,8 @@ class RateLimiter:
         A wait is no failure and keeps nothing: whoever waited asks again. Waits are spread, so
         callers should come back after exactly the seconds they are told.
         """
+        if self._take_kept(account, lane):
+            return None
         for _ in range(2):
             answer = self._ask(account, lane)
             if not answer.granted:
@@ -117,20 +121,34 @@ class RateLimiter:
 
     def _ask(self, account: str, lane: Lane) -> Answer:
         plan, was_alone = self._plans[account], account in self._alone
-        reply = self._tell(
-            account, "ask", int(lane), plan.burst, horizon(lane), DUE_HORIZON, int(was_alone)
-        )
+        permits, asked_at = self._permits[account], self._micros()
+        with self._lock:
+            wanted, untold = permits.question(asked_at, lane)
+        bounds = (plan.burst, horizon(lane), DUE_HORIZON, int(was_alone))
+        reply = self._tell(account, "ask", int(lane), *bounds, wanted, untold)
         if reply is None:
-            return self._ask_alone(account, lane)
+            return self._ask_alone(account, lane, untold)
         if was_alone:
             self._alone.pop(account, None)
-        granted, micros, held = reply
+        granted, micros, held, spare = reply
         if held:
             self._learn_hold(account, held)
-        return Answer(bool(granted), micros, held)
-
-    def _ask_alone(self, account: str, lane: Lane) -> Answer:
         with self._lock:
+            if granted:
+                permits.granted(asked_at, lane, spare)
+            else:
+                permits.refused(untold)
+        return Answer(bool(granted), micros, held, spare)
+
+    def _take_kept(self, account: str, lane: Lane) -> bool:
+        with self._lock:
+            if self._hold_left(account):
+                return False
+            return self._permits[account].take(self._micros(), lane)
+
+    def _ask_alone(self, account: str, lane: Lane, untold: int) -> Answer:
+        with self._lock:
+            self._permits[account].refused(untold)
             return self._own_bucket(account).ask(self._micros(), lane)
 
     def _own_bucket(self, account: str) -> Bucket:

@@ -20,6 +20,7 @@ _FIRST_HORIZON: Final = SECOND // 4
 _HORIZON_STEP: Final = SECOND // 50
 #: How far ahead a lane may book that has had nothing for so long that its share is due.
 DUE_HORIZON: Final = 3 * SECOND // 10
+_MOST_AT_ONCE: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,11 @@ class Plan:
         budget = max(1, per_minute)
         burst = max(1, min(2, budget // 20), budget // 100)
         return cls(interval=-(-_WINDOW // (budget - burst + 1)), burst=burst)
+
+    @property
+    def at_once(self) -> int:
+        """The calls that one answer may allow, which leave most of a burst to other processes."""
+        return max(1, min(_MOST_AT_ONCE, self.burst // 4))
 
     @property
     def per_minute(self) -> int:

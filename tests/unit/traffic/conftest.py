@@ -5,9 +5,11 @@ from collections.abc import Callable, Iterator
 from itertools import count
 
 import pytest
+from unit.traffic.breaking import POLICY
 from unit.traffic.virtual_time import VirtualTime
 
 from orders_sync.embedded.broker import EmbeddedBroker
+from orders_sync.traffic.breaker import Breaker
 from orders_sync.traffic.shared import Shared, connect
 from orders_sync.traffic.traffic import Traffic
 
@@ -63,3 +65,17 @@ def traffic(process: Callable[..., Shared], account: str, time: VirtualTime) -> 
         clock=time.clock,
         sleep=time.sleep,
     )
+
+
+@pytest.fixture
+def breaker_of(
+    process: Callable[..., Shared], account: str, time: VirtualTime
+) -> Callable[..., Breaker]:
+    """Make the breaker of one more process."""
+
+    def make(name: str = "orders") -> Breaker:
+        return Breaker(
+            process(), account, name, policy=POLICY, random=random.Random(1), clock=time.clock
+        )
+
+    return make

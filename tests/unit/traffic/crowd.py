@@ -12,11 +12,38 @@ from itertools import count
 
 from unit.traffic.virtual_time import START
 
-from orders_sync.traffic.bucket import Answer
+from orders_sync.traffic.bucket import Answer, Bucket
 from orders_sync.traffic.lanes import Lane
+from orders_sync.traffic.permits import Permits
 from orders_sync.traffic.plan import MINUTE, SECOND
 
 Ask = Callable[[int, Lane, int], Answer]
+
+
+@dataclass(slots=True)
+class Asker:
+    """Asks one bucket for several processes, each of which keeps the permits that it is given."""
+
+    bucket: Bucket
+    processes: int
+    questions: int = 0
+    permits: list[Permits] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.permits = [Permits(self.bucket.plan.at_once) for _ in range(self.processes)]
+
+    def __call__(self, now: int, lane: Lane, process: int) -> Answer:
+        permits = self.permits[process]
+        if not self.bucket.held(now) and permits.take(now, lane):
+            return Answer(granted=True, micros=0, held=0)
+        self.questions += 1
+        wanted, untold = permits.question(now, lane)
+        answer = self.bucket.ask(now, lane, wanted=wanted)
+        if answer.granted:
+            permits.granted(now, lane, answer.spare)
+        else:
+            permits.refused(untold)
+        return answer
 
 
 @dataclass(slots=True)

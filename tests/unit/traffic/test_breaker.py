@@ -5,38 +5,20 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from unit.traffic.breaking import POLICY, call
 from unit.traffic.virtual_time import VirtualTime
 
 from orders_sync.embedded.broker import free_port
-from orders_sync.traffic.breaker import Breaker, BreakerPolicy, Standing, read_states
+from orders_sync.traffic.breaker import Breaker, Standing, read_states
 from orders_sync.traffic.lanes import Why
 from orders_sync.traffic.shared import Shared, connect
 
-POLICY = BreakerPolicy(minimum=10, failing_percent=50, first_open=5.0, longest_open=30.0)
 Breakers = Callable[..., Breaker]
-
-
-@pytest.fixture
-def breaker_of(process: Callable[..., Shared], account: str, time: VirtualTime) -> Breakers:
-    """Make the breaker of one more process."""
-
-    def make(name: str = "orders") -> Breaker:
-        return Breaker(
-            process(), account, name, policy=POLICY, random=random.Random(1), clock=time.clock
-        )
-
-    return make
-
-
-def _call(breaker: Breaker, *, fails: bool, times: int = 1) -> None:
-    for _ in range(times):
-        breaker.allows()
-        (breaker.failed if fails else breaker.succeeded)()
 
 
 def _opened(breaker_of: Breakers) -> Breaker:
     breaker = breaker_of()
-    _call(breaker, fails=True, times=10)
+    call(breaker, fails=True, times=10)
     assert breaker.allows() is not None
     return breaker
 
@@ -44,7 +26,7 @@ def _opened(breaker_of: Breakers) -> Breaker:
 def test_few_failures_open_no_breaker(breaker_of: Breakers) -> None:
     breaker = breaker_of()
 
-    _call(breaker, fails=True, times=9)
+    call(breaker, fails=True, times=9)
 
     assert breaker.allows() is None
 
@@ -62,18 +44,19 @@ def test_a_breaker_opens_by_the_share_of_failures(
 ) -> None:
     breaker = breaker_of()
 
-    _call(breaker, fails=False, times=well)
-    _call(breaker, fails=True, times=failed)
+    call(breaker, fails=False, times=well)
+    call(breaker, fails=True, times=failed)
 
     assert (breaker.allows() is not None) is is_open
 
 
 def test_failures_of_long_ago_do_not_count(breaker_of: Breakers, time: VirtualTime) -> None:
     breaker = breaker_of()
-    _call(breaker, fails=True, times=9)
+    call(breaker, fails=True, times=9)
+    call(breaker, fails=False)
     time.sleep(POLICY.window)
 
-    _call(breaker, fails=True, times=1)
+    call(breaker, fails=True, times=1)
 
     assert breaker.allows() is None
 
@@ -81,8 +64,8 @@ def test_failures_of_long_ago_do_not_count(breaker_of: Breakers, time: VirtualTi
 def test_failures_of_all_processes_count_together(breaker_of: Breakers) -> None:
     one, other, third = breaker_of(), breaker_of(), breaker_of()
 
-    _call(one, fails=True, times=5)
-    _call(other, fails=True, times=5)
+    call(one, fails=True, times=5)
+    call(other, fails=True, times=5)
 
     wait = third.allows()
     assert wait is not None
@@ -135,7 +118,7 @@ def test_a_trial_that_goes_well_closes_the_breaker(breaker_of: Breakers, time: V
     breaker, other = _opened(breaker_of), breaker_of()
     time.sleep(POLICY.first_open)
 
-    _call(breaker, fails=False)
+    call(breaker, fails=False)
 
     assert breaker.allows() is None
     assert other.allows() is None
@@ -153,7 +136,7 @@ def test_each_trial_that_fails_opens_the_breaker_for_longer(
             time.sleep(1.0)
             seconds += 1
         openings.append(seconds)
-        _call(breaker, fails=True)
+        call(breaker, fails=True)
 
     assert openings == [5, 10, 20, 30, 30]
 
@@ -216,10 +199,10 @@ def test_a_closed_breaker_asks_redis_once_a_second(
         return int(client.info("commandstats").get("cmdstat_evalsha", {}).get("calls", 0))
 
     before = asked()
-    _call(breaker, fails=False, times=1000)
+    call(breaker, fails=False, times=1000)
     at_once = asked() - before
     time.sleep(1.0)
-    _call(breaker, fails=False, times=1000)
+    call(breaker, fails=False, times=1000)
 
     assert at_once == 0
     assert asked() - before == 1
@@ -228,7 +211,7 @@ def test_a_closed_breaker_asks_redis_once_a_second(
 def test_how_breakers_stand_can_be_read(
     breaker_of: Breakers, process: Callable[..., Shared], account: str, time: VirtualTime
 ) -> None:
-    _call(breaker_of("feed"), fails=True, times=3)
+    call(breaker_of("feed"), fails=True, times=3)
     _opened(breaker_of)
     opened_at = time.clock()
 
@@ -247,6 +230,6 @@ def test_without_redis_everything_is_allowed(account: str, time: VirtualTime) ->
         shared, account, "orders", policy=POLICY, random=random.Random(1), clock=time.clock
     )
 
-    _call(breaker, fails=True, times=100)
+    call(breaker, fails=True, times=100)
 
     assert breaker.allows() is None

@@ -5,7 +5,7 @@ from itertools import pairwise
 import pytest
 from unit.traffic.virtual_time import START
 
-from orders_sync.traffic.bucket import DUE_AFTER, FULL, LONGEST_WAIT, LOWEST, Bucket
+from orders_sync.traffic.bucket import DUE_AFTER, FULL, LONGEST_WAIT, LOWEST, Answer, Bucket
 from orders_sync.traffic.lanes import Lane
 from orders_sync.traffic.plan import DUE_HORIZON, MINUTE, SECOND, Plan, horizon
 
@@ -29,7 +29,7 @@ def _book_until(bucket: Bucket, lane: Lane, now: int = START) -> int:
 def test_a_bucket_that_knows_nothing_waits_for_slots_that_may_be_booked_already() -> None:
     answer = Bucket(PLAN).ask(START, Lane.FETCH)
 
-    assert answer == (True, DUE_HORIZON, 0)
+    assert answer == Answer(granted=True, micros=DUE_HORIZON, held=0)
 
 
 def test_slots_follow_one_another_at_the_interval(bucket: Bucket) -> None:
@@ -42,7 +42,7 @@ def test_after_a_rest_a_burst_is_allowed_and_no_more(bucket: Bucket) -> None:
     now = START + MINUTE
 
     at_once = 0
-    while bucket.ask(now, Lane.CANCEL) == (True, 0, 0):
+    while bucket.ask(now, Lane.CANCEL).micros == 0:
         at_once += 1
 
     assert at_once == PLAN.burst
@@ -54,6 +54,49 @@ def test_without_credit_the_burst_is_given_away(bucket: Bucket) -> None:
     bucket.ask(now, Lane.CANCEL, without_credit=True)
 
     assert bucket.ask(now, Lane.CANCEL).micros == PLAN.interval
+
+
+def test_of_a_burst_that_was_left_unused_one_half_is_taken_several_at_once(bucket: Bucket) -> None:
+    now = START + MINUTE
+
+    spare = [bucket.ask(now, Lane.CANCEL, wanted=20).spare for _ in range(3)]
+    half = bucket.ask(now, Lane.CANCEL, wanted=20)
+
+    assert spare == [19, PLAN.burst // 2 - 21, 0]
+    assert half == Answer(granted=True, micros=0, held=0)
+
+
+def test_the_spare_slots_are_booked(bucket: Bucket) -> None:
+    now = START + MINUTE
+    spare = bucket.ask(now, Lane.CANCEL, wanted=8).spare
+
+    at_once = 0
+    while bucket.ask(now, Lane.CANCEL).micros == 0:
+        at_once += 1
+
+    assert at_once == PLAN.burst - 1 - spare
+
+
+@pytest.mark.parametrize("waits", [Lane.CANCEL, Lane.FETCH])
+def test_nobody_takes_several_while_its_own_or_a_higher_lane_is_away_waiting(
+    bucket: Bucket, waits: Lane
+) -> None:
+    next_slot = _book_until(bucket, waits)
+    for _ in range(200):
+        bucket.ask(START, waits)
+    now = next_slot + (PLAN.burst - 1) * PLAN.interval
+
+    answer = bucket.ask(now, Lane.FETCH, wanted=4)
+
+    assert (answer.granted, answer.spare) == (True, 0)
+
+
+def test_after_a_hold_nobody_takes_several(bucket: Bucket) -> None:
+    bucket.hold(START, 10 * SECOND, cut=False)
+
+    answer = bucket.ask(START + 10 * SECOND, Lane.CANCEL, wanted=4)
+
+    assert answer == Answer(granted=True, micros=0, held=0)
 
 
 @pytest.mark.parametrize("lane", Lane)
@@ -152,6 +195,20 @@ def test_refusals_one_after_another_leave_a_tenth_of_the_rate(bucket: Bucket) ->
         bucket.hold(START + second * SECOND, SECOND, cut=True)
 
     assert bucket.share_at(START + 58 * SECOND) == LOWEST
+
+
+def test_nine_tenths_of_the_rate_are_back_ten_minutes_after_a_storm(bucket: Bucket) -> None:
+    for second in range(0, 120, 2):
+        bucket.hold(START + second * SECOND, SECOND, cut=True)
+
+    assert bucket.share_at(START + 12 * MINUTE) >= 0.9 * FULL
+
+
+def test_a_stray_refusal_costs_the_calls_of_less_than_half_a_minute(bucket: Bucket) -> None:
+    bucket.hold(START, SECOND, cut=True)
+
+    missing = sum(FULL - bucket.share_at(START + second * SECOND) for second in range(600))
+    assert missing <= 30 * FULL
 
 
 def test_the_rate_grows_back_slowly_and_fully(bucket: Bucket) -> None:

@@ -6,7 +6,7 @@ import random
 from collections.abc import Callable, Iterator
 
 import pytest
-from unit.traffic.crowd import Crowd
+from unit.traffic.crowd import Asker, Crowd
 from unit.traffic.virtual_time import START
 
 from orders_sync.traffic.bucket import DUE_AFTER, Answer, Bucket
@@ -16,11 +16,7 @@ from orders_sync.traffic.plan import SECOND, Plan
 
 def _crowd(budget: int, *, processes: int = 2, seed: int = 1) -> tuple[Crowd, Bucket]:
     bucket = Bucket(Plan.of(budget))
-
-    def ask(now: int, lane: Lane, _process: int) -> Answer:
-        return bucket.ask(now, lane)
-
-    return Crowd(ask, processes=processes, seed=seed), bucket
+    return Crowd(Asker(bucket, processes), processes=processes, seed=seed), bucket
 
 
 def _at(seconds: float, lane: Lane, count: int) -> list[tuple[int, Lane]]:
@@ -77,6 +73,35 @@ def test_tasks_that_wait_do_not_come_back_together() -> None:
     assert busiest <= 100 + Plan.of(6000).burst
 
 
+def _steadily(a_second: int, seconds: int) -> Iterator[tuple[int, Lane]]:
+    """Let orders come evenly: each is fetched, and its handling is started."""
+    for number in range(a_second * seconds // 2):
+        at = 2 * number / a_second
+        yield from _at(at, Lane.FETCH, 1)
+        yield from _at(at + 1 / a_second, Lane.START_HANDLING, 1)
+
+
+@pytest.mark.parametrize(
+    ("budget", "a_second", "most"),
+    [
+        pytest.param(5400, 80, 0.3, id="the default, nine tenths used"),
+        pytest.param(5400, 4, 1.0, id="the default, little to do"),
+        pytest.param(60_000, 200, 0.2, id="a large budget"),
+    ],
+)
+def test_several_calls_share_one_question_where_slots_are_left_unused(
+    budget: int, a_second: int, most: float
+) -> None:
+    asker = Asker(Bucket(Plan.of(budget), next_slot=START), 2)
+    crowd = Crowd(asker)
+
+    crowd.run(_steadily(a_second, 60), seconds=62)
+
+    assert (len(crowd.made), len(crowd.denied)) == (a_second * 60, 0)
+    assert crowd.longest_in_place <= SECOND // 20
+    assert asker.questions <= most * len(crowd.made)
+
+
 def test_a_call_waits_in_place_for_a_moment_only() -> None:
     crowd, _ = _crowd(6000)
 
@@ -113,12 +138,12 @@ def stormy() -> Callable[[float, float], tuple[Crowd, Bucket]]:
 
     def make(at: float, seconds: float) -> tuple[Crowd, Bucket]:
         bucket = Bucket(Plan.of(6000))
-        storm = [START + round(at * SECOND)]
+        storm, asker = [START + round(at * SECOND)], Asker(bucket, 2)
 
-        def ask(now: int, lane: Lane, _process: int) -> Answer:
+        def ask(now: int, lane: Lane, process: int) -> Answer:
             while storm and now >= storm[0]:
                 bucket.hold(storm.pop(), round(seconds * SECOND), cut=True)
-            return bucket.ask(now, lane)
+            return asker(now, lane, process)
 
         return Crowd(ask), bucket
 

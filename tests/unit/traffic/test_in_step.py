@@ -19,6 +19,7 @@ from orders_sync.traffic.shared import Script, Shared
 class Asked(NamedTuple):
     lane: Lane
     without_credit: bool
+    wanted: int = 1
 
 
 class Held(NamedTuple):
@@ -34,7 +35,7 @@ class Paced(NamedTuple):
 MICROS = st.integers(1, 100 * SECOND)
 EVENTS = st.one_of(
     st.builds(Asked, st.sampled_from(Lane), st.booleans()),
-    st.builds(Asked, st.sampled_from(Lane), st.just(value=False)),
+    st.builds(Asked, st.sampled_from(Lane), st.just(value=False), st.integers(1, 9)),
     st.builds(Held, MICROS, st.booleans()),
     st.builds(Paced, st.integers(1, SECOND), MICROS),
 )
@@ -77,13 +78,13 @@ def _both(
 ) -> tuple[Answer | None, Answer | None]:
     plan = bucket.plan
     match event:
-        case Asked(lane, without_credit):
+        case Asked(lane, without_credit, wanted):
             bounds = (plan.burst, horizon(lane), DUE_HORIZON, int(without_credit))
-            reply = shared.run(script, key, "ask", plan.interval, int(lane), *bounds)
+            reply = shared.run(script, key, "ask", plan.interval, int(lane), *bounds, wanted, 0)
             assert reply is not None
-            granted, micros, held = reply
-            in_redis = Answer(bool(granted), micros, held)
-            return bucket.ask(now, lane, without_credit=without_credit), in_redis
+            granted, *others = reply
+            in_redis = Answer(bool(granted), *others)
+            return bucket.ask(now, lane, wanted=wanted, without_credit=without_credit), in_redis
         case Held(micros, cut):
             bucket.hold(now, micros, cut=cut)
             shared.run(script, key, "hold", plan.interval, micros, int(cut))

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 from unit.traffic.virtual_time import VirtualTime
 
-from orders_sync.traffic.lanes import Lane, Why
+from orders_sync.traffic.lanes import Lane, Wait, Why
 from orders_sync.traffic.limiter import RateLimiter
 from orders_sync.traffic.shared import Shared
 
@@ -125,6 +125,68 @@ def test_headers_that_leave_nothing_are_a_hold(limiter_of: Limiters, account: st
     assert wait is not None
     assert wait.why is Why.HOLD
     assert 29.5 <= wait.seconds <= 30.5
+
+
+def _rested(limiter: RateLimiter, account: str, time: VirtualTime) -> None:
+    """Let slots be left unused, and then let the limiter have a permit or more in hand."""
+    _calls(limiter, account, 1)
+    time.sleep(60.0)
+    _calls(limiter, account, 4)
+
+
+def test_calls_for_which_permits_are_kept_ask_nothing(
+    limiter_of: Limiters, process: Callable[..., Shared], account: str, time: VirtualTime
+) -> None:
+    limiter, server = limiter_of(), process()._client
+    _rested(limiter, account, time)
+    before = server.info("commandstats")["cmdstat_evalsha"]["calls"]
+
+    _calls(limiter, account, 24)
+
+    assert server.info("commandstats")["cmdstat_evalsha"]["calls"] - before <= 4
+
+
+def test_kept_permits_are_not_used_once_a_hold_is_known(
+    limiter_of: Limiters, account: str, time: VirtualTime
+) -> None:
+    limiter = limiter_of()
+    _rested(limiter, account, time)
+
+    limiter.hold(account, 30.0, cut=True)
+
+    assert limiter.acquire(account, Lane.FETCH) == Wait(30.0, Why.HOLD)
+
+
+def test_kept_permits_do_not_outlast_a_moment_after_another_process_was_told_of_a_hold(
+    limiter_of: Limiters, account: str, time: VirtualTime
+) -> None:
+    one, other = limiter_of(), limiter_of()
+    _rested(one, account, time)
+    other.hold(account, 30.0, cut=True)
+    time.sleep(0.3)
+
+    wait = one.acquire(account, Lane.FETCH)
+
+    assert wait is not None
+    assert wait.why is Why.HOLD
+
+
+def test_permits_that_were_kept_and_not_used_are_not_counted_as_calls(
+    limiter_of: Limiters, account: str, time: VirtualTime
+) -> None:
+    limiter = limiter_of()
+    _calls(limiter, account, 1)
+    time.sleep(120.0)
+
+    made = 1
+    for count in (20, 1, 9):
+        made += _calls(limiter, account, count)
+        time.sleep(1.0)
+    limiter.acquire(account, Lane.RECONCILE)
+
+    used = limiter.used(account)
+    assert used is not None
+    assert used.calls == made
 
 
 def test_what_is_used_is_told(limiter_of: Limiters, account: str) -> None:

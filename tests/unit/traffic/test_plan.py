@@ -24,6 +24,13 @@ def test_the_pace_uses_nearly_all_of_the_budget(budget: int) -> None:
     assert MINUTE / plan.interval >= 0.95 * budget
 
 
+@pytest.mark.parametrize(("budget", "at_once"), [(60, 1), (600, 1), (1200, 3), (5400, 8)])
+def test_one_answer_allows_a_quarter_of_a_burst_at_most(budget: int, at_once: int) -> None:
+    plan = Plan.of(budget)
+
+    assert plan.at_once == at_once
+
+
 def test_a_higher_lane_books_further_ahead() -> None:
     horizons = [horizon(lane) for lane in Lane]
 

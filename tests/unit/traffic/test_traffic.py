@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import pickle
+import random
+from collections.abc import Callable
 
 import pytest
 from unit.traffic.virtual_time import VirtualTime
@@ -20,8 +22,17 @@ from orders_sync.errors import (
 )
 from orders_sync.traffic.breaker import Standing
 from orders_sync.traffic.lanes import Lane, Wait, Why
+from orders_sync.traffic.outage import AnswerLost
+from orders_sync.traffic.shared import Shared
 from orders_sync.traffic.traffic import ERP, Traffic
-from orders_sync.traffic.waits import AccountPaused, BreakerOpen, OnHold, OverBudget, wait_error
+from orders_sync.traffic.waits import (
+    AccountPaused,
+    BreakerOpen,
+    CallForbidden,
+    OnHold,
+    OverBudget,
+    wait_error,
+)
 
 
 def _call(traffic: Traffic, account: str, error: Exception | None = None) -> None:
@@ -34,6 +45,17 @@ def _fail(traffic: Traffic, account: str, error: Exception, times: int = 1) -> N
     for _ in range(times):
         with pytest.raises(type(error)):
             _call(traffic, account, error)
+
+
+def _refuse(traffic: Traffic, account: str, status: int) -> None:
+    def call() -> None:
+        with traffic.call(account, Lane.FETCH, "orders") as answered:
+            answered(status, lambda _: None)
+            raise AuthFailed(f"VTEX answered {status}")
+
+    for _ in range(2):
+        with pytest.raises(AuthFailed):
+            call()
 
 
 def test_a_call_that_may_be_made_is_counted(traffic: Traffic, account: str) -> None:
@@ -117,7 +139,7 @@ def test_calls_that_were_not_made_are_no_successes_of_the_peer(
 def test_refused_credentials_pause_the_account_and_an_accepted_probe_resumes_it(
     traffic: Traffic, account: str, time: VirtualTime
 ) -> None:
-    _fail(traffic, account, AuthFailed("VTEX answered 401"), times=2)
+    _refuse(traffic, account, 401)
     with pytest.raises(AccountPaused):
         _call(traffic, account)
     paused = traffic.usage(account).pause
@@ -131,11 +153,44 @@ def test_refused_credentials_pause_the_account_and_an_accepted_probe_resumes_it(
     _call(traffic, account)
 
 
+def test_a_missing_permission_stops_its_calls_and_names_what_grants_them(
+    process: Callable[..., Shared], account: str, time: VirtualTime
+) -> None:
+    traffic = Traffic(
+        process(),
+        {account: 6000},
+        processes=1,
+        random=random.Random(1),
+        resources={"orders": "OMS > View order"},
+        clock=time.clock,
+        sleep=time.sleep,
+    )
+
+    _refuse(traffic, account, 403)
+    with pytest.raises(CallForbidden, match="give the key's role the resource OMS > View order"):
+        _call(traffic, account)
+
+    with traffic.call(account, Lane.INVOICE, "invoice"):
+        pass
+    usage = traffic.usage(account)
+    assert usage.pause is None
+    assert [each.cause for each in usage.forbidden] == ["orders"]
+
+
+def test_what_fails_in_an_outage_says_so(traffic: Traffic, account: str) -> None:
+    _fail(traffic, account, Unavailable("gone"), times=9)
+    with pytest.raises(OutcomeUnknown) as raised:
+        _call(traffic, account, OutcomeUnknown("lost", 3.0))
+
+    assert type(raised.value) is AnswerLost
+    assert (raised.value.cause, raised.value.retry_after) == ("vtex.outcome_unknown", 3.0)
+
+
 def test_headers_are_passed_on(traffic: Traffic, account: str) -> None:
     headers = {"Ratelimit-Remaining": "0", "Ratelimit-Reset": "30"}
 
     with traffic.call(account, Lane.FETCH, "orders") as answered:
-        answered(headers.get)
+        answered(200, headers.get)
 
     with pytest.raises(OnHold):
         _call(traffic, account)
@@ -167,6 +222,7 @@ def test_an_erp_that_is_away_is_left_alone_and_says_so(
         pytest.param(Why.HOLD, OnHold, "traffic.hold", id="hold"),
         pytest.param(Why.BREAKER, BreakerOpen, "traffic.breaker", id="breaker"),
         pytest.param(Why.PAUSE, AccountPaused, "traffic.paused", id="pause"),
+        pytest.param(Why.FORBIDDEN, CallForbidden, "traffic.forbidden", id="forbidden"),
     ],
 )
 def test_a_wait_is_an_error_that_survives_pickling(
