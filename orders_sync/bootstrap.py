@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from typing import Final
 
 import requests
 
@@ -17,6 +18,7 @@ from orders_sync.erp.guarded import GuardedErp
 from orders_sync.erp.registry import create as create_erp
 from orders_sync.errors import ConfigurationError, ParkedError
 from orders_sync.ledger import Ledger
+from orders_sync.ledger.clock import LedgerClock
 from orders_sync.ledger.migrate import require_current
 from orders_sync.metrics import Metrics
 from orders_sync.metrics.transport import ObservedTransport
@@ -28,32 +30,37 @@ from orders_sync.vtex.client import VtexClient
 from orders_sync.vtex.credentials import Credentials
 from orders_sync.vtex.exchange import Transport
 from orders_sync.vtex.gate import open_gate
+from orders_sync.vtex.resources import RESOURCES
 from orders_sync.vtex.transport import RequestsTransport
+
+#: How much of an order's lease a call to the ERP may take.
+_ERP_SHARE_OF_LEASE: Final = 0.75
 
 
 class Services:
     """What the use-cases work with, built when first asked for and shared by a process's threads.
 
-    `random` draws the jitter of retries. `traffic` says when VTEX and the ERPs may be called;
-    without it every call passes, as it does for a person at a terminal. Tests pass their own clock,
-    and sessions that lead into a sandbox.
+    `clock` is the ledger's own where none is given. `random` draws the jitter of retries. `traffic`
+    says when VTEX and the ERPs may be called; without it every call passes, as it does for a person
+    at a terminal. Tests pass their own clock, and sessions that lead into a sandbox.
     """
 
     def __init__(
         self,
         settings: Settings,
         *,
-        clock: Clock,
+        clock: Clock | None = None,
         random: random.Random,
         traffic: Traffic | None = None,
         session_factory: Callable[[], requests.Session] | None = None,
     ) -> None:
         self.settings = settings
-        self.clock = clock
         self.random = random
         self.traffic = traffic
         self.metrics = Metrics()
         self.ledger = Ledger(settings.ledger, lease=timedelta(seconds=settings.lease_seconds))
+        own = partial(datetime.now, UTC)
+        self.clock = clock or LedgerClock(self.ledger.database, own=own)
         self._session_factory = session_factory
         self._transports: dict[str, Transport] = {}
         self._clients: dict[tuple[str, Lane], VtexClient] = {}
@@ -122,7 +129,11 @@ class Services:
         erp = create_erp(
             settings.erp, account=account, options=settings.erp_options, home=self.settings.home
         )
-        return GuardedErp(erp, partial(self.traffic.guard, account, ERP)) if self.traffic else erp
+        if self.traffic is None:
+            return erp
+        # What outlasts the lease of its order is done anew by another worker.
+        seconds = self.settings.lease_seconds * _ERP_SHARE_OF_LEASE
+        return GuardedErp(erp, partial(self.traffic.guard, account, ERP), seconds=seconds)
 
     def _build_client(self, account: str, lane: Lane) -> VtexClient:
         settings = self._account(account)
@@ -185,14 +196,10 @@ def connect_traffic(settings: Settings) -> Traffic:
         budgets,
         processes=settings.processes,
         random=random.SystemRandom(),
+        resources=RESOURCES,
     )
 
 
 def build(settings: Settings, *, traffic: Traffic | None = None) -> Services:
     """Wire the services for a process that works for real."""
-    return Services(
-        settings,
-        clock=lambda: datetime.now(UTC),
-        random=random.SystemRandom(),
-        traffic=traffic,
-    )
+    return Services(settings, random=random.SystemRandom(), traffic=traffic)

@@ -11,7 +11,7 @@ from orders_sync.doctor.clock import compare_clocks
 from orders_sync.doctor.findings import Finding, State
 from orders_sync.doctor.permissions import LIST_ORDERS, OTHERS, READ_FEED, Permission
 from orders_sync.domain.time import Clock
-from orders_sync.errors import OrdersSyncError
+from orders_sync.errors import OrdersSyncError, Unavailable
 from orders_sync.settings import FeedSettings, Settings
 from orders_sync.upkeep.watch_feed import wanted_configuration
 from orders_sync.vtex.client import Credentials, VtexClient
@@ -45,10 +45,13 @@ def examine_account(
         yield from _unreachable(account, settings, feed.error)
         return
     seconds, ours = monotonic() - started, clock()
+    listing = put(LIST_ORDERS)
+    if isinstance(feed.error, Unavailable) and isinstance(listing.error, Unavailable):
+        yield _in_trouble(account, feed.status)
+        return
     yield Finding(account, "reachable", State.OK, f"VTEX answered in {seconds:.2f} s")
     if feed.at is not None:
         yield compare_clocks(account, feed.at, ours)
-    listing = put(LIST_ORDERS)
     if feed.status == listing.status == 401:
         yield from _unknown_key(account)
         return
@@ -117,6 +120,16 @@ def _unreachable(
         f"Check the network and the name, or {variable}={settings.base_url(account)}",
     )
     yield Finding(account, "permissions", State.NOT_PROBED, "VTEX is not reachable")
+
+
+def _in_trouble(account: str, status: int) -> Finding:
+    return Finding(
+        account,
+        "reachable",
+        State.FAILED,
+        f"VTEX does not answer what it is asked ({status}); the permissions were not examined",
+        "It is VTEX's trouble: work waits, and goes on by itself. See https://status.vtex.com",
+    )
 
 
 def _unknown_key(account: str) -> Iterator[Finding]:

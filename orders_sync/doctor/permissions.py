@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from orders_sync.domain.fulfilment import Change, TrackingData
+from orders_sync.vtex import resources
 from orders_sync.vtex.client import VtexClient
 
 _TEXT: Final = "orders_sync doctor"
@@ -32,42 +33,42 @@ class Permission:
 
 READ_FEED: Final = Permission(
     "read the feed",
-    "OMS > Feed v3 and Hook Admin (in no predefined role: make a custom one)",
+    resources.FEED,
     lambda vtex, _: vtex.get_feed_configuration(),
 )
 LIST_ORDERS: Final = Permission(
-    "list orders", "OMS > OMS access > List Orders", lambda vtex, _: vtex.list_orders(per_page=1)
+    "list orders", resources.LIST_ORDERS, lambda vtex, _: vtex.list_orders(per_page=1)
 )
 OTHERS: Final = (
     Permission(
         "read orders",
-        "OMS > OMS access > View order",
+        resources.VIEW_ORDER,
         lambda vtex, order_id: vtex.get_order(order_id),
     ),
     Permission(
         "start handling",
-        "OMS > OMS access > Change order workflow status",
+        resources.WORKFLOW,
         lambda vtex, order_id: vtex.start_handling(order_id),
     ),
     Permission(
         "invoice and track",
-        "OMS > OMS access > Notify invoice",
+        resources.NOTIFY_INVOICE,
         lambda vtex, order_id: vtex.update_invoice(
             order_id, "0", TrackingData(tracking_number=_TEXT)
         ),
     ),
     Permission(
         "cancel and deny",
-        "OMS > OMS access > Cancel order",
+        resources.CANCEL_ORDER,
         lambda vtex, order_id: vtex.deny_cancellation(order_id, order_id, _TEXT),
     ),
     Permission(
         "change orders",
-        "OMS > OMS access > Change order",
+        resources.CHANGE_ORDER,
         lambda vtex, order_id: vtex.preview_change(
             order_id, Change(reason=_TEXT, manual_discount_cents=1)
         ),
     ),
-    Permission("refund returns", "OMS > OMS access > Notify refund", None),
-    Permission("add notes", "Checkout > Orders Full Access", None),
+    Permission("refund returns", resources.NOTIFY_REFUND, None),
+    Permission("add notes", resources.FULL_ACCESS, None),
 )

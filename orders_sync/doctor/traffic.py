@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 
 from orders_sync.bootstrap import connect_traffic, with_broker
@@ -13,6 +13,7 @@ from orders_sync.settings_shown import without_passwords
 from orders_sync.traffic.breaker import Standing
 from orders_sync.traffic.pause import PauseState
 from orders_sync.traffic.traffic import Usage
+from orders_sync.vtex.resources import resource_of
 
 TRAFFIC = "traffic"
 _CHECK = "calls"
@@ -47,6 +48,8 @@ def judge_usage(usage: Usage) -> Finding:
     account, used = usage.account, usage.used
     if usage.pause is not None:
         return _paused(account, usage.pause)
+    if usage.forbidden:
+        return _forbidden(account, usage.forbidden)
     resting = [each.name for each in usage.breakers if each.standing is not Standing.CLOSED]
     if resting:
         says = f"left alone for a while, because they failed too often: {', '.join(resting)}"
@@ -70,6 +73,19 @@ def _paused(account: str, pause: PauseState) -> Finding:
         f"paused since {since:%Y-%m-%d %H:%M} UTC: VTEX refuses its key ({pause.cause})",
         "Mend the key in License Manager: the account then goes on by itself. Or set "
         f"{name}KEY and {name}TOKEN, and restart the workers.",
+    )
+
+
+def _forbidden(account: str, groups: Sequence[PauseState]) -> Finding:
+    names = [each.cause for each in groups]
+    resources = sorted({resource_of(name) or "(not known)" for name in names})
+    return Finding(
+        account,
+        _CHECK,
+        State.FAILED,
+        f"VTEX does not allow its key, and their work waits: {', '.join(names)}",
+        "The work goes on by itself once the key's role in License Manager has: "
+        f"{'; '.join(resources)}.",
     )
 
 

@@ -1,4 +1,4 @@
-"""An ERP that is left alone while it fails: every call passes its breaker."""
+"""An ERP that is left alone while it fails: every call passes its breaker, and is bounded."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING
 
 from orders_sync.erp.base import ErpBase
+from orders_sync.erp.bounded import Bounded
 
 if TYPE_CHECKING:
     from orders_sync.domain.commands import Command, Outcome, Page
@@ -19,45 +20,48 @@ Guard = Callable[[], AbstractContextManager[None]]
 class GuardedErp:
     """Passes calls on to an adapter, each inside `guard`, which may refuse it with a `WaitError`.
 
-    A method that the adapter left as it was asks no ERP, so it is not guarded: its success would
-    tell that the ERP is there.
+    A call that takes longer than `seconds` is given up as `ErpUnavailable`, whatever the adapter
+    does. A method that the adapter left as it was asks no ERP, so it is not guarded: its success
+    would tell that the ERP is there.
     """
 
-    def __init__(self, erp: Erp, guard: Guard) -> None:
+    def __init__(self, erp: Erp, guard: Guard, *, seconds: float) -> None:
         self._erp = erp
         self._guard = guard
+        self._bounded = Bounded(seconds)
 
     def place_order(self, order: Order) -> Receipt:
         """Put the order into the ERP."""
         with self._guard():
-            return self._erp.place_order(order)
+            return self._bounded.call(self._erp.place_order, order)
 
     def cancel_order(self, order_id: str, reason: str) -> CancelAnswer:
         """Stop the order in the ERP."""
         with self._guard():
-            return self._erp.cancel_order(order_id, reason)
+            return self._bounded.call(self._erp.cancel_order, order_id, reason)
 
     def consider_cancellation(self, order: Order) -> Decision:
         """Say whether the order may still be cancelled."""
         with self._guard_of("consider_cancellation"):
-            return self._erp.consider_cancellation(order)
+            return self._bounded.call(self._erp.consider_cancellation, order)
 
     def pull(self, cursor: str | None) -> Page[Command]:
         """Read what the ERP wants VTEX to know."""
         with self._guard_of("pull"):
-            return self._erp.pull(cursor)
+            return self._bounded.call(self._erp.pull, cursor)
 
     def answer(self, command: Command, outcome: Outcome) -> None:
         """Tell the ERP how far one of its commands is."""
         with self._guard_of("answer"):
-            self._erp.answer(command, outcome)
+            self._bounded.call(self._erp.answer, command, outcome)
 
     def check(self) -> None:
         """Find out whether the ERP can take orders now, whatever the breaker says."""
         self._erp.check()
 
     def close(self) -> None:
-        """Give back connections."""
+        """Give back connections and threads."""
+        self._bounded.close()
         self._erp.close()
 
     def _guard_of(self, method: str) -> AbstractContextManager[None]:

@@ -79,7 +79,7 @@ def start_handling(claim: Claim, services: Services) -> StepResult:
     the order is read and decides.
     https://developers.vtex.com/docs/api-reference/orders-api#post-/api/oms/pvt/orders/-orderId-/start-handling
     """
-    if claim.attempts:
+    if claim.failing_since is not None:
         decision = fetch(claim, services)
         if decision.next_step is not Step.START_HANDLING:
             return decision

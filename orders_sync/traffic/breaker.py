@@ -15,6 +15,7 @@ from orders_sync.traffic.lanes import Wait, Why
 from orders_sync.traffic.shared import Script, Shared, key
 
 _LOOK_EVERY_SECONDS: Final = 1.0
+_JUST_NOW_SECONDS: Final = 2.0
 #: Those who wait come back within this time after the next trial may be made.
 _SPREAD_SECONDS: Final = 10.0
 _CLOSED, _TRIAL = 0, 2
@@ -25,8 +26,11 @@ class BreakerPolicy:
     """When a breaker opens, and for how many seconds.
 
     It opens when at least `minimum` calls were made within about `window` seconds and
-    `failing_percent` of them failed. It stays open for `first_open`, twice as long after each
-    trial that failed, at most `longest_open`. A trial that nobody ends is given up after `trial`.
+    `failing_percent` of them failed. Where calls are too few for that, it opens when `in_a_row`
+    failed with no success between them, over `row` seconds or more: on a busy account so long
+    without a success is no accident either. It stays open for `first_open`, twice as long after
+    each trial that failed, at most `longest_open`. A trial that nobody ends is given up after
+    `trial`.
     """
 
     minimum: int = 10
@@ -35,11 +39,19 @@ class BreakerPolicy:
     first_open: float = 5.0
     longest_open: float = 30.0
     trial: float = 30.0
+    in_a_row: int = 4
+    row: float = 10.0
 
     def milliseconds(self) -> tuple[int, ...]:
         """Give the policy as the script takes it."""
         spans = (self.window, self.first_open, self.longest_open, self.trial)
-        return (self.minimum, self.failing_percent, *(round(span * 1000) for span in spans))
+        return (
+            self.minimum,
+            self.failing_percent,
+            *(round(span * 1000) for span in spans),
+            self.in_a_row,
+            round(self.row * 1000),
+        )
 
 
 class Standing(StrEnum):
@@ -65,7 +77,8 @@ class Breaker:
     """Guards one group of calls of one account; all processes share what it knows.
 
     What counts as a failure is the caller's to say: the peer was not there, not that it refused.
-    While the breaker is closed a call costs nothing, since Redis is asked once a second at most.
+    While the breaker is closed a call costs nothing, since Redis is asked once a second at most;
+    a failure is told at once, and so is the first success after it.
     While Redis is away everything is allowed. Whoever is allowed a call says how it ended, in the
     same thread: while the breaker is half open, that call is the one trial.
     """
@@ -89,9 +102,12 @@ class Breaker:
         self._clock = clock
         self._lock = threading.Lock()
         self._looked_at = -_LOOK_EVERY_SECONDS
+        self._said_at = -_LOOK_EVERY_SECONDS
         self._closed = True
+        self._is_failing = False
         self._open_until = 0.0
         self._well = 0
+        self._well_at = -_JUST_NOW_SECONDS
         self._failed = 0
         self._trial_of: int | None = None
 
@@ -107,14 +123,20 @@ class Breaker:
         """Record that the peer answered, whatever it said."""
         with self._lock:
             self._well += 1
-        self._end_trial("well")
+            self._well_at = now = self._clock()
+            is_news = self._is_failing and now >= self._said_at + _LOOK_EVERY_SECONDS
+            if is_news:
+                self._said_at = now
+        if not self._end_trial("well") and is_news:
+            self._sync(wanted=False)
 
-    def failed(self) -> None:
-        """Record that the peer was not there."""
+    def failed(self) -> bool:
+        """Record that the peer was not there; tell whether by now it is taken to be away."""
         with self._lock:
             self._failed += 1
         if not self._end_trial("failed"):
             self._sync(wanted=False)
+        return not self._closed
 
     def undecided(self) -> None:
         """Record that the call was not made after all."""
@@ -136,13 +158,14 @@ class Breaker:
     def _sync(self, *, wanted: bool, ending: str = "") -> Wait | None:
         with self._lock:
             well, failed, self._well, self._failed = self._well, self._failed, 0, 0
-        reply = self._shared.run(
-            self._script, self._key, self._name, well, failed, ending, int(wanted), *self._policy
-        )
-        state, left = reply or (_CLOSED, 0)
+            just_now = well > 0 and self._clock() <= self._well_at + _JUST_NOW_SECONDS
+        calls = (self._name, well, failed, ending, int(wanted))
+        reply = self._shared.run(self._script, self._key, *calls, *self._policy, int(just_now))
+        state, left, row = reply or (_CLOSED, 0, 0)
         with self._lock:
             now = self._clock()
             self._closed = state == _CLOSED
+            self._is_failing = row > 0
             self._open_until = now + left / 1000
             if state == _TRIAL:
                 self._trial_of = threading.get_ident()

@@ -1,12 +1,14 @@
--- Whether an account is paused, told and asked in one step, on the server's clock.
+-- What VTEX refuses to an account's key, told and asked in one step, on the server's clock.
 -- pause.py explains the rules.
--- KEYS[1]: the account's pause. Times are whole milliseconds.
--- ARGV: now (empty: the server's, else microseconds), what happened ('accepted', 'refused' or
--- 'wanted'), milliseconds between two probes, and what was refused.
--- Gives: 0 not paused, 1 paused, 2 paused and the probe is yours; for how long; refusals in a row.
+-- KEYS[1]: one field a scope: 'account' is all calls, any other a group of calls.
+-- Times are whole milliseconds.
+-- ARGV: now (empty: the server's, else microseconds), milliseconds between two probes, what
+-- happened, and to what: 'accepted' scopes..., 'refused' scope group, 'wanted' group.
+-- Gives: 1 where the call that is wanted may be made, else 0; then each scope that was refused
+-- last, with the time until its next probe, or -1 where calls go on all the same.
 
-local KEPT_MS, CALM_MS, IN_A_ROW = 86400000, 2000, 2
-local key, what, probe_every = KEYS[1], ARGV[2], tonumber(ARGV[3])
+local KEPT_MS, CALM_MS, IN_A_ROW, ACCOUNT = 86400000, 2000, 2, 'account'
+local key, probe_every, what = KEYS[1], tonumber(ARGV[2]), ARGV[3]
 local now = tonumber(ARGV[1])
 if not now then
   local time = redis.call('TIME')
@@ -14,33 +16,57 @@ if not now then
 end
 now = math.floor(now / 1000)
 
-local kept = redis.call('HMGET', key, 'since', 'refusals', 'accepted_at', 'probe_at')
-local since, refusals = tonumber(kept[1] or 0), tonumber(kept[2] or 0)
-local accepted_at, probe_at = tonumber(kept[3] or 0), tonumber(kept[4] or 0)
+local scopes, fields = {}, redis.call('HGETALL', key)
+for at = 1, #fields, 2 do scopes[fields[at]] = cjson.decode(fields[at + 1]) end
 
-local function keep(...)
-  redis.call('HSET', key, ...)
+local function keep(scope, it)
+  scopes[scope] = it
+  redis.call('HSET', key, scope, cjson.encode(it))
   redis.call('PEXPIRE', key, KEPT_MS)
 end
 
-if what == 'accepted' then
-  redis.call('DEL', key)
-  keep('accepted_at', now)
-  return {0, 0, 0}
+local function refuse(scope, group)
+  local it = scopes[scope] or {refusals = 0, accepted_at = 0, since = 0, probe_at = 0}
+  if it.since > 0 then return end
+  -- One refusal beside calls that are accepted is a passing fault of VTEX's edge.
+  it.refusals = now - it.accepted_at < CALM_MS and 0 or it.refusals + 1
+  if it.refusals >= IN_A_ROW then
+    it.since, it.group, it.probe_at = now, group, now + probe_every
+  end
+  keep(scope, it)
 end
-if what == 'refused' and since == 0 then
-  -- While other calls are accepted, the key lacks one permission; the account goes on.
-  refusals = now - accepted_at < CALM_MS and 0 or refusals + 1
-  if refusals < IN_A_ROW then
-    keep('refusals', refusals)
-  else
-    since, probe_at = now, now + probe_every
-    keep('refusals', refusals, 'since', since, 'cause', ARGV[4], 'probe_at', probe_at)
+
+local function is_closed(scope)
+  local it = scopes[scope]
+  return it and it.since > 0 and now < it.probe_at
+end
+
+local function probe(scope)
+  local it = scopes[scope]
+  if it and it.since > 0 then
+    it.probe_at = now + probe_every
+    keep(scope, it)
   end
 end
-if since == 0 then return {0, 0, refusals} end
-if what == 'wanted' and now >= probe_at then
-  keep('probe_at', now + probe_every)
-  return {2, probe_every, refusals}
+
+local may = 0
+if what == 'accepted' then
+  for at = 4, #ARGV do
+    keep(ARGV[at], {refusals = 0, accepted_at = now, since = 0, probe_at = 0})
+  end
+elseif what == 'refused' then
+  refuse(ARGV[4], ARGV[5])
+elseif not is_closed(ACCOUNT) and not is_closed(ARGV[4]) then
+  may = 1
+  probe(ACCOUNT)
+  probe(ARGV[4])
 end
-return {1, math.max(0, probe_at - now), refusals}
+
+local reply = {may}
+for scope, it in pairs(scopes) do
+  if it.refusals > 0 then
+    table.insert(reply, scope)
+    table.insert(reply, it.since > 0 and math.max(0, it.probe_at - now) or -1)
+  end
+end
+return reply

@@ -1,7 +1,8 @@
-"""Pauses an account whose credentials VTEX refuses, and finds out when they work again."""
+"""Stops the calls that VTEX refuses to an account's key, and finds out when it allows them."""
 
 from __future__ import annotations
 
+import json
 import random
 import threading
 from collections.abc import Callable
@@ -13,24 +14,26 @@ from orders_sync.traffic.lanes import Wait, Why
 from orders_sync.traffic.shared import Script, Shared, key
 
 _LOOK_EVERY_SECONDS: Final = 1.0
-_FREE, _PROBE = 0, 2
+#: The scope of a refusal that concerns all calls; any other scope is a group of calls.
+_ACCOUNT: Final = "account"
 
 
 @dataclass(frozen=True, slots=True)
 class PauseState:
-    """Why an account is paused; `since` is in seconds since 1970, `cause` what was refused."""
+    """What is paused; `since` is in seconds since 1970, `cause` the group that was refused."""
 
     since: float
     cause: str
 
 
 class Pause:
-    """The pause of one account, shared by all processes.
+    """What of one account is paused, shared by all processes.
 
-    Two refusals in a row pause the account, if no call was accepted in the seconds before: a key
-    that lacks one permission does not stop what it may do. While the account is paused one call
-    passes every `probe_seconds`, as a probe, and the first that is accepted ends the pause. While
-    Redis is away nothing is paused; each call then waits for itself.
+    A key that VTEX does not know (401) pauses the account. One that may not make a call (403, or
+    the login page) pauses only that group of calls: a permission is missing, and the rest goes on.
+    Two refusals in a row do so, if no call was accepted in the seconds before. While something is
+    paused one of its calls passes every `probe_seconds`, as a probe, and the first that is accepted
+    ends the pause. While Redis is away nothing is paused; each call then waits for itself.
     """
 
     def __init__(
@@ -44,61 +47,86 @@ class Pause:
     ) -> None:
         self._shared = shared
         self._script = Script("pause.lua")
-        self._key = key(account, "pause")
+        self._key = pauses_key(account)
         self._probe_seconds = probe_seconds
         self._random = random
         self._clock = clock
         self._lock = threading.Lock()
         self._looked_at = -_LOOK_EVERY_SECONDS
         self._said_at = -_LOOK_EVERY_SECONDS
-        self._probe_at: float | None = None
-        self._is_suspect = False
+        #: Groups whose calls were accepted since that was told last.
+        self._accepted: set[str] = set()
+        #: When each scope that was refused last is probed; None where it is not paused.
+        self._refused: dict[str, float | None] = {}
 
     @property
     def is_paused(self) -> bool:
-        """Whether the account was paused when this process last looked."""
-        return self._probe_at is not None
+        """Whether the whole account was paused when this process last looked."""
+        return self._refused.get(_ACCOUNT) is not None
 
-    def allows(self) -> Wait | None:
+    def allows(self, group: str) -> Wait | None:
         """Let a call pass (None), as it does for a probe, or say when to come again."""
         with self._lock:
             now = self._clock()
-            if now < self._looked_at + _LOOK_EVERY_SECONDS:
-                return None if self._probe_at is None else self._wait(now)
+            wait = self._wait(group, now)
+            is_due = wait is not None and now >= self._probe_at(group)
+            if now < self._looked_at + _LOOK_EVERY_SECONDS and not is_due:
+                return wait
             self._looked_at = now
-        return self._tell("wanted")
+        return self._tell(group, "wanted", group)
 
-    def accepted(self) -> None:
-        """Record that VTEX accepted the account's credentials."""
+    def accepted(self, group: str) -> None:
+        """Record that VTEX accepted a call of the group."""
         with self._lock:
+            self._accepted.add(group)
             now = self._clock()
-            is_news = self._is_suspect or self._probe_at is not None
+            is_news = group in self._refused or _ACCOUNT in self._refused
             if not is_news and now < self._said_at + _LOOK_EVERY_SECONDS:
                 return
             self._said_at = now
-        self._tell("accepted")
+            groups, self._accepted = self._accepted, set()
+        self._tell(group, "accepted", _ACCOUNT, *groups)
 
-    def refused(self, what: str) -> None:
-        """Record that VTEX refused the account's credentials; `what` names the kind of call."""
-        self._tell("refused", what)
+    def refused(self, group: str, *, is_key_unknown: bool) -> None:
+        """Record that VTEX refused a call of the group, and maybe the key as such."""
+        with self._lock:
+            self._accepted.discard(group)
+        self._tell(group, "refused", _ACCOUNT if is_key_unknown else group, group)
 
-    def _tell(self, what: str, *args: str) -> Wait | None:
+    def _tell(self, group: str, what: str, *args: str) -> Wait | None:
         every = round(self._probe_seconds * 1000)
-        reply = self._shared.run(self._script, self._key, what, every, *args)
-        state, left, refusals = reply or (_FREE, 0, 0)
+        reply = self._shared.run(self._script, self._key, every, what, *args)
+        may, *refused = reply or (1,)
         with self._lock:
             now = self._clock()
-            self._is_suspect = refusals > 0
-            self._probe_at = None if state == _FREE else now + left / 1000
-            return None if state in {_FREE, _PROBE} else self._wait(now)
+            self._refused = {
+                scope: None if left < 0 else now + left / 1000
+                for scope, left in zip(refused[::2], refused[1::2], strict=True)
+            }
+            return None if may else self._wait(group, now)
 
-    def _wait(self, now: float) -> Wait:
-        left = max(0.0, (self._probe_at or now) - now)
-        return Wait(left + self._random.uniform(1.0, self._probe_seconds), Why.PAUSE)
+    def _wait(self, group: str, now: float) -> Wait | None:
+        if not self._refused or (not self.is_paused and self._refused.get(group) is None):
+            return None
+        left = max(0.0, self._probe_at(group) - now)
+        why = Why.PAUSE if self.is_paused else Why.FORBIDDEN
+        return Wait(left + self._random.uniform(1.0, self._probe_seconds), why)
+
+    def _probe_at(self, group: str) -> float:
+        return max(self._refused.get(scope) or 0.0 for scope in (_ACCOUNT, group))
 
 
-def read_pause(fields: dict[str, str]) -> PauseState | None:
-    """Read an account's pause as Redis keeps it."""
-    if "since" not in fields:
-        return None
-    return PauseState(int(fields["since"]) / 1000, fields.get("cause", ""))
+def pauses_key(account: str) -> str:
+    """Name the key of an account's pauses."""
+    return key(account, "pauses")
+
+
+def read_pauses(fields: dict[str, str]) -> tuple[PauseState | None, tuple[PauseState, ...]]:
+    """Read the account's pause as Redis keeps it, and those of single groups of calls."""
+    found = {scope: json.loads(text) for scope, text in sorted(fields.items())}
+    states = {
+        scope: PauseState(kept["since"] / 1000, kept["group"])
+        for scope, kept in found.items()
+        if kept["since"]
+    }
+    return states.pop(_ACCOUNT, None), tuple(states.values())

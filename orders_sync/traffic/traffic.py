@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from http import HTTPStatus
 from time import monotonic, sleep
 from typing import Final
 
@@ -22,7 +23,8 @@ from orders_sync.traffic.breaker import Breaker, BreakerPolicy, BreakerState, re
 from orders_sync.traffic.headers import Header
 from orders_sync.traffic.lanes import Lane, Wait
 from orders_sync.traffic.limiter import RateLimiter, Used
-from orders_sync.traffic.pause import Pause, PauseState, read_pause
+from orders_sync.traffic.outage import during_outage
+from orders_sync.traffic.pause import Pause, PauseState, pauses_key, read_pauses
 from orders_sync.traffic.shared import Shared, key
 from orders_sync.traffic.waits import wait_error
 
@@ -31,19 +33,24 @@ ERP: Final = "erp"
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """An account's traffic as all processes see it; `used` is None while Redis is away."""
+    """An account's traffic as all processes see it; `used` is None while Redis is away.
+
+    `forbidden` are the groups of calls for which the key lacks a permission.
+    """
 
     account: str
     used: Used | None
     breakers: tuple[BreakerState, ...]
     pause: PauseState | None
+    forbidden: tuple[PauseState, ...] = ()
 
 
 class Traffic:
     """Says who may call now, for every account.
 
     `budgets` are calls per minute, by account; `processes` is how many share them while Redis is
-    away. A paused account is probed every `probe_seconds`.
+    away. What is paused is probed every `probe_seconds`. `resources` are what grants each group of
+    calls in VTEX's License Manager.
     """
 
     def __init__(
@@ -54,12 +61,14 @@ class Traffic:
         processes: int,
         random: random.Random,
         policy: BreakerPolicy | None = None,
+        resources: Mapping[str, str] | None = None,
         probe_seconds: float = 15.0,
         clock: Callable[[], float] = monotonic,
         sleep: Callable[[float], None] = sleep,
     ) -> None:
         self._shared = shared
         self._policy = policy or BreakerPolicy()
+        self._resources = resources or {}
         self._probe_seconds = probe_seconds
         self._random = random
         self._clock = clock
@@ -69,23 +78,30 @@ class Traffic:
         self.limiter = RateLimiter(shared, budgets, processes=processes, clock=clock, sleep=sleep)
 
     @contextmanager
-    def call(self, account: str, lane: Lane, group: str) -> Iterator[Callable[[Header], None]]:
+    def call(self, account: str, lane: Lane, group: str) -> Iterator[Callable[[int, Header], None]]:
         """Make one call to VTEX inside; what it raises is learned from.
 
         `group` names the endpoints that fail together. What is yielded takes the response's
-        headers, which may say how much of the budget is left.
+        status, which tells an unknown key from a missing permission, and its headers, which may say
+        how much of the budget is left.
 
         Raises:
             WaitError: the call must not be made now; it says for how long.
         """
-        pause = self.pause(account)
-        self._require(account, "the account", pause.allows())
+        pause, status = self.pause(account), 0
+
+        def hear(answered: int, header: Header) -> None:
+            nonlocal status
+            status = answered
+            self.limiter.heard(account, header)
+
+        self._require(account, group, pause.allows(group))
         with self.guard(account, group):
             wait = self.limiter.acquire(account, lane)
             if wait is not None:
                 raise wait_error(account, group, wait)
             try:
-                yield lambda header: self.limiter.heard(account, header)
+                yield hear
             except RateLimited as error:
                 self.limiter.hold(account, error.seconds, cut=True)
                 raise
@@ -94,12 +110,12 @@ class Traffic:
                     self.limiter.hold(account, error.retry_after, cut=False)
                 raise
             except AuthFailed:
-                pause.refused(group)
+                pause.refused(group, is_key_unknown=status == HTTPStatus.UNAUTHORIZED)
                 raise
             except ParkedError:
-                pause.accepted()
+                pause.accepted(group)
                 raise
-            pause.accepted()
+            pause.accepted(group)
 
     @contextmanager
     def guard(self, account: str, name: str) -> Iterator[None]:
@@ -112,8 +128,12 @@ class Traffic:
         self._require(account, name, breaker.allows())
         try:
             yield
-        except (Unavailable, OutcomeUnknown, ErpUnavailable):
+        except ErpUnavailable:
             breaker.failed()
+            raise
+        except (Unavailable, OutcomeUnknown) as error:
+            if breaker.failed():
+                raise during_outage(error) from error
             raise
         except (RateLimited, AuthFailed, ParkedError):
             breaker.succeeded()
@@ -157,10 +177,10 @@ class Traffic:
     def usage(self, account: str) -> Usage:
         """Tell how the account's traffic stands."""
         breakers = self._shared.fields(key(account, "breakers")) or {}
-        pause = self._shared.fields(key(account, "pause")) or {}
+        pause, forbidden = read_pauses(self._shared.fields(pauses_key(account)) or {})
         now = self._shared.now() or 0.0
         states = tuple(read_states(breakers, now))
-        return Usage(account, self.limiter.used(account), states, read_pause(pause))
+        return Usage(account, self.limiter.used(account), states, pause, forbidden)
 
     def close(self) -> None:
         """Give the connections back."""
@@ -168,4 +188,4 @@ class Traffic:
 
     def _require(self, account: str, name: str, wait: Wait | None) -> None:
         if wait is not None:
-            raise wait_error(account, name, wait)
+            raise wait_error(account, name, wait, self._resources.get(name, ""))

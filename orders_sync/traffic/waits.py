@@ -32,15 +32,27 @@ class AccountPaused(WaitError):
     cause = "traffic.paused"
 
 
+class CallForbidden(WaitError):
+    """Raised while the account's key lacks the permission for a call."""
+
+    cause = "traffic.forbidden"
+
+
 _ERRORS: Final[dict[Why, tuple[type[WaitError], str]]] = {
     Why.BUDGET: (OverBudget, "the calls of this minute are used up"),
     Why.HOLD: (OnHold, "VTEX asked for a rest"),
     Why.BREAKER: (BreakerOpen, "failed too often and is left alone for a while"),
     Why.PAUSE: (AccountPaused, "VTEX refuses the account's key and token; correct them"),
+    Why.FORBIDDEN: (CallForbidden, "VTEX does not allow it; give the key's role the resource"),
 }
 
 
-def wait_error(account: str, name: str, wait: Wait) -> WaitError:
-    """Make the error that says what a call of an account waits for, and for how long."""
+def wait_error(account: str, name: str, wait: Wait, resource: str = "") -> WaitError:
+    """Make the error that says what a call of an account waits for, and for how long.
+
+    `resource` grants the call in VTEX's License Manager.
+    """
     kind, words = _ERRORS[wait.why]
+    if wait.why is Why.FORBIDDEN:
+        words = f"{words} {resource or 'that orders-sync doctor names'}"
     return kind(f"{account}: {name}: {words}.", wait.seconds)

@@ -75,7 +75,7 @@ class Endpoints:
         )
         with self._gate(operation.partition(" ")[0]) as answered:
             response = self._transport.send(request)
-            answered(response.header)
+            answered(response.status, response.header)
             require_accepted(request, response, now=self._now())
         return request, response
 

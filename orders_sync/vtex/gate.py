@@ -9,12 +9,15 @@ from typing import Protocol
 #: Finds a header of a response, whatever its case.
 Header = Callable[[str], str | None]
 
+#: Takes what a response says to whoever watches over the calls: its status and its headers.
+Heard = Callable[[int, Header], None]
+
 
 class Gate(Protocol):
     """Lets calls pass, and learns from how they end."""
 
-    def __call__(self, group: str, /) -> AbstractContextManager[Callable[[Header], None]]:
-        """Let one call be made inside; what is yielded takes the headers of its response.
+    def __call__(self, group: str, /) -> AbstractContextManager[Heard]:
+        """Let one call be made inside; what is yielded takes its response's status and headers.
 
         `group` names the endpoints that fail together.
 
@@ -24,10 +27,10 @@ class Gate(Protocol):
         ...
 
 
-def open_gate(_: str, /) -> AbstractContextManager[Callable[[Header], None]]:
+def open_gate(_: str, /) -> AbstractContextManager[Heard]:
     """Let every call pass."""
     return nullcontext(_learn_nothing)
 
 
-def _learn_nothing(_: Header) -> None:
+def _learn_nothing(_: int, __: Header) -> None:
     pass

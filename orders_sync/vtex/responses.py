@@ -23,6 +23,7 @@ from orders_sync.errors import (
 )
 from orders_sync.vtex.exchange import Request, Response
 from orders_sync.vtex.parsing import parse_json
+from orders_sync.vtex.resources import resource_of
 
 #: The code with which VTEX says that the order's status does not allow the call.
 WRONG_STATUS: Final = "OMS003"
@@ -56,7 +57,7 @@ def require_accepted(request: Request, response: Response, *, now: datetime) -> 
         # A missing permission may end in the Admin's login page, with a 200.
         raise AuthFailed(
             f"{request}: VTEX showed a web page instead of data, as it does when the key lacks a "
-            "permission. Check the account's key and its roles in License Manager.",
+            f"permission. {_grant(request)}",
             # A passing fault of VTEX's edge looks the same, so the next look comes soon.
             seconds=10,
         )
@@ -125,13 +126,22 @@ def _failure(request: Request, response: Response, now: datetime) -> OrdersSyncE
 
 
 def _refusal(request: Request, status: int, said: str, error: VtexError) -> OrdersSyncError:
-    if status in {401, 403}:
-        return AuthFailed(f"{said}. Check the account's key and its roles in License Manager.")
+    if status == 401:
+        return AuthFailed(f"{said}. Check the account's key and token.")
+    if status == 403:
+        return AuthFailed(f"{said}. {_grant(request)}")
     if status == 404:
         return NotFound(said)
     # VTEX documents 409 for a wrong status, and live accounts also answer 400.
     is_past = error.code == WRONG_STATUS and status in {400, 409}
     return (AlreadySo if is_past else Refused)(error.code, f"{error.message} ({request})")
+
+
+def _grant(request: Request) -> str:
+    resource = resource_of(request.operation)
+    if resource is None:
+        return "Check the account's key and its roles in License Manager."
+    return f"Give the key's role in License Manager the resource {resource}."
 
 
 def _code_and_message(response: Response) -> tuple[str, str]:

@@ -9,14 +9,18 @@ from typing import Final
 from orders_sync.domain.steps import Step
 from orders_sync.errors import ErpUnavailable, ParkedError, RetryableError, WaitError
 from orders_sync.settings import RetryPolicy, Settings
-from orders_sync.traffic.waits import AccountPaused, BreakerOpen, OnHold, OverBudget
+from orders_sync.traffic.outage import AnswerLost, VtexAway
+from orders_sync.traffic.waits import AccountPaused, BreakerOpen, CallForbidden, OnHold, OverBudget
 from orders_sync.worker.queues import queue_of
 
-#: An ERP that is back gets what waited for it within a minute; its breaker keeps the calls few.
-_LONGEST_ERP_WAIT: Final = 30.0
+#: The peer is away from everybody, so its failures are no tries of the order that met them.
+_OUTAGES: Final = (ErpUnavailable, VtexAway, AnswerLost)
+
+#: A peer that is back gets what waited for it within a minute; its breaker keeps the calls few.
+_LONGEST_OUTAGE_WAIT: Final = 30.0
 
 #: Thousands wait for these at once; each was told a time of its own, and to the letter.
-_TURNS: Final = (OverBudget, OnHold, BreakerOpen, AccountPaused)
+_TURNS: Final = (OverBudget, OnHold, BreakerOpen, AccountPaused, CallForbidden)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,13 +74,13 @@ def decide(
 ) -> Again | Park:
     """Say what happens after an error.
 
-    `failures` counts this one; `failing_for` is the time since the first. An ERP that is away says
-    nothing about the order, so only the deadline ends that. An error that is not one of ours is a
-    defect or a surprise: it is tried again too, and its text stays out of everything that is kept,
-    because nobody knows what it quotes.
+    `failures` counts this one; `failing_for` is the time since the first. An ERP that is away, or
+    VTEX in an outage, says nothing about the order, so only the deadline ends that. An error that
+    is not one of ours is a defect or a surprise: it is tried again too, and its text stays out of
+    everything that is kept, because nobody knows what it quotes.
     """
     failing_seconds = failing_for.total_seconds()
-    counts = not isinstance(error, ErpUnavailable)
+    counts = not isinstance(error, _OUTAGES)
     match error:
         case WaitError():
             return _wait(error, jitter)
@@ -97,7 +101,7 @@ def decide(
     if counts:
         seconds = backoff(policy, failures, jitter)
     else:
-        seconds = jitter * min(max(policy.first_seconds, failing_seconds), _LONGEST_ERP_WAIT)
+        seconds = jitter * min(max(policy.first_seconds, failing_seconds), _LONGEST_OUTAGE_WAIT)
     # A peer in trouble asks for short waits; repeating it at that pace would use up the tries.
     return Again(timedelta(seconds=max(seconds, asked or 0.0)), cause, reason, counts=counts)
 

@@ -1,14 +1,19 @@
 from __future__ import annotations
 
+import random
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from support.flow import Flow
+from support.flow import STORE, Flow
 from support.postgres import PostgresServer
 
+from orders_sync.embedded.broker import EmbeddedBroker
 from orders_sync.testing.clock import SettableClock
+from orders_sync.traffic.shared import Shared, connect
+from orders_sync.traffic.traffic import Traffic
+from orders_sync.vtex.resources import RESOURCES
 
 
 @pytest.fixture
@@ -40,3 +45,28 @@ def make_flow(
 @pytest.fixture
 def flow(make_flow: Callable[..., Flow]) -> Flow:
     return make_flow()
+
+
+@pytest.fixture(scope="module")
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    broker = EmbeddedBroker(tmp_path_factory.mktemp("broker"))
+    yield broker.start()
+    broker.stop()
+
+
+@pytest.fixture
+def guarded_flow(make_flow: Callable[..., Flow], broker: str, clock: SettableClock) -> Flow:
+    """A flow whose calls have to pass budget, breakers and pause, on the flow's own time."""
+    client = connect(broker)
+    client.flushall()
+    shared = Shared(client, clock=clock.epoch, server_micros=lambda: round(clock.epoch() * 1e6))
+    traffic = Traffic(
+        shared,
+        {STORE: 5400},
+        processes=1,
+        random=random.Random(1),
+        resources=RESOURCES,
+        clock=clock.epoch,
+        sleep=clock.advance,
+    )
+    return make_flow(traffic=traffic)

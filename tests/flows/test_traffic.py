@@ -2,47 +2,25 @@
 
 from __future__ import annotations
 
-import random
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from support.flow import STORE, Flow
 
-from orders_sync.embedded.broker import EmbeddedBroker
 from orders_sync.erp.staging import StagingErp
 from orders_sync.errors import ErpUnavailable
-from orders_sync.testing.clock import SettableClock
-from orders_sync.traffic.shared import Shared, connect
 from orders_sync.traffic.traffic import Traffic
 from orders_sync.worker.exposure import read_traffic
 
 _HOUR = 3600
 
 
-@pytest.fixture(scope="module")
-def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    broker = EmbeddedBroker(tmp_path_factory.mktemp("broker"))
-    yield broker.start()
-    broker.stop()
-
-
 @pytest.fixture
-def flow(make_flow: Callable[..., Flow], broker: str, clock: SettableClock) -> Flow:
+def flow(guarded_flow: Flow) -> Flow:
     """A flow whose calls have to pass."""
-    client = connect(broker)
-    client.flushall()
-    shared = Shared(client, clock=clock.epoch, server_micros=lambda: round(clock.epoch() * 1e6))
-    traffic = Traffic(
-        shared,
-        {STORE: 5400},
-        processes=1,
-        random=random.Random(1),
-        clock=clock.epoch,
-        sleep=clock.advance,
-    )
-    return make_flow(traffic=traffic)
+    return guarded_flow
 
 
 class Erp:
@@ -100,6 +78,22 @@ def test_an_erp_that_is_away_for_hours_gets_everything_within_a_minute_of_its_re
     assert standings(flow, orders) == {"done"}
     assert set(flow.in_erp()) == {order.order_id for order in flow.box.orders()}
     assert erp.failed < 2.5 * _HOUR / 30 + 20
+
+
+def test_a_lone_order_waits_for_its_erp_through_a_long_weekend(flow: Flow, erp: Erp) -> None:
+    [order_id] = flow.box.create_orders(1)
+    erp.is_away = True
+    flow.settle(rounds=20, seconds=10)
+    rests = flow.services.erp_rests(STORE)
+    flow.settle(rounds=71, seconds=_HOUR - 10)
+    during = flow.order(order_id)
+
+    erp.is_away = False
+    flow.settle(rounds=12, seconds=5)
+
+    assert rests is not None
+    assert (during["standing"], during["attempts"]) == ("waiting", 0)
+    assert flow.standing(order_id) == "done"
 
 
 def test_while_the_erp_rests_the_feed_keeps_the_orders_and_vtex_is_not_asked_for_them(

@@ -55,6 +55,8 @@ class _Cutting(SandboxAdapter):
     def send(self, request: requests.PreparedRequest, *args: Any, **rest: Any) -> requests.Response:
         if request.method in self._flow.just_before:
             self._flow.just_before.pop(request.method)()
+        if any(order_id in (request.url or "") for order_id in self._flow.poisoned):
+            raise requests.ConnectionError(ProtocolError("cut"), request=request)
         answer = super().send(request, *args, **rest)
         if request.method == self._flow.cut_method:
             raise requests.ConnectionError(ProtocolError("cut"), request=request)
@@ -96,6 +98,8 @@ class Flow:
         #: Whether the worker serves all queues, and so goes on from step to step by itself.
         self.goes_on = False
         self.cut_method: str | None = None
+        #: Orders that VTEX answers no call about.
+        self.poisoned: set[str] = set()
         #: What happens at VTEX right before the next call of a method, once.
         self.just_before: dict[str, Callable[[], object]] = {}
         in_home = f"sqlite:///{home / 'erp.sqlite3'}"
@@ -122,6 +126,7 @@ class Flow:
             clock=self.clock,
             dispatch=self.queue.extend,
             restore_feed=restore_feed,
+            go_on=lambda: None,
             erp_rests=lambda: self.services.erp_rests(STORE),
             limits=PollLimits(10, in_flight),
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from orders_sync.doctor.erp import CHECK as ERP
 from orders_sync.doctor.examination import examine
 from orders_sync.doctor.findings import Finding, State, exit_status
 from orders_sync.embedded.broker import EmbeddedBroker
@@ -91,6 +93,26 @@ def test_what_stands_is_found_to_stand(make: Callable[..., Settings], tmp_path: 
     assert (settings.broker_url or "") not in repr(findings)
 
 
+@pytest.mark.parametrize(
+    ("days", "is_told"),
+    [pytest.param(1, True, id="lately"), pytest.param(8, False, id="long ago")],
+)
+def test_strays_that_were_dropped_lately_are_told(
+    make: Callable[..., Settings], days: int, is_told: bool
+) -> None:
+    settings = make()
+    upgrade(settings.ledger)
+    ledger = Ledger(settings.ledger, lease=timedelta(seconds=60))
+    ledger.strays.note_dropped(12, now=now() - timedelta(days=days))
+    ledger.close()
+
+    findings = found(settings)
+
+    told = findings.get(("ledger", "strays"))
+    assert (told is not None) is is_told
+    assert told is None or (told.state, told.says[:11]) == (State.WARNING, "12 messages")
+
+
 def test_an_examination_has_no_effect(make: Callable[..., Settings], box: Box) -> None:
     [order_id] = box.create_orders(1)
 
@@ -144,6 +166,19 @@ def test_a_permission_that_lacks_names_its_resource(
     assert resource in (finding.do or "")
     others = [c for s, c in troubles(findings) if s == STORE and c != "feed configuration"]
     assert others == [check]
+
+
+@pytest.mark.parametrize("dial", ["unavailable", "server_error"])
+def test_that_vtex_is_in_trouble_is_said_once(
+    make: Callable[..., Settings], box: Box, dial: str
+) -> None:
+    box.dials.turn({dial: 1.0})
+
+    findings = found(make())
+
+    [finding] = [each for each in findings.values() if each.subject == STORE and each.check != ERP]
+    assert (finding.check, finding.state) == ("reachable", State.FAILED)
+    assert re.search(r"\(5\d\d\); the permissions were not examined", finding.says)
 
 
 def test_a_wrong_token_is_said_once(make: Callable[..., Settings]) -> None:

@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
+from orders_sync.broker.consumers import LivingWorker
 from orders_sync.doctor.broker import judge_memory, judge_persistence, judge_version
 from orders_sync.doctor.findings import State
 from orders_sync.doctor.ledger import judge_polls
-from orders_sync.doctor.workers import judge_workers
+from orders_sync.doctor.workers import judge_consumption, judge_workers
 from orders_sync.worker.queues import Queue
 
 NOW = datetime(2026, 11, 27, 12, tzinfo=UTC)
@@ -98,3 +99,28 @@ def test_beat_is_alive_while_feeds_are_polled(
     polls = {} if age is None else {"mystore": NOW - timedelta(seconds=age)}
 
     assert judge_polls("mystore", polls, poll_seconds, now=NOW).state is state
+
+
+@pytest.mark.parametrize(
+    ("silent", "states"),
+    [
+        pytest.param({"one@a": 3.0, "two@a": 89.0}, [State.OK], id="all consume"),
+        pytest.param({"one@a": 3.0, "two@a": 91.0}, [State.FAILED], id="one is deaf"),
+        pytest.param({}, [], id="there is none, which is said elsewhere"),
+    ],
+)
+def test_a_worker_that_lives_must_consume(silent: dict[str, float], states: list[State]) -> None:
+    living = [LivingWorker(node, seconds) for node, seconds in silent.items()]
+
+    findings = list(judge_consumption(living, 90))
+
+    assert [finding.state for finding in findings] == states
+
+
+def test_a_deaf_worker_is_named_with_what_to_do() -> None:
+    living = [LivingWorker("one@a", 3), LivingWorker("two@a", 500.4)]
+
+    (finding,) = judge_consumption(living, 90)
+
+    assert finding.says == "alive, but deaf to the broker: two@a for 500 s"
+    assert "Restart" in (finding.do or "")

@@ -57,6 +57,12 @@ def settings(home: Path, **changes: Any) -> Settings:
             "paused since 2026-11-27 12:00 UTC: VTEX refuses its key (get_feed)",
             id="paused",
         ),
+        pytest.param(
+            Usage(STORE, CALM, (), None, (PauseState(NOON, "invoice"),)),
+            State.FAILED,
+            "VTEX does not allow its key, and their work waits: invoice",
+            id="a missing permission",
+        ),
     ],
 )
 def test_an_account_is_told_in_one_line(usage: Usage, state: State, words: str) -> None:
@@ -64,6 +70,15 @@ def test_an_account_is_told_in_one_line(usage: Usage, state: State, words: str) 
 
     assert finding.state is state
     assert words in finding.says
+
+
+def test_what_is_forbidden_names_the_resources_that_grant_it() -> None:
+    groups = tuple(PauseState(NOON, name) for name in ("get_feed", "update_tracking", "invoice"))
+
+    finding = judge_usage(Usage(STORE, CALM, (), None, groups))
+
+    assert "OMS > Feed v3 and Hook Admin" in (finding.do or "")
+    assert "OMS > OMS access > Notify invoice" in (finding.do or "")
 
 
 def test_the_budget_is_read_where_all_processes_keep_it(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -67,7 +68,7 @@ def ask_everything(erp: Erp) -> None:
 
 def test_every_call_to_an_erp_passes_its_guard(tmp_path: Path) -> None:
     guard = Guard()
-    erp = GuardedErp(Whole("mystore", {}, tmp_path), guard)
+    erp = GuardedErp(Whole("mystore", {}, tmp_path), guard, seconds=60)
 
     ask_everything(erp)
     with pytest.raises(ErpUnavailable):
@@ -78,7 +79,7 @@ def test_every_call_to_an_erp_passes_its_guard(tmp_path: Path) -> None:
 
 def test_what_an_adapter_left_as_it_was_tells_nothing_about_its_erp(tmp_path: Path) -> None:
     guard = Guard()
-    erp = GuardedErp(Small("mystore", {}, tmp_path), guard)
+    erp = GuardedErp(Small("mystore", {}, tmp_path), guard, seconds=60)
 
     ask_everything(erp)
     erp.answer(Command("note", "1-01", None, "k"), Outcome("done"))
@@ -86,9 +87,26 @@ def test_what_an_adapter_left_as_it_was_tells_nothing_about_its_erp(tmp_path: Pa
     assert guard.ends == ["well", "away"]
 
 
+def test_a_call_that_never_ends_is_given_up_and_counts_as_a_failure(tmp_path: Path) -> None:
+    guard, over = Guard(), threading.Event()
+
+    class Hanging(Small):
+        def place_order(self, order: Order) -> Receipt:
+            over.wait()
+            return super().place_order(order)
+
+    erp = GuardedErp(Hanging("mystore", {}, tmp_path), guard, seconds=0.01)
+
+    with pytest.raises(ErpUnavailable, match=r"did not answer within 0\.01 s"):
+        erp.place_order(make_order())
+
+    over.set()
+    assert guard.ends == ["away"]
+
+
 def test_an_erp_that_is_left_alone_is_not_asked_and_can_be_examined(tmp_path: Path) -> None:
     refusal = WaitError("left alone", 5)
-    erp = GuardedErp(Whole("mystore", {}, tmp_path), Guard(refusal))
+    erp = GuardedErp(Whole("mystore", {}, tmp_path), Guard(refusal), seconds=60)
 
     with pytest.raises(WaitError) as raised:
         erp.place_order(make_order())

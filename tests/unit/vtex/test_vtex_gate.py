@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
@@ -9,7 +9,7 @@ from unit.vtex.recording import CREDENTIALS, Recorder
 from orders_sync.errors import NotFound, OrdersSyncError, WaitError
 from orders_sync.vtex.client import VtexClient
 from orders_sync.vtex.exchange import Response
-from orders_sync.vtex.gate import Header
+from orders_sync.vtex.gate import Header, Heard
 
 
 class Gatekeeper:
@@ -18,16 +18,20 @@ class Gatekeeper:
     def __init__(self, refusal: WaitError | None = None) -> None:
         self.refusal = refusal
         self.groups: list[str] = []
-        self.heard: list[str | None] = []
+        self.heard: list[tuple[int, str | None]] = []
         self.raised: list[type[Exception]] = []
 
     @contextmanager
-    def __call__(self, group: str, /) -> Iterator[Callable[[Header], None]]:
+    def __call__(self, group: str, /) -> Iterator[Heard]:
         self.groups.append(group)
         if self.refusal is not None:
             raise self.refusal
+
+        def hear(status: int, header: Header) -> None:
+            self.heard.append((status, header("ratelimit-remaining")))
+
         try:
-            yield lambda header: self.heard.append(header("ratelimit-remaining"))
+            yield hear
         except OrdersSyncError as error:
             self.raised.append(type(error))
             raise
@@ -48,14 +52,14 @@ def test_calls_pass_the_gate_by_the_name_of_their_operation() -> None:
     assert gate.groups == ["get_order", "start_handling"]
 
 
-def test_the_gate_hears_the_headers_of_refusals_too() -> None:
+def test_the_gate_hears_status_and_headers_of_refusals_too() -> None:
     gate = Gatekeeper()
     client, _ = client_behind(gate, Response(404, {"Ratelimit-Remaining": "7"}, b"{}"))
 
     with pytest.raises(NotFound):
         client.get_order("123-01")
 
-    assert gate.heard == ["7"]
+    assert gate.heard == [(404, "7")]
     assert gate.raised == [NotFound]
 
 

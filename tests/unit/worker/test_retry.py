@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from orders_sync import errors
 from orders_sync.settings import RetryPolicy, RetrySettings
 from orders_sync.traffic.lanes import Wait, Why
+from orders_sync.traffic.outage import AnswerLost, VtexAway
 from orders_sync.traffic.waits import wait_error
 from orders_sync.worker.retry import Again, Park, backoff, decide
 
@@ -103,6 +104,22 @@ def test_a_turn_is_waited_for_to_the_letter_and_is_not_noted(why: Why) -> None:
     assert verdict == Again(
         timedelta(seconds=20), error.cause, str(error), counts=False, fails=False, noted=False
     )
+
+
+@pytest.mark.parametrize("kind", [VtexAway, AnswerLost])
+def test_what_fails_while_vtex_is_away_from_all_uses_up_no_try_until_the_deadline(
+    kind: type[VtexAway | AnswerLost],
+) -> None:
+    error = kind("VTEX answered 503", retry_after=1)
+
+    meanwhile = decided(error, failures=10_000, failing_for=99)
+    at_last = decided(error, failures=1, failing_for=100)
+
+    assert meanwhile == Again(
+        timedelta(seconds=30), kind.cause, "VTEX answered 503", counts=False, fails=True
+    )
+    assert isinstance(at_last, Park)
+    assert at_last.cause == kind.cause
 
 
 @pytest.mark.parametrize(
