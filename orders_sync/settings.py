@@ -160,6 +160,8 @@ class Settings(BaseSettings):
     acknowledge_seconds: PositiveFloat = 2.0
     sweep_seconds: PositiveFloat = 5.0
     watch_feed_seconds: PositiveFloat = 300.0
+    # Below a minute, workers are replaced that would have found back to their broker by themselves.
+    silence_seconds: Annotated[float, Field(ge=10)] = 90.0
     lease_seconds: Annotated[float, Field(ge=5)] = 120.0
     max_in_flight: PositiveInt = 1000
     processes: PositiveInt = 4
@@ -236,6 +238,14 @@ def require_accounts(settings: Settings) -> None:
 def child_environment(**changes: str) -> dict[str, str]:
     """Copy this process's environment for a process that is started beside it, with changes."""
     return {**os.environ, **changes}
+
+
+def watchdog_address() -> str | None:
+    """Give the socket on which systemd wants to hear that this process works; None without systemd.
+
+    https://www.freedesktop.org/software/systemd/man/latest/sd_notify.html
+    """
+    return os.environ.get("NOTIFY_SOCKET")
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from typing import Any
 from uuid import uuid4
@@ -160,6 +160,23 @@ class Channel(redis.Channel):
             RESTORE, [*self.record_keys, *map(self.key, queues)], [tag, record, order, message]
         )
 
+    def give_back(self, tags: Collection[str]) -> int:
+        """Put back messages that nobody has begun, also those on their way here; give how many."""
+        self.exchange.finish()
+        number: int = self.qos.give_back(tags)
+        return number
+
+    def vanish(self) -> None:
+        """Be no consumer any more, so that others put back at once what this one has.
+
+        For a signal handler: it takes no lock and no connection that is in use.
+        """
+        options = {**self.pool.connection_kwargs, "socket_timeout": 1, "socket_connect_timeout": 1}
+        connection = self.pool.connection_class(**options)
+        connection.connect()
+        connection.send_command("ZREM", self.key(keys.CONSUMERS), self.consumer)
+        connection.read_response()
+
     def run(self, script: str, names: list[str], arguments: list[Any]) -> Any:
         """Run a script on a connection of its own, and wait for its answer."""
         broker = self._broker()
@@ -181,6 +198,24 @@ class Channel(redis.Channel):
         ours = (keys.CONSUMERS, keys.STRAYS, keys.STRAY_IDS, keys.STRAYS_DROPPED, *queues)
         return [*self.record_keys, *map(self.key, ours)]
 
+    @contextmanager
+    def noting_absence(self) -> Iterator[None]:
+        """Note for the pulse that the broker was away, if it was.
+
+        kombu's timers run in the event loop, and hold it up while a broker hangs.
+        """
+        try:
+            yield
+        except self.connection_errors:
+            if self.connection is not None:
+                self.connection.pulse.tried()
+            raise
+
+    def maybe_refresh_binding_expiry(self) -> Any:
+        """Keep the bindings of queues, now and then; kombu calls this every second."""
+        with self.noting_absence():
+            return super().maybe_refresh_binding_expiry()
+
     def close(self) -> None:
         """Put back what was taken, and leave; where the broker is gone, others put it back."""
         self.presence.stop()
@@ -189,6 +224,7 @@ class Channel(redis.Channel):
                 self.exchange.finish()
                 self.qos.restore_unacked_once()
                 self._broker().zrem(self.key(keys.CONSUMERS), self.consumer)
+                self._broker().hdel(self.key(keys.CONSUMING), self.consumer)
             super().close()
         except self.connection_errors as error:
             log.info("broker.left_without_goodbye", cause=type(error).__name__)

@@ -26,6 +26,10 @@ _LOOK_AGAIN_SECONDS: Final = 5.0
 #: The same where the broker cannot send word.
 _POLL_SECONDS: Final = 0.5
 
+#: Seconds of silence after which a consumer that has no room for more asks for nothing: that it is
+#: answered shows that it will hear of messages once it has room.
+_SIGN_SECONDS: Final = 5.0
+
 _WORD: Final = object()
 
 
@@ -53,6 +57,7 @@ class Exchange:
         self._all_empty = False
         self._was_short = True
         self._looked_at = 0.0
+        self._moved_at = time.monotonic()
         self._look_again = _LOOK_AGAIN_SECONDS
         self._sha = ""
 
@@ -64,10 +69,12 @@ class Exchange:
                 return
             self._forget()
         wanted = self._wanted()
-        if not wanted and not channel.qos.settled:
+        if not wanted and not channel.qos.settled and not self._owes_a_sign():
             return
         connection = self._connection()
         settled, channel.qos.settled = channel.qos.settled, []
+        if settled:
+            self._moved_at = time.monotonic()
         self._send(connection, channel.queues if wanted else [], wanted, settled)
 
     def read(self) -> int:
@@ -103,6 +110,18 @@ class Exchange:
             return 0
         room: int | None = channel.qos.can_consume_max_estimate()
         return _LOT if room is None else min(room - len(self._arrived), _LOT)
+
+    def _owes_a_sign(self) -> bool:
+        """Tell whether to ask for nothing, because all that is in hand keeps the worker busy.
+
+        It is busy for as long as messages come and go. One that has had the same messages for
+        longer than they are its own is stuck, and falls silent.
+        """
+        channel = self._channel
+        if channel.connection.pulse.silent_seconds < _SIGN_SECONDS:
+            return False
+        is_full = channel.has_queues and not channel.qos.can_consume()
+        return is_full and time.monotonic() - self._moved_at < channel.visibility_timeout
 
     def _connection(self) -> Any:
         channel = self._channel
@@ -161,7 +180,9 @@ class Exchange:
     def _take_in(self, connection: Any) -> None:
         try:
             answer = connection.read_response(push_request=True)
+            self._channel.connection.pulse.answered()
         except ResponseError as error:
+            self._channel.connection.pulse.tried()
             # Celery ends a worker for an answer that says no; for a lost connection it tries again.
             connection.disconnect()
             raise BrokerGone(f"The broker refuses to give messages: {error}") from error
@@ -174,6 +195,8 @@ class Exchange:
         for place in range(0, len(answer), 3):
             queue, tag, raw = answer[place : place + 3]
             self._arrived.append((sent.queues[queue], tag and tag.decode(), raw))
+        if answer:
+            self._moved_at = time.monotonic()
         if sent.wanted:
             was_looked = bool(self._sent)
             self._was_short = len(answer) < 3 * sent.wanted

@@ -7,6 +7,9 @@ from typing import Final
 #: A sorted set: each living consumer and when it was last heard of.
 CONSUMERS: Final = "orders_sync.consumers"
 
+#: A hash: each living consumer, and a JSON object of its worker's name and when it had an answer.
+CONSUMING: Final = "orders_sync.consumers.consuming"
+
 #: A hash: the delivery tag of each unacknowledged message and the consumer that has it.
 OWNERS: Final = "orders_sync.owners"
 

@@ -19,7 +19,8 @@ log = structlog.get_logger(__name__)
 class Presence:
     """Says that a channel's consumer lives, and puts back the messages of those that do not.
 
-    A thread does so, because a worker of Celery's solo pool is busy while a task runs.
+    A thread does so, because a worker of Celery's solo pool is busy while a task runs. So a beat
+    does not show that the worker consumes; it tells when the consuming loop last had an answer.
     """
 
     def __init__(self, channel: Any) -> None:
@@ -47,8 +48,16 @@ class Presence:
     def beat(self) -> list[str]:
         """Say once that the consumer lives; give the tags that were put back."""
         channel = self._channel
-        names = (keys.CONSUMERS, keys.OWNERS, keys.LOOKED, channel.unacked_index_key)
-        arguments = [channel.consumer, channel.consumer_beat, channel.consumer_silence]
+        pulse = channel.connection.pulse
+        names = (
+            keys.CONSUMERS,
+            keys.OWNERS,
+            keys.LOOKED,
+            channel.unacked_index_key,
+            keys.CONSUMING,
+        )
+        beat, silence = channel.consumer_beat, channel.consumer_silence
+        arguments = [channel.consumer, beat, silence, pulse.node, pulse.silent_seconds]
         found = channel.run(BEAT, [channel.key(name) for name in names], arguments)
         orphans = [tag.decode() for tag in found]
         for tag in orphans:

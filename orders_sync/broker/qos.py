@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import structlog
@@ -52,6 +52,16 @@ class QoS(redis.QoS):
         """Remember a message that no consumer will see, so that it is put back."""
         self._quick_append(delivery_tag, None)
 
+    def give_back(self, tags: Collection[str]) -> int:
+        """Put back those of the tags, and all that no consumer saw; give how many."""
+        self._flush()
+        taken = self._delivered.items()
+        going = [tag for tag, message in taken if tag in tags or message is None]
+        for tag in reversed(going):
+            self.restore_by_tag(tag)
+            self._quick_ack(tag)
+        return len(going)
+
     def forget(self, delivery_tag: str) -> None:
         """Make room for another message; the record of this one is gone."""
         self._quick_ack(delivery_tag)
@@ -61,6 +71,11 @@ class QoS(redis.QoS):
         self.settled.clear()
         self._delivered.clear()
         self._on_collect.cancel()
+
+    def restore_visible(self, *args: Any, **options: Any) -> Any:
+        """Put back what was taken longer ago than the visibility timeout; a timer calls this."""
+        with self.channel.noting_absence():
+            return super().restore_visible(*args, **options)
 
     def settle(self) -> None:
         """Remove the records of settled messages now."""

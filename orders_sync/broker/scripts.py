@@ -122,13 +122,18 @@ return 1
 #: Says that a consumer lives; now and then gives the tags of those that do not, newest first.
 #:
 #: A consumer that was itself silent for long does not judge: the broker may have stood still.
-#: KEYS: consumers, owners, looked, unacked_index. ARGV: consumer, seconds between beats, seconds
-#: after which a silent consumer is dead.
+#: KEYS: consumers, owners, looked, unacked_index, consuming. ARGV: consumer, seconds between beats,
+#: seconds after which a silent consumer is dead, the worker's name, seconds since its consuming
+#: loop had an answer.
 BEAT: Final = (
     _NOW
     + """
 local before = tonumber(redis.call('ZSCORE', KEYS[1], ARGV[1]) or 0)
 redis.call('ZADD', KEYS[1], now, ARGV[1])
+if ARGV[4] ~= '' then
+    local word = cjson.encode({node = ARGV[4], answered_at = now - ARGV[5]})
+    redis.call('HSET', KEYS[5], ARGV[1], word)
+end
 if now - before > 3 * ARGV[2] then return {} end
 if not redis.call('SET', KEYS[3], ARGV[1], 'NX', 'PX', math.floor(ARGV[2] * 1000)) then
     return {}
@@ -136,6 +141,9 @@ end
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now - ARGV[3])
 local living, orphans, taken = {}, {}, {}
 for _, consumer in ipairs(redis.call('ZRANGE', KEYS[1], 0, -1)) do living[consumer] = true end
+for _, consumer in ipairs(redis.call('HKEYS', KEYS[5])) do
+    if not living[consumer] then redis.call('HDEL', KEYS[5], consumer) end
+end
 local owners = redis.call('HGETALL', KEYS[2])
 for i = 1, #owners, 2 do
     if not living[owners[i + 1]] then

@@ -10,6 +10,7 @@ from kombu.transport import redis
 
 from orders_sync.broker.channel import Channel
 from orders_sync.broker.exchange import EXCHANGE_KIND
+from orders_sync.broker.pulse import pulse_of
 
 #: A consumer without an event loop looks at least so often whether something is to be restored.
 _LONGEST_POLL_SECONDS: Final = 1.0
@@ -44,7 +45,11 @@ class Poller(redis.MultiChannelPoller):
 
 
 class Transport(redis.Transport):
-    """kombu's Redis transport with a safe consumption."""
+    """kombu's Redis transport with a safe consumption.
+
+    The transport option `node` names the worker that consumes; its pulse is in the folder that the
+    option `pulse_folder` names.
+    """
 
     Channel = Channel
 
@@ -54,6 +59,16 @@ class Transport(redis.Transport):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.cycle: Any = Poller()
+        client: Any = self.client
+        self.pulse = pulse_of(client.transport_options)
+
+    def establish_connection(self) -> Any:
+        """Connect to the broker."""
+        try:
+            return super().establish_connection()
+        except Exception:
+            self.pulse.tried()
+            raise
 
     def register_with_event_loop(self, connection: Any, loop: Any) -> None:
         """Have the event loop of a worker ask for messages."""

@@ -16,6 +16,7 @@ from orders_sync.inbound.poll import LEASE_NAME
 from orders_sync.ledger.engine import Database
 from orders_sync.ledger.migrate import require_current
 from orders_sync.ledger.pulse import database_clock, last_taken
+from orders_sync.ledger.strays import Dropped, Strays
 from orders_sync.settings import Settings
 from orders_sync.settings_shown import without_passwords
 
@@ -24,6 +25,10 @@ _BEAT = "beat"
 
 #: A poll that is this late, or later than ten of its intervals, is not coming.
 _LATE_SECONDS = 60.0
+
+
+#: How long it is told that strays were dropped, for nobody can bring them back.
+_RECENTLY = timedelta(days=7)
 
 
 def examine_ledger(settings: Settings, *, clock: Clock) -> Iterator[Finding]:
@@ -59,6 +64,9 @@ def _examine(
         yield Finding(_BEAT, "alive", State.NOT_PROBED, "the ledger must be upgraded first")
         return
     yield Finding(LEDGER, "tables", State.OK, "as this version needs them")
+    dropped = Strays(database).dropped()
+    if dropped is not None and clock() - dropped.seen_at < _RECENTLY:
+        yield _strays_dropped(dropped)
     polls = last_taken(database, LEASE_NAME)
     for account in sorted(settings.accounts):
         yield judge_polls(account, polls, settings.poll_seconds, now=clock())
@@ -77,6 +85,18 @@ def judge_polls(
     if timedelta(seconds=age) > timedelta(seconds=max(_LATE_SECONDS, poll_seconds * 10)):
         return Finding(_BEAT, "alive", State.FAILED, says, do)
     return Finding(_BEAT, "alive", State.OK, says)
+
+
+def _strays_dropped(dropped: Dropped) -> Finding:
+    return Finding(
+        LEDGER,
+        "strays",
+        State.WARNING,
+        f"{dropped.count} messages that no task can take were dropped by "
+        f"{dropped.seen_at:%Y-%m-%d %H:%M} UTC, since the broker keeps no more than 10000",
+        "Mend their sender (orders-sync parked list has others of it), and have it send again "
+        "what is still wanted. This is told for a week.",
+    )
 
 
 def _is_missing(url: str) -> bool:

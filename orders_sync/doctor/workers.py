@@ -1,10 +1,13 @@
-"""Examines the workers: who answers, and is every queue taken from?"""
+"""Examines the workers: who answers, is every queue taken from, and does each worker consume?"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from orders_sync.broker.channel import Channel
+from orders_sync.broker.client import broker_client
+from orders_sync.broker.consumers import LivingWorker, living_workers
 from orders_sync.doctor.findings import Finding, State
 from orders_sync.settings import Settings
 from orders_sync.worker.queues import Queue
@@ -17,10 +20,13 @@ _ANSWER_SECONDS = 2.0
 
 
 def examine_workers(app: Any, settings: Settings) -> Iterator[Finding]:
-    """Ask all workers which queues they take from."""
+    """Ask all workers which queues they take from, and the broker which of them consume."""
     answers = app.control.inspect(timeout=_ANSWER_SECONDS).active_queues() or {}
     taken = {name: [queue["name"] for queue in queues] for name, queues in answers.items()}
     yield from judge_workers(taken, settings.intake_queue)
+    with broker_client(app) as client:
+        living = living_workers(client, heard_of_seconds=Channel.consumer_silence)
+    yield from judge_consumption(living, settings.silence_seconds)
 
 
 def judge_workers(taken: Mapping[str, Sequence[str]], intake_queue: str) -> Iterator[Finding]:
@@ -43,3 +49,19 @@ def judge_workers(taken: Mapping[str, Sequence[str]], intake_queue: str) -> Iter
         yield Finding(_WORKERS, "queues", State.FAILED, says, f"Start: {_START} {','.join(idle)}")
     else:
         yield Finding(_WORKERS, "queues", State.OK, "every queue is taken from")
+
+
+def judge_consumption(living: Sequence[LivingWorker], silence: float) -> Iterator[Finding]:
+    """Name the workers that live and consume nothing, for `silence` seconds at least."""
+    deaf = [worker for worker in living if worker.silent_seconds > silence]
+    if deaf:
+        named = ", ".join(f"{each.node} for {each.silent_seconds:.0f} s" for each in deaf)
+        yield Finding(
+            _WORKERS,
+            "consuming",
+            State.FAILED,
+            f"alive, but deaf to the broker: {named}",
+            "Restart them; kill those that do not end. Their messages go on with others.",
+        )
+    elif living:
+        yield Finding(_WORKERS, "consuming", State.OK, "each hears from the broker")

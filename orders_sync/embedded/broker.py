@@ -35,7 +35,7 @@ requirepass {password}
 daemonize no
 dir "{folder}"
 save ""
-appendonly yes
+appendonly {appendonly}
 appendfsync everysec
 aof-load-truncated yes
 maxmemory-policy noeviction
@@ -49,11 +49,13 @@ class BrokerFailed(OrdersSyncError):
 class EmbeddedBroker:
     """A Valkey (or Redis) server of one home folder.
 
-    `url` is None until it runs. After a SIGKILL `start` brings it back with the same data.
+    `url` is None until it runs. After a SIGKILL `start` brings it back with the same data, unless
+    it is not `persistent`: then it keeps nothing on the disk, as a Redis that is only a cache.
     """
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, *, persistent: bool = True) -> None:
         self._home = home.absolute()
+        self._appendonly = "yes" if persistent else "no"
         self.url: str | None = None
         self.child: Child | None = None
 
@@ -103,7 +105,9 @@ class EmbeddedBroker:
     def _write_config(self, port: int, password: str) -> Path:
         folder = str(broker_folder(self._home)).replace("\\", "\\\\").replace('"', '\\"')
         path = broker_folder(self._home) / "server.conf"
-        text = _CONFIG.format(host=_HOST, port=port, password=password, folder=folder)
+        text = _CONFIG.format(
+            host=_HOST, port=port, password=password, folder=folder, appendonly=self._appendonly
+        )
         write_privately(path, text)
         return path
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import sys
 from pathlib import Path
 
@@ -33,6 +34,11 @@ def worker(number: int, log_level: str, intake_queue: str = "celery") -> tuple[s
     )
 
 
+def worker_node(number: int) -> str:
+    """Give the Celery name that worker `number` has on this machine."""
+    return f"worker{number}@{socket.gethostname()}"
+
+
 def beat(log_level: str) -> tuple[str, ...]:
     """Give the command of beat, with a schedule that is kept in memory and in no file."""
     return _python(*_CELERY, "beat", "--scheduler=celery.beat:Scheduler", f"--loglevel={log_level}")
@@ -46,8 +52,11 @@ def flower(port: int) -> tuple[str, ...]:
     return _python(*_CELERY, "flower", "--address=127.0.0.1", f"--port={port}")
 
 
-def sandbox(*, account: str, seed: int, chaos: str) -> tuple[str, ...]:
+def sandbox(
+    *, account: str, seed: int, chaos: str, requests_per_minute: int | None = None
+) -> tuple[str, ...]:
     """Give the command of the sandbox, which prints its address as its first line."""
+    limit = () if requests_per_minute is None else (f"--requests-per-minute={requests_per_minute}",)
     return _python(
         "orders_sync",
         "sandbox",
@@ -55,12 +64,17 @@ def sandbox(*, account: str, seed: int, chaos: str) -> tuple[str, ...]:
         f"--account={account}",
         f"--seed={seed}",
         f"--chaos={chaos}",
+        *limit,
     )
 
 
-def other_service(outbox: Path) -> tuple[str, ...]:
-    """Give the command of a demo's other service, which sends what it finds in its outbox."""
-    return _python("orders_sync.demo.other_service", str(outbox))
+def other_service(outbox: Path, *, once: bool = False) -> tuple[str, ...]:
+    """Give the command of a demo's other service, which sends what it finds in its outbox.
+
+    With `once` it leaves the only copy of a message to the broker.
+    """
+    how_often = ("once",) if once else ()
+    return _python("orders_sync.demo.other_service", str(outbox), *how_often)
 
 
 def _python(*arguments: str) -> tuple[str, ...]:

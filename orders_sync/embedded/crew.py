@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from orders_sync.broker.pulse import pulse_file
 from orders_sync.embedded import commands
-from orders_sync.embedded.home import logs_folder, write_privately
+from orders_sync.embedded.home import logs_folder, run_folder, write_privately
 from orders_sync.embedded.processes import ProcessSpec
 
 _FLOWER_AUTH = "FLOWER_BASIC_AUTH"
@@ -29,12 +30,8 @@ class Crew:
 
     def specs(self) -> list[ProcessSpec]:
         """Say how each process is started."""
-        commands_by_name = {
-            name: commands.worker(number, self.log_level, self.intake_queue)
-            for number, name in enumerate(self.worker_names, start=1)
-        }
-        commands_by_name["beat"] = commands.beat(self.log_level)
-        specs = [self._spec(name, argv, self.env) for name, argv in commands_by_name.items()]
+        specs = [self._worker(number) for number in range(1, self.workers + 1)]
+        specs.append(self._spec("beat", commands.beat(self.log_level), self.env))
         if self.flower_port is not None:
             env = {_FLOWER_AUTH: flower_login(self.home), **self.env}
             specs.append(self._spec("flower", commands.flower(self.flower_port), env))
@@ -44,6 +41,11 @@ class Crew:
     def worker_names(self) -> list[str]:
         """Name the worker processes."""
         return [f"worker{number}" for number in range(1, self.workers + 1)]
+
+    def _worker(self, number: int) -> ProcessSpec:
+        argv = commands.worker(number, self.log_level, self.intake_queue)
+        pulse = pulse_file(run_folder(self.home), commands.worker_node(number))
+        return replace(self._spec(f"worker{number}", argv, self.env), pulse=pulse)
 
     def _spec(self, name: str, argv: tuple[str, ...], env: Mapping[str, str]) -> ProcessSpec:
         log = logs_folder(self.home) / f"{name}.log"

@@ -20,7 +20,8 @@ class ProcessSpec:
 
     `argv` begins with the path of a program. Output of both kinds is appended to `log`. `folder`
     is where it runs; None is this process's own. One that is `vital` is never started again: when
-    it ends, all ends. One that `stops_last` is needed by the others.
+    it ends, all ends. One that `stops_last` is needed by the others. `pulse` is the file that a
+    worker touches while it consumes.
     """
 
     name: str
@@ -30,6 +31,7 @@ class ProcessSpec:
     folder: Path | None = None
     vital: bool = False
     stops_last: bool = False
+    pulse: Path | None = None
 
 
 class Child:
@@ -48,6 +50,8 @@ class Child:
         """Start the process."""
         self._run.mkdir(parents=True, exist_ok=True)
         self.spec.log.parent.mkdir(parents=True, exist_ok=True)
+        if self.spec.pulse is not None:
+            self.spec.pulse.unlink(missing_ok=True)
         lock = (self._run / f"{self.spec.name}.pid").absolute()
         starter = (sys.executable, "-I", "-S", launcher.__file__, str(lock), str(os.getpid()))
         with self.spec.log.open("ab") as log:

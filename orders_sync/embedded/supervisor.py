@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from orders_sync.embedded.hearing import Hearing, read_stamp
 from orders_sync.embedded.processes import Child, ProcessSpec
 from orders_sync.errors import ConfigurationError, OrdersSyncError
 
@@ -15,6 +16,12 @@ STOP_SECONDS = 30.0
 
 _FINISH_SECONDS = 20.0
 _LAST_SECONDS = 5.0
+
+#: What a deaf worker has to end by itself before it is killed.
+_DEAF_SECONDS = 5.0
+
+#: See `Settings.silence_seconds`.
+_SILENCE_SECONDS = 90.0
 
 #: The exit status of our processes when only a person can help, and their last line says how.
 _UNCONFIGURED = 3
@@ -48,14 +55,16 @@ class _Watched:
     started_at: float
     delay: float | None = None
     restart_at: float | None = None
+    hearing: Hearing | None = None
+    kill_at: float | None = None
 
 
 class Supervisor:
-    """Starts processes, restarts those that end, and stops them all.
+    """Starts processes, restarts those that end or are deaf, and stops them all.
 
     Nothing happens in the background: call `tend` several times a second. `say` is told, in a
-    sentence, what ended and what was started again. At the end, what works has `finish_seconds`
-    to finish.
+    sentence, what ended and what was started again. A worker that consumes nothing for
+    `silence_seconds` is replaced. At the end, what works has `finish_seconds` to finish.
     """
 
     def __init__(
@@ -66,12 +75,14 @@ class Supervisor:
         clock: Callable[[], float] = time.monotonic,
         delays: RestartDelays = RestartDelays(),
         finish_seconds: float = _FINISH_SECONDS,
+        silence_seconds: float = _SILENCE_SECONDS,
     ) -> None:
         self._run = run
         self._say = say
         self._clock = clock
         self._delays = delays
         self._finish_seconds = finish_seconds
+        self._silence_seconds = silence_seconds
         self._watched: dict[str, _Watched] = {}
         self.restarts = 0
 
@@ -94,7 +105,7 @@ class Supervisor:
         return running
 
     def tend(self) -> None:
-        """Notice what ended, and start again what is due.
+        """Notice what ended or is deaf, and start again what is due.
 
         Raises:
             ProcessEnded: a vital process ended.
@@ -105,6 +116,10 @@ class Supervisor:
                 self._restart_when_due(watched)
             elif (status := watched.child.exit_status()) is not None:
                 self._note_end(watched, status)
+            elif watched.kill_at is not None:
+                self._kill_when_due(watched)
+            else:
+                self._listen(watched)
 
     def stop(self) -> None:
         """Stop everything within `STOP_SECONDS`: first all that work, then what they need."""
@@ -125,12 +140,29 @@ class Supervisor:
         watched.restart_at = now + watched.delay
         self._say(f"{ended}. It is started again in {watched.delay:g} s.")
 
+    def _listen(self, watched: _Watched) -> None:
+        spec, now = watched.child.spec, self._clock()
+        if spec.pulse is None:
+            return
+        stamp = read_stamp(spec.pulse)
+        before = watched.hearing or Hearing(stamp, watched.started_at, now)
+        watched.hearing = before.after(stamp, now)
+        if watched.hearing.is_deaf(self._silence_seconds):
+            silence = f"{now - watched.hearing.changed_at:.0f} s"
+            self._say(f"{spec.name} has not heard from the broker for {silence}. It is replaced.")
+            watched.child.terminate()
+            watched.kill_at = now + _DEAF_SECONDS
+
+    def _kill_when_due(self, watched: _Watched) -> None:
+        if watched.kill_at is not None and self._clock() >= watched.kill_at:
+            watched.child.kill()
+
     def _restart_when_due(self, watched: _Watched) -> None:
         if watched.restart_at is None or self._clock() < watched.restart_at:
             return
         watched.child.start()
         watched.started_at = self._clock()
-        watched.restart_at = None
+        watched.restart_at = watched.hearing = watched.kill_at = None
         self.restarts += 1
 
 

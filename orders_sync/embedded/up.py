@@ -12,6 +12,7 @@ from orders_sync.embedded.stop import StopRequested, StopSignals
 from orders_sync.embedded.supervisor import STOP_SECONDS, Supervisor
 from orders_sync.ledger.migrate import upgrade
 from orders_sync.settings import Settings, child_environment, require_accounts
+from orders_sync.settings_problems import PREFIX
 
 _LOOK_EVERY_SECONDS = 0.2
 
@@ -31,7 +32,8 @@ def run_up(
     require_accounts(settings)
     home = settings.home.absolute()
     with StopSignals() as signals, sole_use(home):
-        supervisor = Supervisor(run_folder(home), say=say)
+        silence = settings.silence_seconds
+        supervisor = Supervisor(run_folder(home), say=say, silence_seconds=silence)
         try:
             for name in stop_leftovers(home, pause=signals.pause):
                 say(f"Stopped {name}, which an earlier run had left.")
@@ -65,7 +67,9 @@ def _start_crew(
     flower_port: int | None,
 ) -> None:
     home = settings.home.absolute()
-    env = child_environment(ORDERS_SYNC_BROKER_URL=broker_url, ORDERS_SYNC_HOME=str(home))
+    env = child_environment(
+        ORDERS_SYNC_BROKER_URL=broker_url, ORDERS_SYNC_HOME=str(home), **_shares(settings, workers)
+    )
     crew = Crew(
         home,
         env,
@@ -76,6 +80,16 @@ def _start_crew(
     )
     for spec in crew.specs():
         supervisor.start(spec)
+
+
+def _shares(settings: Settings, workers: int) -> dict[str, str]:
+    """Say among how many the budget is shared while Redis is away; beat and Flower make no calls.
+
+    A number that somebody set counts processes on other machines too, and stays.
+    """
+    if "processes" in settings.model_fields_set:
+        return {}
+    return {f"{PREFIX}PROCESSES": str(workers)}
 
 
 def _describe(settings: Settings, home: Path, flower_port: int | None) -> str:

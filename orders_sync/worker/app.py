@@ -12,16 +12,17 @@ import structlog
 from celery import Celery
 from celery.signals import celeryd_init, setup_logging, worker_init
 from celery.worker import state
-from kombu.exceptions import OperationalError
+from kombu.exceptions import BatchPublishError, OperationalError
 from redis.exceptions import RedisError
 
 from orders_sync.bootstrap import Services, build, connect_traffic
 from orders_sync.broker.transport import install
 from orders_sync.domain.steps import Dispatch, Step
+from orders_sync.embedded.home import run_folder
 from orders_sync.errors import ConfigurationError, LedgerUnavailable
 from orders_sync.logging import configure_logging
 from orders_sync.logging.crashes import log_crashes
-from orders_sync.settings import Settings, require_accounts
+from orders_sync.settings import Settings, require_accounts, watchdog_address
 from orders_sync.worker.exposure import refuse_hidden_metrics, show_metrics
 from orders_sync.worker.flower import rule_flower
 from orders_sync.worker.pulse import keep_pulse
@@ -33,7 +34,7 @@ log = structlog.get_logger(__name__)
 
 CONFIGURATION_STATUS = 3
 
-_BROKER_AWAY = (OperationalError, RedisError, OSError)
+_BROKER_AWAY = (OperationalError, BatchPublishError, RedisError, OSError)
 
 
 class OrdersSyncApp(Celery):
@@ -59,8 +60,8 @@ class OrdersSyncApp(Celery):
         try:
             self._send(following)
         except _BROKER_AWAY as error:
-            self.services.metrics.dispatch_postponed(following.step.value)
             log.warning("dispatch.postponed", step=following.step, cause=type(error).__name__)
+            self._leave_to_sweep([following])
 
     def dispatch_all(self, following: Sequence[Dispatch]) -> None:
         """Put many steps on their queues in one exchange with the broker."""
@@ -71,9 +72,18 @@ class OrdersSyncApp(Celery):
                 for each in following:
                     self._send(each, producer=producer, retry=False)
         except _BROKER_AWAY as error:
-            for each in following:
-                self.services.metrics.dispatch_postponed(each.step.value)
             log.warning("dispatch.postponed", steps=len(following), cause=type(error).__name__)
+            self._leave_to_sweep(following)
+
+    def _leave_to_sweep(self, unsent: Sequence[Dispatch]) -> None:
+        """Have steps put on their queues as soon as there is a sweep, not when a lease is over."""
+        services = self.services
+        for each in unsent:
+            services.metrics.dispatch_postponed(each.step.value)
+        try:
+            services.ledger.undelivered.unsent(unsent, now=services.clock())
+        except LedgerUnavailable:
+            log.warning("dispatch.unrecorded", steps=len(unsent))
 
     def _send(self, following: Dispatch, **options: Any) -> None:
         ids = {"account": following.account, "order_id": following.order_id}
@@ -128,6 +138,8 @@ def celery_settings(settings: Settings) -> dict[str, Any]:
             "health_check_interval": 25,
             "connect_retries_timeout": 10,
             "client_name": "orders_sync",
+            "pulse_folder": str(run_folder(settings.home.absolute())),
+            "watchdog_address": watchdog_address(),
         },
         "broker_use_ssl": _tls(settings.broker_url),
         "broker_connection_retry_on_startup": True,

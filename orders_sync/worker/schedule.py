@@ -14,11 +14,16 @@ _PURGE_SECONDS = 3600.0
 #: How long what no task can take, and may be personal, lies in the broker.
 _STRAYS_SECONDS = 10.0
 
+#: How far the clocks of two machines may be apart.
+_CLOCKS_DIFFER_SECONDS = 120.0
+
 
 def beat_schedule(settings: Settings) -> dict[str, dict[str, Any]]:
     """Give Celery's schedule.
 
-    A tick that was not taken before the next one is due expires, so an outage leaves no pile.
+    A tick that was not taken for long expires, so an outage leaves no pile. Beat says by its own
+    clock until when, and the worker judges by its own, so it may not be too short: workers that are
+    a little ahead would take no tick at all.
     """
     schedule = {
         "upkeep.sweep": _every(settings.sweep_seconds, "upkeep.sweep"),
@@ -42,5 +47,5 @@ def _every(seconds: float, task: str, **kwargs: str) -> dict[str, Any]:
         "task": task,
         "schedule": timedelta(seconds=seconds),
         "kwargs": kwargs,
-        "options": {"expires": max(seconds, 1.0)},
+        "options": {"expires": seconds + _CLOCKS_DIFFER_SECONDS},
     }

@@ -5,8 +5,10 @@ There is no container engine where tests run; what it would be told is read in i
 
 from __future__ import annotations
 
+import os
 import re
-import shlex
+import subprocess
+import time
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +16,11 @@ import pytest
 import yaml
 from support.command_lines import queues, understood
 
+from orders_sync.broker.pulse import pulse_file
+from orders_sync.embedded.home import run_folder
 from orders_sync.settings import Settings, VtexSettings, load_settings
 from orders_sync.settings_problems import PREFIX
-from orders_sync.worker.pulse import pulse_file
+from orders_sync.worker.pulse import pulse_file as beat_file
 from orders_sync.worker.queues import Queue
 from orders_sync.worker.safety import _CALLS_OF_A_STEP
 
@@ -71,15 +75,45 @@ def test_the_workers_together_take_from_every_queue_once() -> None:
 
 
 @every_worker
-def test_a_worker_is_healthy_if_it_answers_by_its_own_name(name: str) -> None:
+@pytest.mark.parametrize(
+    ("age", "answer", "told"),
+    [
+        pytest.param(30, 0, "", id="it consumes"),
+        pytest.param(150, 1, "told to end", id="it is deaf"),
+        pytest.param(None, 1, "", id="it starts"),
+    ],
+)
+def test_a_worker_is_healthy_while_it_consumes_and_told_to_end_when_it_is_deaf(
+    tmp_path: Path, name: str, age: float | None, answer: int, told: str
+) -> None:
     [how, check] = SERVICES[name]["healthcheck"]["test"]
+    node = command(name)[command(name).index("-n") + 1].replace("%h", "0a1b2c")
+    pulse = pulse_file(run_folder(tmp_path), node)
+    if age is not None:
+        pulse.parent.mkdir()
+        pulse.touch()
+        os.utime(pulse, times=(time.time() - age,) * 2)
 
-    asked = understood(shlex.split(filled_in(check)))
+    script = filled_in(check).replace("kill 1", "echo told to end")
+    found = subprocess.run(
+        ["/bin/sh", "-c", script],
+        env={"ORDERS_SYNC_HOME": str(tmp_path), "HOSTNAME": "0a1b2c", "PATH": os.defpath},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
 
-    node = command(name)[command(name).index("-n") + 1]
     assert how == "CMD-SHELL"
-    assert asked.params["destination"] == [node.replace("%h", "$HOSTNAME")]
-    assert asked.params["timeout"] < seconds(SERVICES[name]["healthcheck"]["timeout"])
+    assert "kill 1" in check
+    assert (found.returncode, found.stdout.strip(), found.stderr) == (answer, told, "")
+
+
+@every_worker
+def test_a_worker_is_not_told_to_end_before_it_could_have_found_back(name: str) -> None:
+    [_, check] = SERVICES[name]["healthcheck"]["test"]
+    [minutes] = re.findall(r"-mmin \+(\d+)", check)
+
+    assert int(minutes) * 60 >= Settings.model_fields["silence_seconds"].default
 
 
 @every_worker
@@ -104,7 +138,7 @@ def test_a_worker_waits_for_the_tables_and_the_broker(name: str) -> None:
 def test_beat_is_healthy_while_the_broker_takes_its_messages() -> None:
     [_, check] = SERVICES["beat"]["healthcheck"]["test"]
 
-    file = pulse_file(Path(environment("beat")["ORDERS_SYNC_HOME"]))
+    file = beat_file(Path(environment("beat")["ORDERS_SYNC_HOME"]))
 
     assert f"$ORDERS_SYNC_HOME/{file.name}" in filled_in(check)
     assert file.parent == Path(environment("beat")["ORDERS_SYNC_HOME"])

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import subprocess
+import time
 from fnmatch import fnmatch
 from pathlib import Path
 
@@ -11,6 +14,9 @@ import pytest
 import yaml
 from support.command_lines import queues, understood
 
+from orders_sync.broker.pulse import pulse_file
+from orders_sync.embedded.commands import worker_node
+from orders_sync.embedded.home import run_folder
 from orders_sync.settings import Settings
 from orders_sync.settings_problems import PREFIX
 
@@ -93,10 +99,33 @@ def test_signals_reach_the_process_and_it_is_one_that_exists(final: dict[str, st
     assert "PYTHONUNBUFFERED=1" in final["ENV"]
 
 
-def test_its_health_is_asked_for(final: dict[str, str]) -> None:
+@pytest.mark.parametrize(
+    ("age", "answer"),
+    [
+        pytest.param(30, 0, id="a worker consumes"),
+        pytest.param(150, 1, id="the only worker is deaf"),
+        pytest.param(None, 1, id="there is no worker"),
+    ],
+)
+def test_it_is_healthy_while_a_worker_consumes(
+    tmp_path: Path, final: dict[str, str], age: float | None, answer: int
+) -> None:
     options, _, check = final["HEALTHCHECK"].partition("CMD ")
+    run_folder(tmp_path).mkdir()
+    if age is not None:
+        pulse = pulse_file(run_folder(tmp_path), worker_node(1))
+        pulse.touch()
+        os.utime(pulse, times=(time.time() - age,) * 2)
 
-    assert understood(json.loads(check)).command_path == "celery inspect"
+    found = subprocess.run(
+        ["/bin/sh", "-c", check],
+        env={"ORDERS_SYNC_HOME": str(tmp_path), "PATH": os.defpath},
+        capture_output=True,
+        check=False,
+    )
+
+    assert found.returncode == answer
+    assert found.stderr == b""
     assert "--timeout=" in options
 
 

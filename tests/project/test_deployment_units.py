@@ -70,6 +70,13 @@ def test_a_worker_may_finish_its_longest_step() -> None:
     assert int(service("orders-sync-worker@.service")["TimeoutStopSec"]) > longest
 
 
+def test_a_worker_is_not_replaced_before_it_could_have_found_back() -> None:
+    worker = service("orders-sync-worker@.service")
+
+    assert int(worker["WatchdogSec"]) > Settings.model_fields["silence_seconds"].default
+    assert worker["NotifyAccess"] == "main"
+
+
 def test_flower_listens_on_this_machine_only() -> None:
     assert "--address=127.0.0.1" in command("orders-sync-flower.service")
 

@@ -18,7 +18,6 @@ from pydantic import BaseModel
 from support.command_lines import understood
 
 from orders_sync.doctor.permissions import LIST_ORDERS, OTHERS, READ_FEED
-from orders_sync.domain.rules import Standing
 from orders_sync.embedded.supervisor import STOP_SECONDS
 from orders_sync.metrics.server import PORTS_TRIED
 from orders_sync.settings import AccountSettings, Settings
@@ -202,9 +201,3 @@ def test_what_reconciling_parks_is_named() -> None:
     causes = {STUCK_CAUSE, *UNMENDED_CAUSES.values()}
 
     assert [cause for cause in causes if f"`{cause}`" not in PAGE] == []
-
-
-def test_statements_for_the_ledger_use_its_words() -> None:
-    standings = set(re.findall(r"standing IN \(([^)]+)\)", PAGE)[0].replace("'", "").split(", "))
-
-    assert standings <= {standing.value for standing in Standing}

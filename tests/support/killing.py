@@ -21,7 +21,9 @@ from celery import Celery
 from redis import Redis
 from support.waiting import until
 
+from orders_sync.broker.pulse import pulse_file
 from orders_sync.embedded.broker import EmbeddedBroker
+from orders_sync.embedded.processes import ProcessSpec
 from orders_sync.settings import child_environment
 
 _kombu: Any = kombu  # Its types are not complete.
@@ -41,6 +43,7 @@ class Workers:
         self.redis: Any = Redis.from_url(self.url)
         self._environment = child_environment(
             BROKER_URL=self.url,
+            PULSES=str(home),
             TRANSPORT=transport,
             PYTHONPATH=f"{_TESTS}:{_TESTS.parent}",
             **environment,
@@ -51,14 +54,9 @@ class Workers:
     def start(self, *, threads: int = 10, transport: str | None = None) -> subprocess.Popen[bytes]:
         """Start a worker; its words go to `log`."""
         changes = {} if transport is None else {"TRANSPORT": transport}
-        command = (
-            f"{sys.executable} -m celery -A support.tiny_app worker -P threads -c {threads} "
-            f"-Q {','.join(QUEUES)} -n w{len(self._processes)}@test -l info "
-            "--without-gossip --without-mingle"
-        )
         with (self.home / "workers.log").open("ab") as log:
             process = subprocess.Popen(
-                command.split(),
+                _command(f"w{len(self._processes)}@test", threads),
                 env={**self._environment, **changes},
                 cwd=self.home,
                 stdout=log,
@@ -67,7 +65,25 @@ class Workers:
         self._processes.append(process)
         return process
 
-    def send(self, numbers: range, *, seconds: float = 0.0, queue: str | None = None) -> None:
+    def spec(self, *, threads: int = 2) -> ProcessSpec:
+        """Say how a supervisor starts a worker."""
+        return ProcessSpec(
+            name="worker1",
+            argv=tuple(_command("supervised@test", threads)),
+            log=self.home / "workers.log",
+            env=self._environment,
+            folder=self.home,
+            pulse=pulse_file(self.home, "supervised@test"),
+        )
+
+    def send(
+        self,
+        numbers: range,
+        *,
+        seconds: float = 0.0,
+        queue: str | None = None,
+        countdown: float | None = None,
+    ) -> None:
         """Send a task for each number, to the queues in turn or to one."""
         with self._producer.connection_for_write() as connection:
             producer = self._producer.amqp.Producer(connection, auto_declare=False)
@@ -77,7 +93,13 @@ class Workers:
                     (number, seconds),
                     queue=_kombu.Queue(queue or QUEUES[number % len(QUEUES)], no_declare=True),
                     producer=producer,
+                    countdown=countdown,
                 )
+
+    def held(self) -> int:
+        """Ask how many tasks are due in the workers, and have not begun."""
+        answers = self._producer.control.inspect(timeout=2).reserved() or {}
+        return sum(map(len, answers.values()))
 
     @property
     def log(self) -> str:
@@ -101,6 +123,14 @@ class Workers:
             process.kill()
             process.wait()
         self.broker.stop()
+
+
+def _command(node: str, threads: int) -> list[str]:
+    return [
+        *(sys.executable, "-m", "celery", "-A", "support.tiny_app", "worker", "-l", "info"),
+        *("-P", "threads", "-c", str(threads), "-Q", ",".join(QUEUES), "-n", node),
+        *("--without-gossip", "--without-mingle"),
+    ]
 
 
 @contextmanager

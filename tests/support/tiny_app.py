@@ -34,6 +34,7 @@ app.conf.update(
         "consumer_beat": 0.3,
         "consumer_silence": 1.5,
         "global_keyprefix": _environment.get("PREFIX", ""),
+        "pulse_folder": _environment.get("PULSES", ""),
     },
     broker_connection_retry_on_startup=True,
     broker_connection_max_retries=None,

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 import redis
+from support import deafening_erp
 from support.running import Running, kill_everything, process_ids
 from support.waiting import until
 
@@ -22,12 +24,13 @@ from orders_sync.sandbox import Box, Dials
 from orders_sync.sandbox.server import serving
 from orders_sync.settings import child_environment
 
+_TESTS = Path(__file__).parents[1]
 EVERYBODY = {"broker", "worker1", "beat"}
 ORDERS = 40
 #: A worker is killed in the middle: then VTEX delivers again what it had read, after 30 s.
 DONE_SECONDS = 120.0
 
-Up = Callable[[], Running]
+Up = Callable[..., Running]
 
 
 @pytest.fixture
@@ -56,7 +59,8 @@ def up(tmp_path: Path, home: Path, api: SandboxApi) -> Iterator[Up]:
     del env["ORDERS_SYNC_BROKER_URL"]
     running: list[Running] = []
 
-    def start() -> Running:
+    def start(**changes: str) -> Running:
+        env.update(changes)
         folder = tmp_path / f"start{len(running)}"
         folder.mkdir()
         running.append(Running(folder, "up", "--workers", "1", "--no-flower", env=env))
@@ -142,6 +146,45 @@ def test_what_dies_is_started_again_and_said(up: Up, home: Path) -> None:
     for name in EVERYBODY:
         assert f"{name} ended (signal 9)" in running.stderr
     assert running.ask(signal.SIGTERM) == 0
+
+
+def test_a_worker_that_becomes_deaf_is_replaced_and_its_orders_go_on(
+    up: Up, tmp_path: Path, home: Path, api: SandboxApi
+) -> None:
+    deafening_erp.install(tmp_path)
+    running = up(
+        ORDERS_SYNC_ACCOUNTS__SANDBOX__ERP=deafening_erp.NAME,
+        ORDERS_SYNC_SILENCE_SECONDS="12",
+        PYTHONPATH=f"{tmp_path}:{_TESTS}:{_TESTS.parent}",
+    )
+    before = process_ids(home)
+    _pour(api)
+
+    until(deafening_erp.deafened(home).exists, "the worker is deaf")
+    until(lambda: _all_is_done(api), "the orders are done", seconds=DONE_SECONDS)
+
+    assert "worker1 has not heard from the broker for" in running.stderr
+    assert process_ids(home)["worker1"] != before["worker1"]
+    assert running.ask(signal.SIGTERM) == 0
+    assert _broken(home, api) == []
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux shows a process's environment")
+@pytest.mark.parametrize(
+    ("changes", "shares"),
+    [
+        pytest.param({}, b"1", id="as many as there are workers"),
+        pytest.param({"ORDERS_SYNC_PROCESSES": "7"}, b"7", id="as many as somebody set"),
+    ],
+)
+def test_workers_are_told_among_how_many_they_share_the_budget(
+    up: Up, home: Path, changes: dict[str, str], shares: bytes
+) -> None:
+    up(**changes)
+
+    environment = Path(f"/proc/{process_ids(home)['worker1']}/environ").read_bytes()
+
+    assert b"ORDERS_SYNC_PROCESSES=" + shares in environment.split(b"\0")
 
 
 def _all_differ(after: dict[str, int], before: dict[str, int]) -> bool:

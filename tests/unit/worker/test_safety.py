@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import structlog
 
 from orders_sync.domain.steps import Dispatch, Step
 from orders_sync.errors import ConfigurationError
+from orders_sync.ledger.migrate import upgrade
 from orders_sync.settings import AccountSettings, RetrySettings, Settings
 from orders_sync.worker.app import OrdersSyncApp, celery_settings, create_app
 from orders_sync.worker.queues import Queue, queue_of, route_by_prefix
@@ -130,12 +132,15 @@ def test_the_router_sends_each_scheduled_task_to_the_queue_of_its_name(tmp_path:
         assert queue.name == queue_of(entry["task"])
 
 
-def test_a_tick_that_nobody_took_expires_before_it_piles_up(tmp_path: Path) -> None:
+def test_a_tick_expires_before_it_piles_up_but_not_because_two_clocks_differ(
+    tmp_path: Path,
+) -> None:
     schedule = beat_schedule(make_app(tmp_path).orders_sync_settings)
 
     assert {"feed.poll mystore", "upkeep.sweep"} <= set(schedule)
     for entry in schedule.values():
-        assert entry["options"]["expires"] <= max(1.0, entry["schedule"].total_seconds())
+        late = entry["options"]["expires"] - entry["schedule"].total_seconds()
+        assert 90 < late <= 120
 
 
 def test_tls_brokers_have_their_certificate_checked(tmp_path: Path) -> None:
@@ -146,13 +151,32 @@ def test_tls_brokers_have_their_certificate_checked(tmp_path: Path) -> None:
     assert celery_settings(tls)["broker_use_ssl"]["ssl_cert_reqs"].name == "CERT_REQUIRED"
 
 
-def test_a_dispatch_without_a_broker_is_left_to_the_sweep(tmp_path: Path) -> None:
+@pytest.mark.parametrize("many", [False, True], ids=["one", "many"])
+def test_what_is_dispatched_without_a_broker_is_due_for_the_next_sweep(
+    tmp_path: Path, many: bool
+) -> None:
+    app = make_app(tmp_path)
+    app.conf.task_publish_retry = False
+    upgrade(app.orders_sync_settings.ledger)
+    ledger, now = app.services.ledger, app.services.clock()
+    following = ledger.orders.look_again("mystore", "1-01", now=now)
+    assert following is not None
+
+    with structlog.testing.capture_logs() as logged:
+        app.dispatch_all([following]) if many else app.dispatch(following)
+
+    due = ledger.orders.take_due(now=app.services.clock(), grace=timedelta(0), limit=10)
+    app.services.close()
+    assert due == [following]
+    assert [line["event"] for line in logged] == ["dispatch.postponed"]
+
+
+def test_a_dispatch_without_broker_and_ledger_is_left_to_the_sweep(tmp_path: Path) -> None:
     app = make_app(tmp_path)
     app.conf.task_publish_retry = False
 
     with structlog.testing.capture_logs() as logged:
         app.dispatch(Dispatch("mystore", "1-01", Step.FETCH))
 
-    assert [(line["event"], line["step"]) for line in logged] == [
-        ("dispatch.postponed", Step.FETCH)
-    ]
+    app.services.close()
+    assert [line["event"] for line in logged] == ["dispatch.postponed", "dispatch.unrecorded"]

@@ -1,0 +1,34 @@
+"""Which workers live, as the broker knows it, and since when each has heard nothing from it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from redis import Redis
+
+from orders_sync.broker import keys
+
+
+@dataclass(frozen=True, slots=True)
+class LivingWorker:
+    """A worker whose process lives.
+
+    `silent_seconds` tells how long ago its consuming loop had an answer from the broker.
+    """
+
+    node: str
+    silent_seconds: float
+
+
+def living_workers(redis: Redis, *, heard_of_seconds: float) -> list[LivingWorker]:
+    """List the workers that said within so many seconds that they live, by name."""
+    broker: Any = redis
+    seconds, microseconds = broker.time()
+    now = seconds + microseconds / 1e6
+    living = broker.zrangebyscore(keys.CONSUMERS, now - heard_of_seconds, "+inf")
+    words = broker.hmget(keys.CONSUMING, living) if living else []
+    found = [json.loads(word) for word in words if word is not None]
+    workers = [LivingWorker(each["node"], now - each["answered_at"]) for each in found]
+    return sorted(workers, key=lambda worker: worker.node)

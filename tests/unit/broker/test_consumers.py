@@ -1,0 +1,86 @@
+"""What the broker is told of its consumers, and what can be read from that."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from unit.broker.taking import send, taker
+
+from orders_sync.broker import keys
+from orders_sync.broker.consumers import living_workers
+
+HEARD_OF = 20.0
+
+
+def test_a_worker_is_known_with_when_it_last_had_an_answer(broker_url: str, redis: Any) -> None:
+    send(broker_url, "one", 1)
+
+    with taker(broker_url, "one", node="worker1@host") as it:
+        it.take(1)
+        it.channel.presence.beat()
+        known = living_workers(redis, heard_of_seconds=HEARD_OF)
+
+    assert [worker.node for worker in known] == ["worker1@host"]
+    assert known[0].silent_seconds < HEARD_OF
+
+
+def test_a_worker_that_left_is_not_known_any_more(broker_url: str, redis: Any) -> None:
+    send(broker_url, "one", 1)
+    with taker(broker_url, "one", node="worker1@host") as it:
+        it.take(1)
+        it.channel.presence.beat()
+
+    known = living_workers(redis, heard_of_seconds=HEARD_OF)
+
+    assert known == []
+    assert redis.hlen(keys.CONSUMING) == 0
+
+
+def test_a_worker_that_died_is_not_known_and_is_soon_forgotten(broker_url: str, redis: Any) -> None:
+    redis.zadd(keys.CONSUMERS, {"dead": 1_000_000_000})
+    redis.hset(keys.CONSUMING, "dead", '{"node": "worker2@host", "answered_at": 1000000000}')
+    before = living_workers(redis, heard_of_seconds=HEARD_OF)
+
+    send(broker_url, "one", 1)
+    with taker(broker_url, "one", node="worker1@host") as it:
+        it.take(1)
+        it.channel.presence.beat()
+        redis.delete(keys.LOOKED)
+        it.channel.presence.beat()
+        fields = redis.hkeys(keys.CONSUMING)
+
+    assert before == []
+    assert fields == [it.channel.consumer.encode()]
+
+
+def test_what_is_no_worker_is_not_listed(broker_url: str, redis: Any) -> None:
+    send(broker_url, "one", 1)
+
+    with taker(broker_url, "one") as it:
+        it.take(1)
+        it.channel.presence.beat()
+        known = living_workers(redis, heard_of_seconds=HEARD_OF)
+
+    assert known == []
+
+
+def test_a_consumer_without_room_asks_for_nothing_and_hears_that_it_could(
+    broker_url: str, redis: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    del redis
+    monkeypatch.setattr("orders_sync.broker.exchange._SIGN_SECONDS", 0.0)
+    pulse = tmp_path / "worker1@host.pulse"
+    send(broker_url, "one", 1, 2)
+
+    with taker(
+        broker_url, "one", prefetch=1, node="worker1@host", pulse_folder=str(tmp_path)
+    ) as it:
+        it.take(1)
+        pulse.unlink()
+        it.channel.connection.pulse._touched_at = float("-inf")
+        nothing_came = it.finds_nothing()
+
+    assert nothing_came
+    assert pulse.exists()

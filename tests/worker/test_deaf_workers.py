@@ -1,0 +1,151 @@
+"""A worker that lives and consumes nothing is replaced; one that has a reason is not."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from redis.exceptions import RedisError
+from support.killing import Workers, workers
+from support.waiting import until
+
+from orders_sync.broker.consumers import living_workers
+from orders_sync.embedded.hearing import read_stamp
+from orders_sync.embedded.processes import Child
+from orders_sync.embedded.supervisor import RestartDelays, Supervisor
+
+SILENCE = 12.0
+
+Supervised = Callable[[Workers], Child]
+
+
+@pytest.fixture
+def said() -> list[str]:
+    return []
+
+
+@pytest.fixture
+def supervisor(tmp_path: Path, said: list[str]) -> Iterator[Supervisor]:
+    supervisor = Supervisor(
+        tmp_path / "run",
+        say=said.append,
+        delays=RestartDelays(first=0.1),
+        finish_seconds=1,
+        silence_seconds=SILENCE,
+    )
+    yield supervisor
+    supervisor.stop()
+
+
+def attended(supervisor: Supervisor, is_so: Callable[[], object]) -> Callable[[], object]:
+    """Have the supervisor do its work while something is waited for."""
+
+    def look() -> object:
+        supervisor.tend()
+        return is_so()
+
+    return look
+
+
+def is_answering(crew: Workers) -> bool:
+    try:
+        return bool(crew.redis.ping())
+    except RedisError:
+        return False
+
+
+def test_a_busy_worker_is_not_replaced_however_long_its_tasks_take(
+    tmp_path: Path, supervisor: Supervisor, said: list[str]
+) -> None:
+    with workers(tmp_path) as crew:
+        worker = supervisor.start(crew.spec(threads=2))
+        first = worker.pid
+
+        crew.send(range(2), seconds=SILENCE * 1.5)
+        until(attended(supervisor, lambda: len(crew.numbers("done")) == 2), "both are done")
+
+        assert said == []
+        assert worker.pid == first
+
+
+def test_a_worker_whose_tasks_never_end_is_known_to_be_deaf_and_replaced(
+    tmp_path: Path, supervisor: Supervisor, said: list[str]
+) -> None:
+    with workers(tmp_path, VISIBILITY="2") as crew:
+        worker = supervisor.start(crew.spec(threads=1))
+        first = worker.pid
+
+        crew.send(range(1), seconds=1000)
+        until(attended(supervisor, lambda: said), "it is deaf")
+        (known,) = living_workers(crew.redis, heard_of_seconds=60)
+        until(attended(supervisor, lambda: supervisor.restarts == 1), "it is replaced")
+
+        assert known.node == "supervised@test"
+        assert known.silent_seconds > SILENCE / 2
+        assert "worker1 has not heard from the broker for" in said[0]
+        assert worker.pid != first
+
+
+def test_a_worker_that_hangs_as_a_whole_is_replaced_and_its_messages_go_on(
+    tmp_path: Path, supervisor: Supervisor, said: list[str]
+) -> None:
+    with workers(tmp_path) as crew:
+        worker = supervisor.start(crew.spec())
+        crew.send(range(1))
+        until(lambda: crew.numbers("done") == [0], "it works")
+
+        os.kill(worker.pid or 0, signal.SIGSTOP)
+        crew.send(range(1, 4))
+        until(attended(supervisor, lambda: len(crew.numbers("done")) == 4), "all is done")
+
+        assert "It is replaced." in said[0]
+        assert "worker1 ended (signal 9)" in said[1]
+
+
+@pytest.mark.parametrize(
+    ("away", "back"),
+    [
+        pytest.param(Child.kill, Child.start, id="it is down"),
+        pytest.param(
+            lambda broker: os.kill(broker.pid, signal.SIGSTOP),
+            lambda broker: os.kill(broker.pid, signal.SIGCONT),
+            id="it hangs",
+        ),
+    ],
+)
+def test_a_worker_that_waits_for_its_broker_is_left_alone_and_finds_back_by_itself(
+    tmp_path: Path,
+    supervisor: Supervisor,
+    said: list[str],
+    away: Callable[[Child], None],
+    back: Callable[[Child], None],
+) -> None:
+    with workers(tmp_path) as crew:
+        spec, broker = crew.spec(), crew.broker.child
+        worker = supervisor.start(spec)
+        first = worker.pid
+        crew.send(range(1))
+        until(lambda: crew.numbers("done") == [0], "it works")
+        assert broker is not None
+        assert spec.pulse is not None
+
+        away(broker)
+        stamps: set[int | None] = set()
+        until(attended(supervisor, lambda: _seen(stamps, spec.pulse) >= 5), "it tries in vain")
+        back(broker)
+        until(lambda: is_answering(crew), "the broker is back")
+        crew.send(range(1, 4))
+        until(attended(supervisor, lambda: len(crew.numbers("done")) == 4), "all is done")
+
+        assert said == []
+        assert worker.pid == first
+
+
+def _seen(stamps: set[int | None], pulse: Path | None) -> int:
+    """Tell how many pulses were seen so far."""
+    assert pulse is not None
+    stamps.add(read_stamp(pulse))
+    return len(stamps)

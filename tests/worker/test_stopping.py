@@ -1,0 +1,58 @@
+"""A worker that is asked to stop ends what runs and gives back the rest; a second time forces."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from support.killing import Workers, workers
+from support.waiting import until
+
+THREADS = 10
+
+
+@pytest.fixture
+def crew(tmp_path: Path) -> Iterator[Workers]:
+    with workers(tmp_path) as crew:
+        yield crew
+
+
+def test_what_has_not_begun_is_given_back_while_the_rest_still_runs(crew: Workers) -> None:
+    worker = crew.start(threads=THREADS)
+    until(lambda: "ready" in crew.log, "it takes messages")
+    crew.send(range(100, 103), queue="one", countdown=6)
+    crew.send(range(200, 202), queue="one", countdown=120)
+    until(lambda: crew.redis.hlen("unacked") == 5, "what is not due yet is in hand")
+    crew.send(range(THREADS), seconds=20, queue="one")
+    until(lambda: len(crew.numbers("begun")) == THREADS, "every thread is busy")
+    until(lambda: crew.held() == 3, "what has become due waits for a thread")
+
+    worker.send_signal(signal.SIGTERM)
+    until(lambda: crew.redis.llen("one") == 5, "what has not begun is back", seconds=30)
+    still_running = crew.redis.hlen("unacked")
+    status = worker.wait(60)
+
+    assert still_running == THREADS
+    assert sorted(crew.numbers("done")) == list(range(THREADS))
+    assert crew.redis.hlen("unacked") == 0
+    assert crew.redis.llen("one") == 5
+    assert status == 0
+
+
+def test_a_second_signal_ends_it_at_once_and_others_go_on_with_what_it_had(crew: Workers) -> None:
+    worker = crew.start(threads=THREADS)
+    crew.send(range(THREADS), seconds=600)
+    until(lambda: len(crew.numbers("begun")) == THREADS, "every thread is busy")
+    worker.send_signal(signal.SIGTERM)
+    until(lambda: "Warm shutdown" in crew.log, "it stops")
+    crew.start(threads=THREADS)
+
+    worker.send_signal(signal.SIGTERM)
+    status = worker.wait(30)
+
+    assert status == 1
+    until(lambda: len(crew.numbers("begun")) == 2 * THREADS, "all has begun anew", seconds=60)
+    assert set(crew.numbers("begun")) == set(range(THREADS))
+    assert crew.numbers("done") == []
