@@ -16,7 +16,7 @@ from typing import Any, Final, Self
 from celery import Celery
 from celery.exceptions import OperationalError
 
-from orders_sync.domain.acceptance import NotAcceptedError, check
+from orders_sync.domain.acceptance import NotAcceptedError, check, require_storable
 from orders_sync.domain.bodies import (
     AnyBody,
     ChangeBody,
@@ -171,6 +171,7 @@ class Producer:
     ) -> dict[str, Any]:
         for name, value in (("account", account), ("order_id", order_id), ("key", key)):
             _require_text(name, value)
+        require_storable("account", account)
         command = Command(kind, order_id, _merged({}, body), key)
         checked: dict[str, Any] = json.loads(check(command, max_bytes=self._max_bytes).text)
         return checked

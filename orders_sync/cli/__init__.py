@@ -23,6 +23,10 @@ COMMANDS: Final = {
     "demo": ("orders_sync.cli.demo:demo", "See it run: a sandbox, workers, orders, promises."),
     "up": ("orders_sync.cli.up:up", "Run everything for the configured accounts."),
     "orders": ("orders_sync.cli.orders:orders", "Where an order is and why; read it afresh."),
+    "commands": (
+        "orders_sync.cli.command_list:commands",
+        "What VTEX shall be told: how far it is, and why it waits.",
+    ),
     "invoice": ("orders_sync.cli.commands:invoice", "Send an invoice to VTEX."),
     "track": ("orders_sync.cli.commands:track", "Tell VTEX how a package travels."),
     "cancel": ("orders_sync.cli.commands:cancel", "Cancel an order in VTEX."),

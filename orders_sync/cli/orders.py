@@ -8,7 +8,7 @@ import click
 
 from orders_sync.cli.backfill import backfill_orders
 from orders_sync.cli.forget import forget
-from orders_sync.cli.output import as_json, print_json, print_rows
+from orders_sync.cli.output import as_json, print_json, print_more, print_rows
 from orders_sync.cli.parameters import (
     ACCOUNT,
     CAUSE,
@@ -56,7 +56,11 @@ orders.add_command(forget)
 @orders.command("list")
 @click.option("--account", type=ACCOUNT, help="Only orders of this account.")
 @click.option("--standing", type=click.Choice([s.value for s in Standing]))
-@click.option("--status", help="Only orders with this status of VTEX's when last read.")
+@click.option(
+    "--status",
+    help="Only orders that had this status of VTEX's when they were read last; an order that we "
+    "invoice is not read after that.",
+)
 @click.option("--cause", type=CAUSE, help="Only orders that wait or are parked for this cause.")
 @click.option(
     "--older-than", type=DURATION, help="Only orders first heard of longer ago: 30m, 2h, 3d."
@@ -90,10 +94,9 @@ def list_orders(
     if as_json:
         print_json({"orders": only_orders(rows), "total": total})
         return
-    print_rows(rows, _COLUMNS, empty="No orders.")
-    if total > len(rows):
-        most = "at least " if total >= COUNTED else ""
-        click.echo(f"{most}{total - len(rows)} more; see them with --limit, or narrow the search.")
+    as_read = " A status is the one that an order had in VTEX when it was read last."
+    print_rows(rows, _COLUMNS, empty=f"No orders.{as_read if status else ''}")
+    print_more(total, len(rows), COUNTED)
 
 
 @orders.command("show")

@@ -38,6 +38,13 @@ def print_rows(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], *, emp
     console.print(table)
 
 
+def print_more(total: int, shown: int, counted: int) -> None:
+    """Say how many of a search's rows are not shown; no more than `counted` were counted."""
+    if total > shown:
+        most = "at least " if total >= counted else ""
+        click.echo(f"{most}{total - shown} more; see them with --limit, or narrow the search.")
+
+
 def in_words(seconds: float) -> str:
     """Say a length of time as a person would: 35 s, 12 min, 5 h, 3 d."""
     for unit, name in ((86_400, "d"), (3600, "h"), (60, "min")):

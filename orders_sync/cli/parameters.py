@@ -13,13 +13,17 @@ import click
 from click.shell_completion import CompletionItem
 
 _SUGGESTIONS = 50
+#: Longer ones are refused wherever they come from.
+_LONGEST_ID = 255
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 
-class AccountName(click.ParamType[str]):
-    """An account; those that are configured complete it."""
+class Suggested(click.ParamType[str]):
+    """A text, completed by what `find` gives for its beginning."""
 
-    name = "account"
+    def __init__(self, name: str, find: Callable[[str], Sequence[str]]) -> None:
+        self.name = name
+        self._find = find
 
     def shell_complete(
         self,
@@ -27,45 +31,22 @@ class AccountName(click.ParamType[str]):
         param: click.Parameter,  # noqa: ARG002
         incomplete: str,
     ) -> list[CompletionItem]:
-        """Suggest the configured accounts."""
-        return _suggest(_accounts, incomplete)
+        """Suggest what is found; completion is no place to complain."""
+        with contextlib.suppress(Exception):
+            found = self._find(incomplete)
+            return [CompletionItem(each) for each in found if each.startswith(incomplete)]
+        return []
 
 
-class OrderId(click.ParamType[str]):
-    """The id of an order or a command, without blanks around it; those that are parked complete."""
-
-    name = "id"
+class OrderId(Suggested):
+    """The id of an order or a command, without blanks around it."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """Refuse what cannot be an id."""
         text = str(value).strip()
-        if not text or not text.isprintable():
+        if not text or not text.isprintable() or len(text) > _LONGEST_ID:
             self.fail("an id has letters and digits, such as 1172452900788-01", param, ctx)
         return text
-
-    def shell_complete(
-        self,
-        ctx: click.Context,  # noqa: ARG002 - click's signature
-        param: click.Parameter,  # noqa: ARG002
-        incomplete: str,
-    ) -> list[CompletionItem]:
-        """Suggest what is parked."""
-        return _suggest(lambda: _parked_ids(incomplete), incomplete)
-
-
-class Cause(click.ParamType[str]):
-    """Why something is parked; the causes of what is parked now complete it."""
-
-    name = "cause"
-
-    def shell_complete(
-        self,
-        ctx: click.Context,  # noqa: ARG002 - click's signature
-        param: click.Parameter,  # noqa: ARG002
-        incomplete: str,
-    ) -> list[CompletionItem]:
-        """Suggest the causes of what is parked."""
-        return _suggest(_parked_causes, incomplete)
 
 
 class Duration(click.ParamType[timedelta]):
@@ -85,27 +66,7 @@ class Duration(click.ParamType[timedelta]):
         return timedelta(seconds=int(found[1]) * _UNITS[found[2]])
 
 
-ACCOUNT = AccountName()
-ORDER_ID = OrderId()
-CAUSE = Cause()
-DURATION = Duration()
-
-account_of_order = click.option(
-    "--account", type=ACCOUNT, help="The VTEX account, where more than one has the order."
-)
-limit = click.option(
-    "--limit", type=click.IntRange(1, 10_000), default=50, show_default=True, help="The most shown."
-)
-
-
-def _suggest(find: Callable[[], Sequence[str]], incomplete: str) -> list[CompletionItem]:
-    """Complete from what is found; completion is no place to complain."""
-    with contextlib.suppress(Exception):
-        return [CompletionItem(each) for each in find() if each.startswith(incomplete)]
-    return []
-
-
-def _accounts() -> Sequence[str]:
+def _accounts(_: str) -> Sequence[str]:
     from orders_sync.settings import load_settings  # noqa: PLC0415 - Completion must be quick.
 
     return sorted(load_settings().accounts)
@@ -117,7 +78,7 @@ def _parked_ids(beginning: str) -> Sequence[str]:
     return _of_ledger(lambda database: parked_ids(database, beginning, limit=_SUGGESTIONS))
 
 
-def _parked_causes() -> Sequence[str]:
+def _parked_causes(_: str) -> Sequence[str]:
     from orders_sync.ledger.searches import parked_counts  # noqa: PLC0415
 
     return _of_ledger(lambda database: sorted(parked_counts(database)))
@@ -136,3 +97,16 @@ def _of_ledger(ask: Callable[[Any], Sequence[str]]) -> Sequence[str]:
         return ask(database)
     finally:
         database.close()
+
+
+ACCOUNT = Suggested("account", _accounts)
+CAUSE = Suggested("cause", _parked_causes)
+ORDER_ID = OrderId("id", _parked_ids)
+DURATION = Duration()
+
+account_of_order = click.option(
+    "--account", type=ACCOUNT, help="The VTEX account, where more than one has the order."
+)
+limit = click.option(
+    "--limit", type=click.IntRange(1, 10_000), default=50, show_default=True, help="The most shown."
+)

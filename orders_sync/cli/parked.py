@@ -2,29 +2,24 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
 import click
 
+from orders_sync.cli.command import print_command, told_of_command
 from orders_sync.cli.decisions import discard_parked, retry_parked
 from orders_sync.cli.editing import edit_parked
 from orders_sync.cli.output import as_json, at, print_json, print_rows
 from orders_sync.cli.parameters import ACCOUNT, CAUSE, ORDER_ID, account_of_order, limit
 from orders_sync.cli.story import find_story, only_commands, only_orders
-from orders_sync.cli.strays import print_stray, print_strays, told_of_stray
-from orders_sync.cli.telling import print_fields, print_story
+from orders_sync.cli.strays import print_dropped, print_stray, print_strays, told_of_stray
+from orders_sync.cli.telling import print_story
 from orders_sync.cli.workplace import open_ledger, require_known
 from orders_sync.domain.rules import Standing
-from orders_sync.ledger import Ledger
 from orders_sync.ledger.searches import parked_counts
-
-_COMMAND_FIELDS = (
-    "id account order_id kind source asked_key progress standing outcome told next_step attempts "
-    "receipt vtex_number value_cents created_at retried_at updated_at due_at cause reason hint"
-)
 
 
 @click.group()
@@ -49,9 +44,10 @@ def list_parked(*, account: str | None, cause: str | None, limit: int, as_json: 
     their cause. So are items of the feed that cannot be read, which are acknowledged and ask
     nothing. --limit holds for each kind.
 
-    --json: {causes, orders, commands, strays, events}; causes is how many orders and commands are
-    parked, by cause; each of strays is {id, arrived_at, queue, reason, name, size, standing,
-    decided_at, has_body}.
+    --json: {causes, orders, commands, strays, strays_dropped, events}; causes is how many orders
+    and commands are parked, by cause; each of strays is {id, arrived_at, queue, reason, name, size,
+    standing, decided_at, has_body}; strays_dropped is null or {count, seen_at}: what the broker had
+    to drop.
     """
     wanted: dict[str, Any] = {
         "account": account,
@@ -68,18 +64,22 @@ def list_parked(*, account: str | None, cause: str | None, limit: int, as_json: 
         events = [] if cause else inquiries.parked_events(limit=limit)
         strays = [] if account else ledger.strays.parked(reason=cause, limit=limit)
         stray_counts = ledger.strays.count_parked()
+        dropped = None if account or cause else ledger.strays.dropped()
     causes = {each: number for each, number in counts.items() if cause in {None, each}}
     events = [_shown(event) for event in events if account in {None, event["account"]}]
     if as_json:
         for row in (*orders, *commands):
             row["others"] = counts.get(row["cause"] or "", 1) - 1
         found = {"causes": causes, "orders": orders, "commands": commands, "strays": strays}
-        print_json({**found, "events": events})
+        gone = asdict(dropped) if dropped else None
+        print_json({**found, "strays_dropped": gone, "events": events})
         return
     if causes or not strays:
         _print_by_cause([*orders, *commands], causes)
     if strays:
         print_strays(strays, stray_counts[cause] if cause else sum(stray_counts.values()))
+    if dropped:
+        print_dropped(dropped)
     if events:
         click.echo("\nItems of the feed that are no events (acknowledged, kept here to be seen):")
         print_rows(events, ("account", "problem", "first_seen_at"), empty="")
@@ -114,46 +114,15 @@ def show_parked(*, parked_id: str, account: str | None, with_body: bool, as_json
             else:
                 print_story(story)
             return
-        told = _told(ledger, command)
+        told = told_of_command(ledger, command)
     if as_json:
         print_json(told)
     else:
-        _print_command(told)
+        print_command(told)
 
 
 def _shown(event: Mapping[str, Any]) -> dict[str, Any]:
     return {name: event[name] for name in ("account", "problem", "first_seen_at", "deliveries")}
-
-
-def _told(ledger: Ledger, command: dict[str, Any]) -> dict[str, Any]:
-    """Add to a command what people did about it, and how many others have its cause."""
-    acts = ledger.inquiries.acts(command["account"], command["order_id"])
-    counts = parked_counts(ledger.database)
-    is_parked = command["standing"] == Standing.PARKED
-    return {
-        **only_commands([command])[0],
-        "body": command["body"],
-        "others": counts.get(command["cause"] or "", 1) - 1 if is_parked else 0,
-        "acts": [act for act in acts if command["id"] in act["did"]],
-    }
-
-
-def _print_command(command: dict[str, Any]) -> None:
-    print_fields(command, _COMMAND_FIELDS)
-    if command["others"]:
-        click.echo(f"{'others':>14}: {command['others']} more are parked for the same cause")
-    click.echo("\nBody")
-    click.echo(_indented(command["body"]))
-    if command["acts"]:
-        click.echo("\nBy hand")
-        print_rows(command["acts"], ("at", "who", "did", "why"), empty="")
-
-
-def _indented(body: str) -> str:
-    try:
-        return json.dumps(json.loads(body), indent=2, ensure_ascii=False)
-    except ValueError:
-        return body
 
 
 def _print_by_cause(rows: Sequence[dict[str, Any]], causes: Mapping[str, int]) -> None:

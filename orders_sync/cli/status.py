@@ -32,11 +32,12 @@ def status(*, as_json: bool) -> None:
     seconds, whatever is away.
 
     --json: {status, at, accounts, strays, queues, unacknowledged, needs}. Each of accounts is
-    {account, lag_seconds, orders, commands, polled_at, poll_rests_until, budget, open_breakers,
-    paused_since}; orders and commands are {in_flight, waiting, parked}, the last two by cause;
-    budget is {calls, per_minute, budget, held_seconds}. strays is {parked, in_broker}, queues the
-    messages by queue, each of needs {subject, check, state, says, do}. What is not known, since a
-    part is away, is null. Accounts that are not configured are summed up as other.
+    {account, lag_seconds, orders, commands, polled_at, last_successful_poll_at, poll_rests_until,
+    budget, open_breakers, paused_since}; orders and commands are {in_flight, waiting, parked}, the
+    last two by cause; budget is {calls, per_minute, budget, held_seconds}. strays is {parked,
+    in_broker, dropped}, queues the messages by queue, each of needs {subject, check, state, says,
+    do}. What is not known, since a part is away, is null. Accounts that are not configured are
+    summed up as other.
 
     Exit status: 0 all goes by itself, 1 something needs a person, 3 a setting is wrong.
     """
@@ -67,6 +68,7 @@ def _as_object(overview: Overview, needs: Sequence[Finding]) -> dict[str, Any]:
         "strays": {
             "parked": overview.strays_parked,
             "in_broker": broker.strays if broker else None,
+            "dropped": broker.strays_dropped if broker else None,
         },
         "queues": broker.waiting if broker else None,
         "unacknowledged": broker.unacknowledged if broker else None,
@@ -117,11 +119,18 @@ def _polled(account: AccountOverview, now: datetime) -> str:
         return _UNKNOWN
     if account.polled_at is None:
         return "never"
-    says = f"{in_words(max((now - account.polled_at).total_seconds(), 0.0))} ago"
+    succeeded_at = account.last_successful_poll_at
+    says = f"successfully {_ago(succeeded_at, now)}" if succeeded_at else "never successfully"
+    if succeeded_at is None or account.polled_at > succeeded_at:
+        says += f"; tried {_ago(account.polled_at, now)}"
     if account.poll_rests_until is not None:
         rest = (account.poll_rests_until - now).total_seconds()
         says += f", and failed; again in {in_words(rest)}"
     return says
+
+
+def _ago(moment: datetime, now: datetime) -> str:
+    return f"{in_words(max((now - moment).total_seconds(), 0.0))} ago"
 
 
 def _budget(account: AccountOverview) -> str:
@@ -151,8 +160,12 @@ def _shared_lines(overview: Overview) -> Iterator[tuple[str, str]]:
     else:
         depths = ", ".join(f"{queue} {length}" for queue, length in broker.waiting.items())
         yield "queues", f"{depths}; taken and not acknowledged: {broker.unacknowledged}"
-    moving = f", {broker.strays} on their way to the ledger" if broker and broker.strays else ""
-    yield "strays", (_UNKNOWN if parked is None else f"{parked} parked") + moving
+    strays = _UNKNOWN if parked is None else f"{parked} parked"
+    if broker and broker.strays:
+        strays += f", {broker.strays} on their way to the ledger"
+    if broker and broker.strays_dropped:
+        strays += f", {broker.strays_dropped} dropped, since they were too many"
+    yield "strays", strays
 
 
 def _by_cause(causes: Mapping[str, int]) -> str:

@@ -9,11 +9,11 @@ from typing import Any
 
 import click
 
-from orders_sync.cli.output import print_rows
+from orders_sync.cli.output import at, print_rows
 from orders_sync.cli.telling import print_fields
 from orders_sync.ledger import Ledger
 from orders_sync.ledger.decisions import DecisionRefused
-from orders_sync.ledger.strays import RETRYABLE
+from orders_sync.ledger.strays import RETRYABLE, Dropped
 from orders_sync.settings import load_settings
 
 _COLUMNS = ("id", "arrived_at", "queue", "reason", "name", "size")
@@ -57,6 +57,14 @@ def print_strays(strays: Sequence[Mapping[str, Any]], total: int) -> None:
     click.echo(f"\nStray messages, which no task could take: {total} parked")
     print_rows(strays, _COLUMNS, empty="")
     click.echo("  What its sender meant: orders-sync parked show ID, then retry or discard it.")
+
+
+def print_dropped(dropped: Dropped) -> None:
+    """Say that the broker had more strays than it keeps."""
+    click.echo(
+        f"\n{dropped.count} stray messages were dropped by {at(dropped.seen_at)}: the broker keeps "
+        "no more than 10000.\n  Mend their sender, and have it send again what is still wanted."
+    )
 
 
 def told_of_stray(ledger: Ledger, stray: Mapping[str, Any], *, with_body: bool) -> dict[str, Any]:

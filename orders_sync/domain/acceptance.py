@@ -5,13 +5,16 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from pydantic import ValidationError
 
 from orders_sync.domain.bodies import BODIES, AnyBody, InvoiceBody, TrackBody, describe_problems
 from orders_sync.domain.commands import Command
 from orders_sync.domain.invoice_number import to_vtex_number
+
+#: The most characters. PostgreSQL's indices take 2704 bytes, and account and key share one.
+LONGEST: Final = {"account": 100, "order_id": 255, "key": 500}
 
 
 class NotAcceptedError(ValueError):
@@ -47,7 +50,8 @@ def read_body(kind: str, body: Any) -> AnyBody:
     model = BODIES.get(kind)
     if model is None:
         raise NotAcceptedError(
-            "command.invalid", f"kind: {kind!r} is no command; expected one of {', '.join(BODIES)}"
+            "command.invalid",
+            f"kind: {kind[:20]!r} is no command; expected one of {', '.join(BODIES)}",
         )
     try:
         return model.model_validate(body)
@@ -66,7 +70,9 @@ def check(command: Command, *, max_bytes: int) -> Acceptable:
     """
     if not command.order_id or not command.order_id.strip():
         raise NotAcceptedError("command.invalid", "order_id: is missing")
-    _refuse_unstorable(command)
+    require_storable("order_id", command.order_id)
+    require_storable("key", command.key or "")
+    require_storable("body", raw_text(command.body))
     size = len(raw_text(command.body).encode())
     if size > max_bytes:
         raise NotAcceptedError(
@@ -80,17 +86,21 @@ def check(command: Command, *, max_bytes: int) -> Acceptable:
     return Acceptable(command.kind, command.order_id, body, text, key, fingerprint)
 
 
-def _refuse_unstorable(command: Command) -> None:
-    """Refuse what JSON can say and no database can keep."""
-    for name, text in (
-        ("order_id", command.order_id),
-        ("key", command.key or ""),
-        ("body", raw_text(command.body)),
-    ):
-        if "\x00" in text or "\\u0000" in text:
-            raise NotAcceptedError("command.invalid", f"{name}: holds a null character")
-        if any("\ud800" <= character <= "\udfff" for character in text):
-            raise NotAcceptedError("command.invalid", f"{name}: holds half a character")
+def require_storable(name: str, text: str) -> None:
+    """Refuse what JSON can say and no database can keep.
+
+    Raises:
+        NotAcceptedError: the text holds such a character, or is longer than `LONGEST`.
+    """
+    if "\x00" in text or "\\u0000" in text:
+        raise NotAcceptedError("command.invalid", f"{name}: holds a null character")
+    if any("\ud800" <= character <= "\udfff" for character in text):
+        raise NotAcceptedError("command.invalid", f"{name}: holds half a character")
+    most = LONGEST.get(name)
+    if most is not None and len(text) > most:
+        raise NotAcceptedError(
+            "command.invalid", f"{name}: has {len(text)} characters, and may have {most}"
+        )
 
 
 def storable(text: str) -> str:

@@ -25,7 +25,13 @@ from pydantic import (
 from orders_sync.domain.fulfilment import InvoiceType
 from orders_sync.domain.invoice_number import to_vtex_number
 
-Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
+Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=10_000)]
+
+#: The number of an invoice, which makes its key where the caller gives none.
+Number = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
+
+#: A file in the body; the size of the whole body bounds it.
+File = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 
 
 class _Body(BaseModel):
@@ -69,14 +75,14 @@ class InvoiceBody(_Body):
     may be as the ERP has it: what VTEX's routes do not survive is taken out of it on the way.
     """
 
-    number: Text
+    number: Number
     type: InvoiceType = "Output"
     issued_at: AwareDatetime | None = None
     value_cents: PositiveInt | None = None
     items: Annotated[tuple[Quantity, ...], Field(min_length=1)] | None = None
     access_key: Text | None = None
     url: Text | None = None
-    embedded_invoice: Text | None = None
+    embedded_invoice: File | None = None
     cfop: Text | None = None
     courier: Text | None = None
     tracking_number: Text | None = None
@@ -106,7 +112,7 @@ class TrackBody(_Body):
     A digital product has no parcel: its last event's description is the download URL.
     """
 
-    invoice_number: Text
+    invoice_number: Number
     tracking_number: Text | None = None
     tracking_url: Text | None = None
     courier: Text | None = None
@@ -183,7 +189,7 @@ def describe_problems(error: ValidationError) -> str:
 
 
 def _path(problem: Any) -> str:
-    return ".".join(str(part) for part in problem["loc"]) or "body"
+    return ".".join(str(part)[:100] for part in problem["loc"]) or "body"
 
 
 def _plain(problem: Any) -> str:

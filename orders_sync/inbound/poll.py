@@ -14,13 +14,14 @@ from orders_sync.domain.steps import Dispatch
 from orders_sync.domain.time import Clock
 from orders_sync.errors import AuthFailed, NotFound
 from orders_sync.ledger import Ledger
+from orders_sync.ledger.pulse import FEED_POLL
 
 log = structlog.get_logger(__name__)
 
 #: As many events as VTEX gives at once.
 FULL_LOT = 10
 
-LEASE_NAME = "feed.poll"
+LEASE_NAME = FEED_POLL
 
 #: Polls find out soon whether a refused key stays refused, on behalf of all that waits.
 _REFUSED_SECONDS = 5.0
@@ -51,6 +52,7 @@ def poll(
     clock: Clock,
     dispatch: Callable[[Sequence[Dispatch]], None],
     restore_feed: Callable[[], None],
+    go_on: Callable[[], None],
     erp_rests: Callable[[], object],
     limits: PollLimits,
 ) -> int:
@@ -59,7 +61,9 @@ def poll(
     Polls of one account that overlap do nothing. While `erp_rests`, or too much is in flight,
     nothing is read: the feed keeps its events. Where VTEX has no configuration for the feed,
     `restore_feed` makes one. A failed read ends the poll, and the lease keeps the next ticks away
-    for as long as VTEX asked.
+    for as long as VTEX asked. Where there is more than one poll has time for, `go_on` sees to the
+    next: until the next tick the workers would be idle. A poll that read something without an
+    error leaves the time as the cursor's value.
     """
     started = clock()
     with ledger.leases.held(
@@ -68,6 +72,7 @@ def poll(
         if lease is None:
             return 0
         new = room = 0
+        is_cut_short = False
         try:
             while clock() - started < timedelta(seconds=limits.seconds):
                 if erp_rests():
@@ -83,10 +88,15 @@ def poll(
                 new += recorded.new
                 room -= len(recorded.dispatches)
                 dispatch(recorded.dispatches)
+                lease.value = clock().isoformat()
                 if len(lot) < FULL_LOT:
                     break
+            else:
+                is_cut_short = True
         except NotFound:
             restore_feed()
         except AuthFailed as error:
             raise AuthFailed(error.message, _REFUSED_SECONDS) from error
+    if is_cut_short:
+        go_on()
     return new

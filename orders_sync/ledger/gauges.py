@@ -16,14 +16,11 @@ import sqlalchemy as sa
 from orders_sync.domain.rules import OPEN, Standing
 from orders_sync.ledger.engine import Database
 from orders_sync.ledger.events import waits_for_vtex
-from orders_sync.ledger.pulse import last_taken
+from orders_sync.ledger.pulse import FEED_POLL, last_turns
 from orders_sync.ledger.tables import commands, events, orders, strays
 
 #: The standings that are read; the others are ends.
 UNFINISHED: Final = (*OPEN, Standing.PARKED)
-
-#: The lease that polls of an account's feed hold while they run.
-_POLL: Final = "feed.poll"
 
 Key = tuple[str, ...]
 
@@ -35,8 +32,9 @@ class LedgerState:
     Further parts of the keys: standing; step and cause; kind and standing; kind and cause; kind.
     An order is as old as the latest event that asked for it, so that one which comes back after a
     month is not a month late; orders that wait for VTEX itself do not count. A poll that failed
-    and rests counts as one until its rest is over. `strays` are messages of no account that no task
-    could take, and that wait for a person.
+    and rests counts as one until its rest is over; `feed_read` is when one that read the feed
+    without an error ended. `strays` are messages of no account that no task could take, and that
+    wait for a person.
     """
 
     at: datetime
@@ -48,6 +46,7 @@ class LedgerState:
     oldest_command: Mapping[Key, datetime] = field(default_factory=dict)
     oldest_event: Mapping[Key, datetime] = field(default_factory=dict)
     polled: Mapping[Key, datetime] = field(default_factory=dict)
+    feed_read: Mapping[Key, datetime] = field(default_factory=dict)
     strays: int = 0
 
 
@@ -74,7 +73,7 @@ class Gauges:
         Raises:
             LedgerUnavailable: the database does not answer.
         """
-        polls = last_taken(self._database, _POLL)
+        polls = last_turns(self._database, FEED_POLL)
         with self._database.reading() as connection:
             return LedgerState(
                 at=now,
@@ -85,7 +84,12 @@ class Gauges:
                 oldest_order=_grouped(connection, _oldest_order()),
                 oldest_command=_grouped(connection, _OLDEST_COMMAND),
                 oldest_event=_grouped(connection, _oldest_event(delivered_after)),
-                polled={(account,): at for account, at in polls.items()},
+                polled={(account,): turn.alive_at for account, turn in polls.items()},
+                feed_read={
+                    (account,): turn.succeeded_at
+                    for account, turn in polls.items()
+                    if turn.succeeded_at is not None
+                },
                 strays=connection.execute(_STRAYS).scalar_one(),
             )
 

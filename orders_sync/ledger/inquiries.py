@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -90,19 +89,6 @@ class Inquiries:
             .limit(limit)
         )
         return self._rows(statement)
-
-    def parked_causes(self) -> Mapping[str, int]:
-        """Count what is parked, orders and commands together, by cause."""
-        counts: Counter[str] = Counter()
-        for table in (orders, commands):
-            statement = (
-                sa.select(table.c.cause, sa.func.count().label("parked"))
-                .where(table.c.standing == Standing.PARKED)
-                .group_by(table.c.cause)
-            )
-            for row in self._rows(statement):
-                counts[row["cause"]] += row["parked"]
-        return counts
 
     def acts(self, account: str, order_id: str) -> Sequence[Row]:
         """List what people did about an order, the oldest first."""

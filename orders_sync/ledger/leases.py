@@ -19,11 +19,15 @@ from orders_sync.ledger.tables import cursors
 _REST_AFTER_FAILURE = 2.0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Lease:
-    """A lease that is held; its version tells it from those that others held."""
+    """A lease that is held; its version tells it from those that others held.
+
+    Its holder may set `value`: the cursor has it once the block has ended without an error.
+    """
 
     version: int
+    value: str | None = None
 
 
 class Leases:
@@ -42,9 +46,10 @@ class Leases:
         ends with an error that asks for time, nobody gets the lease before that has passed.
         """
         lease = self._take(account, name, owner, clock(), timedelta(seconds=seconds))
-        rest = 0.0
+        rest, value = 0.0, None
         try:
             yield lease
+            value = lease.value if lease else None
         except WaitError as error:
             rest = error.seconds
             raise
@@ -53,7 +58,8 @@ class Leases:
             raise
         finally:
             if lease is not None:
-                self._give_back(account, name, lease, clock() + timedelta(seconds=rest))
+                free_at = clock() + timedelta(seconds=rest)
+                self._give_back(account, name, lease, free_at, value)
 
     def _take(
         self, account: str, name: str, owner: str, now: datetime, length: timedelta
@@ -80,7 +86,10 @@ class Leases:
             version = connection.execute(taken).scalar_one_or_none()
         return None if version is None else Lease(version)
 
-    def _give_back(self, account: str, name: str, lease: Lease, free_at: datetime) -> None:
+    def _give_back(
+        self, account: str, name: str, lease: Lease, free_at: datetime, value: str | None
+    ) -> None:
+        changes = {"lease_owner": None, "lease_until": free_at}
         statement = (
             sa.update(cursors)
             .where(
@@ -88,7 +97,7 @@ class Leases:
                 cursors.c.name == name,
                 cursors.c.version == lease.version,
             )
-            .values(lease_owner=None, lease_until=free_at)
+            .values(changes if value is None else {**changes, "value": value})
         )
         with self._database.writing() as connection:
             connection.execute(statement)

@@ -14,6 +14,7 @@ from orders_sync.ledger.inquiries import Inquiries
 from orders_sync.ledger.leases import Leases
 from orders_sync.ledger.orders import Orders
 from orders_sync.ledger.strays import Strays
+from orders_sync.ledger.undelivered import Undelivered
 
 
 class Ledger:
@@ -65,6 +66,11 @@ class Ledger:
     def strays(self) -> Strays:
         """Messages that no task could take."""
         return Strays(self.database)
+
+    @cached_property
+    def undelivered(self) -> Undelivered:
+        """Work whose message did not reach its queue, or was lost there."""
+        return Undelivered(self.database)
 
     def close(self) -> None:
         """Give all connections back."""

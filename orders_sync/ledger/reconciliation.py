@@ -240,6 +240,13 @@ class Reconciliation:
             for name, value in {**walks, gap: None}.items():
                 move_cursor(connection, account, name, value, now=now)
 
+    def heard_since(self, account: str) -> datetime | None:
+        """Tell when the account's first order was heard of; this reads all of them."""
+        first = sa.select(sa.func.min(orders.c.first_seen_at)).where(orders.c.account == account)
+        with self._database.reading() as connection:
+            at: datetime | None = connection.execute(first).scalar_one_or_none()
+        return at
+
     def last_event_at(self, account: str) -> datetime | None:
         """Tell when the feed told something new last; None where that is too long ago to find."""
         newest = sa.select(sa.func.max(journal.c.id)).scalar_subquery()

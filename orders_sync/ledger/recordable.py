@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from dataclasses import fields
 
+from orders_sync.domain.acceptance import LONGEST
 from orders_sync.domain.events import OrderEvent, UnreadableEvent
 
 #: Far beyond VTEX's order ids; keys of this length fit into every database's indices.
-_ORDER_ID_LENGTH = 255
+_ORDER_ID_LENGTH = LONGEST["order_id"]
 
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 

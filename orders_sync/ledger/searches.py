@@ -1,4 +1,4 @@
-"""Searches among the ledger's orders and parked work, and how much else there is."""
+"""Searches among the ledger's orders, commands and parked work, and how much else there is."""
 
 from __future__ import annotations
 
@@ -45,13 +45,69 @@ class OrderSearch:
         return found
 
 
+@dataclass(frozen=True, slots=True)
+class CommandSearch:
+    """Which commands are looked for; None means any. `asked_before` goes by the latest retry."""
+
+    account: str | None = None
+    order_id: str | None = None
+    kind: str | None = None
+    standing: Standing | None = None
+    cause: str | None = None
+    asked_before: datetime | None = None
+
+    def conditions(self) -> list[sa.ColumnElement[bool]]:
+        """Word the search as conditions on the commands table; the standing is left out."""
+        wanted = [
+            (commands.c.account, self.account),
+            (commands.c.order_id, self.order_id),
+            (commands.c.kind, self.kind),
+            (commands.c.cause, self.cause),
+        ]
+        found = [column == value for column, value in wanted if value is not None]
+        if self.asked_before is not None:
+            asked_at = sa.func.coalesce(commands.c.retried_at, commands.c.created_at)
+            found.append(asked_at < self.asked_before)
+        return found
+
+
 def search_orders(
     database: Database, search: OrderSearch, *, limit: int
 ) -> tuple[Sequence[dict[str, Any]], int]:
     """Find orders, the latest changed first; gives the rows, and the number of all (`COUNTED`)."""
     matching = search.conditions()
     latest = sa.select(orders).where(*matching).order_by(orders.c.updated_at.desc()).limit(limit)
-    some = sa.select(orders.c.order_id).where(*matching).limit(COUNTED).subquery()
+    return _found(database, latest, sa.select(orders.c.order_id).where(*matching), limit)
+
+
+def search_commands(
+    database: Database, search: CommandSearch, *, limit: int
+) -> tuple[Sequence[dict[str, Any]], int]:
+    """Find commands, the latest changed first; gives the rows, and the number of all (`COUNTED`).
+
+    Commands are indexed by standing and time, so the latest of each standing are put together.
+    """
+    standings = list(Standing) if search.standing is None else [search.standing]
+    of_each = [
+        sa.select(commands)
+        .where(commands.c.standing == standing, *search.conditions())
+        .order_by(commands.c.updated_at.desc())
+        .limit(limit)
+        .subquery()
+        for standing in standings
+    ]
+    some = sa.union_all(*(sa.select(each) for each in of_each)).subquery()
+    latest = sa.select(some).order_by(some.c.updated_at.desc()).limit(limit)
+    all_of_them = sa.select(commands.c.id).where(
+        commands.c.standing.in_(standings), *search.conditions()
+    )
+    return _found(database, latest, all_of_them, limit)
+
+
+def _found(
+    database: Database, latest: sa.Select[Any], all_of_them: sa.Select[Any], limit: int
+) -> tuple[Sequence[dict[str, Any]], int]:
+    some = all_of_them.limit(COUNTED).subquery()
     with database.reading() as connection:
         rows = [dict(row) for row in connection.execute(latest).mappings()]
         if len(rows) < limit:

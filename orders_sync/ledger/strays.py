@@ -7,6 +7,7 @@ somebody has decided.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
@@ -14,11 +15,12 @@ import sqlalchemy as sa
 
 from orders_sync.domain.rules import Standing
 from orders_sync.ledger.acts import Act, keep_act
+from orders_sync.ledger.cursors import EVERY_ACCOUNT, move_cursor
 from orders_sync.ledger.decisions import DecisionRefused
 from orders_sync.ledger.engine import Database
 from orders_sync.ledger.insert import insert_into
 from orders_sync.ledger.retention import erase_for_good
-from orders_sync.ledger.tables import strays
+from orders_sync.ledger.tables import cursors, strays
 
 Row = dict[str, Any]
 
@@ -27,6 +29,8 @@ PREFIX: Final = "stray-"
 
 #: Another worker may be able to take these; the others are no messages for anybody.
 RETRYABLE: Final = frozenset({"unknown-task", "invalid-task"})
+
+_DROPPED: Final = "strays.dropped"
 
 _TOLD: Final = (
     strays.c.id,
@@ -39,6 +43,14 @@ _TOLD: Final = (
     strays.c.decided_at,
     strays.c.body.is_not(None).label("has_body"),
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """How many strays the broker has dropped, since they were too many, and when that was seen."""
+
+    count: int
+    seen_at: datetime
 
 
 class Strays:
@@ -90,6 +102,22 @@ class Strays:
         )
         with self._database.reading() as connection:
             return {row.reason: row.parked for row in connection.execute(statement)}
+
+    def note_dropped(self, count: int, *, now: datetime) -> None:
+        """Keep how many the broker has dropped so far, if that is news."""
+        known = self.dropped()
+        if count and (known is None or known.count != count):
+            with self._database.writing() as connection:
+                move_cursor(connection, EVERY_ACCOUNT, _DROPPED, f"{count}", now=now)
+
+    def dropped(self) -> Dropped | None:
+        """Tell what the broker has dropped; None where that is nothing."""
+        statement = sa.select(cursors.c.value, cursors.c.updated_at).where(
+            cursors.c.account == EVERY_ACCOUNT, cursors.c.name == _DROPPED
+        )
+        with self._database.reading() as connection:
+            row = connection.execute(statement).one_or_none()
+        return None if row is None else Dropped(int(row.value), row.updated_at)
 
     def find(self, stray_id: str) -> Row | None:
         """Give what is told of one, without its body."""

@@ -8,6 +8,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.types import TypeDecorator
 
+from orders_sync.domain.acceptance import storable
+
 metadata = sa.MetaData(
     naming_convention={
         "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -40,6 +42,35 @@ class UtcDateTime(TypeDecorator[datetime]):
         return stored.replace(tzinfo=UTC) if dialect.name == "sqlite" else stored.astimezone(UTC)
 
 
+class AnyText(TypeDecorator[str]):
+    """A text in somebody else's words, without what no database can keep."""
+
+    impl: type[sa.String] = sa.Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: sa.Dialect) -> str | None:  # noqa: ARG002 - SQLAlchemy's signature.
+        """Replace null characters and halves of characters."""
+        if value is None or (value.isascii() and "\0" not in value):
+            return value
+        return storable(value)
+
+
+class ShortText(AnyText):
+    """The same, cut to `length`."""
+
+    impl = sa.String
+    cache_ok = True
+
+    def __init__(self, length: int) -> None:
+        super().__init__(length)
+        self.length = length
+
+    def process_bind_param(self, value: str | None, dialect: sa.Dialect) -> str | None:
+        """Cut it too."""
+        text = super().process_bind_param(value, dialect)
+        return None if text is None else text[: self.length]
+
+
 def _partial(
     name: str, *columns: str, where: str, sqlite: str | None = None, using: str = "btree"
 ) -> sa.Index:
@@ -68,14 +99,14 @@ orders = sa.Table(
     sa.Column("standing", sa.String(20), nullable=False, comment="what happens with it now"),
     sa.Column("next_step", sa.String(40), comment="the task that goes on with it"),
     sa.Column("news", sa.Boolean, nullable=False, comment="an event came that no read has seen"),
-    sa.Column("status", sa.Text, comment="VTEX's status when it was last read"),
-    sa.Column("erp_reference", sa.Text, comment="the ERP's name for it"),
+    sa.Column("status", AnyText, comment="VTEX's status when it was last read"),
+    sa.Column("erp_reference", AnyText, comment="the ERP's name for it"),
     sa.Column("due_at", UtcDateTime, comment="from when the sweep may put it back"),
     sa.Column("attempts", sa.Integer, nullable=False, comment="failed tries of this step"),
     sa.Column("failing_since", UtcDateTime, comment="the first failed try of this step"),
-    sa.Column("cause", sa.String(100), comment="why it waits or is parked"),
-    sa.Column("reason", sa.Text, comment="the same in words"),
-    sa.Column("hint", sa.Text, comment="what a person can do"),
+    sa.Column("cause", ShortText(100), comment="why it waits or is parked"),
+    sa.Column("reason", AnyText, comment="the same in words"),
+    sa.Column("hint", AnyText, comment="what a person can do"),
     sa.Column("lease_owner", sa.String(200)),
     sa.Column("lease_until", UtcDateTime),
     sa.Column("version", sa.Integer, nullable=False, comment="the fencing token"),
@@ -108,15 +139,15 @@ commands = sa.Table(
     sa.Column("outcome", sa.String(20), nullable=False, comment="what its caller is told"),
     sa.Column("told", sa.String(20), comment="the outcome that the ERP was told last"),
     sa.Column("next_step", sa.String(40), comment="the task that goes on with it"),
-    sa.Column("receipt", sa.Text, comment="VTEX's receipt, or the id of a change"),
-    sa.Column("vtex_number", sa.Text, comment="an invoice's number as VTEX has it"),
+    sa.Column("receipt", AnyText, comment="VTEX's receipt, or the id of a change"),
+    sa.Column("vtex_number", AnyText, comment="an invoice's number as VTEX has it"),
     sa.Column("value_cents", sa.BigInteger, comment="an invoice's value as it was sent"),
     sa.Column("due_at", UtcDateTime, comment="from when the sweep may put it back"),
     sa.Column("attempts", sa.Integer, nullable=False, comment="failed tries of this step"),
     sa.Column("failing_since", UtcDateTime, comment="the first failed try of this step"),
-    sa.Column("cause", sa.String(100), comment="why it waits or is parked"),
-    sa.Column("reason", sa.Text, comment="the same in words"),
-    sa.Column("hint", sa.Text, comment="what a person can do"),
+    sa.Column("cause", ShortText(100), comment="why it waits or is parked"),
+    sa.Column("reason", AnyText, comment="the same in words"),
+    sa.Column("hint", AnyText, comment="what a person can do"),
     sa.Column("version", sa.Integer, nullable=False, comment="the fencing token"),
     sa.Column("created_at", UtcDateTime, nullable=False),
     sa.Column("retried_at", UtcDateTime, comment="when a person last had it tried again"),
@@ -181,8 +212,8 @@ journal = sa.Table(
     sa.Column("step", sa.String(40)),
     sa.Column("attempt", sa.Integer),
     sa.Column("seconds", sa.Double, comment="how long the step took"),
-    sa.Column("task_id", sa.String(300)),
-    sa.Column("note", sa.Text, comment="without personal data"),
+    sa.Column("task_id", ShortText(300)),
+    sa.Column("note", AnyText, comment="without personal data"),
     sa.Index(None, "account", "order_id", "id"),
 )
 

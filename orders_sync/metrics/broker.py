@@ -10,22 +10,26 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import redis
-from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
-from orders_sync.broker.keys import STRAYS
+from orders_sync.broker.keys import STRAYS, STRAYS_DROPPED
 
 _TIMEOUT_SECONDS = 3
 
 
 @dataclass(frozen=True, slots=True)
 class BrokerState:
-    """Messages that wait on each queue, that workers have in hand, and that were set aside."""
+    """Messages that wait on each queue, that workers have in hand, and that were set aside.
+
+    `strays_dropped` is how many more were set aside than are kept, since Redis was set up.
+    """
 
     waiting: Mapping[str, int]
     unacknowledged: int
     strays: int
+    strays_dropped: int = 0
 
 
 class BrokerReader:
@@ -59,8 +63,10 @@ def read_state(client: redis.Redis, queues: Sequence[str]) -> BrokerState:
             pipeline.llen(queue)
         pipeline.hlen("unacked")
         pipeline.llen(STRAYS)
-        *lengths, unacknowledged, strays = pipeline.execute()
-    return BrokerState(dict(zip(queues, lengths, strict=True)), unacknowledged, strays)
+        pipeline.get(STRAYS_DROPPED)
+        *lengths, unacknowledged, strays, dropped = pipeline.execute()
+    waiting = dict(zip(queues, lengths, strict=True))
+    return BrokerState(waiting, unacknowledged, strays, int(dropped or 0))
 
 
 class BrokerCollector(Collector):
@@ -99,4 +105,9 @@ def _families(state: BrokerState) -> Iterator[Metric]:
         "orders_sync_stray_messages",
         "Messages that no task can take and that are on their way from the broker to the ledger.",
         state.strays,
+    )
+    yield CounterMetricFamily(
+        "orders_sync_stray_messages_dropped",
+        "Messages that no task can take and that were too many to keep; they are gone.",
+        state.strays_dropped,
     )

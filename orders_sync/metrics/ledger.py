@@ -62,7 +62,16 @@ class LedgerCollector(Collector):
             "orders_sync_feed_poll_age_seconds",
             "Time since the last poll of the feed began or rested; infinite before the first.",
             ("account",),
-            state.polled,
+            self._configured(state.polled),
+            at=state.at,
+            never=math.inf,
+        )
+        yield self._ages(
+            "orders_sync_feed_read_age_seconds",
+            "Time since the end of the last poll that read the feed without an error; infinite "
+            "before the first.",
+            ("account",),
+            self._configured(state.feed_read),
             at=state.at,
             never=math.inf,
         )
@@ -146,6 +155,10 @@ class LedgerCollector(Collector):
         if labels == ("account",):
             ages = {(each,): never for each in self._accounts} | ages
         return _gauge(name, text, labels, ages)
+
+    def _configured(self, found: Mapping[Key, datetime]) -> Mapping[Key, datetime]:
+        """Leave out accounts that are not configured any more: nobody is to poll them."""
+        return {key: at for key, at in found.items() if key[0] in self._accounts}
 
     def _harmless(self, labels: Key, key: Key) -> Key:
         return tuple(self._value(name, value) for name, value in zip(labels, key, strict=True))

@@ -12,6 +12,9 @@ from orders_sync.metrics.labels import cause_label
 #: `failed` tries count as attempts and `waited` ones do not; both come again.
 StepOutcome = Literal["done", "parked", "failed", "waited"]
 
+#: What becomes of what reconciling found.
+FindingOutcome = Literal["read", "parked"]
+
 #: From an answer of the ledger alone to the longest that a step of several calls may take.
 _STEP_BUCKETS: Final = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 90)
 _CALL_BUCKETS: Final = (0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
@@ -73,6 +76,13 @@ class Metrics:
             ["account", "endpoint"],
             registry=registry,
         )
+        self._findings = Counter(
+            "orders_sync_reconcile_findings",
+            "Disagreements of VTEX's list and the ledger: `read` had their order read again, which "
+            "mends them, and `parked` ones wait for a person.",
+            ["account", "kind", "outcome"],
+            registry=registry,
+        )
         self._ticks = Counter(
             "orders_sync_beat_ticks", "Tasks that beat put on a queue.", ["task"], registry=registry
         )
@@ -111,6 +121,10 @@ class Metrics:
         self._call_seconds.labels(account, endpoint).observe(seconds)
         if outcome == "2xx":
             self._call_succeeded.labels(account, endpoint).set(now)
+
+    def reconcile_found(self, account: str, kind: str, outcome: FindingOutcome) -> None:
+        """Observe a disagreement that reconciling found; `kind` is one of `upkeep.drift.Kind`."""
+        self._findings.labels(account, kind, outcome).inc()
 
     def tick_sent(self, task: str, *, now: float) -> None:
         """Observe that beat put a task on its queue; `now` is in seconds since 1970."""

@@ -11,10 +11,12 @@ from typing import Any, Literal
 import structlog
 
 from orders_sync.domain.acceptance import (
+    LONGEST,
     Acceptable,
     NotAcceptedError,
     check,
     raw_text,
+    require_storable,
     storable,
     vtex_number_of,
 )
@@ -74,11 +76,13 @@ def accept(command: Command, *, account: str, source: Source, desk: Desk) -> Acc
     Raises:
         LedgerUnavailable: nothing was kept; the caller must not take it for accepted.
     """
-    now, account = desk.clock(), storable(account)
+    now = desk.clock()
     try:
+        require_storable("account", account)
         wanted = check(command, max_bytes=desk.max_bytes)
     except NotAcceptedError as error:
-        return _refuse(command, account, source, error, desk, now)
+        kept_under = storable(account)[: LONGEST["account"]]
+        return _refuse(command, kept_under, source, error, desk, now)
     row = _row(wanted, command, account, source, desk.new_id(), now, now + desk.ledger.lease)
     kept, is_new = desk.ledger.commands.add(row, _entry(account, row, "command.accepted", now))
     if kept["fingerprint"] != wanted.fingerprint:
@@ -167,8 +171,8 @@ def _common(
     return {
         "id": command_id,
         "account": account,
-        "order_id": storable(command.order_id or ""),
-        "asked_key": None if command.key is None else storable(command.key),
+        "order_id": storable(command.order_id or "")[: LONGEST["order_id"]],
+        "asked_key": None if command.key is None else storable(command.key)[:_KEPT_CHARACTERS],
         "source": source,
         "attempts": 0,
         "version": 0,

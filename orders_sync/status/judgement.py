@@ -1,18 +1,23 @@
 """What of an overview needs a person.
 
-What ends by itself does not: a lag, a breaker that is open, a budget that is used up.
+What ends by itself does not: a lag, a breaker that is open, a budget that is used up. A feed that
+was not read for long does, whatever the reason: no new order comes in.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Final
 
 from orders_sync.doctor.findings import Finding, State
 from orders_sync.doctor.ledger import judge_polls
 from orders_sync.doctor.traffic import judge_usage
 from orders_sync.metrics.labels import OTHER
 from orders_sync.status.overview import AccountOverview, LedgerReading, Overview, Readings
+
+#: As in the alert that means the same.
+_UNREAD: Final = timedelta(minutes=15)
 
 
 def judge(overview: Overview, readings: Readings, *, poll_seconds: float) -> Iterator[Finding]:
@@ -23,7 +28,7 @@ def judge(overview: Overview, readings: Readings, *, poll_seconds: float) -> Ite
         if account.account == OTHER:
             continue
         usage = readings.traffic.get(account.account)
-        if usage is not None and usage.pause is not None:
+        if usage is not None and (usage.pause is not None or usage.forbidden):
             yield judge_usage(usage)
         if readings.ledger is not None:
             yield from _late_poll(account, readings.ledger, poll_seconds, overview.at)
@@ -35,11 +40,17 @@ def judge(overview: Overview, readings: Readings, *, poll_seconds: float) -> Ite
 def _late_poll(
     account: AccountOverview, ledger: LedgerReading, poll_seconds: float, now: datetime
 ) -> Iterator[Finding]:
-    """Complain of a feed that nobody polls; one that rests after a failure is polled again."""
-    polls = {name: max(turn.at, turn.rests_until or turn.at) for name, turn in ledger.polls.items()}
+    """Complain of a feed that nobody polls, or whose polls have not read it for long."""
+    polls = {name: turn.alive_at for name, turn in ledger.polls.items()}
     finding = judge_polls(account.account, polls, poll_seconds, now=now)
     if finding.state is not State.OK:
         yield finding
+        return
+    last = account.last_successful_poll_at
+    if account.paused_since is None and (last is None or now - last > _UNREAD):
+        since = "yet" if last is None else f"since {last:%Y-%m-%d %H:%M} UTC"
+        says = f"no poll has read it {since}"
+        yield Finding(account.account, "feed", State.FAILED, says, "orders-sync doctor")
 
 
 def _parked(account: AccountOverview) -> Iterator[Finding]:

@@ -57,7 +57,8 @@ class AccountOverview:
     """One account; `other` is all those that are not configured here.
 
     `lag_seconds` is the age of the oldest order in flight, VTEX's own waits left out. The last
-    poll of the feed failed where `poll_rests_until` is set.
+    poll of the feed began at `polled_at`, and failed where `poll_rests_until` is set; the last
+    one that read the feed without an error ended at `last_successful_poll_at`.
     """
 
     account: str
@@ -65,6 +66,7 @@ class AccountOverview:
     orders: Work | None = None
     commands: Work | None = None
     polled_at: datetime | None = None
+    last_successful_poll_at: datetime | None = None
     poll_rests_until: datetime | None = None
     budget: Used | None = None
     open_breakers: Sequence[str] | None = None
@@ -121,6 +123,7 @@ def _account(
         orders=orders,
         commands=commands,
         polled_at=poll.at if poll else None,
+        last_successful_poll_at=poll.succeeded_at if poll else None,
         poll_rests_until=rests_until if rests_until and rests_until > now else None,
         budget=usage.used if usage else None,
         open_breakers=_open_breakers(usage),

@@ -10,6 +10,7 @@ from typing import Final
 import structlog
 
 from orders_sync.broker.strays import Stray, Strays
+from orders_sync.domain.time import Clock
 from orders_sync.ledger import Ledger
 
 log = structlog.get_logger(__name__)
@@ -19,11 +20,13 @@ _LOT: Final = 20
 _MOST_LOTS: Final = 50
 
 
-def collect_strays(*, broker: Strays, ledger: Ledger) -> int:
+def collect_strays(*, broker: Strays, ledger: Ledger, clock: Clock) -> int:
     """Record strays in the ledger, and only then delete them from the broker; give how many.
 
     Where a process dies in between, the next run meets the same ids and deletes what is known.
+    How many the broker had to drop is kept too.
     """
+    ledger.strays.note_dropped(broker.dropped, now=clock())
 
     def record(stray: Stray) -> None:
         ledger.strays.record(

@@ -10,6 +10,7 @@ import structlog
 from orders_sync.domain.time import Clock
 from orders_sync.ledger import Ledger
 from orders_sync.ledger.cursors import Cursors
+from orders_sync.ledger.pulse import FEED_POLL, last_turns
 from orders_sync.ledger.reconciliation import Reconciliation
 from orders_sync.upkeep.watch_feed import FeedConfigurations
 from orders_sync.vtex.schemas import FeedConfiguration
@@ -46,15 +47,19 @@ class GapKeeper:
 
 
 def note_gap(account: str, *, ledger: Ledger, now: datetime) -> None:
-    """Note that the feed may have told nothing since its last event.
+    """Note that the feed may have told nothing since its last successful poll.
 
-    Polls of a feed that is not configured fail, and those of a quiet one tell nothing: the last
-    event is the last moment at which it is known to have worked. Without one, all is to be
-    looked at. A gap that is noted already began earlier, and stays.
+    Polls of a feed that is not configured fail, and so do those with a key that is refused. Where
+    no poll ever succeeded, the last event is the last moment at which the feed is known to have
+    worked. Without one, all is to be looked at. A gap that is noted already began earlier, and
+    stays.
     """
     cursors = Cursors(ledger.database)
     if cursors.read(account, GAP) is not None:
         return
-    since = Reconciliation(ledger.database, ledger.lease).last_event_at(account)
+    polled = last_turns(ledger.database, FEED_POLL).get(account)
+    since = polled.succeeded_at if polled else None
+    if since is None:
+        since = Reconciliation(ledger.database, ledger.lease).last_event_at(account)
     cursors.move(account, GAP, since.isoformat() if since else "", now=now)
     log.warning("feed.gap", account=account, since=since.isoformat() if since else None)

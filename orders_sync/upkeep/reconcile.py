@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cached_property
 from itertools import islice
 from typing import Any, Final
 
@@ -23,6 +24,7 @@ from orders_sync.domain.time import Clock
 from orders_sync.ledger import Ledger
 from orders_sync.ledger.cursors import Cursors
 from orders_sync.ledger.reconciliation import Found, OrderFacts, Reconciliation
+from orders_sync.metrics.observer import FindingOutcome
 from orders_sync.upkeep.drift import (
     GRACE,
     STUCK_CAUSE,
@@ -48,6 +50,7 @@ _MOST_TIME: Final = timedelta(seconds=120)
 _READY_WALK: Final = "reconcile ready"
 _LONG_WALK: Final = "reconcile all"
 _STUCK_LOOK: Final = "reconcile stuck"
+_HEARD_SINCE: Final = "reconcile heard since"
 _STUCK_LOT: Final = 50
 
 #: Orders are older than what is done to them: a gap may hide what happened to those from before.
@@ -86,12 +89,14 @@ def reconcile(
     clock: Clock,
     dispatch: Callable[[Sequence[Dispatch]], None],
     erp_rests: Callable[[], object],
+    observe: Callable[[str, str, FindingOutcome], None],
     limits: ReconcileLimits,
 ) -> Reconciled:
     """Go on comparing where the run before stopped; runs of one account that overlap do nothing.
 
     While `erp_rests`, or with as many orders in flight as may be, nothing is asked: they come
-    first. A gap of the feed is walked through first.
+    first. A gap of the feed is walked through first. `observe` is told each finding: the account,
+    the kind, and what became of it.
     """
     with ledger.leases.held(
         account, LEASE_NAME, owner=owner, clock=clock, seconds=_LEASE_SECONDS
@@ -99,7 +104,8 @@ def reconcile(
         room = limits.in_flight - ledger.events.in_flight(account)
         if lease is None or room <= 0 or erp_rests():
             return Reconciled()
-        run = _Run(account, vtex, ledger, clock, dispatch, limits, min(limits.reads, room))
+        reads = min(limits.reads, room)
+        run = _Run(account, vtex, ledger, clock, dispatch, observe, limits, reads)
         run.enter_gap()
         run.look_for_stuck()
         run.go_on(_READY_WALK, OrderFilter(statuses=(READY_FOR_HANDLING,)), limits.pages)
@@ -125,6 +131,7 @@ class _Run:
         ledger: Ledger,
         clock: Clock,
         dispatch: Callable[[Sequence[Dispatch]], None],
+        observe: Callable[[str, str, FindingOutcome], None],
         limits: ReconcileLimits,
         reads: int,
     ) -> None:
@@ -132,6 +139,7 @@ class _Run:
         self._vtex = vtex
         self._clock = clock
         self._dispatch = dispatch
+        self._observe = observe
         self._limits = limits
         self._reads = reads
         self._started = clock()
@@ -218,14 +226,32 @@ class _Run:
 
     def _judge(self, row: OrderRow, facts: OrderFacts | None, now: datetime) -> Finding | None:
         known = _known(facts) if facts else None
-        return judge(row, known, now=now, patience=self._limits.patience)
+        return judge(
+            row,
+            known,
+            now=now,
+            patience=self._limits.patience,
+            heard_since=None if known else self._heard_since,
+        )
+
+    @cached_property
+    def _heard_since(self) -> datetime | None:
+        """When the account's first order was heard of; it is looked for once and for all."""
+        kept = self._cursors.read(self._account, _HEARD_SINCE)
+        if kept:
+            return instant(kept)
+        since = self._reconciliation.heard_since(self._account)
+        self._move(_HEARD_SINCE, kept, since.isoformat() if since else None)
+        return since
 
     def _read(self, lot: Sequence[Found]) -> bool:
         """Have orders read, as many as this run may; False where that is not all of them."""
         taken = lot[: self._reads]
         self._reads -= len(taken)
         self._dispatch(self._reconciliation.take_up(self._account, taken, now=self._clock()))
-        self.done.found.update(each.kind for each in taken)
+        for each in taken:
+            self.done.found[each.kind] += 1
+            self._observe(self._account, each.kind, "read")
         return len(taken) == len(lot)
 
     def _park(self, found: Found, status: str | None, cause: str, hint: str) -> None:
@@ -233,6 +259,7 @@ class _Run:
             self._account, found, status=status, cause=cause, hint=hint, now=self._clock()
         ):
             self.done.parked[found.kind] += 1
+            self._observe(self._account, found.kind, "parked")
 
 
 def _found(finding: Finding) -> Found:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import timedelta
 from typing import Final
 
 from celery import shared_task
 
-from orders_sync.broker.client import broker_client
+from orders_sync.broker.client import BROKER_AWAY, broker_client
 from orders_sync.broker.strays import Strays
 from orders_sync.traffic.lanes import Lane
 from orders_sync.upkeep.collect_strays import collect_strays
 from orders_sync.upkeep.gap import GapKeeper
 from orders_sync.upkeep.purge import purge
 from orders_sync.upkeep.reconcile import ReconcileLimits, reconcile
+from orders_sync.upkeep.recover_lost import recover_lost
 from orders_sync.upkeep.sweep import sweep
 from orders_sync.upkeep.watch_feed import FeedState, ensure_feed
 from orders_sync.worker.task import ServiceTask
@@ -27,14 +29,17 @@ _SOON_SECONDS: Final = 60.0
 @shared_task(name="upkeep.sweep", base=ServiceTask, bind=True, send_events=False)
 def sweep_orders(self: ServiceTask) -> None:
     """Put due and orphaned work back on its queues."""
+    with suppress(*BROKER_AWAY), broker_client(self.app) as client:
+        recover_lost(broker=client, ledger=self.services.ledger, clock=self.services.clock)
     sweep(ledger=self.services.ledger, clock=self.services.clock, dispatch=self.dispatch)
 
 
 @shared_task(name="upkeep.collect_strays", base=ServiceTask, bind=True, send_events=False)
 def collect_stray_messages(self: ServiceTask) -> None:
     """Move messages that no task could take into the ledger."""
+    services = self.services
     with broker_client(self.app) as client:
-        collect_strays(broker=Strays(client), ledger=self.services.ledger)
+        collect_strays(broker=Strays(client), ledger=services.ledger, clock=services.clock)
 
 
 @shared_task(name="upkeep.watch_feed", base=ServiceTask, bind=True)
@@ -61,6 +66,7 @@ def reconcile_orders(self: ServiceTask, account: str) -> None:
         clock=services.clock,
         dispatch=self.app.dispatch_all,
         erp_rests=lambda: services.erp_rests(account),
+        observe=services.metrics.reconcile_found,
         limits=ReconcileLimits(
             horizon=timedelta(days=settings.reconcile_days),
             pages=settings.reconcile_pages,

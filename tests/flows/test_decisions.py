@@ -5,6 +5,7 @@ from __future__ import annotations
 from support.flow import STORE, Flow
 
 from orders_sync.ledger.acts import Act
+from orders_sync.ledger.searches import parked_counts
 from orders_sync.outbound import decide
 
 
@@ -87,5 +88,5 @@ def test_a_command_of_another_source_closes_what_was_parked(flow: Flow) -> None:
 
     row = flow.command(command_id)
     assert (row["standing"], row["cause"]) == ("done", "command.closed")
-    assert flow.services.ledger.inquiries.parked_causes() == {}
+    assert parked_counts(flow.services.ledger.database) == {}
     assert flow.services.ledger.inquiries.acts(STORE, order_id) == []

@@ -4,7 +4,9 @@ import pytest
 from support.flow import STORE, Flow
 from support.reconciling import A_WHILE, HOURS, later
 
+from orders_sync.errors import AuthFailed
 from orders_sync.ledger.cursors import Cursors
+from orders_sync.ledger.pulse import FEED_POLL
 from orders_sync.upkeep.gap import GAP, GapKeeper
 from orders_sync.upkeep.watch_feed import FeedState, ensure_feed
 from orders_sync.vtex.schemas import FeedConfiguration
@@ -41,9 +43,44 @@ def test_what_happened_in_a_gap_is_found(flow: Flow) -> None:
     assert gap(flow) is None
 
 
-def test_a_gap_begins_with_the_last_event(flow: Flow) -> None:
+def test_an_order_that_a_person_took_over_in_a_gap_reaches_the_erp(flow: Flow) -> None:
+    vtex = flow.services.vtex(STORE)
+    vtex.delete_feed_configuration()
+    flow.box.create_orders(1, handling=True)  # Before we heard of any order it is not ours.
+    flow.clock.advance(HOURS)
+    watched(flow)
+    [known] = flow.in_handling()
+    vtex.delete_feed_configuration()
+    [unheard] = flow.box.create_orders(1, handling=True)
+    flow.clock.advance(HOURS)
+
+    watched(flow)
+    done = later(flow)
+
+    assert done.found == {"handling.unknown": 1}
+    assert flow.in_erp() == {known: "new", unheard: "new"}
+
+
+def test_a_gap_begins_with_the_last_poll_that_succeeded(flow: Flow) -> None:
+    flow.in_handling()
+    flow.clock.advance(50 * HOURS)
+    flow.poll()
+    last_poll_at = flow.clock()
+    flow.box.dials.turn({"forbidden": ["feed_read"]})
+    flow.clock.advance(HOURS)
+    with pytest.raises(AuthFailed):
+        flow.poll()
+    flow.services.vtex(STORE).delete_feed_configuration()
+
+    watched(flow)
+
+    assert gap(flow) == last_poll_at.isoformat()
+
+
+def test_without_a_poll_that_succeeded_a_gap_begins_with_the_last_event(flow: Flow) -> None:
     flow.in_handling()
     last_event_at = flow.clock()
+    Cursors(flow.services.ledger.database).move(STORE, FEED_POLL, None, now=flow.clock())
     flow.services.vtex(STORE).delete_feed_configuration()
     flow.clock.advance(100 * HOURS)
 

@@ -2,8 +2,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import pytest
 from support.flow import STORE, Flow
 
+from orders_sync.ledger.pulse import FEED_POLL, last_turns
 from orders_sync.settings import FeedSettings
 from orders_sync.upkeep.watch_feed import FeedState, ensure_feed, wanted_configuration
 
@@ -53,3 +55,23 @@ def test_a_poll_that_finds_no_configuration_asks_for_one(make_flow: Callable[...
     new = flow.poll(restore_feed=lambda: asked.append(STORE))
 
     assert (new, asked) == (0, [STORE])
+
+
+@pytest.mark.parametrize(
+    ("is_configured", "in_flight", "is_success"),
+    [
+        pytest.param(True, 10, True, id="it read an empty feed"),
+        pytest.param(True, 0, False, id="it was held back"),
+        pytest.param(False, 10, False, id="there is no feed"),
+    ],
+)
+def test_a_poll_succeeds_where_it_reads_the_feed(
+    flow: Flow, is_configured: bool, in_flight: int, is_success: bool
+) -> None:
+    if not is_configured:
+        flow.services.vtex(STORE).delete_feed_configuration()
+
+    flow.poll(in_flight=in_flight)
+
+    turn = last_turns(flow.services.ledger.database, FEED_POLL)[STORE]
+    assert turn.succeeded_at == (flow.clock() if is_success else None)

@@ -16,7 +16,14 @@ from orders_sync.ledger import Ledger
 from orders_sync.ledger.command_claims import CommandResult
 from orders_sync.ledger.gauges import Gauges
 from orders_sync.ledger.journal import Entry
-from orders_sync.ledger.searches import OrderSearch, parked_counts, parked_ids, search_orders
+from orders_sync.ledger.searches import (
+    CommandSearch,
+    OrderSearch,
+    parked_counts,
+    parked_ids,
+    search_commands,
+    search_orders,
+)
 
 _LOT = 10
 _SWEPT = 200
@@ -58,6 +65,16 @@ class Operations:
                 OrderSearch(account=STORE, standing=Standing.DONE)
             ),
             "orders list --status canceled": lambda: self._search(OrderSearch(status="canceled")),
+            "commands list": lambda: self._search_commands(CommandSearch()),
+            "commands list --account --kind": lambda: self._search_commands(
+                CommandSearch(account=STORE, kind="invoice")
+            ),
+            "commands list --standing waiting": lambda: self._search_commands(
+                CommandSearch(standing=Standing.WAITING)
+            ),
+            "commands list --order": lambda: self._search_commands(
+                CommandSearch(order_id="1000000000007-01")
+            ),
             "orders list --cause": lambda: self._search(OrderSearch(cause="erp.refused")),
             "orders show": self._show,
             "parked list": self._parked_list,
@@ -113,6 +130,9 @@ class Operations:
 
     def _search(self, search: OrderSearch) -> object:
         return search_orders(self._ledger.database, search, limit=50)
+
+    def _search_commands(self, search: CommandSearch) -> object:
+        return search_commands(self._ledger.database, search, limit=50)
 
     def _show(self) -> object:
         inquiries = self._ledger.inquiries

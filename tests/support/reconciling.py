@@ -29,6 +29,7 @@ def reconciled(flow: Flow, **changes: Any) -> Reconciled:
         "clock": flow.clock,
         "dispatch": flow.queue.extend,
         "erp_rests": lambda: False,
+        "observe": flow.services.metrics.reconcile_found,
         **{name: value for name, value in changes.items() if name not in limits},
     }
     limits |= {name: value for name, value in changes.items() if name in limits}

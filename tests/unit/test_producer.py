@@ -175,6 +175,8 @@ def test_each_kind_is_sent_by_its_name_and_shows_ids_only(
         ),
         pytest.param(lambda it: it.cancel(STORE, ORDER, None), "reason: ", id="no reason"),
         pytest.param(lambda it: it.cancel("", ORDER, "x"), "account: must be", id="no account"),
+        pytest.param(lambda it: it.cancel("a" * 101, ORDER, "x"), "may have 100", id="account"),
+        pytest.param(lambda it: it.cancel(STORE, ORDER, "x", "k" * 501), "may have 500", id="key"),
         pytest.param(lambda it: it.cancel(STORE, 5, "x"), "order_id: must be", id="no text"),
         pytest.param(lambda it: it.note(STORE, ORDER, "x", key=" "), "key: must be", id="no key"),
     ],

@@ -43,6 +43,8 @@ def test_an_unknown_shell_is_wrong_usage() -> None:
         pytest.param(["do"], ["doctor"], id="a command"),
         pytest.param(["parked", "re"], ["retry"], id="a command of a group"),
         pytest.param(["orders", "list", "--account", "m"], [STORE], id="an account"),
+        pytest.param(["commands", "list", "--kind", "c"], ["cancel", "change"], id="kinds"),
+        pytest.param(["commands", "list", "--cause", "i"], [CAUSE], id="causes of commands"),
         pytest.param(["parked", "show", ORDER[:4]], [ORDER], id="what is parked"),
         pytest.param(["parked", "show", "%"], [], id="no wildcard"),
         pytest.param(["parked", "list", "--cause", ""], [ORDER_CAUSE, CAUSE], id="causes"),

@@ -72,6 +72,8 @@ def busy(shop: Shop, office: Office) -> str:
             ("orders", "list"),
             ("orders", "show", "a-01"),
             ("orders", "sync", ORDER),
+            ("commands", "list"),
+            ("commands", "show", "COMMAND"),
             ("invoice", ORDER, "--number", "1"),
             ("track", ORDER, "--invoice", "1", "--tracking-number", "BR1"),
             ("cancel", ORDER, "--reason", "fraud"),
@@ -99,9 +101,12 @@ def test_json_is_all_that_is_printed(shop: Shop, busy: str, arguments: tuple[str
     [
         pytest.param(["orders", "list"], {}, 0, id="done"),
         pytest.param(["orders", "show", "nope"], {}, 1, id="not found"),
+        pytest.param(["commands", "show", "nope"], {}, 1, id="no command"),
+        pytest.param(["commands", "list", "--kind", "ship"], {}, 2, id="no kind of command"),
         pytest.param(["parked", "retry", "nope"], {}, 1, id="not parked"),
         pytest.param(["feed", "peek"], {}, 1, id="no feed"),
         pytest.param(["feed", "peek", "--limit", "0"], {}, 2, id="wrong usage"),
+        pytest.param(["orders", "sync", "x" * 256], {}, 2, id="longer than an id"),
         pytest.param(["orders", "list"], {"ORDERS_SYNC_POLL_SECONDS": "x"}, 3, id="wrong setting"),
     ],
 )

@@ -52,6 +52,11 @@ def test_orders_are_listed_by_what_is_asked_for(
     assert answer["total"] == len(found)
 
 
+def test_a_status_that_none_has_is_said_to_be_of_the_last_read(shop: Shop) -> None:
+    assert "when it was read last" in shop.prints("orders", "list", "--status", "invoiced")
+    assert "read last" in shop.prints("orders", "list", "--help")
+
+
 @pytest.mark.parametrize(("age", "found"), [("2h", ["old-01"]), ("4h", [])])
 def test_orders_are_listed_by_their_age(
     shop: Shop, office: Office, age: str, found: list[str]

@@ -46,6 +46,21 @@ def test_strays_are_listed_beside_what_else_is_parked(shop: Shop, office: Office
     assert "Maria" not in alone + output + str(answer)
 
 
+def test_strays_that_the_broker_dropped_are_told_with_what_to_do(shop: Shop) -> None:
+    none = shop.answers("parked", "list")["strays_dropped"]
+    shop.ledger.strays.note_dropped(12, now=ARRIVED)
+
+    output = shop.prints("parked", "list")
+    answer = shop.answers("parked", "list")
+    of_account = shop.prints("parked", "list", "--account", STORE)
+
+    assert none is None
+    assert "12 stray messages were dropped by 2026-11-27 12:00:00 UTC" in output
+    assert "send again what is still wanted" in output
+    assert answer["strays_dropped"] == {"count": 12, "seen_at": ARRIVED.isoformat()}
+    assert "dropped" not in of_account
+
+
 def test_the_list_can_be_narrowed_to_one_reason(shop: Shop, office: Office) -> None:
     parked_invoice(office)
     keep(shop, 1)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -14,6 +15,7 @@ from support.parking import CAUSE, ORDER_CAUSE, parked_invoice, parked_order
 from support.shop import Shop
 
 from orders_sync.embedded.broker import EmbeddedBroker, free_port
+from orders_sync.errors import Unavailable
 from orders_sync.inbound.poll import LEASE_NAME
 from orders_sync.settings import load_settings
 from orders_sync.status.reading import read_all
@@ -33,8 +35,10 @@ def quiet(shop: Shop, broker_url: str) -> Shop:
     held = shop.ledger.leases.held(
         STORE, LEASE_NAME, owner="worker", clock=lambda: datetime.now(UTC), seconds=1
     )
-    with held:
-        return shop
+    with held as lease:
+        assert lease is not None
+        lease.value = datetime.now(UTC).isoformat()
+    return shop
 
 
 def answer(shop: Shop) -> dict[str, Any]:
@@ -47,6 +51,7 @@ def test_nothing_to_do_is_said_in_words(quiet: Shop) -> None:
 
     assert output.startswith(f"{STORE}\n  lag        0 s\n  orders     0 in flight\n")
     assert "  breakers   closed\n" in output
+    assert "  polled     successfully 0 s ago\n" in output
     assert "calls in the last minute, of " in output
     assert "  strays     0 parked\n" in output
     assert output.endswith("\nNothing needs a person.\n")
@@ -62,6 +67,7 @@ def test_a_program_reads_everything_and_the_status(
         redis.lpush("orders", "1", "2")
         redis.hset("unacked", "tag", "message")
         redis.lpush("orders_sync.strays", "a stray")
+        redis.set("orders_sync.strays.dropped", 5)
 
     result = quiet.types("status", "--json")
 
@@ -71,10 +77,10 @@ def test_a_program_reads_everything_and_the_status(
     assert account["orders"] == {"in_flight": 1, "waiting": {}, "parked": {ORDER_CAUSE: 1}}
     assert account["commands"] == {"in_flight": 0, "waiting": {}, "parked": {CAUSE: 1}}
     assert account["budget"]["calls"] == 0
-    assert account["polled_at"] is not None
+    assert account["polled_at"] <= account["last_successful_poll_at"]
     assert (account["open_breakers"], account["paused_since"]) == ([], None)
     assert (found["queues"]["orders"], found["unacknowledged"]) == (2, 1)
-    assert found["strays"] == {"parked": 0, "in_broker": 1}
+    assert found["strays"] == {"parked": 0, "in_broker": 1, "dropped": 5}
     assert [need["check"] for need in found["needs"]] == ["parked orders", "parked commands"]
 
 
@@ -86,6 +92,22 @@ def test_each_need_says_what_to_do(quiet: Shop, office: Office) -> None:
     assert result.exit_code == 1
     assert f"1: {ORDER_CAUSE} 1 -> orders-sync parked list --account {STORE}" in result.stdout
     assert result.stdout.endswith("1 of 1 need a person.\n")
+
+
+def test_a_poll_that_failed_hides_none_that_succeeded(quiet: Shop) -> None:
+    with (
+        pytest.raises(Unavailable),
+        quiet.ledger.leases.held(
+            STORE, LEASE_NAME, owner="worker", clock=lambda: datetime.now(UTC), seconds=1
+        ),
+    ):
+        raise Unavailable("503", retry_after=100)
+
+    output = quiet.prints("status")
+
+    assert re.search(
+        r"polled     successfully \d+ s ago; tried \d+ s ago, and failed; again in \d+ s\n", output
+    )
 
 
 def test_the_ledger_is_shown_while_the_broker_is_away(quiet: Shop) -> None:

@@ -12,6 +12,7 @@ from orders_sync.domain.steps import Claim, Step, StepResult
 from orders_sync.ledger import Ledger
 from orders_sync.ledger.gauges import Gauges, LedgerState
 from orders_sync.ledger.journal import Entry
+from orders_sync.ledger.pulse import FEED_POLL
 from orders_sync.testing.clock import SettableClock
 
 STORE = "mystore"
@@ -177,6 +178,21 @@ def test_the_last_poll_is_known(ledger: Ledger, clock: SettableClock) -> None:
     clock.advance(60)
 
     assert read(ledger, clock).polled == {(STORE,): polled_at}
+    assert read(ledger, clock).feed_read == {}
+
+
+def test_the_last_poll_that_read_the_feed_is_known(ledger: Ledger, clock: SettableClock) -> None:
+    with ledger.leases.held(STORE, FEED_POLL, owner="me", clock=clock, seconds=5) as lease:
+        assert lease is not None
+        lease.value = clock().isoformat()
+    read_at = clock()
+    clock.advance(60)
+    with ledger.leases.held(STORE, FEED_POLL, owner="me", clock=clock, seconds=5):
+        pass
+
+    state = read(ledger, clock)
+
+    assert (state.polled, state.feed_read) == ({(STORE,): clock()}, {(STORE,): read_at})
 
 
 # PostgreSQL's planner reads small tables as a whole, and rightly.

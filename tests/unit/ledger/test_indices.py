@@ -70,9 +70,9 @@ def sqlite_scans(connection: sa.Connection, statement: str, parameters: Any) -> 
 
 def is_sqlite_scan(detail: str) -> bool:
     """Find what reads a table, or all of an account's rows, such as `SCAN t USING INDEX i`."""
-    how, table, *rest = detail.split()
+    how, *rest = detail.split()
     is_whole = how == "SCAN" or (how == "SEARCH" and rest[-1] == "(account=?)")
-    return is_whole and table in BIG and WHOLE.isdisjoint(rest)
+    return is_whole and rest[0] in BIG and WHOLE.isdisjoint(rest)
 
 
 def postgresql_scans(connection: sa.Connection, statement: str, parameters: Any) -> list[str]:

@@ -4,6 +4,7 @@ import pytest
 
 from orders_sync.errors import Unavailable, WaitError
 from orders_sync.ledger import Ledger
+from orders_sync.ledger.cursors import Cursors
 from orders_sync.testing.clock import SettableClock
 
 
@@ -47,6 +48,25 @@ def test_a_holder_that_was_overtaken_does_not_give_back_the_others_lease(
 
     assert third is None
     second.__exit__(None, None, None)
+
+
+def test_what_a_holder_leaves_is_kept_until_another_one_succeeds(
+    ledger: Ledger, clock: SettableClock
+) -> None:
+    def hold(value: str | None, error: Exception | None = None) -> None:
+        clock.advance(60)
+        with ledger.leases.held("a", "feed.poll", owner="1", clock=clock, seconds=60) as lease:
+            assert lease is not None
+            lease.value = value
+            if error is not None:
+                raise error
+
+    hold("first")
+    with pytest.raises(Unavailable):
+        hold("second", Unavailable("no connection"))
+    hold(None)
+
+    assert Cursors(ledger.database).read("a", "feed.poll") == "first"
 
 
 @pytest.mark.parametrize(

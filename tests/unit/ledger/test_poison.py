@@ -1,4 +1,4 @@
-"""An event that no database can keep blocks neither its lot nor itself."""
+"""What no database can keep blocks neither its lot nor its order."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ from support.office import STORE
 from unit.ledger.test_racing import event
 
 from orders_sync.domain.events import OrderEvent, UnreadableEvent
+from orders_sync.domain.rules import Standing
+from orders_sync.domain.steps import Step, StepResult
 from orders_sync.ledger import Ledger
+from orders_sync.ledger.journal import Entry
 from orders_sync.testing.clock import SettableClock
 
 SOUND = event(1, "sound")
@@ -76,3 +79,29 @@ def test_a_text_of_any_length_is_kept(field: str, ledger: Ledger, clock: Settabl
 
     [row] = ledger.inquiries.story(STORE, SOUND.order_id)[1]
     assert row[field] == LONG
+
+
+def test_a_step_is_recorded_whatever_others_answered(ledger: Ledger, clock: SettableClock) -> None:
+    ledger.events.record(STORE, [SOUND], now=clock())
+    order_id = SOUND.order_id
+    claim = ledger.orders.claim(STORE, order_id, Step.FETCH, owner="me", now=clock())
+    assert claim is not None
+    result = StepResult(
+        Standing.WAITING,
+        Step.FETCH,
+        status="ready\0",
+        erp_reference="\ud800",
+        cause="c" * 200,
+        note="caf\u00e9 \0",
+        document=b'{"status": "ready\\u0000"}',
+    )
+    entry = Entry(clock(), STORE, order_id, "step.done", task_id=LONG, note="\udfff")
+
+    ledger.orders.complete(claim, result, entry, now=clock())
+
+    row, _, journal = ledger.inquiries.story(STORE, order_id)
+    assert row is not None
+    assert (row["status"], row["erp_reference"]) == ("ready?", "?")
+    assert (row["cause"], row["reason"]) == ("c" * 100, "caf\u00e9 ?")
+    assert (journal[-1]["task_id"], journal[-1]["note"]) == (LONG[:300], "?")
+    assert ledger.orders.document(STORE, order_id) == (result.document, clock())

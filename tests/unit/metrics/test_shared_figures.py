@@ -44,6 +44,28 @@ def test_a_feed_that_was_never_polled_is_infinitely_old() -> None:
     assert found[sample("orders_sync_feed_poll_age_seconds", account="shop")] == float("inf")
 
 
+def test_the_last_read_of_the_feed_is_told_from_the_last_poll() -> None:
+    never = shown_of(LedgerState(NOW, polled={("shop",): NOW}))
+    once = shown_of(LedgerState(NOW, feed_read={("shop",): NOW - timedelta(hours=2)}))
+
+    assert never[sample("orders_sync_feed_read_age_seconds", account="shop")] == float("inf")
+    assert once[sample("orders_sync_feed_read_age_seconds", account="shop")] == 7200
+
+
+def test_the_feed_of_an_account_that_is_not_configured_any_more_is_not_missed() -> None:
+    closed, shop = NOW - timedelta(days=90), NOW
+    state = LedgerState(
+        NOW,
+        polled={("closed",): closed, ("shop",): shop},
+        feed_read={("closed",): closed, ("shop",): shop},
+    )
+
+    found = shown_of(state)
+
+    ages = {labels: age for (name, labels), age in found.items() if "_feed_" in name}
+    assert ages == {frozenset({("account", "shop")}): 0}
+
+
 def test_ages_are_counted_from_the_time_of_the_reading() -> None:
     state = LedgerState(
         NOW,
@@ -101,7 +123,7 @@ def test_what_does_not_answer_shows_that_and_nothing_that_is_old(
 
 
 def test_queues_are_shown_with_what_is_in_hand_and_what_was_set_aside() -> None:
-    found = shown(BrokerCollector(lambda: BrokerState({"orders": 7, "erp": 0}, 3, 1)))
+    found = shown(BrokerCollector(lambda: BrokerState({"orders": 7, "erp": 0}, 3, 1, 2)))
 
     assert found == {
         sample("orders_sync_broker_up"): 1,
@@ -109,6 +131,7 @@ def test_queues_are_shown_with_what_is_in_hand_and_what_was_set_aside() -> None:
         sample("orders_sync_queue_messages", queue="erp"): 0,
         sample("orders_sync_unacknowledged_messages"): 3,
         sample("orders_sync_stray_messages"): 1,
+        sample("orders_sync_stray_messages_dropped_total"): 2,
     }
 
 

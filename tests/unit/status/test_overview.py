@@ -21,7 +21,7 @@ NOW = datetime(2026, 11, 27, 12, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
 USED = Used(calls=812, per_minute=4500, budget=4500, held_seconds=0.0)
 QUIET = Readings(
-    ledger=LedgerReading(LedgerState(NOW), polls={"shop": Turn(NOW - SECOND, None)}),
+    ledger=LedgerReading(LedgerState(NOW), polls={"shop": Turn(NOW - SECOND, None, NOW - SECOND)}),
     traffic={"shop": Usage("shop", USED, (), None)},
 )
 
@@ -106,6 +106,15 @@ def test_a_poll_that_failed_is_told_from_one_that_did_not(
     (account,) = compose(["shop"], with_poll(turn), now=NOW).accounts
 
     assert (account.polled_at, account.poll_rests_until) == (NOW - SECOND, rests_until)
+    assert account.last_successful_poll_at is None
+
+
+def test_the_last_poll_that_succeeded_is_told_beside_one_that_failed() -> None:
+    turn = Turn(NOW - SECOND, NOW + SECOND, NOW - timedelta(hours=2))
+
+    (account,) = compose(["shop"], with_poll(turn), now=NOW).accounts
+
+    assert (account.polled_at, account.last_successful_poll_at) == (NOW - SECOND, turn.succeeded_at)
 
 
 OPEN_BREAKER = BreakerState("erp", Standing.OPEN, 10, 9, NOW.timestamp())
@@ -130,7 +139,12 @@ OPEN_BREAKER = BreakerState("erp", Standing.OPEN, 10, 9, NOW.timestamp())
             with_usage(Usage("shop", replace(USED, held_seconds=30), (), None)), id="a held budget"
         ),
         pytest.param(
-            with_poll(Turn(NOW - timedelta(minutes=5), NOW + SECOND)), id="a long rest of the feed"
+            with_poll(Turn(NOW - 300 * SECOND, NOW + SECOND, NOW - 360 * SECOND)),
+            id="a long rest of the feed",
+        ),
+        pytest.param(
+            with_poll(Turn(NOW - SECOND, NOW - SECOND, NOW - 900 * SECOND)),
+            id="a feed that was not read for a while",
         ),
     ],
 )
@@ -178,11 +192,34 @@ def test_what_ends_by_itself_needs_nobody(readings: Readings) -> None:
             id="a paused account",
         ),
         pytest.param(
+            with_usage(
+                Usage("shop", USED, (), None, (PauseState(NOW.timestamp(), "cancel_order"),))
+            ),
+            "shop",
+            "calls",
+            "does not allow its key, and their work waits: cancel_order",
+            id="a missing permission",
+        ),
+        pytest.param(
             with_poll(Turn(NOW - timedelta(minutes=5), NOW - timedelta(minutes=4))),
             "beat",
             "alive",
             "polled 240 s ago",
             id="a feed that nobody polls",
+        ),
+        pytest.param(
+            with_poll(Turn(NOW - SECOND, NOW - SECOND, NOW - 901 * SECOND)),
+            "shop",
+            "feed",
+            "no poll has read it since 2026-11-27 11:44 UTC",
+            id="a feed that polls do not read",
+        ),
+        pytest.param(
+            with_poll(Turn(NOW - SECOND, NOW - SECOND)),
+            "shop",
+            "feed",
+            "no poll has read it yet",
+            id="a feed that no poll ever read",
         ),
         pytest.param(with_poll(None), "beat", "alive", "was never polled", id="no poll ever"),
         pytest.param(

@@ -1,0 +1,100 @@
+"""`orders-sync commands`: how far it is what VTEX shall be told, and why it waits."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import get_args
+
+import click
+
+from orders_sync.cli.command import print_command, told_of_command
+from orders_sync.cli.output import as_json, print_json, print_more, print_rows
+from orders_sync.cli.parameters import ACCOUNT, CAUSE, DURATION, ORDER_ID, limit
+from orders_sync.cli.story import only_commands
+from orders_sync.cli.workplace import open_ledger, require_known
+from orders_sync.domain.commands import CommandKind
+from orders_sync.domain.rules import Standing
+from orders_sync.ledger.searches import COUNTED, CommandSearch, search_commands
+
+_COLUMNS = (
+    "id",
+    "kind",
+    "account",
+    "order_id",
+    "standing",
+    "outcome",
+    "attempts",
+    "due_at",
+    "cause",
+    "updated_at",
+)
+
+
+@click.group()
+def commands() -> None:
+    """Look at commands: invoices, tracking, cancellations, changes, denials and notes."""
+
+
+@commands.command("list")
+@click.option("--account", type=ACCOUNT, help="Only commands of this account.")
+@click.option("--order", "order_id", type=ORDER_ID, help="Only commands about this order.")
+@click.option("--kind", type=click.Choice(get_args(CommandKind)))
+@click.option("--standing", type=click.Choice([s.value for s in Standing]))
+@click.option("--cause", type=CAUSE, help="Only commands that wait or are parked for this cause.")
+@click.option(
+    "--older-than", type=DURATION, help="Only commands asked for longer ago: 30m, 2h, 3d."
+)
+@limit
+@as_json
+def list_commands(
+    *,
+    account: str | None,
+    order_id: str | None,
+    kind: str | None,
+    standing: str | None,
+    cause: str | None,
+    older_than: timedelta | None,
+    limit: int,
+    as_json: bool,
+) -> None:
+    """List commands, the latest changed first, and say how many more there are.
+
+    --json: {commands, total}; total is counted up to 100000.
+    """
+    search = CommandSearch(
+        account=account,
+        order_id=order_id,
+        kind=kind,
+        standing=Standing(standing) if standing else None,
+        cause=cause,
+        asked_before=datetime.now(UTC) - older_than if older_than else None,
+    )
+    with open_ledger() as ledger:
+        require_known(ledger, account)
+        rows, total = search_commands(ledger.database, search, limit=limit)
+    if as_json:
+        print_json({"commands": only_commands(rows), "total": total})
+        return
+    print_rows(rows, _COLUMNS, empty="No commands.")
+    print_more(total, len(rows), COUNTED)
+
+
+@commands.command("show")
+@click.argument("command_id", metavar="COMMAND", type=ORDER_ID)
+@as_json
+def show_command(*, command_id: str, as_json: bool) -> None:
+    """Tell everything about one command, with its body, and what people did about it.
+
+    --json: its fields, body, others (how many more are parked for its cause), acts.
+    """
+    with open_ledger() as ledger:
+        command = ledger.inquiries.command(command_id)
+        if command is None:
+            raise click.ClickException(
+                f"There is no command {command_id}. See: orders-sync commands list"
+            )
+        told = told_of_command(ledger, command)
+    if as_json:
+        print_json(told)
+    else:
+        print_command(told)
