@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import threading
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import partial
 from typing import Final
 
@@ -58,7 +58,7 @@ class Services:
         self.random = random
         self.traffic = traffic
         self.metrics = Metrics()
-        self.ledger = Ledger(settings.ledger, lease=timedelta(seconds=settings.lease_seconds))
+        self.ledger = Ledger(settings.ledger, lease=settings.lease)
         own = partial(datetime.now, UTC)
         self.clock = clock or LedgerClock(self.ledger.database, own=own)
         self._session_factory = session_factory

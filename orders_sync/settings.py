@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import os
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -198,6 +199,11 @@ class Settings(BaseSettings):
     def ledger(self) -> str:
         """The ledger's SQLAlchemy URL; an SQLite file in the home folder unless one is set."""
         return self.ledger_url or f"sqlite:///{self.home / 'ledger.sqlite3'}"
+
+    @property
+    def lease(self) -> timedelta:
+        """How long a worker has an order: the sweep finds what a dead one left a tick later."""
+        return timedelta(seconds=self.lease_seconds - self.sweep_seconds)
 
     def base_url(self, account: str) -> str:
         """The address of an account's OMS."""

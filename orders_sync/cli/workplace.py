@@ -5,7 +5,7 @@ from __future__ import annotations
 import getpass
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import click
 
@@ -24,7 +24,7 @@ def open_ledger() -> Iterator[Ledger]:
     """Open the ledger of the settings for the length of a command; its log is on standard error."""
     settings = load_settings()
     configure_logging(settings.log_format, settings.log_level)
-    ledger = Ledger(settings.ledger, lease=timedelta(seconds=settings.lease_seconds))
+    ledger = Ledger(settings.ledger, lease=settings.lease)
     try:
         require_current(ledger.database)
         yield ledger

@@ -14,6 +14,7 @@ from orders_sync.domain.steps import LONGEST_MESSAGE_WAIT, Dispatch, Step
 from orders_sync.errors import LeaseLost
 from orders_sync.ledger.command_claims import CommandClaim, CommandResult
 from orders_sync.ledger.decisions import close_earlier_failures
+from orders_sync.ledger.due import is_due
 from orders_sync.ledger.engine import Database
 from orders_sync.ledger.insert import insert_into
 from orders_sync.ledger.journal import Entry, write_entries
@@ -237,7 +238,7 @@ class Commands:
         """Pick open commands whose time has come or whose worker is gone, for dispatch."""
         due = (
             sa.select(commands.c.id)
-            .where(commands.c.standing.in_(OPEN), commands.c.due_at <= now - grace)
+            .where(is_due(commands, now=now, grace=grace))
             .order_by(commands.c.due_at)
             .limit(limit)
             .with_for_update(skip_locked=True)

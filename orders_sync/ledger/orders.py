@@ -13,6 +13,7 @@ from orders_sync.domain.steps import Claim, Dispatch, Step, StepResult
 from orders_sync.errors import LeaseLost
 from orders_sync.ledger.carried import CarryingClaim, onward, onward_carrying
 from orders_sync.ledger.documents import keep_document, kept_document
+from orders_sync.ledger.due import is_due
 from orders_sync.ledger.engine import Database
 from orders_sync.ledger.insert import insert_into
 from orders_sync.ledger.journal import Entry, write_entries
@@ -191,8 +192,7 @@ class Orders:
         due = (
             sa.select(orders.c.account, orders.c.order_id)
             .where(
-                orders.c.standing.in_(OPEN),
-                orders.c.due_at <= now - grace,
+                is_due(orders, now=now, grace=grace),
                 sa.or_(orders.c.lease_until.is_(None), orders.c.lease_until <= now),
             )
             .order_by(orders.c.due_at)

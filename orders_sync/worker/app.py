@@ -25,6 +25,7 @@ from orders_sync.logging.crashes import log_crashes
 from orders_sync.settings import Settings, require_accounts, watchdog_address
 from orders_sync.worker.exposure import refuse_hidden_metrics, show_metrics
 from orders_sync.worker.flower import rule_flower
+from orders_sync.worker.memory import share_arenas
 from orders_sync.worker.pulse import keep_pulse
 from orders_sync.worker.queues import Queue, declare_queues, queue_of, route_by_prefix
 from orders_sync.worker.safety import check_safety
@@ -193,6 +194,7 @@ def _connect_signals(app: OrdersSyncApp) -> None:
 
     @worker_init.connect(weak=False)
     def _check(sender: Any, **_: Any) -> None:
+        share_arenas()
         try:
             require_accounts(settings)
             refuse_hidden_metrics(settings, sender.pool_cls)

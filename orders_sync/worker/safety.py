@@ -56,9 +56,10 @@ def _check_times(settings: Settings, conf: Any) -> None:
             f"{longest:.0f} s, and its message would be delivered twice. "
             f"A right value: ORDERS_SYNC_VISIBILITY_TIMEOUT_SECONDS={int(longest) * 2}"
         )
-    if settings.lease_seconds < settings.vtex.total_seconds:
+    if settings.lease.total_seconds() < settings.vtex.total_seconds:
         raise ConfigurationError(
-            f"ORDERS_SYNC_LEASE_SECONDS={settings.lease_seconds:g} is shorter than one call to "
+            f"ORDERS_SYNC_LEASE_SECONDS={settings.lease_seconds:g}, less "
+            f"ORDERS_SYNC_SWEEP_SECONDS={settings.sweep_seconds:g}, is shorter than one call to "
             f"VTEX may take (ORDERS_SYNC_VTEX__TOTAL_SECONDS={settings.vtex.total_seconds:g}), so "
             "an order would be taken from a worker that is busy with it. "
             f"A right value: ORDERS_SYNC_LEASE_SECONDS={settings.vtex.total_seconds * 4:g}"

@@ -68,7 +68,8 @@ class ServiceTask(Task):
                 return None
             except TaskPredicate:
                 raise
-            except Exception as error:  # noqa: BLE001 - Celery logs it and shows it in Flower.
+            except Exception as error:
+                log.exception("task.crashed")
                 raise TaskCrashed(f"{type(error).__name__} at {place_of(error)}") from None
 
     def retry(self, *args: Any, **kwargs: Any) -> NoReturn:
