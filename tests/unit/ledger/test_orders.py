@@ -182,11 +182,3 @@ def test_work_whose_worker_or_message_is_gone_is_swept_once_a_lease(
     second = ledger.orders.take_due(now=clock(), grace=NOTHING, limit=10)
 
     assert (first, second) == ([Dispatch(STORE, ORDER, Step.FETCH)], [])
-
-
-def test_the_sweep_leaves_the_message_of_a_short_wait_time_to_arrive(
-    ledger: Ledger, clock: SettableClock
-) -> None:
-    clock.advance(61)
-
-    assert not ledger.orders.take_due(now=clock(), grace=timedelta(seconds=5), limit=10)
