@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import requests
@@ -73,17 +74,31 @@ def running_sandbox() -> Iterator[str]:
 
 
 @contextmanager
-def running_plant(workers: int = 2, *, flower: bool = False, **settings: str) -> Iterator[Plant]:
-    """Run everything in a folder of its own; `settings` are ORDERS_SYNC_* without the prefix."""
+def running_plant(
+    workers: int = 2,
+    *,
+    flower: bool = False,
+    vtex_per_minute: int | None = None,
+    environment: Mapping[str, str] = MappingProxyType({}),
+    **settings: str,
+) -> Iterator[Plant]:
+    """Run everything in a folder of its own; `settings` are ORDERS_SYNC_* without the prefix.
+
+    `vtex_per_minute` is the sandbox's budget of calls, and `environment` what else our processes
+    are given.
+    """
     with ExitStack() as stack:
         home = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="orders-sync-bench-")))
         broker = EmbeddedBroker(home)
         broker_url = broker.start()
         stack.callback(broker.stop)
-        sandbox = _start(home, "sandbox", commands.sandbox(account=STORE, seed=1, chaos="off"), {})
+        argv = commands.sandbox(account=STORE, seed=1, chaos="off")
+        if vtex_per_minute is not None:
+            argv = (*argv, f"--requests-per-minute={vtex_per_minute}")
+        sandbox = _start(home, "sandbox", argv, {})
         stack.callback(sandbox.kill)
         vtex_url = _first_line(sandbox.spec.log)
-        env = _environment(home, broker_url, vtex_url, settings)
+        env = {**environment, **_environment(home, broker_url, vtex_url, settings)}
         upgrade(f"sqlite:///{home / 'ledger.sqlite3'}")
         crew = [
             _start(home, f"worker{number}", commands.worker(number, "warning"), env)

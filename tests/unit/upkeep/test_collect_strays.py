@@ -15,6 +15,7 @@ from orders_sync.embedded.broker import EmbeddedBroker
 from orders_sync.errors import LedgerUnavailable
 from orders_sync.ledger import Ledger
 from orders_sync.ledger.migrate import upgrade
+from orders_sync.ledger.strays import Dropped
 from orders_sync.testing.clock import SettableClock
 from orders_sync.upkeep.collect_strays import collect_strays
 from orders_sync.upkeep.purge import purge
@@ -57,7 +58,7 @@ def in_ledger(ledger: Ledger) -> list[str]:
 def test_strays_are_moved_as_they_are(redis: Any, ledger: Ledger) -> None:
     put_aside(redis, 1)
 
-    moved = collect_strays(broker=Strays(redis), ledger=ledger)
+    moved = collect_strays(broker=Strays(redis), ledger=ledger, clock=lambda: ARRIVED)
 
     (row,) = ledger.strays.parked()
     assert moved == 1
@@ -71,7 +72,7 @@ def test_more_than_a_lot_is_moved_at_once(redis: Any, ledger: Ledger) -> None:
     for number in range(45):
         put_aside(redis, number)
 
-    moved = collect_strays(broker=Strays(redis), ledger=ledger)
+    moved = collect_strays(broker=Strays(redis), ledger=ledger, clock=lambda: ARRIVED)
 
     assert moved == 45
     assert len(in_ledger(ledger)) == 45
@@ -83,19 +84,41 @@ def test_nothing_leaves_the_broker_before_the_ledger_has_it(redis: Any, ledger: 
     away = Ledger("postgresql://nobody@127.0.0.1:1/none", lease=timedelta(seconds=60))
 
     with pytest.raises(LedgerUnavailable):
-        collect_strays(broker=Strays(redis), ledger=away)
+        collect_strays(broker=Strays(redis), ledger=away, clock=lambda: ARRIVED)
 
     away.close()
     assert len(Strays(redis)) == 1
 
 
+def test_what_the_broker_dropped_is_told_with_the_time_it_was_seen(
+    redis: Any, ledger: Ledger, clock: SettableClock
+) -> None:
+    def collect() -> Dropped | None:
+        clock.advance(10)
+        collect_strays(broker=Strays(redis), ledger=ledger, clock=clock)
+        return ledger.strays.dropped()
+
+    none = collect()
+    redis.set(keys.STRAYS_DROPPED, 7)
+    some, seen_at = collect(), clock()
+    the_same = collect()
+    redis.incr(keys.STRAYS_DROPPED)
+    more = collect()
+    redis.flushall()
+    emptied = collect()
+
+    assert none is None
+    assert some == the_same == Dropped(7, seen_at)
+    assert more == emptied == Dropped(8, seen_at + timedelta(seconds=20))
+
+
 def test_a_move_that_was_cut_in_two_is_completed(redis: Any, ledger: Ledger) -> None:
     put_aside(redis, 1)
     entry = redis.lindex(keys.STRAYS, 0)
-    collect_strays(broker=Strays(redis), ledger=ledger)
+    collect_strays(broker=Strays(redis), ledger=ledger, clock=lambda: ARRIVED)
     redis.lpush(keys.STRAYS, entry)
 
-    collect_strays(broker=Strays(redis), ledger=ledger)
+    collect_strays(broker=Strays(redis), ledger=ledger, clock=lambda: ARRIVED)
 
     assert in_ledger(ledger) == ["stray-1764244800-1"]
     assert redis.exists(keys.STRAYS) == 0
@@ -112,7 +135,7 @@ def test_a_purge_erases_bodies_that_nobody_decided_about(
     redis: Any, ledger: Ledger, clock: SettableClock, days: int, has_body: bool
 ) -> None:
     put_aside(redis, 1)
-    collect_strays(broker=Strays(redis), ledger=ledger)
+    collect_strays(broker=Strays(redis), ledger=ledger, clock=lambda: ARRIVED)
     clock.advance((ARRIVED + timedelta(days=days) - clock()).total_seconds())
 
     purge(owner="me", ledger=ledger, clock=clock, retention=timedelta(days=30))

@@ -1,0 +1,78 @@
+"""An ERP that a benchmark can take away from its workers and give back to them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from orders_sync.domain.commands import Command, Outcome, Page
+from orders_sync.domain.order import Order
+from orders_sync.erp.base import Receipt
+from orders_sync.erp.staging import StagingErp
+from orders_sync.errors import ErpUnavailable
+
+NAME = "away"
+
+_METADATA = "Metadata-Version: 2.1\nName: away-erp\nVersion: 1\n"
+_ENTRY_POINTS = f"[orders_sync.erp]\n{NAME} = benchmarks.away_erp:AwayErp\n"
+
+
+class AwayErp(StagingErp):
+    """The staging adapter, which finds its ERP away while a file in the home folder says so."""
+
+    def place_order(self, order: Order) -> Receipt:
+        """Put the order into the ERP."""
+        self._require_there()
+        return super().place_order(order)
+
+    def pull(self, cursor: str | None) -> Page[Command]:
+        """Read what the ERP wants VTEX to know."""
+        self._require_there()
+        return super().pull(cursor)
+
+    def answer(self, command: Command, outcome: Outcome) -> None:
+        """Tell the ERP how far one of its commands is."""
+        self._require_there()
+        super().answer(command, outcome)
+
+    def _require_there(self) -> None:
+        if _switch(self.home).exists():
+            with _tally(self.home).open("a") as tally:
+                tally.write(".")
+            raise ErpUnavailable("the ERP is away")
+
+
+@contextmanager
+def installed() -> Iterator[dict[str, str]]:
+    """Offer the adapter as an installed package does; gives the environment that finds it."""
+    with TemporaryDirectory(prefix="orders-sync-bench-") as folder:
+        metadata = Path(folder) / "away_erp-1.dist-info"
+        metadata.mkdir()
+        (metadata / "METADATA").write_text(_METADATA)
+        (metadata / "entry_points.txt").write_text(_ENTRY_POINTS)
+        yield {"PYTHONPATH": f"{folder}:{Path(__file__).parents[1]}"}
+
+
+def take_away(home: Path) -> None:
+    """Let the ERP of a home folder be away."""
+    _switch(home).touch()
+
+
+def give_back(home: Path) -> None:
+    """Let it be there again."""
+    _switch(home).unlink()
+
+
+def calls_in_vain(home: Path) -> int:
+    """Count the calls that found it away."""
+    return _tally(home).stat().st_size if _tally(home).exists() else 0
+
+
+def _switch(home: Path) -> Path:
+    return home / "erp-is-away"
+
+
+def _tally(home: Path) -> Path:
+    return home / "erp-calls-in-vain"
