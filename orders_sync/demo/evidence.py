@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from orders_sync.demo.erp_tables import read_erp
@@ -18,13 +18,19 @@ def collect_evidence(
     seen: SandboxView,
     asked: Sequence[AskedCommand] | None = None,
     answers: Mapping[int, Answer] | None = None,
+    *,
+    also: Iterable[Path] = (),
 ) -> Evidence:
     """Put together what VTEX saw, what the ERP has, and what was written in the home folder.
 
     The broker's append-only file has everything that was ever put into it, so that messages that
-    were taken long ago are searched too.
+    were taken long ago are searched too. `also` are other files of the home folder to search.
     """
-    files = [*logs_folder(home).glob("*.log"), *broker_folder(home).rglob("appendonly*.aof*")]
+    files = [
+        *logs_folder(home).glob("*.log"),
+        *broker_folder(home).rglob("appendonly*.aof*"),
+        *also,
+    ]
     files = [path for path in files if path.is_file()]
     leaks = files_with_leaks(files, seen.people)
     return Evidence(

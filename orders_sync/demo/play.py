@@ -6,13 +6,12 @@ import time
 from collections.abc import Callable, Mapping
 from random import Random
 
-from orders_sync.demo.asked import is_in_effect
 from orders_sync.demo.call_meter import ROAD_IN, ROAD_OUT, CallMeter
+from orders_sync.demo.ending import all_came_in, all_in_effect
 from orders_sync.demo.figures import CommandFigures
 from orders_sync.demo.killing import Killing
 from orders_sync.demo.plan import Audience, DemoPlan, Progress
 from orders_sync.demo.pouring import Pouring, mix
-from orders_sync.demo.promises import is_settled
 from orders_sync.demo.sandbox_api import SandboxReport
 from orders_sync.demo.stage import DemoStage
 
@@ -101,18 +100,14 @@ class Play:
     def _all_came_in(self, report: SandboxReport) -> bool:
         if not (self._pouring.is_done and report.feed_is_empty):
             return False
-        return all(is_settled(order) for order in self._api.orders())
+        return all_came_in(report, self._api.orders())
 
     def _is_over(self, report: SandboxReport) -> bool:
         if self._road_out is None or not self._demand.is_met:
             return False
         if not self._all_came_in(report):
             return False
-        orders = {order.order_id: order for order in self._api.orders()}
-        return all(
-            asked.is_impossible or is_in_effect(asked, orders[asked.order_id])
-            for asked in self._demand.asked
-        )
+        return all_in_effect(self._demand.asked, self._api.orders())
 
     def _taken_over(self, report: SandboxReport) -> int:
         """Count the orders that were handled, with those that were cancelled after it."""

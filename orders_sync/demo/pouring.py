@@ -39,7 +39,7 @@ def mix(orders: int, random: Random) -> list[str]:
 
 
 class Pouring:
-    """Makes the orders of a mix, a batch at a time; call `tend` often.
+    """Makes the orders of a mix, a `batch` every few seconds; call `tend` often.
 
     `create` is given a trouble and a number of orders. `poured` counts those that were made,
     `ended` those of them that VTEX ended at once, and `to_take_over` those of all that will be
@@ -51,8 +51,12 @@ class Pouring:
         troubles: list[str],
         create: Callable[[str, int], None],
         clock: Callable[[], float],
+        *,
+        batch: int = _BATCH,
+        every_seconds: float = _BATCH_EVERY_SECONDS,
     ) -> None:
-        self._batches = [troubles[i : i + _BATCH] for i in range(0, len(troubles), _BATCH)]
+        self._batches = [troubles[i : i + batch] for i in range(0, len(troubles), batch)]
+        self._every_seconds = every_seconds
         self._create = create
         self._clock = clock
         self._next_at = clock()
@@ -69,7 +73,7 @@ class Pouring:
         """Make the next batch, if it is due."""
         if self.is_done or self._clock() < self._next_at:
             return
-        self._next_at += _BATCH_EVERY_SECONDS
+        self._next_at += self._every_seconds
         batch = Counter(self._batches.pop(0))
         for trouble, count in batch.items():
             self._create(trouble, count)

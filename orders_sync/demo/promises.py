@@ -47,7 +47,7 @@ def judge(evidence: Evidence) -> tuple[Verdict, ...]:
     ]
     if evidence.asked is not None:
         promises += COMMAND_PROMISES
-    return tuple(_verdict(promise.__name__, *promise(evidence)) for promise in promises)
+    return tuple(verdict(promise.__name__, *promise(evidence)) for promise in promises)
 
 
 def is_to_be_fulfilled(order: VtexOrder) -> bool:
@@ -145,7 +145,8 @@ def nothing_personal_leaks(evidence: Evidence) -> tuple[Iterable[str], str]:
     return leaks, f"none of {evidence.people} texts is in {evidence.searched} logs and broker files"
 
 
-def _verdict(name: str, violations: Iterable[str], kept: str) -> Verdict:
+def verdict(name: str, violations: Iterable[str], kept: str) -> Verdict:
+    """Judge a promise by what violates it; `kept` says what was seen where nothing does."""
     found = list(violations)
     if not found:
         return Verdict(name, kept=True, why=kept)

@@ -26,7 +26,7 @@ class SandboxReport:
     """The sandbox's counts at one moment.
 
     `taken_over` counts orders in handling or past it, and `cancelled` those that were cancelled or
-    replaced, before or after that.
+    replaced, before or after that. `over_budget` counts the calls beyond the account's budget.
     """
 
     calls: Mapping[str, int]
@@ -37,6 +37,7 @@ class SandboxReport:
     feed_visible: int
     feed_in_flight: int
     feed_committed: int
+    over_budget: int = 0
 
     @property
     def feed_is_empty(self) -> bool:
@@ -69,6 +70,19 @@ class SandboxApi:
         """Let shoppers buy."""
         self._call("POST", "orders", {"count": count, "trouble": trouble})
 
+    def dials(self) -> Mapping[str, Any]:
+        """Read how VTEX behaves now."""
+        found: Mapping[str, Any] = self._call("GET", "dials")
+        return found
+
+    def turn_dials(self, dials: Mapping[str, Any]) -> None:
+        """Have VTEX behave otherwise; see `orders_sync.sandbox.dials`."""
+        self._call("PUT", "dials", dials)
+
+    def delete_feeds(self) -> None:
+        """Have VTEX remove the feed's configuration with all its events."""
+        self._call("DELETE", "feeds")
+
     def report(self) -> SandboxReport:
         """Read the counts."""
         answer = self._call("GET", "report")
@@ -83,6 +97,7 @@ class SandboxApi:
             feed_visible=feed["visible"],
             feed_in_flight=feed["in_flight"],
             feed_committed=feed["committed"],
+            over_budget=answer["over_budget"],
         )
 
     def orders(self) -> tuple[VtexOrder, ...]:

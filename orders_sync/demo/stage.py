@@ -120,8 +120,8 @@ class DemoStage:
             stops_last=True,
         )
         self._supervisor.start(spec)
-        self._wait_for(lambda: _first_address(log) is not None, "the sandbox")
-        return _first_address(log) or ""
+        self._wait_for(lambda: first_address(log) is not None, "the sandbox")
+        return first_address(log) or ""
 
     def _start_service(self, outbox: Path, broker_url: str) -> None:
         """Start the other service; Celery itself reads the URL, which is a secret, from there.
@@ -159,7 +159,7 @@ class DemoStage:
             self.pause(_LOOK_EVERY_SECONDS)
 
 
-def _first_address(log: Path) -> str | None:
+def first_address(log: Path) -> str | None:
     """Find the address that the sandbox printed; None until it did so with the whole line."""
     for line in log.read_text(errors="replace").splitlines(keepends=True):
         if line.startswith("http://") and line.endswith("\n"):

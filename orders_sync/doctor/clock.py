@@ -20,5 +20,5 @@ def compare_clocks(subject: str, theirs: datetime, ours: datetime) -> Finding:
         "clock",
         State.WARNING,
         f"this machine's clock is {abs(ahead):.0f} s {way} it",
-        "Have both set by NTP; leases and due times go by the clock.",
+        "Have both set by NTP: a tick that seems two minutes late is dropped.",
     )

@@ -13,8 +13,9 @@ from orders_sync.domain.steps import Step
 class CommandClaim:
     """The right to send one command, and to be the only one at work on its order.
 
-    `version` and `order_version` are the fencing tokens of the two. It has waited since
-    `waiting_since`: since it was asked for, or since a person had it tried again.
+    It ends at `lease_until`; `version` and `order_version` are the fencing tokens of the two. The
+    command has waited since `waiting_since`: since it was asked for, or since a person had it tried
+    again.
     """
 
     command_id: str
@@ -31,6 +32,7 @@ class CommandClaim:
     failing_since: datetime | None
     created_at: datetime
     waiting_since: datetime
+    lease_until: datetime
 
 
 @dataclass(frozen=True, slots=True)

@@ -108,7 +108,7 @@ class Commands:
             )
         if order_version is None:
             return None
-        return _claim_of(row, step, order_version)
+        return _claim_of(row, step, order_version, until)
 
     def complete(
         self, claim: CommandClaim, result: CommandResult, entry: Entry, *, now: datetime
@@ -255,7 +255,7 @@ class Commands:
         return [Dispatch(row.account, row.order_id, Step(row.next_step), row.id) for row in rows]
 
 
-def _claim_of(row: sa.Row[Any], step: Step, order_version: int) -> CommandClaim:
+def _claim_of(row: sa.Row[Any], step: Step, order_version: int, until: datetime) -> CommandClaim:
     """Give the claim of a row whose version was just raised."""
     return CommandClaim(
         command_id=row.id,
@@ -272,4 +272,5 @@ def _claim_of(row: sa.Row[Any], step: Step, order_version: int) -> CommandClaim:
         failing_since=row.failing_since,
         created_at=row.created_at,
         waiting_since=row.retried_at or row.created_at,
+        lease_until=until,
     )

@@ -28,7 +28,7 @@ from orders_sync.domain.sending.tracking import Tracking, judge_tracking
 from orders_sync.domain.sending.verdicts import AlreadySo, Known, NotAllowed, Send, Wait
 from orders_sync.domain.sending.vtex_codes import hint_for
 from orders_sync.domain.steps import Step
-from orders_sync.errors import ParkedError, Refused, WaitError
+from orders_sync.errors import LeaseLost, ParkedError, Refused, WaitError
 from orders_sync.ledger.command_claims import CommandClaim, CommandResult
 from orders_sync.vtex.change_answers import PastChange
 from orders_sync.vtex.client import VtexClient
@@ -53,7 +53,7 @@ def send_invoice(claim: CommandClaim, services: Services) -> CommandResult:
     if not isinstance(verdict, Send):
         return _settle(verdict, claim, services)
     invoice = verdict.what
-    receipt = _sending(lambda: vtex.invoice(claim.order_id, invoice))
+    receipt = _sending(claim, services, lambda: vtex.invoice(claim.order_id, invoice))
     if isinstance(receipt, CommandResult):
         return receipt
     return _done(receipt.receipt, value_cents=invoice.value_cents)
@@ -66,17 +66,20 @@ def send_tracking(claim: CommandClaim, services: Services) -> CommandResult:
     verdict = judge_tracking(body, order, services.ledger.command_facts.known(claim))
     if not isinstance(verdict, Send):
         return _settle(verdict, claim, services)
-    receipt = _sending(lambda: _track(vtex, claim.order_id, verdict.what))
+    receipt = _sending(claim, services, lambda: _track(vtex, verdict.what, claim, services))
     return receipt if isinstance(receipt, CommandResult) else _done(receipt)
 
 
-def _track(vtex: VtexClient, order_id: str, tracking: Tracking) -> str | None:
-    receipt = None
+def _track(
+    vtex: VtexClient, tracking: Tracking, claim: CommandClaim, services: Services
+) -> str | None:
+    receipt, order_id, number = None, claim.order_id, tracking.invoice_number
     if tracking.data is not None:
-        receipt = vtex.update_invoice(order_id, tracking.invoice_number, tracking.data).receipt
+        receipt = vtex.update_invoice(order_id, number, tracking.data).receipt
     if tracking.progress is not None:
-        number, progress = tracking.invoice_number, tracking.progress
-        receipt = vtex.update_tracking(order_id, number, progress).receipt
+        # VTEX puts these events in the place of those it has: late ones would undo later ones.
+        _require_lease(claim, services)
+        receipt = vtex.update_tracking(order_id, number, tracking.progress).receipt
     return receipt
 
 
@@ -87,7 +90,7 @@ def send_cancel(claim: CommandClaim, services: Services) -> CommandResult:
     if not isinstance(verdict, Send):
         return _settle(verdict, claim, services)
     body = CancelBody.model_validate_json(claim.body)
-    receipt = _sending(lambda: vtex.cancel_order(claim.order_id, body.reason))
+    receipt = _sending(claim, services, lambda: vtex.cancel_order(claim.order_id, body.reason))
     if isinstance(receipt, CommandResult):
         return receipt
     # VTEX has only taken the request: the order shows when it is cancelled.
@@ -110,7 +113,9 @@ def send_deny(claim: CommandClaim, services: Services) -> CommandResult:
     if not isinstance(verdict, Send):
         return _settle(verdict, claim, services)
     body = DenyBody.model_validate_json(claim.body)
-    refused = _sending(lambda: vtex.deny_cancellation(claim.order_id, verdict.what, body.reason))
+    refused = _sending(
+        claim, services, lambda: vtex.deny_cancellation(claim.order_id, verdict.what, body.reason)
+    )
     return refused if isinstance(refused, CommandResult) else _done(None)
 
 
@@ -130,11 +135,15 @@ def send_change(claim: CommandClaim, services: Services) -> CommandResult:
         return _settle(verdict, claim, services)
     if uses_legacy:
         taken = _sending(
-            lambda: vtex.register_change(claim.order_id, verdict.what, claim.command_id)
+            claim,
+            services,
+            lambda: vtex.register_change(claim.order_id, verdict.what, claim.command_id),
         )
         return taken if isinstance(taken, CommandResult) else _done(taken.receipt)
     try:
-        request = _sending(lambda: vtex.create_change(claim.order_id, verdict.what))
+        request = _sending(
+            claim, services, lambda: vtex.create_change(claim.order_id, verdict.what)
+        )
     except Refused as error:
         raise WaitError(error.message, 10) from error
     if isinstance(request, CommandResult):
@@ -192,7 +201,9 @@ def send_note(claim: CommandClaim, services: Services) -> CommandResult:
     """Add a line to the order's timeline; after a lost answer it may stand there twice."""
     body = NoteBody.model_validate_json(claim.body)
     vtex = services.vtex(claim.account, lane_of(claim.step))
-    refused = _sending(lambda: vtex.add_interaction(claim.order_id, body.source, body.message))
+    refused = _sending(
+        claim, services, lambda: vtex.add_interaction(claim.order_id, body.source, body.message)
+    )
     return refused if isinstance(refused, CommandResult) else _done(None)
 
 
@@ -201,8 +212,13 @@ def _read(claim: CommandClaim, services: Services) -> tuple[VtexClient, Fulfilme
     return vtex, fulfilment(vtex.get_order(claim.order_id))
 
 
-def _sending(call: Callable[[], T]) -> T | CommandResult:
-    """Make the call; what VTEX refuses is final and its words are kept."""
+def _sending(claim: CommandClaim, services: Services, call: Callable[[], T]) -> T | CommandResult:
+    """Make the call; what VTEX refuses is final and its words are kept.
+
+    Raises:
+        LeaseLost: this process stood still for so long that another may be at the order by now.
+    """
+    _require_lease(claim, services)
     try:
         return call()
     except Refused as error:
@@ -215,6 +231,11 @@ def _sending(call: Callable[[], T]) -> T | CommandResult:
             reason=error.message,
             hint=hint_for(error.code, error.message, error.hint),
         )
+
+
+def _require_lease(claim: CommandClaim, services: Services) -> None:
+    if services.clock() >= claim.lease_until:
+        raise LeaseLost(f"The lease of order {claim.order_id} ran out before it was written to.")
 
 
 def _done(

@@ -30,6 +30,7 @@ class Admin:
             ("GET", "people"): lambda _: {"people": box.people()},
             ("GET", "dials"): lambda _: box.dials.to_dict(),
             ("PUT", "dials"): self._turn,
+            ("DELETE", "feeds"): lambda _: self._delete_feeds(),
         }
 
     def handle(self, request: Request) -> Response:
@@ -93,6 +94,10 @@ class Admin:
     def _turn(self, body: dict[str, Any]) -> dict[str, Any]:
         self._box.dials.turn(body)
         return self._box.dials.to_dict()
+
+    def _delete_feeds(self) -> dict[str, Any]:
+        self._box.delete_feeds()
+        return {}
 
     def _report(self) -> dict[str, Any]:
         box, record, feed = self._box, self._box.record, self._box.feed

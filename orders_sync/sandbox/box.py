@@ -126,6 +126,15 @@ class Box:
         """Let an incomplete order enter the workflow after all; False: it is complete."""
         return self._change(order_id, self._oms.complete)
 
+    def delete_feeds(self) -> None:
+        """Remove every feed's configuration and its events, as VTEX does after a quiet retention.
+
+        Nobody can commit those events any more, so they are not counted as unacknowledged.
+        """
+        with self._lock:
+            for order_id in self._feeds.delete_all(self._settle()):
+                self._oms.orders[order_id].events_committed += 1
+
     def settle(self) -> None:
         """Let every transition happen that is due by now."""
         with self._lock:
@@ -239,6 +248,6 @@ class Box:
             return Done(refusal.response)
 
     def _knows(self, key: str, token: str) -> bool:
-        if not key or not token:
+        if not key or not token or self.dials.revoked:
             return False
         return self.credentials is None or self.credentials.get(key) == token

@@ -44,6 +44,7 @@ class Dials:
         feed_empty_reads: Chance that a read returns nothing although there are events.
         fresh_event_ids: Whether an event that is delivered again has another `eventId`.
         hollow_success: Chance that start-handling answers 204 and nothing happens.
+        revoked: Whether every key is answered 401, as one that was revoked.
         forbidden: Calls that are answered 403, such as `get_order`.
         login_page: Calls that are answered with the login page instead.
     """
@@ -75,6 +76,7 @@ class Dials:
     feed_empty_reads: float = 0.0
     fresh_event_ids: bool = False
     hollow_success: float = 0.0
+    revoked: bool = False
     forbidden: list[str] = field(default_factory=list)
     login_page: list[str] = field(default_factory=list)
 

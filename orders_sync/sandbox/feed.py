@@ -100,6 +100,10 @@ class FeedQueue:
         self._committed += len(gone)
         return [message.event for message in gone]
 
+    def order_ids(self) -> list[str]:
+        """Name the order of each event that is not committed."""
+        return [message.event.order_id for message in self._living.values()]
+
     def counts(self, now: float) -> FeedCounts:
         """Count the events; `oldest_seconds` is the age of the oldest."""
         self._refresh(now)

@@ -40,6 +40,12 @@ class FeedOperations:
         queues = [self._queue(app_key, now) for app_key in tuple(self._queues)]
         return sum(queue.offer(event, now) for queue in queues if queue is not None)
 
+    def delete_all(self, now: float) -> list[str]:
+        """Remove every configuration, and name the order of each event that was in its queue."""
+        queues = [self._queue(app_key, now) for app_key in tuple(self._queues)]
+        self._queues.clear()
+        return [order_id for queue in queues if queue is not None for order_id in queue.order_ids()]
+
     def counts(self, now: float, app_key: str | None = None) -> FeedCounts | None:
         """Count the events of one app key's feed, or of the first one; None: no feed is there."""
         key = app_key if app_key is not None else next(iter(self._queues), "")

@@ -55,6 +55,7 @@ class Kind(StrEnum):
     """What disagrees."""
 
     READY_UNKNOWN = "ready.unknown"  # Ready for handling in VTEX, and never heard of here.
+    HANDLING_UNKNOWN = "handling.unknown"  # Taken over by a person while the feed told nothing.
     READY_IDLE = "ready.idle"  # Ready for handling in VTEX, and nobody works on it here.
     NOT_HANDLING = "handling.missing"  # The ERP has it, and VTEX shows it as ready.
     NOT_INVOICED = "invoice.missing"  # Invoiced in full here, and not invoiced in VTEX.
@@ -120,16 +121,21 @@ class Finding:
 
 
 def judge(
-    row: OrderRow, known: Known | None, *, now: datetime, patience: timedelta
+    row: OrderRow,
+    known: Known | None,
+    *,
+    now: datetime,
+    patience: timedelta,
+    heard_since: datetime | None = None,
 ) -> Finding | None:
     """Compare a row of VTEX's list with what the ledger knows of the order.
 
-    `patience` is how long a transient status may last. What is being worked on, or was looked at
-    lately, is left alone.
+    `patience` is how long a transient status may last, and `heard_since` when the account's first
+    order was heard of. What is being worked on, or was looked at lately, is left alone.
     """
     group = group_of(row.status, is_completed=row.order_is_complete is not False)
     if known is None:
-        kind = _of_unknown(row, group, now, patience)
+        kind = _of_unknown(row, group, now, patience, heard_since)
     elif _is_left_alone(known, now):
         return None
     else:
@@ -167,12 +173,26 @@ def _is_left_alone(known: Known, now: datetime) -> bool:
     )
 
 
-def _of_unknown(row: OrderRow, group: Group, now: datetime, patience: timedelta) -> Kind | None:
-    """Judge an order that was never heard of; one in handling was taken over by somebody else."""
+def _of_unknown(
+    row: OrderRow, group: Group, now: datetime, patience: timedelta, heard_since: datetime | None
+) -> Kind | None:
+    """Judge an order that was never heard of.
+
+    One in handling was somebody else's if it is older than what we heard of. Since then the feed
+    would have told of it before anybody took it over.
+    """
     if group is Group.READY:
         return Kind.READY_UNKNOWN if _age(row, now) >= GRACE else None
+    if group is Group.HANDLING:
+        is_ours = _is_since(heard_since, row) and _age(row, now) >= GRACE
+        return Kind.HANDLING_UNKNOWN if is_ours else None
     is_stuck = group is Group.BEFORE and row.status in TRANSIENT and _age(row, now) >= patience
     return Kind.STUCK if is_stuck else None
+
+
+def _is_since(moment: datetime | None, row: OrderRow) -> bool:
+    created = row.creation_date
+    return moment is not None and created is not None and created >= moment
 
 
 def _age(row: OrderRow, now: datetime) -> timedelta:

@@ -32,9 +32,12 @@ _CONFIGURATION: Mapping[str, str] = {
 
 
 class PostgresServer:
-    """A cluster in a folder of its own, reached by a socket in that folder and by nobody else."""
+    """A cluster in a folder of its own, reached by a socket in that folder and by nobody else.
 
-    def __init__(self, binaries: Path, home: Path) -> None:
+    `changes` are settings of the server that differ from those of all tests.
+    """
+
+    def __init__(self, binaries: Path, home: Path, **changes: str) -> None:
         self._binaries = binaries
         self._data = home / "data"
         self._socket = home
@@ -43,7 +46,7 @@ class PostgresServer:
         if self._user is not None:
             shutil.chown(home, self._user)
         self._run("initdb", "--username=tests", "--auth=trust", "--encoding=UTF8", "--no-sync")
-        settings = {**_CONFIGURATION, "unix_socket_directories": f"'{self._socket}'"}
+        settings = {**_CONFIGURATION, **changes, "unix_socket_directories": f"'{self._socket}'"}
         with (self._data / "postgresql.conf").open("a") as configuration:
             configuration.writelines(f"{key} = {value}\n" for key, value in settings.items())
 
@@ -54,6 +57,22 @@ class PostgresServer:
     def stop(self) -> None:
         """Cut all connections and stop the server, known by its process id."""
         self._run("pg_ctl", "stop", "--wait", "--mode=fast")
+
+    def restart(self, mode: str) -> None:
+        """Restart the server: `fast` cuts all connections, `immediate` crashes it."""
+        self._run("pg_ctl", "restart", "--wait", f"--mode={mode}", f"--log={self._socket / 'log'}")
+
+    def dump(self, database: str) -> str:
+        """Write a database as SQL."""
+        argv = [str(self._binaries / "pg_dump"), f"--host={self._socket}", "--username=tests"]
+        done = subprocess.run(
+            [*argv, database], check=True, cwd=self._socket, stdout=subprocess.PIPE, text=True
+        )
+        return done.stdout
+
+    def log(self) -> str:
+        """Read what the server has logged."""
+        return (self._socket / "log").read_text(errors="replace")
 
     def url(self, database: str) -> str:
         """Give a database's URL."""
@@ -90,11 +109,11 @@ class PostgresServer:
 
 
 @contextmanager
-def running_postgres(binaries: Path) -> Iterator[PostgresServer]:
+def running_postgres(binaries: Path, **changes: str) -> Iterator[PostgresServer]:
     """Run a server in a temporary folder."""
     # A socket's path is short, and only its owner gets into pytest's own folders.
     with tempfile.TemporaryDirectory(prefix="orders-sync-pg-") as home:
-        server = PostgresServer(binaries, Path(home))
+        server = PostgresServer(binaries, Path(home), **changes)
         server.start()
         try:
             yield server

@@ -60,6 +60,29 @@ def test_a_message_without_effect_is_sent_again_and_one_with_effect_is_not(
     assert {kwargs["key"] for _, kwargs in sent} == {"2.json"}
 
 
+def test_the_only_copy_of_a_message_is_left_to_the_broker_once_it_took_it(
+    tmp_path: Path, sent: Sent, clock: SettableClock
+) -> None:
+    tries = iter([ConnectionError("The broker is away.")])
+
+    def send(*message: Any) -> None:
+        for error in tries:
+            raise error
+        sent.append(message)
+
+    _put(tmp_path, "1.json")
+    with pytest.raises(ConnectionError):
+        Outbox(tmp_path, send, clock.epoch, once=True).tend()
+
+    for _ in range(2):
+        started_again = Outbox(tmp_path, send, clock.epoch, once=True)
+        started_again.tend()
+        clock.advance(AGAIN_AFTER_SECONDS)
+        started_again.tend()
+
+    assert sent == [("orders_sync.note", {"key": "1.json"})]
+
+
 def test_a_message_that_is_only_half_written_is_not_sent(
     tmp_path: Path, outbox: Outbox, sent: Sent
 ) -> None:

@@ -106,3 +106,15 @@ def test_refusals_of_the_budget_have_several_bodies(open_shop: Any) -> None:
 
     assert kinds(answers) == {"application/json", "text/plain", "none"}
     assert {answer.headers["retry-after"] for answer in answers} == {"60"}
+
+
+def test_a_key_that_was_revoked_is_refused_until_it_is_restored(
+    box: Box, shop: requests.Session
+) -> None:
+    box.dials.revoked = True
+    refused = shop.get(ORDERS)
+
+    box.dials.revoked = False
+    admitted = shop.get(ORDERS)
+
+    assert (refused.status_code, admitted.status_code) == (401, 200)

@@ -181,3 +181,16 @@ def test_dials_are_read_and_turned(box: Box, shop: requests.Session) -> None:
     assert turned.json()["drop_after"] == 0.25
     assert (refused.status_code, "nonsense" in refused.json()["error"]) == (400, True)
     assert shop.get(f"{ADMIN}/dials").json()["drop_after"] == box.dials.drop_after == 0.25
+
+
+def test_a_feed_that_is_deleted_leaves_no_event_that_somebody_could_acknowledge(
+    box: Box, fed: requests.Session
+) -> None:
+    (order_id,) = box.create_orders(1)
+
+    answer = fed.delete(f"{ADMIN}/feeds")
+
+    assert answer.status_code == 200
+    assert fed.get(f"{VTEX}/orders/feed/config").status_code == 404
+    assert box.feed is None
+    assert box.order(order_id).events_unacknowledged == 0

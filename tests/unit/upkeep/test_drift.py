@@ -154,3 +154,22 @@ def test_what_a_read_did_not_mend_is_told_from_a_list_that_is_wrong(
 
     assert finding is not None
     assert finding.is_unmended is is_unmended
+
+
+@pytest.mark.parametrize(
+    ("created", "heard_since", "kind"),
+    [
+        pytest.param(LONG_AGO, LONG_AGO, Kind.HANDLING_UNKNOWN, id="since we hear of orders"),
+        pytest.param(LONG_AGO, LONG_AGO + timedelta(seconds=1), None, id="from before"),
+        pytest.param(LONG_AGO, None, None, id="before we heard of any"),
+        pytest.param(NOW - timedelta(minutes=9), LONG_AGO, None, id="its event may be on its way"),
+    ],
+)
+def test_an_order_in_handling_that_is_unknown_is_ours_if_the_feed_had_told_of_it(
+    created: datetime, heard_since: datetime | None, kind: Kind | None
+) -> None:
+    seen = row("handling", creationDate=created.isoformat())
+
+    finding = judge(seen, None, now=NOW, patience=PATIENCE, heard_since=heard_since)
+
+    assert (finding and finding.kind) == kind

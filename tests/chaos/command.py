@@ -1,0 +1,109 @@
+"""The command line of the harness."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, get_args
+
+import click
+from chaos.ledgers import NoPostgres
+from chaos.plan import BY_SEED, BrokerKind, plan_run
+from chaos.report import lines, summary, to_json
+from chaos.run import ChaosResult, run_chaos
+from chaos.timetable import Kind, LedgerKind
+from chaos.world import ChaosFailed
+
+from orders_sync.embedded.stop import StopRequested
+
+
+class _Seeds(click.ParamType[Sequence[int]]):
+    """Seeds from A to B, as `A-B`."""
+
+    name = "A-B"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> Sequence[int]:
+        first, _, last = str(value).partition("-")
+        if not (first.isdecimal() and last.isdecimal() and int(first) <= int(last)):
+            self.fail("seeds are given as 1-20", param, ctx)
+        return range(int(first), int(last) + 1)
+
+
+class _Kinds(click.ParamType[frozenset[Kind]]):
+    """Kinds of faults, with commas in between."""
+
+    name = "kind,kind,..."
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> frozenset[Kind]:
+        try:
+            return frozenset(Kind(word.strip()) for word in str(value).split(",") if word.strip())
+        except ValueError:
+            self.fail(f"the kinds are: {', '.join(Kind)}", param, ctx)
+
+
+@click.command()
+@click.option("--seed", type=int, default=1, show_default=True, help="Of orders and faults.")
+@click.option("--seeds", type=_Seeds(), help="Several runs, one after the other.")
+@click.option("--orders", type=click.IntRange(1, 10_000), default=300, show_default=True)
+@click.option("--ledger", type=click.Choice([*get_args(LedgerKind), BY_SEED]), default=BY_SEED)
+@click.option("--broker", type=click.Choice([*get_args(BrokerKind), BY_SEED]), default=BY_SEED)
+@click.option("--faults", type=_Kinds(), default=",".join(Kind), help="Those that may come.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object a run.")
+@click.option("--keep", is_flag=True, help="Keep the folders of good runs too.")
+def main(
+    *,
+    seed: int,
+    seeds: Sequence[int] | None,
+    orders: int,
+    ledger: Any,
+    broker: Any,
+    faults: frozenset[Kind],
+    as_json: bool,
+    keep: bool,
+) -> None:
+    """Run everything for real under faults that a seed draws, and judge every promise.
+
+    The exit status is 1 if one was broken; then the folder with logs and databases is kept.
+    """
+    results = []
+    for each in seeds or [seed]:
+        plan = plan_run(each, orders=orders, ledger=ledger, broker=broker, kinds=faults)
+        home = Path(tempfile.mkdtemp(prefix=f"orders-sync-chaos-{each}-"))
+        _say(f"seed {each}: {home}")
+        try:
+            result = run_chaos(plan, home, _say)
+        except (ChaosFailed, NoPostgres) as error:
+            raise click.ClickException(f"{error} What was written is in {home}") from None
+        except StopRequested:
+            sys.exit(f"Interrupted; everything is stopped. What was written is in {home}")
+        results.append(result)
+        _tell(result, home, as_json=as_json, keep=keep)
+    if seeds is not None and not as_json:
+        for result in results:
+            click.echo(summary(result))
+    sys.exit(0 if all(result.all_kept for result in results) else 1)
+
+
+def _say(sentence: str) -> None:
+    click.echo(sentence, err=True)
+
+
+def _tell(result: ChaosResult, home: Path, *, as_json: bool, keep: bool) -> None:
+    is_kept = keep or not result.all_kept
+    if as_json:
+        click.echo(json.dumps(to_json(result, home if is_kept else None)))
+    else:
+        for line in lines(result):
+            click.echo(line)
+    if is_kept:
+        _say(f"Logs and databases are kept in {home}")
+    else:
+        shutil.rmtree(home, ignore_errors=True)

@@ -1,0 +1,62 @@
+"""What a run is asked for, and what its seed decides of it. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Literal
+
+from chaos.timetable import Fault, Kind, LedgerKind, timetable
+
+BrokerKind = Literal["persistent", "volatile"]
+BySeed = Literal["by-seed"]
+
+#: An order and its commands need about so many calls, and all orders come within a minute: so the
+#: budget is short from beginning to end. With 300 orders it is the one that VTEX publishes.
+#: https://developers.vtex.com/docs/guides/best-practices-for-avoiding-rate-limit-errors
+_CALLS_AN_ORDER = 20
+#: What looking for work costs, whether there is any or not.
+_FEWEST_REQUESTS = 600
+
+BY_SEED: BySeed = "by-seed"
+
+
+@dataclass(frozen=True, slots=True)
+class ChaosPlan:
+    """One run; the same seed makes the same orders, the same wishes and the same faults.
+
+    A `volatile` broker keeps nothing on the disk, so that a restart empties it.
+    """
+
+    seed: int
+    orders: int
+    ledger: LedgerKind
+    broker: BrokerKind
+    faults: tuple[Fault, ...]
+
+    @property
+    def broker_keeps(self) -> bool:
+        """Whether the broker may be trusted with the only copy of a message."""
+        is_emptied = any(fault.kind is Kind.BROKER_EMPTIED for fault in self.faults)
+        return self.broker == "persistent" and not is_emptied
+
+    @property
+    def requests_per_minute(self) -> int:
+        """How many calls VTEX takes a minute."""
+        return max(self.orders * _CALLS_AN_ORDER, _FEWEST_REQUESTS)
+
+
+def plan_run(
+    seed: int,
+    *,
+    orders: int,
+    ledger: LedgerKind | BySeed = BY_SEED,
+    broker: BrokerKind | BySeed = BY_SEED,
+    kinds: Collection[Kind] = tuple(Kind),
+) -> ChaosPlan:
+    """Plan a run; four seeds in a row try every ledger with every broker."""
+    if ledger == BY_SEED:
+        ledger = "sqlite" if seed % 2 else "postgresql"
+    if broker == BY_SEED:
+        broker = "persistent" if seed // 2 % 2 else "volatile"
+    return ChaosPlan(seed, orders, ledger, broker, timetable(seed, ledger=ledger, kinds=kinds))

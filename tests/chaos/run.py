@@ -1,0 +1,86 @@
+"""One run of chaos, from its plan to its verdicts."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from chaos.course import Course
+from chaos.director import Director
+from chaos.evidence import look, put_together, unended
+from chaos.mischief import make_mischief
+from chaos.plan import ChaosPlan
+from chaos.stories import write_stories
+from chaos.timetable import Kind
+from chaos.verdicts import judge_chaos
+from chaos.world import World
+
+from orders_sync.demo.promises import Verdict
+from orders_sync.embedded.home import sole_use
+from orders_sync.embedded.stop import StopSignals
+
+
+@dataclass(frozen=True, slots=True)
+class ChaosResult:
+    """What a run showed; see `Course` for `settled_after`."""
+
+    plan: ChaosPlan
+    seconds: float
+    settled_after: float | None
+    calls: int
+    commands: int
+    restarts: int
+    faults: Mapping[Kind, int]
+    verdicts: tuple[Verdict, ...]
+
+    @property
+    def all_kept(self) -> bool:
+        """Whether every promise was kept."""
+        return all(verdict.kept for verdict in self.verdicts)
+
+    @property
+    def orders_per_second(self) -> float:
+        """The orders of the run by its whole time, faults and all."""
+        return self.plan.orders / self.seconds
+
+    @property
+    def calls_per_order(self) -> float:
+        """All calls to VTEX by the orders."""
+        return self.calls / self.plan.orders
+
+
+def run_chaos(plan: ChaosPlan, home: Path, say: Callable[[str], None]) -> ChaosResult:
+    """Start everything, let orders and faults come, wait for the end, stop everything, and judge.
+
+    Raises:
+        NoPostgres: the ledger is to be in PostgreSQL, and there is none.
+        ChaosFailed: the processes never began.
+        StopRequested: a signal came; everything is stopped.
+    """
+    with StopSignals() as signals, sole_use(home):
+        with World(plan, home, say=say, pause=signals.pause) as world:
+            begin = partial(make_mischief, world)
+            director = Director(plan.faults, begin, say=say, clock=time.monotonic)
+            try:
+                course = Course(plan, world, director)
+                course.run()
+            finally:
+                director.close()
+            seen = look(world)
+            write_stories(home, world, unended(seen.sandbox.orders, seen.asked, seen.answers))
+        # The logs are complete only now.
+        evidence = put_together(home, seen, world, settled=course.settled_after is not None)
+    return ChaosResult(
+        plan=plan,
+        seconds=course.seconds,
+        settled_after=course.settled_after,
+        calls=evidence.calls,
+        commands=len(seen.asked),
+        restarts=world.restarts,
+        faults=Counter(director.begun),
+        verdicts=judge_chaos(evidence),
+    )

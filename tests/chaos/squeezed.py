@@ -1,0 +1,67 @@
+"""Starts a program of ours in a world with another clock and a year that is squeezed.
+
+    python -m chaos.squeezed OFFSET MODULE [ARGUMENT...]
+
+Every clock of the process that shows a date is OFFSET seconds wrong; those that only measure time
+are right. What takes minutes and is no setting is shortened too.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import runpy
+import sys
+import time
+from datetime import timedelta, tzinfo
+from typing import Any, Self
+
+_date_and_time = dt.datetime
+_seconds = time.time
+
+#: What VTEX's list shows is compared once it is so old: the sandbox's list is 2 s behind.
+_LAG = timedelta(seconds=4)
+_GRACE = timedelta(seconds=15)
+
+
+def shift_clocks(offset: float) -> None:
+    """Have this process take another time for now; call it before other modules are imported."""
+    by = timedelta(seconds=offset)
+
+    class Kind(type):
+        """Takes what others made for one of its own, as `isinstance` is asked everywhere."""
+
+        def __instancecheck__(cls, instance: object) -> bool:
+            return isinstance(instance, _date_and_time)
+
+        def __subclasscheck__(cls, subclass: type) -> bool:
+            return issubclass(subclass, _date_and_time)
+
+    class Shifted(_date_and_time, metaclass=Kind):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> Self:
+            return super().now(tz) + by
+
+    dt.datetime = Shifted  # type: ignore[misc]
+    time.time = lambda: _seconds() + offset
+
+
+def squeeze() -> None:
+    """Shorten what reconciling waits for; its walk and its judgement take it from these modules."""
+    # They must be imported after the clocks were shifted.
+    from orders_sync.upkeep import drift, walk  # noqa: PLC0415
+
+    changes: list[tuple[Any, str, timedelta]] = [(walk, "LAG", _LAG), (drift, "GRACE", _GRACE)]
+    for module, name, value in changes:
+        setattr(module, name, value)
+
+
+def main(offset: str, *program: str) -> None:
+    """Shift, squeeze, and become the program."""
+    shift_clocks(float(offset))
+    squeeze()
+    sys.argv = list(program)
+    runpy.run_module(program[0], run_name="__main__", alter_sys=True)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

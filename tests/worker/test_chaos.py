@@ -1,0 +1,62 @@
+"""Whole runs of chaos, as a person starts them: `python -m tests.chaos`."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from chaos.plan import BrokerKind
+from chaos.timetable import LedgerKind
+
+ROOT = Path(__file__).parents[2]
+
+#: Ample: on an idle machine a run takes a minute and a half.
+RUN_SECONDS = 420.0
+
+
+def run(*options: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "tests.chaos", *options],
+        check=False,
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=RUN_SECONDS,
+    )
+
+
+@pytest.mark.parametrize(
+    ("seed", "ledger", "broker"),
+    [
+        pytest.param(3, "sqlite", "persistent", id="a file and a broker that persists"),
+        pytest.param(4, "postgresql", "volatile", id="a server and a broker that forgets"),
+    ],
+)
+def test_every_promise_is_kept_under_fire(
+    request: pytest.FixtureRequest, seed: int, ledger: LedgerKind, broker: BrokerKind
+) -> None:
+    if ledger == "postgresql":
+        request.getfixturevalue("postgres")  # The run has a server of its own, if it can be had.
+    where = (f"--ledger={ledger}", f"--broker={broker}")
+
+    done = run(f"--seed={seed}", "--orders=40", *where, "--json")
+
+    result = json.loads(done.stdout)
+    assert result["broken"] == {}, done.stderr
+    assert set(result["promises"].values()) == {True}
+    assert done.returncode == 0
+    assert (result["orders"], result["ledger"], result["broker"]) == (40, ledger, broker)
+    assert sum(result["faults"].values()) >= 8
+    assert result["commands"] > 40
+    assert result["home"] is None
+
+
+def test_a_kind_of_fault_that_there_is_not_is_refused_with_those_there_are() -> None:
+    done = run("--faults=killed,flooded")
+
+    assert done.returncode == 2
+    assert "the kinds are: killed, terminated" in done.stderr
+    assert done.stdout == ""
