@@ -180,7 +180,7 @@ RUBBISH: dict[str, tuple[str, dict[str, Any], str]] = {
     "half a character": (
         "note",
         {"account": "\ud800", "order_id": "8-01", "message": "x", "key": "\ud800\0"},
-        "key: holds a null character",
+        "account: holds half a character",
     ),
     "an account that is not ours": (
         "cancel",
