@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 from redis import Redis
+from redis.exceptions import RedisError
+from support.waiting import until
 
 from orders_sync.embedded.broker import EmbeddedBroker
 from orders_sync.ledger import Ledger
@@ -18,11 +20,16 @@ STORE, ORDER = "mystore", "1172452900788-01"
 
 
 @pytest.fixture
-def redis(tmp_path: Path) -> Iterator[Any]:
-    broker = EmbeddedBroker(tmp_path / "broker")
+def broker(tmp_path: Path) -> Iterator[EmbeddedBroker]:
+    broker = EmbeddedBroker(tmp_path)
+    yield broker
+    broker.stop()
+
+
+@pytest.fixture
+def redis(broker: EmbeddedBroker) -> Iterator[Any]:
     with Redis.from_url(broker.start()) as redis:
         yield redis
-    broker.stop()
 
 
 @pytest.fixture
@@ -58,3 +65,24 @@ def test_what_an_emptied_broker_held_is_due_at_the_next_sweep(
 
     assert recover_lost(broker=redis, ledger=ledger, clock=clock) == 1
     assert due(ledger, clock) == 1
+
+
+def test_a_broker_that_was_killed_may_lack_its_latest_messages_so_all_are_due(
+    broker: EmbeddedBroker, redis: Any, ledger: Ledger, clock: SettableClock
+) -> None:
+    recover_lost(broker=redis, ledger=ledger, clock=clock)
+    due(ledger, clock)
+    assert broker.child is not None
+    broker.child.kill()
+    broker.child.start()
+    until(lambda: answers(redis), "the broker is back")
+
+    assert recover_lost(broker=redis, ledger=ledger, clock=clock) == 1
+    assert due(ledger, clock) == 1
+
+
+def answers(redis: Any) -> bool:
+    try:
+        return bool(redis.ping())
+    except RedisError:
+        return False
