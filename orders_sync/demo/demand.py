@@ -60,8 +60,9 @@ class Demand:
 
     @property
     def is_met(self) -> bool:
-        """Whether everything so far was answered."""
-        return self._erp.is_content and self._service.is_content
+        """Whether everything so far was answered, and no order has come since it was looked for."""
+        is_content = self._erp.is_content and self._service.is_content
+        return is_content and not self._erp.new_orders(self._passed_on)
 
     def answers(self) -> Mapping[int, Answer]:
         """Read what the ERP was answered, by row."""

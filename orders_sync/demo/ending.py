@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from orders_sync.demo.asked import is_in_effect
-from orders_sync.demo.promises import is_settled
+from orders_sync.demo.promises import is_settled, is_to_be_fulfilled
 from orders_sync.demo.records import AskedCommand, VtexOrder
 from orders_sync.demo.sandbox_api import SandboxReport
 
@@ -13,6 +13,11 @@ from orders_sync.demo.sandbox_api import SandboxReport
 def all_came_in(report: SandboxReport, orders: Iterable[VtexOrder]) -> bool:
     """Say whether every event is acknowledged and VTEX is done with every order."""
     return report.feed_is_empty and all(is_settled(order) for order in orders)
+
+
+def all_placed(orders: Iterable[VtexOrder], in_erp: Collection[str]) -> bool:
+    """Say whether the ERP has every order to fulfil, those included that a person took over."""
+    return all(order.order_id in in_erp for order in orders if is_to_be_fulfilled(order))
 
 
 def all_in_effect(asked: Iterable[AskedCommand], orders: Iterable[VtexOrder]) -> bool:

@@ -48,9 +48,10 @@ class ErpDatabase:
 
     def dated(self, orders: Iterable[ErpOrder]) -> tuple[ErpOrder, ...]:
         """Give the orders with the times at which they came, by the ERP's own clock."""
-        arrivals = self._arrivals()
+        arrivals = self.arrivals()
         return tuple(replace(order, placed_at=arrivals[order.order_id]) for order in orders)
 
-    def _arrivals(self) -> Mapping[str, float]:
+    def arrivals(self) -> Mapping[str, float]:
+        """Tell when each order came that the ERP has."""
         with closing(sqlite3.connect(self.path)) as connection:
             return dict(connection.execute("SELECT order_id, at FROM arrivals"))
