@@ -7,12 +7,12 @@ from contextlib import contextmanager
 from typing import Any, Final
 
 from celery import Celery
-from kombu.exceptions import OperationalError
+from kombu.exceptions import BatchPublishError, OperationalError
 from redis import Redis
 from redis.exceptions import RedisError
 
 #: What calls raise while the broker is away.
-BROKER_AWAY: Final = (OperationalError, RedisError, OSError)
+BROKER_AWAY: Final = (OperationalError, BatchPublishError, RedisError, OSError)
 
 _CONNECT_SECONDS: Final = 3.0
 

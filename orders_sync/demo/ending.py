@@ -7,12 +7,11 @@ from collections.abc import Collection, Iterable
 from orders_sync.demo.asked import is_in_effect
 from orders_sync.demo.promises import is_settled, is_to_be_fulfilled
 from orders_sync.demo.records import AskedCommand, VtexOrder
-from orders_sync.demo.sandbox_api import SandboxReport
 
 
-def all_came_in(report: SandboxReport, orders: Iterable[VtexOrder]) -> bool:
-    """Say whether every event is acknowledged and VTEX is done with every order."""
-    return report.feed_is_empty and all(is_settled(order) for order in orders)
+def all_settled(orders: Iterable[VtexOrder]) -> bool:
+    """Say whether VTEX is done with every order."""
+    return all(is_settled(order) for order in orders)
 
 
 def all_placed(orders: Iterable[VtexOrder], in_erp: Collection[str]) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from random import Random
 
 from orders_sync.demo.call_meter import ROAD_IN, ROAD_OUT, CallMeter
-from orders_sync.demo.ending import all_came_in, all_in_effect
+from orders_sync.demo.ending import all_in_effect, all_settled
 from orders_sync.demo.figures import CommandFigures
 from orders_sync.demo.killing import Killing
 from orders_sync.demo.plan import Audience, DemoPlan, Progress
@@ -95,19 +95,18 @@ class Play:
             self._answered, self._answered_at = answered, time.monotonic()
 
     def _commands_may_come(self, report: SandboxReport) -> bool:
-        return self._plan.chaos == "wild" or self._all_came_in(report)
+        if self._plan.chaos == "wild":
+            return True
+        return self._all_events_came(report) and all_settled(self._api.orders())
 
-    def _all_came_in(self, report: SandboxReport) -> bool:
-        if not (self._pouring.is_done and report.feed_is_empty):
-            return False
-        return all_came_in(report, self._api.orders())
+    def _all_events_came(self, report: SandboxReport) -> bool:
+        return self._pouring.is_done and report.feed_is_empty
 
     def _is_over(self, report: SandboxReport) -> bool:
-        if self._road_out is None or not self._demand.is_met:
+        if self._road_out is None or not self._demand.is_met or not self._all_events_came(report):
             return False
-        if not self._all_came_in(report):
-            return False
-        return all_in_effect(self._demand.asked, self._api.orders())
+        orders = self._api.orders()
+        return all_settled(orders) and all_in_effect(self._demand.asked, orders)
 
     def _taken_over(self, report: SandboxReport) -> int:
         """Count the orders that were handled, with those that were cancelled after it."""

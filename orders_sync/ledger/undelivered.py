@@ -22,29 +22,27 @@ _ORDER_IS_FREE = ~sa.exists().where(
     orders.c.lease_until > _NOW,
 )
 
-_ORDER_UNSENT = (
-    sa.update(orders)
-    .where(
-        orders.c.account == sa.bindparam("of_account"),
-        orders.c.order_id == sa.bindparam("of_order"),
-        orders.c.next_step == sa.bindparam("of_step"),
-        orders.c.standing.in_(OPEN),
-        orders.c.due_at > _DUE,
-        _IS_FREE,
+
+def _unsent(table: sa.Table, *conditions: sa.ColumnElement[bool]) -> sa.Update:
+    return (
+        sa.update(table)
+        .where(
+            *conditions,
+            table.c.next_step == sa.bindparam("of_step"),
+            table.c.standing.in_(OPEN),
+            table.c.due_at > _DUE,
+        )
+        .values(due_at=_DUE)
     )
-    .values(due_at=_DUE)
+
+
+_ORDER_UNSENT = _unsent(
+    orders,
+    orders.c.account == sa.bindparam("of_account"),
+    orders.c.order_id == sa.bindparam("of_order"),
+    _IS_FREE,
 )
-_COMMAND_UNSENT = (
-    sa.update(commands)
-    .where(
-        commands.c.id == sa.bindparam("of_command"),
-        commands.c.next_step == sa.bindparam("of_step"),
-        commands.c.standing.in_(OPEN),
-        commands.c.due_at > _DUE,
-        _ORDER_IS_FREE,
-    )
-    .values(due_at=_DUE)
-)
+_COMMAND_UNSENT = _unsent(commands, commands.c.id == sa.bindparam("of_command"), _ORDER_IS_FREE)
 
 
 class Undelivered:

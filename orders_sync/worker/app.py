@@ -12,10 +12,9 @@ import structlog
 from celery import Celery
 from celery.signals import celeryd_init, setup_logging, worker_init
 from celery.worker import state
-from kombu.exceptions import BatchPublishError, OperationalError
-from redis.exceptions import RedisError
 
 from orders_sync.bootstrap import Services, build, connect_traffic
+from orders_sync.broker.client import BROKER_AWAY
 from orders_sync.broker.transport import install
 from orders_sync.domain.steps import Dispatch, Step
 from orders_sync.embedded.home import run_folder
@@ -34,8 +33,6 @@ from orders_sync.worker.schedule import beat_schedule
 log = structlog.get_logger(__name__)
 
 CONFIGURATION_STATUS = 3
-
-_BROKER_AWAY = (OperationalError, BatchPublishError, RedisError, OSError)
 
 
 class OrdersSyncApp(Celery):
@@ -60,7 +57,7 @@ class OrdersSyncApp(Celery):
         """
         try:
             self._send(following)
-        except _BROKER_AWAY as error:
+        except BROKER_AWAY as error:
             log.warning("dispatch.postponed", step=following.step, cause=type(error).__name__)
             self._leave_to_sweep([following])
 
@@ -72,7 +69,7 @@ class OrdersSyncApp(Celery):
             with self.producer_or_acquire() as producer, producer.batch():
                 for each in following:
                     self._send(each, producer=producer, retry=False)
-        except _BROKER_AWAY as error:
+        except BROKER_AWAY as error:
             log.warning("dispatch.postponed", steps=len(following), cause=type(error).__name__)
             self._leave_to_sweep(following)
 

@@ -10,7 +10,7 @@ from chaos.plan import ChaosPlan
 from chaos.timetable import LAST_AT
 from chaos.world import World
 
-from orders_sync.demo.ending import all_came_in, all_in_effect, all_placed
+from orders_sync.demo.ending import all_in_effect, all_placed, all_settled
 from orders_sync.demo.pouring import Pouring, mix
 from orders_sync.demo.sandbox_api import SandboxReport
 
@@ -84,6 +84,6 @@ class Course:
         if not (self._pouring.is_done and report.feed_is_empty and self._world.demand.is_met):
             return False
         orders = self._world.api.orders()
-        if not (all_came_in(report, orders) and all_placed(orders, self._world.erp.arrivals())):
+        if not (all_settled(orders) and all_placed(orders, self._world.erp.arrivals())):
             return False
         return all_in_effect(self._world.demand.asked, orders)
