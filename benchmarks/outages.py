@@ -18,8 +18,11 @@ from __future__ import annotations
 
 import argparse
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
-from benchmarks import away_erp
 from benchmarks.evidence import (
     Books,
     Meter,
@@ -31,6 +34,7 @@ from benchmarks.evidence import (
 from benchmarks.kills import broker, worker
 from benchmarks.plant import Plant, percentile, until
 from benchmarks.stage import PER_MINUTE, say, staged
+from orders_sync.testing import away_erp
 
 _WARM_UP = 50
 _TEN = 10.0
@@ -58,10 +62,18 @@ def main() -> None:
         scenarios[name](options)
 
 
+@contextmanager
+def _away_erp_installed() -> Iterator[dict[str, str]]:
+    """Give the environment of processes that find the adapter."""
+    with TemporaryDirectory(prefix="orders-sync-bench-") as folder:
+        away_erp.install(Path(folder))
+        yield {"PYTHONPATH": folder}
+
+
 def erp(options: argparse.Namespace) -> None:
     """Let orders wait for an ERP that is away."""
     with (
-        away_erp.installed() as environment,
+        _away_erp_installed() as environment,
         staged(
             options.workers,
             per_minute=options.per_minute,

@@ -12,10 +12,9 @@ from celery.signals import worker_ready
 from orders_sync.domain.order import Order
 from orders_sync.erp.base import Receipt
 from orders_sync.erp.staging import StagingErp
+from orders_sync.testing.offering import offer
 
 NAME = "deafening"
-_METADATA = "Metadata-Version: 2.1\nName: deafening-erp\nVersion: 1\n"
-_ENTRY_POINTS = f"[orders_sync.erp]\n{NAME} = support.deafening_erp:DeafeningErp\n"
 
 
 class DeafeningErp(StagingErp):
@@ -41,10 +40,7 @@ class DeafeningErp(StagingErp):
 
 def install(folder: Path) -> None:
     """Install the adapter into a folder, as pip does."""
-    metadata = folder / "deafening_erp-1.dist-info"
-    metadata.mkdir()
-    (metadata / "METADATA").write_text(_METADATA)
-    (metadata / "entry_points.txt").write_text(_ENTRY_POINTS)
+    offer(folder, "deafening-erp", **{NAME: "support.deafening_erp:DeafeningErp"})
 
 
 def deafened(home: Path) -> Path:

@@ -11,12 +11,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from support import flaky_erp
 from support.plant import STORE, Plant
 from support.waiting import until
 
 from orders_sync.sandbox import Box
 from orders_sync.sandbox.server import serving
+from orders_sync.testing import away_erp
 from orders_sync.traffic.breaker import Standing
 from orders_sync.traffic.plan import SECOND, Plan
 from orders_sync.traffic.shared import Shared, connect
@@ -25,7 +25,6 @@ from orders_sync.traffic.traffic import ERP, Traffic, Usage
 BUDGET = 600
 
 _ACCOUNT = f"ORDERS_SYNC_ACCOUNTS__{STORE.upper()}__"
-_TESTS = Path(__file__).parents[1]
 
 
 @contextmanager
@@ -113,19 +112,19 @@ def test_a_revoked_key_stops_the_account_and_a_valid_one_lets_it_go_on(
 def test_an_erp_that_is_away_stops_the_polling_and_gets_everything_when_it_is_back(
     tmp_path: Path, box: Box
 ) -> None:
-    flaky_erp.install(tmp_path)
-    flaky_erp.switch_off(tmp_path)
-    changes = {f"{_ACCOUNT}ERP": flaky_erp.NAME, "PYTHONPATH": f"{tmp_path}:{_TESTS}"}
+    away_erp.install(tmp_path)
+    away_erp.take_away(tmp_path)
+    changes = {f"{_ACCOUNT}ERP": away_erp.NAME, "PYTHONPATH": str(tmp_path)}
     with working(tmp_path, box, **changes) as plant:
         first = box.create_orders(50)
         until(lambda: erp_rests(plant), "the ERP is left alone")
         until(lambda: "feed.held_back" in everybody_says(plant), "polling has stopped")
         later = box.create_orders(150)
-        tried = flaky_erp.failed_calls(tmp_path)
-        until(lambda: flaky_erp.failed_calls(tmp_path) >= tried + 2, "it was tried again")
+        tried = away_erp.calls_in_vain(tmp_path)
+        until(lambda: away_erp.calls_in_vain(tmp_path) >= tried + 2, "it was tried again")
         waiting_in_feed = box.feed.visible if box.feed else 0
 
-        flaky_erp.switch_on(tmp_path)
+        away_erp.give_back(tmp_path)
         until(lambda: plant.are_handled(first + later), "every order is handled")
 
         until(lambda: standings(plant) == {"done": 200}, "nothing is parked")

@@ -11,6 +11,7 @@ import pytest
 from orders_sync.erp import registry
 from orders_sync.erp.base import Erp
 from orders_sync.errors import ConfigurationError
+from orders_sync.testing.offering import offer
 
 REPOSITORY = Path(__file__).parents[3]
 
@@ -58,14 +59,6 @@ def _acme(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         gone="acme_erp_of_last_year:AcmeErp",
     )
     monkeypatch.syspath_prepend(str(tmp_path))
-
-
-def offer(folder: Path, package: str, **adapters: str) -> None:
-    metadata = folder / f"{package}-1.0.dist-info"
-    metadata.mkdir()
-    (metadata / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {package}\nVersion: 1.0\n")
-    points = "\n".join(f"{name} = {value}" for name, value in adapters.items())
-    (metadata / "entry_points.txt").write_text(f"[{registry.GROUP}]\n{points}\n")
 
 
 def create(name: str, home: Path, **options: object) -> Erp:
