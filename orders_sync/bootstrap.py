@@ -132,7 +132,7 @@ class Services:
         if self.traffic is None:
             return erp
         # What outlasts the lease of its order is done anew by another worker.
-        seconds = self.settings.lease_seconds * _ERP_SHARE_OF_LEASE
+        seconds = self.settings.lease.total_seconds() * _ERP_SHARE_OF_LEASE
         return GuardedErp(erp, partial(self.traffic.guard, account, ERP), seconds=seconds)
 
     def _build_client(self, account: str, lane: Lane) -> VtexClient:

@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from orders_sync.broker.scripts import STRAYS_LIMIT
 from orders_sync.cli.output import at, print_rows
 from orders_sync.cli.telling import print_fields
 from orders_sync.ledger import Ledger
@@ -63,7 +64,8 @@ def print_dropped(dropped: Dropped) -> None:
     """Say that the broker had more strays than it keeps."""
     click.echo(
         f"\n{dropped.count} stray messages were dropped by {at(dropped.seen_at)}: the broker keeps "
-        "no more than 10000.\n  Mend their sender, and have it send again what is still wanted."
+        f"no more than {STRAYS_LIMIT}.\n"
+        "  Mend their sender, and have it send again what is still wanted."
     )
 
 

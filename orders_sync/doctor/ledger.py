@@ -8,6 +8,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
+from orders_sync.broker.scripts import STRAYS_LIMIT
 from orders_sync.doctor.clock import compare_clocks
 from orders_sync.doctor.findings import Finding, State, of_error
 from orders_sync.domain.time import Clock
@@ -93,7 +94,8 @@ def _strays_dropped(dropped: Dropped) -> Finding:
         "strays",
         State.WARNING,
         f"{dropped.count} messages that no task can take were dropped by "
-        f"{dropped.seen_at:%Y-%m-%d %H:%M} UTC, since the broker keeps no more than 10000",
+        f"{dropped.seen_at:%Y-%m-%d %H:%M} UTC, since the broker keeps no more than "
+        f"{STRAYS_LIMIT}",
         "Mend their sender (orders-sync parked list has others of it), and have it send again "
         "what is still wanted. This is told for a week.",
     )
