@@ -11,7 +11,7 @@ from orders_sync.demo.environment import ACCOUNT
 from orders_sync.demo.fates import OF_SERVICE, deal
 from orders_sync.demo.played_erp import PlayedErp
 from orders_sync.demo.played_service import PlayedService, messages
-from orders_sync.demo.records import Answer, AskedCommand, VtexOrder
+from orders_sync.demo.records import Answer, AskedCommand, ErpOrder, VtexOrder
 from orders_sync.demo.wishes import wishes
 
 
@@ -23,13 +23,13 @@ class Demand:
 
     def __init__(
         self,
-        database: Path,
+        erp_url: str,
         outbox: Path,
         see: Callable[[str], VtexOrder],
         random: Random,
         clock: Callable[[], float],
     ) -> None:
-        self._erp = PlayedErp(database, ACCOUNT)
+        self._erp = PlayedErp(erp_url, ACCOUNT)
         self._service = PlayedService(outbox, ACCOUNT, see, clock)
         self._random = random
         self._fates = deal(random)
@@ -67,6 +67,10 @@ class Demand:
     def answers(self) -> Mapping[int, Answer]:
         """Read what the ERP was answered, by row."""
         return self._erp.answers()
+
+    def erp_orders(self) -> tuple[ErpOrder, ...]:
+        """Read every order that the ERP was given."""
+        return self._erp.orders()
 
     def close(self) -> None:
         """Close the ERP's database."""

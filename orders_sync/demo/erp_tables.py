@@ -2,48 +2,58 @@
 
 from __future__ import annotations
 
-import contextlib
-import sqlite3
 from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
+
+from sqlalchemy import Connection, Engine, create_engine, inspect, make_url, text
 
 from orders_sync.demo.records import ErpOrder, Line
+from orders_sync.postgresql import is_postgresql, postgresql_engine
 
 _ORDERS = "SELECT order_id, state, value_cents, placed_at FROM erp_orders"
-_LINES = "SELECT line_id, sku, quantity, total_cents FROM erp_order_lines WHERE order_id = ?"
+_LINES = text(
+    "SELECT line_id, sku, quantity, total_cents FROM erp_order_lines "
+    "WHERE order_id = :order_id ORDER BY line_index"
+)
+_LOCK_SECONDS = 30.0
 
 
-def read_erp(database: Path) -> tuple[ErpOrder, ...]:
-    """Read every order of the ERP's SQLite file; none where there is no file yet."""
-    if not database.exists():
-        return ()
-    with contextlib.closing(_open(database)) as connection:
+def open_as_erp(url: str) -> Engine:
+    """Make an engine of the ERP's own for its database, without connecting."""
+    parsed = make_url(url)
+    if is_postgresql(parsed):
+        return postgresql_engine(parsed, setting="url", seconds=_LOCK_SECONDS)
+    return create_engine(parsed, connect_args={"timeout": _LOCK_SECONDS})
+
+
+def read_erp(engine: Engine) -> tuple[ErpOrder, ...]:
+    """Read every order of the ERP; none where its tables are not there yet."""
+    with engine.connect() as connection:
+        if not inspect(connection).has_table("erp_orders"):
+            return ()
         return tuple(
             replace(order, lines=read_lines(connection, order.order_id))
             for order in read_orders(connection, "ORDER BY order_id")
         )
 
 
-def read_orders(connection: sqlite3.Connection, clauses: str) -> list[ErpOrder]:
+def read_orders(connection: Connection, clauses: str) -> list[ErpOrder]:
     """Read the orders that SQL clauses choose, without their lines."""
     return [
         ErpOrder(order_id, state, value_cents, (), _instant(placed_at))
-        for order_id, state, value_cents, placed_at in connection.execute(f"{_ORDERS} {clauses}")
+        for order_id, state, value_cents, placed_at in connection.execute(
+            text(f"{_ORDERS} {clauses}")
+        )
     ]
 
 
-def read_lines(connection: sqlite3.Connection, order_id: str) -> tuple[Line, ...]:
+def read_lines(connection: Connection, order_id: str) -> tuple[Line, ...]:
     """Read the lines of an order."""
-    rows = connection.execute(f"{_LINES} ORDER BY line_index", (order_id,))
+    rows = connection.execute(_LINES, {"order_id": order_id})
     return tuple(Line(*line) for line in rows)
 
 
-def _open(database: Path) -> sqlite3.Connection:
-    return sqlite3.connect(f"{database.absolute().as_uri()}?mode=ro", uri=True)
-
-
-def _instant(text: str) -> float:
-    """Read a time as SQLAlchemy stores it in SQLite: in UTC, without saying so."""
-    moment = datetime.fromisoformat(text)
+def _instant(placed_at: datetime | str) -> float:
+    """Read a time; SQLite has it as SQLAlchemy writes it there: in UTC, without saying so."""
+    moment = datetime.fromisoformat(placed_at) if isinstance(placed_at, str) else placed_at
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from orders_sync.demo.erp_tables import read_erp
 from orders_sync.demo.leaks import files_with_leaks
-from orders_sync.demo.records import Answer, AskedCommand, Evidence
+from orders_sync.demo.records import Answer, AskedCommand, ErpOrder, Evidence
 from orders_sync.demo.sandbox_api import SandboxView
 from orders_sync.embedded.broker import broker_folder
 from orders_sync.embedded.home import logs_folder
@@ -16,6 +15,7 @@ from orders_sync.embedded.home import logs_folder
 def collect_evidence(
     home: Path,
     seen: SandboxView,
+    erp_orders: Sequence[ErpOrder],
     asked: Sequence[AskedCommand] | None = None,
     answers: Mapping[int, Answer] | None = None,
     *,
@@ -35,7 +35,7 @@ def collect_evidence(
     leaks = files_with_leaks(files, seen.people)
     return Evidence(
         vtex_orders=seen.orders,
-        erp_orders=read_erp(home / "erp.sqlite3"),
+        erp_orders=tuple(erp_orders),
         feed_visible=seen.report.feed_visible,
         feed_in_flight=seen.report.feed_in_flight,
         leaks=tuple(str(path.relative_to(home)) for path in leaks),

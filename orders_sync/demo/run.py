@@ -46,8 +46,9 @@ def run_demo(plan: DemoPlan, audience: Audience) -> DemoResult:
             play = Play(plan, stage, audience)
             play.run()
             seen = stage.api.everything()
+            erp_orders = stage.demand.erp_orders()
             asked, answers = stage.demand.asked, stage.demand.answers()
-        evidence = collect_evidence(plan.home, seen, asked, answers)
+        evidence = collect_evidence(plan.home, seen, erp_orders, asked, answers)
     figures = measure(
         seen.orders,
         started_at=started_at,

@@ -101,9 +101,8 @@ class DemoStage:
             lambda: self.api.report().feed_configured, "the workers to configure the feed"
         )
         outbox = home / "outbox"
-        self.demand = Demand(
-            home / "erp.sqlite3", outbox, self.api.order, self._random, time.monotonic
-        )
+        erp_url = f"sqlite:///{home / 'erp.sqlite3'}"
+        self.demand = Demand(erp_url, outbox, self.api.order, self._random, time.monotonic)
         self._start_service(outbox, broker_url)
 
     def _start_sandbox(self) -> str:

@@ -15,7 +15,7 @@ from chaos.ledgers import NoPostgres
 from chaos.plan import BY_SEED, BrokerKind, plan_run
 from chaos.report import lines, summary, to_json
 from chaos.run import ChaosResult, run_chaos
-from chaos.timetable import Kind, LedgerKind
+from chaos.timetable import DatabaseKind, Kind
 from chaos.world import ChaosFailed
 
 from orders_sync.embedded.stop import StopRequested
@@ -53,8 +53,9 @@ class _Kinds(click.ParamType[frozenset[Kind]]):
 @click.option("--seed", type=int, default=1, show_default=True, help="Of orders and faults.")
 @click.option("--seeds", type=_Seeds(), help="Several runs, one after the other.")
 @click.option("--orders", type=click.IntRange(1, 10_000), default=300, show_default=True)
-@click.option("--ledger", type=click.Choice([*get_args(LedgerKind), BY_SEED]), default=BY_SEED)
+@click.option("--ledger", type=click.Choice([*get_args(DatabaseKind), BY_SEED]), default=BY_SEED)
 @click.option("--broker", type=click.Choice([*get_args(BrokerKind), BY_SEED]), default=BY_SEED)
+@click.option("--erp", type=click.Choice([*get_args(DatabaseKind), BY_SEED]), default=BY_SEED)
 @click.option("--faults", type=_Kinds(), default=",".join(Kind), help="Those that may come.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a run.")
 @click.option("--keep", is_flag=True, help="Keep the folders of good runs too.")
@@ -65,6 +66,7 @@ def main(
     orders: int,
     ledger: Any,
     broker: Any,
+    erp: Any,
     faults: frozenset[Kind],
     as_json: bool,
     keep: bool,
@@ -75,7 +77,8 @@ def main(
     """
     results = []
     for each in seeds or [seed]:
-        plan = plan_run(each, orders=orders, ledger=ledger, broker=broker, kinds=faults)
+        databases = {"ledger": ledger, "broker": broker, "erp": erp}
+        plan = plan_run(each, orders=orders, **databases, kinds=faults)
         home = Path(tempfile.mkdtemp(prefix=f"orders-sync-chaos-{each}-"))
         _say(f"seed {each}: {home}")
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 from typing import Final
@@ -38,7 +39,13 @@ _PACE: Final = {"FIRST_SECONDS": "0.5", "CAP_SECONDS": "8"}
 
 
 def chaos_environment(
-    home: Path, *, broker_url: str, sandbox_url: str, ledger_url: str, requests_per_minute: int
+    home: Path,
+    *,
+    broker_url: str,
+    sandbox_url: str,
+    ledger_url: str,
+    erp_url: str,
+    requests_per_minute: int,
 ) -> dict[str, str]:
     """Give the environment of workers and beats, and of the command line beside them.
 
@@ -48,6 +55,7 @@ def chaos_environment(
         **_SETTINGS,
         **{f"RETRY__{queue}__{name}": v for queue in _WORKING_QUEUES for name, v in _PACE.items()},
         f"{_ACCOUNT}BASE_URL": sandbox_url,
+        f"{_ACCOUNT}ERP_OPTIONS": json.dumps({"url": erp_url}),
         f"{_ACCOUNT}REQUESTS_PER_MINUTE": str(requests_per_minute * 9 // 10),
         "BROKER_URL": broker_url,
         "HOME": str(home),

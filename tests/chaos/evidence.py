@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ from chaos.world import World
 from orders_sync.demo.asked import is_in_effect
 from orders_sync.demo.evidence import collect_evidence
 from orders_sync.demo.promises import is_settled
-from orders_sync.demo.records import Answer, AskedCommand, Evidence, VtexOrder
+from orders_sync.demo.records import Answer, AskedCommand, ErpOrder, Evidence, VtexOrder
 from orders_sync.demo.sandbox_api import SandboxView
 
 _ALL = "10000"
@@ -44,6 +44,7 @@ class Seen:
     """What was read while everything still ran."""
 
     sandbox: SandboxView
+    erp_orders: tuple[ErpOrder, ...]
     asked: tuple[AskedCommand, ...]
     answers: Mapping[int, Answer]
     parked: tuple[Parked, ...]
@@ -54,6 +55,7 @@ def look(world: World) -> Seen:
     listed = world.ask("parked", "list", "--limit", _ALL)
     return Seen(
         sandbox=world.api.everything(),
+        erp_orders=world.erp.dated(world.demand.erp_orders()),
         asked=world.demand.asked,
         answers=world.demand.answers(),
         parked=tuple(_parked([*listed["orders"], *listed["commands"]])),
@@ -62,10 +64,16 @@ def look(world: World) -> Seen:
 
 def put_together(home: Path, seen: Seen, world: World, *, settled: bool) -> ChaosEvidence:
     """Add what is written in the home folder, once nobody writes there any more."""
-    demo = collect_evidence(home, seen.sandbox, seen.asked, seen.answers, also=[world.broker.path])
     report = seen.sandbox.report
     return ChaosEvidence(
-        demo=replace(demo, erp_orders=world.erp.dated(demo.erp_orders)),
+        demo=collect_evidence(
+            home,
+            seen.sandbox,
+            seen.erp_orders,
+            seen.asked,
+            seen.answers,
+            also=[world.broker.path],
+        ),
         parked=seen.parked,
         calls=sum(report.calls.values()),
         over_budget=report.over_budget,

@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Protocol
 
-from chaos.timetable import LedgerKind
+from chaos.timetable import DatabaseKind
 from support.postgres import PostgresServer, find_binaries, running_postgres
 
 from orders_sync.embedded.home import logs_folder
@@ -87,7 +87,7 @@ class PostgresLedger:
 
 
 @contextlib.contextmanager
-def running_ledger(kind: LedgerKind, home: Path) -> Iterator[ChaosLedger]:
+def running_ledger(kind: DatabaseKind, home: Path) -> Iterator[ChaosLedger]:
     """Have a database for as long as the block lasts.
 
     Raises:
@@ -95,13 +95,23 @@ def running_ledger(kind: LedgerKind, home: Path) -> Iterator[ChaosLedger]:
     """
     if kind == "sqlite":
         yield SqliteLedger(home)
-        return
+    else:
+        with own_server() as server:
+            yield PostgresLedger(server)
+
+
+@contextlib.contextmanager
+def own_server() -> Iterator[PostgresServer]:
+    """Run a PostgreSQL server for nobody else; what was committed outlives its crash.
+
+    Raises:
+        NoPostgres: there is none to start.
+    """
     binaries = find_binaries()
     if binaries is None:
         raise NoPostgres("No PostgreSQL server was found. Install one: apt-get install postgresql")
-    # What was committed must outlive a crash of the server, if not one of the machine.
     with running_postgres(binaries, synchronous_commit="on") as server:
-        yield PostgresLedger(server)
+        yield server
 
 
 @contextlib.contextmanager

@@ -80,6 +80,8 @@ _MISCHIEF: Final[Mapping[Kind, Mischief]] = {
     Kind.LEDGER_RESTARTED: _at_once(lambda world, _: world.ledger.restart("fast")),
     Kind.LEDGER_CRASHED: _at_once(lambda world, _: world.ledger.restart("immediate")),
     Kind.FEED_DELETED: _at_once(lambda world, _: world.api.delete_feeds()),
-    Kind.ERP_DOWN: lambda world, _: world.erp.down(),
+    Kind.ERP_LOCKED: lambda world, _: world.erp.locked(),
+    Kind.ERP_REFUSES: lambda world, _: world.erp.refusing(),
+    Kind.ERP_CUT: _at_once(lambda world, _: world.erp.cut()),
     **dict.fromkeys(_DIALS, _dialled),
 }

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Literal
 
-from chaos.timetable import Fault, Kind, LedgerKind, timetable
+from chaos.timetable import DatabaseKind, Fault, Kind, timetable
 
 BrokerKind = Literal["persistent", "volatile"]
 BySeed = Literal["by-seed"]
@@ -30,8 +30,9 @@ class ChaosPlan:
 
     seed: int
     orders: int
-    ledger: LedgerKind
+    ledger: DatabaseKind
     broker: BrokerKind
+    erp: DatabaseKind
     faults: tuple[Fault, ...]
 
     @property
@@ -50,13 +51,17 @@ def plan_run(
     seed: int,
     *,
     orders: int,
-    ledger: LedgerKind | BySeed = BY_SEED,
+    ledger: DatabaseKind | BySeed = BY_SEED,
     broker: BrokerKind | BySeed = BY_SEED,
+    erp: DatabaseKind | BySeed = BY_SEED,
     kinds: Collection[Kind] = tuple(Kind),
 ) -> ChaosPlan:
-    """Plan a run; four seeds in a row try every ledger with every broker."""
+    """Plan a run; eight seeds in a row try every ledger with every broker and every ERP."""
     if ledger == BY_SEED:
         ledger = "sqlite" if seed % 2 else "postgresql"
     if broker == BY_SEED:
         broker = "persistent" if seed // 2 % 2 else "volatile"
-    return ChaosPlan(seed, orders, ledger, broker, timetable(seed, ledger=ledger, kinds=kinds))
+    if erp == BY_SEED:
+        erp = "sqlite" if seed // 4 % 2 else "postgresql"
+    faults = timetable(seed, ledger=ledger, erp=erp, kinds=kinds)
+    return ChaosPlan(seed, orders, ledger, broker, erp, faults)

@@ -18,6 +18,7 @@ def to_json(result: ChaosResult, home: Path | None) -> dict[str, Any]:
         "commands": result.commands,
         "ledger": plan.ledger,
         "broker": plan.broker,
+        "erp": plan.erp,
         "seconds": round(result.seconds, 1),
         "settled_after": _rounded(result.settled_after),
         "orders_per_second": round(result.orders_per_second, 2),
@@ -44,8 +45,8 @@ def summary(result: ChaosResult) -> str:
     broken = ", ".join(verdict.name for verdict in result.verdicts if not verdict.kept)
     return (
         f"seed {plan.seed}: {f'BROKEN {broken}' if broken else 'kept'}; "
-        f"{plan.orders} orders and {result.commands} commands on {plan.ledger} "
-        f"and a {plan.broker} broker, {sum(result.faults.values())} faults, "
+        f"{plan.orders} orders and {result.commands} commands on {plan.ledger}, "
+        f"a {plan.broker} broker and an ERP in {plan.erp}, {sum(result.faults.values())} faults, "
         f"{result.restarts} restarts, {result.seconds:.0f} s, "
         f"{'not settled' if after is None else f'settled after {after:.0f} s'}, "
         f"{result.orders_per_second:.2f} orders/s, {result.calls_per_order:.1f} calls an order"

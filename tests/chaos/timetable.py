@@ -8,7 +8,8 @@ from enum import StrEnum
 from random import Random
 from typing import Final, Literal
 
-LedgerKind = Literal["sqlite", "postgresql"]
+#: What a ledger or an ERP is kept in.
+DatabaseKind = Literal["sqlite", "postgresql"]
 
 WORKERS: Final = ("worker1", "worker2", "worker3")
 BEATS: Final = ("beat1", "beat2")
@@ -48,7 +49,9 @@ class Kind(StrEnum):
     FEED_DISORDERED = "feed-disordered"  # Events come twice, late and in any order.
     FEED_DELETED = "feed-deleted"
     KEY_REVOKED = "key-revoked"
-    ERP_DOWN = "erp-down"
+    ERP_LOCKED = "erp-locked"  # Whoever writes waits, and in PostgreSQL whoever reads too.
+    ERP_REFUSES = "erp-refuses"  # PostgreSQL has crashed and takes no connection.
+    ERP_CUT = "erp-cut"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,11 +85,16 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class _Shape:
-    """Whom a kind befalls, for how long, and with which ledger only."""
+    """Whom a kind befalls, for how long, and with which ledger or ERP only."""
 
     targets: tuple[str, ...] = ("",)
     seconds: tuple[float, float] = (0.0, 0.0)
-    ledger: LedgerKind | None = None
+    ledger: DatabaseKind | None = None
+    erp: DatabaseKind | None = None
+
+    def fits(self, ledger: DatabaseKind, erp: DatabaseKind) -> bool:
+        """Say whether it can befall a run with these databases."""
+        return self.ledger in {None, ledger} and self.erp in {None, erp}
 
 
 #: Leases last 15 s (`environment`); a lock on the ledger's file has to be shorter than that, as it
@@ -112,16 +120,22 @@ _SHAPES: Final = {
     Kind.FEED_DISORDERED: _Shape(seconds=(10, 30)),
     Kind.FEED_DELETED: _Shape(),
     Kind.KEY_REVOKED: _Shape(seconds=(5, 20)),
-    Kind.ERP_DOWN: _Shape(seconds=(8, 25)),
+    Kind.ERP_LOCKED: _Shape(seconds=(8, 25)),
+    Kind.ERP_REFUSES: _Shape(seconds=(8, 25), erp="postgresql"),
+    Kind.ERP_CUT: _Shape(erp="postgresql"),
 }
 
 
 def timetable(
-    seed: int, *, ledger: LedgerKind, kinds: Collection[Kind] = tuple(Kind)
+    seed: int,
+    *,
+    ledger: DatabaseKind,
+    erp: DatabaseKind,
+    kinds: Collection[Kind] = tuple(Kind),
 ) -> tuple[Fault, ...]:
     """Draw the faults of a run from the kinds that may be, in the order they begin."""
     random = Random(f"{seed} faults")
-    possible = [kind for kind in Kind if kind in kinds and _SHAPES[kind].ledger in {None, ledger}]
+    possible = [kind for kind in Kind if kind in kinds and _SHAPES[kind].fits(ledger, erp)]
     faults: list[Fault] = []
     if Kind.SKEWED in possible:
         possible.remove(Kind.SKEWED)

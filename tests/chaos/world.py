@@ -18,7 +18,7 @@ from typing import Any, Self
 
 from chaos.broker_contents import BrokerContents
 from chaos.environment import chaos_environment, child_environment
-from chaos.erp import ErpDatabase
+from chaos.erp import ChaosErp, running_erp
 from chaos.ledgers import ChaosLedger, running_ledger
 from chaos.plan import ChaosPlan
 from chaos.timetable import BEATS, BROKER, SERVICE, WORKERS, Kind
@@ -59,7 +59,7 @@ class World:
 
     api: SandboxApi
     demand: Demand
-    erp: ErpDatabase
+    erp: ChaosErp
     ledger: ChaosLedger
     broker: BrokerContents
 
@@ -128,9 +128,9 @@ class World:
         home = self._home
         self.ledger = self._stack.enter_context(running_ledger(self._plan.ledger, home))
         self._stack.callback(lambda: self.ledger.keep(home))
+        self.erp = self._stack.enter_context(running_erp(self._plan.erp, home))
         self._stack.callback(self._supervisor.stop)
         upgrade(self.ledger.url)
-        self.erp = ErpDatabase(home / "erp.sqlite3")
         broker_url = self._start_broker()
         sandbox_url = self._start_sandbox()
         self.api = SandboxApi(sandbox_url)
@@ -141,6 +141,7 @@ class World:
             broker_url=broker_url,
             sandbox_url=sandbox_url,
             ledger_url=self.ledger.url,
+            erp_url=self.erp.url,
             requests_per_minute=self._plan.requests_per_minute,
         )
         self._start_crew()
@@ -185,7 +186,7 @@ class World:
         """Start the other service, and what it and the ERP ask for."""
         outbox = self._home / "outbox"
         random = Random(f"{self._plan.seed} demand")
-        self.demand = Demand(self.erp.path, outbox, self.api.order, random, time.monotonic)
+        self.demand = Demand(self.erp.url, outbox, self.api.order, random, time.monotonic)
         self._stack.callback(self.demand.close)
         env = child_environment(CELERY_BROKER_URL=broker_url)
         self._start_process(

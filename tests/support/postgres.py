@@ -54,9 +54,9 @@ class PostgresServer:
         """Start the server and wait until it answers."""
         self._run("pg_ctl", "start", "--wait", f"--log={self._socket / 'log'}")
 
-    def stop(self) -> None:
-        """Cut all connections and stop the server, known by its process id."""
-        self._run("pg_ctl", "stop", "--wait", "--mode=fast")
+    def stop(self, mode: str = "fast") -> None:
+        """Stop the server, known by its process id; see `restart` for the modes."""
+        self._run("pg_ctl", "stop", "--wait", f"--mode={mode}")
 
     def restart(self, mode: str) -> None:
         """Restart the server: `fast` cuts all connections, `immediate` crashes it."""
@@ -171,6 +171,15 @@ def postgres_ledger(postgres: PostgresServer, _migrated: str) -> Iterator[str]:
     name = postgres.create(_migrated)
     yield name
     postgres.drop(name)
+
+
+@pytest.fixture
+def erp_url(database: str, request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Give the URL of an empty database for staging tables, one of each kind."""
+    if database == "sqlite":
+        return f"sqlite:///{tmp_path / 'erp.sqlite3'}"
+    server: PostgresServer = request.getfixturevalue("postgres")
+    return server.url(request.getfixturevalue("postgres_database"))
 
 
 def _server_user() -> str | None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from chaos.plan import BrokerKind
-from chaos.timetable import LedgerKind
+from chaos.timetable import DatabaseKind
 
 ROOT = Path(__file__).parents[2]
 
@@ -29,18 +29,18 @@ def run(*options: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.parametrize(
-    ("seed", "ledger", "broker"),
+    ("seed", "database", "broker"),
     [
-        pytest.param(3, "sqlite", "persistent", id="a file and a broker that persists"),
-        pytest.param(4, "postgresql", "volatile", id="a server and a broker that forgets"),
+        pytest.param(3, "sqlite", "persistent", id="files and a broker that persists"),
+        pytest.param(4, "postgresql", "volatile", id="servers and a broker that forgets"),
     ],
 )
 def test_every_promise_is_kept_under_fire(
-    request: pytest.FixtureRequest, seed: int, ledger: LedgerKind, broker: BrokerKind
+    request: pytest.FixtureRequest, seed: int, database: DatabaseKind, broker: BrokerKind
 ) -> None:
-    if ledger == "postgresql":
-        request.getfixturevalue("postgres")  # The run has a server of its own, if it can be had.
-    where = (f"--ledger={ledger}", f"--broker={broker}")
+    if database == "postgresql":
+        request.getfixturevalue("postgres")  # The run has servers of its own, if they can be had.
+    where = (f"--ledger={database}", f"--erp={database}", f"--broker={broker}")
 
     done = run(f"--seed={seed}", "--orders=40", *where, "--json")
 
@@ -48,7 +48,8 @@ def test_every_promise_is_kept_under_fire(
     assert result["broken"] == {}, done.stderr
     assert set(result["promises"].values()) == {True}
     assert done.returncode == 0
-    assert (result["orders"], result["ledger"], result["broker"]) == (40, ledger, broker)
+    assert [result[each] for each in ("orders", "ledger", "erp")] == [40, database, database]
+    assert result["broker"] == broker
     assert sum(result["faults"].values()) >= 8
     assert result["commands"] > 40
     assert result["home"] is None

@@ -15,6 +15,7 @@ from support.running import Running, kill_everything, process_ids
 from support.waiting import until
 
 from orders_sync.demo.environment import ACCOUNT, demo_environment
+from orders_sync.demo.erp_tables import open_as_erp, read_erp
 from orders_sync.demo.evidence import collect_evidence
 from orders_sync.demo.promises import is_settled, judge
 from orders_sync.demo.sandbox_api import SandboxApi
@@ -79,7 +80,10 @@ def _all_is_done(api: SandboxApi) -> bool:
 
 
 def _broken(home: Path, api: SandboxApi) -> list[str]:
-    verdicts = judge(collect_evidence(home, api.everything()))
+    seen = api.everything()
+    engine = open_as_erp(f"sqlite:///{home / 'erp.sqlite3'}")
+    verdicts = judge(collect_evidence(home, seen, read_erp(engine)))
+    engine.dispose()
     return [f"{verdict.name}: {verdict.why}" for verdict in verdicts if not verdict.kept]
 
 

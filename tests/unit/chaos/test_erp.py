@@ -1,33 +1,47 @@
 from __future__ import annotations
 
-import sqlite3
 import time
-from contextlib import closing
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from chaos.erp import ErpDatabase
-from unit.demo.evidence_makers import erp
+from chaos.erp import ChaosErp, running_erp
+from sqlalchemy import create_engine, text
+from sqlalchemy.exc import OperationalError
+from unit.demo.evidence_makers import erp as erp_order
 
 from orders_sync.erp.staging import StagingErp
 from orders_sync.testing.clock import SettableClock
 from orders_sync.testing.factories import make_order
 
+#: A writer that does not wait long.
+IMPATIENT = {
+    "sqlite": {"timeout": 0.01},
+    "postgresql": {"options": "-c lock_timeout=10"},
+}
+
 
 @pytest.fixture
-def database(tmp_path: Path) -> ErpDatabase:
-    return ErpDatabase(tmp_path / "erp.sqlite3")
+def erp(database: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ChaosErp]:
+    if database == "postgresql":
+        request.getfixturevalue("postgres")  # The ERP has a server of its own, if it can be had.
+    with running_erp("sqlite" if database == "sqlite" else "postgresql", tmp_path) as erp:
+        yield erp
 
 
-def begin_to_write(database: ErpDatabase) -> None:
-    with closing(sqlite3.connect(database.path, timeout=0.01)) as connection:
-        connection.execute("BEGIN IMMEDIATE")
+def write(erp: ChaosErp) -> None:
+    engine = create_engine(erp.url, connect_args=IMPATIENT[erp.url.partition(":")[0]])
+    try:
+        with engine.begin() as connection:
+            connection.execute(text("UPDATE erp_orders SET taken_at = CURRENT_TIMESTAMP"))
+    finally:
+        engine.dispose()
 
 
 def test_an_order_comes_when_the_erps_own_clock_says_so(
-    database: ErpDatabase, tmp_path: Path, clock: SettableClock
+    erp: ChaosErp, tmp_path: Path, clock: SettableClock
 ) -> None:
-    adapter = StagingErp("sandbox", {}, tmp_path, clock=clock)
+    adapter = StagingErp("sandbox", {"url": erp.url}, tmp_path, clock=clock)
     order = make_order()
 
     before = time.time()
@@ -35,15 +49,40 @@ def test_an_order_comes_when_the_erps_own_clock_says_so(
     after = time.time()
 
     adapter.close()
-    [dated] = database.dated([erp(order.order_id, placed_at=clock.epoch())])
+    [dated] = erp.dated([erp_order(order.order_id, placed_at=clock.epoch())])
     assert before - 0.01 <= dated.placed_at <= after + 0.01
 
 
-def test_an_erp_that_is_down_takes_nothing_until_it_is_back(database: ErpDatabase) -> None:
-    with database.down():
-        assert database.is_down
-        with pytest.raises(sqlite3.OperationalError, match="locked"):
-            begin_to_write(database)
+def test_an_erp_that_is_locked_takes_nothing_until_it_is_free(erp: ChaosErp) -> None:
+    with erp.locked():
+        assert erp.is_down
+        with pytest.raises(OperationalError, match="lock"):
+            write(erp)
 
-    begin_to_write(database)
-    assert not database.is_down
+    write(erp)
+    assert not erp.is_down
+
+
+@pytest.mark.parametrize("database", ["postgresql"])
+def test_a_server_that_refuses_is_gone_until_it_is_back(erp: ChaosErp) -> None:
+    with erp.locked(), erp.refusing():
+        with pytest.raises(OperationalError, match=r"refused|No such file"):
+            write(erp)
+        with erp.locked():
+            erp.cut()
+        assert erp.is_down
+
+    write(erp)
+    assert not erp.is_down
+
+
+@pytest.mark.parametrize("database", ["postgresql"])
+def test_connections_are_cut_and_made_anew(erp: ChaosErp) -> None:
+    engine = create_engine(erp.url)
+    with engine.connect() as connection:
+        erp.cut()
+        with pytest.raises(OperationalError, match="terminat"):
+            connection.execute(text("SELECT 1"))
+    engine.dispose()
+
+    assert erp.arrivals() == {}

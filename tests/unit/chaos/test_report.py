@@ -12,7 +12,7 @@ from click.testing import CliRunner
 
 from orders_sync.demo.promises import Verdict
 
-PLAN = ChaosPlan(7, 40, "sqlite", "volatile", ())
+PLAN = ChaosPlan(7, 40, "sqlite", "volatile", "postgresql", ())
 GOOD = ChaosResult(
     plan=PLAN,
     seconds=80.0,
@@ -20,7 +20,7 @@ GOOD = ChaosResult(
     calls=800,
     commands=150,
     restarts=3,
-    faults={Kind.KILLED: 2, Kind.ERP_DOWN: 1},
+    faults={Kind.KILLED: 2, Kind.ERP_LOCKED: 1},
     verdicts=(Verdict("nothing_lost", kept=True, why="40 orders"),),
 )
 BAD = replace(
@@ -32,9 +32,10 @@ def test_a_good_run_is_told_with_its_figures() -> None:
     told = to_json(GOOD, None)
 
     assert told["orders_per_second"] == 0.5
+    assert (told["ledger"], told["broker"], told["erp"]) == ("sqlite", "volatile", "postgresql")
     assert told["calls_per_order"] == 20.0
     assert told["settled_after"] == 12.3
-    assert told["faults"] == {"erp-down": 1, "killed": 2}
+    assert told["faults"] == {"erp-locked": 1, "killed": 2}
     assert (told["promises"], told["broken"], told["home"]) == ({"nothing_lost": True}, {}, None)
 
 

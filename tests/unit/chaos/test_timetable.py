@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from functools import partial
 from itertools import combinations
 
 import pytest
@@ -7,6 +8,7 @@ from chaos.plan import BrokerKind, plan_run
 from chaos.timetable import FIRST_AT, LAST_AT, Kind, timetable
 
 SEEDS = range(60)
+draw = partial(timetable, ledger="postgresql", erp="postgresql")
 
 
 @pytest.mark.parametrize("ledger", ["sqlite", "postgresql"])
@@ -25,18 +27,19 @@ def test_every_kind_is_drawn_by_some_seed() -> None:
     assert drawn == set(Kind)
 
 
-def test_each_ledger_has_only_faults_that_can_befall_it() -> None:
-    on_sqlite = {f.kind for seed in SEEDS for f in timetable(seed, ledger="sqlite")}
-    on_postgresql = {f.kind for seed in SEEDS for f in timetable(seed, ledger="postgresql")}
+def test_each_database_has_only_faults_that_can_befall_it() -> None:
+    on_sqlite = {f.kind for seed in SEEDS for f in draw(seed, ledger="sqlite", erp="sqlite")}
+    on_servers = {f.kind for seed in SEEDS for f in draw(seed)}
 
-    servers = {Kind.LEDGER_CUT, Kind.LEDGER_RESTARTED, Kind.LEDGER_CRASHED}
-    assert set(Kind) - on_sqlite == servers
-    assert set(Kind) - on_postgresql == {Kind.LEDGER_LOCKED}
+    of_ledger = {Kind.LEDGER_CUT, Kind.LEDGER_RESTARTED, Kind.LEDGER_CRASHED}
+    of_erp = {Kind.ERP_REFUSES, Kind.ERP_CUT}
+    assert set(Kind) - on_sqlite == of_ledger | of_erp
+    assert set(Kind) - on_servers == {Kind.LEDGER_LOCKED}
 
 
 def test_faults_come_in_order_within_their_time_and_never_twice_at_once() -> None:
     for seed in SEEDS:
-        faults = timetable(seed, ledger="sqlite")
+        faults = draw(seed)
 
         timed = [fault for fault in faults if fault.kind is not Kind.SKEWED]
         assert [fault.at for fault in faults] == sorted(fault.at for fault in faults)
@@ -46,23 +49,23 @@ def test_faults_come_in_order_within_their_time_and_never_twice_at_once() -> Non
 
 @pytest.mark.parametrize("kind", [kind for kind in Kind if kind is not Kind.LEDGER_LOCKED])
 def test_a_run_of_one_kind_has_that_kind_and_no_other(kind: Kind) -> None:
-    faults = timetable(3, ledger="postgresql", kinds=[kind])
+    faults = draw(3, kinds=[kind])
 
     assert {fault.kind for fault in faults} == {kind}
 
 
 def test_clocks_of_workers_are_wrong_by_a_minute_and_a_half_at_most() -> None:
-    faults = [f for seed in SEEDS for f in timetable(seed, ledger="sqlite", kinds=[Kind.SKEWED])]
+    faults = [f for seed in SEEDS for f in draw(seed, kinds=[Kind.SKEWED])]
 
     assert {fault.target for fault in faults} == {"worker1", "worker2", "worker3"}
     assert max(abs(fault.size) for fault in faults) <= 90
     assert min(fault.size for fault in faults) < -30 < 30 < max(fault.size for fault in faults)
 
 
-def test_four_seeds_in_a_row_try_every_ledger_with_every_broker() -> None:
-    plans = [plan_run(seed, orders=60) for seed in range(4)]
+def test_eight_seeds_in_a_row_try_every_ledger_with_every_broker_and_every_erp() -> None:
+    plans = [plan_run(seed, orders=60) for seed in range(8)]
 
-    assert len({(plan.ledger, plan.broker) for plan in plans}) == 4
+    assert len({(plan.ledger, plan.broker, plan.erp) for plan in plans}) == 8
 
 
 def test_only_a_broker_that_forgets_nothing_is_trusted_with_the_only_copy() -> None:

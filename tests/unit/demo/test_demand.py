@@ -25,9 +25,9 @@ OF_ERP = [fate for fate in Fate if fate not in OF_SERVICE]
 
 
 @pytest.fixture
-def staging(tmp_path: Path) -> Iterator[StagingErp]:
+def staging(erp_url: str, tmp_path: Path) -> Iterator[StagingErp]:
     """Have the orders 1-01 and 2-01 handed over to the ERP."""
-    staging = StagingErp("sandbox", {}, tmp_path)
+    staging = StagingErp("sandbox", {"url": erp_url}, tmp_path)
     for order_id in ("1-01", "2-01"):
         lines = (make_line(0, sku="10", quantity=3, total_cents=1500),)
         staging.place_order(
@@ -38,8 +38,8 @@ def staging(tmp_path: Path) -> Iterator[StagingErp]:
 
 
 @pytest.fixture
-def played(tmp_path: Path, staging: StagingErp) -> Iterator[PlayedErp]:  # noqa: ARG001 - its tables.
-    played = PlayedErp(tmp_path / "erp.sqlite3", "sandbox")
+def played(erp_url: str, staging: StagingErp) -> Iterator[PlayedErp]:  # noqa: ARG001 - its tables.
+    played = PlayedErp(erp_url, "sandbox")
     yield played
     played.close()
 

@@ -33,7 +33,8 @@ def test_a_demand_is_not_met_while_a_new_order_waits_to_be_taken(
     staging: StagingErp, tmp_path: Path
 ) -> None:
     staging.place_order(make_order(account="sandbox", order_id="1-01"))
-    demand = Demand(tmp_path / "erp.sqlite3", tmp_path, vtex, Random(1), lambda: 0.0)
+    erp_url = f"sqlite:///{tmp_path / 'erp.sqlite3'}"
+    demand = Demand(erp_url, tmp_path, vtex, Random(1), lambda: 0.0)
 
     is_met = demand.is_met
     demand.close()

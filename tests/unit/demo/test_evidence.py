@@ -29,7 +29,7 @@ def test_logs_and_all_that_the_broker_was_given_are_searched(tmp_path: Path) -> 
     _write(tmp_path / "logs" / "beat.log", "quiet")
     _write(tmp_path / "broker" / "appendonlydir" / "appendonly.aof.1.incr.aof", "SET 12345678901")
 
-    evidence = collect_evidence(tmp_path, SEEN, (), {})
+    evidence = collect_evidence(tmp_path, SEEN, ())
 
     assert sorted(evidence.leaks) == [
         "broker/appendonlydir/appendonly.aof.1.incr.aof",
@@ -41,13 +41,13 @@ def test_logs_and_all_that_the_broker_was_given_are_searched(tmp_path: Path) -> 
 def test_a_leak_is_named_by_its_file_and_never_repeated(tmp_path: Path) -> None:
     _write(tmp_path / "logs" / "worker1.log", "order 1-01 of Maria Leitão")
 
-    verdicts = judge(collect_evidence(tmp_path, SEEN, (), {}))
+    verdicts = judge(collect_evidence(tmp_path, SEEN, ()))
 
     assert "broken by logs/worker1.log" in [verdict.why for verdict in verdicts]
     assert "Maria" not in repr(verdicts)
 
 
 def test_what_waits_in_the_feed_is_evidence(tmp_path: Path) -> None:
-    evidence = collect_evidence(tmp_path, SEEN, (), {})
+    evidence = collect_evidence(tmp_path, SEEN, ())
 
     assert (evidence.feed_visible, evidence.feed_in_flight) == (1, 2)

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import requests
 
-from orders_sync.demo.erp_tables import read_erp
-from orders_sync.demo.records import Line, Package, ParcelEvent
+from orders_sync.demo.erp_tables import open_as_erp, read_erp
+from orders_sync.demo.records import ErpOrder, Line, Package, ParcelEvent
 from orders_sync.demo.sandbox_api import SandboxApi, SandboxFailed
 from orders_sync.erp.staging import StagingErp
 from orders_sync.sandbox import Box
@@ -142,7 +142,7 @@ def test_the_erps_tables_are_read_as_an_erp_reads_them(tmp_path: Path) -> None:
     with contextlib.closing(StagingErp("sandbox", {}, tmp_path)) as erp:
         erp.place_order(order)
 
-    (row,) = read_erp(tmp_path / "erp.sqlite3")
+    (row,) = _read_erp(tmp_path)
 
     assert (row.order_id, row.state, row.value_cents) == ("1-01", "new", 1700)
     assert row.lines == (Line(line.line_id, "10", 3, 1500),)
@@ -150,4 +150,12 @@ def test_the_erps_tables_are_read_as_an_erp_reads_them(tmp_path: Path) -> None:
 
 
 def test_an_erp_that_was_never_given_anything_has_no_orders(tmp_path: Path) -> None:
-    assert read_erp(tmp_path / "erp.sqlite3") == ()
+    assert _read_erp(tmp_path) == ()
+
+
+def _read_erp(home: Path) -> tuple[ErpOrder, ...]:
+    engine = open_as_erp(f"sqlite:///{home / 'erp.sqlite3'}")
+    try:
+        return read_erp(engine)
+    finally:
+        engine.dispose()

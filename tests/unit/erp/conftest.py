@@ -8,20 +8,10 @@ from typing import Any
 
 import pytest
 from sqlalchemy import Engine, create_engine
-from support.postgres import PostgresServer
 from unit.erp.erp_sql import ErpSql, MakeStaging
 
 from orders_sync.erp.staging import StagingErp
 from orders_sync.testing.clock import SettableClock
-
-
-@pytest.fixture
-def erp_url(database: str, request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """Give the URL of a database without tables."""
-    if database == "sqlite":
-        return f"sqlite:///{tmp_path / 'erp.sqlite3'}"
-    server: PostgresServer = request.getfixturevalue("postgres")
-    return server.url(request.getfixturevalue("postgres_database"))
 
 
 @pytest.fixture
