@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -23,10 +23,12 @@ _REST_AFTER_FAILURE = 2.0
 class Lease:
     """A lease that is held; its version tells it from those that others held.
 
-    Its holder may set `value`: the cursor has it once the block has ended without an error.
+    Its holder may set `value`: the cursor has it once the block has ended without an error. It may
+    `renew` the lease for as long again, which gives False where another has taken it over.
     """
 
     version: int
+    renew: Callable[[], bool]
     value: str | None = None
 
 
@@ -42,10 +44,15 @@ class Leases:
     ) -> Iterator[Lease | None]:
         """Hold the lease for the block; gives None where another holds it.
 
-        The holder must be done within `seconds`: after that others may take it. Where the block
-        ends with an error that asks for time, nobody gets the lease before that has passed.
+        The holder must be done, or renew it, within `seconds`: after that others may take it.
+        Where the block ends with an error that asks for time, nobody gets the lease before that
+        has passed.
         """
-        lease = self._take(account, name, owner, clock(), timedelta(seconds=seconds))
+        length = timedelta(seconds=seconds)
+        version = self._take(account, name, owner, clock(), length)
+        lease = None
+        if version is not None:
+            lease = Lease(version, lambda: self._renew(account, name, version, clock() + length))
         rest, value = 0.0, None
         try:
             yield lease
@@ -63,7 +70,7 @@ class Leases:
 
     def _take(
         self, account: str, name: str, owner: str, now: datetime, length: timedelta
-    ) -> Lease | None:
+    ) -> int | None:
         with self._database.writing() as connection:
             statement = insert_into(cursors, connection.dialect.name).values(
                 account=account,
@@ -83,8 +90,12 @@ class Leases:
                 },
                 where=sa.or_(cursors.c.lease_until.is_(None), cursors.c.lease_until <= now),
             ).returning(cursors.c.version)
-            version = connection.execute(taken).scalar_one_or_none()
-        return None if version is None else Lease(version)
+            return connection.execute(taken).scalar_one_or_none()
+
+    def _renew(self, account: str, name: str, version: int, until: datetime) -> bool:
+        statement = sa.update(cursors).where(_is_held(account, name, version))
+        with self._database.writing() as connection:
+            return connection.execute(statement.values(lease_until=until)).rowcount > 0
 
     def _give_back(
         self, account: str, name: str, lease: Lease, free_at: datetime, value: str | None
@@ -92,12 +103,14 @@ class Leases:
         changes = {"lease_owner": None, "lease_until": free_at}
         statement = (
             sa.update(cursors)
-            .where(
-                cursors.c.account == account,
-                cursors.c.name == name,
-                cursors.c.version == lease.version,
-            )
+            .where(_is_held(account, name, lease.version))
             .values(changes if value is None else {**changes, "value": value})
         )
         with self._database.writing() as connection:
             connection.execute(statement)
+
+
+def _is_held(account: str, name: str, version: int) -> sa.ColumnElement[bool]:
+    return sa.and_(
+        cursors.c.account == account, cursors.c.name == name, cursors.c.version == version
+    )

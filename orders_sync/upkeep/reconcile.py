@@ -44,7 +44,8 @@ from orders_sync.vtex.order_rows import OrderFilter, OrderRow
 log = structlog.get_logger(__name__)
 
 LEASE_NAME: Final = "upkeep.reconcile"
-_LEASE_SECONDS: Final = 600
+#: A slice of a walk takes a call to VTEX and some statements.
+_LEASE_SECONDS: Final = 60
 _MOST_TIME: Final = timedelta(seconds=120)
 
 _READY_WALK: Final = "reconcile ready"
@@ -105,11 +106,14 @@ def reconcile(
         if lease is None or room <= 0 or erp_rests():
             return Reconciled()
         reads = min(limits.reads, room)
-        run = _Run(account, vtex, ledger, clock, dispatch, observe, limits, reads)
+        run = _Run(
+            account, vtex, ledger, clock, dispatch, observe, limits, reads, may_go_on=lease.renew
+        )
         run.enter_gap()
         run.look_for_stuck()
         run.go_on(_READY_WALK, OrderFilter(statuses=(READY_FOR_HANDLING,)), limits.pages)
-        run.go_on(_LONG_WALK, OrderFilter(), limits.pages)
+        if lease.renew():
+            run.go_on(_LONG_WALK, OrderFilter(), limits.pages)
     done = run.done
     log.info(
         "reconcile.done",
@@ -122,7 +126,10 @@ def reconcile(
 
 
 class _Run:
-    """One run for one account; `reads` is how many orders it may still have read."""
+    """One run for one account; `reads` is how many orders it may still have read.
+
+    It stops before the next slice where it may not go on.
+    """
 
     def __init__(
         self,
@@ -134,6 +141,8 @@ class _Run:
         observe: Callable[[str, str, FindingOutcome], None],
         limits: ReconcileLimits,
         reads: int,
+        *,
+        may_go_on: Callable[[], bool],
     ) -> None:
         self._account = account
         self._vtex = vtex
@@ -142,6 +151,7 @@ class _Run:
         self._observe = observe
         self._limits = limits
         self._reads = reads
+        self._may_go_on = may_go_on
         self._started = clock()
         self._cursors = Cursors(ledger.database)
         self._reconciliation = Reconciliation(ledger.database, ledger.lease)
@@ -193,7 +203,7 @@ class _Run:
             value = None if step.is_last else step.onward.to_text()
             self._move(name, stopped_at, value)
             stopped_at = value
-            if self._clock() - self._started > _MOST_TIME:
+            if not self._may_go_on() or self._clock() - self._started > _MOST_TIME:
                 return
 
     def _move(self, name: str, before: str | None, value: str | None) -> None:

@@ -9,9 +9,12 @@ from support.reconciling import A_WHILE, HOURS, journalled, later, reconciled
 
 from orders_sync.domain.rules import Standing
 from orders_sync.domain.steps import Dispatch
+from orders_sync.errors import LedgerUnavailable
 from orders_sync.ledger.command_claims import CommandClaim, CommandResult
 from orders_sync.ledger.cursors import Cursors
+from orders_sync.ledger.leases import Leases
 from orders_sync.ledger.tables import orders
+from orders_sync.vtex.order_rows import OrderPage
 
 pytestmark = pytest.mark.parametrize("both_on", ["sqlite", "postgresql"], indirect=True)
 
@@ -282,6 +285,52 @@ def test_a_run_that_is_killed_before_it_notes_where_it_is_begins_there_again(
 
     assert set(flow.in_erp()) == set(order_ids)
     assert {len(flow.calls(each, "start_handling")) for each in order_ids} == {1}
+
+
+def test_a_run_that_could_not_give_back_its_lease_keeps_others_away_for_a_minute_only(
+    flow: Flow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [order_id] = flow.box.create_orders(1)
+    flow.clock.advance(A_WHILE)
+
+    def lose(*_: Any) -> None:
+        raise LedgerUnavailable("the ledger does not answer")
+
+    monkeypatch.setattr(Cursors, "move", lose)
+    monkeypatch.setattr(Leases, "_give_back", lose)
+    with pytest.raises(LedgerUnavailable):
+        reconciled(flow)
+    monkeypatch.undo()
+    while_it_is_held = pages_read(flow)
+    reconciled(flow)
+    assert pages_read(flow) == while_it_is_held
+    flow.clock.advance(61)
+    later(flow)
+
+    assert flow.in_erp() == {order_id: "new"}
+
+
+def test_a_run_that_takes_long_keeps_its_lease_from_slice_to_slice(
+    flow: Flow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flow.box.create_orders(20)
+    flow.clock.advance(A_WHILE)
+    vtex = flow.services.vtex(STORE)
+    list_orders = vtex.list_orders
+    was_left_alone = []
+
+    def take_most_of_a_lease(*given: Any, **named: Any) -> OrderPage:
+        flow.clock.advance(45)
+        before = pages_read(flow)
+        reconciled(flow)
+        was_left_alone.append(pages_read(flow) == before)
+        return list_orders(*given, **named)
+
+    monkeypatch.setattr(vtex, "list_orders", take_most_of_a_lease)
+    done = reconciled(flow)
+
+    assert done.rows == 40
+    assert was_left_alone == [True, True]
 
 
 def test_the_ledger_has_no_order_twice_when_feed_and_list_tell_of_it(

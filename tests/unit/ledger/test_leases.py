@@ -50,6 +50,37 @@ def test_a_holder_that_was_overtaken_does_not_give_back_the_others_lease(
     second.__exit__(None, None, None)
 
 
+def test_a_lease_that_is_renewed_lasts_for_as_long_again(
+    ledger: Ledger, clock: SettableClock
+) -> None:
+    with ledger.leases.held("a", "feed.poll", owner="1", clock=clock, seconds=60) as mine:
+        assert mine is not None
+        clock.advance(59)
+        is_renewed = mine.renew()
+        clock.advance(59)
+        with ledger.leases.held("a", "feed.poll", owner="2", clock=clock, seconds=60) as theirs:
+            pass
+
+    assert is_renewed
+    assert theirs is None
+
+
+def test_a_lease_that_another_has_by_now_is_not_renewed(
+    ledger: Ledger, clock: SettableClock
+) -> None:
+    with ledger.leases.held("a", "feed.poll", owner="1", clock=clock, seconds=60) as mine:
+        assert mine is not None
+        clock.advance(60)
+        with ledger.leases.held("a", "feed.poll", owner="2", clock=clock, seconds=60) as theirs:
+            is_renewed = mine.renew()
+            with ledger.leases.held("a", "feed.poll", owner="3", clock=clock, seconds=60) as third:
+                pass
+
+    assert not is_renewed
+    assert theirs is not None
+    assert third is None
+
+
 def test_what_a_holder_leaves_is_kept_until_another_one_succeeds(
     ledger: Ledger, clock: SettableClock
 ) -> None:
