@@ -7,12 +7,15 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Sequence
+from dataclasses import replace
+from enum import StrEnum
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, Generic, TypeVar, get_args
 
 import click
+from chaos.defences import Defence
 from chaos.ledgers import NoPostgres
-from chaos.plan import BY_SEED, BrokerKind, plan_run
+from chaos.plan import BY_SEED, SETTLE_SECONDS, BrokerKind, plan_run
 from chaos.report import lines, summary, to_json
 from chaos.run import ChaosResult, run_chaos
 from chaos.timetable import DatabaseKind, Kind
@@ -35,18 +38,24 @@ class _Seeds(click.ParamType[Sequence[int]]):
         return range(int(first), int(last) + 1)
 
 
-class _Kinds(click.ParamType[frozenset[Kind]]):
-    """Kinds of faults, with commas in between."""
+N = TypeVar("N", bound=StrEnum)
 
-    name = "kind,kind,..."
+
+class _Names(click.ParamType[frozenset[N]], Generic[N]):
+    """Members of an enumeration, with commas in between."""
+
+    def __init__(self, members: type[N]) -> None:
+        self.name = f"{members.__name__.lower()},..."
+        self._members = members
 
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> frozenset[Kind]:
+    ) -> frozenset[N]:
+        words = [word.strip() for word in str(value).split(",")]
         try:
-            return frozenset(Kind(word.strip()) for word in str(value).split(",") if word.strip())
+            return frozenset(self._members(word) for word in words if word)
         except ValueError:
-            self.fail(f"the kinds are: {', '.join(Kind)}", param, ctx)
+            self.fail(f"there are: {', '.join(self._members)}", param, ctx)
 
 
 @click.command()
@@ -56,7 +65,9 @@ class _Kinds(click.ParamType[frozenset[Kind]]):
 @click.option("--ledger", type=click.Choice([*get_args(DatabaseKind), BY_SEED]), default=BY_SEED)
 @click.option("--broker", type=click.Choice([*get_args(BrokerKind), BY_SEED]), default=BY_SEED)
 @click.option("--erp", type=click.Choice([*get_args(DatabaseKind), BY_SEED]), default=BY_SEED)
-@click.option("--faults", type=_Kinds(), default=",".join(Kind), help="Those that may come.")
+@click.option("--faults", type=_Names(Kind), default=",".join(Kind), help="Those that may come.")
+@click.option("--without", type=_Names(Defence), default="", help="Defences to be taken away.")
+@click.option("--settle", type=float, default=SETTLE_SECONDS, show_default=True, help="Seconds.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a run.")
 @click.option("--keep", is_flag=True, help="Keep the folders of good runs too.")
 def main(
@@ -68,6 +79,8 @@ def main(
     broker: Any,
     erp: Any,
     faults: frozenset[Kind],
+    without: frozenset[Defence],
+    settle: float,
     as_json: bool,
     keep: bool,
 ) -> None:
@@ -78,7 +91,8 @@ def main(
     results = []
     for each in seeds or [seed]:
         databases = {"ledger": ledger, "broker": broker, "erp": erp}
-        plan = plan_run(each, orders=orders, **databases, kinds=faults)
+        drawn = plan_run(each, orders=orders, **databases, kinds=faults)
+        plan = replace(drawn, without=without, settle_seconds=settle)
         home = Path(tempfile.mkdtemp(prefix=f"orders-sync-chaos-{each}-"))
         _say(f"seed {each}: {home}")
         try:

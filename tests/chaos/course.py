@@ -18,11 +18,6 @@ _LOOK_EVERY_SECONDS = 0.2
 _WRITE_DOWN_EVERY_SECONDS = 5.0
 _BATCHES = 25
 
-#: After the last fault: an event is hidden for 30 s, a breaker opens for 30 s, a revoked key is
-#: tried every 15 s, a command waits up to 60 s for another, and after a storm of 429 a tenth of the
-#: budget grows back to all of it within 9 minutes.
-_SETTLE_SECONDS = 300.0
-
 
 class Course:
     """Goes on until nothing is left to do, or the time to settle is over.
@@ -33,6 +28,7 @@ class Course:
 
     def __init__(self, plan: ChaosPlan, world: World, director: Director) -> None:
         self._world = world
+        self._settle_seconds = plan.settle_seconds
         self._director = director
         batch = -(-plan.orders // _BATCHES)
         self._pouring = Pouring(
@@ -78,7 +74,7 @@ class Course:
         if self._is_done(self._world.api.report()):
             self.settled_after = calm
             return True
-        return calm > _SETTLE_SECONDS
+        return calm > self._settle_seconds
 
     def _is_done(self, report: SandboxReport) -> bool:
         if not (self._pouring.is_done and report.feed_is_empty and self._world.demand.is_met):

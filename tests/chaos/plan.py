@@ -6,6 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Literal
 
+from chaos.defences import Defence
 from chaos.timetable import DatabaseKind, Fault, Kind, timetable
 
 BrokerKind = Literal["persistent", "volatile"]
@@ -20,12 +21,19 @@ _FEWEST_REQUESTS = 600
 
 BY_SEED: BySeed = "by-seed"
 
+#: After the last fault: an event is hidden for 30 s, a breaker opens for 30 s, a revoked key is
+#: tried every 15 s, a command waits up to 60 s for another, and after a storm of 429 a tenth of the
+#: budget grows back to all of it within 9 minutes.
+SETTLE_SECONDS = 300.0
+
 
 @dataclass(frozen=True, slots=True)
 class ChaosPlan:
     """One run; the same seed makes the same orders, the same wishes and the same faults.
 
-    A `volatile` broker keeps nothing on the disk, so that a restart empties it.
+    A `volatile` broker keeps nothing on the disk, so that a restart empties it. Everything has
+    `settle_seconds` to end once the last fault is over. What the processes are `without` should
+    break the run.
     """
 
     seed: int
@@ -34,6 +42,8 @@ class ChaosPlan:
     broker: BrokerKind
     erp: DatabaseKind
     faults: tuple[Fault, ...]
+    settle_seconds: float = SETTLE_SECONDS
+    without: frozenset[Defence] = frozenset()
 
     @property
     def broker_keeps(self) -> bool:

@@ -1,9 +1,10 @@
 """Starts a program of ours in a world with another clock and a year that is squeezed.
 
-    python -m chaos.squeezed OFFSET MODULE [ARGUMENT...]
+    python -m chaos.squeezed OFFSET WITHOUT MODULE [ARGUMENT...]
 
 Every clock of the process that shows a date is OFFSET seconds wrong; those that only measure time
-are right. What takes minutes and is no setting is shortened too.
+are right. What takes minutes and is no setting is shortened too. WITHOUT names the defences to be
+taken away, with commas in between; it may be empty.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ import sys
 import time
 from datetime import timedelta, tzinfo
 from typing import Any, Self
+
+from chaos.defences import Defence, take_away
 
 _date_and_time = dt.datetime
 _seconds = time.time
@@ -55,10 +58,11 @@ def squeeze() -> None:
         setattr(module, name, value)
 
 
-def main(offset: str, *program: str) -> None:
-    """Shift, squeeze, and become the program."""
+def main(offset: str, without: str, *program: str) -> None:
+    """Shift, squeeze, weaken, and become the program."""
     shift_clocks(float(offset))
     squeeze()
+    take_away([Defence(name) for name in without.split(",") if name])
     sys.argv = list(program)
     runpy.run_module(program[0], run_name="__main__", alter_sys=True)
 

@@ -174,12 +174,13 @@ class World:
         return first_address(log) or ""
 
     def _start_crew(self) -> None:
+        without = ",".join(sorted(self._plan.without))
         offsets = {f.target: f.size for f in self._plan.faults if f.kind is Kind.SKEWED}
         argvs = {name: commands.worker(n, "info") for n, name in enumerate(WORKERS, start=1)}
         argvs |= dict.fromkeys(BEATS, commands.beat("info"))
         for name, (python, _, *program) in argvs.items():
             offset = str(offsets.get(name, 0.0))
-            argv = (python, "-m", "chaos.squeezed", offset, *program)
+            argv = (python, "-m", "chaos.squeezed", offset, without, *program)
             self._start_process(name, argv, self._env)
 
     def _start_service(self, broker_url: str) -> None:

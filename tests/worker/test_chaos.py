@@ -59,5 +59,5 @@ def test_a_kind_of_fault_that_there_is_not_is_refused_with_those_there_are() -> 
     done = run("--faults=killed,flooded")
 
     assert done.returncode == 2
-    assert "the kinds are: killed, terminated" in done.stderr
+    assert "there are: killed, terminated" in done.stderr
     assert done.stdout == ""

@@ -37,10 +37,12 @@ services.close()
 """
 
 
-def run(folder: Path, offset: str, program: str = PROGRAM) -> dict[str, object]:
+def run(
+    folder: Path, offset: str, program: str = PROGRAM, *, without: str = ""
+) -> dict[str, object]:
     (folder / "told.py").write_text(program)
     done = subprocess.run(
-        [sys.executable, "-m", "chaos.squeezed", offset, "told"],
+        [sys.executable, "-m", "chaos.squeezed", offset, without, "told"],
         env=child_environment(PYTHONPATH=f"{folder}:{_TESTS}"),
         capture_output=True,
         check=True,

@@ -1,0 +1,120 @@
+"""What stands between a fault and a broken promise, each to be taken away from a process.
+
+Without it a run has to break: that is how the harness is seen to see.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from enum import StrEnum
+from pkgutil import resolve_name
+from typing import Any, Final
+
+
+class Defence(StrEnum):
+    """What may be taken away."""
+
+    SWEEP = "sweep"  # What was lost with its worker, its message or its record is put back.
+    RETURNING = "returning"  # Messages of a worker that leaves or dies are put back.
+    LEASE_CHECK = "lease-check"  # Whoever stood still too long does not write to VTEX any more.
+    LEDGER_CLOCK = "ledger-clock"  # All processes go by one clock.
+    LOCK_WAIT = "lock-wait"  # A ledger that is locked is waited for.
+    FRESH_HANDLES = "fresh-handles"  # An event that comes again is acknowledged as it came last.
+    READING_FIRST = "reading-first"  # What is so already is not sent again.
+    PATIENCE = "patience"  # What a peer does not do now it may do later.
+    RECONCILING = "reconciling"  # What the feed never told is found in VTEX's list.
+
+
+def take_away(defences: Collection[Defence]) -> None:
+    """Weaken this process; call it after its clocks were shifted and before its program begins."""
+    for defence in defences:
+        _WITHOUT[defence]()
+
+
+def _replace(where: str, **names: Any) -> None:
+    owner = resolve_name(where)
+    for name, value in names.items():
+        # What was renamed must not be left in its place without a word.
+        getattr(owner, name)
+        setattr(owner, name, value)
+
+
+def _no_sweep() -> None:
+    def nothing(**_: object) -> int:
+        return 0
+
+    _replace("orders_sync.upkeep.tasks", sweep=nothing, recover_lost=nothing)
+
+
+def _no_returning() -> None:
+    _replace("orders_sync.broker.consumer", give_back=lambda _consumer, _tags: None)
+    _replace("orders_sync.broker.presence:Presence", beat=lambda _self: [])
+    _replace("orders_sync.broker.qos:QoS", restore_unacked=lambda _self, _client=None: None)
+
+
+def _no_lease_check() -> None:
+    _replace("orders_sync.outbound.steps", _require_lease=lambda _claim, _services: None)
+
+
+def _own_clock() -> None:
+    _replace("orders_sync.bootstrap", LedgerClock=lambda _database, *, own: own)
+
+
+def _no_lock_wait() -> None:
+    _replace("orders_sync.ledger.sqlite", _BUSY_SECONDS=0.5)
+
+
+def _stale_handles() -> None:
+    """Keep the handle of an event's first delivery."""
+    recording: Any = resolve_name("orders_sync.ledger.events")
+    upsert, identity = recording._upsert, recording.events.c.identity
+
+    def insert(connection: Any, rows: Any) -> Any:
+        known = set(connection.execute(recording.sa.select(identity)).scalars())
+        return upsert(connection, [row for row in rows if row["identity"] not in known])
+
+    _replace("orders_sync.ledger.events", _upsert=insert)
+
+
+def _no_reading_first() -> None:
+    """Judge by the order as it was when this process read it for the first time."""
+    steps: Any = resolve_name("orders_sync.outbound.steps")
+    read, kept = steps._read, {}
+
+    def read_once(claim: Any, services: Any) -> Any:
+        if claim.command_id not in kept:
+            kept[claim.command_id] = read(claim, services)
+        return kept[claim.command_id]
+
+    _replace("orders_sync.outbound.steps", _read=read_once, _is_same=lambda *_: False)
+
+
+def _no_patience() -> None:
+    runner: Any = resolve_name("orders_sync.worker.runner")
+    errors: Any = resolve_name("orders_sync.errors")
+    decide = runner.decide
+    momentary = (errors.RetryableError, errors.RateLimited, errors.AuthFailed)
+
+    def give_up(error: Exception, policy: Any, **figures: Any) -> Any:
+        if isinstance(error, momentary):
+            return runner.Park(error.cause, error.message, "It was not tried again.")
+        return decide(error, policy, **figures)
+
+    _replace("orders_sync.worker.runner", decide=give_up)
+
+
+def _no_reconciling() -> None:
+    _replace("orders_sync.upkeep.tasks", reconcile=lambda *_, **__: None)
+
+
+_WITHOUT: Final[Mapping[Defence, Callable[[], None]]] = {
+    Defence.SWEEP: _no_sweep,
+    Defence.RETURNING: _no_returning,
+    Defence.LEASE_CHECK: _no_lease_check,
+    Defence.LEDGER_CLOCK: _own_clock,
+    Defence.LOCK_WAIT: _no_lock_wait,
+    Defence.FRESH_HANDLES: _stale_handles,
+    Defence.READING_FIRST: _no_reading_first,
+    Defence.PATIENCE: _no_patience,
+    Defence.RECONCILING: _no_reconciling,
+}

@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+from chaos.defences import Defence
+
+from orders_sync.settings import child_environment
+
+_TESTS = Path(__file__).parents[2]
+
+PROGRAM = """
+import json
+from orders_sync.bootstrap import LedgerClock
+from orders_sync.broker import consumer, presence, qos
+from orders_sync.ledger import events, sqlite
+from orders_sync.outbound import steps
+from orders_sync.upkeep import tasks
+from orders_sync.worker import runner
+
+print(json.dumps([
+    tasks.sweep.__module__,
+    tasks.recover_lost.__module__,
+    tasks.reconcile.__module__,
+    consumer.give_back.__module__,
+    presence.Presence.beat.__module__,
+    qos.QoS.restore_unacked.__module__,
+    events._upsert.__module__,
+    steps._read.__module__,
+    steps._require_lease.__module__,
+    runner.decide.__module__,
+    LedgerClock.__module__,
+    sqlite._BUSY_SECONDS,
+]))
+"""
+
+
+def places(folder: Path, without: str) -> list[object]:
+    (folder / "told.py").write_text(PROGRAM)
+    done = subprocess.run(
+        [sys.executable, "-m", "chaos.squeezed", "0", without, "told"],
+        env=child_environment(PYTHONPATH=f"{folder}:{_TESTS}"),
+        capture_output=True,
+        check=True,
+        text=True,
+    )
+    found: list[object] = json.loads(done.stdout)
+    return found
+
+
+def test_every_defence_can_be_taken_away(tmp_path: Path) -> None:
+    assert set(places(tmp_path, ",".join(Defence))) == {"chaos.defences", 0.5}
+
+
+def test_nothing_is_taken_away_unasked(tmp_path: Path) -> None:
+    found = places(tmp_path, "")
+
+    assert all(str(place).startswith("orders_sync.") for place in found[:-1])
+    assert found[-1] == 30
