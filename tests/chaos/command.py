@@ -6,16 +6,18 @@ import json
 import shutil
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
-from typing import Any, Generic, TypeVar, get_args
+from typing import Any, Generic, Never, TypeVar, get_args
 
 import click
 from chaos.defences import Defence
 from chaos.ledgers import NoPostgres
-from chaos.plan import BY_SEED, SETTLE_SECONDS, BrokerKind, plan_run
+from chaos.plan import BY_SEED, SETTLE_SECONDS, BrokerKind, ChaosPlan, plan_run
+from chaos.proofs import find_problems
 from chaos.report import lines, summary, to_json
 from chaos.run import ChaosResult, run_chaos
 from chaos.timetable import DatabaseKind, Kind
@@ -68,6 +70,7 @@ class _Names(click.ParamType[frozenset[N]], Generic[N]):
 @click.option("--faults", type=_Names(Kind), default=",".join(Kind), help="Those that may come.")
 @click.option("--without", type=_Names(Defence), default="", help="Defences to be taken away.")
 @click.option("--settle", type=float, default=SETTLE_SECONDS, show_default=True, help="Seconds.")
+@click.option("--prove", is_flag=True, help="See every kind break what is not defended.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a run.")
 @click.option("--keep", is_flag=True, help="Keep the folders of good runs too.")
 def main(
@@ -81,32 +84,51 @@ def main(
     faults: frozenset[Kind],
     without: frozenset[Defence],
     settle: float,
+    prove: bool,
     as_json: bool,
     keep: bool,
 ) -> None:
     """Run everything for real under faults that a seed draws, and judge every promise.
 
     The exit status is 1 if one was broken; then the folder with logs and databases is kept.
+
+    --prove runs, for each of the faults, a seed with and without what stands against it: the first
+    has to keep every promise, the second to break one. It takes three minutes a kind.
     """
+    play = partial(_play, as_json=as_json, keep=keep)
+    if prove:
+        _prove(faults, play)
     results = []
     for each in seeds or [seed]:
         databases = {"ledger": ledger, "broker": broker, "erp": erp}
         drawn = plan_run(each, orders=orders, **databases, kinds=faults)
-        plan = replace(drawn, without=without, settle_seconds=settle)
-        home = Path(tempfile.mkdtemp(prefix=f"orders-sync-chaos-{each}-"))
-        _say(f"seed {each}: {home}")
-        try:
-            result = run_chaos(plan, home, _say)
-        except (ChaosFailed, NoPostgres) as error:
-            raise click.ClickException(f"{error} What was written is in {home}") from None
-        except StopRequested:
-            sys.exit(f"Interrupted; everything is stopped. What was written is in {home}")
-        results.append(result)
-        _tell(result, home, as_json=as_json, keep=keep)
+        results.append(play(replace(drawn, without=without, settle_seconds=settle)))
     if seeds is not None and not as_json:
         for result in results:
             click.echo(summary(result))
     sys.exit(0 if all(result.all_kept for result in results) else 1)
+
+
+def _prove(kinds: frozenset[Kind], play: Callable[[ChaosPlan], ChaosResult]) -> Never:
+    problems = [problem for kind in Kind if kind in kinds for problem in find_problems(kind, play)]
+    for problem in problems:
+        click.echo(problem)
+    click.echo(f"{len(kinds)} kinds of faults: {len(problems)} problems")
+    sys.exit(1 if problems else 0)
+
+
+def _play(plan: ChaosPlan, *, as_json: bool, keep: bool) -> ChaosResult:
+    """Run a plan in a folder of its own, and tell what it showed."""
+    home = Path(tempfile.mkdtemp(prefix=f"orders-sync-chaos-{plan.seed}-"))
+    _say(f"seed {plan.seed}: {home}")
+    try:
+        result = run_chaos(plan, home, _say)
+    except (ChaosFailed, NoPostgres) as error:
+        raise click.ClickException(f"{error} What was written is in {home}") from None
+    except StopRequested:
+        sys.exit(f"Interrupted; everything is stopped. What was written is in {home}")
+    _tell(result, home, as_json=as_json, keep=keep)
+    return result
 
 
 def _say(sentence: str) -> None:

@@ -30,3 +30,5 @@ def _of_ledger(world: World, order_id: str) -> Any:
         return world.ask("orders", "show", order_id, "--account", ACCOUNT)
     except subprocess.CalledProcessError as error:
         return error.stderr.decode(errors="replace")
+    except subprocess.TimeoutExpired as error:
+        return str(error)

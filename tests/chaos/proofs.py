@@ -1,0 +1,98 @@
+"""For each kind of fault a seed that breaks a promise once a defence is taken away.
+
+With the defence the same seed keeps every promise. A run that cannot fail would prove nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Final
+
+from chaos.defences import Defence
+from chaos.plan import BrokerKind, ChaosPlan, plan_run
+from chaos.run import ChaosResult
+from chaos.timetable import DatabaseKind, Kind
+
+_ORDERS = 40
+#: Whole runs end before it, by far; weakened ones may never end.
+_SETTLE_SECONDS = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """What has to be missing for a kind of fault to break a promise, and where it is seen."""
+
+    without: frozenset[Defence]
+    breaks: str
+    seed: int = 1
+    orders: int = _ORDERS
+    ledger: DatabaseKind = "sqlite"
+    broker: BrokerKind = "volatile"
+    erp: DatabaseKind = "sqlite"
+
+    def plan(self, kind: Kind) -> ChaosPlan:
+        """Plan the run with every defence in its place."""
+        plan = plan_run(
+            self.seed,
+            orders=self.orders,
+            ledger=self.ledger,
+            broker=self.broker,
+            erp=self.erp,
+            kinds=[kind],
+        )
+        return replace(plan, settle_seconds=_SETTLE_SECONDS)
+
+
+def find_problems(kind: Kind, run: Callable[[ChaosPlan], ChaosResult]) -> Iterator[str]:
+    """Run a kind's seed with and without what stands against it; give what is not as it should."""
+    proof = PROOFS[kind]
+    plan = proof.plan(kind)
+    broken = broken_by(run(plan))
+    if broken:
+        yield f"{kind}: seed {proof.seed} breaks {', '.join(broken)} with everything in its place"
+    missing = ", ".join(sorted(proof.without))
+    if proof.breaks not in broken_by(run(replace(plan, without=proof.without))):
+        yield f"{kind}: seed {proof.seed} keeps {proof.breaks} without {missing}"
+
+
+def broken_by(result: ChaosResult) -> Collection[str]:
+    """Name the promises that a run has broken."""
+    return [verdict.name for verdict in result.verdicts if not verdict.kept]
+
+
+def _without(*defences: Defence) -> frozenset[Defence]:
+    return frozenset(defences)
+
+
+_PATIENCE: Final = Proof(_without(Defence.PATIENCE), breaks="nothing_parked")
+_READING_FIRST: Final = Proof(_without(Defence.READING_FIRST), breaks="nothing_twice")
+_SWEEP: Final = Proof(_without(Defence.SWEEP), breaks="settled_in_time")
+_ON_SERVER: Final = replace(_SWEEP, ledger="postgresql")
+_RETURNING: Final = replace(_SWEEP, without=_without(Defence.RETURNING, Defence.SWEEP))
+
+PROOFS: Final[Mapping[Kind, Proof]] = {
+    Kind.KILLED: _RETURNING,
+    Kind.TERMINATED: _RETURNING,
+    Kind.FROZEN: Proof(_without(Defence.LEASE_CHECK), breaks="tracking_in_order"),
+    Kind.SKEWED: Proof(_without(Defence.LEDGER_CLOCK), breaks="settled_in_time"),
+    Kind.BROKER_RESTARTED: _SWEEP,
+    Kind.BROKER_KILLED: _SWEEP,
+    Kind.BROKER_FROZEN: _RETURNING,
+    Kind.BROKER_EMPTIED: _SWEEP,
+    Kind.LEDGER_LOCKED: replace(_SWEEP, without=_without(Defence.LOCK_WAIT, Defence.SWEEP)),
+    Kind.LEDGER_CUT: _ON_SERVER,
+    Kind.LEDGER_RESTARTED: _ON_SERVER,
+    Kind.LEDGER_CRASHED: _ON_SERVER,
+    Kind.VTEX_STORM: _PATIENCE,
+    Kind.VTEX_ERRORS: _READING_FIRST,
+    Kind.VTEX_DROPS_BEFORE: _PATIENCE,
+    Kind.VTEX_DROPS_AFTER: _READING_FIRST,
+    Kind.VTEX_SLOW: _PATIENCE,
+    Kind.FEED_DISORDERED: Proof(_without(Defence.FRESH_HANDLES), breaks="everything_ended"),
+    Kind.FEED_DELETED: Proof(_without(Defence.RECONCILING), breaks="nothing_lost"),
+    Kind.KEY_REVOKED: _PATIENCE,
+    Kind.ERP_LOCKED: _PATIENCE,
+    Kind.ERP_REFUSES: replace(_PATIENCE, erp="postgresql"),
+    Kind.ERP_CUT: replace(_PATIENCE, erp="postgresql"),
+}
