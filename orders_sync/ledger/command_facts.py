@@ -107,6 +107,11 @@ class CommandFacts:
                 and row.value_cents is not None
                 and '"type":"Input"' not in row.body
             },
+            coming_invoices=frozenset(
+                row.vtex_number
+                for row in rows
+                if (row.kind, row.progress, row.outcome) == ("invoice", "accepted", "accepted")
+            ),
             receipts=frozenset(row.receipt for row in rows if row.receipt),
             is_changing=any(row.kind == "change" and row.progress == "sent" for row in rows),
             is_cancelling=any(row.kind == "cancel" and row.outcome == "accepted" for row in rows),

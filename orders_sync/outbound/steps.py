@@ -24,7 +24,7 @@ from orders_sync.domain.rules import Standing
 from orders_sync.domain.sending.cancel import judge_cancel, judge_deny
 from orders_sync.domain.sending.change import judge_change
 from orders_sync.domain.sending.invoice import judge_invoice
-from orders_sync.domain.sending.tracking import Tracking, judge_tracking
+from orders_sync.domain.sending.tracking import Tracking, judge_early, judge_tracking
 from orders_sync.domain.sending.verdicts import AlreadySo, Known, NotAllowed, Send, Wait
 from orders_sync.domain.sending.vtex_codes import hint_for
 from orders_sync.domain.steps import Step
@@ -61,9 +61,13 @@ def send_invoice(claim: CommandClaim, services: Services) -> CommandResult:
 
 def send_tracking(claim: CommandClaim, services: Services) -> CommandResult:
     """Send how a package travels, and what happened to it."""
-    vtex, order = _read(claim, services)
     body = TrackBody.model_validate_json(claim.body)
-    verdict = judge_tracking(body, order, services.ledger.command_facts.known(claim))
+    known = services.ledger.command_facts.known(claim)
+    early = judge_early(body, known)
+    if early is not None:
+        return _settle(early, claim, services)
+    vtex, order = _read(claim, services)
+    verdict = judge_tracking(body, order, known)
     if not isinstance(verdict, Send):
         return _settle(verdict, claim, services)
     receipt = _sending(claim, services, lambda: _track(vtex, verdict.what, claim, services))

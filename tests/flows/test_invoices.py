@@ -195,6 +195,19 @@ def test_tracking_waits_for_its_invoice_and_goes_on_as_soon_as_it_is_there(flow:
     assert flow.command(tracking)["outcome"] == "done"
 
 
+def test_tracking_whose_invoice_is_asked_for_waits_without_a_call(flow: Flow) -> None:
+    [order_id] = flow.in_handling()
+    before = len(flow.calls(order_id))
+
+    flow.ask("track", order_id, {"invoice_number": "NF 1", "tracking_number": "BR123"})
+    flow.ask("invoice", order_id, {"number": "NF 1"})
+    flow.drain()
+
+    [package] = flow.box.order(order_id).packages
+    assert package.tracking_number == "BR123"
+    assert flow.calls(order_id)[before:] == ["get_order", "invoice", "get_order", "update_invoice"]
+
+
 def test_events_arrive_in_order_and_a_late_one_undelivers_nothing(flow: Flow) -> None:
     [order_id] = flow.in_handling()
     flow.ask("invoice", order_id, {"number": "1", "tracking_number": "BR1"})

@@ -29,6 +29,12 @@ class Tracking:
     progress: TrackingProgress | None
 
 
+def judge_early(body: TrackBody, known: Known) -> Wait | None:
+    """Say without a look at the order whether a tracking has to wait for its invoice."""
+    number = to_vtex_number(body.invoice_number)
+    return Wait(f"invoice {number} comes first", 15) if number in known.coming_invoices else None
+
+
 def judge_tracking(
     body: TrackBody, order: Fulfilment, known: Known
 ) -> Send[Tracking] | AlreadySo | Wait | NotAllowed:

@@ -47,7 +47,8 @@ class Known:
     """What the ledger knows of an order's other commands.
 
     `sent_invoices` are the numbers (as VTEX has them) and values of Output invoices that VTEX has
-    taken: an order may show them some seconds later. `is_changing`: a change is under way.
+    taken: an order may show them some seconds later. `coming_invoices` are the numbers of those
+    that are asked for and not sent yet. `is_changing`: a change is under way.
     `is_cancelling`: a cancellation was asked for and not refused. `receipts` are what VTEX gave
     the other commands. `is_to_change`: a change was asked for and is not at its end, sent or not.
     `sent_tracking` is the tracking that VTEX has taken, the oldest first, by the invoice's number
@@ -55,6 +56,7 @@ class Known:
     """
 
     sent_invoices: Mapping[str, int] = field(default_factory=dict)
+    coming_invoices: frozenset[str] = frozenset()
     is_changing: bool = False
     is_cancelling: bool = False
     is_to_change: bool = False
