@@ -30,7 +30,7 @@ _LOT = 10
 _LIGHT_LATENCY = 0.05
 _FEED = {
     "filter": {"type": "FromWorkflow", "status": ["ready-for-handling"]},
-    "queue": {"visibilityTimeoutInSeconds": 240, "messageRetentionPeriodInSeconds": 345_600},
+    "queue": {"visibilityTimeoutInSeconds": 120, "messageRetentionPeriodInSeconds": 345_600},
 }
 
 

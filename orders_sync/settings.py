@@ -63,6 +63,7 @@ class AccountSettings(_Part):
 class FeedSettings(_Part):
     """The feed configuration that is created where VTEX has none for the account's key.
 
+    Events that a killed worker had read come back after `visibility_seconds`: a lease's length.
     https://developers.vtex.com/docs/guides/orders-feed
     """
 
@@ -72,7 +73,7 @@ class FeedSettings(_Part):
         "canceled",
         "replaced",
     )
-    visibility_seconds: Annotated[int, Field(ge=30, le=43_200)] = 240
+    visibility_seconds: Annotated[int, Field(ge=30, le=43_200)] = 120
     retention_seconds: Annotated[int, Field(ge=345_600, le=1_209_600)] = 345_600
 
 

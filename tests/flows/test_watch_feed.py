@@ -33,7 +33,7 @@ def test_a_feed_that_differs_is_reported_and_left_alone(flow: Flow) -> None:
     assert state is FeedState.DIFFERENT
     assert "handling" in text
     assert "60" in text
-    assert "240" in text
+    assert "120" in text
     assert vtex.get_feed_configuration() == before
 
 

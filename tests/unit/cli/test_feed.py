@@ -34,7 +34,7 @@ def test_another_configuration_is_shown_and_left_alone(shop: Shop) -> None:
     result = shop.types(*CONFIGURE)
 
     assert result.exit_code == 1
-    assert "visibilityTimeoutInSeconds is 100, wanted 240" in result.stdout
+    assert "visibilityTimeoutInSeconds is 100, wanted 120" in result.stdout
     assert f"orders-sync feed configure --replace --account {STORE}" in result.stderr
     assert configuration(shop)["visibilityTimeoutInSeconds"] == 100
 
@@ -45,7 +45,7 @@ def test_another_configuration_is_replaced_when_that_is_meant(shop: Shop) -> Non
     [done] = shop.answers(*CONFIGURE, "--replace")
 
     assert done["outcome"] == "replaced"
-    assert configuration(shop)["visibilityTimeoutInSeconds"] == 240
+    assert configuration(shop)["visibilityTimeoutInSeconds"] == 120
 
 
 @pytest.mark.parametrize(
