@@ -16,7 +16,7 @@ from typing import Any, Generic, Never, TypeVar, get_args
 import click
 from chaos.defences import Defence
 from chaos.ledgers import NoPostgres
-from chaos.plan import BY_SEED, SETTLE_SECONDS, BrokerKind, ChaosPlan, plan_run
+from chaos.plan import BY_SEED, LATENCY_SECONDS, SETTLE_SECONDS, BrokerKind, ChaosPlan, plan_run
 from chaos.proofs import find_problems
 from chaos.report import lines, summary, to_json
 from chaos.run import ChaosResult, run_chaos
@@ -70,6 +70,7 @@ class _Names(click.ParamType[frozenset[N]], Generic[N]):
 @click.option("--faults", type=_Names(Kind), default=",".join(Kind), help="Those that may come.")
 @click.option("--without", type=_Names(Defence), default="", help="Defences to be taken away.")
 @click.option("--settle", type=float, default=SETTLE_SECONDS, show_default=True, help="Seconds.")
+@click.option("--latency", type=float, default=LATENCY_SECONDS, show_default=True, help="Seconds.")
 @click.option("--prove", is_flag=True, help="See every kind break what is not defended.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a run.")
 @click.option("--keep", is_flag=True, help="Keep the folders of good runs too.")
@@ -84,6 +85,7 @@ def main(
     faults: frozenset[Kind],
     without: frozenset[Defence],
     settle: float,
+    latency: float,
     prove: bool,
     as_json: bool,
     keep: bool,
@@ -102,7 +104,8 @@ def main(
     for each in seeds or [seed]:
         databases = {"ledger": ledger, "broker": broker, "erp": erp}
         drawn = plan_run(each, orders=orders, **databases, kinds=faults)
-        results.append(play(replace(drawn, without=without, settle_seconds=settle)))
+        plan = replace(drawn, without=without, settle_seconds=settle, latency_seconds=latency)
+        results.append(play(plan))
     if seeds is not None and not as_json:
         for result in results:
             click.echo(summary(result))

@@ -25,6 +25,7 @@ BY_SEED: BySeed = "by-seed"
 #: tried every 15 s, a command waits up to 60 s for another, and after a storm of 429 a tenth of the
 #: budget grows back to all of it within 9 minutes.
 SETTLE_SECONDS = 300.0
+LATENCY_SECONDS = 0.03
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +33,8 @@ class ChaosPlan:
     """One run; the same seed makes the same orders, the same wishes and the same faults.
 
     A `volatile` broker keeps nothing on the disk, so that a restart empties it. Everything has
-    `settle_seconds` to end once the last fault is over. What the processes are `without` should
-    break the run.
+    `settle_seconds` to end once the last fault is over. VTEX answers within `latency_seconds` while
+    nothing is wrong. What the processes are `without` should break the run.
     """
 
     seed: int
@@ -43,6 +44,7 @@ class ChaosPlan:
     erp: DatabaseKind
     faults: tuple[Fault, ...]
     settle_seconds: float = SETTLE_SECONDS
+    latency_seconds: float = LATENCY_SECONDS
     without: frozenset[Defence] = frozenset()
 
     @property

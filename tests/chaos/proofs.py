@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from chaos.defences import Defence
-from chaos.plan import BrokerKind, ChaosPlan, plan_run
+from chaos.plan import LATENCY_SECONDS, BrokerKind, ChaosPlan, plan_run
 from chaos.run import ChaosResult
 from chaos.timetable import DatabaseKind, Kind
 
@@ -30,6 +30,7 @@ class Proof:
     ledger: DatabaseKind = "sqlite"
     broker: BrokerKind = "volatile"
     erp: DatabaseKind = "sqlite"
+    latency_seconds: float = LATENCY_SECONDS
 
     def plan(self, kind: Kind) -> ChaosPlan:
         """Plan the run with every defence in its place."""
@@ -41,7 +42,7 @@ class Proof:
             erp=self.erp,
             kinds=[kind],
         )
-        return replace(plan, settle_seconds=_SETTLE_SECONDS)
+        return replace(plan, settle_seconds=_SETTLE_SECONDS, latency_seconds=self.latency_seconds)
 
 
 def find_problems(kind: Kind, run: Callable[[ChaosPlan], ChaosResult]) -> Iterator[str]:

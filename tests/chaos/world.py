@@ -46,7 +46,6 @@ _EVERYDAY: Mapping[str, float] = {
     "invoicing_seconds": 0.1,
     "change_seconds": 0.2,
     "index_lag_seconds": 2.0,
-    "latency_max_seconds": 0.03,
 }
 
 
@@ -135,7 +134,7 @@ class World:
         sandbox_url = self._start_sandbox()
         self.api = SandboxApi(sandbox_url)
         self._stack.callback(self.api.close)
-        self.api.turn_dials(_EVERYDAY)
+        self.api.turn_dials({**_EVERYDAY, "latency_max_seconds": self._plan.latency_seconds})
         self._env = chaos_environment(
             home,
             broker_url=broker_url,

@@ -63,6 +63,17 @@ def test_an_erp_that_is_locked_takes_nothing_until_it_is_free(erp: ChaosErp) -> 
     assert not erp.is_down
 
 
+def test_an_erp_that_somebody_else_holds_is_locked_already(erp: ChaosErp) -> None:
+    with erp.locked():
+        with erp.locked():
+            assert erp.is_down
+        with pytest.raises(OperationalError, match="lock"):
+            write(erp)
+
+    write(erp)
+    assert not erp.is_down
+
+
 @pytest.mark.parametrize("database", ["postgresql"])
 def test_a_server_that_refuses_is_gone_until_it_is_back(erp: ChaosErp) -> None:
     with erp.locked(), erp.refusing():
