@@ -77,16 +77,16 @@ def _stale_handles() -> None:
 
 
 def _no_reading_first() -> None:
-    """Judge by the order as it was when this process read it for the first time."""
+    """Judge by the order as it was before the try that failed."""
     steps: Any = resolve_name("orders_sync.outbound.steps")
     read, kept = steps._read, {}
 
-    def read_once(claim: Any, services: Any) -> Any:
-        if claim.command_id not in kept:
+    def read_unless_failed(claim: Any, services: Any) -> Any:
+        if claim.failing_since is None or claim.command_id not in kept:
             kept[claim.command_id] = read(claim, services)
         return kept[claim.command_id]
 
-    _replace("orders_sync.outbound.steps", _read=read_once, _is_same=lambda *_: False)
+    _replace("orders_sync.outbound.steps", _read=read_unless_failed, _is_same=lambda *_: False)
 
 
 def _no_patience() -> None:
