@@ -16,7 +16,7 @@ from chaos.timetable import DatabaseKind, Kind
 
 _ORDERS = 40
 #: Whole runs end before it, by far; weakened ones may never end.
-_SETTLE_SECONDS = 60.0
+SETTLE_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class Proof:
             erp=self.erp,
             kinds=[kind],
         )
-        return replace(plan, settle_seconds=_SETTLE_SECONDS, latency_seconds=self.latency_seconds)
+        return replace(plan, settle_seconds=SETTLE_SECONDS, latency_seconds=self.latency_seconds)
 
 
 def find_problems(kind: Kind, run: Callable[[ChaosPlan], ChaosResult]) -> Iterator[str]:

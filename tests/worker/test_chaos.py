@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 from chaos.plan import BrokerKind
-from chaos.timetable import DatabaseKind
+from chaos.proofs import PROOFS, SETTLE_SECONDS
+from chaos.timetable import DatabaseKind, Kind
 
 ROOT = Path(__file__).parents[2]
 
@@ -53,6 +55,28 @@ def test_every_promise_is_kept_under_fire(
     assert sum(result["faults"].values()) >= 8
     assert result["commands"] > 40
     assert result["home"] is None
+
+
+@pytest.mark.parametrize("kind", [Kind.KILLED, Kind.VTEX_DROPS_AFTER])
+def test_a_run_without_what_stands_against_its_faults_is_seen_to_break(kind: Kind) -> None:
+    proof = PROOFS[kind]
+    where = (f"--ledger={proof.ledger}", f"--erp={proof.erp}", f"--broker={proof.broker}")
+    without = f"--without={','.join(proof.without)}"
+
+    done = run(
+        f"--seed={proof.seed}",
+        f"--orders={proof.orders}",
+        *where,
+        f"--faults={kind}",
+        without,
+        f"--settle={SETTLE_SECONDS}",
+        "--json",
+    )
+
+    result = json.loads(done.stdout)
+    shutil.rmtree(result["home"])
+    assert proof.breaks in result["broken"], done.stderr
+    assert done.returncode == 1
 
 
 def test_a_kind_of_fault_that_there_is_not_is_refused_with_those_there_are() -> None:

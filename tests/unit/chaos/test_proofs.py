@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+
+import pytest
+from chaos.plan import ChaosPlan
+from chaos.proofs import PROOFS, find_problems
+from chaos.run import ChaosResult
+from chaos.timetable import Kind
+
+from orders_sync.demo.promises import Verdict
+
+
+def runs(*, whole: Collection[str], weak: Collection[str]) -> Callable[[ChaosPlan], ChaosResult]:
+    """Give what runs a plan, and breaks these promises with and without the defences."""
+
+    def run(plan: ChaosPlan) -> ChaosResult:
+        broken = weak if plan.without else whole
+        names = {"nothing_lost", *broken}
+        return ChaosResult(
+            plan=plan,
+            seconds=80.0,
+            settled_after=12.0,
+            calls=800,
+            commands=150,
+            restarts=0,
+            faults={},
+            verdicts=tuple(Verdict(name, kept=name not in broken, why="") for name in names),
+        )
+
+    return run
+
+
+@pytest.mark.parametrize("kind", Kind)
+def test_every_kind_has_a_seed_that_draws_it_and_no_other(kind: Kind) -> None:
+    proof = PROOFS[kind]
+
+    plan = proof.plan(kind)
+
+    assert {fault.kind for fault in plan.faults} == {kind}
+    assert proof.without
+    assert not plan.without
+
+
+@pytest.mark.parametrize(
+    ("whole", "weak", "problems"),
+    [
+        pytest.param([], [PROOFS[Kind.KILLED].breaks, "other"], [], id="it breaks as it should"),
+        pytest.param(
+            [],
+            ["other"],
+            ["killed: seed 1 keeps settled_in_time without returning, sweep"],
+            id="it breaks something else",
+        ),
+        pytest.param(
+            ["nothing_lost"],
+            [PROOFS[Kind.KILLED].breaks],
+            ["killed: seed 1 breaks nothing_lost with everything in its place"],
+            id="it breaks with its defences too",
+        ),
+    ],
+)
+def test_a_proof_is_a_seed_that_breaks_only_without_its_defences(
+    whole: Collection[str], weak: Collection[str], problems: list[str]
+) -> None:
+    found = list(find_problems(Kind.KILLED, runs(whole=whole, weak=weak)))
+
+    assert found == problems
