@@ -77,14 +77,15 @@ def _stale_handles() -> None:
 
 
 def _no_reading_first() -> None:
-    """Judge by the order as it was before the try that failed."""
+    """Try again what has failed by the order as it was before that."""
     steps: Any = resolve_name("orders_sync.outbound.steps")
     read, kept = steps._read, {}
 
     def read_unless_failed(claim: Any, services: Any) -> Any:
-        if claim.failing_since is None or claim.command_id not in kept:
-            kept[claim.command_id] = read(claim, services)
-        return kept[claim.command_id]
+        if claim.failing_since is not None and claim.command_id in kept:
+            return kept.pop(claim.command_id)
+        kept[claim.command_id] = found = read(claim, services)
+        return found
 
     _replace("orders_sync.outbound.steps", _read=read_unless_failed, _is_same=lambda *_: False)
 
