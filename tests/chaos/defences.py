@@ -79,7 +79,8 @@ def _stale_handles() -> None:
 def _no_reading_first() -> None:
     """Try again what has failed by the order as it was before that."""
     steps: Any = resolve_name("orders_sync.outbound.steps")
-    read, kept = steps._read, {}
+    read = steps._read
+    kept: dict[str, Any] = {}
 
     def read_unless_failed(claim: Any, services: Any) -> Any:
         if claim.failing_since is not None and claim.command_id in kept:

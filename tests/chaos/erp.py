@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import replace
 from pathlib import Path
+from threading import Event, Thread
 from typing import Final, Protocol
 
 import psycopg
@@ -37,6 +38,7 @@ _POSTGRESQL_CLOCK: Final = (
     """CREATE TRIGGER note_arrival AFTER INSERT ON erp_orders
         FOR EACH ROW EXECUTE FUNCTION note_arrival()""",
 )
+_CUT_EVERY_SECONDS: Final = 0.05
 _LOCK: Final = "LOCK TABLE erp_orders, erp_commands IN ACCESS EXCLUSIVE MODE"
 
 
@@ -51,8 +53,8 @@ class ErpServer(Protocol):
     def refusing(self) -> AbstractContextManager[None]:
         """Crash, and let nobody connect for as long as the block lasts."""
 
-    def cut(self) -> None:
-        """End every connection."""
+    def cutting(self) -> AbstractContextManager[None]:
+        """End every connection again and again for as long as the block lasts."""
 
 
 class SqliteErpServer:
@@ -70,8 +72,9 @@ class SqliteErpServer:
         """Do nothing: a file refuses nobody."""
         return contextlib.nullcontext()
 
-    def cut(self) -> None:
+    def cutting(self) -> AbstractContextManager[None]:
         """Do nothing: a file has no connections."""
+        return contextlib.nullcontext()
 
 
 class PostgresErpServer:
@@ -105,10 +108,23 @@ class PostgresErpServer:
             self._server.start()
             self._is_up = True
 
-    def cut(self) -> None:
-        """End every connection, also those in the middle of a transaction."""
-        if self._is_up:
-            self._server.cut(self._name)
+    @contextlib.contextmanager
+    def cutting(self) -> Iterator[None]:
+        """End every connection now and then, also those in the middle of a transaction."""
+        is_over = Event()
+        cutter = Thread(target=self._cut_until, args=[is_over])
+        cutter.start()
+        try:
+            yield
+        finally:
+            is_over.set()
+            cutter.join()
+
+    def _cut_until(self, is_over: Event) -> None:
+        while not is_over.wait(_CUT_EVERY_SECONDS):
+            # It may be away, or go away meanwhile.
+            with contextlib.suppress(psycopg.OperationalError):
+                self._server.cut(self._name)
 
 
 class ChaosErp:
@@ -134,9 +150,9 @@ class ChaosErp:
         """Let every connection fail at once."""
         return self._down(self._server.refusing())
 
-    def cut(self) -> None:
-        """End every connection."""
-        self._server.cut()
+    def cutting(self) -> AbstractContextManager[None]:
+        """Let every connection end soon after it was made."""
+        return self._down(self._server.cutting())
 
     def dated(self, orders: Iterable[ErpOrder]) -> tuple[ErpOrder, ...]:
         """Give the orders with the times at which they came, by the ERP's own clock."""

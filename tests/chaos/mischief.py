@@ -82,6 +82,6 @@ _MISCHIEF: Final[Mapping[Kind, Mischief]] = {
     Kind.FEED_DELETED: _at_once(lambda world, _: world.api.delete_feeds()),
     Kind.ERP_LOCKED: lambda world, _: world.erp.locked(),
     Kind.ERP_REFUSES: lambda world, _: world.erp.refusing(),
-    Kind.ERP_CUT: _at_once(lambda world, _: world.erp.cut()),
+    Kind.ERP_CUT: lambda world, _: world.erp.cutting(),
     **dict.fromkeys(_DIALS, _dialled),
 }

@@ -51,7 +51,7 @@ class Kind(StrEnum):
     KEY_REVOKED = "key-revoked"
     ERP_LOCKED = "erp-locked"  # Whoever writes waits, and in PostgreSQL whoever reads too.
     ERP_REFUSES = "erp-refuses"  # PostgreSQL has crashed and takes no connection.
-    ERP_CUT = "erp-cut"
+    ERP_CUT = "erp-cut"  # PostgreSQL ends every connection, again and again.
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +122,7 @@ _SHAPES: Final = {
     Kind.KEY_REVOKED: _Shape(seconds=(5, 20)),
     Kind.ERP_LOCKED: _Shape(seconds=(8, 25)),
     Kind.ERP_REFUSES: _Shape(seconds=(8, 25), erp="postgresql"),
-    Kind.ERP_CUT: _Shape(erp="postgresql"),
+    Kind.ERP_CUT: _Shape(seconds=(3, 8), erp="postgresql"),
 }
 
 

@@ -79,21 +79,21 @@ def test_a_server_that_refuses_is_gone_until_it_is_back(erp: ChaosErp) -> None:
     with erp.locked(), erp.refusing():
         with pytest.raises(OperationalError, match=r"refused|No such file"):
             write(erp)
-        with erp.locked():
-            erp.cut()
-        assert erp.is_down
+        with erp.locked(), erp.cutting():
+            assert erp.is_down
 
     write(erp)
     assert not erp.is_down
 
 
 @pytest.mark.parametrize("database", ["postgresql"])
-def test_connections_are_cut_and_made_anew(erp: ChaosErp) -> None:
+def test_connections_are_cut_until_it_is_over(erp: ChaosErp) -> None:
     engine = create_engine(erp.url)
-    with engine.connect() as connection:
-        erp.cut()
+    with engine.connect() as connection, erp.cutting():
         with pytest.raises(OperationalError, match="terminat"):
-            connection.execute(text("SELECT 1"))
+            connection.execute(text("SELECT pg_sleep(60)"))
+        assert erp.is_down
     engine.dispose()
 
     assert erp.arrivals() == {}
+    assert not erp.is_down
