@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 
 from orders_sync.demo.asked import is_in_effect
+from orders_sync.demo.demand import Demand
 from orders_sync.demo.promises import is_settled, is_to_be_fulfilled
-from orders_sync.demo.records import AskedCommand, VtexOrder
+from orders_sync.demo.records import VtexOrder
 
 
 def all_settled(orders: Iterable[VtexOrder]) -> bool:
@@ -19,7 +20,12 @@ def all_placed(orders: Iterable[VtexOrder], in_erp: Collection[str]) -> bool:
     return all(order.order_id in in_erp for order in orders if is_to_be_fulfilled(order))
 
 
-def all_in_effect(asked: Iterable[AskedCommand], orders: Iterable[VtexOrder]) -> bool:
-    """Say whether VTEX shows every command that can be."""
+def all_met(demand: Demand, orders: Iterable[VtexOrder]) -> bool:
+    """Say whether all that will be wanted was asked for, and VTEX shows what of it can be.
+
+    The orders were read before: for those that reached the ERP since then, nobody has asked yet.
+    """
     vtex = {order.order_id: order for order in orders}
-    return all(one.is_impossible or is_in_effect(one, vtex[one.order_id]) for one in asked)
+    return demand.is_met and all(
+        one.is_impossible or is_in_effect(one, vtex[one.order_id]) for one in demand.asked
+    )

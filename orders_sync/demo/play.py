@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from random import Random
 
 from orders_sync.demo.call_meter import ROAD_IN, ROAD_OUT, CallMeter
-from orders_sync.demo.ending import all_in_effect, all_settled
+from orders_sync.demo.ending import all_met, all_settled
 from orders_sync.demo.figures import CommandFigures
 from orders_sync.demo.killing import Killing
 from orders_sync.demo.plan import Audience, DemoPlan, Progress
@@ -106,7 +106,7 @@ class Play:
         if self._road_out is None or not self._demand.is_met or not self._all_events_came(report):
             return False
         orders = self._api.orders()
-        return all_settled(orders) and all_in_effect(self._demand.asked, orders)
+        return all_settled(orders) and all_met(self._demand, orders)
 
     def _taken_over(self, report: SandboxReport) -> int:
         """Count the orders that were handled, with those that were cancelled after it."""

@@ -10,7 +10,7 @@ from chaos.plan import ChaosPlan
 from chaos.timetable import LAST_AT
 from chaos.world import World
 
-from orders_sync.demo.ending import all_in_effect, all_placed, all_settled
+from orders_sync.demo.ending import all_met, all_placed, all_settled
 from orders_sync.demo.pouring import Pouring, mix
 from orders_sync.demo.sandbox_api import SandboxReport
 
@@ -82,4 +82,4 @@ class Course:
         orders = self._world.api.orders()
         if not (all_settled(orders) and all_placed(orders, self._world.erp.arrivals())):
             return False
-        return all_in_effect(self._world.demand.asked, orders)
+        return all_met(self._world.demand, orders)

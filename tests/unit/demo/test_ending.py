@@ -10,7 +10,7 @@ import pytest
 from unit.demo.evidence_makers import vtex
 
 from orders_sync.demo.demand import Demand
-from orders_sync.demo.ending import all_placed
+from orders_sync.demo.ending import all_met, all_placed
 from orders_sync.erp.staging import StagingErp
 from orders_sync.testing.factories import make_order
 
@@ -29,14 +29,18 @@ def test_an_order_to_fulfil_that_the_erp_lacks_is_not_placed() -> None:
     assert all_placed(orders, {"1-01"})
 
 
-def test_a_demand_is_not_met_while_a_new_order_waits_to_be_taken(
+def test_an_order_that_came_since_all_was_seen_to_be_done_is_still_to_be_asked_for(
     staging: StagingErp, tmp_path: Path
 ) -> None:
-    staging.place_order(make_order(account="sandbox", order_id="1-01"))
+    staging.check()
+    orders = [vtex("1-01", status="handling")]
     erp_url = f"sqlite:///{tmp_path / 'erp.sqlite3'}"
     demand = Demand(erp_url, tmp_path, vtex, Random(1), lambda: 0.0)
 
-    is_met = demand.is_met
+    met_before = all_met(demand, orders)
+    staging.place_order(make_order(account="sandbox", order_id="1-01"))
+    met_after = all_met(demand, orders)
     demand.close()
 
-    assert not is_met
+    assert met_before
+    assert not met_after
