@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from chaos.plan import BrokerKind
-from chaos.proofs import PROOFS, SETTLE_SECONDS
+from chaos.proofs import PROOFS
 from chaos.timetable import DatabaseKind, Kind
 
 ROOT = Path(__file__).parents[2]
@@ -69,7 +69,7 @@ def test_a_run_without_what_stands_against_its_faults_is_seen_to_break(kind: Kin
         *where,
         f"--faults={kind}",
         without,
-        f"--settle={SETTLE_SECONDS}",
+        f"--settle={proof.settle_seconds}",
         "--json",
     )
 
