@@ -8,6 +8,7 @@ from pathlib import Path
 from random import Random
 
 from orders_sync.demo.environment import ACCOUNT
+from orders_sync.demo.erp_tables import PATIENCE_SECONDS
 from orders_sync.demo.fates import OF_SERVICE, deal
 from orders_sync.demo.played_erp import PlayedErp
 from orders_sync.demo.played_service import PlayedService, messages
@@ -28,8 +29,10 @@ class Demand:
         see: Callable[[str], VtexOrder],
         random: Random,
         clock: Callable[[], float],
+        *,
+        patience_seconds: float = PATIENCE_SECONDS,
     ) -> None:
-        self._erp = PlayedErp(erp_url, ACCOUNT)
+        self._erp = PlayedErp(erp_url, ACCOUNT, patience_seconds)
         self._service = PlayedService(outbox, ACCOUNT, see, clock)
         self._random = random
         self._fates = deal(random)

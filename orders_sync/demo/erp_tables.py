@@ -15,15 +15,16 @@ _LINES = text(
     "SELECT line_id, sku, quantity, total_cents FROM erp_order_lines "
     "WHERE order_id = :order_id ORDER BY line_index"
 )
-_LOCK_SECONDS = 30.0
+#: How long the ERP waits for its own database.
+PATIENCE_SECONDS = 30.0
 
 
-def open_as_erp(url: str) -> Engine:
+def open_as_erp(url: str, patience_seconds: float = PATIENCE_SECONDS) -> Engine:
     """Make an engine of the ERP's own for its database, without connecting."""
     parsed = make_url(url)
     if is_postgresql(parsed):
-        return postgresql_engine(parsed, setting="url", seconds=_LOCK_SECONDS)
-    return create_engine(parsed, connect_args={"timeout": _LOCK_SECONDS})
+        return postgresql_engine(parsed, setting="url", seconds=patience_seconds)
+    return create_engine(parsed, connect_args={"timeout": patience_seconds})
 
 
 def read_erp(engine: Engine) -> tuple[ErpOrder, ...]:

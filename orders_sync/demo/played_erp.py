@@ -8,7 +8,13 @@ from dataclasses import replace
 
 from sqlalchemy import Connection, text
 
-from orders_sync.demo.erp_tables import open_as_erp, read_erp, read_lines, read_orders
+from orders_sync.demo.erp_tables import (
+    PATIENCE_SECONDS,
+    open_as_erp,
+    read_erp,
+    read_lines,
+    read_orders,
+)
 from orders_sync.demo.records import Answer, AskedCommand, ErpOrder
 from orders_sync.demo.wishes import Wish
 
@@ -26,11 +32,12 @@ _STATES = text("SELECT state FROM erp_commands WHERE order_id = :order_id")
 class PlayedErp:
     """Works on the staging tables at a SQLAlchemy URL, through connections of its own.
 
-    `asked` is what it has asked for, in the order of the rows.
+    `asked` is what it has asked for, in the order of the rows. Where its database is locked for
+    longer than its patience, each method raises what SQLAlchemy does and may be called again.
     """
 
-    def __init__(self, url: str, account: str) -> None:
-        self._engine = open_as_erp(url)
+    def __init__(self, url: str, account: str, patience_seconds: float = PATIENCE_SECONDS) -> None:
+        self._engine = open_as_erp(url, patience_seconds)
         self._account = account
         self._late: dict[str, list[Wish]] = {}
         self.asked: list[AskedCommand] = []
@@ -63,8 +70,9 @@ class PlayedErp:
         states = self._states(self._late)
         for order_id in [one for one in self._late if states[one] == {"done"}]:
             with self._engine.begin() as connection:
-                for wish in self._late.pop(order_id):
+                for wish in self._late[order_id]:
                     self._write(connection, wish)
+            del self._late[order_id]
 
     @property
     def answered(self) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from random import Random
 
@@ -9,6 +10,7 @@ from chaos.director import Director
 from chaos.plan import ChaosPlan
 from chaos.timetable import LAST_AT
 from chaos.world import World
+from sqlalchemy.exc import OperationalError
 
 from orders_sync.demo.ending import all_met, all_placed, all_settled
 from orders_sync.demo.pouring import Pouring, mix
@@ -56,9 +58,10 @@ class Course:
     def _tend(self) -> None:
         self._pouring.tend()
         self._director.tend()
-        # An ERP that is down asks for nothing.
+        # An ERP that is down asks for nothing, nor does one whose database a frozen process holds.
         if not self._world.erp.is_down:
-            self._world.demand.tend()
+            with contextlib.suppress(OperationalError):
+                self._world.demand.tend()
         now = time.monotonic()
         self.seconds = now - self._began_at
         if self._director.is_done and self._calm_since is None:

@@ -37,6 +37,8 @@ from orders_sync.ledger.migrate import upgrade
 _START_DEADLINE_SECONDS = 120.0
 _LOOK_EVERY_SECONDS = 0.1
 _COMMAND_SECONDS = 60.0
+#: While the ERP waits for its database, no fault ends.
+_ERP_PATIENCE_SECONDS = 2.0
 
 #: VTEX on an ordinary day: it answers at once and takes its time to do what it was asked.
 _EVERYDAY: Mapping[str, float] = {
@@ -186,7 +188,14 @@ class World:
         """Start the other service, and what it and the ERP ask for."""
         outbox = self._home / "outbox"
         random = Random(f"{self._plan.seed} demand")
-        self.demand = Demand(self.erp.url, outbox, self.api.order, random, time.monotonic)
+        self.demand = Demand(
+            self.erp.url,
+            outbox,
+            self.api.order,
+            random,
+            time.monotonic,
+            patience_seconds=_ERP_PATIENCE_SECONDS,
+        )
         self._stack.callback(self.demand.close)
         env = child_environment(CELERY_BROKER_URL=broker_url)
         self._start_process(

@@ -57,7 +57,7 @@ def test_every_promise_is_kept_under_fire(
     assert result["home"] is None
 
 
-@pytest.mark.parametrize("kind", [Kind.KILLED, Kind.VTEX_DROPS_AFTER])
+@pytest.mark.parametrize("kind", [Kind.KILLED, Kind.VTEX_DROPS_BEFORE])
 def test_a_run_without_what_stands_against_its_faults_is_seen_to_break(kind: Kind) -> None:
     proof = PROOFS[kind]
     where = (f"--ledger={proof.ledger}", f"--erp={proof.erp}", f"--broker={proof.broker}")

@@ -8,7 +8,10 @@ from pathlib import Path
 from random import Random
 
 import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import OperationalError
 
+from orders_sync.demo.erp_tables import open_as_erp
 from orders_sync.demo.fates import OF_SERVICE, Fate, deal
 from orders_sync.demo.parcels import pack, share
 from orders_sync.demo.played_erp import PlayedErp
@@ -144,6 +147,27 @@ def test_an_order_is_taken_once(played: PlayedErp) -> None:
     assert [asked.order_id for asked in played.asked] == [first.order_id]
     assert [order.order_id for order in played.new_orders(())] == [second.order_id]
     assert played.new_orders({second.order_id}) == []
+
+
+def test_an_order_whose_database_is_locked_is_taken_later(
+    staging: StagingErp, erp_url: str
+) -> None:
+    played = PlayedErp(erp_url, "sandbox", patience_seconds=0.1)
+    order = played.new_orders(())[0]
+    written = wishes(Fate.INVOICED, order, "1", Random(1))
+    engine = open_as_erp(erp_url)
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE erp_orders SET reference = 'held'"))
+        with pytest.raises(OperationalError):
+            played.take(order, written)
+        asked_meanwhile = list(played.asked)
+    engine.dispose()
+
+    played.take(order, written)
+    played.close()
+
+    assert asked_meanwhile == []
+    assert len(_pulled(staging)) == len(written)
 
 
 @pytest.mark.parametrize("fate", [Fate.RETURNED, Fate.CANCELLED_TOO_LATE])
