@@ -17,6 +17,7 @@ class Defence(StrEnum):
     SWEEP = "sweep"  # What was lost with its worker, its message or its record is put back.
     RETURNING = "returning"  # Messages of a worker that leaves or dies are put back.
     LEASE_CHECK = "lease-check"  # Whoever stood still too long does not write to VTEX any more.
+    CALL_BOUND = "call-bound"  # An answer that took too long is not acted upon.
     LEDGER_CLOCK = "ledger-clock"  # All processes go by one clock.
     LOCK_WAIT = "lock-wait"  # A ledger that is locked is waited for.
     FRESH_HANDLES = "fresh-handles"  # An event that comes again is acknowledged as it came last.
@@ -54,6 +55,10 @@ def _no_returning() -> None:
 
 def _no_lease_check() -> None:
     _replace("orders_sync.outbound.steps", _require_lease=lambda _claim, _services: None)
+
+
+def _no_call_bound() -> None:
+    _replace("orders_sync.vtex.transport", monotonic=lambda: 0.0)
 
 
 def _own_clock() -> None:
@@ -113,6 +118,7 @@ _WITHOUT: Final[Mapping[Defence, Callable[[], None]]] = {
     Defence.SWEEP: _no_sweep,
     Defence.RETURNING: _no_returning,
     Defence.LEASE_CHECK: _no_lease_check,
+    Defence.CALL_BOUND: _no_call_bound,
     Defence.LEDGER_CLOCK: _own_clock,
     Defence.LOCK_WAIT: _no_lock_wait,
     Defence.FRESH_HANDLES: _stale_handles,
