@@ -16,7 +16,15 @@ from typing import Any, Generic, Never, TypeVar, get_args
 import click
 from chaos.defences import Defence
 from chaos.ledgers import NoPostgres
-from chaos.plan import BY_SEED, LATENCY_SECONDS, SETTLE_SECONDS, BrokerKind, ChaosPlan, plan_run
+from chaos.plan import (
+    BY_SEED,
+    LATENCY_SECONDS,
+    SETTLE_SECONDS,
+    THREADS,
+    BrokerKind,
+    ChaosPlan,
+    plan_run,
+)
 from chaos.proofs import find_problems
 from chaos.report import lines, summary, to_json
 from chaos.run import ChaosResult, run_chaos
@@ -71,6 +79,7 @@ class _Names(click.ParamType[frozenset[N]], Generic[N]):
 @click.option("--without", type=_Names(Defence), default="", help="Defences to be taken away.")
 @click.option("--settle", type=float, default=SETTLE_SECONDS, show_default=True, help="Seconds.")
 @click.option("--latency", type=float, default=LATENCY_SECONDS, show_default=True, help="Seconds.")
+@click.option("--threads", type=click.IntRange(1), default=THREADS, show_default=True)
 @click.option("--prove", is_flag=True, help="See every kind break what is not defended.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a run.")
 @click.option("--keep", is_flag=True, help="Keep the folders of good runs too.")
@@ -86,6 +95,7 @@ def main(
     without: frozenset[Defence],
     settle: float,
     latency: float,
+    threads: int,
     prove: bool,
     as_json: bool,
     keep: bool,
@@ -104,7 +114,13 @@ def main(
     for each in seeds or [seed]:
         databases = {"ledger": ledger, "broker": broker, "erp": erp}
         drawn = plan_run(each, orders=orders, **databases, kinds=faults)
-        plan = replace(drawn, without=without, settle_seconds=settle, latency_seconds=latency)
+        plan = replace(
+            drawn,
+            without=without,
+            settle_seconds=settle,
+            latency_seconds=latency,
+            threads=threads,
+        )
         results.append(play(plan))
     if seeds is not None and not as_json:
         for result in results:

@@ -26,6 +26,7 @@ BY_SEED: BySeed = "by-seed"
 #: budget grows back to all of it within 9 minutes.
 SETTLE_SECONDS = 300.0
 LATENCY_SECONDS = 0.03
+THREADS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +35,8 @@ class ChaosPlan:
 
     A `volatile` broker keeps nothing on the disk, so that a restart empties it. Everything has
     `settle_seconds` to end once the last fault is over. VTEX answers within `latency_seconds` while
-    nothing is wrong. What the processes are `without` should break the run.
+    nothing is wrong. A worker has so many `threads`. What the processes are `without` should break
+    the run.
     """
 
     seed: int
@@ -45,6 +47,7 @@ class ChaosPlan:
     faults: tuple[Fault, ...]
     settle_seconds: float = SETTLE_SECONDS
     latency_seconds: float = LATENCY_SECONDS
+    threads: int = THREADS
     without: frozenset[Defence] = frozenset()
 
     @property

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from chaos.defences import Defence
-from chaos.plan import LATENCY_SECONDS, BrokerKind, ChaosPlan, plan_run
+from chaos.plan import LATENCY_SECONDS, THREADS, BrokerKind, ChaosPlan, plan_run
 from chaos.run import ChaosResult
 from chaos.timetable import DatabaseKind, Kind
 
@@ -31,6 +31,7 @@ class Proof:
     broker: BrokerKind = "volatile"
     erp: DatabaseKind = "sqlite"
     latency_seconds: float = LATENCY_SECONDS
+    threads: int = THREADS
     settle_seconds: float = _SETTLE_SECONDS
 
     def plan(self, kind: Kind) -> ChaosPlan:
@@ -43,7 +44,7 @@ class Proof:
             erp=self.erp,
             kinds=[kind],
         )
-        return replace(plan, latency_seconds=self.latency_seconds)
+        return replace(plan, latency_seconds=self.latency_seconds, threads=self.threads)
 
     def weak_plan(self, kind: Kind) -> ChaosPlan:
         """Plan the same run without the defences."""
@@ -72,20 +73,27 @@ def _without(*defences: Defence) -> frozenset[Defence]:
 
 _PATIENCE: Final = Proof(_without(Defence.PATIENCE), breaks="nothing_parked")
 _SWEEP: Final = Proof(_without(Defence.SWEEP), breaks="settled_in_time")
+#: Too few threads: what waits for one lies in the broker.
+_BACKLOG: Final = replace(_SWEEP, orders=60, latency_seconds=0.5, threads=2)
 _ON_SERVER: Final = replace(_SWEEP, ledger="postgresql")
 _RETURNING: Final = replace(_SWEEP, without=_without(Defence.RETURNING, Defence.SWEEP))
 
 PROOFS: Final[Mapping[Kind, Proof]] = {
     Kind.KILLED: _RETURNING,
     Kind.TERMINATED: _RETURNING,
-    Kind.FROZEN: Proof(_without(Defence.LEASE_CHECK), breaks="tracking_in_order"),
+    Kind.FROZEN: Proof(
+        _without(Defence.LEASE_CHECK, Defence.CALL_BOUND),
+        breaks="tracking_in_order",
+        orders=80,
+        ledger="postgresql",
+        latency_seconds=1.0,
+        settle_seconds=90.0,
+    ),
     Kind.SKEWED: Proof(_without(Defence.LEDGER_CLOCK), breaks="settled_in_time"),
     Kind.BROKER_RESTARTED: _SWEEP,
     Kind.BROKER_KILLED: _SWEEP,
-    Kind.BROKER_FROZEN: replace(
-        _RETURNING, seed=2, ledger="postgresql", broker="persistent", erp="postgresql"
-    ),
-    Kind.BROKER_EMPTIED: _SWEEP,
+    Kind.BROKER_FROZEN: _BACKLOG,
+    Kind.BROKER_EMPTIED: _BACKLOG,
     Kind.LEDGER_LOCKED: replace(_SWEEP, without=_without(Defence.LOCK_WAIT, Defence.SWEEP)),
     Kind.LEDGER_CUT: _ON_SERVER,
     Kind.LEDGER_RESTARTED: _ON_SERVER,

@@ -177,7 +177,10 @@ class World:
     def _start_crew(self) -> None:
         without = ",".join(sorted(self._plan.without))
         offsets = {f.target: f.size for f in self._plan.faults if f.kind is Kind.SKEWED}
-        argvs = {name: commands.worker(n, "info") for n, name in enumerate(WORKERS, start=1)}
+        threads = f"--concurrency={self._plan.threads}"
+        argvs = {
+            name: (*commands.worker(n, "info"), threads) for n, name in enumerate(WORKERS, start=1)
+        }
         argvs |= dict.fromkeys(BEATS, commands.beat("info"))
         for name, (python, _, *program) in argvs.items():
             offset = str(offsets.get(name, 0.0))
