@@ -53,7 +53,7 @@ def test_a_broken_run_says_what_broke_and_where_to_look() -> None:
     ("option", "problem"),
     [
         pytest.param("--seeds=9-3", "seeds are given as 1-20", id="seeds the wrong way round"),
-        pytest.param("--faults=killed,flooded", "the kinds are: killed", id="an unknown kind"),
+        pytest.param("--faults=killed,flooded", "there are: killed", id="an unknown kind"),
         pytest.param("--ledger=mysql", "is not one of", id="an unknown ledger"),
     ],
 )
