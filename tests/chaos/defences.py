@@ -20,7 +20,6 @@ class Defence(StrEnum):
     CALL_BOUND = "call-bound"  # An answer that took too long is not acted upon.
     LEDGER_CLOCK = "ledger-clock"  # All processes go by one clock.
     LOCK_WAIT = "lock-wait"  # A ledger that is locked is waited for.
-    FRESH_HANDLES = "fresh-handles"  # An event that comes again is acknowledged as it came last.
     READING_FIRST = "reading-first"  # What is so already is not sent again.
     PATIENCE = "patience"  # What a peer does not do now it may do later.
     RECONCILING = "reconciling"  # What the feed never told is found in VTEX's list.
@@ -69,18 +68,6 @@ def _no_lock_wait() -> None:
     _replace("orders_sync.ledger.sqlite", _BUSY_SECONDS=0.5)
 
 
-def _stale_handles() -> None:
-    """Keep the handle of an event's first delivery."""
-    recording: Any = resolve_name("orders_sync.ledger.events")
-    upsert, identity = recording._upsert, recording.events.c.identity
-
-    def insert(connection: Any, rows: Any) -> Any:
-        known = set(connection.execute(recording.sa.select(identity)).scalars())
-        return upsert(connection, [row for row in rows if row["identity"] not in known])
-
-    _replace("orders_sync.ledger.events", _upsert=insert)
-
-
 def _no_reading_first() -> None:
     """Try again what has failed by the order as it was before that."""
     steps: Any = resolve_name("orders_sync.outbound.steps")
@@ -121,7 +108,6 @@ _WITHOUT: Final[Mapping[Defence, Callable[[], None]]] = {
     Defence.CALL_BOUND: _no_call_bound,
     Defence.LEDGER_CLOCK: _own_clock,
     Defence.LOCK_WAIT: _no_lock_wait,
-    Defence.FRESH_HANDLES: _stale_handles,
     Defence.READING_FIRST: _no_reading_first,
     Defence.PATIENCE: _no_patience,
     Defence.RECONCILING: _no_reconciling,

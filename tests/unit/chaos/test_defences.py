@@ -15,7 +15,7 @@ PROGRAM = """
 import json
 from orders_sync.bootstrap import LedgerClock
 from orders_sync.broker import consumer, presence, qos
-from orders_sync.ledger import events, sqlite
+from orders_sync.ledger import sqlite
 from orders_sync.outbound import steps
 from orders_sync.upkeep import tasks
 from orders_sync.vtex import transport
@@ -28,7 +28,6 @@ print(json.dumps([
     consumer.give_back.__module__,
     presence.Presence.beat.__module__,
     qos.QoS.restore_unacked.__module__,
-    events._upsert.__module__,
     steps._read.__module__,
     steps._require_lease.__module__,
     runner.decide.__module__,

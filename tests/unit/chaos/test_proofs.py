@@ -31,8 +31,8 @@ def runs(*, whole: Collection[str], weak: Collection[str]) -> Callable[[ChaosPla
     return run
 
 
-def test_every_kind_that_can_break_something_has_a_proof() -> None:
-    assert set(Kind) - set(PROOFS) == {Kind.BROKER_FROZEN}
+def test_all_kinds_but_two_have_a_proof() -> None:
+    assert set(Kind) - set(PROOFS) == {Kind.BROKER_FROZEN, Kind.FEED_DISORDERED}
 
 
 @pytest.mark.parametrize("kind", PROOFS)
