@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 
 from orders_sync.demo.asked import is_in_effect
 from orders_sync.demo.demand import Demand
-from orders_sync.demo.promises import is_settled, is_to_be_fulfilled
-from orders_sync.demo.records import VtexOrder
+from orders_sync.demo.promises import (
+    cancelled_by_erp,
+    is_settled,
+    is_to_be_fulfilled,
+    knows_the_end,
+)
+from orders_sync.demo.records import AskedCommand, ErpOrder, VtexOrder
 
 
 def all_settled(orders: Iterable[VtexOrder]) -> bool:
@@ -15,9 +20,22 @@ def all_settled(orders: Iterable[VtexOrder]) -> bool:
     return all(is_settled(order) for order in orders)
 
 
-def all_placed(orders: Iterable[VtexOrder], in_erp: Collection[str]) -> bool:
-    """Say whether the ERP has every order to fulfil, those included that a person took over."""
-    return all(order.order_id in in_erp for order in orders if is_to_be_fulfilled(order))
+def erp_agrees(
+    orders: Iterable[VtexOrder], in_erp: Iterable[ErpOrder], asked: Iterable[AskedCommand]
+) -> bool:
+    """Say whether the ERP has every order to fulfil, and knows of each that VTEX cancelled.
+
+    Some come late, by reconciling alone: those that a person took over, and those that were
+    cancelled while the feed told nothing.
+    """
+    there = {order.order_id: order for order in in_erp}
+    by_erp = cancelled_by_erp(asked)
+    return all(
+        knows_the_end(there[order.order_id], order, by_erp)
+        if order.order_id in there
+        else not is_to_be_fulfilled(order)
+        for order in orders
+    )
 
 
 def all_met(demand: Demand, orders: Iterable[VtexOrder]) -> bool:

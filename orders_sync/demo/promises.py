@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from orders_sync.demo.asked import is_in_effect
 from orders_sync.demo.command_promises import COMMAND_PROMISES
-from orders_sync.demo.records import PLAIN, ErpOrder, Evidence, VtexOrder
+from orders_sync.demo.records import PLAIN, AskedCommand, ErpOrder, Evidence, VtexOrder
 from orders_sync.domain.status import (
     CANCELLATION_REQUESTED,
     CANCELLED,
@@ -63,6 +63,20 @@ def is_settled(order: VtexOrder) -> bool:
     return not is_to_be_fulfilled(order) or order.status in _TAKEN_OVER
 
 
+def cancelled_by_erp(asked: Iterable[AskedCommand]) -> set[str]:
+    """Name the orders that the ERP itself asked to cancel, where that was possible."""
+    return {
+        one.order_id
+        for one in asked
+        if one.kind == "cancel" and one.row is not None and not one.is_impossible
+    }
+
+
+def knows_the_end(erp: ErpOrder, order: VtexOrder, by_erp: Collection[str]) -> bool:
+    """Say whether an order that VTEX cancelled is so in the ERP, or was so by the ERP itself."""
+    return order.status not in CANCELLED or erp.state == "cancelled" or erp.order_id in by_erp
+
+
 def nothing_lost(evidence: Evidence) -> tuple[Iterable[str], str]:
     """Every order to fulfil is in the ERP and in handling at VTEX, every command in effect there.
 
@@ -87,7 +101,7 @@ def nothing_doubled(evidence: Evidence) -> tuple[Iterable[str], str]:
     vtex = {order.order_id: order for order in evidence.vtex_orders}
     rows = Counter(order.order_id for order in evidence.erp_orders)
     wrong = {order_id for order_id, count in rows.items() if count > 1}
-    known = _cancelled_by_erp(evidence)
+    known = cancelled_by_erp(evidence.asked or ())
     wrong |= {o.order_id for o in evidence.erp_orders if not _same(vtex.get(o.order_id), o, known)}
     wrong |= {o.order_id for o in evidence.vtex_orders if o.start_handling_effects > 1}
     return sorted(wrong), f"{len(rows)} orders in the ERP: each once, and equal to the cent"
@@ -164,15 +178,14 @@ def _too_early(order: VtexOrder, erp: ErpOrder | None) -> bool:
     return erp is None or min(order.start_handling_at) < erp.placed_at
 
 
-def _same(order: VtexOrder | None, erp: ErpOrder, cancelled_by_erp: Collection[str]) -> bool:
+def _same(order: VtexOrder | None, erp: ErpOrder, by_erp: Collection[str]) -> bool:
     """Compare an order of the ERP with VTEX's; one that must not be there has no equal.
 
     The ERP keeps an order as it was before the changes that it asked for.
     """
     if order is None or order.trouble in _UNREADABLE or not order.is_completed:
         return False
-    is_known = erp.state == "cancelled" or erp.order_id in cancelled_by_erp
-    if order.status in CANCELLED and not is_known:
+    if not knows_the_end(erp, order, by_erp):
         return False
     changes = [change.value_cents for change in order.changes if change.is_done]
     if order.value_cents != erp.value_cents + sum(changes):
@@ -180,14 +193,6 @@ def _same(order: VtexOrder | None, erp: ErpOrder, cancelled_by_erp: Collection[s
     if changes:
         return {line.line_id for line in order.lines} <= {line.line_id for line in erp.lines}
     return sorted(order.lines, key=repr) == sorted(erp.lines, key=repr)
-
-
-def _cancelled_by_erp(evidence: Evidence) -> set[str]:
-    return {
-        asked.order_id
-        for asked in evidence.wanted
-        if asked.kind == "cancel" and asked.row is not None
-    }
 
 
 def _by_id(orders: Iterable[ErpOrder]) -> dict[str, ErpOrder]:

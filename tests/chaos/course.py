@@ -12,7 +12,7 @@ from chaos.timetable import LAST_AT
 from chaos.world import World
 from sqlalchemy.exc import OperationalError
 
-from orders_sync.demo.ending import all_met, all_placed, all_settled
+from orders_sync.demo.ending import all_met, all_settled, erp_agrees
 from orders_sync.demo.pouring import Pouring, mix
 from orders_sync.demo.sandbox_api import SandboxReport
 
@@ -83,6 +83,7 @@ class Course:
         if not (self._pouring.is_done and report.feed_is_empty and self._world.demand.is_met):
             return False
         orders = self._world.api.orders()
-        if not (all_settled(orders) and all_placed(orders, self._world.erp.arrivals())):
+        demand = self._world.demand
+        if not (all_settled(orders) and erp_agrees(orders, self._world.erp.orders(), demand.asked)):
             return False
-        return all_met(self._world.demand, orders)
+        return all_met(demand, orders)

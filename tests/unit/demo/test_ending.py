@@ -7,10 +7,11 @@ from pathlib import Path
 from random import Random
 
 import pytest
-from unit.demo.evidence_makers import vtex
+from unit.demo.evidence_makers import erp, vtex
 
 from orders_sync.demo.demand import Demand
-from orders_sync.demo.ending import all_met, all_placed
+from orders_sync.demo.ending import all_met, erp_agrees
+from orders_sync.demo.records import AskedCommand
 from orders_sync.erp.staging import StagingErp
 from orders_sync.testing.factories import make_order
 
@@ -22,11 +23,21 @@ def staging(tmp_path: Path) -> Iterator[StagingErp]:
     staging.close()
 
 
-def test_an_order_to_fulfil_that_the_erp_lacks_is_not_placed() -> None:
+def test_an_erp_that_lacks_an_order_to_fulfil_does_not_agree() -> None:
     orders = [vtex("1-01", status="handling"), vtex("2-01", status="canceled")]
 
-    assert not all_placed(orders, set())
-    assert all_placed(orders, {"1-01"})
+    assert not erp_agrees(orders, [], [])
+    assert erp_agrees(orders, [erp("1-01")], [])
+
+
+def test_an_erp_that_would_ship_what_vtex_cancelled_does_not_agree() -> None:
+    orders = [vtex("1-01", status="canceled")]
+    asked_by_erp = AskedCommand("1-01", "cancel", row=1)
+    asked_by_service = AskedCommand("1-01", "cancel")
+
+    assert not erp_agrees(orders, [erp("1-01")], [asked_by_service])
+    assert erp_agrees(orders, [erp("1-01", state="cancelled")], [asked_by_service])
+    assert erp_agrees(orders, [erp("1-01")], [asked_by_erp])
 
 
 def test_an_order_that_came_since_all_was_seen_to_be_done_is_still_to_be_asked_for(
