@@ -57,6 +57,11 @@ class Demand:
         return (*self._erp.asked, *self._service.asked)
 
     @property
+    def wanted(self) -> tuple[AskedCommand, ...]:
+        """What of it can be."""
+        return tuple(one for one in self.asked if not one.is_impossible)
+
+    @property
     def answered(self) -> int:
         """How many commands were answered, or are seen in effect where another service asked."""
         return self._erp.answered + self._service.answered

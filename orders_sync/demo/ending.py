@@ -21,7 +21,7 @@ def all_settled(orders: Iterable[VtexOrder]) -> bool:
 
 
 def erp_agrees(
-    orders: Iterable[VtexOrder], in_erp: Iterable[ErpOrder], asked: Iterable[AskedCommand]
+    orders: Iterable[VtexOrder], in_erp: Iterable[ErpOrder], wanted: Iterable[AskedCommand]
 ) -> bool:
     """Say whether the ERP has every order to fulfil, and knows of each that VTEX cancelled.
 
@@ -29,9 +29,9 @@ def erp_agrees(
     cancelled while the feed told nothing.
     """
     there = {order.order_id: order for order in in_erp}
-    by_erp = cancelled_by_erp(asked)
+    by_erp = cancelled_by_erp(wanted)
     return all(
-        knows_the_end(there[order.order_id], order, by_erp)
+        knows_the_end(order, there[order.order_id], by_erp)
         if order.order_id in there
         else not is_to_be_fulfilled(order)
         for order in orders
@@ -44,6 +44,4 @@ def all_met(demand: Demand, orders: Iterable[VtexOrder]) -> bool:
     The orders were read before: for those that reached the ERP since then, nobody has asked yet.
     """
     vtex = {order.order_id: order for order in orders}
-    return demand.is_met and all(
-        one.is_impossible or is_in_effect(one, vtex[one.order_id]) for one in demand.asked
-    )
+    return demand.is_met and all(is_in_effect(one, vtex[one.order_id]) for one in demand.wanted)

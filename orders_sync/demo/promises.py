@@ -63,17 +63,13 @@ def is_settled(order: VtexOrder) -> bool:
     return not is_to_be_fulfilled(order) or order.status in _TAKEN_OVER
 
 
-def cancelled_by_erp(asked: Iterable[AskedCommand]) -> set[str]:
-    """Name the orders that the ERP itself asked to cancel, where that was possible."""
-    return {
-        one.order_id
-        for one in asked
-        if one.kind == "cancel" and one.row is not None and not one.is_impossible
-    }
+def cancelled_by_erp(wanted: Iterable[AskedCommand]) -> set[str]:
+    """Name the orders that the ERP itself had cancelled."""
+    return {one.order_id for one in wanted if one.kind == "cancel" and one.row is not None}
 
 
-def knows_the_end(erp: ErpOrder, order: VtexOrder, by_erp: Collection[str]) -> bool:
-    """Say whether an order that VTEX cancelled is so in the ERP, or was so by the ERP itself."""
+def knows_the_end(order: VtexOrder, erp: ErpOrder, by_erp: Collection[str]) -> bool:
+    """Say whether the ERP knows of an order's cancellation in VTEX, if there was one."""
     return order.status not in CANCELLED or erp.state == "cancelled" or erp.order_id in by_erp
 
 
@@ -101,7 +97,7 @@ def nothing_doubled(evidence: Evidence) -> tuple[Iterable[str], str]:
     vtex = {order.order_id: order for order in evidence.vtex_orders}
     rows = Counter(order.order_id for order in evidence.erp_orders)
     wrong = {order_id for order_id, count in rows.items() if count > 1}
-    known = cancelled_by_erp(evidence.asked or ())
+    known = cancelled_by_erp(evidence.wanted)
     wrong |= {o.order_id for o in evidence.erp_orders if not _same(vtex.get(o.order_id), o, known)}
     wrong |= {o.order_id for o in evidence.vtex_orders if o.start_handling_effects > 1}
     return sorted(wrong), f"{len(rows)} orders in the ERP: each once, and equal to the cent"
@@ -185,7 +181,7 @@ def _same(order: VtexOrder | None, erp: ErpOrder, by_erp: Collection[str]) -> bo
     """
     if order is None or order.trouble in _UNREADABLE or not order.is_completed:
         return False
-    if not knows_the_end(erp, order, by_erp):
+    if not knows_the_end(order, erp, by_erp):
         return False
     changes = [change.value_cents for change in order.changes if change.is_done]
     if order.value_cents != erp.value_cents + sum(changes):

@@ -16,7 +16,7 @@ from chaos.timetable import DatabaseKind
 from sqlalchemy import Engine, text
 from support.postgres import PostgresServer
 
-from orders_sync.demo.erp_tables import open_as_erp, read_orders
+from orders_sync.demo.erp_tables import open_as_erp
 from orders_sync.demo.records import ErpOrder
 from orders_sync.erp.staging_database import create_tables
 
@@ -158,11 +158,6 @@ class ChaosErp:
         """Give the orders with the times at which they came, by the ERP's own clock."""
         arrivals = self.arrivals()
         return tuple(replace(order, placed_at=arrivals[order.order_id]) for order in orders)
-
-    def orders(self) -> list[ErpOrder]:
-        """Read every order of the ERP, without its lines."""
-        with self._engine.connect() as connection:
-            return read_orders(connection, "")
 
     def arrivals(self) -> Mapping[str, float]:
         """Tell when each order came that the ERP has."""
