@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import random
+import secrets
+import socket
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -42,7 +45,8 @@ class Services:
 
     `clock` is the ledger's own where none is given. `random` draws the jitter of retries. `traffic`
     says when VTEX and the ERPs may be called; without it every call passes, as it does for a person
-    at a terminal. Tests pass their own clock, and sessions that lead into a sandbox.
+    at a terminal. Tests pass their own clock, and sessions that lead into a sandbox. `process` is
+    this process's name in leases.
     """
 
     def __init__(
@@ -53,8 +57,10 @@ class Services:
         random: random.Random,
         traffic: Traffic | None = None,
         session_factory: Callable[[], requests.Session] | None = None,
+        process: str | None = None,
     ) -> None:
         self.settings = settings
+        self.process = process or process_name()
         self.random = random
         self.traffic = traffic
         self.metrics = Metrics()
@@ -159,6 +165,11 @@ class Services:
         return ObservedTransport(transport, account, self.metrics)
 
 
+def process_name() -> str:
+    """Return a name for this process that no other has, on any machine, at any time."""
+    return f"{socket.gethostname()[:100]}/{os.getpid()}/{secrets.token_hex(4)}"
+
+
 def with_broker(settings: Settings) -> Settings:
     """Add the URL of the embedded broker that runs beside us, where no broker is set.
 
@@ -200,6 +211,8 @@ def connect_traffic(settings: Settings) -> Traffic:
     )
 
 
-def build(settings: Settings, *, traffic: Traffic | None = None) -> Services:
+def build(
+    settings: Settings, *, traffic: Traffic | None = None, process: str | None = None
+) -> Services:
     """Wire the services for a process that works for real."""
-    return Services(settings, random=random.SystemRandom(), traffic=traffic)
+    return Services(settings, random=random.SystemRandom(), traffic=traffic, process=process)

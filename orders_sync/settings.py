@@ -203,8 +203,8 @@ class Settings(BaseSettings):
 
     @property
     def lease(self) -> timedelta:
-        """How long a worker has an order: the sweep finds what a dead one left a tick later."""
-        return timedelta(seconds=self.lease_seconds - self.sweep_seconds)
+        """How long a worker has an order that it does not renew its lease of."""
+        return timedelta(seconds=self.lease_seconds)
 
     def base_url(self, account: str) -> str:
         """The address of an account's OMS."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, Final
+from typing import Any, Final, Generic, TypeVar
 
 from celery import Celery
 from kombu.exceptions import BatchPublishError, OperationalError
@@ -14,7 +14,12 @@ from redis.exceptions import RedisError
 #: What calls raise while the broker is away.
 BROKER_AWAY: Final = (OperationalError, BatchPublishError, RedisError, OSError)
 
+Q = TypeVar("Q", bound=str)
+
 _CONNECT_SECONDS: Final = 3.0
+
+#: More messages than a queue can have room for.
+_FULL: Final = 1_000_000_000
 
 
 @contextmanager
@@ -27,3 +32,32 @@ def broker_client(app: Celery) -> Iterator[Redis]:
         connection.ensure_connection(max_retries=1, interval_start=0, timeout=_CONNECT_SECONDS)
         channel: Any = connection.default_channel
         yield channel.client
+
+
+class QueueLengths(Generic[Q]):
+    """Tells how many messages lie in each of some queues, over one connection that is kept.
+
+    A queue of a broker that is away is full.
+    """
+
+    def __init__(self, app: Celery, queues: Sequence[Q]) -> None:
+        self._app = app
+        self._queues = queues
+        self._connection: Any = None
+
+    def __call__(self) -> dict[Q, int]:
+        """Ask for all lengths in one exchange."""
+        try:
+            if self._connection is None:
+                self._connection = self._app.connection_for_write(
+                    connect_timeout=_CONNECT_SECONDS
+                )
+            with self._connection.default_channel.client.pipeline(transaction=False) as pipeline:
+                for queue in self._queues:
+                    pipeline.llen(str(queue))
+                return dict(zip(self._queues, pipeline.execute(), strict=True))
+        except BROKER_AWAY:
+            connection, self._connection = self._connection, None
+            if connection is not None:
+                connection.release()
+            return dict.fromkeys(self._queues, _FULL)

@@ -130,7 +130,7 @@ def _retry(
         ledger.strays.retry(each.stray_id, put_back, act_now(why))
         return ()
     if each.command_id is not None:
-        return [decide.retry(each.command_id, ledger=ledger, act=act_now(why))]
+        return decide.retry(each.command_id, ledger=ledger, act=act_now(why))
     require_parked(ledger.database, each.account, each.order_id)
     following: list[Dispatch] = []
     look_again(
@@ -151,7 +151,7 @@ def _discard(ledger: Ledger, each: Chosen, why: str | None) -> Sequence[Dispatch
         return ()
     if each.command_id is not None:
         return ledger.decisions.discard(each.command_id, act)
-    return discard_order(ledger.database, each.account, each.order_id, act, lease=ledger.lease)
+    return discard_order(ledger.database, each.account, each.order_id, act)
 
 
 def _report(

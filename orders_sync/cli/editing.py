@@ -55,13 +55,16 @@ def edit_parked(
             max_bytes=settings.max_command_bytes,
             act=act_now(why),
         )
-    dispatcher(settings)(following)
+        edited = ledger.inquiries.command(command_id) or {}
+    dispatch = dispatcher(settings)
+    for step in following:
+        dispatch(step)
     if as_json:
         print_json(
             {
                 "command_id": command_id,
-                "account": following.account,
-                "order_id": following.order_id,
+                "account": edited["account"],
+                "order_id": edited["order_id"],
             }
         )
         return

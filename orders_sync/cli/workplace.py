@@ -33,7 +33,7 @@ def open_ledger() -> Iterator[Ledger]:
 
 
 def dispatcher(settings: Settings) -> Callable[[Dispatch], None]:
-    """Give what puts a step on its queue; without a broker the sweep of the workers does it."""
+    """Give what puts a step on its queue; without a broker the workers do it."""
     from orders_sync.bootstrap import with_broker  # noqa: PLC0415 - Celery is slow to import.
     from orders_sync.worker.app import create_app  # noqa: PLC0415
 
@@ -55,8 +55,8 @@ def look_again(
     """Have an order read afresh by the workers, and keep who asked for it."""
     following = ledger.orders.look_again(account, order_id, now=datetime.now(UTC))
     log_act(ledger, account, order_id, did=did, why=why)
-    if following is not None:
-        dispatch(following)
+    for step in following:
+        dispatch(step)
 
 
 def log_act(ledger: Ledger, account: str, order_id: str, *, did: str, why: str | None) -> None:

@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 
 from orders_sync.domain.rules import Progress, Standing
-
-#: Longer waits are left to the ledger and the sweep: on a Redis broker a task that waits longer
-#: than the visibility time-out would run twice.
-LONGEST_MESSAGE_WAIT = timedelta(seconds=60)
 
 
 class Step(StrEnum):
@@ -32,13 +28,12 @@ class Step(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Dispatch:
-    """A step that is to be put on its queue, in `delay` seconds; one of a command names it."""
+    """A step that is to be put on its queue; one of a command names it."""
 
     account: str
     order_id: str
     step: Step
     command_id: str | None = None
-    delay: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,3 +76,8 @@ class StepResult:
     cause: str | None = None
     hint: str | None = None
     note: str | None = None
+
+    @property
+    def reason(self) -> str | None:
+        """Why it waits or is parked, in words."""
+        return self.note if self.cause else None

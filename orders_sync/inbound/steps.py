@@ -16,7 +16,7 @@ from orders_sync.traffic.traffic import ERP
 from orders_sync.traffic.waits import wait_error
 from orders_sync.vtex.translate import order as read_order
 from orders_sync.vtex.translate import summary
-from orders_sync.worker.lanes import lane_of
+from orders_sync.worker.calls import lane_of
 
 #: A document older than this is read again before the ERP gets the order.
 _FRESH_FOR = timedelta(minutes=10)

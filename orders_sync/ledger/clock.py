@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from time import monotonic
 from typing import Final
 
 import sqlalchemy as sa
@@ -19,6 +19,15 @@ _ASK_EVERY_SECONDS: Final = 15.0
 _PROMPT_SECONDS: Final = 0.5
 
 
+def since_boot() -> float:
+    """Return seconds that also pass while the machine is suspended, where its system counts them.
+
+    https://man7.org/linux/man-pages/man2/clock_gettime.2.html
+    """
+    boottime = getattr(time, "CLOCK_BOOTTIME", None)
+    return time.monotonic() if boottime is None else time.clock_gettime(boottime)
+
+
 class LedgerClock:
     """Tells the present instant as the ledger's database has it.
 
@@ -29,7 +38,7 @@ class LedgerClock:
     """
 
     def __init__(
-        self, database: Database, *, own: Clock, counter: Callable[[], float] = monotonic
+        self, database: Database, *, own: Clock, counter: Callable[[], float] = since_boot
     ) -> None:
         self._database = database
         self._own = own

@@ -15,7 +15,7 @@ class CommandClaim:
 
     It ends at `lease_until`; `version` and `order_version` are the fencing tokens of the two. The
     command has waited since `waiting_since`: since it was asked for, or since a person had it tried
-    again.
+    again. `intent` is the JSON of a write whose outcome is not known.
     """
 
     command_id: str
@@ -26,6 +26,7 @@ class CommandClaim:
     body: str
     progress: str
     receipt: str | None
+    intent: str | None
     version: int
     order_version: int
     attempts: int

@@ -34,7 +34,7 @@ class CommandFacts:
             sa.select(commands)
             .where(
                 commands.c.account == account,
-                commands.c.source == "erp",
+                commands.c.asked_by_erp,
                 commands.c.told.is_distinct_from(commands.c.outcome),
                 commands.c.told.is_distinct_from(sa.literal(_UNANSWERABLE) + commands.c.outcome),
             )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -14,9 +14,10 @@ from orders_sync.errors import OrdersSyncError
 from orders_sync.ledger.acts import Act, keep_act
 from orders_sync.ledger.engine import Database
 from orders_sync.ledger.journal import Entry, write_entries
-from orders_sync.ledger.news import commands_set_free
-from orders_sync.ledger.order_lease import lock_order_of
-from orders_sync.ledger.tables import commands
+from orders_sync.ledger.lines import align
+from orders_sync.ledger.locks import lock
+from orders_sync.ledger.tables import commands, orders
+from orders_sync.ledger.wakeups import next_of, settle
 
 Row = dict[str, Any]
 
@@ -34,12 +35,13 @@ class Decisions:
     Every method raises `DecisionRefused` where the command is not parked.
     """
 
-    def __init__(self, database: Database, lease: timedelta) -> None:
+    def __init__(self, database: Database) -> None:
         self._database = database
-        self._lease = lease
 
-    def retry(self, command_id: str, first_step: Step, act: Act) -> Dispatch:
+    def retry(self, command_id: str, first_step: Step, act: Act) -> Sequence[Dispatch]:
         """Have a command judged and sent again; one that VTEX has taken is followed further.
+
+        Returns what to dispatch at once.
 
         Raises:
             DecisionRefused: it was never accepted, so that it needs an edit first.
@@ -52,10 +54,12 @@ class Decisions:
                     f"nothing. Mend it: orders-sync parked edit {command_id}"
                 )
             restart: Row = {} if row.progress == "sent" else _beginning(first_step)
-            changes = {**restart, **self._open(act.at)}
+            changes = {**restart, **_opened(act.at)}
             return self._reopen(connection, row, changes, "parked retry", act)
 
-    def edit(self, command_id: str, first_step: Step, changes: Row, act: Act) -> Dispatch:
+    def edit(
+        self, command_id: str, first_step: Step, changes: Row, act: Act
+    ) -> Sequence[Dispatch]:
         """Change a command (columns, already checked) and have it sent.
 
         Raises:
@@ -69,7 +73,7 @@ class Decisions:
                     "changed no more. Retry it to follow it, or send a new command."
                 )
             _refuse_taken_key(connection, row, changes.get("key", row.key))
-            changes = {**_beginning(first_step), **self._open(act.at), **changes}
+            changes = {**_beginning(first_step), **_opened(act.at), **changes}
             return self._reopen(connection, row, changes, "parked edit", act)
 
     def discard(self, command_id: str, act: Act) -> Sequence[Dispatch]:
@@ -89,34 +93,34 @@ class Decisions:
                 # Whoever waits for the change need not wait any longer.
                 changes["progress"] = "ended"
             _decide(connection, row, changes, "parked discard", act)
-            return commands_set_free(
-                connection,
-                row.account,
-                row.order_id,
-                is_settled=True,
-                now=act.at,
-                lease=self._lease,
-            )
-
-    def _open(self, now: datetime) -> Row:
-        return {
-            "standing": Standing.ACTIVE,
-            "outcome": "accepted",
-            "attempts": 0,
-            "failing_since": None,
-            "cause": None,
-            "reason": None,
-            "hint": None,
-            "due_at": now + self._lease,
-            "retried_at": now,
-        }
+            settle(connection, row.account, row.order_id, now=act.at)
+            return _go_on(connection, row, act.at)
 
     @staticmethod
     def _reopen(
         connection: sa.Connection, row: sa.Row[Any], changes: Row, did: str, act: Act
-    ) -> Dispatch:
-        decided = _decide(connection, row, changes, did, act)
-        return Dispatch(decided.account, decided.order_id, Step(decided.next_step), decided.id)
+    ) -> Sequence[Dispatch]:
+        return _go_on(connection, _decide(connection, row, changes, did, act), act.at)
+
+
+def _opened(now: datetime) -> Row:
+    return {
+        "standing": Standing.ACTIVE,
+        "outcome": "accepted",
+        "attempts": 0,
+        "failing_since": None,
+        "cause": None,
+        "reason": None,
+        "hint": None,
+        "due_at": now,
+        "retried_at": now,
+    }
+
+
+def _go_on(connection: sa.Connection, row: sa.Row[Any], now: datetime) -> Sequence[Dispatch]:
+    """Put the order's lines right, and return what goes on at once where no task has the order."""
+    align(connection, row.account, row.order_id, now=now)
+    return next_of(connection, row.account, row.order_id, now=now, read=False)
 
 
 def close_earlier_failures(connection: sa.Connection, done: sa.Row[Any], *, now: datetime) -> None:
@@ -163,7 +167,12 @@ def close_earlier_failures(connection: sa.Connection, done: sa.Row[Any], *, now:
 
 
 def _parked(connection: sa.Connection, command_id: str) -> sa.Row[Any]:
-    lock_order_of(connection, command_id)
+    # The order is locked before its commands, as it is by everybody else.
+    is_order = sa.and_(
+        commands.c.account == orders.c.account, commands.c.order_id == orders.c.order_id
+    )
+    order = sa.select(orders.c.version).join(commands, is_order).where(commands.c.id == command_id)
+    lock(connection, order.with_for_update(of=orders))
     found = sa.select(commands).where(commands.c.id == command_id).with_for_update()
     row = connection.execute(found).one_or_none()
     if row is None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import cache
+from typing import Any
 
 import sqlalchemy as sa
 
 from orders_sync.domain.steps import Claim
 from orders_sync.ledger.insert import insert_into
-from orders_sync.ledger.prepared import Prepared
 from orders_sync.ledger.tables import documents
 
 _KEPT = sa.select(documents.c.body, documents.c.read_at).where(
@@ -29,17 +30,14 @@ def kept_document(
 def keep_document(connection: sa.Connection, claim: Claim, body: bytes, now: datetime) -> None:
     """Keep what was just read, in place of what was read before."""
     row = {"account": claim.account, "order_id": claim.order_id, "body": body, "read_at": now}
-    _KEEP.run(connection, row)
+    connection.execute(_keep(connection.dialect.name), row)
 
 
-def _keep(dialect: str) -> sa.Executable:
-    statement = insert_into(documents, dialect).values(
-        {column.name: sa.bindparam(column.name) for column in documents.c}
-    )
+@cache
+def _keep(dialect: str) -> Any:
+    statement = insert_into(documents, dialect)
     return statement.on_conflict_do_update(
         index_elements=[documents.c.account, documents.c.order_id],
         set_={"body": statement.excluded.body, "read_at": statement.excluded.read_at},
     )
 
-
-_KEEP = Prepared(_keep)

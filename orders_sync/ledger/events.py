@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import cache
 
 import sqlalchemy as sa
@@ -17,9 +17,10 @@ from orders_sync.ledger.engine import Database
 from orders_sync.ledger.insert import insert_into
 from orders_sync.ledger.journal import Entry, write_entries
 from orders_sync.ledger.locks import lock
-from orders_sync.ledger.news import new_order, request_reads
 from orders_sync.ledger.recordable import recordable
 from orders_sync.ledger.tables import events, orders
+from orders_sync.ledger.wakeups import request_reads
+from orders_sync.ledger.windows import Windows
 
 #: As long as the column; a longer identity is kept as its digest.
 _IDENTITY_LENGTH = 400
@@ -36,9 +37,9 @@ class Recorded:
 class Events:
     """Records events and finds those that may be acknowledged."""
 
-    def __init__(self, database: Database, lease: timedelta) -> None:
+    def __init__(self, database: Database, windows: Windows) -> None:
         self._database = database
-        self._lease = lease
+        self._windows = windows
 
     def record(
         self, account: str, lot: Sequence[OrderEvent | UnreadableEvent], *, now: datetime
@@ -55,14 +56,16 @@ class Events:
             fresh = [latest[identity] for identity in _upsert(connection, rows)]
             readable = [event for event in fresh if isinstance(event, OrderEvent)]
             write_entries(connection, [_entry(account, event, now) for event in fresh])
-            wanted = self._wanted(connection, account, readable)
-            ready = _take_up(connection, account, wanted, now, self._lease)
-            known = [order_id for order_id in wanted if order_id not in ready]
-            if known:
-                ready |= request_reads(connection, account, known, now=now, lease=self._lease)
-        return Recorded([Dispatch(account, each, Step.FETCH) for each in sorted(ready)], len(fresh))
+            reads = request_reads(
+                connection,
+                account,
+                self._to_read(connection, account, readable),
+                windows=self._windows,
+                now=now,
+            )
+        return Recorded(reads, len(fresh))
 
-    def _wanted(
+    def _to_read(
         self, connection: sa.Connection, account: str, lot: Sequence[OrderEvent]
     ) -> list[str]:
         """Judge new events against what is known; give the orders to be read, each once."""
@@ -232,18 +235,3 @@ def _keep(dialect: str) -> sa.Executable:
             "acknowledged_at": None,
         },
     ).returning(events.c.identity, events.c.deliveries)
-
-
-def _take_up(
-    connection: sa.Connection,
-    account: str,
-    order_ids: Sequence[str],
-    now: datetime,
-    lease: timedelta,
-) -> set[str]:
-    """Make orders known that were not; give those, whose first read is due."""
-    if not order_ids:
-        return set()
-    rows = [new_order(account, order_id, now=now, lease=lease) for order_id in order_ids]
-    statement = insert_into(orders, connection.dialect.name).on_conflict_do_nothing()
-    return set(connection.execute(statement.returning(orders.c.order_id), rows).scalars())

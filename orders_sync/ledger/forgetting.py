@@ -14,6 +14,7 @@ from orders_sync.ledger.acts import Act, keep_act
 from orders_sync.ledger.decisions import DecisionRefused
 from orders_sync.ledger.engine import Database
 from orders_sync.ledger.journal import Entry, write_entries
+from orders_sync.ledger.lines import align
 from orders_sync.ledger.retention import FINISHED, erase_for_good, erase_orders
 from orders_sync.ledger.tables import commands, orders
 
@@ -76,6 +77,7 @@ def _give_up(connection: sa.Connection, account: str, order_id: str, now: dateti
     given_up: dict[str, Any] = {
         "standing": Standing.VOID,
         "due_at": None,
+        "dispatched_until": None,
         "cause": FORGOTTEN,
         "updated_at": now,
     }
@@ -98,6 +100,7 @@ def _give_up(connection: sa.Connection, account: str, order_id: str, now: dateti
             version=commands.c.version + 1,
         )
     )
+    align(connection, account, order_id, now=now)
 
 
 def _forgettable(

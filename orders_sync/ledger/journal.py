@@ -8,7 +8,6 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from orders_sync.ledger.prepared import Prepared
 from orders_sync.ledger.tables import journal
 
 
@@ -31,8 +30,8 @@ def write_entries(connection: sa.Connection, entries: Sequence[Entry]) -> None:
     """Append entries inside the transaction that makes them true."""
     if entries:
         rows = [{name: getattr(entry, name) for name in _FIELDS} for entry in entries]
-        _INSERT.run_many(connection, rows)
+        connection.execute(_INSERT, rows)
 
 
 _FIELDS = [field.name for field in fields(Entry)]
-_INSERT = Prepared(sa.insert(journal).values({name: sa.bindparam(name) for name in _FIELDS}))
+_INSERT = sa.insert(journal)

@@ -49,10 +49,10 @@ class Leases:
         has passed.
         """
         length = timedelta(seconds=seconds)
-        version = self._take(account, name, owner, clock(), length)
+        version = self.take(account, name, owner, clock(), length)
         lease = None
         if version is not None:
-            lease = Lease(version, lambda: self._renew(account, name, version, clock() + length))
+            lease = Lease(version, lambda: self.renew(account, name, version, clock() + length))
         rest, value = 0.0, None
         try:
             yield lease
@@ -68,9 +68,10 @@ class Leases:
                 free_at = clock() + timedelta(seconds=rest)
                 self._give_back(account, name, lease, free_at, value)
 
-    def _take(
+    def take(
         self, account: str, name: str, owner: str, now: datetime, length: timedelta
     ) -> int | None:
+        """Take a lease that is free and return its version; None where another holds it."""
         with self._database.writing() as connection:
             statement = insert_into(cursors, connection.dialect.name).values(
                 account=account,
@@ -92,7 +93,8 @@ class Leases:
             ).returning(cursors.c.version)
             return connection.execute(taken).scalar_one_or_none()
 
-    def _renew(self, account: str, name: str, version: int, until: datetime) -> bool:
+    def renew(self, account: str, name: str, version: int, until: datetime) -> bool:
+        """Renew a lease; False where another has taken it over."""
         statement = sa.update(cursors).where(_is_held(account, name, version))
         with self._database.writing() as connection:
             return connection.execute(statement.values(lease_until=until)).rowcount > 0

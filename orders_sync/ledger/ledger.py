@@ -5,16 +5,18 @@ from __future__ import annotations
 from datetime import timedelta
 from functools import cached_property
 
+from orders_sync.ledger.acceptance import Acceptance
 from orders_sync.ledger.command_facts import CommandFacts
-from orders_sync.ledger.commands import Commands
 from orders_sync.ledger.decisions import Decisions
 from orders_sync.ledger.engine import Database
 from orders_sync.ledger.events import Events
 from orders_sync.ledger.inquiries import Inquiries
 from orders_sync.ledger.leases import Leases
-from orders_sync.ledger.orders import Orders
+from orders_sync.ledger.due_work import DueWork
+from orders_sync.ledger.processes import Processes
 from orders_sync.ledger.strays import Strays
-from orders_sync.ledger.undelivered import Undelivered
+from orders_sync.ledger.transitions import Commands, Orders
+from orders_sync.ledger.windows import Windows
 
 
 class Ledger:
@@ -26,21 +28,27 @@ class Ledger:
     def __init__(self, url: str, *, lease: timedelta) -> None:
         self.database = Database(url)
         self.lease = lease
+        self.windows = Windows()
 
     @cached_property
     def orders(self) -> Orders:
         """Claims on orders and what their steps achieved."""
-        return Orders(self.database, self.lease)
+        return Orders(self.database, self.lease, self.windows)
 
     @cached_property
     def commands(self) -> Commands:
-        """What VTEX shall be told, from acceptance to receipt."""
-        return Commands(self.database, self.lease)
+        """Claims on commands and what their steps achieved."""
+        return Commands(self.database, self.lease, self.windows)
+
+    @cached_property
+    def acceptance(self) -> Acceptance:
+        """What VTEX shall be told, as it comes in."""
+        return Acceptance(self.database, self.windows)
 
     @cached_property
     def decisions(self) -> Decisions:
         """What people decide about parked commands."""
-        return Decisions(self.database, self.lease)
+        return Decisions(self.database)
 
     @cached_property
     def command_facts(self) -> CommandFacts:
@@ -50,7 +58,7 @@ class Ledger:
     @cached_property
     def events(self) -> Events:
         """Events of the feed, and which of them to acknowledge."""
-        return Events(self.database, self.lease)
+        return Events(self.database, self.windows)
 
     @cached_property
     def leases(self) -> Leases:
@@ -68,9 +76,14 @@ class Ledger:
         return Strays(self.database)
 
     @cached_property
-    def undelivered(self) -> Undelivered:
-        """Work whose message did not reach its queue, or was lost there."""
-        return Undelivered(self.database)
+    def due_work(self) -> DueWork:
+        """What is due, and what of it is under way."""
+        return DueWork(self.database)
+
+    @cached_property
+    def processes(self) -> Processes:
+        """Which processes live, and what those had that do not."""
+        return Processes(self.database)
 
     def close(self) -> None:
         """Give all connections back."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -14,8 +13,8 @@ from orders_sync.ledger.acts import Act, keep_act
 from orders_sync.ledger.decisions import DecisionRefused
 from orders_sync.ledger.engine import Database
 from orders_sync.ledger.journal import Entry, write_entries
-from orders_sync.ledger.news import commands_set_free
 from orders_sync.ledger.tables import orders
+from orders_sync.ledger.wakeups import next_of, settle
 
 _STATE = sa.select(orders.c.standing, orders.c.version, orders.c.lease_until)
 
@@ -31,7 +30,7 @@ def require_parked(database: Database, account: str, order_id: str) -> None:
 
 
 def discard_order(
-    database: Database, account: str, order_id: str, act: Act, *, lease: timedelta
+    database: Database, account: str, order_id: str, act: Act
 ) -> Sequence[Dispatch]:
     """Give a parked order up: it is void, and its events may be acknowledged.
 
@@ -54,6 +53,7 @@ def discard_order(
                 next_step=None,
                 news=False,
                 due_at=None,
+                dispatched_until=None,
                 cause="order.discarded",
                 reason=f"Discarded: {act.why}",
                 hint=None,
@@ -65,9 +65,8 @@ def discard_order(
         entry = Entry(act.at, account, order_id, "order.discarded", note="by a person")
         write_entries(connection, [entry])
         keep_act(connection, act, "parked discard", account=account, order_id=order_id)
-        return commands_set_free(
-            connection, account, order_id, is_settled=True, now=act.at, lease=lease
-        )
+        settle(connection, account, order_id, now=act.at)
+        return next_of(connection, account, order_id, now=act.at)
 
 
 def _parked(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -14,11 +14,12 @@ from orders_sync.domain.rules import Standing
 from orders_sync.domain.steps import Dispatch, Step
 from orders_sync.ledger.cursors import move_cursor
 from orders_sync.ledger.engine import Database
-from orders_sync.ledger.insert import insert_into
 from orders_sync.ledger.journal import Entry, write_entries
-from orders_sync.ledger.news import new_order, request_reads
 from orders_sync.ledger.retention import ERASED
+from orders_sync.ledger.lines import align
 from orders_sync.ledger.tables import commands, documents, journal, orders
+from orders_sync.ledger.wakeups import lock_orders, next_of, request_reads
+from orders_sync.ledger.windows import Windows
 
 FOUND: Final = "reconcile.found"
 PARKED: Final = "reconcile.parked"
@@ -65,9 +66,9 @@ class Unmoved:
 class Reconciliation:
     """Looks orders up, has them read, and parks what reading does not mend."""
 
-    def __init__(self, database: Database, lease: timedelta) -> None:
+    def __init__(self, database: Database, windows: Windows) -> None:
         self._database = database
-        self._lease = lease
+        self._windows = windows
 
     def facts(self, account: str, order_ids: Collection[str]) -> Mapping[str, OrderFacts]:
         """Tell what is known of orders; those that are not are left out."""
@@ -149,13 +150,10 @@ class Reconciliation:
         order_ids = sorted({each.order_id for each in lot})
         if not order_ids:
             return []
-        rows = [new_order(account, each, now=now, lease=self._lease) for each in order_ids]
         with self._database.writing() as connection:
-            insert = insert_into(orders, connection.dialect.name)
-            connection.execute(insert.on_conflict_do_nothing(), rows)
-            ready = request_reads(connection, account, order_ids, now=now, lease=self._lease)
+            reads = request_reads(connection, account, order_ids, windows=self._windows, now=now)
             write_entries(connection, [each.entry(account, what, now) for each in lot])
-        return [Dispatch(account, each, Step.FETCH) for each in sorted(ready)]
+        return reads
 
     def check_again(
         self, account: str, order_id: str, command_ids: Sequence[str], *, now: datetime
@@ -174,16 +172,17 @@ class Reconciliation:
             .values(
                 standing=Standing.ACTIVE,
                 progress="accepted",
-                due_at=now + self._lease,
+                due_at=now,
                 attempts=0,
                 failing_since=None,
                 version=commands.c.version + 1,
                 retried_at=now,
                 updated_at=now,
             )
-            .returning(commands.c.id, commands.c.next_step)
+            .returning(commands.c.id)
         )
         with self._database.writing() as connection:
+            lock_orders(connection, account, [order_id], now=now)
             rows = connection.execute(statement).all()
             write_entries(
                 connection,
@@ -192,7 +191,8 @@ class Reconciliation:
                     for row in rows
                 ],
             )
-        return [Dispatch(account, order_id, Step(row.next_step), row.id) for row in rows]
+            align(connection, account, order_id, now=now)
+            return next_of(connection, account, order_id, now=now, read=False)
 
     def park(
         self,

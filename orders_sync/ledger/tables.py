@@ -91,6 +91,10 @@ def _key() -> tuple[sa.Column[str], sa.Column[str]]:
     )
 
 
+def _flag(name: str, comment: str) -> sa.Column[bool]:
+    return sa.Column(name, sa.Boolean, nullable=False, server_default=sa.false(), comment=comment)
+
+
 orders = sa.Table(
     "orders",
     metadata,
@@ -101,14 +105,16 @@ orders = sa.Table(
     sa.Column("news", sa.Boolean, nullable=False, comment="an event came that no read has seen"),
     sa.Column("status", AnyText, comment="VTEX's status when it was last read"),
     sa.Column("erp_reference", AnyText, comment="the ERP's name for it"),
-    sa.Column("due_at", UtcDateTime, comment="from when the sweep may put it back"),
+    sa.Column("due_at", UtcDateTime, comment="from when it may be dispatched"),
+    sa.Column("dispatched_until", UtcDateTime, comment="a message or a worker has it until then"),
     sa.Column("attempts", sa.Integer, nullable=False, comment="failed tries of this step"),
     sa.Column("failing_since", UtcDateTime, comment="the first failed try of this step"),
     sa.Column("cause", ShortText(100), comment="why it waits or is parked"),
     sa.Column("reason", AnyText, comment="the same in words"),
     sa.Column("hint", AnyText, comment="what a person can do"),
-    sa.Column("lease_owner", sa.String(200)),
+    sa.Column("lease_owner", sa.String(200), comment="the process that works on it"),
     sa.Column("lease_until", UtcDateTime),
+    sa.Column("write_until", UtcDateTime, comment="a write to VTEX may be on the wire until then"),
     sa.Column("version", sa.Integer, nullable=False, comment="the fencing token"),
     sa.Column("first_seen_at", UtcDateTime, nullable=False),
     sa.Column("updated_at", UtcDateTime, nullable=False),
@@ -118,7 +124,14 @@ orders = sa.Table(
     sa.Index(None, "standing", "updated_at"),
     sa.Index(None, "status", "updated_at"),
     sa.Index(None, "updated_at"),
-    _partial("ix_orders_due", "due_at", where="due_at IS NOT NULL"),
+    _partial("ix_orders_due", "account", "next_step", "due_at", where="due_at IS NOT NULL"),
+    _partial(
+        "ix_orders_dispatched",
+        "account",
+        "dispatched_until",
+        where="dispatched_until IS NOT NULL",
+    ),
+    _partial("ix_orders_leased", "lease_owner", where="lease_owner IS NOT NULL"),
     _partial("ix_orders_cause", "cause", "updated_at", where="cause IS NOT NULL"),
 )
 
@@ -134,6 +147,7 @@ commands = sa.Table(
     sa.Column("fingerprint", sa.String(64), nullable=False, comment="tells bodies apart"),
     sa.Column("body", sa.Text, nullable=False, comment="JSON, as it was asked for or edited"),
     sa.Column("source", sa.String(20), nullable=False, comment="service, erp, cli or rules"),
+    _flag("asked_by_erp", "its ERP is to be answered"),
     sa.Column("progress", sa.String(20), nullable=False, comment="accepted, sent or done"),
     sa.Column("standing", sa.String(20), nullable=False, comment="what happens with it now"),
     sa.Column("outcome", sa.String(20), nullable=False, comment="what its caller is told"),
@@ -142,7 +156,18 @@ commands = sa.Table(
     sa.Column("receipt", AnyText, comment="VTEX's receipt, or the id of a change"),
     sa.Column("vtex_number", AnyText, comment="an invoice's number as VTEX has it"),
     sa.Column("value_cents", sa.BigInteger, comment="an invoice's value as it was sent"),
-    sa.Column("due_at", UtcDateTime, comment="from when the sweep may put it back"),
+    sa.Column("due_at", UtcDateTime, comment="from when it may be dispatched; none in line"),
+    sa.Column("dispatched_until", UtcDateTime, comment="a message or a worker has it until then"),
+    sa.Column("line", AnyText, comment="what it conflicts with: goods, or tracking of an invoice"),
+    sa.Column(
+        "position",
+        sa.BigInteger,
+        nullable=False,
+        server_default=sa.text("0"),
+        comment="its place among its order's",
+    ),
+    _flag("is_rest", "an invoice of all that is left"),
+    sa.Column("intent", AnyText, comment="JSON: a write whose outcome is not known"),
     sa.Column("attempts", sa.Integer, nullable=False, comment="failed tries of this step"),
     sa.Column("failing_since", UtcDateTime, comment="the first failed try of this step"),
     sa.Column("cause", ShortText(100), comment="why it waits or is parked"),
@@ -155,14 +180,19 @@ commands = sa.Table(
     sa.UniqueConstraint("account", "key"),
     sa.Index(None, "order_id", "account"),
     sa.Index(None, "standing", "updated_at"),
-    _partial("ix_commands_due", "due_at", where="due_at IS NOT NULL"),
+    _partial("ix_commands_due", "account", "next_step", "due_at", where="due_at IS NOT NULL"),
+    _partial(
+        "ix_commands_dispatched",
+        "account",
+        "dispatched_until",
+        where="dispatched_until IS NOT NULL",
+    ),
     _partial(
         "ix_commands_untold",
         "account",
-        "source",
         "updated_at",
-        where="told IS DISTINCT FROM outcome",
-        sqlite="told IS NOT outcome",
+        where="asked_by_erp AND told IS DISTINCT FROM outcome",
+        sqlite="asked_by_erp AND told IS NOT outcome",
     ),
 )
 
@@ -240,6 +270,17 @@ cursors = sa.Table(
     sa.Column("lease_until", UtcDateTime),
     sa.Column("version", sa.Integer, nullable=False),
     sa.Column("updated_at", UtcDateTime, nullable=False),
+)
+
+workers = sa.Table(
+    "workers",
+    metadata,
+    sa.Column("process", sa.String(200), primary_key=True, comment="host, process id and a mark"),
+    sa.Column("node", sa.Text, nullable=False, comment="Celery's name of the worker"),
+    sa.Column("queues", sa.Text, nullable=False, comment="the queues that it serves, by commas"),
+    sa.Column("threads", sa.Integer, nullable=False),
+    sa.Column("started_at", UtcDateTime, nullable=False),
+    sa.Column("seen_at", UtcDateTime, nullable=False, comment="its last sign of life"),
 )
 
 strays = sa.Table(

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import structlog
 
 from orders_sync.domain.acceptance import (
     LONGEST,
-    Acceptable,
     NotAcceptedError,
     check,
     raw_text,
@@ -21,11 +20,13 @@ from orders_sync.domain.acceptance import (
     vtex_number_of,
 )
 from orders_sync.domain.commands import Command
+from orders_sync.domain.lines import is_rest, line_of
 from orders_sync.domain.rules import Standing
 from orders_sync.domain.steps import Dispatch, Step
 from orders_sync.domain.time import Clock
 from orders_sync.ledger import Ledger
-from orders_sync.ledger.journal import Entry
+from orders_sync.ledger.acceptance import SYNC, Kept
+from orders_sync.ledger.decisions import REFUSED_KEY
 
 log = structlog.get_logger(__name__)
 
@@ -39,6 +40,11 @@ FIRST_STEP: dict[str, Step] = {
     "change": Step.SEND_CHANGE,
     "note": Step.SEND_NOTE,
 }
+
+Row = dict[str, Any]
+
+#: The columns that not every row fills: rows of one lot have the same ones.
+_OPTIONAL: Final = ("vtex_number", "line", "due_at", "cause", "reason", "hint")
 
 #: As much of a command that was refused as is kept for a person to mend.
 _KEPT_CHARACTERS = 100_000
@@ -67,8 +73,15 @@ class Desk:
     max_bytes: int
 
 
-def accept(command: Command, *, account: str, source: Source, desk: Desk) -> Accepted:
-    """Keep a command and have it sent.
+def accept(
+    command: Command,
+    *,
+    account: str,
+    source: Source,
+    desk: Desk,
+    not_before: datetime | None = None,
+) -> Accepted:
+    """Keep a command and have it sent, not earlier than it is asked for.
 
     The same key with the same content is the same command; with other content it is refused, and
     so is what cannot be understood. A refused command is kept, parked, with the reason.
@@ -76,111 +89,126 @@ def accept(command: Command, *, account: str, source: Source, desk: Desk) -> Acc
     Raises:
         LedgerUnavailable: nothing was kept; the caller must not take it for accepted.
     """
+    [accepted] = accept_all(
+        [command], account=account, source=source, desk=desk, not_before=not_before
+    )
+    return accepted
+
+
+def accept_all(
+    lot: Sequence[Command],
+    *,
+    account: str,
+    source: Source,
+    desk: Desk,
+    not_before: datetime | None = None,
+) -> Sequence[Accepted]:
+    """Keep commands of one account as `accept` does, all in one transaction, and have them sent."""
     now = desk.clock()
-    try:
-        require_storable("account", account)
-        wanted = check(command, max_bytes=desk.max_bytes)
-    except NotAcceptedError as error:
-        kept_under = storable(account)[: LONGEST["account"]]
-        return _refuse(command, kept_under, source, error, desk, now)
-    row = _row(wanted, command, account, source, desk.new_id(), now, now + desk.ledger.lease)
-    kept, is_new = desk.ledger.commands.add(row, _entry(account, row, "command.accepted", now))
-    if kept["fingerprint"] != wanted.fingerprint:
-        conflict = NotAcceptedError(
+    rows = [_row_of(command, account, source, desk, now, not_before) for command in lot]
+    asked = {row["id"]: command for row, command in zip(rows, lot, strict=True)}
+
+    def conflict(row: Row, kept: Mapping[str, Any]) -> Row:
+        error = NotAcceptedError(
             "command.key_conflict",
-            f"key: {wanted.key!r} is command {kept['id']} ({kept['kind']} of order "
+            f"key: {row['key']!r} is command {kept['id']} ({kept['kind']} of order "
             f"{kept['order_id']}) with other content; give this one another key",
         )
-        return _refuse(command, account, source, conflict, desk, now)
-    if is_new:
-        _go_on(account, wanted, row["id"], desk, now)
-    return Accepted(kept["id"], is_new)
+        return _refused(asked[row["id"]], account, source, error, desk, now)
+
+    kept_under = storable(account)[: LONGEST["account"]]
+    addition = desk.ledger.acceptance.add(kept_under, rows, in_place_of=conflict, now=now)
+    for dispatch in addition.dispatches:
+        desk.dispatch(dispatch)
+    return [_accepted(one) for one in addition.kept]
 
 
-def _go_on(account: str, wanted: Acceptable, command_id: str, desk: Desk, now: datetime) -> None:
-    if wanted.kind == "sync":
-        read = desk.ledger.orders.look_again(account, wanted.order_id, now=now)
-        if read is not None:
-            desk.dispatch(read)
-        return
-    desk.dispatch(Dispatch(account, wanted.order_id, FIRST_STEP[wanted.kind], command_id))
+def _accepted(kept: Kept) -> Accepted:
+    command_id, cause = kept.row["id"], kept.row["cause"]
+    if not kept.row["key"].startswith(REFUSED_KEY):
+        return Accepted(command_id, kept.is_new)
+    log.error("command.refused", command_id=command_id, cause=cause, reason=kept.row["reason"])
+    return Accepted(command_id, kept.is_new, kept.row["reason"])
 
 
-def _row(
-    wanted: Acceptable,
+def _row_of(
     command: Command,
     account: str,
     source: Source,
-    command_id: str,
+    desk: Desk,
     now: datetime,
-    due_at: datetime,
-) -> dict[str, Any]:
-    is_done = wanted.kind == "sync"
+    not_before: datetime | None,
+) -> Row:
+    try:
+        require_storable("account", account)
+        checked = check(command, max_bytes=desk.max_bytes)
+    except NotAcceptedError as error:
+        return _refused(command, account, source, error, desk, now)
+    is_done = checked.kind == SYNC
+    vtex_number = vtex_number_of(checked.body)
     return {
-        **_common(command, account, source, command_id, now),
-        "kind": wanted.kind,
-        "key": wanted.key,
-        "fingerprint": wanted.fingerprint,
-        "body": wanted.text,
+        **_common(command, account, source, desk.new_id(), now),
+        "kind": checked.kind,
+        "key": checked.key,
+        "fingerprint": checked.fingerprint,
+        "body": checked.text,
         "progress": "done" if is_done else "accepted",
         "standing": Standing.DONE if is_done else Standing.ACTIVE,
         "outcome": "done" if is_done else "accepted",
-        "next_step": FIRST_STEP.get(wanted.kind),
-        "vtex_number": vtex_number_of(wanted.body),
-        "due_at": None if is_done else due_at,
+        "next_step": FIRST_STEP.get(checked.kind),
+        "vtex_number": vtex_number,
+        "line": line_of(checked.kind, vtex_number),
+        "is_rest": is_rest(checked.body),
+        "due_at": None if is_done else max(now, not_before or now),
     }
 
 
-def _refuse(
+def _refused(
     command: Command,
     account: str,
     source: Source,
     error: NotAcceptedError,
     desk: Desk,
     now: datetime,
-) -> Accepted:
-    """Keep a refused command for a person; the same rubbish again is kept once."""
+) -> Row:
+    """Return the row of a refused command, for a person; the same rubbish again is kept once."""
     body = storable(raw_text(command.body))[:_KEPT_CHARACTERS]
     kind = storable(f"{command.kind}")[:20]
     seen = f"{kind}|{command.order_id}|{command.key}|{error.cause}|{body}"
     fingerprint = hashlib.sha256(seen.encode(errors="replace")).hexdigest()
     common = _common(command, account, source, desk.new_id(), now)
-    row = {
+    return {
         **common,
         "kind": kind,
-        "key": f"refused/{fingerprint}",
+        "key": f"{REFUSED_KEY}{fingerprint}",
         "fingerprint": fingerprint,
         "body": body if error.cause != "command.too_large" else "{}",
         "progress": "accepted",
         "standing": Standing.PARKED,
         "outcome": "refused",
         "next_step": FIRST_STEP.get(kind),
+        "line": line_of(kind, None),
         "cause": error.cause,
         "reason": error.message,
         "hint": "Correct it where it came from and send it again, or edit it here: "
         f"orders-sync parked edit {common['id']}",
     }
-    kept, is_new = desk.ledger.commands.add(row, _entry(account, row, "command.refused", now))
-    log.error("command.refused", command_id=kept["id"], cause=error.cause, reason=error.message)
-    return Accepted(kept["id"], is_new, error.message)
 
 
 def _common(
     command: Command, account: str, source: Source, command_id: str, now: datetime
-) -> dict[str, Any]:
+) -> Row:
     return {
+        **dict.fromkeys(_OPTIONAL),
         "id": command_id,
-        "account": account,
+        "account": storable(account)[: LONGEST["account"]],
         "order_id": storable(command.order_id or "")[: LONGEST["order_id"]],
         "asked_key": None if command.key is None else storable(command.key)[:_KEPT_CHARACTERS],
         "source": source,
+        "asked_by_erp": source == "erp",
+        "is_rest": False,
         "attempts": 0,
         "version": 0,
         "created_at": now,
         "updated_at": now,
     }
-
-
-def _entry(account: str, row: dict[str, Any], what: str, now: datetime) -> Entry:
-    note = f"{row['kind']} {row['id']} from {row['source']}"
-    return Entry(now, account, row["order_id"] or None, what, note=note)

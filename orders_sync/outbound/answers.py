@@ -10,7 +10,7 @@ from orders_sync.domain.commands import Command, Outcome
 from orders_sync.erp.base import Erp
 from orders_sync.errors import ErpUnavailable, WaitError
 from orders_sync.ledger import Ledger
-from orders_sync.outbound.accept import Desk, accept
+from orders_sync.outbound.accept import Desk, accept_all
 
 log = structlog.get_logger(__name__)
 
@@ -41,12 +41,8 @@ def pull(account: str, *, owner: str, erp: Erp, desk: Desk) -> int:
         cursor: str | None = None
         for _ in range(_MOST_PAGES):
             page = erp.pull(cursor)
-            for command in page.rows:
-                kept = accept(command, account=account, source="erp", desk=desk)
-                accepted += kept.is_new
-                if not kept.is_new:
-                    # It is offered again, so the answer to it was lost.
-                    desk.ledger.command_facts.mark_told(kept.command_id, None)
+            lot = accept_all(page.rows, account=account, source="erp", desk=desk)
+            accepted += sum(kept.is_new for kept in lot)
             tell(account, erp=erp, ledger=desk.ledger)
             cursor = page.cursor
             is_last = len(page.rows) < _LOT and cursor is None

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from orders_sync.domain.acceptance import NotAcceptedError, check, vtex_number_of
 from orders_sync.domain.commands import Command
+from orders_sync.domain.lines import is_rest, line_of
 from orders_sync.domain.steps import Dispatch, Step
 from orders_sync.ledger import Ledger
 from orders_sync.ledger.acts import Act
@@ -14,8 +16,8 @@ from orders_sync.ledger.decisions import REFUSED_KEY, DecisionRefused
 from orders_sync.outbound.accept import FIRST_STEP
 
 
-def retry(command_id: str, *, ledger: Ledger, act: Act) -> Dispatch:
-    """Have a parked command judged afresh and sent; gives what to dispatch.
+def retry(command_id: str, *, ledger: Ledger, act: Act) -> Sequence[Dispatch]:
+    """Have a parked command judged and sent; returns what to dispatch at once.
 
     Raises:
         DecisionRefused: it is not parked, or was never accepted.
@@ -33,8 +35,8 @@ def edit(
     ledger: Ledger,
     max_bytes: int,
     act: Act,
-) -> Dispatch:
-    """Give a parked command another body and have it sent; gives what to dispatch.
+) -> Sequence[Dispatch]:
+    """Give a parked command another body and have it sent; returns what to dispatch at once.
 
     Its key stays, so that its caller goes on finding it. Only a command that was never accepted
     can be given another order or key.
@@ -51,7 +53,13 @@ def edit(
         wanted = check(asked, max_bytes=max_bytes)
     except NotAcceptedError as error:
         raise DecisionRefused(f"Nothing was changed: {error}") from error
-    changes: dict[str, Any] = {"body": wanted.text, "vtex_number": vtex_number_of(wanted.body)}
+    vtex_number = vtex_number_of(wanted.body)
+    changes: dict[str, Any] = {
+        "body": wanted.text,
+        "vtex_number": vtex_number,
+        "line": line_of(wanted.kind, vtex_number),
+        "is_rest": is_rest(wanted.body),
+    }
     if not was_accepted:
         # An accepted one keeps its fingerprint, so that a repeat of it is still known.
         changes |= {

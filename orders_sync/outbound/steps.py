@@ -33,7 +33,7 @@ from orders_sync.ledger.command_claims import CommandClaim, CommandResult
 from orders_sync.vtex.change_answers import PastChange
 from orders_sync.vtex.client import VtexClient
 from orders_sync.vtex.fulfilment import fulfilment
-from orders_sync.worker.lanes import lane_of
+from orders_sync.worker.calls import lane_of
 
 T = TypeVar("T")
 

@@ -171,7 +171,7 @@ class Backfill:
                 return
 
     def _take(self, plan: Plan, step: Slice, tally: Tally, *, is_dry: bool) -> None:
-        reconciliation = Reconciliation(self.ledger.database, self.ledger.lease)
+        reconciliation = Reconciliation(self.ledger.database, self.ledger.windows)
         rows = {row.order_id: row for row in step.rows if plan.picks(row)}
         facts = reconciliation.facts(plan.account, list(rows))
         wanted = [row for row in rows.values() if row.order_id not in facts]

@@ -60,6 +60,6 @@ def note_gap(account: str, *, ledger: Ledger, now: datetime) -> None:
     polled = last_turns(ledger.database, FEED_POLL).get(account)
     since = polled.succeeded_at if polled else None
     if since is None:
-        since = Reconciliation(ledger.database, ledger.lease).last_event_at(account)
+        since = Reconciliation(ledger.database, ledger.windows).last_event_at(account)
     cursors.move(account, GAP, since.isoformat() if since else "", now=now)
     log.warning("feed.gap", account=account, since=since.isoformat() if since else None)

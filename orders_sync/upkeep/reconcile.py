@@ -154,7 +154,7 @@ class _Run:
         self._may_go_on = may_go_on
         self._started = clock()
         self._cursors = Cursors(ledger.database)
-        self._reconciliation = Reconciliation(ledger.database, ledger.lease)
+        self._reconciliation = Reconciliation(ledger.database, ledger.windows)
         self.done = Reconciled()
 
     def enter_gap(self) -> None:

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from datetime import timedelta
 from typing import Final
 
 from celery import shared_task
 
-from orders_sync.broker.client import BROKER_AWAY, broker_client
+from orders_sync.broker.client import broker_client
 from orders_sync.broker.strays import Strays
 from orders_sync.traffic.lanes import Lane
 from orders_sync.upkeep.collect_strays import collect_strays
 from orders_sync.upkeep.gap import GapKeeper
 from orders_sync.upkeep.purge import purge
 from orders_sync.upkeep.reconcile import ReconcileLimits, reconcile
-from orders_sync.upkeep.recover_lost import recover_lost
-from orders_sync.upkeep.sweep import sweep
 from orders_sync.upkeep.watch_feed import FeedState, ensure_feed
 from orders_sync.worker.task import ServiceTask
 
@@ -24,14 +21,6 @@ from orders_sync.worker.task import ServiceTask
 _READS_A_RUN: Final = 100
 
 _SOON_SECONDS: Final = 60.0
-
-
-@shared_task(name="upkeep.sweep", base=ServiceTask, bind=True, send_events=False)
-def sweep_orders(self: ServiceTask) -> None:
-    """Put due and orphaned work back on its queues."""
-    with suppress(*BROKER_AWAY), broker_client(self.app) as client:
-        recover_lost(broker=client, ledger=self.services.ledger, clock=self.services.clock)
-    sweep(ledger=self.services.ledger, clock=self.services.clock, dispatch=self.dispatch)
 
 
 @shared_task(name="upkeep.collect_strays", base=ServiceTask, bind=True, send_events=False)

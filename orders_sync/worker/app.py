@@ -10,11 +10,18 @@ from typing import Any, NoReturn
 
 import structlog
 from celery import Celery
-from celery.signals import celeryd_init, setup_logging, worker_init
+from celery.signals import (
+    celeryd_init,
+    setup_logging,
+    worker_init,
+    worker_ready,
+    worker_shutdown,
+    worker_shutting_down,
+)
 from celery.worker import state
 
-from orders_sync.bootstrap import Services, build, connect_traffic
-from orders_sync.broker.client import BROKER_AWAY
+from orders_sync.bootstrap import Services, build, connect_traffic, process_name
+from orders_sync.broker.client import BROKER_AWAY, QueueLengths
 from orders_sync.broker.transport import install
 from orders_sync.domain.steps import Dispatch, Step
 from orders_sync.embedded.home import run_folder
@@ -22,8 +29,10 @@ from orders_sync.errors import ConfigurationError, LedgerUnavailable
 from orders_sync.logging import configure_logging
 from orders_sync.logging.crashes import log_crashes
 from orders_sync.settings import Settings, require_accounts, watchdog_address
+from orders_sync.worker.dispatcher import Dispatcher, open_gates
 from orders_sync.worker.exposure import refuse_hidden_metrics, show_metrics
 from orders_sync.worker.flower import rule_flower
+from orders_sync.worker.heartbeat import Heartbeat
 from orders_sync.worker.memory import share_arenas
 from orders_sync.worker.pulse import keep_pulse
 from orders_sync.worker.queues import Queue, declare_queues, queue_of, route_by_prefix
@@ -40,26 +49,31 @@ class OrdersSyncApp(Celery):
 
     orders_sync_settings: Settings
     _services: tuple[int, Services] | None = None
+    _process: str | None = None
 
     @property
     def services(self) -> Services:
-        """The services of this process; a forked child builds its own."""
+        """The services of this process; a forked child builds its own.
+
+        It goes by its parent's name in leases, whose heartbeat speaks for it.
+        """
         if self._services is None or self._services[0] != os.getpid():
             settings = self.orders_sync_settings
-            services = build(settings, traffic=connect_traffic(settings))
+            self._process = self._process or process_name()
+            traffic = connect_traffic(settings)
+            services = build(settings, traffic=traffic, process=self._process)
             self._services = (os.getpid(), services)
         return self._services[1]
 
     def dispatch(self, following: Dispatch) -> None:
         """Put a step on its queue, with ids only.
 
-        A broker that is away is no error: the ledger knows the step, and the sweep puts it there.
+        A broker that is away is no error: the ledger knows the step, which is due again soon.
         """
         try:
             self._send(following)
         except BROKER_AWAY as error:
-            log.warning("dispatch.postponed", step=following.step, cause=type(error).__name__)
-            self._leave_to_sweep([following])
+            self._postponed([following], error)
 
     def dispatch_all(self, following: Sequence[Dispatch]) -> None:
         """Put many steps on their queues in one exchange with the broker."""
@@ -70,18 +84,12 @@ class OrdersSyncApp(Celery):
                 for each in following:
                     self._send(each, producer=producer, retry=False)
         except BROKER_AWAY as error:
-            log.warning("dispatch.postponed", steps=len(following), cause=type(error).__name__)
-            self._leave_to_sweep(following)
+            self._postponed(following, error)
 
-    def _leave_to_sweep(self, unsent: Sequence[Dispatch]) -> None:
-        """Have steps put on their queues as soon as there is a sweep, not when a lease is over."""
-        services = self.services
-        for each in unsent:
-            services.metrics.dispatch_postponed(each.step.value)
-        try:
-            services.ledger.undelivered.unsent(unsent, now=services.clock())
-        except LedgerUnavailable:
-            log.warning("dispatch.unrecorded", steps=len(unsent))
+    def _postponed(self, unsent: Sequence[Dispatch], error: Exception) -> None:
+        log.warning("dispatch.postponed", steps=len(unsent), cause=type(error).__name__)
+        for dispatch in unsent:
+            self.services.metrics.dispatch_postponed(dispatch.step.value)
 
     def _send(self, following: Dispatch, **options: Any) -> None:
         ids = {"account": following.account, "order_id": following.order_id}
@@ -93,7 +101,6 @@ class OrdersSyncApp(Celery):
             following.step.value,
             kwargs=ids,
             task_id="/".join(names),
-            countdown=following.delay,
             argsrepr="()",
             kwargsrepr=repr(ids),
             # Workers declare the queues; once more with each message is dear.
@@ -201,7 +208,38 @@ def _connect_signals(app: OrdersSyncApp) -> None:
             # Celery logs what a signal raises and starts all the same, unless it is an exit.
             stop_with(error)
 
+    keep_heart_beating(app)
     show_metrics(settings, lambda: app.services, stop_with)
+
+
+def keep_heart_beating(app: OrdersSyncApp) -> None:
+    """Have this process, if it becomes a worker, say that it lives for as long as it does."""
+
+    @worker_ready.connect(weak=False)
+    def _begin(sender: Any, **_: Any) -> None:
+        services = app.services
+        heartbeat = Heartbeat(
+            services,
+            Dispatcher(
+                ledger=services.ledger,
+                clock=services.clock,
+                send=app.dispatch_all,
+                lengths=QueueLengths(app, list(Queue)),
+                gates=open_gates,
+            ),
+            node=sender.hostname,
+            queues=set(app.amqp.queues.consume_from),
+            threads=sender.controller.concurrency,
+        )
+        heartbeat.start()
+
+        @worker_shutting_down.connect(weak=False)
+        def _end(**_: Any) -> None:
+            heartbeat.dispatch_no_more()
+
+        @worker_shutdown.connect(weak=False)
+        def _leave(**_: Any) -> None:
+            heartbeat.stop()
 
 
 def stop_with(error: Exception) -> NoReturn:

@@ -2,33 +2,55 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Any, Generic, Literal, TypeVar
 
 import structlog
 
 from orders_sync.bootstrap import Services
 from orders_sync.domain.rules import Standing
-from orders_sync.domain.steps import LONGEST_MESSAGE_WAIT, Dispatch, Step
-from orders_sync.errors import LeaseLost, LedgerUnavailable, WaitError
+from orders_sync.domain.steps import Claim, Dispatch, Step, StepResult
+from orders_sync.errors import (
+    AuthFailed,
+    LeaseLost,
+    LedgerUnavailable,
+    Refused,
+    Unavailable,
+    WaitError,
+)
+from orders_sync.ledger.command_claims import CommandClaim, CommandResult
 from orders_sync.ledger.journal import Entry
+from orders_sync.ledger.transitions import Desk, Orders
 from orders_sync.worker.retry import Again, Park, decide, policy_of
-from orders_sync.worker.work import C, Claim, Desk, R, Result, Work
 
 log = structlog.get_logger(__name__)
 
+C = TypeVar("C", Claim, CommandClaim)
+R = TypeVar("R", StepResult, CommandResult)
+
 #: The steps that one message may lead to; after these the next is sent as a message of its own.
 _STEPS_A_MESSAGE = 6
+
+#: Errors of a write that VTEX has not taken for certain: it was not sent, or was refused.
+_NOT_TAKEN = (WaitError, Unavailable, Refused, AuthFailed)
+
+
+@dataclass(frozen=True, slots=True)
+class Work(Generic[C, R]):
+    """The steps of one kind of thing, and the part of the ledger that keeps it."""
+
+    desk: Desk[C, R]
+    steps: Mapping[Step, Callable[[C, Services], R]]
 
 
 @dataclass(frozen=True, slots=True)
 class Runner:
     """What is the same for every step that a worker runs.
 
-    `dispatch` puts a step on its queue and never fails: what it could not put there, the sweep
-    does. `serves` tells which steps this worker may run: it goes on with those itself, since a
+    `dispatch` puts a step on its queue and never fails: what it could not put there is due again
+    soon. `serves` tells which steps this worker may run: it goes on with those itself, since a
     message to the next worker costs more than the step. `task_id` names the message in the
     journal.
     """
@@ -38,51 +60,49 @@ class Runner:
     serves: Callable[[Step], bool]
     task_id: str
 
-    def run(
-        self, message: Dispatch, work: Work[C, R], take: Callable[[datetime], C | None]
-    ) -> None:
-        """Run the step that `message` asks for and `take` claims, and those that follow it.
-
-        Nothing happens where the step is past; where it is not its time, it is dispatched anew.
-        """
-        try:
-            claim = take(self.services.clock())
-        except WaitError as error:
-            log.info("step.not_yet", cause=error.cause, seconds=error.seconds)
-            self.dispatch(replace(message, delay=error.seconds))
-            return
+    def run(self, work: Work[C, R], take: Callable[[datetime], C | None]) -> None:
+        """Run the step that `take` claims, and those that follow it; nothing where it is past."""
+        claim = take(self.services.clock())
         if claim is None:
             log.debug("step.skipped")
             return
         try:
             for remaining in reversed(range(_STEPS_A_MESSAGE)):
-                claim = self._run_claimed(message, claim, work, may_go_on=remaining > 0)
-                if claim is None:
+                onward = self._run_claimed(claim, work, may_go_on=remaining > 0)
+                if onward is None:
                     break
+                claim = onward
         except LeaseLost:
-            log.warning("step.overtaken")
+            log.warning("step.overtaken", step=claim.step)
+            self._look_again(claim)
         except LedgerUnavailable:
-            # The lease runs out by itself, and the sweep brings the step back.
-            log.warning("step.unrecorded")
+            # The lease runs out by itself, and the step is due again.
+            log.warning("step.unrecorded", step=claim.step)
 
-    def _run_claimed(
-        self, message: Dispatch, claim: C, work: Work[C, R], *, may_go_on: bool
-    ) -> C | None:
-        """Run one step; give the claim of the next where this worker goes on with it."""
+    def _look_again(self, claim: Claim | CommandClaim) -> None:
+        """Have the order of an overtaken hand-over read: the ERP may have it from this one only."""
+        if claim.step is Step.HAND_OVER:
+            again = self.services.ledger.orders.look_again(
+                claim.account, claim.order_id, now=self.services.clock()
+            )
+            self._hand_on(again)
+
+    def _run_claimed(self, claim: C, work: Work[C, R], *, may_go_on: bool) -> C | None:
+        """Run one step; return the claim of the next where this worker goes on with it."""
         started = self.services.clock()
         try:
             result = work.steps[claim.step](claim, self.services)
         except LeaseLost:
             raise
         except Exception as error:  # noqa: BLE001 - every error has to end in the ledger.
-            self._failed(message, claim, work.desk, error, started)
+            self._failed(claim, work.desk, error, started)
             return None
         now = self.services.clock()
         entry = self._entry(claim, "step.done", result.note, started, now)
         following: Sequence[Dispatch] = ()
-        onward = None
-        if may_go_on and work.advance is not None and self._goes_on(result, work):
-            onward = work.advance(claim, result, entry, now=now)
+        onward: Any = None
+        if may_go_on and isinstance(work.desk, Orders) and self._goes_on(result, work):
+            onward = work.desk.advance(claim, result, entry, now=now)
         else:
             following = work.desk.complete(claim, result, entry, now=now)
         self.services.metrics.step_ended(claim.step, "done", entry.seconds or 0.0)
@@ -90,9 +110,9 @@ class Runner:
             "step.done", step=claim.step, seconds=entry.seconds, standing=result.standing.value
         )
         self._hand_on(following)
-        return onward
+        return onward  # type: ignore[no-any-return]
 
-    def _goes_on(self, result: Result, work: Work[C, R]) -> bool:
+    def _goes_on(self, result: R, work: Work[C, R]) -> bool:
         """Tell whether this worker may run what is next, or the read that news would lead to."""
         step = result.next_step
         return (
@@ -103,9 +123,7 @@ class Runner:
             and self.serves(Step.FETCH)
         )
 
-    def _failed(
-        self, message: Dispatch, claim: C, desk: Desk[C, R], error: Exception, started: datetime
-    ) -> None:
+    def _failed(self, claim: C, desk: Desk[C, R], error: Exception, started: datetime) -> None:
         now = self.services.clock()
         verdict = decide(
             error,
@@ -117,7 +135,8 @@ class Runner:
         if isinstance(verdict, Park):
             self._park(claim, desk, verdict, started, now)
         else:
-            self._try_again(message, claim, desk, verdict, started, now)
+            is_undecided = not isinstance(error, _NOT_TAKEN)
+            self._try_again(claim, desk, verdict, started, now, is_undecided=is_undecided)
 
     def _park(
         self, claim: C, desk: Desk[C, R], verdict: Park, started: datetime, now: datetime
@@ -138,12 +157,13 @@ class Runner:
 
     def _try_again(
         self,
-        message: Dispatch,
         claim: C,
         desk: Desk[C, R],
         verdict: Again,
         started: datetime,
         now: datetime,
+        *,
+        is_undecided: bool,
     ) -> None:
         outcome: Literal["failed", "waited"] = "failed" if verdict.fails else "waited"
         what = f"step.{outcome}"
@@ -156,23 +176,26 @@ class Runner:
             reason=verdict.reason,
             counts=verdict.counts,
             fails=verdict.fails,
+            is_undecided=is_undecided,
             now=now,
         )
-        seconds = verdict.delay.total_seconds()
         took = (now - started).total_seconds()
         self.services.metrics.step_ended(claim.step, outcome, took, verdict.cause)
         say = log.warning if verdict.noted else log.debug
-        say(what, step=claim.step, cause=verdict.cause, retry_in=seconds)
+        say(what, step=claim.step, cause=verdict.cause, retry_in=verdict.delay.total_seconds())
         self._hand_on(following)
-        if verdict.delay <= LONGEST_MESSAGE_WAIT:
-            self.dispatch(replace(message, step=claim.step, delay=seconds))
 
     def _hand_on(self, following: Sequence[Dispatch]) -> None:
         for each in following:
             self.dispatch(each)
 
     def _entry(
-        self, claim: Claim, what: str, note: str | None, started: datetime, now: datetime
+        self,
+        claim: Claim | CommandClaim,
+        what: str,
+        note: str | None,
+        started: datetime,
+        now: datetime,
     ) -> Entry:
         return Entry(
             at=now,

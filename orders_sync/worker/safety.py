@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from typing import Any
 
 from orders_sync.broker.compatibility import check_kombu
-from orders_sync.domain.steps import LONGEST_MESSAGE_WAIT
 from orders_sync.errors import ConfigurationError
 from orders_sync.settings import Settings
 from orders_sync.worker.queues import INTAKE, queue_of
@@ -49,19 +48,19 @@ def _check_celery(conf: Any) -> None:
 
 def _check_times(settings: Settings, conf: Any) -> None:
     visibility = conf.broker_transport_options["visibility_timeout"]
-    longest = settings.vtex.total_seconds * _CALLS_OF_A_STEP + LONGEST_MESSAGE_WAIT.total_seconds()
+    longest = settings.vtex.total_seconds * _CALLS_OF_A_STEP
     if visibility <= longest:
         raise ConfigurationError(
             f"ORDERS_SYNC_VISIBILITY_TIMEOUT_SECONDS={visibility} is too short: a step may take "
             f"{longest:.0f} s, and its message would be delivered twice. "
             f"A right value: ORDERS_SYNC_VISIBILITY_TIMEOUT_SECONDS={int(longest) * 2}"
         )
-    if settings.lease.total_seconds() < settings.vtex.total_seconds:
+    if settings.lease.total_seconds() < longest:
         raise ConfigurationError(
-            f"ORDERS_SYNC_LEASE_SECONDS={settings.lease_seconds:g}, less "
-            f"ORDERS_SYNC_SWEEP_SECONDS={settings.sweep_seconds:g}, is shorter than one call to "
-            f"VTEX may take (ORDERS_SYNC_VTEX__TOTAL_SECONDS={settings.vtex.total_seconds:g}), so "
-            "an order would be taken from a worker that is busy with it. "
+            f"ORDERS_SYNC_LEASE_SECONDS={settings.lease_seconds:g} is shorter than the calls to "
+            f"VTEX of one step may take ({_CALLS_OF_A_STEP} times "
+            f"ORDERS_SYNC_VTEX__TOTAL_SECONDS={settings.vtex.total_seconds:g}), so an order would "
+            "be taken from a worker that is busy with it. "
             f"A right value: ORDERS_SYNC_LEASE_SECONDS={settings.vtex.total_seconds * 4:g}"
         )
     if conf.task_time_limit is not None and conf.task_time_limit >= visibility:

@@ -26,7 +26,6 @@ def beat_schedule(settings: Settings) -> dict[str, dict[str, Any]]:
     a little ahead would take no tick at all.
     """
     schedule = {
-        "upkeep.sweep": _every(settings.sweep_seconds, "upkeep.sweep"),
         "upkeep.purge": _every(_PURGE_SECONDS, "upkeep.purge"),
         "upkeep.collect_strays": _every(_STRAYS_SECONDS, "upkeep.collect_strays"),
     }

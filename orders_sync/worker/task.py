@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping
 from typing import Any, NoReturn
 
@@ -16,8 +15,7 @@ from orders_sync.errors import OrdersSyncError, ParkedError
 from orders_sync.ledger.command_claims import CommandClaim, CommandResult
 from orders_sync.worker.request import IdsOnlyRequest, ids_of
 from orders_sync.worker.retry import place_of
-from orders_sync.worker.runner import Runner
-from orders_sync.worker.work import Work
+from orders_sync.worker.runner import Runner, Work
 
 log = structlog.get_logger(__name__)
 
@@ -46,11 +44,11 @@ class ServiceTask(Task):
 
     @property
     def owner(self) -> str:
-        """Name this worker in leases."""
-        return f"{self.request.hostname or 'local'}/{os.getpid()}/{self.request.id}"
+        """The name of this process in leases."""
+        return self.services.process
 
     def dispatch(self, following: Dispatch) -> None:
-        """Put a step on its queue; where the broker is away the sweep does so later."""
+        """Put a step on its queue; where the broker is away it is due again soon."""
         self.app.dispatch(following)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -92,8 +90,7 @@ class StepTask(ServiceTask):
         step = Step(self.name)
         orders = self.services.ledger.orders
         self.runner.run(
-            Dispatch(account, order_id, step),
-            Work(orders, steps, orders.advance),
+            Work(orders, steps),
             lambda now: orders.claim(account, order_id, step, owner=self.owner, now=now),
         )
 
@@ -102,7 +99,6 @@ class StepTask(ServiceTask):
         commands = self.services.ledger.commands
         command_id, step = message.command_id or "", message.step
         self.runner.run(
-            message,
             Work(commands, steps),
             lambda now: commands.claim(command_id, step, owner=self.owner, now=now),
         )

@@ -33,10 +33,8 @@ from orders_sync.sandbox import Box, Dials, SandboxAdapter
 from orders_sync.settings import AccountSettings, Settings
 from orders_sync.testing.clock import SettableClock
 from orders_sync.traffic.traffic import Traffic
-from orders_sync.upkeep.sweep import sweep
 from orders_sync.upkeep.watch_feed import ensure_feed
-from orders_sync.worker.runner import Runner
-from orders_sync.worker.work import Work
+from orders_sync.worker.runner import Runner, Work
 
 STORE = "mystore"
 
@@ -93,6 +91,8 @@ class Flow:
             traffic=traffic,
             session_factory=self._session,
         )
+        windows = self.services.ledger.windows
+        windows.account = windows.total = 10_000
         self.queue: deque[Dispatch] = deque()
         self._ids = random.Random(2)
         #: Whether the worker serves all queues, and so goes on from step to step by itself.
@@ -143,7 +143,15 @@ class Flow:
         )
 
     def sweep(self) -> int:
-        return sweep(ledger=self.services.ledger, clock=self.clock, dispatch=self.queue.append)
+        """Dispatch all that is due, as the dispatcher of workers without number does."""
+        work, now = self.services.ledger.due_work, self.clock()
+        taken = [
+            dispatch
+            for due in work.find(now=now)
+            for dispatch in work.take(due.account, Step(due.step), limit=1000, now=now)
+        ]
+        self.queue.extend(taken)
+        return len(taken)
 
     @property
     def desk(self) -> Desk:
@@ -179,8 +187,7 @@ class Flow:
         step, orders = following.step, self.services.ledger.orders
         steps = {**self._steps, **(changed or {})}
         self._runner.run(
-            following,
-            Work(orders, steps, orders.advance),
+            Work(orders, steps),
             lambda now: orders.claim(
                 following.account, following.order_id, step, owner="worker", now=now
             ),
@@ -191,7 +198,6 @@ class Flow:
         command_id, step = following.command_id or "", following.step
         commands = self.services.ledger.commands
         self._runner.run(
-            following,
             Work(commands, {step: work}),
             lambda now: commands.claim(command_id, step, owner="worker", now=now),
         )
@@ -210,9 +216,7 @@ class Flow:
     def drain(self) -> None:
         """Run what is queued; what is to be run later is left to the sweep."""
         while self.queue:
-            following = self.queue.popleft()
-            if following.delay is None:
-                self.run(following)
+            self.run(self.queue.popleft())
 
     def settle(self, rounds: int = 40, seconds: float = 30) -> None:
         """Let the world go on: poll, work, acknowledge and sweep, with time between."""

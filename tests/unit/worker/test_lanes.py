@@ -4,7 +4,7 @@ import pytest
 
 from orders_sync.domain.steps import Step
 from orders_sync.traffic.lanes import Lane
-from orders_sync.worker.lanes import lane_of
+from orders_sync.worker.calls import lane_of
 
 
 @pytest.mark.parametrize("step", list(Step))

@@ -1,0 +1,125 @@
+"""The order of commands: which commands of an order stand in one line, and which may go. Pure.
+
+Commands of one order form lines by what conflicts. Only the oldest unfinished command of a line may
+be sent; it keeps its place whatever makes it wait. Three tables say all there is to it: `LINES`,
+`PASSING` and `HOLDS`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from orders_sync.domain.bodies import AnyBody, InvoiceBody
+from orders_sync.domain.rules import OPEN, Standing
+
+GOODS: Final = "goods"
+TRACKING: Final = "tracking"
+
+#: The line of each kind; a kind that is not named conflicts with nothing.
+LINES: Final = {
+    "invoice": GOODS,
+    "change": GOODS,
+    "cancel": GOODS,
+    "deny": GOODS,
+    "track": TRACKING,
+}
+
+#: Kinds that may pass what has not begun: older commands may wait for just what they decide.
+PASSING: Final = frozenset({"cancel", "deny"})
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A command of a line that is unfinished or parked, the lowest `position` first.
+
+    `has_begun`: VTEX took it, or may have. `is_rest`: an invoice for all that is left of the order.
+    `outcome` is what its caller was told: one that is parked as "refused" is decided for its caller.
+    `number` is an invoice's number as VTEX has it.
+    """
+
+    command_id: str
+    kind: str
+    standing: Standing
+    outcome: str
+    position: int
+    has_begun: bool
+    is_rest: bool
+    number: str | None
+    asked_key: str | None
+    created_at: datetime
+    updated_at: datetime
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it is neither parked nor at its end."""
+        return self.standing in OPEN
+
+
+def line_of(kind: str, vtex_number: str | None) -> str | None:
+    """Return the name of the line that a command stands in; None where it conflicts with nothing."""
+    line = LINES.get(kind)
+    return f"{line}/{vtex_number}" if line == TRACKING else line
+
+
+def is_rest(body: AnyBody) -> bool:
+    """Check whether a body is an invoice whose value and items are whatever is left."""
+    return isinstance(body, InvoiceBody) and body.value_cents is None and body.items is None
+
+
+def _replaces(later: Place, parked: Place) -> bool:
+    """Check whether a command is its caller's correction of a parked one."""
+    same_key = parked.asked_key is not None and parked.asked_key == later.asked_key
+    same_number = parked.number is not None and parked.number == later.number
+    return later.kind == parked.kind and (same_key or same_number)
+
+
+def _would_count_twice(later: Place, parked: Place) -> bool:
+    """Check whether "the rest" would count in what an undecided command is about.
+
+    Whoever asked after the refusal knows of it.
+    """
+    is_undecided = parked.outcome != "refused" or parked.updated_at >= later.created_at
+    return later.is_rest and is_undecided and not _replaces(later, parked)
+
+
+#: What a parked command holds back: (the parked kind, the kind behind it, when).
+HOLDS: Final[Sequence[tuple[str, str, Callable[[Place, Place], bool]]]] = (
+    ("invoice", "invoice", _would_count_twice),
+    ("change", "invoice", _would_count_twice),
+)
+
+
+def blocker(place: Place, ahead: Sequence[Place]) -> Place | None:
+    """Return the command of the same line that a command has to wait for; None where it may go.
+
+    `ahead` are the unfinished and parked commands before it.
+    """
+    for other in ahead:
+        if other.is_open:
+            if place.kind not in PASSING or other.has_begun:
+                return other
+        elif any(
+            (other.kind, place.kind) == (parked, behind) and holds(place, other)
+            for parked, behind, holds in HOLDS
+        ):
+            return other
+    return None
+
+
+def blockers(line: Sequence[Place]) -> Iterator[tuple[Place, Place | None]]:
+    """Yield each open command of a line with what it has to wait for.
+
+    One that has begun has passed, and goes on: nobody may be sent between its steps.
+    """
+    ordered = sorted(line, key=lambda place: (place.position, place.created_at, place.command_id))
+    for at, place in enumerate(ordered):
+        if not place.is_open:
+            continue
+        begun_behind = next((p for p in ordered[at + 1 :] if p.is_open and p.has_begun), None)
+        if place.has_begun:
+            yield place, None
+        else:
+            yield place, blocker(place, ordered[:at]) or begun_behind

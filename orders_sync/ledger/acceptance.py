@@ -1,0 +1,178 @@
+"""Commands that are accepted: kept once under their key, in line, and due; all in one transaction."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from typing import Any
+
+import sqlalchemy as sa
+
+from orders_sync.domain.rules import Standing
+from orders_sync.domain.steps import Dispatch
+from orders_sync.ledger.engine import Database
+from orders_sync.ledger.insert import insert_into
+from orders_sync.ledger.journal import Entry, write_entries
+from orders_sync.ledger.lines import align_all
+from orders_sync.ledger.tables import commands
+from orders_sync.ledger.wakeups import lock_orders, next_of, request_reads
+from orders_sync.ledger.windows import Windows
+
+Row = dict[str, Any]
+
+#: The kind that has its order read, and is done by that.
+SYNC = "sync"
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """The command that is kept under a key, and whether it is the one that was given."""
+
+    row: Mapping[str, Any]
+    is_new: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Addition:
+    """What a lot of commands became, in its order, and what to dispatch at once."""
+
+    kept: Sequence[Kept]
+    dispatches: Sequence[Dispatch]
+
+
+class Acceptance:
+    """Keeps commands."""
+
+    def __init__(self, database: Database, windows: Windows) -> None:
+        self._database = database
+        self._windows = windows
+
+    def add(
+        self,
+        account: str,
+        lot: Sequence[Row],
+        *,
+        in_place_of: Callable[[Row, Mapping[str, Any]], Row],
+        now: datetime,
+    ) -> Addition:
+        """Keep a lot of rows of an account.
+
+        A key that is known is the command that has it: its ERP is told of it again, if it is the
+        ERP that asks. With other content, what `in_place_of` gives for the row and the one that is
+        kept is kept instead.
+        """
+        order_ids = sorted({row["order_id"] for row in lot if row["standing"] == Standing.ACTIVE})
+        with self._database.writing() as connection:
+            if order_ids:
+                lock_orders(connection, account, order_ids, now=now)
+            _take_places(connection, account, lot)
+            kept = _keep(connection, account, lot)
+            conflicts = {
+                at: in_place_of(row, one.row)
+                for at, (row, one) in enumerate(zip(lot, kept, strict=True))
+                if one.row["fingerprint"] != row["fingerprint"]
+            }
+            for at, one in zip(
+                conflicts, _keep(connection, account, [*conflicts.values()]), strict=True
+            ):
+                kept[at] = one
+            _ask_again(connection, lot, kept)
+            added = [one.row for one in kept if one.is_new]
+            write_entries(connection, [_entry(row, now) for row in added])
+            align_all(connection, account, order_ids, now=now)
+            dispatches = self._dispatch(connection, account, added, now)
+        return Addition(kept, dispatches)
+
+    def _dispatch(
+        self,
+        connection: sa.Connection,
+        account: str,
+        added: Sequence[Mapping[str, Any]],
+        now: datetime,
+    ) -> list[Dispatch]:
+        to_read = [row["order_id"] for row in added if row["kind"] == SYNC]
+        reads = request_reads(connection, account, to_read, windows=self._windows, now=now)
+        order_ids = {row["order_id"] for row in added if row["standing"] == Standing.ACTIVE}
+        dispatches: list[Dispatch] = []
+        if order_ids:
+            room = self._windows.room(connection, account, now)
+            for order_id in sorted(order_ids)[:room]:
+                dispatches += next_of(connection, account, order_id, now=now, read=False)
+        return reads + dispatches
+
+
+def _take_places(
+    connection: sa.Connection, account: str, lot: Sequence[Row]
+) -> None:
+    """Give each row its place: behind all of its order, or that of the refused one it corrects."""
+    order_ids = {row["order_id"] for row in lot}
+    of_orders = (commands.c.account == account, commands.c.order_id.in_(order_ids))
+    last = (
+        sa.select(commands.c.order_id, sa.func.max(commands.c.position))
+        .where(*of_orders)
+        .group_by(commands.c.order_id)
+    )
+    places: dict[str, int] = defaultdict(int)
+    places.update({order_id: position for order_id, position in connection.execute(last)})
+    refused: dict[tuple[Any, ...], int] = {}
+    parked = sa.select(commands).where(
+        *of_orders, commands.c.standing == Standing.PARKED, commands.c.outcome == "refused"
+    )
+    for other in connection.execute(parked):
+        for name in (other.asked_key, other.vtex_number):
+            if name is not None:
+                refused[other.order_id, other.kind, name] = other.position
+    for row in lot:
+        order_id, kind = row["order_id"], row["kind"]
+        places[order_id] += 1
+        corrected = refused.get((order_id, kind, row["asked_key"])) or (
+            refused.get((order_id, kind, row["vtex_number"])) if kind == "invoice" else None
+        )
+        row["position"] = corrected or places[order_id]
+
+
+def _keep(connection: sa.Connection, account: str, lot: Sequence[Row]) -> list[Kept]:
+    """Insert rows; return what is kept under the key of each."""
+    if not lot:
+        return []
+    first = {row["key"]: row for row in reversed(lot)}
+    statement = _insert(connection.dialect.name)
+    new = set(connection.execute(statement, list(first.values())).scalars())
+    known = [key for key, row in first.items() if row["id"] not in new]
+    rows: dict[str, Mapping[str, Any]] = dict(first)
+    if known:
+        others = sa.select(commands).where(
+            commands.c.account == account, commands.c.key.in_(known)
+        )
+        rows.update({row["key"]: row for row in connection.execute(others).mappings()})
+    return [Kept(rows[row["key"]], is_new=row["id"] in new) for row in lot]
+
+
+@cache
+def _insert(dialect: str) -> sa.Executable:
+    return (
+        insert_into(commands, dialect)
+        .on_conflict_do_nothing(index_elements=[commands.c.account, commands.c.key])
+        .returning(commands.c.id)
+    )
+
+
+def _ask_again(connection: sa.Connection, lot: Sequence[Row], kept: Sequence[Kept]) -> None:
+    """Have an ERP told of what it asks for and is known: it was not answered, or not the asker."""
+    ids = [
+        one.row["id"]
+        for row, one in zip(lot, kept, strict=True)
+        if row["asked_by_erp"] and not one.is_new
+    ]
+    if ids:
+        statement = sa.update(commands).where(commands.c.id.in_(ids))
+        connection.execute(statement.values(asked_by_erp=True, told=None))
+
+
+def _entry(row: Mapping[str, Any], now: datetime) -> Entry:
+    what = "command.refused" if row["outcome"] == "refused" else "command.accepted"
+    note = f"{row['kind']} {row['id']} from {row['source']}"
+    return Entry(now, row["account"], row["order_id"] or None, what, note=note)

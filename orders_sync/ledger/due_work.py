@@ -1,0 +1,165 @@
+"""What is due, found without looking at what merely waits, and taken a few rows at a time."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+import sqlalchemy as sa
+
+from orders_sync.domain.rules import OPEN
+from orders_sync.domain.steps import Dispatch, Step
+from orders_sync.ledger.engine import Database
+from orders_sync.ledger.tables import commands, orders
+from orders_sync.ledger.windows import DISPATCHED_FOR
+
+#: An account and the name of a step.
+Heap = tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """Work of one account that needs one step; `since` is when the first of it became due."""
+
+    account: str
+    step: str
+    since: datetime
+
+
+class DueWork:
+    """Reads and takes due work; its cost grows with the accounts that have some, and no further."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def find(self, *, now: datetime) -> Sequence[Due]:
+        """List the accounts and steps that have something due, some of it perhaps under way."""
+        with self._database.reading() as connection:
+            rows = [row for statement in _HEADS for row in connection.execute(statement)]
+        return [Due(row.account, row.step, row.due_at) for row in rows if row.due_at <= now]
+
+    def under_way(self, *, now: datetime) -> Counter[Heap]:
+        """Count what is in the broker or in a worker's hands, by account and step."""
+        number: Counter[Heap] = Counter()
+        with self._database.reading() as connection:
+            for statement in _UNDER_WAY:
+                for row in connection.execute(statement, {"now": now}):
+                    number[row.account, row.next_step] += row.number
+        return number
+
+    def take(self, account: str, step: Step, *, limit: int, now: datetime) -> list[Dispatch]:
+        """Take up to `limit` rows, the longest due first; two who take at once get different ones.
+
+        What was taken is not due again before `DISPATCHED_FOR` has passed.
+        """
+        dispatches: list[Dispatch] = []
+        with self._database.writing() as connection:
+            for table, key in ((orders, _ORDER_KEY), (commands, _COMMAND_KEY)):
+                if len(dispatches) < limit:
+                    room = limit - len(dispatches)
+                    statement = _take(table, key, account, step, room, now)
+                    rows = connection.execute(statement).mappings()
+                    dispatches += [
+                        Dispatch(account, row["order_id"], step, row.get("id")) for row in rows
+                    ]
+        return dispatches
+
+
+_ORDER_KEY: Final = (orders.c.account, orders.c.order_id)
+_COMMAND_KEY: Final = (commands.c.id,)
+
+
+def _heads(table: sa.Table) -> sa.Select[Any]:
+    """Return the first due time of each account and step, by jumps along the index of due work.
+
+    https://wiki.postgresql.org/wiki/Loose_indexscan
+    """
+    is_due = table.c.due_at.is_not(None)
+    account, step = table.c.account, table.c.next_step
+    first = sa.select(sa.func.min(account).label("account")).where(is_due)
+    accounts = first.cte(f"{table.name}_accounts", recursive=True)
+    following = sa.select(sa.func.min(account)).where(is_due, account > accounts.c.account)
+    accounts = accounts.union_all(
+        sa.select(following.scalar_subquery()).where(accounts.c.account.is_not(None))
+    )
+    of_account = sa.select(sa.func.min(step)).where(is_due, account == accounts.c.account)
+    steps = (
+        sa.select(accounts.c.account, of_account.scalar_subquery().label("step"))
+        .where(accounts.c.account.is_not(None))
+        .cte(f"{table.name}_steps", recursive=True)
+    )
+    next_step = sa.select(sa.func.min(step)).where(
+        is_due, account == steps.c.account, step > steps.c.step
+    )
+    steps = steps.union_all(
+        sa.select(steps.c.account, next_step.scalar_subquery()).where(steps.c.step.is_not(None))
+    )
+    first_due = (
+        sa.select(table.c.due_at)
+        .where(is_due, account == steps.c.account, step == steps.c.step)
+        .order_by(table.c.due_at)
+        .limit(1)
+        .scalar_subquery()
+    )
+    return sa.select(steps.c.account, steps.c.step, first_due.label("due_at")).where(
+        steps.c.step.is_not(None)
+    )
+
+
+def _counted(table: sa.Table) -> sa.Select[Any]:
+    now = sa.bindparam("now", type_=table.c.due_at.type)
+    key = (table.c.account, table.c.next_step)
+    return (
+        sa.select(*key, sa.func.count().label("number"))
+        .where(table.c.dispatched_until.is_not(None), table.c.dispatched_until > now)
+        .group_by(*key)
+    )
+
+
+_HEADS: Final = tuple(map(_heads, (orders, commands)))
+_UNDER_WAY: Final = tuple(map(_counted, (orders, commands)))
+
+
+def _take(
+    table: sa.Table,
+    key: Sequence[sa.Column[Any]],
+    account: str,
+    step: Step,
+    limit: int,
+    now: datetime,
+) -> Any:
+    is_busy = sa.exists().where(
+        orders.c.account == commands.c.account,
+        orders.c.order_id == commands.c.order_id,
+        orders.c.lease_until > now,
+    )
+    is_free = (
+        sa.or_(orders.c.lease_until.is_(None), orders.c.lease_until <= now)
+        if table is orders
+        else ~is_busy
+    )
+    due = (
+        sa.select(*key)
+        .where(
+            table.c.account == account,
+            table.c.next_step == step,
+            table.c.standing.in_(OPEN),
+            table.c.due_at <= now,
+            sa.or_(table.c.dispatched_until.is_(None), table.c.dispatched_until <= now),
+            is_free,
+        )
+        .order_by(table.c.due_at)
+        .limit(limit)
+        .with_for_update(skip_locked=True, of=table)
+        .cte("due")  # As a subquery, PostgreSQL may run it, and its limit, more than once.
+    )
+    columns = [table.c.order_id] if table is orders else [table.c.order_id, table.c.id]
+    return (
+        sa.update(table)
+        .where(sa.tuple_(*key).in_(sa.select(due)))
+        .values(dispatched_until=now + DISPATCHED_FOR)
+        .returning(*columns)
+    )

@@ -1,0 +1,126 @@
+"""Which worker processes live, and what becomes of the work of those that do not.
+
+A claim belongs to a process. One that is not seen for `SILENT_FOR` is taken to be dead, and what it
+had is free: at once, or where a write to VTEX may be on the wire, once that cannot be any more. A
+process that was only held up writes nothing under a version that another has raised since.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+import sqlalchemy as sa
+
+from orders_sync.domain.rules import OPEN
+from orders_sync.ledger.engine import Database
+from orders_sync.ledger.insert import insert_into
+from orders_sync.ledger.tables import commands, cursors, orders, workers
+
+#: A process says so often that it lives, and is dead when it has not done so for the longer time.
+SEEN_EVERY: Final = timedelta(seconds=2)
+SILENT_FOR: Final = timedelta(seconds=7)
+
+
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """A worker process: its name in leases, Celery's name for it, its queues and its threads."""
+
+    process: str
+    node: str
+    queues: frozenset[str]
+    threads: int
+    seen_at: datetime
+
+    def serves(self, queue: str) -> bool:
+        """Check whether it takes from a queue."""
+        return queue in self.queues
+
+
+class Processes:
+    """Keeps the list of living workers."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def seen(
+        self, process: str, *, node: str, queues: Collection[str], threads: int, now: datetime
+    ) -> None:
+        """Note that a process lives."""
+        row = {
+            "process": process,
+            "node": node,
+            "queues": ",".join(sorted(queues)),
+            "threads": threads,
+            "started_at": now,
+            "seen_at": now,
+        }
+        with self._database.writing() as connection:
+            insert = insert_into(workers, connection.dialect.name)
+            statement = insert.on_conflict_do_update(
+                index_elements=[workers.c.process],
+                set_={"seen_at": now, "queues": row["queues"], "threads": threads},
+            )
+            connection.execute(statement, row)
+
+    def living(self, *, now: datetime) -> Sequence[Worker]:
+        """List the workers that live, by node."""
+        statement = (
+            sa.select(workers)
+            .where(workers.c.seen_at > now - SILENT_FOR)
+            .order_by(workers.c.node, workers.c.process)
+        )
+        with self._database.reading() as connection:
+            return [
+                Worker(
+                    row.process,
+                    row.node,
+                    frozenset(row.queues.split(",")),
+                    row.threads,
+                    row.seen_at,
+                )
+                for row in connection.execute(statement)
+            ]
+
+    def leave(self, process: str, *, now: datetime) -> None:
+        """Give back all that a process has, which it is done with."""
+        with self._database.writing() as connection:
+            connection.execute(sa.delete(workers).where(workers.c.process == process))
+            _free(connection, [process], now)
+
+    def bury(self, *, now: datetime) -> Sequence[str]:
+        """Free what processes have that are not seen any more; return their names."""
+        silent = sa.delete(workers).where(workers.c.seen_at <= now - SILENT_FOR)
+        with self._database.writing() as connection:
+            dead = connection.execute(silent.returning(workers.c.process)).scalars().all()
+            if dead:
+                _free(connection, dead, now)
+        return dead
+
+
+def _free(connection: sa.Connection, processes: Sequence[str], now: datetime) -> None:
+    is_theirs = (orders.c.lease_owner.in_(processes), orders.c.lease_until > now)
+    free_at = sa.case((orders.c.write_until > now, orders.c.write_until), else_=now)
+    theirs = sa.update(orders).where(*is_theirs).values(lease_until=free_at, dispatched_until=free_at)
+    keys = [
+        (row.account, row.order_id)
+        for row in connection.execute(theirs.returning(orders.c.account, orders.c.order_id))
+    ]
+    if keys:
+        # What of their commands was in hand is due once their order is free.
+        connection.execute(
+            sa.update(commands)
+            .where(
+                commands.c.order_id.in_({order_id for _, order_id in keys}),
+                sa.tuple_(commands.c.account, commands.c.order_id).in_(keys),
+                commands.c.standing.in_(OPEN),
+            )
+            .values(dispatched_until=None)
+        )
+    connection.execute(
+        sa.update(cursors)
+        .where(cursors.c.lease_owner.in_(processes))
+        .values(lease_owner=None, lease_until=now)
+    )

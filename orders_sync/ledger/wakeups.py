@@ -1,0 +1,197 @@
+"""What makes work due, and what is dispatched at once for it, inside somebody's transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+import sqlalchemy as sa
+
+from orders_sync.domain.lines import PASSING
+from orders_sync.domain.rules import OPEN, Progress, Standing
+from orders_sync.domain.steps import Dispatch, Step
+from orders_sync.ledger.insert import insert_into
+from orders_sync.ledger.locks import lock
+from orders_sync.ledger.tables import commands, orders
+from orders_sync.ledger.windows import DISPATCHED_FOR, Windows
+
+#: How far apart two processes may take the ledger's clock to be.
+CLOCKS_DIFFER: Final = timedelta(seconds=2)
+
+_NOW: Final = sa.bindparam("now", type_=orders.c.due_at.type)
+_DUE_BY: Final = sa.bindparam("due_by", type_=orders.c.due_at.type)
+_UNTIL: Final = sa.bindparam("until", type_=orders.c.due_at.type)
+
+IS_ORDER: Final = sa.and_(
+    orders.c.account == sa.bindparam("of_account"), orders.c.order_id == sa.bindparam("of_order")
+)
+IS_FREE: Final = sa.or_(orders.c.lease_until.is_(None), orders.c.lease_until <= _NOW)
+
+
+def new_order(account: str, order_id: str, *, now: datetime) -> dict[str, object]:
+    """Return the row of an order that was just heard of, its first read due."""
+    return {
+        "account": account,
+        "order_id": order_id,
+        "progress": Progress.SEEN,
+        "standing": Standing.ACTIVE,
+        "next_step": Step.FETCH,
+        "news": True,
+        "due_at": now,
+        "dispatched_until": None,
+        "attempts": 0,
+        "version": 0,
+        "first_seen_at": now,
+        "updated_at": now,
+    }
+
+
+def lock_orders(
+    connection: sa.Connection, account: str, order_ids: Sequence[str], *, now: datetime
+) -> None:
+    """Lock the rows of orders, each made known that was never heard of, with nothing to do."""
+    unread = {"standing": Standing.DONE, "next_step": None, "news": False, "due_at": None}
+    rows = [new_order(account, order_id, now=now) | unread for order_id in sorted(set(order_ids))]
+    insert = insert_into(orders, connection.dialect.name)
+    connection.execute(insert.on_conflict_do_nothing(), rows)
+    chosen = (orders.c.account == account, orders.c.order_id.in_(order_ids))
+    locked = sa.select(orders.c.order_id).where(*chosen).order_by(orders.c.order_id)
+    lock(connection, locked.with_for_update())
+
+
+def request_reads(
+    connection: sa.Connection,
+    account: str,
+    order_ids: Sequence[str],
+    *,
+    windows: Windows,
+    now: datetime,
+) -> list[Dispatch]:
+    """Have orders read, and return the reads to dispatch at once; the others are due.
+
+    A worker that has one of the orders sees the news when it frees it.
+    """
+    if not order_ids:
+        return []
+    room = windows.room(connection, account, now)
+    ready = _take_up(connection, account, sorted(set(order_ids)), now)
+    at_once = ready[:room]
+    if at_once:
+        connection.execute(
+            sa.update(orders)
+            .where(orders.c.account == account, orders.c.order_id.in_(at_once))
+            .values(dispatched_until=now + DISPATCHED_FOR)
+        )
+    return [Dispatch(account, order_id, Step.FETCH) for order_id in at_once]
+
+
+def _take_up(
+    connection: sa.Connection, account: str, order_ids: Sequence[str], now: datetime
+) -> list[str]:
+    """Make orders known, or note their news; return those that are free, in their order."""
+    insert = insert_into(orders, connection.dialect.name).on_conflict_do_nothing()
+    rows = [new_order(account, order_id, now=now) for order_id in order_ids]
+    added = set(connection.execute(insert.returning(orders.c.order_id), rows).scalars())
+    known = [order_id for order_id in order_ids if order_id not in added]
+    if known:
+        heard_of = (orders.c.account == account, orders.c.order_id.in_(known))
+        locked = sa.select(orders.c.order_id).where(*heard_of).order_by(orders.c.order_id)
+        lock(connection, locked.with_for_update())
+        news = sa.update(orders).where(*heard_of).values(news=True)
+        connection.execute(news)
+        statement = news.where(IS_FREE).values(_READ_NOW).returning(orders.c.order_id)
+        added |= set(connection.execute(statement, {"now": now}).scalars())
+    return sorted(added)
+
+
+_READ_NOW: Final[dict[Any, Any]] = {
+    "standing": Standing.ACTIVE,
+    "next_step": Step.FETCH,
+    "due_at": _NOW,
+    "attempts": 0,
+    "failing_since": None,
+    "cause": None,
+    "reason": None,
+    "hint": None,
+    "updated_at": _NOW,
+}
+
+_IS_OF_ORDER: Final = sa.and_(
+    commands.c.account == sa.bindparam("of_account"),
+    commands.c.order_id == sa.bindparam("of_order"),
+)
+
+
+def _is_due(table: sa.Table) -> sa.ColumnElement[bool]:
+    """Return the condition that work may be dispatched; a step that is unknown here may not."""
+    return sa.and_(
+        table.c.standing.in_(OPEN),
+        table.c.next_step.in_(list(Step)),
+        table.c.due_at <= _DUE_BY,
+        sa.or_(table.c.dispatched_until.is_(None), table.c.dispatched_until <= _NOW),
+    )
+
+
+_SETTLE: Final = (
+    sa.update(commands)
+    .where(
+        _IS_OF_ORDER,
+        commands.c.standing == Standing.WAITING,
+        commands.c.attempts == 0,
+        commands.c.due_at > _NOW,
+    )
+    .values(due_at=_NOW)
+)
+
+_NEXT_ORDER: Final = (
+    sa.update(orders)
+    .where(IS_ORDER, _is_due(orders), IS_FREE)
+    .values(dispatched_until=_UNTIL)
+    .returning(orders.c.next_step)
+)
+
+_ORDER_IS_FREE: Final = ~sa.exists().where(
+    orders.c.account == commands.c.account,
+    orders.c.order_id == commands.c.order_id,
+    orders.c.lease_until > _NOW,
+)
+_OLDEST: Final = (
+    sa.select(commands.c.id)
+    .where(_IS_OF_ORDER, _is_due(commands), _ORDER_IS_FREE)
+    .order_by(sa.case((commands.c.kind.in_(PASSING), 0), else_=1), commands.c.position)
+    .limit(1)
+)
+_NEXT_COMMAND: Final = (
+    sa.update(commands)
+    .where(commands.c.id == _OLDEST.scalar_subquery())
+    .values(dispatched_until=_UNTIL)
+    .returning(commands.c.id, commands.c.next_step)
+)
+
+
+def settle(connection: sa.Connection, account: str, order_id: str, *, now: datetime) -> None:
+    """Have commands try now that wait, without a failure, for their order to get on."""
+    connection.execute(_SETTLE, {"of_account": account, "of_order": order_id, "now": now})
+
+
+def next_of(
+    connection: sa.Connection, account: str, order_id: str, *, now: datetime, read: bool = True
+) -> list[Dispatch]:
+    """Return what goes on with an order that is free: its own step, else its oldest due command.
+
+    `read=False` looks at its commands only, and returns nothing while a task has the order.
+    """
+    of_order = {
+        "of_account": account,
+        "of_order": order_id,
+        "now": now,
+        "due_by": now + CLOCKS_DIFFER,
+        "until": now + DISPATCHED_FOR,
+    }
+    if read:
+        step = connection.execute(_NEXT_ORDER, of_order).scalar_one_or_none()
+        if step is not None:
+            return [Dispatch(account, order_id, Step(step))]
+    row = connection.execute(_NEXT_COMMAND, of_order).one_or_none()
+    return [] if row is None else [Dispatch(account, order_id, Step(row.next_step), row.id)]

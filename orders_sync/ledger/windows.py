@@ -1,0 +1,50 @@
+"""How much work may be under way at once: messages in the broker, and what workers have in hand."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+import sqlalchemy as sa
+
+from orders_sync.ledger.tables import commands, orders
+
+#: What was dispatched and not claimed within this time is due again: its message may be lost.
+DISPATCHED_FOR: Final = timedelta(seconds=5)
+
+
+@dataclass(slots=True)
+class Windows:
+    """The bounds of a process, which its heartbeat keeps in step with the threads of all workers.
+
+    `account` bounds what one account has under way, `total` what all have together.
+    """
+
+    account: int = 20
+    total: int = 200
+
+    def room(self, connection: sa.Connection, account: str, now: datetime) -> int:
+        """Return how many more steps of an account may be dispatched now."""
+        mine, everybody = connection.execute(
+            _UNDER_WAY, {"of_account": account, "now": now}
+        ).one()
+        return max(0, min(self.account - mine, self.total - everybody))
+
+
+def _counted(table: sa.Table, *conditions: sa.ColumnElement[bool]) -> sa.ScalarSelect[int]:
+    is_under_way = table.c.dispatched_until > sa.bindparam("now", type_=orders.c.due_at.type)
+    return (
+        sa.select(sa.func.count())
+        .select_from(table)
+        .where(table.c.dispatched_until.is_not(None), is_under_way, *conditions)
+        .scalar_subquery()
+    )
+
+
+_ACCOUNT: Final[sa.BindParameter[str]] = sa.bindparam("of_account")
+_UNDER_WAY: Final = sa.select(
+    _counted(orders, orders.c.account == _ACCOUNT)
+    + _counted(commands, commands.c.account == _ACCOUNT),
+    _counted(orders) + _counted(commands),
+)

@@ -1,0 +1,217 @@
+"""Puts due work on its queues: fairly over accounts, within windows, past gates that are closed.
+
+What waits costs nothing here: it is found by account and step, and looked at only where there is
+room for it and its gate is open.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections import Counter, defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final, Protocol
+
+import structlog
+
+from orders_sync.domain.steps import Dispatch, Step
+from orders_sync.domain.time import Clock
+from orders_sync.ledger import Ledger
+from orders_sync.ledger.due_work import Due, Heap
+from orders_sync.ledger.processes import Worker
+from orders_sync.ledger.unreadable import park_unreadable
+from orders_sync.worker.calls import CALLS, ERP_STEPS
+from orders_sync.worker.queues import Queue, queue_of
+
+log = structlog.get_logger(__name__)
+
+#: At most so many messages wait in the broker for a thread of a queue.
+MESSAGES_A_THREAD: Final = 2
+
+#: An account has at most this share of the threads, so that others find some free.
+_SHARE: Final = 0.75
+_LEAST: Final = 4
+
+#: So many accounts are served in one tick; the next ones are first in the tick after.
+_ACCOUNTS_A_TICK: Final = 100
+
+
+class Gates(Protocol):
+    """What stands between an account's work and its peers."""
+
+    @property
+    def per_second(self) -> float:
+        """The pace of the account's calls."""
+        ...
+
+    @property
+    def erp_permits(self) -> int:
+        """How many more calls to its ERP may begin."""
+        ...
+
+    def closed_for(self, operations: Sequence[str]) -> float:
+        """Return the seconds until work that makes these calls may be tried."""
+        ...
+
+    def probing(self, operations: Sequence[str]) -> bool:
+        """Check whether just one piece of work should be tried."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Open:
+    """The gates of an account of which nothing is known."""
+
+    per_second: float = math.inf
+    erp_permits: int = sys.maxsize
+
+    def closed_for(self, _: Sequence[str]) -> float:
+        return 0.0
+
+    def probing(self, _: Sequence[str]) -> bool:
+        return False
+
+
+def open_gates(accounts: Sequence[str]) -> Mapping[str, Gates]:
+    """Return gates that are open."""
+    return dict.fromkeys(accounts, _Open())
+
+
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """The threads of the workers that live, by queue."""
+
+    threads: Mapping[Queue, int]
+    all_threads: int
+
+    @classmethod
+    def of(cls, workers: Sequence[Worker]) -> Pool:
+        """Count the threads of workers."""
+        serving = {
+            queue: sum(worker.threads for worker in workers if worker.serves(queue))
+            for queue in Queue
+        }
+        return cls(serving, sum(worker.threads for worker in workers))
+
+    @property
+    def account_window(self) -> int:
+        """How much one account may have under way in all queues."""
+        return share_of(self.all_threads)
+
+    @property
+    def total_window(self) -> int:
+        """How much all accounts together may have under way."""
+        return self.all_threads * (1 + MESSAGES_A_THREAD)
+
+
+def share_of(threads: int) -> int:
+    """Return how many of so many threads one account may use."""
+    return max(_LEAST, int(threads * _SHARE))
+
+
+@dataclass(slots=True)
+class Dispatcher:
+    """Dispatches what is due, a bounded number of steps at a time.
+
+    `send` puts steps on their queues; `lengths` tells how many messages lie in each; `gates` tells
+    for accounts what is closed.
+    """
+
+    ledger: Ledger
+    clock: Clock
+    send: Callable[[Sequence[Dispatch]], None]
+    lengths: Callable[[], Mapping[Queue, int]]
+    gates: Callable[[Sequence[str]], Mapping[str, Gates]]
+    _last: str = ""
+
+    def tick(self, pool: Pool) -> int:
+        """Dispatch once; return the number of steps."""
+        now = self.clock()
+        due = self.ledger.due_work.find(now=now)
+        if not due:
+            return 0
+        of_account: dict[str, list[Due]] = defaultdict(list)
+        for each in due:
+            of_account[each.account].append(each)
+        accounts = self._in_turn(sorted(of_account))
+        gates = self.gates(accounts)
+        under_way = self.ledger.due_work.under_way(now=now)
+        room = _Room(pool, under_way, self.lengths())
+        number = 0
+        for account in accounts:
+            for each in sorted(of_account[account], key=_urgency):
+                number += self._dispatch(each, gates[account], room, now)
+        return number
+
+    def _in_turn(self, accounts: Sequence[str]) -> Sequence[str]:
+        """Begin after the account that was served last."""
+        later = [account for account in accounts if account > self._last]
+        chosen = [*later, *(a for a in accounts if a <= self._last)][:_ACCOUNTS_A_TICK]
+        self._last = chosen[-1]
+        return chosen
+
+    def _dispatch(self, due: Due, gates: Gates, room: _Room, now: datetime) -> int:
+        if due.step not in set(Step):
+            number = park_unreadable(self.ledger.database, due.account, due.step, now=now)
+            log.error("row.unreadable", account=due.account, rows=number)
+            return 0
+        step = Step(due.step)
+        limit = room.for_step(due.account, step, gates)
+        if limit <= 0 or gates.closed_for(CALLS[step]) > 0:
+            return 0
+        if gates.probing(CALLS[step]):
+            limit = 0 if room.is_under_way(due.account, step) else 1
+        taken = self.ledger.due_work.take(due.account, step, limit=limit, now=now)
+        if taken:
+            room.took(due.account, step, len(taken))
+            self.send(taken)
+        return len(taken)
+
+
+def _urgency(due: Due) -> tuple[int, datetime]:
+    """Cancellations go first, then what has been due for longest."""
+    is_cancel = due.step in {Step.SEND_CANCEL, Step.SEND_DENY}
+    return (0 if is_cancel else 1, due.since)
+
+
+class _Room:
+    """What may still be dispatched in one tick."""
+
+    def __init__(self, pool: Pool, under_way: Counter[Heap], lengths: Mapping[Queue, int]) -> None:
+        self._pool = pool
+        self._under_way = under_way
+        self._lengths = Counter(lengths)
+        self._of_account: Counter[str] = Counter()
+        self._of_queue: Counter[tuple[str, Queue]] = Counter()
+        for (account, step), number in under_way.items():
+            self._of_account[account] += number
+            if step in set(Step):
+                self._of_queue[account, queue_of(step)] += number
+
+    def for_step(self, account: str, step: Step, gates: Gates) -> int:
+        """Return how many more of an account's steps may be dispatched."""
+        queue = queue_of(step)
+        threads = self._pool.threads[queue]
+        limits = [
+            threads * MESSAGES_A_THREAD - self._lengths[queue],
+            share_of(threads) - self._of_queue[account, queue],
+            self._pool.account_window - self._of_account[account],
+            max(_LEAST, int(min(gates.per_second, sys.maxsize))) - self._of_account[account],
+        ]
+        if step in ERP_STEPS:
+            limits.append(gates.erp_permits)
+        return min(limits) if threads else 0
+
+    def is_under_way(self, account: str, step: Step) -> bool:
+        """Check whether one of the account's steps is on its way."""
+        return self._under_way[account, step] > 0
+
+    def took(self, account: str, step: Step, number: int) -> None:
+        """Count what was dispatched."""
+        queue = queue_of(step)
+        self._lengths[queue] += number
+        self._under_way[account, step] += number
+        self._of_account[account] += number
+        self._of_queue[account, queue] += number

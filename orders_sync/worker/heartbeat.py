@@ -1,0 +1,133 @@
+"""The heartbeat of a worker process: it says that it lives, buries the dead, and dispatches.
+
+A thread, since a worker whose threads are all busy lives as well. One process at a time dispatches:
+the one that holds the lease.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Collection
+from datetime import datetime, timedelta
+from time import monotonic
+from typing import Final
+
+import structlog
+
+from orders_sync.bootstrap import Services
+from orders_sync.errors import LedgerUnavailable
+from orders_sync.ledger.cursors import EVERY_ACCOUNT
+from orders_sync.ledger.processes import SEEN_EVERY
+from orders_sync.worker.dispatcher import Dispatcher, Pool
+
+log = structlog.get_logger(__name__)
+
+LEASE_NAME: Final = "dispatch"
+_LEASE: Final = timedelta(seconds=5)
+
+#: Seconds between two ticks: while there is work to dispatch, and while there is none.
+_BUSY_SECONDS: Final = 0.1
+_QUIET_SECONDS: Final = 1.0
+
+#: A process that was itself held up for longer does not judge who is dead.
+_HELD_UP: Final = timedelta(seconds=4)
+
+
+class Heartbeat:
+    """Beats until it is stopped; each beat may fail, and the next makes up for it."""
+
+    def __init__(
+        self,
+        services: Services,
+        dispatcher: Dispatcher,
+        *,
+        node: str,
+        queues: Collection[str],
+        threads: int,
+        counter: Callable[[], float] = monotonic,
+    ) -> None:
+        self._services = services
+        self._dispatcher = dispatcher
+        self._node = node
+        self._queues = queues
+        self._threads = threads
+        self._counter = counter
+        self._seen_at: datetime | None = None
+        self._pool = Pool.of([])
+        self._renew_after = 0.0
+        self._version: int | None = None
+        self._may_lead = True
+        self._stopped = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Begin to beat."""
+        self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
+        self._thread.start()
+
+    def dispatch_no_more(self) -> None:
+        """Leave dispatching to others, and go on saying that this process lives."""
+        self._may_lead = False
+
+    def stop(self) -> None:
+        """Beat no more, and give back what this process has."""
+        self._stopped.set()
+        if self._thread is not None:
+            self._thread.join(_LEASE.total_seconds())
+        try:
+            services = self._services
+            services.ledger.processes.leave(services.process, now=services.clock())
+        except LedgerUnavailable:
+            log.info("heartbeat.left_without_goodbye")
+
+    def beat(self) -> float:
+        """Do what is due; return the seconds until the next beat."""
+        now = self._services.clock()
+        if self._seen_at is None or now - self._seen_at >= SEEN_EVERY:
+            self._say_that_it_lives(now)
+        if not self._leads(now):
+            return _QUIET_SECONDS
+        return _BUSY_SECONDS if self._dispatcher.tick(self._pool) else _QUIET_SECONDS
+
+    def _say_that_it_lives(self, now: datetime) -> None:
+        services = self._services
+        processes = services.ledger.processes
+        was_held_up = self._seen_at is None or now - self._seen_at > _HELD_UP
+        processes.seen(
+            services.process, node=self._node, queues=self._queues, threads=self._threads, now=now
+        )
+        self._seen_at = now
+        if not was_held_up:
+            dead = processes.bury(now=now)
+            if dead:
+                log.warning("workers.buried", processes=list(dead))
+        self._pool = Pool.of(processes.living(now=now))
+        services.ledger.windows.account = self._pool.account_window
+        services.ledger.windows.total = self._pool.total_window
+
+    def _leads(self, now: datetime) -> bool:
+        """Check whether this process dispatches, and take or renew the lease for it."""
+        leases, process = self._services.ledger.leases, self._services.process
+        if not self._may_lead:
+            return False
+        if self._version is not None:
+            if self._counter() < self._renew_after:
+                return True
+            if not leases.renew(EVERY_ACCOUNT, LEASE_NAME, self._version, now + _LEASE):
+                self._version = None
+        if self._version is None:
+            self._version = leases.take(EVERY_ACCOUNT, LEASE_NAME, process, now, _LEASE)
+        self._renew_after = self._counter() + _LEASE.total_seconds() / 5
+        return self._version is not None
+
+    def _run(self) -> None:
+        while not self._stopped.is_set():
+            try:
+                seconds = self.beat()
+            except LedgerUnavailable as error:
+                log.warning("heartbeat.missed", reason=str(error))
+                seconds = _QUIET_SECONDS
+            except Exception:
+                log.exception("heartbeat.failed")
+                seconds = _QUIET_SECONDS
+            self._stopped.wait(seconds)
