@@ -48,8 +48,8 @@ def send_invoice(claim: CommandClaim, services: Services) -> CommandResult:
     """Send an invoice."""
     vtex, order = _read(claim, services)
     body = InvoiceBody.model_validate_json(claim.body)
-    known = services.ledger.command_facts.known(claim)
-    verdict = judge_invoice(body, order, known, now=services.clock())
+    known = _known(claim, services)
+    verdict = judge_invoice(body, order, known)
     if not isinstance(verdict, Send):
         return _settle(verdict, claim, services)
     invoice = verdict.what
@@ -62,7 +62,7 @@ def send_invoice(claim: CommandClaim, services: Services) -> CommandResult:
 def send_tracking(claim: CommandClaim, services: Services) -> CommandResult:
     """Send how a package travels, and what happened to it."""
     body = TrackBody.model_validate_json(claim.body)
-    known = services.ledger.command_facts.known(claim)
+    known = _known(claim, services)
     early = judge_early(body, known)
     if early is not None:
         return _settle(early, claim, services)
@@ -90,7 +90,7 @@ def _track(
 def send_cancel(claim: CommandClaim, services: Services) -> CommandResult:
     """Ask for a cancellation, confirm it where VTEX wants that, and follow it to its end."""
     vtex, order = _read(claim, services)
-    verdict = judge_cancel(order, services.ledger.command_facts.known(claim))
+    verdict = judge_cancel(order, _known(claim, services))
     if not isinstance(verdict, Send):
         return _settle(verdict, claim, services)
     body = CancelBody.model_validate_json(claim.body)
@@ -113,7 +113,7 @@ def send_cancel(claim: CommandClaim, services: Services) -> CommandResult:
 def send_deny(claim: CommandClaim, services: Services) -> CommandResult:
     """Deny a requested cancellation."""
     vtex, order = _read(claim, services)
-    verdict = judge_deny(order, services.ledger.command_facts.known(claim))
+    verdict = judge_deny(order, _known(claim, services))
     if not isinstance(verdict, Send):
         return _settle(verdict, claim, services)
     body = DenyBody.model_validate_json(claim.body)
@@ -127,7 +127,7 @@ def send_change(claim: CommandClaim, services: Services) -> CommandResult:
     """Ask for a change, unless an earlier try of it is in the order's history."""
     vtex, order = _read(claim, services)
     body = ChangeBody.model_validate_json(claim.body)
-    known = services.ledger.command_facts.known(claim)
+    known = _known(claim, services)
     uses_legacy = services.settings.change_api == "v1"
     # VTEX takes no idempotency key: whoever may have sent the change before looks for it first.
     if claim.version > 1 and not uses_legacy:
@@ -216,6 +216,14 @@ def _read(claim: CommandClaim, services: Services) -> tuple[VtexClient, Fulfilme
     return vtex, fulfilment(vtex.get_order(claim.order_id))
 
 
+def _known(claim: CommandClaim, services: Services) -> Known:
+    return services.ledger.command_facts.known(
+        claim,
+        now=services.clock(),
+        visible_after=timedelta(seconds=services.settings.vtex.visible_after_seconds),
+    )
+
+
 def _sending(claim: CommandClaim, services: Services, call: Callable[[], T]) -> T | CommandResult:
     """Make the call; what VTEX refuses is final and its words are kept.
 
@@ -265,22 +273,23 @@ def _settle(
             return CommandResult(
                 Standing.PARKED, "refused", cause=cause, reason=reason, hint=hint, note=reason
             )
-        case Wait(reason, seconds):
-            return _wait(reason, seconds, claim, services)
+        case Wait():
+            return _wait(verdict, claim, services)
 
 
-def _wait(reason: str, seconds: float, claim: CommandClaim, services: Services) -> CommandResult:
+def _wait(wait: Wait, claim: CommandClaim, services: Services) -> CommandResult:
     """Look again, the more rarely the older the command; past its queue's deadline it is parked."""
     age = services.clock() - claim.waiting_since
     queue = claim.step.partition(".")[0]
     deadline = timedelta(seconds=getattr(services.settings.retry, queue).deadline_seconds)
     if age > deadline:
         raise ParkedError(
-            f"Waited {age.days} days, {age.seconds // 3600} hours: {reason}.",
+            f"Waited {age.days} days, {age.seconds // 3600} hours: {wait.reason}.",
             cause="command.waited_too_long",
             hint="See why the order does not get there, then retry or discard the command.",
         )
-    raise WaitError(reason, max(seconds, min(age.total_seconds() / 4, _LONGEST_WAIT_SECONDS)))
+    slower = 0.0 if wait.is_exact else min(age.total_seconds() / 4, _LONGEST_WAIT_SECONDS)
+    raise WaitError(wait.reason, max(wait.seconds, slower))
 
 
 STEPS: Final = {

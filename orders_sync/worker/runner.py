@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal
 
 import structlog
@@ -113,6 +113,7 @@ class Runner:
             failures=claim.attempts + 1,
             failing_for=now - (claim.failing_since or now),
             jitter=self.services.random.random(),
+            visible_after=timedelta(seconds=self.services.settings.vtex.visible_after_seconds),
         )
         if isinstance(verdict, Park):
             self._park(claim, desk, verdict, started, now)

@@ -9,7 +9,11 @@ from orders_sync.domain.fulfilment import Fulfilment, FulfilmentLine, Package
 from orders_sync.domain.sending.verdicts import Known
 
 NOW = datetime(2026, 11, 27, 12, tzinfo=UTC)
-NOTHING_KNOWN = Known()
+NOTHING_KNOWN = Known(now=NOW)
+
+
+def known(**facts: Any) -> Known:
+    return Known(now=NOW, **facts)
 
 
 def line(index: int, sku: str, quantity: int, total: int) -> FulfilmentLine:
