@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from orders_sync.domain.fulfilment import Fulfilment, FulfilmentLine, Package
@@ -53,3 +53,7 @@ ORDER = Fulfilment(
     allows_cancellation=True,
     cancel_reason=None,
 )
+
+
+def seconds_ago(seconds: float) -> datetime:
+    return NOW - timedelta(seconds=seconds)
