@@ -102,7 +102,7 @@ class CommandFacts:
             if row.kind == "track":
                 body = TrackBody.model_validate_json(row.body)
                 is_later = row.created_at > claim.created_at
-                sent_tracking[row.vtex_number].append(SentTracking(body, is_later))
+                sent_tracking[row.vtex_number].append(SentTracking(body, row.updated_at, is_later))
         return Known(
             now=now,
             visible_after=visible_after,

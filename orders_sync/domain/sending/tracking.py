@@ -58,8 +58,8 @@ def judge_tracking(
     """Judge a tracking against the packages that VTEX shows.
 
     The full list of events is sent each time, VTEX's own among them, because VTEX does not say
-    whether new ones are added to the old; a package that was delivered stays so. What was sent
-    before counts as there, because VTEX shows it some seconds later. A number that was corrected
+    whether new ones are added to the old; a package that was delivered stays so. What was just
+    sent counts as there, because VTEX shows it some seconds later. A number that was corrected
     since this command was asked for is not sent: only its events are.
     https://developers.vtex.com/docs/api-reference/orders-api#put-/api/oms/pvt/orders/-orderId-/invoice/-invoiceNumber-/tracking
     """
@@ -77,7 +77,7 @@ def judge_tracking(
     if wait is not None:
         return wait
     sent = known.sent_tracking.get(number, ())
-    standing = _with_sent(package, [tracking.body for tracking in sent])
+    standing = _with_sent(package, _unseen(sent, package, known))
     data, progress = _new_data(body, standing), _new_progress(body, standing)
     if data is not None and _is_corrected(package, sent, known.own_intent):
         data = None
@@ -109,6 +109,17 @@ def _wait_for_intents(number: str, package: Package, known: Known) -> Wait | Non
             if intent.number == number and not _is_shown(intent, package)
         ),
     )
+
+
+def _unseen(sent: Sequence[SentTracking], package: Package, known: Known) -> list[TrackBody]:
+    """Return what VTEX took and may not show yet; what it shows of ours came after the rest."""
+    own = known.own_intent
+    shown_at = own.at if own is not None and _is_shown(own, package) else None
+    return [
+        tracking.body
+        for tracking in sent
+        if not known.is_past(tracking.sent_at) and (shown_at is None or tracking.sent_at > shown_at)
+    ]
 
 
 def _is_shown(intent: Intent, package: Package) -> bool:

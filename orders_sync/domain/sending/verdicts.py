@@ -64,6 +64,7 @@ class SentTracking:
     """Tracking that VTEX has taken; `is_later`: it was asked for after the judged command."""
 
     body: TrackBody
+    sent_at: datetime
     is_later: bool = False
 
 
@@ -107,9 +108,15 @@ class Known:
 
     def wait_until_shown(self, reason: str, *times: datetime | None) -> Wait | None:
         """Return the wait until VTEX shows what was sent at `times`; None where it does already."""
-        ends = [at + self.visible_after for at in times if at is not None]
-        seconds = (max(ends, default=self.now) - self.now).total_seconds()
-        return Wait(reason, seconds, is_exact=True) if seconds > 0 else None
+        last = max((at for at in times if at is not None), default=None)
+        if last is None or self.is_past(last):
+            return None
+        seconds = (last + self.visible_after - self.now).total_seconds()
+        return Wait(reason, seconds, is_exact=True)
+
+    def is_past(self, at: datetime) -> bool:
+        """Check whether VTEX shows by now what was sent `at`."""
+        return at + self.visible_after <= self.now
 
     def wait_for_own(self) -> Wait | None:
         """Return the wait until VTEX shows this command's own write, if there was one."""
@@ -119,7 +126,5 @@ class Known:
     def open_intents(self, kind: IntentKind) -> Iterable[Intent]:
         """Yield the intents of a kind that VTEX may still have to show."""
         return (
-            intent
-            for intent in self.intents
-            if intent.kind == kind and intent.at + self.visible_after > self.now
+            intent for intent in self.intents if intent.kind == kind and not self.is_past(intent.at)
         )

@@ -129,7 +129,7 @@ def test_events_that_vtex_took_and_does_not_show_yet_are_sent_along() -> None:
     sent = TrackBody.model_validate(
         {"invoice_number": "1", "events": [event("posted", "2026-11-27")]}
     )
-    facts = known(sent_tracking={"1": [SentTracking(sent)]})
+    facts = known(sent_tracking={"1": [SentTracking(sent, NOW)]})
     order = replace(ORDER, packages=(package("1", 9, tracking_number="T"),))
     body = TrackBody.model_validate(
         {"invoice_number": "1", "events": [event("on its way", "2026-11-28")]}

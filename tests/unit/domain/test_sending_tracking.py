@@ -26,6 +26,10 @@ def shown(number: str | None) -> Fulfilment:
     return replace(ORDER, packages=(package("1", 9, tracking_number=number),))
 
 
+def sent(tracking: TrackBody, *, age: float = 5, is_later: bool = False) -> SentTracking:
+    return SentTracking(tracking, seconds_ago(age), is_later)
+
+
 def intent(age: float, tracking: TrackBody, over: str | None = None) -> Intent:
     """Return what the judge would have noted so many seconds ago."""
     verdict = judge_tracking(tracking, shown(over), NOTHING_KNOWN)
@@ -57,13 +61,13 @@ def outcome(verdict: object) -> object:
         ),
         pytest.param(
             "OLD",
-            {"sent_tracking": {"1": [SentTracking(body("NEW"), is_later=True)]}},
+            {"sent_tracking": {"1": [sent(body("NEW"), is_later=True)]}},
             AlreadySo,
             id="its correction is sent and does not show yet",
         ),
         pytest.param(
             "NEW",
-            {"sent_tracking": {"1": [SentTracking(body("NEW"), is_later=True)]}},
+            {"sent_tracking": {"1": [sent(body("NEW"), is_later=True)]}},
             AlreadySo,
             id="its correction shows",
         ),
@@ -71,22 +75,37 @@ def outcome(verdict: object) -> object:
             None,
             {
                 "own_intent": intent(30, body()),
-                "sent_tracking": {"1": [SentTracking(body("NEW"), is_later=True)]},
+                "sent_tracking": {"1": [sent(body("NEW"), is_later=True)]},
             },
             AlreadySo,
             id="its answer was lost, then its correction was sent",
         ),
         pytest.param(
             "T0",
-            {"sent_tracking": {"1": [SentTracking(body("T0"))]}},
+            {"sent_tracking": {"1": [sent(body("T0"))]}},
             Send,
             id="it is itself the correction",
         ),
         pytest.param(
             "T0",
-            {"own_intent": intent(30, body()), "sent_tracking": {"1": [SentTracking(body("T0"))]}},
+            {"own_intent": intent(30, body()), "sent_tracking": {"1": [sent(body("T0"))]}},
             Send,
             id="an older number was written over it",
+        ),
+        pytest.param(
+            None, {"sent_tracking": {"1": [sent(body())]}}, AlreadySo, id="VTEX took it just so"
+        ),
+        pytest.param(
+            "T0",
+            {"sent_tracking": {"1": [sent(body(), age=30)]}},
+            Send,
+            id="VTEX took it once and shows another since",
+        ),
+        pytest.param(
+            "OLD",
+            {"own_intent": intent(4, body()), "sent_tracking": {"1": [sent(body("T0"))]}},
+            AlreadySo,
+            id="it shows in the place of one before",
         ),
         pytest.param(None, {"intents": [intent(4, body("NEW"))]}, 26, id="another's may come yet"),
         pytest.param(None, {"intents": [intent(30, body("NEW"))]}, Send, id="and did not"),
@@ -106,7 +125,7 @@ def test_a_tracking_number_after_what_may_have_been_sent(
 
 
 def test_events_of_a_corrected_tracking_are_sent_without_its_number() -> None:
-    facts = known(sent_tracking={"1": [SentTracking(body("NEW"), is_later=True)]})
+    facts = known(sent_tracking={"1": [sent(body("NEW"), is_later=True)]})
 
     verdict = judge_tracking(body(events=[POSTED]), shown("NEW"), facts)
 
@@ -117,7 +136,7 @@ def test_events_of_a_corrected_tracking_are_sent_without_its_number() -> None:
 
 
 def test_later_events_without_a_number_correct_none() -> None:
-    facts = known(sent_tracking={"1": [SentTracking(body(None, events=[POSTED]), is_later=True)]})
+    facts = known(sent_tracking={"1": [sent(body(None, events=[POSTED]), is_later=True)]})
 
     verdict = judge_tracking(body("T"), shown(None), facts)
 
