@@ -78,12 +78,16 @@ class FeedSettings(_Part):
 
 
 class VtexSettings(_Part):
-    """Bounds of every call to VTEX, in seconds and bytes."""
+    """Bounds of every call to VTEX, in seconds and bytes.
+
+    VTEX shows the effect of a write at latest `visible_after_seconds` later.
+    """
 
     connect_seconds: PositiveFloat = 3.0
     read_seconds: PositiveFloat = 10.0
     total_seconds: PositiveFloat = 30.0
     max_body_bytes: PositiveInt = 20 * 1024 * 1024
+    visible_after_seconds: PositiveFloat = 30.0
 
 
 class RetryPolicy(_Part):

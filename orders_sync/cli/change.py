@@ -12,7 +12,7 @@ from orders_sync.cli.workplace import account_of, open_ledger
 from orders_sync.domain.bodies import ChangeBody
 from orders_sync.domain.commands import Command
 from orders_sync.domain.sending.change import judge_change
-from orders_sync.domain.sending.verdicts import Known, Send, Wait
+from orders_sync.domain.sending.verdicts import Known, NotAllowed, Send, Wait
 from orders_sync.settings import load_settings
 
 
@@ -59,11 +59,12 @@ def _preview(order_id: str, body: dict[str, Any], *, account: str | None, as_jso
     try:
         vtex = services.vtex(account)
         order = fulfilment(vtex.get_order(order_id))
-        verdict = judge_change(ChangeBody.model_validate(body), order, Known())
-        if isinstance(verdict, Wait):
-            raise click.ClickException(f"VTEX would not take it now: {verdict.reason}.")
-        if not isinstance(verdict, Send):
+        verdict = judge_change(ChangeBody.model_validate(body), order, Known(now=services.clock()))
+        if isinstance(verdict, NotAllowed):
             raise click.ClickException(f"It would be refused: {verdict.reason} {verdict.hint}")
+        if not isinstance(verdict, Send):
+            why = verdict.reason if isinstance(verdict, Wait) else verdict.note
+            raise click.ClickException(f"VTEX would not take it now: {why}.")
         preview = vtex.preview_change(order_id, verdict.what)
     finally:
         services.close()

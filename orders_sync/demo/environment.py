@@ -22,6 +22,7 @@ _SETTINGS = {
     "SWEEP_SECONDS": "2",
     "VTEX__READ_SECONDS": "5",
     "VTEX__TOTAL_SECONDS": "8",
+    "VTEX__VISIBLE_AFTER_SECONDS": "1",
 }
 #: Chaos may not use the attempts up: then an order would be parked for bad luck.
 _PATIENT_QUEUES = ("ORDERS", "ERP", "INVOICE", "TRACKING", "CANCEL", "CHANGE")

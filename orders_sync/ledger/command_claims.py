@@ -15,7 +15,8 @@ class CommandClaim:
 
     It ends at `lease_until`; `version` and `order_version` are the fencing tokens of the two. The
     command has waited since `waiting_since`: since it was asked for, or since a person had it tried
-    again. `intent` is the JSON of a write whose outcome is not known.
+    again. `intent` is the JSON of a write whose outcome is not known, `position` the command's
+    place among its order's.
     """
 
     command_id: str
@@ -27,6 +28,7 @@ class CommandClaim:
     progress: str
     receipt: str | None
     intent: str | None
+    position: int
     version: int
     order_version: int
     attempts: int

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
 
-from orders_sync.domain.bodies import TrackBody
-from orders_sync.domain.sending.verdicts import Known
+from orders_sync.domain.bodies import ChangeBody, TrackBody
+from orders_sync.domain.fulfilment import InvoiceType
+from orders_sync.domain.sending.intents import Intent
+from orders_sync.domain.sending.verdicts import DoneChange, Known, SentInvoice, SentTracking
 from orders_sync.ledger.command_claims import CommandClaim
 from orders_sync.ledger.engine import Database
 from orders_sync.ledger.retention import ERASED
@@ -77,9 +80,10 @@ class CommandFacts:
         with self._database.reading() as connection:
             return connection.execute(statement.limit(1)).scalar_one_or_none() is not None
 
-    def known(self, claim: CommandClaim) -> Known:
-        """Say what the order's other commands have done or are about to do."""
+    def known(self, claim: CommandClaim, *, now: datetime, visible_after: timedelta) -> Known:
+        """Return what the order's other commands have done or are about to do."""
         statement = sa.select(
+            commands.c.id,
             commands.c.kind,
             commands.c.progress,
             commands.c.outcome,
@@ -87,25 +91,32 @@ class CommandFacts:
             commands.c.value_cents,
             commands.c.body,
             commands.c.receipt,
-        ).where(
-            commands.c.account == claim.account,
-            commands.c.order_id == claim.order_id,
-            commands.c.id != claim.command_id,
-        )
+            commands.c.intent,
+            commands.c.position,
+            commands.c.created_at,
+            commands.c.updated_at,
+        ).where(commands.c.account == claim.account, commands.c.order_id == claim.order_id)
         with self._database.reading() as connection:
-            rows = connection.execute(statement.order_by(commands.c.updated_at)).all()
-        sent_tracking: dict[str, list[TrackBody]] = defaultdict(list)
-        for row in rows:
-            if row.kind == "track" and row.progress == "done" and row.body not in ERASED:
-                sent_tracking[row.vtex_number].append(TrackBody.model_validate_json(row.body))
+            every = connection.execute(statement.order_by(commands.c.updated_at)).all()
+        rows = [row for row in every if row.id != claim.command_id]
+        done = [row for row in rows if row.progress == "done" and row.body not in ERASED]
+        sent_tracking: dict[str, list[SentTracking]] = defaultdict(list)
+        for row in done:
+            if row.kind == "track":
+                body = TrackBody.model_validate_json(row.body)
+                is_later = row.position > claim.position
+                sent_tracking[row.vtex_number].append(SentTracking(body, row.updated_at, is_later))
         return Known(
+            now=now,
+            visible_after=visible_after,
+            own_intent=None if claim.intent is None else Intent.from_json(claim.intent),
+            intents=[Intent.from_json(row.intent) for row in rows if row.intent is not None],
             sent_invoices={
-                row.vtex_number: row.value_cents
+                row.vtex_number: SentInvoice(row.value_cents, row.updated_at, _type_of(row.body))
                 for row in rows
                 if row.kind == "invoice"
                 and row.progress != "accepted"
                 and row.value_cents is not None
-                and '"type":"Input"' not in row.body
             },
             coming_invoices=frozenset(
                 row.vtex_number
@@ -115,6 +126,23 @@ class CommandFacts:
             receipts=frozenset(row.receipt for row in rows if row.receipt),
             is_changing=any(row.kind == "change" and row.progress == "sent" for row in rows),
             is_cancelling=any(row.kind == "cancel" and row.outcome == "accepted" for row in rows),
-            is_to_change=any(row.kind == "change" and row.outcome == "accepted" for row in rows),
+            done_changes=[
+                DoneChange(ChangeBody.model_validate_json(row.body).reason, row.updated_at)
+                for row in done
+                if row.kind == "change"
+            ],
+            cancelled_at=max(
+                (
+                    row.updated_at
+                    for row in every
+                    if row.kind == "cancel" and row.progress != "accepted"
+                ),
+                default=None,
+            ),
             sent_tracking=sent_tracking,
         )
+
+
+def _type_of(body: str) -> InvoiceType:
+    """Return an invoice's type, also where the rest of its body is erased."""
+    return "Input" if '"type":"Input"' in body else "Output"

@@ -77,13 +77,11 @@ class Desk(ABC, Generic[C, R]):
         reason: str,
         counts: bool,
         fails: bool = False,
-        is_undecided: bool = True,
         now: datetime,
     ) -> list[Dispatch]:
         """Put a step that could not be done back until `due_at`; `counts` it as a failed try.
 
-        One that only `fails` uses up no try, and is failing from now on all the same. A write
-        `is_undecided` while it is not known whether VTEX took it.
+        One that only `fails` uses up no try, and is failing from now on all the same.
         """
         facts: Row = {
             "standing": Standing.WAITING,
@@ -96,8 +94,6 @@ class Desk(ABC, Generic[C, R]):
         }
         if counts or fails:
             facts["failing_since"] = claim.failing_since or now
-        if not is_undecided:
-            facts |= self._decided
         return self._release(claim, facts, [entry] if entry else [], now)
 
     def park(
@@ -114,9 +110,6 @@ class Desk(ABC, Generic[C, R]):
             **self._parked,
         }
         return self._release(claim, facts, [entry], now)
-
-    #: What is known once a write was refused or never sent.
-    _decided: ClassVar[Row] = {}
 
     @abstractmethod
     def _release(
@@ -238,7 +231,6 @@ class Commands(Desk[CommandClaim, CommandResult]):
     """Claims and releases of commands; a claim is of the command and of its order."""
 
     _parked: ClassVar[Row] = {"outcome": "parked"}
-    _decided: ClassVar[Row] = {"intent": None}
 
     def claim(
         self, command_id: str, step: Step, *, owner: str, now: datetime
@@ -301,6 +293,15 @@ class Commands(Desk[CommandClaim, CommandResult]):
             _write_order(connection, claim, claim.order_version, renewed)
             _write_command(connection, claim, {"intent": intent})
 
+    def note_intent(self, claim: CommandClaim, intent: str | None) -> None:
+        """Note what is known of a write by now; None where VTEX has not taken it.
+
+        Raises:
+            LeaseLost: another worker has taken over; nothing was written.
+        """
+        with self._database.writing() as connection:
+            _write_command(connection, claim, {"intent": intent})
+
     def _release(
         self,
         claim: CommandClaim,
@@ -313,7 +314,7 @@ class Commands(Desk[CommandClaim, CommandResult]):
         changes = facts | {"dispatched_until": None, "updated_at": now}
         changes["next_step"] = facts["next_step"] or claim.step
         if result is not None:
-            changes |= self._decided
+            changes["intent"] = None
         with self._database.writing() as connection:
             # The order is locked before its commands, as it is by everybody else.
             _write_order(connection, claim, claim.order_version, _free(now))
@@ -431,6 +432,7 @@ def _claim_of(row: sa.Row[Any], step: Step, order_version: int, until: datetime)
         progress=row.progress,
         receipt=row.receipt,
         intent=row.intent,
+        position=row.position,
         version=row.version,
         order_version=order_version,
         attempts=row.attempts,

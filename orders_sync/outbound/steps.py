@@ -7,6 +7,7 @@ looked for before anything is repeated.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Final, TypeVar
 
@@ -23,12 +24,13 @@ from orders_sync.domain.fulfilment import Fulfilment
 from orders_sync.domain.rules import Standing
 from orders_sync.domain.sending.cancel import judge_cancel, judge_deny
 from orders_sync.domain.sending.change import judge_change
+from orders_sync.domain.sending.intents import Intent
 from orders_sync.domain.sending.invoice import judge_invoice
 from orders_sync.domain.sending.tracking import Tracking, judge_early, judge_tracking
 from orders_sync.domain.sending.verdicts import AlreadySo, Known, NotAllowed, Send, Wait
 from orders_sync.domain.sending.vtex_codes import hint_for
 from orders_sync.domain.steps import Step
-from orders_sync.errors import LeaseLost, ParkedError, Refused, WaitError
+from orders_sync.errors import LeaseLost, NotFound, ParkedError, Refused, Unavailable, WaitError
 from orders_sync.ledger.command_claims import CommandClaim, CommandResult
 from orders_sync.vtex.change_answers import PastChange
 from orders_sync.vtex.client import VtexClient
@@ -43,17 +45,25 @@ _LOOK_AFTER_CHANGE_SECONDS = 3.0
 _CLOCKS_DIFFER = timedelta(minutes=5)
 _CHANGE_IN_PROGRESS = "SalesOrderSystem014"
 
+#: A call ends within its total time and this.
+_WIRE_MARGIN = timedelta(seconds=5)
+
+#: Errors of a write that VTEX has not taken for certain: it was not sent, or was refused.
+_NOT_TAKEN = (WaitError, Unavailable, NotFound)
+
 
 def send_invoice(claim: CommandClaim, services: Services) -> CommandResult:
     """Send an invoice."""
     vtex, order = _read(claim, services)
     body = InvoiceBody.model_validate_json(claim.body)
-    known = services.ledger.command_facts.known(claim)
-    verdict = judge_invoice(body, order, known, now=services.clock())
+    known = _known(claim, services)
+    verdict = judge_invoice(body, order, known)
     if not isinstance(verdict, Send):
         return _settle(verdict, claim, services)
     invoice = verdict.what
-    receipt = _sending(claim, services, lambda: vtex.invoice(claim.order_id, invoice))
+    receipt = _sending(
+        claim, services, verdict.intent, lambda: vtex.invoice(claim.order_id, invoice)
+    )
     if isinstance(receipt, CommandResult):
         return receipt
     return _done(receipt.receipt, value_cents=invoice.value_cents)
@@ -62,7 +72,7 @@ def send_invoice(claim: CommandClaim, services: Services) -> CommandResult:
 def send_tracking(claim: CommandClaim, services: Services) -> CommandResult:
     """Send how a package travels, and what happened to it."""
     body = TrackBody.model_validate_json(claim.body)
-    known = services.ledger.command_facts.known(claim)
+    known = _known(claim, services)
     early = judge_early(body, known)
     if early is not None:
         return _settle(early, claim, services)
@@ -70,19 +80,24 @@ def send_tracking(claim: CommandClaim, services: Services) -> CommandResult:
     verdict = judge_tracking(body, order, known)
     if not isinstance(verdict, Send):
         return _settle(verdict, claim, services)
-    receipt = _sending(claim, services, lambda: _track(vtex, verdict.what, claim, services))
+    receipt = _sending(
+        claim,
+        services,
+        verdict.intent,
+        lambda: _track(vtex, verdict.what, verdict.intent, claim, services),
+    )
     return receipt if isinstance(receipt, CommandResult) else _done(receipt)
 
 
 def _track(
-    vtex: VtexClient, tracking: Tracking, claim: CommandClaim, services: Services
+    vtex: VtexClient, tracking: Tracking, intent: Intent, claim: CommandClaim, services: Services
 ) -> str | None:
     receipt, order_id, number = None, claim.order_id, tracking.invoice_number
     if tracking.data is not None:
         receipt = vtex.update_invoice(order_id, number, tracking.data).receipt
     if tracking.progress is not None:
         # VTEX puts these events in the place of those it has: late ones would undo later ones.
-        _require_lease(claim, services)
+        _intend(claim, services, intent)
         receipt = vtex.update_tracking(order_id, number, tracking.progress).receipt
     return receipt
 
@@ -90,11 +105,13 @@ def _track(
 def send_cancel(claim: CommandClaim, services: Services) -> CommandResult:
     """Ask for a cancellation, confirm it where VTEX wants that, and follow it to its end."""
     vtex, order = _read(claim, services)
-    verdict = judge_cancel(order, services.ledger.command_facts.known(claim))
+    verdict = judge_cancel(order, _known(claim, services))
     if not isinstance(verdict, Send):
         return _settle(verdict, claim, services)
     body = CancelBody.model_validate_json(claim.body)
-    receipt = _sending(claim, services, lambda: vtex.cancel_order(claim.order_id, body.reason))
+    receipt = _sending(
+        claim, services, verdict.intent, lambda: vtex.cancel_order(claim.order_id, body.reason)
+    )
     if isinstance(receipt, CommandResult):
         return receipt
     # VTEX has only taken the request: the order shows when it is cancelled.
@@ -113,12 +130,15 @@ def send_cancel(claim: CommandClaim, services: Services) -> CommandResult:
 def send_deny(claim: CommandClaim, services: Services) -> CommandResult:
     """Deny a requested cancellation."""
     vtex, order = _read(claim, services)
-    verdict = judge_deny(order, services.ledger.command_facts.known(claim))
+    verdict = judge_deny(order, _known(claim, services))
     if not isinstance(verdict, Send):
         return _settle(verdict, claim, services)
     body = DenyBody.model_validate_json(claim.body)
     refused = _sending(
-        claim, services, lambda: vtex.deny_cancellation(claim.order_id, verdict.what, body.reason)
+        claim,
+        services,
+        verdict.intent,
+        lambda: vtex.deny_cancellation(claim.order_id, verdict.what, body.reason),
     )
     return refused if isinstance(refused, CommandResult) else _done(None)
 
@@ -127,7 +147,7 @@ def send_change(claim: CommandClaim, services: Services) -> CommandResult:
     """Ask for a change, unless an earlier try of it is in the order's history."""
     vtex, order = _read(claim, services)
     body = ChangeBody.model_validate_json(claim.body)
-    known = services.ledger.command_facts.known(claim)
+    known = _known(claim, services)
     uses_legacy = services.settings.change_api == "v1"
     # VTEX takes no idempotency key: whoever may have sent the change before looks for it first.
     if claim.version > 1 and not uses_legacy:
@@ -141,12 +161,13 @@ def send_change(claim: CommandClaim, services: Services) -> CommandResult:
         taken = _sending(
             claim,
             services,
+            verdict.intent,
             lambda: vtex.register_change(claim.order_id, verdict.what, claim.command_id),
         )
         return taken if isinstance(taken, CommandResult) else _done(taken.receipt)
     try:
         request = _sending(
-            claim, services, lambda: vtex.create_change(claim.order_id, verdict.what)
+            claim, services, verdict.intent, lambda: vtex.create_change(claim.order_id, verdict.what)
         )
     except Refused as error:
         raise WaitError(error.message, 10) from error
@@ -206,7 +227,10 @@ def send_note(claim: CommandClaim, services: Services) -> CommandResult:
     body = NoteBody.model_validate_json(claim.body)
     vtex = services.vtex(claim.account, lane_of(claim.step))
     refused = _sending(
-        claim, services, lambda: vtex.add_interaction(claim.order_id, body.source, body.message)
+        claim,
+        services,
+        Intent("note", services.clock()),
+        lambda: vtex.add_interaction(claim.order_id, body.source, body.message),
     )
     return refused if isinstance(refused, CommandResult) else _done(None)
 
@@ -216,17 +240,29 @@ def _read(claim: CommandClaim, services: Services) -> tuple[VtexClient, Fulfilme
     return vtex, fulfilment(vtex.get_order(claim.order_id))
 
 
-def _sending(claim: CommandClaim, services: Services, call: Callable[[], T]) -> T | CommandResult:
-    """Make the call; what VTEX refuses is final and its words are kept.
+def _known(claim: CommandClaim, services: Services) -> Known:
+    return services.ledger.command_facts.known(
+        claim,
+        now=services.clock(),
+        visible_after=timedelta(seconds=services.settings.vtex.visible_after_seconds),
+    )
+
+
+def _sending(
+    claim: CommandClaim, services: Services, intent: Intent, call: Callable[[], T]
+) -> T | CommandResult:
+    """Note what is about to be sent, and send it; what VTEX refuses is final and its words are kept.
 
     Raises:
-        LeaseLost: this process stood still for so long that another may be at the order by now.
+        LeaseLost: another worker has taken over; nothing was sent.
     """
-    _require_lease(claim, services)
+    commands = services.ledger.commands
+    _intend(claim, services, intent)
     try:
         return call()
     except Refused as error:
         if error.code == _CHANGE_IN_PROGRESS:
+            commands.note_intent(claim, None)
             raise
         return CommandResult(
             Standing.PARKED,
@@ -235,11 +271,31 @@ def _sending(claim: CommandClaim, services: Services, call: Callable[[], T]) -> 
             reason=error.message,
             hint=hint_for(error.code, error.message, error.hint),
         )
+    except _NOT_TAKEN:
+        commands.note_intent(claim, None)
+        raise
+    except LeaseLost:
+        raise
+    except Exception:
+        # VTEX may have taken it until this moment, and shows it some seconds later.
+        commands.note_intent(claim, replace(intent, at=services.clock()).to_json())
+        raise
 
 
-def _require_lease(claim: CommandClaim, services: Services) -> None:
-    if services.clock() >= claim.lease_until:
-        raise LeaseLost(f"The lease of order {claim.order_id} ran out before it was written to.")
+def _forget_disproved(claim: CommandClaim, services: Services) -> None:
+    """Forget the last try of a command that waits, once VTEX would show it: it was not taken."""
+    if claim.intent is not None:
+        visible_after = timedelta(seconds=services.settings.vtex.visible_after_seconds)
+        if Intent.from_json(claim.intent).at + visible_after <= services.clock():
+            services.ledger.commands.note_intent(claim, None)
+
+
+def _intend(claim: CommandClaim, services: Services, intent: Intent) -> None:
+    now = services.clock()
+    longest = timedelta(seconds=services.settings.vtex.total_seconds) + _WIRE_MARGIN
+    services.ledger.commands.intend(
+        claim, intent.to_json(), now=now, write_until=now + longest
+    )
 
 
 def _done(
@@ -265,22 +321,24 @@ def _settle(
             return CommandResult(
                 Standing.PARKED, "refused", cause=cause, reason=reason, hint=hint, note=reason
             )
-        case Wait(reason, seconds):
-            return _wait(reason, seconds, claim, services)
+        case Wait():
+            _forget_disproved(claim, services)
+            return _wait(verdict, claim, services)
 
 
-def _wait(reason: str, seconds: float, claim: CommandClaim, services: Services) -> CommandResult:
+def _wait(wait: Wait, claim: CommandClaim, services: Services) -> CommandResult:
     """Look again, the more rarely the older the command; past its queue's deadline it is parked."""
     age = services.clock() - claim.waiting_since
     queue = claim.step.partition(".")[0]
     deadline = timedelta(seconds=getattr(services.settings.retry, queue).deadline_seconds)
     if age > deadline:
         raise ParkedError(
-            f"Waited {age.days} days, {age.seconds // 3600} hours: {reason}.",
+            f"Waited {age.days} days, {age.seconds // 3600} hours: {wait.reason}.",
             cause="command.waited_too_long",
             hint="See why the order does not get there, then retry or discard the command.",
         )
-    raise WaitError(reason, max(seconds, min(age.total_seconds() / 4, _LONGEST_WAIT_SECONDS)))
+    slower = 0.0 if wait.is_exact else min(age.total_seconds() / 4, _LONGEST_WAIT_SECONDS)
+    raise WaitError(wait.reason, max(wait.seconds, slower))
 
 
 STEPS: Final = {

@@ -7,7 +7,13 @@ from datetime import timedelta
 from typing import Final
 
 from orders_sync.domain.steps import Step
-from orders_sync.errors import ErpUnavailable, ParkedError, RetryableError, WaitError
+from orders_sync.errors import (
+    ErpUnavailable,
+    OutcomeUnknown,
+    ParkedError,
+    RetryableError,
+    WaitError,
+)
 from orders_sync.settings import RetryPolicy, Settings
 from orders_sync.traffic.outage import AnswerLost, VtexAway
 from orders_sync.traffic.waits import AccountPaused, BreakerOpen, CallForbidden, OnHold, OverBudget
@@ -71,11 +77,13 @@ def decide(
     failures: int,
     failing_for: timedelta,
     jitter: float,
+    visible_after: timedelta,
 ) -> Again | Park:
     """Say what happens after an error.
 
     `failures` counts this one; `failing_for` is the time since the first. An ERP that is away, or
-    VTEX in an outage, says nothing about the order, so only the deadline ends that. An error that
+    VTEX in an outage, says nothing about the order, so only the deadline ends that. After a lost
+    answer the order is not read before VTEX shows the effect, `visible_after` later. An error that
     is not one of ours is a defect or a surprise: it is tried again too, and its text stays out of
     everything that is kept, because nobody knows what it quotes.
     """
@@ -102,6 +110,8 @@ def decide(
         seconds = backoff(policy, failures, jitter)
     else:
         seconds = jitter * min(max(policy.first_seconds, failing_seconds), _LONGEST_OUTAGE_WAIT)
+    if isinstance(error, OutcomeUnknown):
+        seconds += visible_after.total_seconds()
     # A peer in trouble asks for short waits; repeating it at that pace would use up the tries.
     return Again(timedelta(seconds=max(seconds, asked or 0.0)), cause, reason, counts=counts)
 

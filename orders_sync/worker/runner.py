@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Generic, Literal, TypeVar
 
 import structlog
@@ -12,14 +12,7 @@ import structlog
 from orders_sync.bootstrap import Services
 from orders_sync.domain.rules import Standing
 from orders_sync.domain.steps import Claim, Dispatch, Step, StepResult
-from orders_sync.errors import (
-    AuthFailed,
-    LeaseLost,
-    LedgerUnavailable,
-    Refused,
-    Unavailable,
-    WaitError,
-)
+from orders_sync.errors import LeaseLost, LedgerUnavailable
 from orders_sync.ledger.command_claims import CommandClaim, CommandResult
 from orders_sync.ledger.journal import Entry
 from orders_sync.ledger.transitions import Desk, Orders
@@ -32,9 +25,6 @@ R = TypeVar("R", StepResult, CommandResult)
 
 #: The steps that one message may lead to; after these the next is sent as a message of its own.
 _STEPS_A_MESSAGE = 6
-
-#: Errors of a write that VTEX has not taken for certain: it was not sent, or was refused.
-_NOT_TAKEN = (WaitError, Unavailable, Refused, AuthFailed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,12 +121,12 @@ class Runner:
             failures=claim.attempts + 1,
             failing_for=now - (claim.failing_since or now),
             jitter=self.services.random.random(),
+            visible_after=timedelta(seconds=self.services.settings.vtex.visible_after_seconds),
         )
         if isinstance(verdict, Park):
             self._park(claim, desk, verdict, started, now)
         else:
-            is_undecided = not isinstance(error, _NOT_TAKEN)
-            self._try_again(claim, desk, verdict, started, now, is_undecided=is_undecided)
+            self._try_again(claim, desk, verdict, started, now)
 
     def _park(
         self, claim: C, desk: Desk[C, R], verdict: Park, started: datetime, now: datetime
@@ -162,8 +152,6 @@ class Runner:
         verdict: Again,
         started: datetime,
         now: datetime,
-        *,
-        is_undecided: bool,
     ) -> None:
         outcome: Literal["failed", "waited"] = "failed" if verdict.fails else "waited"
         what = f"step.{outcome}"
@@ -176,7 +164,6 @@ class Runner:
             reason=verdict.reason,
             counts=verdict.counts,
             fails=verdict.fails,
-            is_undecided=is_undecided,
             now=now,
         )
         took = (now - started).total_seconds()

@@ -102,6 +102,23 @@ def test_after_a_lost_answer_the_history_is_read_before_a_change_is_repeated(flo
     assert flow.calls(order_id, "create_change") == ["create_change"]
 
 
+def test_a_change_waits_until_vtex_shows_the_invoice_before_it(flow: Flow) -> None:
+    [order_id] = flow.in_handling()
+    flow.box.dials.visible_after_seconds = 6
+    flow.ask("invoice", order_id, {"number": "1", "value_cents": 100})
+    flow.drain()
+
+    change = flow.ask("change", order_id, discount())
+    flow.drain()
+    waiting = flow.command(change)
+    calls = flow.calls(order_id, "create_change")
+    flow.settle(rounds=10)
+
+    assert (waiting["standing"], waiting["attempts"]) == ("waiting", 0)
+    assert calls == []
+    assert flow.command(change)["outcome"] == "done"
+
+
 @pytest.mark.parametrize(
     ("change", "cause"),
     [

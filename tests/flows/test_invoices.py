@@ -176,6 +176,28 @@ def test_after_a_lost_answer_the_invoice_is_looked_for_and_not_repeated(flow: Fl
     assert flow.command(command)["outcome"] == "done"
 
 
+def test_an_invoice_whose_answer_was_lost_is_not_looked_for_before_vtex_shows_it(
+    flow: Flow,
+) -> None:
+    [order_id] = flow.in_handling()
+    flow.box.dials.visible_after_seconds = 29
+    command = flow.ask("invoice", order_id, {"number": "1"})
+
+    flow.cut_answers_to("POST")
+    flow.drain()
+    flow.cut_answers_to(None)
+    flow.queue.clear()
+    flow.clock.advance(29)
+    flow.sweep()
+    flow.drain()
+    looked_early = flow.command(command)["outcome"] != "accepted"
+    flow.settle(rounds=5)
+
+    assert not looked_early
+    assert flow.calls(order_id, "invoice") == ["invoice"]
+    assert flow.command(command)["outcome"] == "done"
+
+
 def test_tracking_waits_for_its_invoice_and_goes_on_as_soon_as_it_is_there(flow: Flow) -> None:
     [order_id] = flow.in_handling()
     tracking = flow.ask(

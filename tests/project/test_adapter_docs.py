@@ -250,6 +250,7 @@ def test_the_figures_of_the_page_are_those_of_the_settings() -> None:
             failures=1,
             failing_for=timedelta(seconds=failing_for),
             jitter=1,
+            visible_after=timedelta(0),
         )
         assert isinstance(verdict, Again)
         assert verdict.delay == timedelta(seconds=ceiling)

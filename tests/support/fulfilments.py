@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from orders_sync.domain.fulfilment import Fulfilment, FulfilmentLine, Package
 from orders_sync.domain.sending.verdicts import Known
 
 NOW = datetime(2026, 11, 27, 12, tzinfo=UTC)
-NOTHING_KNOWN = Known()
+NOTHING_KNOWN = Known(now=NOW)
+
+
+def known(**facts: Any) -> Known:
+    return Known(now=NOW, **facts)
 
 
 def line(index: int, sku: str, quantity: int, total: int) -> FulfilmentLine:
@@ -49,3 +53,7 @@ ORDER = Fulfilment(
     allows_cancellation=True,
     cancel_reason=None,
 )
+
+
+def seconds_ago(seconds: float) -> datetime:
+    return NOW - timedelta(seconds=seconds)

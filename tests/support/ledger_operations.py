@@ -120,7 +120,9 @@ class Operations:
             f"invoice{number}", Step.SEND_INVOICE, owner="me", now=self._now
         )
         assert claim is not None, f"invoice{number} cannot be claimed"
-        known = self._ledger.command_facts.known(claim)
+        known = self._ledger.command_facts.known(
+            claim, now=self._now, visible_after=timedelta(seconds=30)
+        )
         done = CommandResult(Standing.DONE, "done", progress="done")
         entry = Entry(self._now, STORE, claim.order_id, "step.done")
         return known, self._ledger.commands.complete(claim, done, entry, now=self._now)

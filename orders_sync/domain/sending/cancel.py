@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Final
+
 from orders_sync.domain.fulfilment import Fulfilment
 from orders_sync.domain.rules import Group, group_of
+from orders_sync.domain.sending.intents import Intent
+from orders_sync.domain.sending.unseen import wait_for_cancellation, wait_for_open_invoices
 from orders_sync.domain.sending.verdicts import AlreadySo, Known, NotAllowed, Send, Wait
+
+#: What a cancellation's intent says it is.
+_REQUEST: Final = "request"
+_CONFIRMATION: Final = "confirmation"
+
+_LOOK_AGAIN_SECONDS: Final = 5.0
 
 
 def judge_cancel(order: Fulfilment, known: Known) -> Send[None] | AlreadySo | Wait | NotAllowed:
@@ -36,10 +47,33 @@ def judge_cancel(order: Fulfilment, known: Known) -> Send[None] | AlreadySo | Wa
         return Wait(f"VTEX takes no cancellation in {order.status}", 5)
     if known.is_changing:
         return Wait("a change of the order is not finished", 10)
-    return Send(None)
+    wait = (
+        _wait_for_own(group, known)
+        or wait_for_open_invoices(order, known)
+        or known.wait_until_shown(
+            "a change may be in VTEX and does not show yet",
+            *(intent.at for intent in known.open_intents("change")),
+        )
+    )
+    if wait is not None:
+        return wait
+    content = _CONFIRMATION if group is Group.REQUESTED else _REQUEST
+    return Send(None, Intent("cancel", known.now, content=content))
 
 
-def judge_deny(order: Fulfilment, known: Known) -> Send[str] | AlreadySo | NotAllowed:
+def _wait_for_own(group: Group, known: Known) -> Wait | None:
+    """Return the wait until the order shows what this command sent; a request shows in between."""
+    own = known.own_intent
+    if own is None or (own.content == _REQUEST and group is Group.REQUESTED):
+        return None
+    if known.cancelled_at is not None and known.cancelled_at >= own.at:
+        # VTEX has it, so it is only a matter of looking.
+        wait = known.wait_until_shown("VTEX took the cancellation", known.cancelled_at)
+        return wait and replace(wait, seconds=min(wait.seconds, _LOOK_AGAIN_SECONDS))
+    return known.wait_for_own()
+
+
+def judge_deny(order: Fulfilment, known: Known) -> Send[str] | AlreadySo | Wait | NotAllowed:
     """Judge the denial of a requested cancellation; gives the request's id to send.
 
     https://developers.vtex.com/docs/guides/order-canceling-improvements
@@ -53,7 +87,17 @@ def judge_deny(order: Fulfilment, known: Known) -> Send[str] | AlreadySo | NotAl
                 "Stop the shipment; discard the command.",
             )
         return AlreadySo(f"no cancellation is requested: the order is {order.status}")
-    if known.is_cancelling or order.cancellation_requested_by_seller:
+    own = known.own_intent
+    if own is not None:
+        denied = {
+            request.request_id for request in order.cancellation_requests if request.is_denied
+        }
+        if own.content in denied:
+            return AlreadySo("the requested cancellation is denied")
+        wait = known.wait_for_own()
+        if wait is not None:
+            return wait
+    if known.is_cancelling or _is_requested_by_seller(order, known):
         return NotAllowed(
             "deny.own_request",
             "The cancellation was requested by this account itself; denying it would leave the "
@@ -66,4 +110,15 @@ def judge_deny(order: Fulfilment, known: Known) -> Send[str] | AlreadySo | NotAl
             "VTEX shows no cancellation request to deny.",
             "Deny it in VTEX's Admin, or retry once the order shows the request.",
         )
-    return Send(order.cancellation_request_id)
+    wait = wait_for_cancellation(known)
+    if wait is not None:
+        return wait
+    request_id = order.cancellation_request_id
+    return Send(request_id, Intent("deny", known.now, content=request_id))
+
+
+def _is_requested_by_seller(order: Fulfilment, known: Known) -> bool:
+    if order.cancellation_requested_by_seller is not None:
+        return order.cancellation_requested_by_seller
+    # The order had no request when this was sent, and has one now.
+    return any(intent.kind == "cancel" and intent.content == _REQUEST for intent in known.intents)

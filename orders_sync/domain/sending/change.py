@@ -7,18 +7,44 @@ from collections.abc import Iterable, Sequence
 from orders_sync.domain.bodies import ChangeBody, NewItem, Quantity
 from orders_sync.domain.fulfilment import Change, ChangeItem, Fulfilment, Replacement
 from orders_sync.domain.rules import Group, group_of
-from orders_sync.domain.sending.verdicts import Known, NotAllowed, Send, Wait
+from orders_sync.domain.sending.intents import Intent
+from orders_sync.domain.sending.unseen import (
+    digest_of,
+    shows_change,
+    unseen_invoices,
+    wait_for_cancellation,
+    wait_for_changes,
+)
+from orders_sync.domain.sending.verdicts import AlreadySo, Known, NotAllowed, Send, Wait
 
 _TAKES_CHANGES = frozenset({"handling", "waiting-for-fulfillment", "ready-for-invoicing"})
 
 
 def judge_change(
     body: ChangeBody, order: Fulfilment, known: Known
-) -> Send[Change] | Wait | NotAllowed:
+) -> Send[Change] | AlreadySo | Wait | NotAllowed:
     """Judge a change against the order.
 
     https://developers.vtex.com/docs/guides/order-modifications
     """
+    own = known.own_intent
+    if own is not None and shows_change(order, known, own.content):
+        asked = _change(body, order)
+        # Where its lines are gone, the change itself took them.
+        if isinstance(asked, NotAllowed) or digest_of(asked) == own.content:
+            return AlreadySo("the change is in the order")
+    elif (wait := known.wait_for_own()) is not None:
+        return wait
+    refusal = _by_status(order, known)
+    if refusal is not None:
+        return refusal
+    change = _change(body, order)
+    if isinstance(change, NotAllowed):
+        return change
+    return Send(change, Intent("change", known.now, content=digest_of(change)))
+
+
+def _by_status(order: Fulfilment, known: Known) -> Wait | NotAllowed | None:
     group = group_of(order.status, is_completed=order.is_completed)
     if group in {Group.CANCELLED, Group.INVOICED}:
         return NotAllowed(
@@ -32,6 +58,14 @@ def judge_change(
         return Wait("a cancellation was asked for and is not decided", 10)
     if order.status not in _TAKES_CHANGES:
         return Wait(f"VTEX takes changes in handling, and the order is {order.status}")
+    return (
+        unseen_invoices(order, known, "Output").wait
+        or wait_for_cancellation(known)
+        or wait_for_changes(order, known)
+    )
+
+
+def _change(body: ChangeBody, order: Fulfilment) -> Change | NotAllowed:
     removed = _lines(body.remove, order)
     if isinstance(removed, NotAllowed):
         return removed
@@ -41,15 +75,13 @@ def judge_change(
         if isinstance(taken, NotAllowed):
             return taken
         replaced.append(Replacement(taken, _new(exchange.to)))
-    return Send(
-        Change(
-            reason=body.reason,
-            add=_new(body.add),
-            remove=removed,
-            replace=tuple(replaced),
-            manual_discount_cents=body.manual_discount_cents,
-            manual_increment_cents=body.manual_increment_cents,
-        )
+    return Change(
+        reason=body.reason,
+        add=_new(body.add),
+        remove=removed,
+        replace=tuple(replaced),
+        manual_discount_cents=body.manual_discount_cents,
+        manual_increment_cents=body.manual_increment_cents,
     )
 
 

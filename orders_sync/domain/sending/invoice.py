@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Final
 
 from orders_sync.domain.bodies import InvoiceBody
 from orders_sync.domain.fulfilment import Fulfilment, Invoice
 from orders_sync.domain.invoice_number import to_vtex_number
 from orders_sync.domain.rules import Group, group_of
+from orders_sync.domain.sending.intents import Intent
 from orders_sync.domain.sending.items import Chosen, choose, everything_left
+from orders_sync.domain.sending.unseen import (
+    unseen_invoices,
+    wait_for_cancellation,
+    wait_for_changes,
+)
 from orders_sync.domain.sending.verdicts import AlreadySo, Known, NotAllowed, Send, Wait
 
 _WAITS: Final = {
@@ -23,10 +28,11 @@ _WAITS: Final = {
 
 
 def judge_invoice(
-    body: InvoiceBody, order: Fulfilment, known: Known, *, now: datetime
+    body: InvoiceBody, order: Fulfilment, known: Known
 ) -> Send[Invoice] | AlreadySo | Wait | NotAllowed:
     """Judge an invoice against the order and what else was sent for it.
 
+    What VTEX took, or may have taken, counts as invoiced before the order shows it.
     https://developers.vtex.com/docs/api-reference/orders-api#post-/api/oms/pvt/orders/-orderId-/invoice
     """
     number = to_vtex_number(body.number)
@@ -39,12 +45,29 @@ def judge_invoice(
             f"Invoice {number} is in VTEX as {standing.type} of {standing.value_cents} cents.",
             "VTEX corrects no invoice under the same number: send it under another one.",
         )
+    wait = _wait_for_the_same(number, order, known)
+    if wait is not None:
+        return wait
     refusal = _by_status(body, order, known)
     if refusal is not None:
         return refusal
-    if body.type == "Input":
-        return _judge_return(body, order, number, now)
-    return _judge_sale(body, order, known, number, now)
+    judge = _judge_return if body.type == "Input" else _judge_sale
+    return judge(body, order, known, number)
+
+
+def _wait_for_the_same(number: str, order: Fulfilment, known: Known) -> Wait | None:
+    """Return the wait until it is known whether VTEX has this very invoice."""
+    own = known.own_intent
+    if own is not None and (own.number is None or order.package(own.number) is None):
+        wait = known.wait_for_own()
+        if wait is not None:
+            return wait
+    sent = known.sent_invoices.get(number)
+    return known.wait_until_shown(
+        f"another command's invoice {number} does not show in VTEX yet",
+        sent.sent_at if sent else None,
+        *(intent.at for intent in known.open_intents("invoice") if intent.number == number),
+    )
 
 
 def _by_status(body: InvoiceBody, order: Fulfilment, known: Known) -> Wait | NotAllowed | None:
@@ -61,36 +84,40 @@ def _by_status(body: InvoiceBody, order: Fulfilment, known: Known) -> Wait | Not
         return Wait(_WAITS[group])
     if order.status == "start-handling":
         return Wait("VTEX is starting to handle the order", 5)
-    if known.is_changing or known.is_to_change:
+    if known.is_changing:
         return Wait("a change of the order is not finished", 10)
-    if known.is_cancelling and body.type == "Output":
+    if body.type == "Input":
+        return None
+    if known.is_cancelling:
         return Wait("a cancellation was asked for and is not decided", 10)
-    return None
+    return wait_for_cancellation(known) or wait_for_changes(order, known)
 
 
 def _judge_sale(
-    body: InvoiceBody, order: Fulfilment, known: Known, number: str, now: datetime
-) -> Send[Invoice] | NotAllowed:
-    unseen = sum(
-        value
-        for sent, value in known.sent_invoices.items()
-        if sent != number and order.package(sent) is None
-    )
-    remaining = order.remaining_cents - unseen
+    body: InvoiceBody, order: Fulfilment, known: Known, number: str
+) -> Send[Invoice] | Wait | NotAllowed:
+    unseen = unseen_invoices(order, known, "Output", but=number)
+    remaining = order.remaining_cents - unseen.sent_cents
     if remaining <= 0:
         return _too_much(order, number, body.value_cents, remaining)
+    if unseen.wait is not None and (body.items is None or body.value_cents is None):
+        # What is left, in items and in cents, would come from a document that is behind.
+        return unseen.wait
     chosen = everything_left(order) if body.items is None else choose(body.items, order)
     if isinstance(chosen, NotAllowed):
         return chosen
     value = body.value_cents or (remaining if chosen.is_rest else chosen.sum_cents)
     if value > remaining:
         return _too_much(order, number, value, remaining)
-    return Send(_invoice(body, number, value, chosen, now))
+    if unseen.wait is not None and value > remaining - unseen.open_cents:
+        return unseen.wait
+    return _send(body, number, value, chosen, known)
 
 
 def _judge_return(
-    body: InvoiceBody, order: Fulfilment, number: str, now: datetime
+    body: InvoiceBody, order: Fulfilment, known: Known, number: str
 ) -> Send[Invoice] | Wait | NotAllowed:
+    unseen = unseen_invoices(order, known, "Input", but=number)
     if order.remaining_cents > 0:
         # VTEX refunds nothing before the whole order was invoiced.
         return Wait("the order is not fully invoiced, so VTEX would refund nothing", 60)
@@ -104,14 +131,17 @@ def _judge_return(
     if isinstance(chosen, NotAllowed):
         return chosen
     value = body.value_cents or chosen.sum_cents
-    if order.returned_cents + value > order.invoiced_cents:
+    returned = order.returned_cents + unseen.sent_cents
+    if returned + value > order.invoiced_cents:
         return NotAllowed(
             "invoice.over_returned",
             f"Return {number} of {value} cents is more than the {order.invoiced_cents} cents "
-            f"invoiced less the {order.returned_cents} cents returned before.",
+            f"invoiced less the {returned} cents returned before.",
             "Correct the return's value or items, then retry.",
         )
-    return Send(_invoice(body, number, value, chosen, now))
+    if unseen.wait is not None and returned + unseen.open_cents + value > order.invoiced_cents:
+        return unseen.wait
+    return _send(body, number, value, chosen, known)
 
 
 def _too_much(order: Fulfilment, number: str, value: int | None, remaining: int) -> NotAllowed:
@@ -124,11 +154,13 @@ def _too_much(order: Fulfilment, number: str, value: int | None, remaining: int)
     )
 
 
-def _invoice(body: InvoiceBody, number: str, value: int, chosen: Chosen, now: datetime) -> Invoice:
-    return Invoice(
+def _send(
+    body: InvoiceBody, number: str, value: int, chosen: Chosen, known: Known
+) -> Send[Invoice]:
+    invoice = Invoice(
         number=number,
         type=body.type,
-        issued_at=body.issued_at or now,
+        issued_at=body.issued_at or known.now,
         value_cents=value,
         items=chosen.items,
         access_key=body.access_key,
@@ -140,3 +172,4 @@ def _invoice(body: InvoiceBody, number: str, value: int, chosen: Chosen, now: da
         dispatched_at=body.dispatched_at,
         cfop=body.cfop,
     )
+    return Send(invoice, Intent("invoice", known.now, number, value, content=body.type))

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 
+from pydantic import BaseModel
+
 from orders_sync.domain.bodies import TrackBody, TrackingEventBody
 from orders_sync.domain.fulfilment import (
     Fulfilment,
@@ -17,7 +19,15 @@ from orders_sync.domain.fulfilment import (
 )
 from orders_sync.domain.invoice_number import to_vtex_number
 from orders_sync.domain.rules import Group, group_of
-from orders_sync.domain.sending.verdicts import AlreadySo, Known, NotAllowed, Send, Wait
+from orders_sync.domain.sending.intents import Intent
+from orders_sync.domain.sending.verdicts import (
+    AlreadySo,
+    Known,
+    NotAllowed,
+    Send,
+    SentTracking,
+    Wait,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +37,13 @@ class Tracking:
     invoice_number: str
     data: TrackingData | None
     progress: TrackingProgress | None
+
+
+class _Content(BaseModel):
+    """What the intent of a tracking says: what is sent, and the number that stood there before."""
+
+    body: TrackBody
+    replaces: str | None = None
 
 
 def judge_early(body: TrackBody, known: Known) -> Wait | None:
@@ -41,8 +58,9 @@ def judge_tracking(
     """Judge a tracking against the packages that VTEX shows.
 
     The full list of events is sent each time, VTEX's own among them, because VTEX does not say
-    whether new ones are added to the old; a package that was delivered stays so. What was sent
-    before counts as there, because VTEX shows it some seconds later.
+    whether new ones are added to the old; a package that was delivered stays so. What was just
+    sent counts as there, because VTEX shows it some seconds later. A number that was corrected
+    since this command was asked for is not sent: only its events are.
     https://developers.vtex.com/docs/api-reference/orders-api#put-/api/oms/pvt/orders/-orderId-/invoice/-invoiceNumber-/tracking
     """
     number = to_vtex_number(body.invoice_number)
@@ -55,14 +73,76 @@ def judge_tracking(
                 "Nothing travels any more: discard the command (orders-sync parked discard).",
             )
         return Wait(f"invoice {number} is not in VTEX", 2 if number in known.sent_invoices else 15)
-    package = _with_sent(package, known.sent_tracking.get(number, ()))
-    data, progress = _new_data(body, package), _new_progress(body, package)
+    wait = _wait_for_intents(number, package, known)
+    if wait is not None:
+        return wait
+    sent = known.sent_tracking.get(number, ())
+    standing = _with_sent(package, _unseen(sent, package, known))
+    data, progress = _new_data(body, standing), _new_progress(body, standing)
+    if data is not None and _is_corrected(package, sent, known.own_intent):
+        data = None
     if data is None and progress is None:
-        return AlreadySo(f"the tracking of invoice {number} is in VTEX")
-    if progress is not None and data is None and not package.tracking_number:
+        return AlreadySo(f"the tracking of invoice {number}, or a later one, is in VTEX")
+    if progress is not None and data is None and not standing.tracking_number:
         # It may come with another command, which need not be accepted before this one.
         return Wait(f"invoice {number} has no tracking number, and VTEX takes no event before", 15)
-    return Send(Tracking(number, data, progress))
+    content = _Content(body=body, replaces=standing.tracking_number)
+    intent = Intent("track", known.now, number, content=content.model_dump_json(exclude_none=True))
+    return Send(Tracking(number, data, progress), intent)
+
+
+def _wait_for_intents(number: str, package: Package, known: Known) -> Wait | None:
+    """Return the wait until VTEX shows the tracking of this invoice whose answers were lost.
+
+    VTEX puts a list of events in the place of the one before, so none may be sent beside another.
+    """
+    own = known.own_intent
+    if own is not None and not _is_shown(own, package):
+        wait = known.wait_for_own()
+        if wait is not None:
+            return wait
+    return known.wait_until_shown(
+        f"other tracking of invoice {number} does not show in VTEX yet",
+        *(
+            intent.at
+            for intent in known.open_intents("track")
+            if intent.number == number and not _is_shown(intent, package)
+        ),
+    )
+
+
+def _unseen(sent: Sequence[SentTracking], package: Package, known: Known) -> list[TrackBody]:
+    """Return what VTEX took and may not show yet; what it shows of ours came after the rest."""
+    own = known.own_intent
+    shown_at = own.at if own is not None and _is_shown(own, package) else None
+    return [
+        tracking.body
+        for tracking in sent
+        if not known.is_past(tracking.sent_at) and (shown_at is None or tracking.sent_at > shown_at)
+    ]
+
+
+def _is_shown(intent: Intent, package: Package) -> bool:
+    body = _content_of(intent).body
+    return _new_data(body, package) is None and _new_progress(body, package) is None
+
+
+def _is_corrected(package: Package, sent: Sequence[SentTracking], own: Intent | None) -> bool:
+    """Check whether another number took the place of this command's own.
+
+    A later command sent it, or it is one that nobody here sent: then a person wrote it in VTEX.
+    """
+    if any(tracking.is_later and tracking.body.tracking_number for tracking in sent):
+        return True
+    if own is None or not package.tracking_number:
+        return False
+    content = _content_of(own)
+    ours = {content.body.tracking_number, *(tracking.body.tracking_number for tracking in sent)}
+    return package.tracking_number not in {content.replaces, *ours}
+
+
+def _content_of(intent: Intent) -> _Content:
+    return _Content.model_validate_json(intent.content or "")
 
 
 def _with_sent(package: Package, sent: Sequence[TrackBody]) -> Package:

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Generic, TypeVar
 
 from orders_sync.domain.bodies import TrackBody
+from orders_sync.domain.fulfilment import InvoiceType
+from orders_sync.domain.sending.intents import Intent, IntentKind
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
 class Send(Generic[T]):
-    """Send this."""
+    """Send this, once `intent` is noted in the ledger."""
 
     what: T
+    intent: Intent
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,10 +31,14 @@ class AlreadySo:
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """Send nothing yet, and count no attempt."""
+    """Send nothing yet, and count no attempt.
+
+    `is_exact`: the wait has a known end, so it does not grow with the age of the command.
+    """
 
     reason: str
     seconds: float = 30.0
+    is_exact: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,22 +51,78 @@ class NotAllowed:
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
-    """What the ledger knows of an order's other commands.
+class SentInvoice:
+    """An invoice that VTEX has taken, and when."""
 
-    `sent_invoices` are the numbers (as VTEX has them) and values of Output invoices that VTEX has
-    taken: an order may show them some seconds later. `coming_invoices` are the numbers of those
-    that are asked for and not sent yet. `is_changing`: a change is under way.
-    `is_cancelling`: a cancellation was asked for and not refused. `receipts` are what VTEX gave
-    the other commands. `is_to_change`: a change was asked for and is not at its end, sent or not.
-    `sent_tracking` is the tracking that VTEX has taken, the oldest first, by the invoice's number
-    as VTEX has it.
+    value_cents: int
+    sent_at: datetime
+    type: InvoiceType = "Output"
+
+
+@dataclass(frozen=True, slots=True)
+class SentTracking:
+    """Tracking that VTEX has taken; `is_later`: it was asked for after the judged command."""
+
+    body: TrackBody
+    sent_at: datetime
+    is_later: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class DoneChange:
+    """A change that VTEX has made, and when it said so."""
+
+    reason: str
+    done_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """What the ledger knows of an order's other commands, and of this one's last try.
+
+    VTEX shows an effect within `visible_after`. An intent is a write whose outcome is not known:
+    `own_intent` is this command's from an earlier try, `intents` are those of the others.
+
+    `sent_invoices` are what VTEX has taken of the others, by number as VTEX has it.
+    `coming_invoices` are the numbers of those that are asked for and not sent yet. `is_changing`: a
+    change is under way. `done_changes` are at their end, the oldest first. `is_cancelling`: a cancellation was asked for
+    and not refused. `cancelled_at` is when VTEX last took a cancellation of any command, this one
+    included. `sent_tracking` is what VTEX has taken, the oldest first, by the invoice's number as
+    VTEX has it. `receipts` are what VTEX gave the other commands.
     """
 
-    sent_invoices: Mapping[str, int] = field(default_factory=dict)
+    now: datetime
+    visible_after: timedelta = timedelta(seconds=30)
+    own_intent: Intent | None = None
+    intents: Sequence[Intent] = ()
+    sent_invoices: Mapping[str, SentInvoice] = field(default_factory=dict)
     coming_invoices: frozenset[str] = frozenset()
     is_changing: bool = False
+    done_changes: Sequence[DoneChange] = ()
     is_cancelling: bool = False
-    is_to_change: bool = False
-    sent_tracking: Mapping[str, Sequence[TrackBody]] = field(default_factory=dict)
+    cancelled_at: datetime | None = None
+    sent_tracking: Mapping[str, Sequence[SentTracking]] = field(default_factory=dict)
     receipts: frozenset[str] = frozenset()
+
+    def wait_until_shown(self, reason: str, *times: datetime | None) -> Wait | None:
+        """Return the wait until VTEX shows what was sent at `times`; None where it does already."""
+        last = max((at for at in times if at is not None), default=None)
+        if last is None or self.is_past(last):
+            return None
+        seconds = (last + self.visible_after - self.now).total_seconds()
+        return Wait(reason, seconds, is_exact=True)
+
+    def is_past(self, at: datetime) -> bool:
+        """Check whether VTEX shows by now what was sent `at`."""
+        return at + self.visible_after <= self.now
+
+    def wait_for_own(self) -> Wait | None:
+        """Return the wait until VTEX shows this command's own write, if there was one."""
+        own_at = self.own_intent.at if self.own_intent else None
+        return self.wait_until_shown("the answer of the last try was lost", own_at)
+
+    def open_intents(self, kind: IntentKind) -> Iterable[Intent]:
+        """Yield the intents of a kind that VTEX may still have to show."""
+        return (
+            intent for intent in self.intents if intent.kind == kind and not self.is_past(intent.at)
+        )

@@ -6,14 +6,22 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from support.fulfilments import NOTHING_KNOWN, ORDER, package
+from support.fulfilments import NOTHING_KNOWN, NOW, ORDER, known, package
 
 from orders_sync.domain.bodies import CancelBody, ChangeBody, TrackBody
 from orders_sync.domain.fulfilment import Package
 from orders_sync.domain.sending.cancel import judge_cancel, judge_deny
 from orders_sync.domain.sending.change import judge_change
 from orders_sync.domain.sending.tracking import judge_tracking
-from orders_sync.domain.sending.verdicts import AlreadySo, Known, NotAllowed, Send, Wait
+from orders_sync.domain.sending.verdicts import (
+    AlreadySo,
+    Known,
+    NotAllowed,
+    Send,
+    SentInvoice,
+    SentTracking,
+    Wait,
+)
 
 
 @pytest.mark.parametrize(
@@ -40,13 +48,13 @@ def test_a_cancellation_by_status(
 
 
 def test_an_invoice_that_vtex_took_and_does_not_show_yet_stops_a_cancellation() -> None:
-    verdict = judge_cancel(ORDER, Known(sent_invoices={"1": 1300}))
+    verdict = judge_cancel(ORDER, known(sent_invoices={"1": SentInvoice(1300, NOW)}))
 
     assert isinstance(verdict, NotAllowed)
 
 
 @pytest.mark.parametrize(
-    ("changes", "known", "verdict"),
+    ("changes", "facts", "verdict"),
     [
         pytest.param({"cancellation_request_id": "r1"}, NOTHING_KNOWN, Send, id="requested"),
         pytest.param({}, NOTHING_KNOWN, NotAllowed, id="no request to name"),
@@ -60,16 +68,16 @@ def test_an_invoice_that_vtex_took_and_does_not_show_yet_stops_a_cancellation() 
         ),
         pytest.param(
             {"cancellation_request_id": "r1"},
-            Known(is_cancelling=True),
+            known(is_cancelling=True),
             NotAllowed,
             id="raised by a command of ours",
         ),
     ],
 )
-def test_a_denial(changes: dict[str, Any], known: Known, verdict: type) -> None:
+def test_a_denial(changes: dict[str, Any], facts: Known, verdict: type) -> None:
     order = replace(ORDER, **{"status": "cancellation-requested", **changes})
 
-    assert type(judge_deny(order, known)) is verdict
+    assert type(judge_deny(order, facts)) is verdict
 
 
 @pytest.mark.parametrize(
@@ -121,13 +129,13 @@ def test_events_that_vtex_took_and_does_not_show_yet_are_sent_along() -> None:
     sent = TrackBody.model_validate(
         {"invoice_number": "1", "events": [event("posted", "2026-11-27")]}
     )
-    known = Known(sent_tracking={"1": [sent]})
+    facts = known(sent_tracking={"1": [SentTracking(sent, NOW)]})
     order = replace(ORDER, packages=(package("1", 9, tracking_number="T"),))
     body = TrackBody.model_validate(
         {"invoice_number": "1", "events": [event("on its way", "2026-11-28")]}
     )
 
-    verdict = judge_tracking(body, order, known)
+    verdict = judge_tracking(body, order, facts)
 
     assert isinstance(verdict, Send)
     assert verdict.what.progress is not None
@@ -135,20 +143,20 @@ def test_events_that_vtex_took_and_does_not_show_yet_are_sent_along() -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "known", "verdict"),
+    ("status", "facts", "verdict"),
     [
         pytest.param("handling", NOTHING_KNOWN, Send, id="in handling"),
         pytest.param("ready-for-handling", NOTHING_KNOWN, Wait, id="too early"),
         pytest.param("invoiced", NOTHING_KNOWN, NotAllowed, id="too late"),
         pytest.param("canceled", NOTHING_KNOWN, NotAllowed, id="cancelled"),
-        pytest.param("handling", Known(is_changing=True), Wait, id="another change runs"),
-        pytest.param("handling", Known(is_cancelling=True), Wait, id="a cancellation runs"),
+        pytest.param("handling", known(is_changing=True), Wait, id="another change runs"),
+        pytest.param("handling", known(is_cancelling=True), Wait, id="a cancellation runs"),
     ],
 )
-def test_a_change_by_status(status: str, known: Known, verdict: type) -> None:
+def test_a_change_by_status(status: str, facts: Known, verdict: type) -> None:
     body = ChangeBody(reason="r", manual_discount_cents=1)
 
-    assert type(judge_change(body, replace(ORDER, status=status), known)) is verdict
+    assert type(judge_change(body, replace(ORDER, status=status), facts)) is verdict
 
 
 def test_a_cancellation_needs_a_reason() -> None:

@@ -8,12 +8,19 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.fulfilments import NOTHING_KNOWN, NOW, ORDER, package
+from support.fulfilments import NOTHING_KNOWN, NOW, ORDER, known, package
 
 from orders_sync.domain.bodies import InvoiceBody
 from orders_sync.domain.fulfilment import PackageItem
 from orders_sync.domain.sending.invoice import judge_invoice
-from orders_sync.domain.sending.verdicts import AlreadySo, Known, NotAllowed, Send, Wait
+from orders_sync.domain.sending.verdicts import (
+    AlreadySo,
+    Known,
+    NotAllowed,
+    Send,
+    SentInvoice,
+    Wait,
+)
 
 
 def invoice(**body: Any) -> InvoiceBody:
@@ -40,24 +47,27 @@ def invoice(**body: Any) -> InvoiceBody:
 def test_an_invoice_by_status(status: str | None, verdict: type) -> None:
     order = replace(ORDER, status=status)
 
-    assert type(judge_invoice(invoice(), order, NOTHING_KNOWN, now=NOW)) is verdict
+    assert type(judge_invoice(invoice(), order, NOTHING_KNOWN)) is verdict
 
 
 @pytest.mark.parametrize(
-    ("known", "verdict"),
+    ("facts", "verdict"),
     [
-        pytest.param(Known(is_changing=True), Wait, id="a change runs"),
-        pytest.param(Known(is_to_change=True), Wait, id="a change was asked for"),
-        pytest.param(Known(is_cancelling=True), Wait, id="a cancellation was asked for"),
-        pytest.param(Known(sent_invoices={"9": 1300}), NotAllowed, id="all was sent, unseen yet"),
+        pytest.param(known(is_changing=True), Wait, id="a change runs"),
+        pytest.param(known(is_cancelling=True), Wait, id="a cancellation was asked for"),
+        pytest.param(
+            known(sent_invoices={"9": SentInvoice(1300, NOW)}),
+            NotAllowed,
+            id="all was sent, unseen yet",
+        ),
     ],
 )
-def test_an_invoice_by_what_else_was_sent(known: Known, verdict: type) -> None:
-    assert type(judge_invoice(invoice(), ORDER, known, now=NOW)) is verdict
+def test_an_invoice_by_what_else_was_sent(facts: Known, verdict: type) -> None:
+    assert type(judge_invoice(invoice(), ORDER, facts)) is verdict
 
 
 def test_an_invoice_of_everything_names_each_sku_once_and_the_order_value() -> None:
-    verdict = judge_invoice(invoice(), ORDER, NOTHING_KNOWN, now=NOW)
+    verdict = judge_invoice(invoice(), ORDER, NOTHING_KNOWN)
 
     assert isinstance(verdict, Send)
     assert verdict.what.value_cents == 1300
@@ -68,7 +78,7 @@ def test_the_last_part_takes_what_is_left_with_the_freight() -> None:
     first = package("1", 600, items=(PackageItem(0, 2, 300),))
     order = replace(ORDER, packages=(first,))
 
-    verdict = judge_invoice(invoice(number="2"), order, NOTHING_KNOWN, now=NOW)
+    verdict = judge_invoice(invoice(number="2"), order, NOTHING_KNOWN)
 
     assert isinstance(verdict, Send)
     assert verdict.what.value_cents == 700
@@ -81,7 +91,7 @@ def test_a_later_part_counts_a_sku_on_several_lines_as_one() -> None:
     order = replace(ORDER, packages=(first,))
     body = invoice(number="2", items=[{"line_id": "L2", "quantity": 1}])
 
-    verdict = judge_invoice(body, order, NOTHING_KNOWN, now=NOW)
+    verdict = judge_invoice(body, order, NOTHING_KNOWN)
 
     assert isinstance(verdict, Send)
     assert [(it.sku, it.quantity) for it in verdict.what.items] == [("A", 1)]
@@ -92,7 +102,7 @@ def test_no_more_of_a_sku_is_invoiced_than_was_ordered_whichever_line_is_named()
     order = replace(ORDER, packages=(first,))
     body = invoice(number="2", items=[{"line_id": "L2", "quantity": 1}])
 
-    verdict = judge_invoice(body, order, NOTHING_KNOWN, now=NOW)
+    verdict = judge_invoice(body, order, NOTHING_KNOWN)
 
     assert isinstance(verdict, NotAllowed)
     assert verdict.cause == "invoice.quantity_exceeded"
@@ -117,7 +127,7 @@ def test_no_more_of_a_sku_is_invoiced_than_was_ordered_whichever_line_is_named()
     ],
 )
 def test_the_value_of_a_partial_invoice(body: dict[str, Any], value: int) -> None:
-    verdict = judge_invoice(invoice(**body), ORDER, NOTHING_KNOWN, now=NOW)
+    verdict = judge_invoice(invoice(**body), ORDER, NOTHING_KNOWN)
 
     assert isinstance(verdict, Send)
     assert verdict.what.value_cents == value
@@ -126,13 +136,13 @@ def test_the_value_of_a_partial_invoice(body: dict[str, Any], value: int) -> Non
 def test_an_invoice_that_vtex_has_is_not_sent_again() -> None:
     order = replace(ORDER, packages=(package("1", 1300),), status="invoiced")
 
-    assert isinstance(judge_invoice(invoice(), order, NOTHING_KNOWN, now=NOW), AlreadySo)
+    assert isinstance(judge_invoice(invoice(), order, NOTHING_KNOWN), AlreadySo)
 
 
 def test_an_invoice_that_vtex_has_with_another_value_is_refused() -> None:
     order = replace(ORDER, packages=(package("1", 500),))
 
-    verdict = judge_invoice(invoice(value_cents=700), order, NOTHING_KNOWN, now=NOW)
+    verdict = judge_invoice(invoice(value_cents=700), order, NOTHING_KNOWN)
 
     assert isinstance(verdict, NotAllowed)
     assert verdict.cause == "invoice.number_taken"
@@ -142,9 +152,11 @@ def test_an_invoice_that_vtex_has_with_another_value_is_refused() -> None:
 def test_no_sale_ever_exceeds_what_is_left(value: int, invoiced: int, unseen: int) -> None:
     packages = (package("old", invoiced),) if invoiced else ()
     order = replace(ORDER, packages=packages)
-    known = Known(sent_invoices={"unseen": unseen} if unseen else {})
+    facts = known(sent_invoices={"unseen": SentInvoice(unseen, NOW)} if unseen else {})
 
-    verdict = judge_invoice(invoice(value_cents=value), order, known, now=NOW)
+    body = invoice(value_cents=value, items=[{"sku": "A", "quantity": 1}])
+
+    verdict = judge_invoice(body, order, facts)
 
     fits = invoiced + unseen + value <= ORDER.value_cents
     assert isinstance(verdict, Send) is fits

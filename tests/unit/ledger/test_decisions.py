@@ -154,7 +154,10 @@ def test_what_waits_for_a_change_goes_on_when_it_is_discarded(office: Office) ->
     following = office.ledger.decisions.discard(change, office.act)
 
     assert [each.command_id for each in following] == [invoice]
-    assert not office.ledger.command_facts.known(office.claim(invoice)).is_changing
+    known = office.ledger.command_facts.known(
+        office.claim(invoice), now=office.clock(), visible_after=timedelta(seconds=30)
+    )
+    assert not known.is_changing
 
 
 def test_what_is_not_parked_cannot_be_decided(office: Office) -> None:

@@ -15,6 +15,7 @@ from orders_sync.traffic.waits import wait_error
 from orders_sync.worker.retry import Again, Park, backoff, decide
 
 POLICY = RetryPolicy(first_seconds=2, factor=2, cap_seconds=60, attempts=3, deadline_seconds=100)
+VISIBLE_AFTER = timedelta(seconds=30)
 
 
 def decided(
@@ -26,6 +27,7 @@ def decided(
         failures=failures,
         failing_for=timedelta(seconds=failing_for),
         jitter=jitter,
+        visible_after=VISIBLE_AFTER,
     )
 
 
@@ -63,6 +65,7 @@ def test_a_step_waits_as_long_as_the_peer_asks_and_as_its_policy_says(
         failures=3,
         failing_for=timedelta(0),
         jitter=1,
+        visible_after=VISIBLE_AFTER,
     )
 
     assert verdict == Again(
@@ -106,9 +109,15 @@ def test_a_turn_is_waited_for_to_the_letter_and_is_not_noted(why: Why) -> None:
     )
 
 
-@pytest.mark.parametrize("kind", [VtexAway, AnswerLost])
+@pytest.mark.parametrize(
+    ("kind", "seconds"),
+    [
+        pytest.param(VtexAway, 30, id="VTEX did not take the call"),
+        pytest.param(AnswerLost, 60, id="VTEX may have taken it, and shows it 30 s later"),
+    ],
+)
 def test_what_fails_while_vtex_is_away_from_all_uses_up_no_try_until_the_deadline(
-    kind: type[VtexAway | AnswerLost],
+    kind: type[VtexAway | AnswerLost], seconds: float
 ) -> None:
     error = kind("VTEX answered 503", retry_after=1)
 
@@ -116,10 +125,30 @@ def test_what_fails_while_vtex_is_away_from_all_uses_up_no_try_until_the_deadlin
     at_last = decided(error, failures=1, failing_for=100)
 
     assert meanwhile == Again(
-        timedelta(seconds=30), kind.cause, "VTEX answered 503", counts=False, fails=True
+        timedelta(seconds=seconds), kind.cause, "VTEX answered 503", counts=False, fails=True
     )
     assert isinstance(at_last, Park)
     assert at_last.cause == kind.cause
+
+
+@pytest.mark.parametrize(
+    ("jitter", "asked", "seconds"),
+    [
+        pytest.param(0, None, 30, id="at the earliest"),
+        pytest.param(1, None, 34, id="spread as after any failure"),
+        pytest.param(1, 45, 45, id="not before VTEX asks for it"),
+    ],
+)
+@pytest.mark.parametrize("kind", [errors.OutcomeUnknown, AnswerLost])
+def test_after_a_lost_answer_nobody_looks_before_vtex_shows_the_effect(
+    kind: type[errors.OutcomeUnknown], jitter: float, asked: float | None, seconds: float
+) -> None:
+    error = kind("the answer was lost", retry_after=asked)
+
+    verdict = decided(error, failures=2, failing_for=4, jitter=jitter)
+
+    assert isinstance(verdict, Again)
+    assert verdict.delay == timedelta(seconds=seconds)
 
 
 @pytest.mark.parametrize(
