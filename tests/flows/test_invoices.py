@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -196,6 +197,27 @@ def test_an_invoice_whose_answer_was_lost_is_not_looked_for_before_vtex_shows_it
     assert not looked_early
     assert flow.calls(order_id, "invoice") == ["invoice"]
     assert flow.command(command)["outcome"] == "done"
+
+
+def test_the_rest_waits_for_an_invoice_that_does_not_show_yet_and_not_longer(flow: Flow) -> None:
+    order_id = next(order for order in flow.in_handling(10) if len(lines_of(flow, order)) > 1)
+    piece = {"line_id": lines_of(flow, order_id)[0].line_id, "quantity": 1}
+    flow.box.dials.visible_after_seconds = 6
+    rest = flow.ask("invoice", order_id, {"number": "2"})
+    message = flow.queue.popleft()
+    flow.clock.advance(3600)
+    flow.ask("invoice", order_id, {"number": "1", "value_cents": 100, "items": [piece]})
+    flow.drain()
+
+    asked_again_at = flow.clock()
+    flow.run(message)
+    waiting = flow.command(rest)
+    flow.settle(rounds=3)
+
+    assert waiting["cause"] == "waiting"
+    assert waiting["due_at"] - asked_again_at <= timedelta(seconds=30 * 1.25)
+    packages = {package.number: package.value for package in flow.box.order(order_id).packages}
+    assert packages == {"1": 100, "2": flow.box.order(order_id).value - 100}
 
 
 def test_tracking_waits_for_its_invoice_and_goes_on_as_soon_as_it_is_there(flow: Flow) -> None:
