@@ -40,7 +40,10 @@ class CommandClaim:
 
 @dataclass(frozen=True, slots=True)
 class CommandResult:
-    """How a step of a command ended: `next_step` and `due_in` where something follows."""
+    """How a step of a command ended: `next_step` and `due_in` where something follows.
+
+    `keeps_intent`: VTEX has taken the write, and does not show yet what came of it.
+    """
 
     standing: Standing
     outcome: str
@@ -53,3 +56,4 @@ class CommandResult:
     reason: str | None = None
     hint: str | None = None
     note: str | None = None
+    keeps_intent: bool = False

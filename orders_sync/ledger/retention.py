@@ -147,6 +147,7 @@ def _erase_bodies(connection: sa.Connection, which: sa.ColumnElement[bool]) -> S
         .where(which, is_full)
         .values(
             body=sa.case((is_return, _RETURN), else_=_NOTHING),
+            intent=None,
             reason=None,
             hint=None,
         )

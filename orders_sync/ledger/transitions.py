@@ -313,7 +313,7 @@ class Commands(Desk[CommandClaim, CommandResult]):
         account, order_id = claim.account, claim.order_id
         changes = facts | {"dispatched_until": None, "updated_at": now}
         changes["next_step"] = facts["next_step"] or claim.step
-        if result is not None:
+        if result is not None and not result.keeps_intent:
             changes["intent"] = None
         with self._database.writing() as connection:
             # The order is locked before its commands, as it is by everybody else.

@@ -85,6 +85,7 @@ def send_tracking(claim: CommandClaim, services: Services) -> CommandResult:
         services,
         verdict.intent,
         lambda: _track(vtex, verdict.what, verdict.intent, claim, services),
+        is_one_call=verdict.what.data is None or verdict.what.progress is None,
     )
     return receipt if isinstance(receipt, CommandResult) else _done(receipt)
 
@@ -115,6 +116,8 @@ def send_cancel(claim: CommandClaim, services: Services) -> CommandResult:
     if isinstance(receipt, CommandResult):
         return receipt
     # VTEX has only taken the request: the order shows when it is cancelled.
+    taken = replace(verdict.intent, at=services.clock())
+    services.ledger.commands.note_intent(claim, taken.to_json())
     return CommandResult(
         Standing.WAITING,
         "accepted",
@@ -124,6 +127,7 @@ def send_cancel(claim: CommandClaim, services: Services) -> CommandResult:
         cause="cancel.requested",
         reason="VTEX took the cancellation and is not done with it",
         note=f"asked while the order was {order.status}",
+        keeps_intent=True,
     )
 
 
@@ -249,9 +253,16 @@ def _known(claim: CommandClaim, services: Services) -> Known:
 
 
 def _sending(
-    claim: CommandClaim, services: Services, intent: Intent, call: Callable[[], T]
+    claim: CommandClaim,
+    services: Services,
+    intent: Intent,
+    call: Callable[[], T],
+    *,
+    is_one_call: bool = True,
 ) -> T | CommandResult:
     """Note what is about to be sent, and send it; what VTEX refuses is final and its words are kept.
+
+    Of several calls the first may have taken effect where a later one was not taken.
 
     Raises:
         LeaseLost: another worker has taken over; nothing was sent.
@@ -271,14 +282,13 @@ def _sending(
             reason=error.message,
             hint=hint_for(error.code, error.message, error.hint),
         )
-    except _NOT_TAKEN:
-        commands.note_intent(claim, None)
-        raise
     except LeaseLost:
         raise
-    except Exception:
+    except Exception as error:
+        is_taken_perhaps = not isinstance(error, _NOT_TAKEN) or not is_one_call
         # VTEX may have taken it until this moment, and shows it some seconds later.
-        commands.note_intent(claim, replace(intent, at=services.clock()).to_json())
+        latest = replace(intent, at=services.clock()).to_json()
+        commands.note_intent(claim, latest if is_taken_perhaps else None)
         raise
 
 

@@ -226,7 +226,7 @@ def test_when_an_order_is_freed_the_next_in_line_is_dispatched_and_no_other(flow
 
     flow.run_command(first, meanwhile)
 
-    assert [(it.command_id, it.delay) for it in flow.queue] == [(commands[1], None)]
+    assert [step.command_id for step in flow.queue] == [commands[1]]
     flow.drain()
     assert {flow.command(command)["outcome"] for command in commands} == {"done"}
 

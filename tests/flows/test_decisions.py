@@ -35,7 +35,7 @@ def test_an_edited_invoice_takes_effect_once(flow: Flow) -> None:
         max_bytes=10_000,
         act=act(flow),
     )
-    flow.queue += [following, following]
+    flow.queue += [*following, *following]
     flow.drain()
 
     view = flow.box.order(order_id)
@@ -51,7 +51,7 @@ def test_a_retry_reads_the_world_again(flow: Flow) -> None:
     flow.ask("change", order_id, {"reason": "wrapping paper", "manual_increment_cents": 1}, "erp-2")
     flow.settle(10, seconds=5)
 
-    flow.queue.append(decide.retry(command_id, ledger=flow.services.ledger, act=act(flow)))
+    flow.queue += decide.retry(command_id, ledger=flow.services.ledger, act=act(flow))
     flow.settle(10, seconds=5)
 
     assert flow.command(command_id)["outcome"] == "done"
@@ -67,7 +67,7 @@ def test_a_retry_after_a_long_time_may_wait_again(flow: Flow) -> None:
     flow.drain()
     assert flow.command(command_id)["cause"] == "command.waited_too_long"
 
-    flow.queue.append(decide.retry(command_id, ledger=flow.services.ledger, act=act(flow)))
+    flow.queue += decide.retry(command_id, ledger=flow.services.ledger, act=act(flow))
     flow.drain()
     waits = flow.command(command_id)["standing"]
     flow.ask("invoice", order_id, {"number": "7"})
