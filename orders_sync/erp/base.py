@@ -16,13 +16,15 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
 
 from orders_sync.domain.commands import Command, Outcome, Page
+from orders_sync.erp.answers import answer_each
 from orders_sync.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from orders_sync.domain.order import Order
+    from orders_sync.erp.answers import CommandOutcome, NotTaken
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +39,7 @@ class CancelAnswer(StrEnum):
 
     CANCELLED = "cancelled"  # Nobody will fulfil the order.
     TOO_LATE = "too_late"  # It is being fulfilled; a person has to stop it.
-    UNKNOWN = "unknown"  # The ERP has no such order.
+    UNKNOWN = "unknown"  # The ERP had no such order, and will not accept it any more.
 
 
 class Verdict(StrEnum):
@@ -83,14 +85,17 @@ class Erp(Protocol):
         """Put the order into the ERP, once.
 
         Promise: the same order id again, from anywhere, gives the same receipt and no second
-        order; also after a crash, and also when the order was cancelled in between (it stays so).
+        order; also after a crash. An order that was cancelled before, whether the ERP had it then
+        or not, gets its receipt and stays cancelled.
         """
         ...
 
     def cancel_order(self, order_id: str, reason: str) -> CancelAnswer:
         """Stop the order in the ERP, because it is cancelled in VTEX.
 
-        Promise: repeatable; an order that is cancelled already answers `CANCELLED` again.
+        Promise: repeatable; an order that is cancelled already answers `CANCELLED` again. An
+        order that the ERP does not have is remembered as cancelled for good, since a call that
+        places it may be under way; see `place_order`.
         """
         ...
 
@@ -147,6 +152,9 @@ class ErpBase(ABC):
 
     known_options: ClassVar[frozenset[str]] = frozenset()
 
+    #: How many outcomes `answer_all` takes with one call.
+    answers_at_once: ClassVar[int] = 1
+
     def __init__(self, account: str, options: Mapping[str, Any], home: Path) -> None:
         unknown = sorted(set(options) - self.known_options)
         if unknown:
@@ -174,6 +182,17 @@ class ErpBase(ABC):
 
     def answer(self, command: Command, outcome: Outcome) -> None:  # noqa: B027 -- optional, not forgotten
         """Take the outcome without keeping it."""
+
+    def answer_all(self, answers: Sequence[CommandOutcome]) -> NotTaken:
+        """Tell the ERP up to `answers_at_once` outcomes, in their order; see `Erp.answer`.
+
+        Returns the keys of those that it did not take, which stop no other; the default calls
+        `answer` for each.
+
+        Raises:
+            ErpUnavailable: the ERP is away; all of them are told again later.
+        """
+        return answer_each(self, answers)
 
     def check(self) -> None:  # noqa: B027 -- optional, not forgotten
         """Hold the ERP to be there."""
