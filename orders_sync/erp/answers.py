@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING, Protocol, TypeAlias, runtime_checkable
+
+import structlog
 
 from orders_sync.errors import ErpUnavailable, WaitError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from orders_sync.domain.commands import Command, Outcome
     from orders_sync.erp.base import Erp
+
+log = structlog.get_logger(__name__)
 
 CommandOutcome: TypeAlias = "tuple[Command, Outcome]"
 
@@ -28,7 +31,7 @@ class BulkErp(Protocol):
         """Return how many outcomes one call takes."""
         ...
 
-    def answer_all(self, answers: Sequence[CommandOutcome]) -> NotTaken:
+    def answer_all(self, answers: Sequence[CommandOutcome]) -> None:
         """Tell the ERP how far some of its commands are."""
         ...
 
@@ -38,30 +41,35 @@ def answer_all(
 ) -> Iterator[tuple[Sequence[CommandOutcome], NotTaken]]:
     """Tell an ERP how far its commands are; any adapter will do.
 
-    Yields each lot of answers once it was told, with those of it that the ERP did not take.
+    Yields each lot of answers once it was told, with those of it that the ERP did not take. They
+    stop no other: where a lot is not taken as a whole, its answers are told one by one.
 
     Raises:
         ErpUnavailable: the ERP is away; lots that were yielded are told, the rest is not.
         WaitError: the ERP is left alone for a while, with the same consequence.
     """
-    tell: Callable[[Sequence[CommandOutcome]], NotTaken] = partial(answer_each, erp)
-    size = 1
-    if isinstance(erp, BulkErp):
-        tell, size = erp.answer_all, erp.answers_at_once
+    size = erp.answers_at_once if isinstance(erp, BulkErp) else 1
     for start in range(0, len(answers), size):
         lot = answers[start : start + size]
-        yield lot, tell(lot)
+        yield lot, {} if _is_taken_whole(erp, lot) else _answer_each(erp, lot)
 
 
-def answer_each(erp: Erp, answers: Sequence[CommandOutcome]) -> NotTaken:
-    """Tell an ERP how far its commands are, one by one; return those that it did not take.
+def _is_taken_whole(erp: Erp, lot: Sequence[CommandOutcome]) -> bool:
+    if len(lot) == 1 or not isinstance(erp, BulkErp):
+        return False
+    try:
+        erp.answer_all(lot)
+    except (ErpUnavailable, WaitError):
+        raise
+    except Exception as error:  # noqa: BLE001 - an adapter may raise anything.
+        log.warning("answers.not_taken_at_once", cause=type(error).__name__)
+        return False
+    return True
 
-    Raises:
-        ErpUnavailable: the ERP is away; the answers before that one are told.
-        WaitError: the ERP is left alone for a while, with the same consequence.
-    """
+
+def _answer_each(erp: Erp, lot: Sequence[CommandOutcome]) -> NotTaken:
     not_taken: dict[str, type[Exception]] = {}
-    for command, outcome in answers:
+    for command, outcome in lot:
         try:
             erp.answer(command, outcome)
         except (ErpUnavailable, WaitError):

@@ -16,7 +16,6 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
 
 from orders_sync.domain.commands import Command, Outcome, Page
-from orders_sync.erp.answers import answer_each
 from orders_sync.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from orders_sync.domain.order import Order
-    from orders_sync.erp.answers import CommandOutcome, NotTaken
+    from orders_sync.erp.answers import CommandOutcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,16 +182,13 @@ class ErpBase(ABC):
     def answer(self, command: Command, outcome: Outcome) -> None:  # noqa: B027 -- optional, not forgotten
         """Take the outcome without keeping it."""
 
-    def answer_all(self, answers: Sequence[CommandOutcome]) -> NotTaken:
+    def answer_all(self, answers: Sequence[CommandOutcome]) -> None:
         """Tell the ERP up to `answers_at_once` outcomes, in their order; see `Erp.answer`.
 
-        Returns the keys of those that it did not take, which stop no other; the default calls
-        `answer` for each.
-
-        Raises:
-            ErpUnavailable: the ERP is away; all of them are told again later.
+        Whatever it raises but `ErpUnavailable` has them told one by one.
         """
-        return answer_each(self, answers)
+        for command, outcome in answers:
+            self.answer(command, outcome)
 
     def check(self) -> None:  # noqa: B027 -- optional, not forgotten
         """Hold the ERP to be there."""

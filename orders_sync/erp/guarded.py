@@ -6,14 +6,14 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING
 
-from orders_sync.erp.answers import BulkErp, answer_each
+from orders_sync.erp.answers import BulkErp
 from orders_sync.erp.base import ErpBase
 from orders_sync.erp.bounded import Bounded
 
 if TYPE_CHECKING:
     from orders_sync.domain.commands import Command, Outcome, Page
     from orders_sync.domain.order import Order
-    from orders_sync.erp.answers import CommandOutcome, NotTaken
+    from orders_sync.erp.answers import CommandOutcome
     from orders_sync.erp.base import CancelAnswer, Decision, Erp, Receipt
 
 Guard = Callable[[], AbstractContextManager[None]]
@@ -62,12 +62,14 @@ class GuardedErp:
         """Return how many outcomes the adapter takes with one call."""
         return self._erp.answers_at_once if isinstance(self._erp, BulkErp) else 1
 
-    def answer_all(self, answers: Sequence[CommandOutcome]) -> NotTaken:
+    def answer_all(self, answers: Sequence[CommandOutcome]) -> None:
         """Tell the ERP how far some of its commands are, as one call if the adapter can."""
-        if not isinstance(self._erp, BulkErp) or self._is_default("answer_all"):
-            return answer_each(self, answers)
-        with self._guard():
-            return self._bounded.call(self._erp.answer_all, answers)
+        if isinstance(self._erp, BulkErp) and not self._is_default("answer_all"):
+            with self._guard():
+                self._bounded.call(self._erp.answer_all, answers)
+            return
+        for command, outcome in answers:
+            self.answer(command, outcome)
 
     def check(self) -> None:
         """Find out whether the ERP can take orders now, whatever the breaker says."""

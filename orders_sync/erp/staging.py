@@ -24,7 +24,7 @@ from orders_sync.erp.staging_database import (
 )
 from orders_sync.erp.staging_rows import line_rows, order_row, tombstone_row
 from orders_sync.erp.staging_tables import ERP_ORDER_LINES, ERP_ORDERS
-from orders_sync.errors import ConfigurationError, ErpRefused
+from orders_sync.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Connection, Engine
 
     from orders_sync.domain.order import Order
-    from orders_sync.erp.answers import CommandOutcome, NotTaken
+    from orders_sync.erp.answers import CommandOutcome
 
 AGREE_UNTIL_TAKEN: Final = "agree_until_taken"
 ASK: Final = "ask"
@@ -153,19 +153,24 @@ class StagingErp(ErpBase):
         Raises:
             ErpUnavailable: The database cannot be reached or is locked.
         """
-        self._write_answers([(command, outcome)])
+        self.answer_all([(command, outcome)])
 
-    def answer_all(self, answers: Sequence[CommandOutcome]) -> NotTaken:
-        """Write the outcomes in one transaction; see `answer`.
+    def answer_all(self, answers: Sequence[CommandOutcome]) -> None:
+        """Write the outcomes with one statement, all or none; see `answer`.
 
         Raises:
             ErpUnavailable: The database cannot be reached or is locked.
+            ErpRefused: The table does not take one of them.
         """
-        try:
-            self._write_answers(answers)
-        except ErpRefused:
-            return super().answer_all(answers)
-        return {}
+        now = self._clock()
+        rows = [
+            answer_row(command.key, outcome, now)
+            for command, outcome in answers
+            if command.key is not None
+        ]
+        if rows:
+            with explained(), self._ready_engine().begin() as connection:
+                connection.execute(answered(self.account), rows)
 
     def check(self) -> None:
         """Connect, create the tables if need be, and compare their columns.
@@ -264,17 +269,6 @@ class StagingErp(ErpBase):
         }
         with self._ready_engine().begin() as connection:
             connection.execute(insert(ERP_ORDERS), row)
-
-    def _write_answers(self, answers: Sequence[CommandOutcome]) -> None:
-        now = self._clock()
-        rows = [
-            answer_row(command.key, outcome, now)
-            for command, outcome in answers
-            if command.key is not None
-        ]
-        if rows:
-            with explained(), self._ready_engine().begin() as connection:
-                connection.execute(answered(self.account), rows)
 
     def _receipt(self, order_id: str) -> Receipt:
         return Receipt(f"{self.account}/{order_id}")
