@@ -19,10 +19,11 @@ from orders_sync.domain.commands import Command, Outcome, Page
 from orders_sync.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from orders_sync.domain.order import Order
+    from orders_sync.erp.answers import CommandOutcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,7 @@ class CancelAnswer(StrEnum):
 
     CANCELLED = "cancelled"  # Nobody will fulfil the order.
     TOO_LATE = "too_late"  # It is being fulfilled; a person has to stop it.
-    UNKNOWN = "unknown"  # The ERP has no such order.
+    UNKNOWN = "unknown"  # The ERP had no such order, and will not accept it any more.
 
 
 class Verdict(StrEnum):
@@ -83,14 +84,17 @@ class Erp(Protocol):
         """Put the order into the ERP, once.
 
         Promise: the same order id again, from anywhere, gives the same receipt and no second
-        order; also after a crash, and also when the order was cancelled in between (it stays so).
+        order; also after a crash. An order that was cancelled before, whether the ERP had it then
+        or not, gets its receipt and stays cancelled.
         """
         ...
 
     def cancel_order(self, order_id: str, reason: str) -> CancelAnswer:
         """Stop the order in the ERP, because it is cancelled in VTEX.
 
-        Promise: repeatable; an order that is cancelled already answers `CANCELLED` again.
+        Promise: repeatable; an order that is cancelled already answers `CANCELLED` again. An
+        order that the ERP does not have is remembered as cancelled for good, since a call that
+        places it may be under way; see `place_order`.
         """
         ...
 
@@ -147,6 +151,9 @@ class ErpBase(ABC):
 
     known_options: ClassVar[frozenset[str]] = frozenset()
 
+    #: How many outcomes `answer_all` takes with one call.
+    answers_at_once: ClassVar[int] = 1
+
     def __init__(self, account: str, options: Mapping[str, Any], home: Path) -> None:
         unknown = sorted(set(options) - self.known_options)
         if unknown:
@@ -174,6 +181,14 @@ class ErpBase(ABC):
 
     def answer(self, command: Command, outcome: Outcome) -> None:  # noqa: B027 -- optional, not forgotten
         """Take the outcome without keeping it."""
+
+    def answer_all(self, answers: Sequence[CommandOutcome]) -> None:
+        """Tell the ERP up to `answers_at_once` outcomes, in their order; see `Erp.answer`.
+
+        Whatever it raises but `ErpUnavailable` has them told one by one.
+        """
+        for command, outcome in answers:
+            self.answer(command, outcome)
 
     def check(self) -> None:  # noqa: B027 -- optional, not forgotten
         """Hold the ERP to be there."""

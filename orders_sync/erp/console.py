@@ -19,7 +19,8 @@ class ConsoleErp(ErpBase):
     """Prints a line for each call, with ids and amounts and nothing personal.
 
     It remembers nothing: an order that is placed twice is printed twice, under one reference, and
-    every cancellation is agreed to, because nobody fulfils what was only printed.
+    every cancellation is agreed to, also that of an order that comes later, because nobody fulfils
+    what was only printed.
     """
 
     def __init__(

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING
 
+from orders_sync.erp.answers import BulkErp
 from orders_sync.erp.base import ErpBase
 from orders_sync.erp.bounded import Bounded
 
 if TYPE_CHECKING:
     from orders_sync.domain.commands import Command, Outcome, Page
     from orders_sync.domain.order import Order
+    from orders_sync.erp.answers import CommandOutcome
     from orders_sync.erp.base import CancelAnswer, Decision, Erp, Receipt
 
 Guard = Callable[[], AbstractContextManager[None]]
@@ -55,6 +57,20 @@ class GuardedErp:
         with self._guard_of("answer"):
             self._bounded.call(self._erp.answer, command, outcome)
 
+    @property
+    def answers_at_once(self) -> int:
+        """Return how many outcomes the adapter takes with one call."""
+        return self._erp.answers_at_once if isinstance(self._erp, BulkErp) else 1
+
+    def answer_all(self, answers: Sequence[CommandOutcome]) -> None:
+        """Tell the ERP how far some of its commands are, as one call if the adapter can."""
+        if isinstance(self._erp, BulkErp) and not self._is_default("answer_all"):
+            with self._guard():
+                self._bounded.call(self._erp.answer_all, answers)
+            return
+        for command, outcome in answers:
+            self.answer(command, outcome)
+
     def check(self) -> None:
         """Find out whether the ERP can take orders now, whatever the breaker says."""
         self._erp.check()
@@ -65,5 +81,7 @@ class GuardedErp:
         self._erp.close()
 
     def _guard_of(self, method: str) -> AbstractContextManager[None]:
-        is_default = getattr(type(self._erp), method, None) is getattr(ErpBase, method)
-        return nullcontext() if is_default else self._guard()
+        return nullcontext() if self._is_default(method) else self._guard()
+
+    def _is_default(self, method: str) -> bool:
+        return getattr(type(self._erp), method, None) is getattr(ErpBase, method)

@@ -9,38 +9,34 @@ from datetime import UTC, datetime
 from threading import Lock
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
-from sqlalchemy import URL, and_, insert, or_, select, update
-from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+from sqlalchemy import URL, and_, insert, select, update
+from sqlalchemy.exc import IntegrityError
 
 from orders_sync.domain.commands import Command, Outcome, Page
 from orders_sync.erp.base import CancelAnswer, Decision, ErpBase, Receipt
-from orders_sync.erp.staging_cancellation import AGREE, CANCELLING, NEW, consider
-from orders_sync.erp.staging_commands import answered, as_command, offered
+from orders_sync.erp.staging_cancellation import CANCELLED, NEW, cancel, consider
+from orders_sync.erp.staging_commands import PAGE_ROWS, answer_row, answered, as_command, offered
 from orders_sync.erp.staging_database import (
     create_tables,
-    explain,
+    explained,
     missing_columns,
     open_engine,
 )
-from orders_sync.erp.staging_rows import line_rows, order_row
+from orders_sync.erp.staging_rows import line_rows, order_row, tombstone_row
 from orders_sync.erp.staging_tables import ERP_ORDER_LINES, ERP_ORDERS
 from orders_sync.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
-    from sqlalchemy import ColumnElement, Engine
+    from sqlalchemy import ColumnElement, Connection, Engine
 
     from orders_sync.domain.order import Order
-
-CANCELLED: Final = "cancelled"
+    from orders_sync.erp.answers import CommandOutcome
 
 AGREE_UNTIL_TAKEN: Final = "agree_until_taken"
 ASK: Final = "ask"
-
-#: A driver raises the latter two for a number or a text that its database has no form for.
-_FAILURES = (SQLAlchemyError, OverflowError, UnicodeError)
 
 
 def _utc_now() -> datetime:
@@ -65,6 +61,7 @@ class StagingErp(ErpBase):
     """
 
     known_options: ClassVar[frozenset[str]] = frozenset({"url", "cancellation"})
+    answers_at_once: ClassVar[int] = PAGE_ROWS
 
     def __init__(
         self,
@@ -84,49 +81,44 @@ class StagingErp(ErpBase):
     def place_order(self, order: Order) -> Receipt:
         """Write the order and its lines in one transaction, or find that they are there.
 
+        An order that was cancelled before it came is written as cancelled.
+
         Raises:
             ErpUnavailable: The database cannot be reached or is locked.
             ErpRefused: The tables cannot hold the order.
         """
-        receipt = Receipt(f"{self.account}/{order.order_id}")
-        try:
-            self._write(order, receipt)
-        except IntegrityError as error:
-            # Only the unique key decides whether the order is new; somebody else was first.
-            earlier = self._find_receipt(order.order_id)
-            if earlier is None:
-                raise explain(error) from None
-            return earlier
-        except _FAILURES as error:
-            raise explain(error) from None
-        return receipt
+        with explained():
+            try:
+                return self._write(order)
+            except IntegrityError:
+                # Only the unique key decides whether the order is new; somebody else was first.
+                earlier = self._complete(order)
+                if earlier is None:
+                    raise
+                return earlier
 
     def cancel_order(self, order_id: str, reason: str) -> CancelAnswer:
-        """Mark the order as cancelled, unless the ERP took it: one statement decides which.
+        """Mark the order as cancelled, unless the ERP took it and has not agreed to it.
 
-        An order that was taken is cancelled nevertheless where the ERP has agreed to it.
+        An order that is not there gets a row that is cancelled, its tombstone: a call that places
+        the order later, or at this instant, meets the same unique key.
 
         Raises:
             ErpUnavailable: The database cannot be reached or is locked.
+            ErpRefused: The tables cannot hold the tombstone.
         """
-        columns = ERP_ORDERS.c
-        is_free = or_(columns.taken_at.is_(None), columns.cancellation_decision == AGREE)
-        cancel = (
-            update(ERP_ORDERS)
-            .where(self._is(order_id), columns.state.in_((NEW, CANCELLING)), is_free)
-            .values(state=CANCELLED, cancelled_at=self._clock(), cancel_reason=reason)
-        )
-        look = select(ERP_ORDERS.c.state).where(self._is(order_id))
-        try:
-            with self._ready_engine().begin() as connection:
-                if connection.execute(cancel).rowcount:
-                    return CancelAnswer.CANCELLED
-                state = connection.execute(look).scalar_one_or_none()
-        except _FAILURES as error:
-            raise explain(error) from None
-        if state is None:
-            return CancelAnswer.UNKNOWN
-        return CancelAnswer.CANCELLED if state == CANCELLED else CancelAnswer.TOO_LATE
+        with explained():
+            answer = self._cancel(order_id, reason)
+            if answer is not CancelAnswer.UNKNOWN:
+                return answer
+            try:
+                self._write_tombstone(order_id, reason)
+            except IntegrityError:
+                # Somebody else's row came first.
+                answer = self._cancel(order_id, reason)
+                if answer is CancelAnswer.UNKNOWN:
+                    raise
+            return answer
 
     def consider_cancellation(self, order: Order) -> Decision:
         """Note in the order's row that the question was put, and read the decision there.
@@ -134,16 +126,13 @@ class StagingErp(ErpBase):
         Raises:
             ErpUnavailable: The database cannot be reached or is locked.
         """
-        try:
-            with self._ready_engine().begin() as connection:
-                return consider(
-                    connection,
-                    self._is(order.order_id),
-                    agrees_until_taken=self._agrees_until_taken,
-                    now=self._clock(),
-                )
-        except _FAILURES as error:
-            raise explain(error) from None
+        with explained(), self._ready_engine().begin() as connection:
+            return consider(
+                connection,
+                self._is(order.order_id),
+                agrees_until_taken=self._agrees_until_taken,
+                now=self._clock(),
+            )
 
     def pull(self, cursor: str | None) -> Page[Command]:  # noqa: ARG002 -- ids are given before commit, so none is a cursor
         """Read up to a hundred rows of `erp_commands` that were not answered, oldest first.
@@ -154,11 +143,8 @@ class StagingErp(ErpBase):
         Raises:
             ErpUnavailable: The database cannot be reached or is locked.
         """
-        try:
-            with self._ready_engine().connect() as connection:
-                rows = connection.execute(offered(self.account)).mappings().all()
-        except _FAILURES as error:
-            raise explain(error) from None
+        with explained(), self._ready_engine().connect() as connection:
+            rows = connection.execute(offered(self.account)).mappings().all()
         return Page(rows=[as_command(row) for row in rows], cursor=None)
 
     def answer(self, command: Command, outcome: Outcome) -> None:
@@ -167,14 +153,24 @@ class StagingErp(ErpBase):
         Raises:
             ErpUnavailable: The database cannot be reached or is locked.
         """
-        if command.key is None:
-            return
-        write = answered(self.account, command.key, outcome, self._clock())
-        try:
-            with self._ready_engine().begin() as connection:
-                connection.execute(write)
-        except _FAILURES as error:
-            raise explain(error) from None
+        self.answer_all([(command, outcome)])
+
+    def answer_all(self, answers: Sequence[CommandOutcome]) -> None:
+        """Write the outcomes with one statement, all or none; see `answer`.
+
+        Raises:
+            ErpUnavailable: The database cannot be reached or is locked.
+            ErpRefused: The table does not take one of them.
+        """
+        now = self._clock()
+        rows = [
+            answer_row(command.key, outcome, now)
+            for command, outcome in answers
+            if command.key is not None
+        ]
+        if rows:
+            with explained(), self._ready_engine().begin() as connection:
+                connection.execute(answered(self.account), rows)
 
     def check(self) -> None:
         """Connect, create the tables if need be, and compare their columns.
@@ -183,11 +179,8 @@ class StagingErp(ErpBase):
             ErpUnavailable: The database cannot be reached or is locked.
             ConfigurationError: Tables of that name exist and lack columns.
         """
-        try:
-            with self._ready_engine().connect() as connection:
-                missing = missing_columns(connection)
-        except _FAILURES as error:
-            raise explain(error) from None
+        with explained(), self._ready_engine().connect() as connection:
+            missing = missing_columns(connection)
         if missing:
             raise ConfigurationError(
                 f"The staging database lacks the columns {', '.join(missing)}. "
@@ -221,7 +214,8 @@ class StagingErp(ErpBase):
                 self._is_ready = True
         return self._engine
 
-    def _write(self, order: Order, receipt: Receipt) -> None:
+    def _write(self, order: Order) -> Receipt:
+        receipt = self._receipt(order.order_id)
         row = {
             **order_row(order),
             "account": self.account,
@@ -229,20 +223,55 @@ class StagingErp(ErpBase):
             "state": NEW,
             "placed_at": self._clock(),
         }
-        lines = [{**line, "account": self.account} for line in line_rows(order)]
         with self._ready_engine().begin() as connection:
             connection.execute(insert(ERP_ORDERS), row)
-            if lines:
-                connection.execute(insert(ERP_ORDER_LINES), lines)
+            self._write_lines(connection, order)
+        return receipt
 
-    def _find_receipt(self, order_id: str) -> Receipt | None:
-        look = select(ERP_ORDERS.c.reference).where(self._is(order_id))
-        try:
-            with self._engine.connect() as connection:
-                reference = connection.execute(look).scalar_one_or_none()
-        except _FAILURES as error:
-            raise explain(error) from None
+    def _complete(self, order: Order) -> Receipt | None:
+        """Return the receipt of an order that has a row, None if it has none.
+
+        A tombstone gets what is known of its order, and stays cancelled.
+        """
+        is_order, columns = self._is(order.order_id), ERP_ORDERS.c
+        fill = (
+            update(ERP_ORDERS)
+            .where(is_order, columns.state == CANCELLED, columns.status.is_(None))
+            .values({**order_row(order), "placed_at": self._clock()})
+        )
+        with self._ready_engine().begin() as connection:
+            if connection.execute(fill).rowcount:
+                self._write_lines(connection, order)
+            look = select(columns.reference).where(is_order)
+            reference = connection.execute(look).scalar_one_or_none()
         return None if reference is None else Receipt(reference)
+
+    def _write_lines(self, connection: Connection, order: Order) -> None:
+        lines = [{**line, "account": self.account} for line in line_rows(order)]
+        if lines:
+            connection.execute(insert(ERP_ORDER_LINES), lines)
+
+    def _cancel(self, order_id: str, reason: str) -> CancelAnswer:
+        now = self._clock()
+        with self._ready_engine().begin() as connection:
+            return cancel(connection, self._is(order_id), reason=reason, now=now)
+
+    def _write_tombstone(self, order_id: str, reason: str) -> None:
+        now = self._clock()
+        row = {
+            **tombstone_row(order_id),
+            "account": self.account,
+            "reference": self._receipt(order_id).reference,
+            "state": CANCELLED,
+            "placed_at": now,
+            "cancelled_at": now,
+            "cancel_reason": reason,
+        }
+        with self._ready_engine().begin() as connection:
+            connection.execute(insert(ERP_ORDERS), row)
+
+    def _receipt(self, order_id: str) -> Receipt:
+        return Receipt(f"{self.account}/{order_id}")
 
     def _is(self, order_id: str) -> ColumnElement[bool]:
         return and_(ERP_ORDERS.c.account == self.account, ERP_ORDERS.c.order_id == order_id)

@@ -1,12 +1,12 @@
-"""May an order be cancelled? The question and its answer, in the order's row of `erp_orders`."""
+"""May an order be cancelled? Question, answer and cancellation, in the row of `erp_orders`."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from sqlalchemy import select, update
+from sqlalchemy import or_, select, update
 
-from orders_sync.erp.base import Decision
+from orders_sync.erp.base import CancelAnswer, Decision
 from orders_sync.erp.staging_tables import ERP_ORDERS
 
 if TYPE_CHECKING:
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 NEW: Final = "new"
 CANCELLING: Final = "cancelling"
+CANCELLED: Final = "cancelled"
 
 AGREE: Final = "agree"
 DENY: Final = "deny"
@@ -57,3 +58,27 @@ def consider(
         return Decision.deny(row.cancellation_reason or _NO_REASON)
     agreed = pending.where(columns.cancellation_decision == AGREE).values(state=CANCELLING)
     return Decision.agree() if connection.execute(agreed).rowcount else Decision.undecided()
+
+
+def cancel(
+    connection: Connection, is_order: ColumnElement[bool], *, reason: str, now: datetime
+) -> CancelAnswer:
+    """Mark an order as cancelled, unless the ERP took it and has not agreed to it.
+
+    The row is locked first, so that its state is that at the time of the mark.
+    """
+    columns = ERP_ORDERS.c
+    look = select(columns.state).where(is_order).with_for_update()
+    state = connection.execute(look).scalar_one_or_none()
+    if state is None:
+        return CancelAnswer.UNKNOWN
+    if state == CANCELLED:
+        return CancelAnswer.CANCELLED
+    is_free = or_(columns.taken_at.is_(None), columns.cancellation_decision == AGREE)
+    mark = (
+        update(ERP_ORDERS)
+        .where(is_order, columns.state.in_((NEW, CANCELLING)), is_free)
+        .values(state=CANCELLED, cancelled_at=now, cancel_reason=reason)
+    )
+    is_marked = connection.execute(mark).rowcount > 0
+    return CancelAnswer.CANCELLED if is_marked else CancelAnswer.TOO_LATE

@@ -9,19 +9,20 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import and_, or_, select, type_coerce, update
+from sqlalchemy import and_, bindparam, or_, select, type_coerce, update
 from sqlalchemy.types import NULLTYPE
 
-from orders_sync.domain.commands import Command, Outcome, OutcomeKind
+from orders_sync.domain.commands import Command, Outcome
 from orders_sync.erp.staging_tables import ERP_COMMANDS
 
 if TYPE_CHECKING:
-    from sqlalchemy import ColumnElement, Select, Update
+    from sqlalchemy import BindParameter, Select, Update
 
-#: How many rows are offered at once.
+#: How many rows are offered, and answered, at once.
 PAGE_ROWS: Final = 100
 
 NEW: Final = "new"
+DONE: Final = "done"
 
 _TIMES: Final = ("issued_at", "dispatched_at", "delivered_at")
 
@@ -43,14 +44,6 @@ _FIELDS: Final = (
 _RENAMED: Final = {("invoice", "invoice_number"): "number", ("invoice", "invoice_url"): "url"}
 
 _READ: Final = ("id", "order_id", "kind", "body", "command_key", *_FIELDS)
-
-#: What each outcome may follow: nothing follows done, and a person may mend what was refused.
-_EARLIER: Final[Mapping[OutcomeKind, tuple[str, ...]]] = {
-    "accepted": (NEW, "parked", "refused"),
-    "parked": (NEW, "accepted", "parked", "refused"),
-    "done": (NEW, "accepted", "parked", "refused"),
-    "refused": (NEW, "accepted", "parked", "refused"),
-}
 
 
 def offered(account: str) -> Select[*tuple[Any, ...]]:
@@ -75,34 +68,42 @@ def as_command(row: Mapping[Any, Any]) -> Command:
     return Command(kind, _text(row["order_id"]), _body(kind, row), str(key))
 
 
-def answered(account: str, key: str, outcome: Outcome, at: datetime) -> Update:
-    """Write an outcome, if it is news and follows what is there."""
+def answered(account: str) -> Update:
+    """Make the statement that writes an outcome, if it is news; it takes an `answer_row`.
+
+    Nothing follows done, and a person may mend what was refused.
+    """
     table = ERP_COMMANDS.c
-    answer, receipt = _storable(outcome.reason), _storable(outcome.receipt)
+    state: BindParameter[Any] = bindparam("new_state")
+    answer: BindParameter[Any] = bindparam("new_answer")
+    receipt: BindParameter[Any] = bindparam("new_receipt")
+    no_key = or_(table.command_key.is_(None), table.command_key == "")
+    is_command = or_(
+        table.command_key == bindparam("own_key"), and_(table.id == bindparam("row_id"), no_key)
+    )
     is_news = or_(
-        table.state != outcome.kind,
+        table.state != state,
         table.answer.is_distinct_from(answer),
         table.receipt.is_distinct_from(receipt),
     )
     return (
         update(ERP_COMMANDS)
-        .where(
-            table.account == account,
-            _has(key),
-            table.state.in_(_EARLIER[outcome.kind]),
-            is_news,
-        )
-        .values(state=outcome.kind, answer=answer, receipt=receipt, answered_at=at)
+        .where(table.account == account, is_command, table.state != DONE, is_news)
+        .values(state=state, answer=answer, receipt=receipt, answered_at=bindparam("now"))
     )
 
 
-def _has(key: str) -> ColumnElement[bool]:
-    table = ERP_COMMANDS.c
+def answer_row(key: str, outcome: Outcome, now: datetime) -> dict[str, Any]:
+    """Make the values with which `answered` writes an outcome."""
     made_from_id = re.fullmatch(r"erp-([0-9]{1,18})", key)
-    if made_from_id is None:
-        return table.command_key == key
-    no_key = or_(table.command_key.is_(None), table.command_key == "")
-    return and_(table.id == int(made_from_id[1]), no_key)
+    return {
+        "own_key": None if made_from_id else key,
+        "row_id": int(made_from_id[1]) if made_from_id else None,
+        "new_state": outcome.kind,
+        "new_answer": _storable(outcome.reason),
+        "new_receipt": _storable(outcome.receipt),
+        "now": now,
+    }
 
 
 def _body(kind: str, row: Mapping[Any, Any]) -> Any:

@@ -8,17 +8,27 @@ https://docs.sqlalchemy.org/en/20/dialects/sqlite.html#pysqlite-transactional-dd
 from __future__ import annotations
 
 import sqlite3
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Any, Final
 
 from sqlalchemy import URL, Connection, Engine, Table, create_engine, event, inspect, make_url
-from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError
+from sqlalchemy.exc import (
+    ArgumentError,
+    DataError,
+    DBAPIError,
+    IntegrityError,
+    SQLAlchemyError,
+)
 
 from orders_sync.erp.staging_tables import METADATA
 from orders_sync.errors import ConfigurationError, ErpRefused, ErpUnavailable
 from orders_sync.postgresql import is_postgresql, postgresql_engine
 
 _LOCK_SECONDS: Final = 10.0
+
+#: A driver raises the latter two for a number or a text that its database has no form for.
+_FAILURES: Final = (SQLAlchemyError, OverflowError, UnicodeError)
 
 
 def open_engine(url: str | URL) -> Engine:
@@ -62,8 +72,22 @@ def missing_columns(connection: Connection) -> list[str]:
     ]
 
 
-def explain(error: Exception) -> ErpRefused | ErpUnavailable:
-    """Say what a failed statement means: about the row it is refused, else the database is away.
+@contextmanager
+def explained() -> Iterator[None]:
+    """Raise what a failed statement means in place of what the database or its driver raises.
+
+    Raises:
+        ErpRefused: a value does not fit into the tables.
+        ErpUnavailable: the database is away, too slow or locked.
+    """
+    try:
+        yield
+    except _FAILURES as error:
+        raise _explain(error) from None
+
+
+def _explain(error: Exception) -> ErpRefused | ErpUnavailable:
+    """Return a refusal where the error is about the row, else that the database is away.
 
     A database's own message may repeat the row, so only the kind of the error is told.
     """

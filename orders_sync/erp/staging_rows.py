@@ -40,6 +40,27 @@ def order_row(order: Order) -> Row:
     }
 
 
+def tombstone_row(order_id: str) -> Row:
+    """Make a row of `erp_orders` for an order of which no more is known than its id.
+
+    Account, reference, state, times and reason are left out. It has no `status`, which every
+    order has.
+    """
+    return {
+        "order_id": order_id,
+        "status": None,
+        "value_cents": 0,
+        "items_cents": 0,
+        "discounts_cents": 0,
+        "shipping_cents": 0,
+        "tax_cents": 0,
+        "other_cents": 0,
+        "customer_is_corporate": False,
+        "payments": "[]",
+        "document": b"{}",
+    }
+
+
 def line_rows(order: Order) -> list[Row]:
     """Turn an order's lines into their rows of `erp_order_lines`, without the account."""
     deliveries = {delivery.line_index: delivery for delivery in order.deliveries}

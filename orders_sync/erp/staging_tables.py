@@ -79,7 +79,11 @@ ERP_ORDERS: Final = Table(
     ),
     _filled("state", String(16), "new, cancelling or cancelled. Written by orders_sync only."),
     _maybe("taken_at", _TIME, "When the ERP took the order over. Written by the ERP only."),
-    _filled("placed_at", _TIME, "When orders_sync wrote the order."),
+    _filled(
+        "placed_at",
+        _TIME,
+        "When orders_sync wrote the order, or its cancellation if that came first.",
+    ),
     _maybe("cancelled_at", _TIME, "When orders_sync cancelled the order."),
     _maybe("cancel_reason", Text(), "Why it was cancelled, in VTEX's words."),
     _maybe(
@@ -89,7 +93,11 @@ ERP_ORDERS: Final = Table(
     _maybe(
         "cancellation_reason", Text(), "Why it is denied, for the customer. Written by the ERP."
     ),
-    _maybe("status", _CODE, "VTEX's status when the order was written."),
+    _maybe(
+        "status",
+        _CODE,
+        "VTEX's status when the order was written; null if it was cancelled before.",
+    ),
     _maybe("sequence", _CODE, "VTEX's short running number of the order."),
     _maybe("order_group", _CODE, "What the orders of one purchase have in common."),
     _maybe("marketplace_order_id", _CODE, "The order's id in the marketplace that sold it."),

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from orders_sync.domain.commands import Command, Outcome, Page
+from orders_sync.domain.commands import Command, Page
 from orders_sync.domain.order import Order
+from orders_sync.erp.answers import CommandOutcome
 from orders_sync.erp.base import Receipt
 from orders_sync.erp.staging import StagingErp
 from orders_sync.errors import ErpUnavailable
@@ -29,10 +31,10 @@ class AwayErp(StagingErp):
         self._require_there()
         return super().pull(cursor)
 
-    def answer(self, command: Command, outcome: Outcome) -> None:
-        """Tell the ERP how far one of its commands is."""
+    def answer_all(self, answers: Sequence[CommandOutcome]) -> None:
+        """Tell the ERP how far some of its commands are."""
         self._require_there()
-        super().answer(command, outcome)
+        super().answer_all(answers)
 
     def _require_there(self) -> None:
         if _switch(self.home).exists():

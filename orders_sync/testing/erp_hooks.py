@@ -12,8 +12,24 @@ import pytest
 
 from orders_sync.domain.commands import Command
 from orders_sync.domain.order import Order
+from orders_sync.erp.answers import CommandOutcome, answer_all
 from orders_sync.erp.base import Erp
 from orders_sync.testing.factories import make_order
+
+#: Tells an ERP some outcomes.
+Tell = Callable[[Erp, Sequence[CommandOutcome]], None]
+
+
+def tell_each(erp: Erp, answers: Sequence[CommandOutcome]) -> None:
+    """Tell an ERP some outcomes by one call each."""
+    for command, outcome in answers:
+        erp.answer(command, outcome)
+
+
+def tell_all(erp: Erp, answers: Sequence[CommandOutcome]) -> None:
+    """Tell an ERP some outcomes by as few calls as its adapter can, and let it take each."""
+    not_taken = [lot_not_taken for _, lot_not_taken in answer_all(erp, answers)]
+    assert not any(not_taken)
 
 
 class ErpHooks:
@@ -22,6 +38,10 @@ class ErpHooks:
     def create(self, home: Path) -> Erp:
         """Build a new instance; instances with the same `home` work on the same ERP."""
         raise NotImplementedError("Build the adapter that is tested.")
+
+    def fulfils(self, home: Path, order_id: str) -> bool | None:
+        """Return whether the ERP, as it is, would ship the order; None if it cannot be asked."""
+        raise NotImplementedError("Say what the ERP would do with an order.")
 
     def order(self, order_id: str) -> Order:
         """Make an order that the ERP can take."""
@@ -62,6 +82,11 @@ class ErpHooks:
         """Give another instance on the same ERP, as another worker process has one."""
         with closing(self.create(tmp_path)) as erp:
             yield erp
+
+    @pytest.fixture(params=["answer", "answer_all"])
+    def tell(self, request: pytest.FixtureRequest) -> Tell:
+        """Give each of the two ways to tell an ERP how far its commands are."""
+        return tell_each if request.param == "answer" else tell_all
 
     @pytest.fixture
     def new_id(self) -> Callable[[], str]:

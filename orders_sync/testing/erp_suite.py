@@ -6,6 +6,9 @@ In the adapter's own tests:
         def create(self, home: Path) -> Erp:
             return AcmeErp("mystore", {"url": ACME_TEST_SERVER}, home)
 
+        def fulfils(self, home: Path, order_id: str) -> bool:
+            return acme_state(order_id) == "new"
+
 pytest shows the compared values of a failure if the tests' `conftest.py` first calls
 `pytest.register_assert_rewrite("orders_sync.testing")`.
 """
@@ -20,6 +23,7 @@ from pathlib import Path
 from threading import Barrier
 from typing import ClassVar
 
+from orders_sync.domain.order import Order
 from orders_sync.erp.base import CancelAnswer, Erp, Receipt, Verdict
 from orders_sync.testing.erp_command_suite import CommandSuite
 from orders_sync.testing.factories import make_line
@@ -29,9 +33,10 @@ _BARRIER_SECONDS = 30.0
 
 
 class ErpSuite(CommandSuite):
-    """The promises of `Erp`, each as a test; derive a `Test...` class and write `create`.
+    """The promises of `Erp`, each as a test; derive a `Test...` class.
 
-    The other hooks make the tests stricter or adapt them: `order` where the ERP must know the
+    Write `create`, and `fulfils`, without which nobody sees a cancelled order that comes back to
+    life. The other hooks make the tests stricter or adapt them: `order` where the ERP must know the
     SKUs, `placed_count` and `placed_lines` where the ERP can be asked what it has, `issue` and
     `told` where the adapter issues commands. Set `remembers_orders` to False for an adapter that
     stores nothing.
@@ -150,8 +155,8 @@ class ErpSuite(CommandSuite):
         erp.place_order(order)
 
         answers = [
-            each.cancel_order(order.order_id, "Customer changed their mind")
-            for each in (erp, erp, second_erp)
+            instance.cancel_order(order.order_id, "Customer changed their mind")
+            for instance in (erp, erp, second_erp)
         ]
 
         assert len(set(answers)) == 1
@@ -169,7 +174,48 @@ class ErpSuite(CommandSuite):
 
         assert again == receipt
         assert erp.cancel_order(order.order_id, "Customer changed their mind") is answer
+        assert answer is not CancelAnswer.CANCELLED or not self._ships(tmp_path, order)
         self._assert_placed_once(tmp_path, order)
+
+    def test_an_order_that_was_cancelled_before_it_came_is_never_accepted(
+        self, erp: Erp, second_erp: Erp, new_id: Callable[[], str], tmp_path: Path
+    ) -> None:
+        """A call that places an order may hang until VTEX has cancelled it, and go through then."""
+        order = self.order(new_id())
+        erp.cancel_order(order.order_id, "Customer changed their mind")
+
+        receipts = {instance.place_order(order) for instance in (second_erp, erp, second_erp)}
+
+        assert len(receipts) == 1
+        self._assert_cancelled(erp, tmp_path, order)
+
+    def test_an_order_that_is_placed_and_cancelled_at_once_ends_cancelled(
+        self, erp: Erp, second_erp: Erp, new_id: Callable[[], str], tmp_path: Path
+    ) -> None:
+        """Whichever of the two calls is first, nobody fulfils the order."""
+        orders = [self.order(new_id()) for _ in range(_THREADS)]
+        barrier = Barrier(2)
+
+        def place() -> list[Receipt]:
+            receipts = []
+            for order in orders:
+                barrier.wait(_BARRIER_SECONDS)
+                receipts.append(erp.place_order(order))
+            return receipts
+
+        def cancel() -> None:
+            for order in orders:
+                barrier.wait(_BARRIER_SECONDS)
+                second_erp.cancel_order(order.order_id, "Customer changed their mind")
+
+        with ThreadPoolExecutor(2) as pool:
+            placed, cancelled = pool.submit(place), pool.submit(cancel)
+            receipts = placed.result()
+            cancelled.result()
+
+        assert [erp.place_order(order) for order in orders] == receipts
+        for order in orders:
+            self._assert_cancelled(erp, tmp_path, order)
 
     def test_a_decision_about_a_cancellation_stands(
         self, erp: Erp, second_erp: Erp, new_id: Callable[[], str], tmp_path: Path
@@ -202,3 +248,12 @@ class ErpSuite(CommandSuite):
 
         erp.close()
         erp.close()
+
+    def _assert_cancelled(self, erp: Erp, home: Path, order: Order) -> None:
+        assert not self._ships(home, order)
+        answer = erp.cancel_order(order.order_id, "Customer changed their mind")
+        assert answer is CancelAnswer.CANCELLED
+        assert self.placed_count(home, order.order_id) in {None, 0, 1}
+
+    def _ships(self, home: Path, order: Order) -> bool | None:
+        return self.remembers_orders and self.fulfils(home, order.order_id)

@@ -41,6 +41,21 @@ print(json.dumps({id: erp.place_order(make_order(id)).reference for id in ids}))
 erp.close()
 """
 
+#: Cancels the orders as soon as it is told to, in its own order.
+CANCEL_ALL = """
+import json, random, sys
+from pathlib import Path
+from orders_sync.erp.staging import StagingErp
+
+url, seed, ids = sys.argv[1], sys.argv[2], json.loads(sys.argv[3])
+random.Random(seed).shuffle(ids)
+erp = StagingErp("mystore", {"url": url}, Path())
+print("ready", flush=True)
+sys.stdin.readline()
+print(json.dumps([erp.cancel_order(id, "canceled") for id in ids]))
+erp.close()
+"""
+
 #: Dies by SIGKILL after the order's row was sent and before its lines are.
 DIE_BETWEEN_ORDER_AND_LINES = """
 import os, signal, sys
@@ -129,6 +144,15 @@ def staged_lines(url: str, order_id: str) -> list[tuple[str, int]]:
     return found
 
 
+def state_of(url: str, order_id: str) -> str:
+    engine = create_engine(url)
+    look = select(ERP_ORDERS.c.state).where(ERP_ORDERS.c.order_id == order_id)
+    with engine.connect() as connection:
+        state = str(connection.execute(look).scalar_one())
+    engine.dispose()
+    return state
+
+
 class TestConsoleErp(ErpSuite):
     remembers_orders = False
 
@@ -147,6 +171,10 @@ class TestStagingErp(ErpSuite):
 
     def create(self, home: Path) -> Erp:
         return StagingErp("mystore", {"url": self.url}, home)
+
+    def fulfils(self, home: Path, order_id: str) -> bool:
+        del home
+        return state_of(self.url, order_id) != "cancelled"
 
     def placed_count(self, home: Path, order_id: str) -> int:
         del home
@@ -211,6 +239,25 @@ def test_processes_that_place_the_same_orders_at_once_make_each_once(erp_url: st
     assert all(of_one == receipts[0] for of_one in receipts)
     assert len(set(receipts[0].values())) == len(ORDER_IDS)
     assert [staged(erp_url, order_id) for order_id in ORDER_IDS] == [1] * len(ORDER_IDS)
+    assert [len(staged_lines(erp_url, order_id)) for order_id in ORDER_IDS] == [2] * len(ORDER_IDS)
+
+
+def test_orders_that_processes_place_and_cancel_at_once_end_cancelled(erp_url: str) -> None:
+    workers = [
+        start(code, erp_url, str(seed), json.dumps(ORDER_IDS))
+        for code in (PLACE_ALL, CANCEL_ALL)
+        for seed in range(PROCESSES // 2)
+    ]
+
+    for worker in workers:
+        let_go(worker)
+    [placed, placed_again, *answers] = [
+        json.loads(worker.communicate(timeout=120)[0]) for worker in workers
+    ]
+
+    assert placed == placed_again
+    assert {answer for of_one in answers for answer in of_one} <= {"cancelled", "unknown"}
+    assert [state_of(erp_url, order_id) for order_id in ORDER_IDS] == ["cancelled"] * len(ORDER_IDS)
     assert [len(staged_lines(erp_url, order_id)) for order_id in ORDER_IDS] == [2] * len(ORDER_IDS)
 
 

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import timedelta
+from inspect import getmembers, signature
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +56,7 @@ def make_flow(
         page.install(tmp_path / "site-packages", source)
         monkeypatch.syspath_prepend(str(tmp_path / "site-packages"))
         account = f"ORDERS_SYNC_ACCOUNTS__{STORE.upper()}__"
-        chosen = page.blocks("Fifteen lines that work", "sh")[0].strip()
+        chosen = page.blocks("Seventeen lines that work", "sh")[0].strip()
         for name, value in (
             chosen.split("="),
             (f"{account}APP_KEY", "key"),
@@ -85,10 +86,10 @@ def whole_flow(make_flow: Callable[[str], AcmeFlow]) -> AcmeFlow:
     return flow
 
 
-def test_the_small_adapter_has_at_most_fifteen_lines() -> None:
+def test_the_small_adapter_has_at_most_seventeen_lines() -> None:
     lines = [line for line in page.small_adapter().splitlines() if line.strip()]
 
-    assert len(lines) <= 15
+    assert len(lines) <= 17
     assert max(map(len, lines)) <= 100
 
 
@@ -150,7 +151,9 @@ def test_the_adapter_passes_the_pages_test_file(
         timeout=120,
     )
 
-    promises = [name for name in dir(ErpSuite) if name.startswith("test_")]
+    promises = [promise for name, promise in getmembers(ErpSuite) if name.startswith("test_")]
+    # These are run for each of the two ways to tell an outcome.
+    promises += [promise for promise in promises if "tell" in signature(promise).parameters]
     assert run.returncode == 0, run.stdout + run.stderr
     assert f"{len(promises) + more} passed" in run.stdout
 

@@ -27,7 +27,7 @@ HTTP = page.http_adapter()
 
 
 class Acme(BaseHTTPRequestHandler):
-    """Acme's API: an order is put under its id once, and can be deleted."""
+    """Acme's API: an order is put under its id once, and can be deleted, also before it is put."""
 
     server: AcmeServer
 
@@ -41,8 +41,7 @@ class Acme(BaseHTTPRequestHandler):
     def do_DELETE(self) -> None:
         with self.server.lock:
             known = self._order_id in self.server.states
-            if known:
-                self.server.states[self._order_id] = "cancelled"
+            self.server.states[self._order_id] = "cancelled"
         self._answer({"state": "cancelled" if known else "unknown"})
 
     def do_GET(self) -> None:
@@ -113,6 +112,10 @@ class TestAcmeHttpErp(erp_suite.ErpSuite):
 
     def create(self, home: Path) -> Any:
         return HTTP.AcmeHttpErp("mystore", {"url": self.server.url, "token": "secret"}, home)
+
+    def fulfils(self, home: Path, order_id: str) -> bool:
+        del home
+        return self.server.states[order_id] != "cancelled"
 
     def placed_count(self, home: Path, order_id: str) -> int:
         del home

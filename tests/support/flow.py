@@ -247,11 +247,12 @@ class Flow:
         return str(self.order(order_id)["standing"])
 
     def in_erp(self) -> dict[str, str]:
-        """The orders that the ERP has, each with its state there."""
+        """The orders that came to the ERP, each with its state there."""
         if not sa.inspect(self._erp).has_table("erp_orders"):
             return {}
         with self._erp.connect() as connection:
-            rows = connection.execute(sa.text("SELECT order_id, state FROM erp_orders"))
+            came = "SELECT order_id, state FROM erp_orders WHERE status IS NOT NULL"
+            rows = connection.execute(sa.text(came))
             return {row.order_id: row.state for row in rows}
 
     def command(self, command_id: str) -> dict[str, Any]:

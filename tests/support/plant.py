@@ -90,7 +90,12 @@ class Plant:
             return set()
         connection = sqlite3.connect(path)
         try:
-            return {row[0] for row in connection.execute("SELECT order_id FROM erp_orders")}
+            return {
+                row[0]
+                for row in connection.execute(
+                    "SELECT order_id FROM erp_orders WHERE status IS NOT NULL"
+                )
+            }
         except sqlite3.OperationalError:
             return set()
         finally:

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
 import pytest
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine, event, select
 from unit.erp.erp_sql import ErpSql
 
 from orders_sync.domain.commands import Command, Outcome
+from orders_sync.erp.answers import answer_all
 from orders_sync.erp.staging import StagingErp
 from orders_sync.erp.staging_rows import utc
 from orders_sync.erp.staging_tables import ERP_COMMANDS
+from orders_sync.errors import ErpRefused, ErpUnavailable
 from orders_sync.testing.clock import SettableClock
 
 ORDER_ID = "1300000000001-01"
@@ -17,6 +24,27 @@ ACCEPTED = Outcome("accepted")
 PARKED = Outcome("parked", "VTEX did not answer")
 DONE = Outcome("done", receipt="R-1")
 REFUSED = Outcome("refused", "OMS003: not in this status")
+
+#: What the ERP's people may have added.
+REFUSE_ROW_2 = {
+    "sqlite": "CREATE TRIGGER closed BEFORE UPDATE ON erp_commands WHEN OLD.id = 2 "
+    "BEGIN SELECT RAISE(ABORT, 'closed'); END",
+    "postgresql": "ALTER TABLE erp_commands ADD CHECK (id <> 2 OR state = 'new')",
+}
+
+
+@pytest.fixture
+def statements() -> Iterator[list[str]]:
+    """Collect the statements about commands that any adapter sends."""
+    sent: list[str] = []
+
+    def collect(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        if "erp_commands" in statement and not statement.startswith("INSERT"):
+            sent.append(statement)
+
+    event.listen(Engine, "before_cursor_execute", collect)
+    yield sent
+    event.remove(Engine, "before_cursor_execute", collect)
 
 
 def issue(sql: ErpSql, key: str | None = None, account: str = "mystore") -> None:
@@ -127,3 +155,55 @@ def test_a_row_that_its_people_reset_is_offered_again_under_its_key(
     sql.execute("UPDATE erp_commands SET state = 'new'")
 
     assert [command.key for command in staging.pull(None).rows] == ["erp-1"]
+
+
+def test_a_page_of_answers_is_one_statement(
+    staging: StagingErp, sql: ErpSql, statements: list[str]
+) -> None:
+    for _ in range(100):
+        issue(sql)
+    commands = staging.pull(None).rows
+    outcomes = [Outcome("done", receipt=f"R-{number}") for number in range(len(commands))]
+    statements.clear()
+
+    told = list(answer_all(staging, list(zip(commands, outcomes, strict=True))))
+
+    assert [(len(lot), not_taken) for lot, not_taken in told] == [(100, {})]
+    assert [statement.split()[0] for statement in statements] == ["UPDATE"]
+    assert read(sql) == [("done", None, outcome.receipt) for outcome in outcomes]
+
+
+def test_a_page_of_commands_is_one_statement(
+    staging: StagingErp, sql: ErpSql, statements: list[str]
+) -> None:
+    for _ in range(101):
+        issue(sql)
+
+    page = staging.pull(None)
+
+    assert len(page.rows) == 100
+    assert [statement.split()[0] for statement in statements] == ["SELECT"]
+
+
+def test_an_answer_that_the_database_refuses_stops_no_other(
+    staging: StagingErp, sql: ErpSql, database: str
+) -> None:
+    for _ in range(3):
+        issue(sql)
+    sql.execute(REFUSE_ROW_2[database])
+    answers = [(command, DONE) for command in staging.pull(None).rows]
+
+    [(_, not_taken)] = answer_all(staging, answers)
+
+    assert not_taken == {"erp-2": ErpRefused}
+    assert [state for state, _, _ in read(sql)] == ["done", "new", "done"]
+
+
+def test_answers_wait_for_a_database_that_is_away(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'none' / 'erp.sqlite3'}"
+
+    with (
+        closing(StagingErp("mystore", {"url": url}, tmp_path)) as erp,
+        pytest.raises(ErpUnavailable),
+    ):
+        erp.answer_all([(Command("sync", ORDER_ID, {}, "K"), DONE)])
