@@ -27,8 +27,9 @@ LINES: Final = {
     "track": TRACKING,
 }
 
-#: Kinds that may pass what has not begun: older commands may wait for just what they decide.
-PASSING: Final = frozenset({"cancel", "deny"})
+#: Kinds that may pass what has not begun, since older commands may wait for just what they decide;
+#: and what they pass all the same. A denial is judged beside our own cancellation, and refused.
+PASSING: Final = {"cancel": frozenset[str](), "deny": frozenset({"cancel"})}
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +100,8 @@ def blocker(place: Place, ahead: Sequence[Place]) -> Place | None:
     """
     for other in ahead:
         if other.is_open:
-            if place.kind not in PASSING or other.has_begun:
+            passes = PASSING.get(place.kind)
+            if passes is None or (other.has_begun and other.kind not in passes):
                 return other
         elif any(
             (other.kind, place.kind) == (parked, behind) and holds(place, other)

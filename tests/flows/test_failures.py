@@ -233,8 +233,7 @@ def test_what_the_erp_refuses_is_parked_at_once_and_retried_by_a_person(
     asked = erp.asked
 
     erp.answer = None
-    following = flow.services.ledger.orders.look_again(STORE, order_id, now=flow.clock())
-    assert following is not None
+    [following] = flow.services.ledger.orders.look_again(STORE, order_id, now=flow.clock())
     flow.queue.append(following)
     flow.settle(rounds=3)
 

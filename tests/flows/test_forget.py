@@ -93,7 +93,7 @@ def test_a_parked_order_is_void_and_a_new_event_takes_it_up_again(flow: Flow) ->
 
     assert done.given_up == 1
     assert (flow.order(order_id)["cause"], flow.standing(order_id)) == ("order.forgotten", "void")
-    assert flow.services.ledger.orders.look_again(STORE, order_id, now=flow.clock()) is not None
+    assert flow.services.ledger.orders.look_again(STORE, order_id, now=flow.clock())
 
 
 def test_a_command_of_an_order_that_was_never_heard_of_can_be_forgotten(flow: Flow) -> None:

@@ -155,8 +155,7 @@ def test_a_retry_reads_the_world_again(flow: Flow) -> None:
     take_in(flow)
     parked = flow.order(order_id)
 
-    following = flow.services.ledger.orders.look_again(STORE, order_id, now=flow.clock())
-    assert following is not None
+    [following] = flow.services.ledger.orders.look_again(STORE, order_id, now=flow.clock())
     flow.run(following)
 
     assert parked["standing"] == "parked"
@@ -172,8 +171,7 @@ def test_start_handling_that_had_no_effect_is_seen_when_the_order_is_looked_at(
     hollow = flow.box.order(order_id).status
     flow.box.dials.hollow_success = 0.0
 
-    following = flow.services.ledger.orders.look_again(STORE, order_id, now=flow.clock())
-    assert following is not None
+    [following] = flow.services.ledger.orders.look_again(STORE, order_id, now=flow.clock())
     flow.queue.append(following)
     flow.drain()
 
@@ -184,8 +182,7 @@ def test_start_handling_that_had_no_effect_is_seen_when_the_order_is_looked_at(
 def test_an_order_of_an_account_that_is_not_configured_is_parked_with_the_setting(
     flow: Flow,
 ) -> None:
-    following = flow.services.ledger.orders.look_again("other", "1-01", now=flow.clock())
-    assert following is not None
+    [following] = flow.services.ledger.orders.look_again("other", "1-01", now=flow.clock())
 
     flow.run(following)
 
