@@ -78,12 +78,13 @@ class FeedSettings(_Part):
 
 
 class VtexSettings(_Part):
-    """Bounds of every call to VTEX, in seconds and bytes."""
+    """Bounds of every call to VTEX, in seconds and bytes, and of a process's idle connections."""
 
     connect_seconds: PositiveFloat = 3.0
     read_seconds: PositiveFloat = 10.0
     total_seconds: PositiveFloat = 30.0
     max_body_bytes: PositiveInt = 20 * 1024 * 1024
+    connections: PositiveInt = 100
 
 
 class RetryPolicy(_Part):

@@ -15,6 +15,7 @@ from orders_sync.doctor.traffic import TRAFFIC, examine_traffic
 from orders_sync.domain.time import Clock
 from orders_sync.errors import ConfigurationError
 from orders_sync.settings import Settings, require_accounts
+from orders_sync.vtex.connections import VtexAdapter
 
 _SETTINGS = "settings"
 
@@ -40,11 +41,20 @@ def examine(
         Probe(TRAFFIC, "shared", lambda: examine_traffic(settings)),
         Probe(LEDGER, "all", lambda: examine_ledger(settings, clock=clock)),
     ]
+    adapter = VtexAdapter(settings.vtex.connections)
     for account in sorted(settings.accounts):
-        look = partial(examine_account, account, settings, clock=clock, made_up_id=made_up_id)
+        look = partial(
+            examine_account,
+            account,
+            settings,
+            adapter=adapter,
+            clock=clock,
+            made_up_id=made_up_id,
+        )
         probes.append(Probe(account, "VTEX", look))
         probes.append(Probe(account, CHECK, partial(examine_erp, account, settings)))
     yield from run_probes(probes, seconds=seconds)
+    adapter.close()
 
 
 def _accounts(settings: Settings) -> Finding:
