@@ -58,7 +58,9 @@ class Services:
         self.random = random
         self.traffic = traffic
         self.metrics = Metrics()
-        self.ledger = Ledger(settings.ledger, lease=settings.lease)
+        self.ledger = Ledger(
+            settings.ledger, lease=settings.lease, connections=settings.ledger_connections
+        )
         own = partial(datetime.now, UTC)
         self.clock = clock or LedgerClock(self.ledger.database, own=own)
         # All accounts share the connections of a process.

@@ -158,6 +158,7 @@ class Settings(BaseSettings):
     redis_url: str | None = Field(default=None, repr=False)
     ledger_url: str | None = Field(default=None, repr=False)
 
+    ledger_connections: Annotated[int, Field(ge=2)] = 20
     poll_seconds: PositiveFloat = 1.0
     acknowledge: Literal["handled", "recorded"] = "handled"
     acknowledge_seconds: PositiveFloat = 2.0

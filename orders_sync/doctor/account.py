@@ -6,8 +6,6 @@ from collections.abc import Iterator
 from functools import partial
 from time import monotonic
 
-from requests.adapters import BaseAdapter
-
 from orders_sync.doctor.asking import Answer, Listener, ask, judge_permission
 from orders_sync.doctor.clock import compare_clocks
 from orders_sync.doctor.findings import Finding, State
@@ -17,6 +15,7 @@ from orders_sync.errors import OrdersSyncError, Unavailable
 from orders_sync.settings import FeedSettings, Settings
 from orders_sync.upkeep.watch_feed import wanted_configuration
 from orders_sync.vtex.client import Credentials, VtexClient
+from orders_sync.vtex.connections import VtexAdapter
 from orders_sync.vtex.schemas import FeedConfiguration
 from orders_sync.vtex.transport import RequestsTransport
 
@@ -27,7 +26,7 @@ _FEED = "feed configuration"
 
 
 def examine_account(
-    account: str, settings: Settings, *, adapter: BaseAdapter, clock: Clock, made_up_id: str
+    account: str, settings: Settings, *, adapter: VtexAdapter, clock: Clock, made_up_id: str
 ) -> Iterator[Finding]:
     """Ask VTEX about everything that the account's key is needed for, without an effect.
 
@@ -97,7 +96,7 @@ def judge_feed(account: str, found: FeedConfiguration | None, wanted: FeedSettin
     return Finding(account, _FEED, State.OK, f"as the settings say; {waiting}")
 
 
-def _listener(account: str, settings: Settings, adapter: BaseAdapter) -> Listener:
+def _listener(account: str, settings: Settings, adapter: VtexAdapter) -> Listener:
     bounds = settings.vtex
     return Listener(
         RequestsTransport(
