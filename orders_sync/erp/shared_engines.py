@@ -1,4 +1,4 @@
-"""The engines of a process: one for each database, however many accounts have their tables there."""
+"""The engines of a process: one a database, however many accounts have their tables there."""
 
 from __future__ import annotations
 
