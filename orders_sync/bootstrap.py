@@ -7,12 +7,11 @@ import random
 import secrets
 import socket
 import threading
-from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
 from typing import Final
 
-import requests
+from requests.adapters import BaseAdapter
 
 from orders_sync.domain.time import Clock
 from orders_sync.embedded.broker import running_broker_url
@@ -30,6 +29,7 @@ from orders_sync.traffic.lanes import Lane, Wait
 from orders_sync.traffic.shared import Shared, connect
 from orders_sync.traffic.traffic import ERP, Traffic
 from orders_sync.vtex.client import VtexClient
+from orders_sync.vtex.connections import VtexAdapter
 from orders_sync.vtex.credentials import Credentials
 from orders_sync.vtex.exchange import Transport
 from orders_sync.vtex.gate import open_gate
@@ -45,7 +45,7 @@ class Services:
 
     `clock` is the ledger's own where none is given. `random` draws the jitter of retries. `traffic`
     says when VTEX and the ERPs may be called; without it every call passes, as it does for a person
-    at a terminal. Tests pass their own clock, and sessions that lead into a sandbox. `process` is
+    at a terminal. Tests pass their own clock, and an adapter that leads into a sandbox. `process` is
     this process's name in leases.
     """
 
@@ -56,18 +56,21 @@ class Services:
         clock: Clock | None = None,
         random: random.Random,
         traffic: Traffic | None = None,
-        session_factory: Callable[[], requests.Session] | None = None,
         process: str | None = None,
+        adapter: BaseAdapter | None = None,
     ) -> None:
         self.settings = settings
         self.process = process or process_name()
         self.random = random
         self.traffic = traffic
         self.metrics = Metrics()
-        self.ledger = Ledger(settings.ledger, lease=settings.lease)
+        self.ledger = Ledger(
+            settings.ledger, lease=settings.lease, connections=settings.ledger_connections
+        )
         own = partial(datetime.now, UTC)
         self.clock = clock or LedgerClock(self.ledger.database, own=own)
-        self._session_factory = session_factory
+        # All accounts share the connections of a process.
+        self._adapter = adapter or VtexAdapter(settings.vtex.connections)
         self._transports: dict[str, Transport] = {}
         self._clients: dict[tuple[str, Lane], VtexClient] = {}
         self._erps: dict[str, Erp] = {}
@@ -115,6 +118,7 @@ class Services:
         """Give connections back."""
         for erp in self._erps.values():
             erp.close()
+        self._adapter.close()
         if self.traffic:
             self.traffic.close()
         self.ledger.close()
@@ -156,11 +160,11 @@ class Services:
         bounds = self.settings.vtex
         transport = RequestsTransport(
             self.settings.base_url(account),
+            adapter=self._adapter,
             connect_seconds=bounds.connect_seconds,
             read_seconds=bounds.read_seconds,
             total_seconds=bounds.total_seconds,
             max_body_bytes=bounds.max_body_bytes,
-            **({"session_factory": self._session_factory} if self._session_factory else {}),
         )
         return ObservedTransport(transport, account, self.metrics)
 

@@ -78,7 +78,7 @@ class FeedSettings(_Part):
 
 
 class VtexSettings(_Part):
-    """Bounds of every call to VTEX, in seconds and bytes.
+    """Bounds of every call to VTEX, in seconds and bytes, and of a process's idle connections.
 
     VTEX shows the effect of a write at latest `visible_after_seconds` later.
     """
@@ -88,6 +88,7 @@ class VtexSettings(_Part):
     total_seconds: PositiveFloat = 30.0
     max_body_bytes: PositiveInt = 20 * 1024 * 1024
     visible_after_seconds: PositiveFloat = 30.0
+    connections: PositiveInt = 100
 
 
 class RetryPolicy(_Part):
@@ -161,6 +162,7 @@ class Settings(BaseSettings):
     redis_url: str | None = Field(default=None, repr=False)
     ledger_url: str | None = Field(default=None, repr=False)
 
+    ledger_connections: Annotated[int, Field(ge=2)] = 20
     poll_seconds: PositiveFloat = 1.0
     acknowledge: Literal["handled", "recorded"] = "handled"
     acknowledge_seconds: PositiveFloat = 2.0

@@ -15,6 +15,7 @@ from orders_sync.errors import OrdersSyncError, Unavailable
 from orders_sync.settings import FeedSettings, Settings
 from orders_sync.upkeep.watch_feed import wanted_configuration
 from orders_sync.vtex.client import Credentials, VtexClient
+from orders_sync.vtex.connections import VtexAdapter
 from orders_sync.vtex.schemas import FeedConfiguration
 from orders_sync.vtex.transport import RequestsTransport
 
@@ -25,13 +26,13 @@ _FEED = "feed configuration"
 
 
 def examine_account(
-    account: str, settings: Settings, *, clock: Clock, made_up_id: str
+    account: str, settings: Settings, *, adapter: VtexAdapter, clock: Clock, made_up_id: str
 ) -> Iterator[Finding]:
     """Ask VTEX about everything that the account's key is needed for, without an effect.
 
-    `made_up_id` is the id of an order that cannot exist.
+    `adapter` carries the calls. `made_up_id` is the id of an order that cannot exist.
     """
-    listener = _listener(account, settings)
+    listener = _listener(account, settings, adapter)
     keys = settings.accounts[account]
     client = VtexClient(account, listener, Credentials(keys.app_key, keys.app_token))
 
@@ -95,11 +96,12 @@ def judge_feed(account: str, found: FeedConfiguration | None, wanted: FeedSettin
     return Finding(account, _FEED, State.OK, f"as the settings say; {waiting}")
 
 
-def _listener(account: str, settings: Settings) -> Listener:
+def _listener(account: str, settings: Settings, adapter: VtexAdapter) -> Listener:
     bounds = settings.vtex
     return Listener(
         RequestsTransport(
             settings.base_url(account),
+            adapter=adapter,
             connect_seconds=min(bounds.connect_seconds, _CALL_SECONDS),
             read_seconds=min(bounds.read_seconds, _CALL_SECONDS),
             total_seconds=min(bounds.total_seconds, _CALL_SECONDS),

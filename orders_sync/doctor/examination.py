@@ -8,6 +8,7 @@ from functools import partial
 from orders_sync.doctor.account import examine_account
 from orders_sync.doctor.bounded import Probe, run_probes
 from orders_sync.doctor.broker import BROKER, examine_broker
+from orders_sync.doctor.capacity import CAPACITY, examine_capacity
 from orders_sync.doctor.erp import CHECK, examine_erp
 from orders_sync.doctor.findings import Finding, State
 from orders_sync.doctor.ledger import LEDGER, examine_ledger
@@ -15,6 +16,7 @@ from orders_sync.doctor.traffic import TRAFFIC, examine_traffic
 from orders_sync.domain.time import Clock
 from orders_sync.errors import ConfigurationError
 from orders_sync.settings import Settings, require_accounts
+from orders_sync.vtex.connections import VtexAdapter
 
 _SETTINGS = "settings"
 
@@ -31,7 +33,7 @@ def examine(
         settings = load()
     except ConfigurationError as error:
         yield Finding(_SETTINGS, "readable", State.UNCONFIGURED, str(error))
-        for subject in (BROKER, "workers", TRAFFIC, LEDGER, "beat", "accounts"):
+        for subject in (BROKER, "workers", TRAFFIC, LEDGER, "beat", CAPACITY, "accounts"):
             yield Finding(subject, "all", State.NOT_PROBED, "the settings are wrong")
         return
     yield _accounts(settings)
@@ -39,12 +41,22 @@ def examine(
         Probe(BROKER, "all", lambda: examine_broker(settings, clock=clock)),
         Probe(TRAFFIC, "shared", lambda: examine_traffic(settings)),
         Probe(LEDGER, "all", lambda: examine_ledger(settings, clock=clock)),
+        Probe(CAPACITY, "all", lambda: examine_capacity(settings)),
     ]
+    adapter = VtexAdapter(settings.vtex.connections)
     for account in sorted(settings.accounts):
-        look = partial(examine_account, account, settings, clock=clock, made_up_id=made_up_id)
+        look = partial(
+            examine_account,
+            account,
+            settings,
+            adapter=adapter,
+            clock=clock,
+            made_up_id=made_up_id,
+        )
         probes.append(Probe(account, "VTEX", look))
         probes.append(Probe(account, CHECK, partial(examine_erp, account, settings)))
     yield from run_probes(probes, seconds=seconds)
+    adapter.close()
 
 
 def _accounts(settings: Settings) -> Finding:

@@ -27,8 +27,8 @@ _STATUSES = {State.UNCONFIGURED: 3, State.FAILED: 1, State.WARNING: 1}
 class Finding:
     """One thing that was looked at; no word of it is secret or personal.
 
-    `subject` is `settings`, `broker`, `workers`, `traffic`, `ledger`, `beat` or the name of an
-    account.
+    `subject` is `settings`, `broker`, `workers`, `traffic`, `ledger`, `beat`, `capacity` or the
+    name of an account.
     """
 
     subject: str

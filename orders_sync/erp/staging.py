@@ -17,6 +17,8 @@ from orders_sync.erp.base import CancelAnswer, Decision, ErpBase, Receipt
 from orders_sync.erp.staging_cancellation import CANCELLED, NEW, cancel, consider
 from orders_sync.erp.staging_commands import PAGE_ROWS, answer_row, answered, as_command, offered
 from orders_sync.erp.staging_database import (
+    CONNECTIONS,
+    close_engine,
     create_tables,
     explained,
     missing_columns,
@@ -58,10 +60,13 @@ class StagingErp(ErpBase):
 
     A policy that always denies is not needed: the ERP may write its decision before it is asked,
     best in the statement by which it takes the order.
+
+    Its option `connections` is how many the process may have to that database at once; accounts
+    with the same `url` and `connections` share them.
     """
 
-    known_options: ClassVar[frozenset[str]] = frozenset({"url", "cancellation"})
     answers_at_once: ClassVar[int] = PAGE_ROWS
+    known_options: ClassVar[frozenset[str]] = frozenset({"url", "cancellation", "connections"})
 
     def __init__(
         self,
@@ -74,9 +79,10 @@ class StagingErp(ErpBase):
         super().__init__(account, options, home)
         self._clock = clock
         self._agrees_until_taken = self._cancellation() == AGREE_UNTIL_TAKEN
-        self._engine = open_engine(self._url())
+        self._engine = open_engine(self._url(), self._connections())
         self._lock = Lock()
         self._is_ready = False
+        self._is_closed = False
 
     def place_order(self, order: Order) -> Receipt:
         """Write the order and its lines in one transaction, or find that they are there.
@@ -188,8 +194,11 @@ class StagingErp(ErpBase):
             )
 
     def close(self) -> None:
-        """Close the connections to the database."""
-        self._engine.dispose()
+        """Close the connections to the database, unless another account uses them."""
+        with self._lock:
+            if not self._is_closed:
+                close_engine(self._engine)
+                self._is_closed = True
 
     def _url(self) -> str | URL:
         url = self.options.get("url")
@@ -199,6 +208,12 @@ class StagingErp(ErpBase):
         if not isinstance(url, str):
             raise ConfigurationError("url must be a text")
         return url
+
+    def _connections(self) -> int:
+        connections = self.options.get("connections", CONNECTIONS)
+        if type(connections) is not int or connections < 1:
+            raise ConfigurationError(f"connections must be a whole number, such as {CONNECTIONS}")
+        return connections
 
     def _cancellation(self) -> str:
         policy = self.options.get("cancellation", AGREE_UNTIL_TAKEN)

@@ -21,36 +21,62 @@ from sqlalchemy.exc import (
     SQLAlchemyError,
 )
 
+from orders_sync.erp.shared_engines import SharedEngines
 from orders_sync.erp.staging_tables import METADATA
 from orders_sync.errors import ConfigurationError, ErpRefused, ErpUnavailable
 from orders_sync.postgresql import is_postgresql, postgresql_engine
 
 _LOCK_SECONDS: Final = 10.0
+_POOL_SECONDS: Final = 10.0
+
+#: How many connections of a process to one database there may be, and wait open to all together.
+CONNECTIONS: Final = 10
+IDLE_CONNECTIONS: Final = 30
+
+#: An adapter is made from its account's options alone, so those of a process meet here.
+_ENGINES: Final = SharedEngines(idle=IDLE_CONNECTIONS)
 
 #: A driver raises the latter two for a number or a text that its database has no form for.
 _FAILURES: Final = (SQLAlchemyError, OverflowError, UnicodeError)
 
 
-def open_engine(url: str | URL) -> Engine:
-    """Make the engine for a database URL, without connecting.
+def open_engine(url: str | URL, connections: int = CONNECTIONS) -> Engine:
+    """Return the process's engine for a database URL, without connecting.
+
+    It has `connections` at most, and is closed by `close_engine`.
 
     Raises:
         ConfigurationError: The URL cannot be used; the message does not repeat it.
     """
-    parsed = _parse(url)
+    return _ENGINES.open(_parse(url), connections, _create)
+
+
+def close_engine(engine: Engine) -> None:
+    """Close an engine for one of the accounts that opened it."""
+    _ENGINES.close(engine)
+
+
+def _create(url: URL, connections: int) -> Engine:
+    kept = (connections + 1) // 2
+    options: dict[str, Any] = {
+        "pool_size": kept,
+        "max_overflow": connections - kept,
+        "pool_timeout": _POOL_SECONDS,
+        "hide_parameters": True,
+    }
     try:
-        if parsed.get_backend_name() == "sqlite":
-            return _open_sqlite(parsed)
-        if is_postgresql(parsed):
-            return postgresql_engine(parsed, setting="url", hide_parameters=True)
-        return create_engine(parsed, hide_parameters=True, pool_pre_ping=True)
+        if url.get_backend_name() == "sqlite":
+            return _create_sqlite(url, options)
+        if is_postgresql(url):
+            return postgresql_engine(url, setting="url", **options)
+        return create_engine(url, pool_pre_ping=True, **options)
     except ImportError as error:
         raise ConfigurationError(
             f"url needs the Python package {error.name}, which is not installed"
         ) from None
     except ArgumentError:
         raise ConfigurationError(
-            f"url names a kind of database that SQLAlchemy does not know: {parsed.drivername}"
+            f"url names a kind of database that SQLAlchemy does not know: {url.drivername}"
         ) from None
 
 
@@ -110,14 +136,14 @@ def _parse(url: str | URL) -> URL:
         ) from None
 
 
-def _open_sqlite(url: URL) -> Engine:
+def _create_sqlite(url: URL, options: dict[str, Any]) -> Engine:
     name = url.database or ":memory:"
     if ":memory:" in name or "mode=memory" in name or url.query.get("mode") == "memory":
         raise ConfigurationError(
             "url names a database in memory, which no other process sees; name a file, such as "
             "sqlite:////srv/orders/erp.sqlite3"
         )
-    engine = create_engine(url, hide_parameters=True, connect_args={"timeout": _LOCK_SECONDS})
+    engine = create_engine(url, connect_args={"timeout": _LOCK_SECONDS}, **options)
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_immediately)
     return engine

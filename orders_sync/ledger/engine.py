@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Final
 
 import sqlalchemy as sa
 from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
@@ -23,13 +23,9 @@ _SETTING = "ORDERS_SYNC_LEDGER_URL"
 _READ_ONLY = "25006"
 _TOO_LARGE = "54"
 
-#: Errors must not show parameters: they are orders, with all that is personal in them.
-_POOL: dict[str, Any] = {
-    "pool_size": 10,
-    "max_overflow": 30,
-    "pool_timeout": 10,
-    "hide_parameters": True,
-}
+#: How many connections a process may have at once; a thread needs one.
+CONNECTIONS: Final = 20
+_POOL_SECONDS: Final = 10
 
 
 class Database:
@@ -37,11 +33,13 @@ class Database:
 
     A write transaction is short and never stays open across a call to another system. On SQLite
     the threads of a process take turns to write. On PostgreSQL no statement takes longer than
-    `seconds`.
+    `seconds`. There are at most `connections` at once, of which half wait open.
     """
 
-    def __init__(self, url: str, *, seconds: float = STATEMENT_SECONDS) -> None:
-        self.engine = _create_engine(url, seconds)
+    def __init__(
+        self, url: str, *, seconds: float = STATEMENT_SECONDS, connections: int = CONNECTIONS
+    ) -> None:
+        self.engine = _create_engine(url, seconds, connections)
         self._writer: Writer | None = None
         self._reader = self.engine
         if self.engine.dialect.name == "sqlite":
@@ -84,7 +82,8 @@ def _translated() -> Iterator[None]:
         yield
     except PoolTimeoutError as error:
         raise LedgerUnavailable(
-            "All of this process's connections to the ledger's database are in use."
+            "All of this process's connections to the ledger's database are in use. Raise "
+            "ORDERS_SYNC_LEDGER_CONNECTIONS to as many as a worker has threads."
         ) from error
     except DBAPIError as error:
         if error.connection_invalidated or _is_away(error):
@@ -108,15 +107,23 @@ def _is_away(error: DBAPIError) -> bool:
     return state == _READ_ONLY
 
 
-def _create_engine(url: str, seconds: float) -> sa.Engine:
+def _create_engine(url: str, seconds: float, connections: int) -> sa.Engine:
+    kept = (connections + 1) // 2
+    pool: dict[str, Any] = {
+        "pool_size": kept,
+        "max_overflow": connections - kept,
+        "pool_timeout": _POOL_SECONDS,
+        # Errors must not show parameters: they are orders, with all that is personal in them.
+        "hide_parameters": True,
+    }
     try:
         parsed = sa.make_url(url)
     except ArgumentError:
         raise _unusable("it is no URL of a database") from None
     if parsed.drivername in {"sqlite", "sqlite+pysqlite"}:
-        return sqlite_engine(parsed, **_POOL)
+        return sqlite_engine(parsed, **pool)
     if is_postgresql(parsed):
-        return postgresql_engine(parsed, setting=_SETTING, seconds=seconds, **_POOL)
+        return postgresql_engine(parsed, setting=_SETTING, seconds=seconds, **pool)
     raise _unusable(f"{parsed.drivername} is neither sqlite nor postgresql")
 
 

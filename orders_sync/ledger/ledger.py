@@ -8,7 +8,7 @@ from functools import cached_property
 from orders_sync.ledger.acceptance import Acceptance
 from orders_sync.ledger.command_facts import CommandFacts
 from orders_sync.ledger.decisions import Decisions
-from orders_sync.ledger.engine import Database
+from orders_sync.ledger.engine import CONNECTIONS, Database
 from orders_sync.ledger.events import Events
 from orders_sync.ledger.inquiries import Inquiries
 from orders_sync.ledger.leases import Leases
@@ -22,11 +22,12 @@ from orders_sync.ledger.windows import Windows
 class Ledger:
     """Opens the database at `url`; a process makes one and all of its threads share it.
 
-    `lease` is how long a claimed order is left alone before others may take it over.
+    `lease` is how long a claimed order is left alone before others may take it over. At most
+    `connections` are open at once.
     """
 
-    def __init__(self, url: str, *, lease: timedelta) -> None:
-        self.database = Database(url)
+    def __init__(self, url: str, *, lease: timedelta, connections: int = CONNECTIONS) -> None:
+        self.database = Database(url, connections=connections)
         self.lease = lease
         self.windows = Windows()
 

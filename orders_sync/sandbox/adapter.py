@@ -1,4 +1,4 @@
-"""The sandbox under a `requests` session, without a network."""
+"""The sandbox as a transport adapter of `requests`, without a network."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from orders_sync.sandbox.wire import Dropped, Request, Response
 
 
 class SandboxAdapter(HTTPAdapter):
-    """Mount it for a URL prefix, and every request to it enters the box.
+    """Every request enters the box: `RequestsTransport(url, adapter=SandboxAdapter(box))`.
 
-    `session.mount("http://", SandboxAdapter(box))`. Latency is handed to `sleep`, which by
+    A session may mount it for a URL prefix. Latency is handed to `sleep`, which by
     default does not wait; one that is longer than the read time-out raises `requests.ReadTimeout`.
     A connection that is cut raises `requests.ConnectionError`, before and after the effect alike.
     """

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from time import monotonic
 from typing import Final
 from urllib.parse import urlencode, urljoin, urlsplit
 
 import requests
-from requests.adapters import HTTPAdapter
-from requests.structures import CaseInsensitiveDict
+from requests.adapters import BaseAdapter
 from requests.utils import requote_uri
 from urllib3 import HTTPResponse
 from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError
@@ -22,38 +20,36 @@ from orders_sync.errors import (
     Unavailable,
     Unreadable,
 )
+from orders_sync.vtex.connections import VtexAdapter, until
 from orders_sync.vtex.exchange import Request, Response, Transport
 
-__all__ = ["Request", "RequestsTransport", "Response", "Transport", "new_session"]
+__all__ = ["Request", "RequestsTransport", "Response", "Transport"]
 
 _CHUNK_BYTES: Final = 64 * 1024
 _ENCODING: Final = {"Accept-Encoding": "gzip, deflate"}
 _PORTS: Final = {"http": 80, "https": 443}
 
+#: A time-out of nought would be none.
+_SHORTEST: Final = 0.001
 
-def new_session() -> requests.Session:
-    """Make a session that keeps its connection open and never tries a request again."""
-    session = requests.Session()
-    adapter = HTTPAdapter(pool_connections=1, pool_maxsize=1, max_retries=0)
-    session.mount("https://", adapter)
-    session.mount("http://", adapter)
-    return session
+#: How many connections of a transport with an adapter of its own wait open.
+_CONNECTIONS: Final = 10
 
 
 class RequestsTransport:
-    """Carries requests to one host, with one session a thread.
+    """Carries requests to one host, over the connections of an adapter that transports may share.
 
     `read_seconds` bounds the wait for the next bytes, `total_seconds` the time until the whole body
-    is there (looked at whenever bytes arrive), `max_body_bytes` the body once it is decompressed.
-    Proxies, netrc and cookies are not used. A 308 to the same host is followed once, with the same
-    method and body; no other redirect is.
+    is there, `max_body_bytes` the body once it is decompressed. There is no session: cookies,
+    redirects, proxies and netrc, which are all that it adds, are not wanted. A 308 to the same host
+    is followed once, with the same method and body.
     """
 
     def __init__(
         self,
         base_url: str,
         *,
-        session_factory: Callable[[], requests.Session] = new_session,
+        adapter: BaseAdapter | None = None,
         connect_seconds: float = 3.0,
         read_seconds: float = 10.0,
         total_seconds: float = 30.0,
@@ -67,12 +63,11 @@ class RequestsTransport:
             )
         self._base_url = base_url.rstrip("/")
         self._origin = origin
-        self._session_factory = session_factory
+        self._adapter = adapter or VtexAdapter(_CONNECTIONS)
         self._connect_seconds = connect_seconds
         self._read_seconds = read_seconds
         self._total_seconds = total_seconds
         self._max_body_bytes = max_body_bytes
-        self._local = threading.local()
 
     def send(self, request: Request) -> Response:
         """Send the request and read the whole response.
@@ -91,48 +86,36 @@ class RequestsTransport:
         return response if target is None else self._exchange(request, target, deadline)
 
     def close(self) -> None:
-        """Close this thread's connections; another thread's close when it ends."""
-        session = getattr(self._local, "session", None)
-        if session is not None:
-            session.close()
-            del self._local.session
+        """Close the adapter's idle connections; one that goes on being used opens new ones."""
+        self._adapter.close()
 
     def _exchange(self, request: Request, url: str, deadline: float) -> Response:
-        session = self._session()
+        prepared = _prepared(request, url)
+        connect_seconds = min(self._connect_seconds, max(deadline - monotonic(), _SHORTEST))
         try:
-            # Nothing is merged from the session, which has nothing to add, and Session.send would
-            # read a redirect's whole body, however large, and keep cookies.
-            answer = session.get_adapter(url).send(
-                _prepared(request, url),
-                stream=True,
-                timeout=(self._connect_seconds, self._read_seconds),
-                verify=True if session.verify is None else session.verify,
-                cert=session.cert,
-                proxies=session.proxies,
-            )
-            with answer:
-                body = self._read_body(request, answer, deadline)
+            with (
+                until(deadline),
+                self._adapter.send(
+                    prepared, stream=True, timeout=(connect_seconds, self._read_seconds)
+                ) as answer,
+            ):
+                body = self._read_body(request, answer)
                 return Response(answer.status_code, answer.headers, body)
         except (requests.RequestException, HTTPError) as error:
-            raise _failure(request, error) from error
+            if _never_connected(error):
+                raise Unavailable(f"{request}: no connection to VTEX ({_name(error)}).") from error
+            if monotonic() >= deadline:
+                why = f"the answer took longer than {self._total_seconds:g} s"
+                raise _lost(request, why) from error
+            raise _lost(request, f"the answer was lost ({_name(error)})") from error
 
-    def _session(self) -> requests.Session:
-        session: requests.Session | None = getattr(self._local, "session", None)
-        if session is None:
-            session = self._session_factory()
-            session.trust_env = False
-            self._local.session = session
-        return session
-
-    def _read_body(self, request: Request, answer: requests.Response, deadline: float) -> bytes:
+    def _read_body(self, request: Request, answer: requests.Response) -> bytes:
         chunks: list[bytes] = []
         size = 0
         for chunk in _chunks(answer):
             size += len(chunk)
             if size > self._max_body_bytes:
                 raise self._too_large(request)
-            if monotonic() > deadline:
-                raise _lost(request, f"the answer took longer than {self._total_seconds:g} s")
             chunks.append(chunk)
         return b"".join(chunks)
 
@@ -156,16 +139,19 @@ class RequestsTransport:
 
 
 def _prepared(request: Request, url: str) -> requests.PreparedRequest:
-    """Fill in what goes over the wire; address and body would be examined and quoted once more."""
-    prepared = requests.PreparedRequest()
-    prepared.method, prepared.url, prepared.body = request.method, url, request.body
-    prepared.headers = CaseInsensitiveDict({**_ENCODING, **request.headers})
-    prepared.prepare_content_length(request.body)
-    return prepared
+    headers = {**_ENCODING, **request.headers}
+    try:
+        return requests.Request(request.method, url, headers=headers, data=request.body).prepare()
+    except ValueError as error:
+        # The error's own text may repeat a key.
+        raise ConfigurationError(
+            f"{request} cannot be written as HTTP ({type(error).__name__}). "
+            "Look for spaces and line breaks in the account's APP_KEY and APP_TOKEN."
+        ) from None
 
 
 def _chunks(answer: requests.Response) -> Iterator[bytes]:
-    """Give the body as it arrives, so that a slow one cannot outlast the deadline unnoticed."""
+    """Give the body decompressed, as it arrives."""
     raw: HTTPResponse = answer.raw
     while chunk := raw.read1(_CHUNK_BYTES, decode_content=True):
         yield chunk
@@ -179,12 +165,6 @@ def _origin(url: str) -> tuple[str, str, int] | None:
     except (ValueError, KeyError):
         return None
     return (parts.scheme, parts.hostname, port) if parts.hostname else None
-
-
-def _failure(request: Request, error: Exception) -> OrdersSyncError:
-    if _never_connected(error):
-        return Unavailable(f"{request}: no connection to VTEX ({_name(error)}).")
-    return _lost(request, f"the answer was lost ({_name(error)})")
 
 
 def _lost(request: Request, why: str) -> OrdersSyncError:

@@ -37,7 +37,7 @@ class AcmeFlow(Flow):
         self.services.close()
         self.settings = load_settings()
         self.services = Services(
-            self.settings, clock=clock, random=random.Random(1), session_factory=self._session
+            self.settings, clock=clock, random=random.Random(1), adapter=self.adapter
         )
 
     def acme(self, statement: str, *values: Any) -> list[Any]:

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 from support.command_lines import queues, understood
 
-from orders_sync.settings import Settings, VtexSettings
+from orders_sync.doctor.capacity import needs_of
+from orders_sync.settings import AccountSettings, Settings, VtexSettings
 from orders_sync.worker.app import CONFIGURATION_STATUS
 from orders_sync.worker.queues import Queue
 from orders_sync.worker.safety import _CALLS_OF_A_STEP
@@ -53,6 +54,15 @@ def test_a_unit_may_do_no_more_than_it_must(unit: str) -> None:
     assert service(unit)["ProtectSystem"] == "strict"
     assert service(unit)["NoNewPrivileges"] == "yes"
     assert service(unit)["WorkingDirectory"] == "/var/lib/" + service(unit)["StateDirectory"]
+
+
+@every_unit
+def test_a_unit_may_open_the_files_that_the_settings_allow(unit: str) -> None:
+    account = AccountSettings(app_key="key", app_token="token")
+
+    needs = needs_of(Settings(accounts={"mystore": account}))
+
+    assert int(service(unit)["LimitNOFILE"]) >= needs.files * 2
 
 
 def test_the_workers_that_are_named_take_from_every_queue() -> None:

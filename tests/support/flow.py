@@ -84,12 +84,13 @@ class Flow:
         )
         self.settings = Settings(accounts={STORE: account}, home=home, **changes)
         upgrade(self.settings.ledger)
+        self.adapter = _Cutting(self)
         self.services = Services(
             self.settings,
             clock=clock,
             random=random.Random(1),
             traffic=traffic,
-            session_factory=self._session,
+            adapter=self.adapter,
         )
         windows = self.services.ledger.windows
         windows.account = windows.total = 10_000
@@ -105,11 +106,6 @@ class Flow:
         in_home = f"sqlite:///{home / 'erp.sqlite3'}"
         self._erp = sa.create_engine(account.erp_options.get("url", in_home))
         ensure_feed(STORE, vtex=self.services.vtex(STORE), wanted=self.settings.feed)
-
-    def _session(self) -> requests.Session:
-        session = requests.Session()
-        session.mount("http://", _Cutting(self))
-        return session
 
     def cut_answers_to(self, method: str | None) -> None:
         """Let calls of this method take effect and lose their answers."""

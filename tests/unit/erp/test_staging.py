@@ -239,7 +239,9 @@ def test_a_missing_driver_is_named_with_the_command_that_installs_it(
     ("options", "says"),
     [
         pytest.param(
-            {"ulr": "sqlite:///x"}, "unknown option ulr; it takes cancellation, url", id="misspelt"
+            {"ulr": "sqlite:///x"},
+            "unknown option ulr; it takes cancellation, connections, url",
+            id="misspelt",
         ),
         pytest.param({"cancellation": "hunter2"}, "must be agree_until_taken or ask", id="policy"),
         pytest.param({"url": 3}, "url must be a text", id="not a text"),

@@ -10,9 +10,11 @@ import pickle
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 import requests
+from requests.adapters import HTTPAdapter
 from unit.vtex.calls import PART
 from unit.vtex.loopback import Loopback, whole
 from unit.vtex.order_index import OrderIndex
@@ -22,7 +24,7 @@ from orders_sync import errors
 from orders_sync.errors import OrdersSyncError, OutcomeUnknown, RateLimited, Unavailable
 from orders_sync.vtex.client import VtexClient
 from orders_sync.vtex.schemas import FeedConfiguration, FeedFilter, FeedQueue
-from orders_sync.vtex.transport import RequestsTransport, new_session
+from orders_sync.vtex.transport import RequestsTransport
 
 Peers = Callable[..., Loopback]
 
@@ -154,20 +156,22 @@ def test_the_host_is_whichever_is_given(loopback: Peers) -> None:
     assert f"Host: {peer.url.removeprefix('http://')}".encode() in peer.received[0]
 
 
-def test_the_session_and_the_transport_are_whichever_are_given(loopback: Peers) -> None:
+def test_the_adapter_and_the_transport_are_whichever_are_given(loopback: Peers) -> None:
     peer = loopback(whole(b"[]"))
-    made: list[requests.Session] = []
 
-    def session() -> requests.Session:
-        made.append(new_session())
-        return made[-1]
+    class Counting(HTTPAdapter):
+        calls = 0
 
-    with closing(RequestsTransport(peer.url, session_factory=session)) as transport:
-        VtexClient("mystore", transport, CREDENTIALS).get_feed()
+        def send(self, *args: Any, **named: Any) -> requests.Response:
+            self.calls += 1
+            return super().send(*args, **named)
+
+    with closing(Counting()) as adapter:
+        VtexClient("mystore", RequestsTransport(peer.url, adapter=adapter), CREDENTIALS).get_feed()
     client, recorder = client_of("feed-empty")
     client.get_feed()
 
-    assert (len(made), len(recorder.requests)) == (1, 1)
+    assert (adapter.calls, len(recorder.requests)) == (1, 1)
 
 
 # 7. Exceptions grew each time they were pickled.

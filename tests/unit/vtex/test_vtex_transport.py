@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import gzip
-import threading
 from collections.abc import Callable
 from contextlib import closing
 
 import pytest
-import requests
 from unit.vtex.loopback import OK, Loopback, chunked, whole
 
 from orders_sync.errors import ConfigurationError
-from orders_sync.vtex.transport import Request, RequestsTransport, Response, new_session
+from orders_sync.vtex.transport import Request, RequestsTransport, Response
 
 READ = Request("GET", "/api/orders/feed", query={"maxlot": "10"})
 WRITE = Request("POST", "/api/orders/feed", body=b'{"handles": []}')
@@ -126,22 +124,16 @@ def test_the_environment_sends_no_call_through_a_proxy(
     assert send(loopback(whole(b"[1]")).url, READ).status == 200
 
 
-def test_each_thread_has_a_session_of_its_own(loopback: Callable[..., Loopback]) -> None:
-    peer = loopback(*[whole(b"x")] * 3)
-    sessions: list[requests.Session] = []
+def test_a_key_with_a_line_break_is_named_and_not_repeated(
+    loopback: Callable[..., Loopback],
+) -> None:
+    peer = loopback(whole(b""))
 
-    def counted() -> requests.Session:
-        sessions.append(new_session())
-        return sessions[-1]
+    with pytest.raises(ConfigurationError, match="APP_KEY") as raised:
+        send(peer.url, Request("GET", "/", headers={"X-VTEX-API-AppKey": "secret\n"}))
 
-    with closing(RequestsTransport(peer.url, session_factory=counted)) as transport:
-        transport.send(READ)
-        transport.send(READ)
-        thread = threading.Thread(target=transport.send, args=(READ,))
-        thread.start()
-        thread.join()
-
-    assert len(sessions) == 2
+    assert "secret" not in str(raised.value)
+    assert peer.received == []
 
 
 @pytest.mark.parametrize(

@@ -90,12 +90,7 @@ def test_a_write_is_in_doubt_unless_no_connection_was_made(
         def close(self) -> None:
             pass
 
-    def session() -> requests.Session:
-        session = requests.Session()
-        session.mount("http://", Failing())
-        return session
-
-    assert type(error_of("http://127.0.0.1", WRITE, session_factory=session)) is expected
+    assert type(error_of("http://127.0.0.1", WRITE, adapter=Failing())) is expected
 
 
 @pytest.mark.parametrize(
