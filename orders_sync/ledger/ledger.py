@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from functools import cached_property
 
+from orders_sync.ledger.accounts import Accounts
 from orders_sync.ledger.command_facts import CommandFacts
 from orders_sync.ledger.commands import Commands
 from orders_sync.ledger.decisions import Decisions
@@ -51,6 +52,11 @@ class Ledger:
     def events(self) -> Events:
         """Events of the feed, and which of them to acknowledge."""
         return Events(self.database, self.lease)
+
+    @cached_property
+    def accounts(self) -> Accounts:
+        """When each account's chores are due."""
+        return Accounts(self.database)
 
     @cached_property
     def leases(self) -> Leases:
