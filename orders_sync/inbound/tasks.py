@@ -52,11 +52,8 @@ def poll_feed(
             acknowledge_in=timedelta(seconds=settings.acknowledge_seconds),
             limits=PollLimits(_POLL_SECONDS, settings.max_in_flight),
         )
-        return Ran(
-            worked=polled.new > 0,
-            succeeded=polled.was_read,
-            goes_on=polled.is_cut_short and polled.new > 0,
-        )
+        is_new = polled.new > 0
+        return Ran(is_new, succeeded=polled.was_read, goes_on=is_new and polled.is_cut_short)
 
     self.run_chore(account, turns, work)
 

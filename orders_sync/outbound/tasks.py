@@ -148,7 +148,7 @@ def pull_commands(
     def work(account: str) -> Ran:
         pulled = pull(account, erp=self.services.erp(account), desk=desk_of(self))
         is_new = pulled.accepted > 0
-        return Ran(worked=is_new, goes_on=is_new and pulled.is_cut_short)
+        return Ran(is_new, goes_on=is_new and pulled.is_cut_short)
 
     self.run_chore(account, turns, work)
 

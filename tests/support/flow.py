@@ -154,7 +154,7 @@ class Flow:
         turn = accounts.claim_one(STORE, chore, now=self.clock(), lease=QUICK_LEASE)
         errors: list[Exception] = []
         rhythm = rhythm_of(chore, self.settings)
-        chores = Chores(accounts, rhythm, self.clock, self.services.random, errors.append)
+        chores = Chores(accounts, rhythm, self.clock, random.Random(3), errors.append)
         chores.run([] if turn is None else [turn], work)
         if errors:
             raise errors[0]

@@ -93,7 +93,7 @@ def test_every_queue_needs_a_worker(
             LastRun(NOW - 90 * SECOND, NOW + 30 * SECOND),
             1,
             State.OK,
-            id="it rests after a failure",
+            id="it rests",
         ),
         pytest.param(LastRun(NOW - 90 * SECOND, due_at=NOW + SECOND), 1, State.OK, id="it is idle"),
         pytest.param(
