@@ -206,7 +206,7 @@ def test_what_ends_by_itself_needs_nobody(readings: Readings) -> None:
             with_poll(LastRun(NOW - timedelta(minutes=5), NOW - timedelta(minutes=4))),
             "beat",
             "alive",
-            "polled 240 s ago",
+            "polled 300 s ago",
             id="a feed that nobody polls",
         ),
         pytest.param(
