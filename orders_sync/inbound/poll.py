@@ -60,13 +60,14 @@ def poll(
     restore_feed: Callable[[], None],
     erp_rests: Callable[[], object],
     acknowledge_in: timedelta,
+    in_flight: int,
     limits: PollLimits,
 ) -> Polled:
     """Read the feed while its lots come back full.
 
-    While `erp_rests`, or too much is in flight, nothing is read: the feed keeps its events. Where
-    VTEX has no configuration for the feed, `restore_feed` sees to one. Events that came are
-    acknowledged after `acknowledge_in`.
+    `in_flight` is how many orders the account has in flight now. While `erp_rests`, or too much is
+    in flight, nothing is read: the feed keeps its events. Where VTEX has no configuration for the
+    feed, `restore_feed` sees to one. Events that came are acknowledged after `acknowledge_in`.
 
     Raises:
         WaitError: nothing may be read before some seconds have passed.
@@ -74,7 +75,7 @@ def poll(
     """
     started = clock()
     polled = Polled()
-    room = 0
+    room = limits.in_flight - in_flight
     try:
         while clock() - started < timedelta(seconds=limits.seconds):
             if erp_rests():

@@ -37,6 +37,7 @@ def poll_feed(
 ) -> None:
     """Read the accounts' feeds and dispatch what they ask for."""
     services, settings = self.services, self.services.settings
+    in_flight = services.ledger.events.in_flight_by_account(turns or [account or ""])
 
     def work(account: str) -> Ran:
         polled = poll(
@@ -50,6 +51,7 @@ def poll_feed(
             ),
             erp_rests=lambda: services.erp_rests(account),
             acknowledge_in=timedelta(seconds=settings.acknowledge_seconds),
+            in_flight=in_flight.get(account, 0),
             limits=PollLimits(_POLL_SECONDS, settings.max_in_flight),
         )
         is_new = polled.new > 0

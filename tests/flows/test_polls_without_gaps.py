@@ -32,6 +32,7 @@ def test_a_poll_that_runs_out_of_time_says_so(flow: Flow, orders: int, is_cut_sh
         restore_feed=lambda: None,
         erp_rests=lambda: None,
         acknowledge_in=timedelta(seconds=2),
+        in_flight=0,
         limits=PollLimits(5, 1000),
     )
 

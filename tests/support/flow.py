@@ -135,6 +135,7 @@ class Flow:
                 restore_feed=restore_feed,
                 erp_rests=lambda: self.services.erp_rests(account),
                 acknowledge_in=timedelta(seconds=self.settings.acknowledge_seconds),
+                in_flight=self.services.ledger.events.in_flight(account),
                 limits=PollLimits(10, in_flight),
             )
             done.append(polled)
