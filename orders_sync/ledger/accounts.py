@@ -12,6 +12,7 @@ import sqlalchemy as sa
 
 from orders_sync.ledger.engine import Database
 from orders_sync.ledger.insert import insert_into
+from orders_sync.ledger.locks import lock
 from orders_sync.ledger.tables import accounts
 
 
@@ -29,7 +30,7 @@ class Chore(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """A claimed run of a chore; `version` tells it from other claims of the same chore.
+    """A claimed run of a chore; `version` tells it from the runs before and after it.
 
     `worked_at` is when the chore last had something to do, `seconds` how long its last run took,
     and `failure` the kind of error that the last run ended with.
@@ -104,8 +105,8 @@ class Accounts:
     ) -> Sequence[Turn]:
         """Claim chores that are due, or will be within `ahead`, the longest due first.
 
-        A chore whose claim is not ended is due again after `lease`. Claims at the same time get
-        different chores.
+        Whoever does one calls `begin` first. A chore whose claim is not ended is due again after
+        `lease`. Claims at the same time get different chores.
         """
         due = (
             sa.select(accounts.c.account, accounts.c.chore)
@@ -122,7 +123,7 @@ class Accounts:
         statement = (
             sa.update(accounts)
             .where(sa.tuple_(accounts.c.account, accounts.c.chore).in_(sa.select(due)))
-            .values(claimed_at=now, version=accounts.c.version + 1)
+            .values(claimed_at=now)
             .returning(accounts)
         )
         with self._database.writing() as connection:
@@ -132,7 +133,7 @@ class Accounts:
     def claim_one(
         self, account: str, chore: Chore, *, now: datetime, lease: timedelta
     ) -> Turn | None:
-        """Claim a chore, due or not; return None where another has it."""
+        """Claim a chore, due or not, and begin it; return None where another has it."""
         with self._database.writing() as connection:
             statement = (
                 insert_into(accounts, connection.dialect.name)
@@ -147,16 +148,28 @@ class Accounts:
             row = connection.execute(statement).one_or_none()
         return None if row is None else Turn.from_row(row)
 
-    def claimed(self, chore: Chore, versions: Mapping[str, int]) -> Sequence[Turn]:
-        """Return those claims of {account: version} that nobody took over or ended."""
-        statement = sa.select(accounts).where(
+    def begin(self, chore: Chore, versions: Mapping[str, int]) -> Sequence[Turn]:
+        """Begin those claims of {account: version} that have neither begun nor ended.
+
+        A claim that was repeated because its message is late is begun by whichever comes first.
+        """
+        mine = (
             accounts.c.chore == chore.value,
-            accounts.c.account.in_(list(versions)),
             accounts.c.claimed_at.is_not(None),
+            sa.tuple_(accounts.c.account, accounts.c.version).in_(list(versions.items())),
         )
-        with self._database.reading() as connection:
+        statement = (
+            sa.update(accounts)
+            .where(*mine)
+            .values(version=accounts.c.version + 1)
+            .returning(accounts)
+        )
+        with self._database.writing() as connection:
+            # Whoever ends other turns of these accounts right now locks them in this order too.
+            rows = sa.select(accounts.c.account).where(*mine).order_by(accounts.c.account)
+            lock(connection, rows.with_for_update())
             turns = [Turn.from_row(row) for row in connection.execute(statement)]
-        return [turn for turn in turns if turn.version == versions[turn.account]]
+        return sorted(turns, key=lambda turn: (turn.due_at or turn.claimed_at, turn.account))
 
     def end(self, endings: Collection[Ending]) -> None:
         """Write how turns ended; those that another has claimed since are left alone.

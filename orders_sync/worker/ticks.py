@@ -99,7 +99,7 @@ class ChoreTask(ServiceTask):
             )
             claimed = [] if turn is None else [turn]
         else:
-            claimed = list(accounts.claimed(chore, turns))
+            claimed = list(accounts.begin(chore, turns))
         chores = Chores(
             accounts,
             rhythm_of(chore, services.settings),

@@ -116,16 +116,32 @@ def test_what_is_given_back_is_due_as_before(ledger: Ledger, clock: SettableCloc
     assert last_runs(ledger.database, Chore.POLL) == {}
 
 
-def test_a_message_that_comes_too_late_has_no_turn(ledger: Ledger, clock: SettableClock) -> None:
+def test_a_turn_is_begun_once_however_often_its_message_comes(
+    ledger: Ledger, clock: SettableClock
+) -> None:
     schedule(ledger, ["a", "b"], clock())
     turns = ledger.accounts.claim([Chore.POLL], now=clock(), lease=LEASE, limit=2)
     message = {turn.account: turn.version for turn in turns}
+
+    first = ledger.accounts.begin(Chore.POLL, message)
+    second = ledger.accounts.begin(Chore.POLL, message)
+
+    assert [turn.account for turn in first] == ["a", "b"]
+    assert second == []
+
+
+def test_a_message_that_waited_for_longer_than_its_lease_is_good_for_its_turn(
+    ledger: Ledger, clock: SettableClock
+) -> None:
+    schedule(ledger, ["a"], clock())
+    [late] = ledger.accounts.claim([Chore.POLL], now=clock(), lease=LEASE, limit=1)
     clock.advance(LEASE.total_seconds())
-    ledger.accounts.claim_one("a", Chore.POLL, now=clock(), lease=LEASE)
+    [repeated] = ledger.accounts.claim([Chore.POLL], now=clock(), lease=LEASE, limit=1)
 
-    left = ledger.accounts.claimed(Chore.POLL, message)
+    first = ledger.accounts.begin(Chore.POLL, {"a": late.version})
+    second = ledger.accounts.begin(Chore.POLL, {"a": repeated.version})
 
-    assert [turn.account for turn in left] == ["b"]
+    assert ([turn.account for turn in first], second) == (["a"], [])
 
 
 def test_a_message_that_is_doubled_has_no_turn_once_it_was_done(
@@ -133,7 +149,7 @@ def test_a_message_that_is_doubled_has_no_turn_once_it_was_done(
 ) -> None:
     leave_poll(ledger, "a", at=clock())
 
-    assert ledger.accounts.claimed(Chore.POLL, {"a": 1}) == []
+    assert ledger.accounts.begin(Chore.POLL, {"a": 1}) == []
 
 
 def test_whoever_was_overtaken_writes_nothing(ledger: Ledger, clock: SettableClock) -> None:

@@ -38,7 +38,8 @@ class Chorus:
     def claim(self) -> list[Turn]:
         accounts = self.ledger.accounts
         now = self.clock()
-        return list(accounts.claim([Chore.POLL], now=now, lease=QUICK_LEASE, limit=9))
+        turns = accounts.claim([Chore.POLL], now=now, lease=QUICK_LEASE, limit=9)
+        return list(accounts.begin(Chore.POLL, {turn.account: turn.version for turn in turns}))
 
     def due_in(self, account: str) -> timedelta | None:
         due_at = last_runs(self.ledger.database, Chore.POLL)[account].due_at

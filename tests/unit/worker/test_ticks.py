@@ -126,7 +126,7 @@ def test_what_the_broker_did_not_take_is_due_for_the_next_tick(
     ticker = make_ticker("a")
     ticker.tick()
     ticker.accounts.wake("a", Chore.POLL, ticker.app.services.clock())
-    [turn] = ticker.accounts.claimed(Chore.POLL, {"a": 1})
+    [turn] = ticker.accounts.begin(Chore.POLL, {"a": 0})
     ticker.accounts.release([turn])
     assert ticker.broker.child is not None
     ticker.broker.child.kill()
@@ -144,4 +144,4 @@ def test_what_belongs_to_no_account_has_its_turns_too(make_ticker: Callable[...,
 
     ticker.tick("upkeep.tick")
 
-    assert ticker.messages(Chore.PURGE) == [{"": 1}]
+    assert ticker.messages(Chore.PURGE) == [{"": 0}]
