@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -79,6 +79,7 @@ def running_plant(
     *,
     flower: bool = False,
     vtex_per_minute: int | None = None,
+    more_accounts: Iterable[str] = (),
     environment: Mapping[str, str] = MappingProxyType({}),
     **settings: str,
 ) -> Iterator[Plant]:
@@ -99,6 +100,8 @@ def running_plant(
         stack.callback(sandbox.kill)
         vtex_url = _first_line(sandbox.spec.log)
         env = {**environment, **_environment(home, broker_url, vtex_url, settings)}
+        for account in more_accounts:
+            env.update(_account(account, vtex_url))
         upgrade(f"sqlite:///{home / 'ledger.sqlite3'}")
         crew = [
             _start(home, f"worker{number}", commands.worker(number, "warning"), env)
@@ -143,19 +146,26 @@ def _start(home: Path, name: str, argv: tuple[str, ...], env: Mapping[str, str])
 def _environment(
     home: Path, broker_url: str, vtex_url: str, settings: Mapping[str, str]
 ) -> dict[str, str]:
-    account = f"ACCOUNTS__{STORE.upper()}"
     values = {
         "HOME": str(home),
         "BROKER_URL": broker_url,
-        f"{account}__APP_KEY": "key",
-        f"{account}__APP_TOKEN": "token",
-        f"{account}__BASE_URL": vtex_url,
-        # What the work costs is measured, not how well it waits for VTEX's budget.
-        f"{account}__REQUESTS_PER_MINUTE": "1000000",
         "LOG_LEVEL": "warning",
         **settings,
     }
-    return {f"ORDERS_SYNC_{name}": value for name, value in values.items()}
+    ours = {f"ORDERS_SYNC_{name}": value for name, value in values.items()}
+    return {**_account(STORE, vtex_url), **ours}
+
+
+def _account(account: str, vtex_url: str) -> dict[str, str]:
+    values = {
+        "APP_KEY": "key",
+        "APP_TOKEN": "token",
+        "BASE_URL": vtex_url,
+        # What the work costs is measured, not how well it waits for VTEX's budget.
+        "REQUESTS_PER_MINUTE": "1000000",
+    }
+    prefix = f"ORDERS_SYNC_ACCOUNTS__{account.upper()}"
+    return {f"{prefix}__{name}": value for name, value in values.items()}
 
 
 def _first_line(log: Path) -> str:

@@ -164,6 +164,8 @@ class Settings(BaseSettings):
 
     ledger_connections: Annotated[int, Field(ge=2)] = 20
     poll_seconds: PositiveFloat = 1.0
+    # A feed that is read more rarely looks like one that nobody reads.
+    idle_poll_seconds: Annotated[float, Field(gt=0, le=300)] = 15.0
     acknowledge: Literal["handled", "recorded"] = "handled"
     acknowledge_seconds: PositiveFloat = 2.0
     sweep_seconds: PositiveFloat = 5.0

@@ -18,6 +18,7 @@ _SETTINGS = {
     "FEED__VISIBILITY_SECONDS": "30",
     "LEASE_SECONDS": "10",
     "LOG_FORMAT": "json",
+    "IDLE_POLL_SECONDS": "2",
     "PULL_SECONDS": "1",
     "SWEEP_SECONDS": "2",
     "VTEX__READ_SECONDS": "5",

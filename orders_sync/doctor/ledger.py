@@ -13,10 +13,10 @@ from orders_sync.doctor.clock import compare_clocks
 from orders_sync.doctor.findings import Finding, State, of_error
 from orders_sync.domain.time import Clock
 from orders_sync.errors import ConfigurationError, OrdersSyncError
-from orders_sync.inbound.poll import LEASE_NAME
+from orders_sync.ledger.accounts import Chore
 from orders_sync.ledger.engine import Database
 from orders_sync.ledger.migrate import require_current
-from orders_sync.ledger.pulse import database_clock, last_taken
+from orders_sync.ledger.pulse import LastRun, database_clock, last_runs
 from orders_sync.ledger.strays import Dropped, Strays
 from orders_sync.settings import Settings
 from orders_sync.settings_shown import without_passwords
@@ -68,22 +68,26 @@ def _examine(
     dropped = Strays(database).dropped()
     if dropped is not None and clock() - dropped.seen_at < _RECENTLY:
         yield _strays_dropped(dropped)
-    polls = last_taken(database, LEASE_NAME)
+    polls = last_runs(database, Chore.POLL)
     for account in sorted(settings.accounts):
         yield judge_polls(account, polls, settings.poll_seconds, now=clock())
 
 
 def judge_polls(
-    account: str, polls: Mapping[str, datetime], poll_seconds: float, *, now: datetime
+    account: str, polls: Mapping[str, LastRun], poll_seconds: float, *, now: datetime
 ) -> Finding:
-    """Say whether somebody polls an account's feed; `polls` is account: the last time."""
+    """Say whether somebody polls an account's feed; `polls` is account: the last poll.
+
+    A feed that is read rarely, since nothing happens in it, is late only after it is due.
+    """
     do = "Is beat running? Start: orders-sync up, or celery -A orders_sync beat"
     last = polls.get(account)
     if last is None:
         return Finding(_BEAT, "alive", State.FAILED, f"the feed of {account} was never polled", do)
-    age = max((now - last).total_seconds(), 0.0)
+    age = max((now - last.at).total_seconds(), 0.0)
+    late = now - last.alive_at
     says = f"the feed of {account} was polled {age:.0f} s ago"
-    if timedelta(seconds=age) > timedelta(seconds=max(_LATE_SECONDS, poll_seconds * 10)):
+    if late > timedelta(seconds=max(_LATE_SECONDS, poll_seconds * 10)):
         return Finding(_BEAT, "alive", State.FAILED, says, do)
     return Finding(_BEAT, "alive", State.OK, says)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from orders_sync.domain.time import Clock
@@ -12,8 +12,6 @@ from orders_sync.ledger import Ledger
 #: Handles sent in one call.
 LOT = 10
 
-LEASE_NAME = "feed.acknowledge"
-_LEASE_SECONDS = 20
 _MOST_SECONDS = 10
 _MARGIN = timedelta(seconds=5)
 
@@ -29,14 +27,13 @@ class Feed(Protocol):
 def acknowledge(
     account: str,
     *,
-    owner: str,
     feed: Feed,
     ledger: Ledger,
     clock: Clock,
     visibility_seconds: float,
     at_once: bool,
 ) -> int:
-    """Commit the handles of all events that may go; give their number.
+    """Commit the handles of all events that may go; return their number.
 
     `at_once` commits what is recorded; without it an event waits until its order is handled,
     void, parked, or waits for VTEX. A handle is good only for the feed's visibility time, so
@@ -45,23 +42,34 @@ def acknowledge(
     """
     started = clock()
     acknowledged = 0
-    with ledger.leases.held(
-        account, LEASE_NAME, owner=owner, clock=clock, seconds=_LEASE_SECONDS
-    ) as lease:
-        if lease is None:
-            return 0
-        while clock() - started < timedelta(seconds=_MOST_SECONDS):
-            handles = ledger.events.to_acknowledge(
-                account,
-                delivered_after=clock() - timedelta(seconds=visibility_seconds) + _MARGIN,
-                limit=LOT,
-                at_once=at_once,
-            )
-            if not handles:
-                break
-            feed.commit_feed(handles)
-            ledger.events.mark_acknowledged(account, handles, now=clock())
-            acknowledged += len(handles)
-            if len(handles) < LOT:
-                break
+    while clock() - started < timedelta(seconds=_MOST_SECONDS):
+        handles = ledger.events.to_acknowledge(
+            account,
+            delivered_after=_oldest(clock, visibility_seconds),
+            limit=LOT,
+            at_once=at_once,
+        )
+        if not handles:
+            break
+        feed.commit_feed(handles)
+        ledger.events.mark_acknowledged(account, handles, now=clock())
+        acknowledged += len(handles)
+        if len(handles) < LOT:
+            break
     return acknowledged
+
+
+def is_any_left(account: str, *, ledger: Ledger, clock: Clock, visibility_seconds: float) -> bool:
+    """Return whether the account has events that are still to be acknowledged."""
+    return bool(
+        ledger.events.to_acknowledge(
+            account,
+            delivered_after=_oldest(clock, visibility_seconds),
+            limit=1,
+            at_once=True,
+        )
+    )
+
+
+def _oldest(clock: Clock, visibility_seconds: float) -> datetime:
+    return clock() - timedelta(seconds=visibility_seconds) + _MARGIN

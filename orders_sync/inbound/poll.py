@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Protocol
 
@@ -14,14 +14,12 @@ from orders_sync.domain.steps import Dispatch
 from orders_sync.domain.time import Clock
 from orders_sync.errors import AuthFailed, NotFound
 from orders_sync.ledger import Ledger
-from orders_sync.ledger.pulse import FEED_POLL
+from orders_sync.ledger.accounts import Chore
 
 log = structlog.get_logger(__name__)
 
 #: As many events as VTEX gives at once.
 FULL_LOT = 10
-
-LEASE_NAME = FEED_POLL
 
 #: Polls find out soon whether a refused key stays refused, on behalf of all that waits.
 _REFUSED_SECONDS = 5.0
@@ -43,60 +41,65 @@ class PollLimits:
     in_flight: int
 
 
+@dataclass(frozen=True, slots=True)
+class Polled:
+    """What a poll did: the number of new events, whether the feed was read, and not to its end."""
+
+    new: int = 0
+    was_read: bool = False
+    is_cut_short: bool = False
+
+
 def poll(
     account: str,
     *,
-    owner: str,
     feed: Feed,
     ledger: Ledger,
     clock: Clock,
     dispatch: Callable[[Sequence[Dispatch]], None],
     restore_feed: Callable[[], None],
-    go_on: Callable[[], None],
     erp_rests: Callable[[], object],
+    acknowledge_in: timedelta,
+    in_flight: int,
     limits: PollLimits,
-) -> int:
-    """Read the feed while its lots come back full; give the number of events that were new.
+) -> Polled:
+    """Read the feed while its lots come back full.
 
-    Polls of one account that overlap do nothing. While `erp_rests`, or too much is in flight,
-    nothing is read: the feed keeps its events. Where VTEX has no configuration for the feed,
-    `restore_feed` makes one. A failed read ends the poll, and the lease keeps the next ticks away
-    for as long as VTEX asked. Where there is more than one poll has time for, `go_on` sees to the
-    next: until the next tick the workers would be idle. A poll that read something without an
-    error leaves the time as the cursor's value.
+    `in_flight` is how many orders the account has in flight now. While `erp_rests`, or too much is
+    in flight, nothing is read: the feed keeps its events. Where VTEX has no configuration for the
+    feed, `restore_feed` sees to one. Events that came are acknowledged after `acknowledge_in`.
+
+    Raises:
+        WaitError: nothing may be read before some seconds have passed.
+        RetryableError: the feed could not be read.
     """
     started = clock()
-    with ledger.leases.held(
-        account, LEASE_NAME, owner=owner, clock=clock, seconds=limits.seconds * 2
-    ) as lease:
-        if lease is None:
-            return 0
-        new = room = 0
-        is_cut_short = False
-        try:
-            while clock() - started < timedelta(seconds=limits.seconds):
-                if erp_rests():
-                    log.info("feed.held_back", cause="erp.unavailable")
-                    break
-                if room <= 0:
-                    room = limits.in_flight - ledger.events.in_flight(account)
-                if room <= 0:
-                    log.info("feed.held_back", in_flight=limits.in_flight)
-                    break
-                lot = feed.get_feed(FULL_LOT)
+    polled = Polled()
+    room = limits.in_flight - in_flight
+    try:
+        while clock() - started < timedelta(seconds=limits.seconds):
+            if erp_rests():
+                log.info("feed.held_back", cause="erp.unavailable")
+                return polled
+            if room <= 0:
+                room = limits.in_flight - ledger.events.in_flight(account)
+            if room <= 0:
+                log.info("feed.held_back", in_flight=limits.in_flight)
+                return polled
+            lot = feed.get_feed(FULL_LOT)
+            if lot:
+                if not polled.was_read:
+                    ledger.accounts.wake(account, Chore.ACKNOWLEDGE, clock() + acknowledge_in)
                 recorded = ledger.events.record(account, lot, now=clock())
-                new += recorded.new
                 room -= len(recorded.dispatches)
                 dispatch(recorded.dispatches)
-                lease.value = clock().isoformat()
-                if len(lot) < FULL_LOT:
-                    break
-            else:
-                is_cut_short = True
-        except NotFound:
-            restore_feed()
-        except AuthFailed as error:
-            raise AuthFailed(error.message, _REFUSED_SECONDS) from error
-    if is_cut_short:
-        go_on()
-    return new
+                polled = Polled(polled.new + recorded.new)
+            polled = replace(polled, was_read=True)
+            if len(lot) < FULL_LOT:
+                return polled
+    except NotFound:
+        restore_feed()
+        return polled
+    except AuthFailed as error:
+        raise AuthFailed(error.message, _REFUSED_SECONDS) from error
+    return replace(polled, is_cut_short=True)

@@ -2,72 +2,90 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Final
 
 from celery import shared_task
 
-from orders_sync.broker.client import BROKER_AWAY
 from orders_sync.domain.steps import Step
 from orders_sync.inbound import steps
-from orders_sync.inbound.acknowledge import acknowledge
+from orders_sync.inbound.acknowledge import acknowledge, is_any_left
 from orders_sync.inbound.poll import PollLimits, poll
+from orders_sync.ledger.accounts import Chore
 from orders_sync.traffic.lanes import Lane
-from orders_sync.traffic.waits import OverBudget
-from orders_sync.worker.task import ServiceTask, StepTask
+from orders_sync.worker.chores import Ran
+from orders_sync.worker.schedule import QUICK
+from orders_sync.worker.task import StepTask
+from orders_sync.worker.ticks import ChoreTask, TickTask
 
-_POLL_SECONDS = 5.0
-#: The lease of a poll that has to wait is free a moment after its wait.
-_MARGIN_SECONDS = 0.05
+_POLL_SECONDS: Final = 5.0
+
+#: Ticks come a little early or late: what is due this share of a tick later is taken by this one.
+_AHEAD: Final = 0.25
 
 
-@shared_task(name="feed.poll", base=ServiceTask, bind=True)
-def poll_feed(self: ServiceTask, account: str) -> None:
-    """Read the account's feed and dispatch what it asks for."""
-    services = self.services
-    try:
-        poll(
+@shared_task(name="feed.tick", base=TickTask, bind=True, send_events=False)
+def tick_feeds(self: TickTask) -> None:
+    """Have those accounts polled, pulled and acknowledged for which that is due."""
+    self.tick(QUICK, timedelta(seconds=self.services.settings.poll_seconds * _AHEAD))
+
+
+@shared_task(name=Chore.POLL.value, base=ChoreTask, bind=True)
+def poll_feed(
+    self: ChoreTask, account: str | None = None, turns: Mapping[str, int] | None = None
+) -> None:
+    """Read the accounts' feeds and dispatch what they ask for."""
+    services, settings = self.services, self.services.settings
+    in_flight = services.ledger.events.in_flight_by_account(turns or [account or ""])
+
+    def work(account: str) -> Ran:
+        polled = poll(
             account,
-            owner=self.owner,
             feed=services.vtex(account, Lane.FEED),
             ledger=services.ledger,
             clock=services.clock,
             dispatch=self.app.dispatch_all,
-            restore_feed=lambda: self.app.send_task(
-                "upkeep.watch_feed", kwargs={"account": account}, expires=_POLL_SECONDS
+            restore_feed=lambda: services.ledger.accounts.wake(
+                account, Chore.WATCH_FEED, services.clock()
             ),
-            go_on=lambda: _poll_again(self, account, 0.0),
             erp_rests=lambda: services.erp_rests(account),
-            limits=PollLimits(_POLL_SECONDS, services.settings.max_in_flight),
+            acknowledge_in=timedelta(seconds=settings.acknowledge_seconds),
+            in_flight=in_flight.get(account, 0),
+            limits=PollLimits(_POLL_SECONDS, settings.max_in_flight),
         )
-    except OverBudget as error:
-        _poll_again(self, account, error.seconds + _MARGIN_SECONDS)
-        raise
+        is_new = polled.new > 0
+        return Ran(is_new, succeeded=polled.was_read, goes_on=is_new and polled.is_cut_short)
+
+    self.run_chore(account, turns, work)
 
 
-def _poll_again(task: ServiceTask, account: str, seconds: float) -> None:
-    """Poll once more before the next tick; where the broker is away, that does it."""
-    with suppress(*BROKER_AWAY):
-        task.app.send_task(
-            "feed.poll",
-            kwargs={"account": account},
-            countdown=seconds,
-            expires=seconds + _POLL_SECONDS,
+@shared_task(name=Chore.ACKNOWLEDGE.value, base=ChoreTask, bind=True, send_events=False)
+def acknowledge_feed(
+    self: ChoreTask, account: str | None = None, turns: Mapping[str, int] | None = None
+) -> None:
+    """Acknowledge the accounts' events that may go, until none is left."""
+    services, settings = self.services, self.services.settings
+    visibility_seconds = settings.feed.visibility_seconds
+
+    def work(account: str) -> Ran:
+        acknowledged = acknowledge(
+            account,
+            feed=services.vtex(account, Lane.FEED),
+            ledger=services.ledger,
+            clock=services.clock,
+            visibility_seconds=visibility_seconds,
+            at_once=settings.acknowledge == "recorded",
         )
+        is_over = not is_any_left(
+            account,
+            ledger=services.ledger,
+            clock=services.clock,
+            visibility_seconds=visibility_seconds,
+        )
+        return Ran(worked=acknowledged > 0, is_over=is_over)
 
-
-@shared_task(name="feed.acknowledge", base=ServiceTask, bind=True, send_events=False)
-def acknowledge_feed(self: ServiceTask, account: str) -> None:
-    """Acknowledge the account's events that may go."""
-    services = self.services
-    acknowledge(
-        account,
-        owner=self.owner,
-        feed=services.vtex(account, Lane.FEED),
-        ledger=services.ledger,
-        clock=services.clock,
-        visibility_seconds=services.settings.feed.visibility_seconds,
-        at_once=services.settings.acknowledge == "recorded",
-    )
+    self.run_chore(account, turns, work)
 
 
 @shared_task(name=Step.FETCH.value, base=StepTask, bind=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -87,17 +87,21 @@ class Events:
 
     def in_flight(self, account: str) -> int:
         """Count the account's orders that are being worked on, VTEX's own waits left out."""
+        return self.in_flight_by_account([account]).get(account, 0)
+
+    def in_flight_by_account(self, accounts: Collection[str]) -> Mapping[str, int]:
+        """Count the orders of each account that are being worked on; those without are left out."""
         statement = (
-            sa.select(sa.func.count())
-            .select_from(orders)
+            sa.select(orders.c.account, sa.func.count().label("orders"))
             .where(
-                orders.c.account == account,
+                orders.c.account.in_(list(accounts)),
                 orders.c.standing.in_(OPEN),
                 sa.not_(waits_for_vtex()),
             )
+            .group_by(orders.c.account)
         )
         with self._database.reading() as connection:
-            return connection.execute(statement).scalar_one()
+            return {row.account: row.orders for row in connection.execute(statement)}
 
     def to_acknowledge(
         self, account: str, *, delivered_after: datetime, limit: int, at_once: bool

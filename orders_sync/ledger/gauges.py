@@ -14,9 +14,10 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from orders_sync.domain.rules import OPEN, Standing
+from orders_sync.ledger.accounts import Chore
 from orders_sync.ledger.engine import Database
 from orders_sync.ledger.events import waits_for_vtex
-from orders_sync.ledger.pulse import FEED_POLL, last_turns
+from orders_sync.ledger.pulse import last_runs
 from orders_sync.ledger.tables import commands, events, orders, strays
 
 #: The standings that are read; the others are ends.
@@ -73,7 +74,7 @@ class Gauges:
         Raises:
             LedgerUnavailable: the database does not answer.
         """
-        polls = last_turns(self._database, FEED_POLL)
+        polls = last_runs(self._database, Chore.POLL)
         with self._database.reading() as connection:
             return LedgerState(
                 at=now,
@@ -84,11 +85,11 @@ class Gauges:
                 oldest_order=_grouped(connection, _oldest_order()),
                 oldest_command=_grouped(connection, _OLDEST_COMMAND),
                 oldest_event=_grouped(connection, _oldest_event(delivered_after)),
-                polled={(account,): turn.alive_at for account, turn in polls.items()},
+                polled={(account,): last_run.alive_at for account, last_run in polls.items()},
                 feed_read={
-                    (account,): turn.succeeded_at
-                    for account, turn in polls.items()
-                    if turn.succeeded_at is not None
+                    (account,): last_run.succeeded_at
+                    for account, last_run in polls.items()
+                    if last_run.succeeded_at is not None
                 },
                 strays=connection.execute(_STRAYS).scalar_one(),
             )

@@ -6,6 +6,7 @@ from datetime import timedelta
 from functools import cached_property
 
 from orders_sync.ledger.acceptance import Acceptance
+from orders_sync.ledger.accounts import Accounts
 from orders_sync.ledger.command_facts import CommandFacts
 from orders_sync.ledger.decisions import Decisions
 from orders_sync.ledger.engine import CONNECTIONS, Database
@@ -60,6 +61,11 @@ class Ledger:
     def events(self) -> Events:
         """Events of the feed, and which of them to acknowledge."""
         return Events(self.database, self.windows)
+
+    @cached_property
+    def accounts(self) -> Accounts:
+        """When each account's chores are due."""
+        return Accounts(self.database)
 
     @cached_property
     def leases(self) -> Leases:

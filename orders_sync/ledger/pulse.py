@@ -5,52 +5,48 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Any
 
 import sqlalchemy as sa
 
+from orders_sync.ledger.accounts import Chore
 from orders_sync.ledger.engine import Database
-from orders_sync.ledger.tables import UtcDateTime, cursors
-
-#: The lease that polls of an account's feed hold while they run.
-FEED_POLL: Final = "feed.poll"
+from orders_sync.ledger.tables import UtcDateTime, accounts
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
-    """When a lease was last taken, and until when it rests because that failed.
+class LastRun:
+    """When a chore last ran, and until when it rests because that failed.
 
-    `succeeded_at` is what the last holder that succeeded left, where it leaves a time.
+    `succeeded_at` is when the last run ended that succeeded, `due_at` when the next one is due.
     """
 
     at: datetime
-    rests_until: datetime | None
+    rests_until: datetime | None = None
     succeeded_at: datetime | None = None
+    due_at: datetime | None = None
 
     @property
     def alive_at(self) -> datetime:
-        """When there was a sign of life: one that rests is about to be taken again."""
-        return max(self.at, self.rests_until or self.at)
+        """When it was last seen to run as it should: one that is not due yet does."""
+        return max(self.at, self.rests_until or self.at, self.due_at or self.at)
 
 
-def last_turns(database: Database, lease_name: str) -> Mapping[str, Turn]:
-    """Tell for each account how the last holder of a lease fared; `rests_until` may be past."""
-    statement = sa.select(cursors).where(cursors.c.name == lease_name)
+def last_runs(database: Database, chore: Chore) -> Mapping[str, LastRun]:
+    """Return {account: last run} of a chore; `rests_until` and `due_at` may be past."""
+    statement = sa.select(accounts).where(
+        accounts.c.chore == chore.value, accounts.c.ran_at.is_not(None)
+    )
     with database.reading() as connection:
-        return {row.account: _turn(row) for row in connection.execute(statement)}
+        return {row.account: _last_run(row) for row in connection.execute(statement)}
 
 
-def last_taken(database: Database, lease_name: str) -> Mapping[str, datetime]:
-    """Tell for each account when a lease was last taken, or until when it rests after a failure."""
-    turns = last_turns(database, lease_name)
-    return {account: turn.alive_at for account, turn in turns.items()}
-
-
-def _turn(row: sa.Row[Any]) -> Turn:
-    return Turn(
-        at=row.updated_at,
-        rests_until=None if row.lease_owner else row.lease_until,
-        succeeded_at=datetime.fromisoformat(row.value) if row.value else None,
+def _last_run(row: sa.Row[Any]) -> LastRun:
+    return LastRun(
+        at=row.ran_at,
+        rests_until=row.due_at if row.failure else None,
+        succeeded_at=row.succeeded_at,
+        due_at=row.due_at,
     )
 
 

@@ -283,6 +283,22 @@ workers = sa.Table(
     sa.Column("seen_at", UtcDateTime, nullable=False, comment="its last sign of life"),
 )
 
+accounts = sa.Table(
+    "accounts",
+    metadata,
+    sa.Column("account", sa.String(100), primary_key=True, comment="empty for all of them"),
+    sa.Column("chore", sa.String(40), primary_key=True, comment="the task that does it"),
+    sa.Column("due_at", UtcDateTime, comment="its next run; empty until it is woken"),
+    sa.Column("claimed_at", UtcDateTime, comment="a run is under way since then"),
+    sa.Column("version", sa.Integer, nullable=False, comment="the fencing token"),
+    sa.Column("ran_at", UtcDateTime, comment="when the last run began that ended"),
+    sa.Column("seconds", sa.Double, comment="how long that run took"),
+    sa.Column("worked_at", UtcDateTime, comment="when it last had something to do"),
+    sa.Column("succeeded_at", UtcDateTime, comment="when the last run that succeeded ended"),
+    sa.Column("failure", ShortText(100), comment="the kind of error of the last run"),
+    sa.Index(None, "due_at"),
+)
+
 strays = sa.Table(
     "strays",
     metadata,

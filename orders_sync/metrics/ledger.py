@@ -60,7 +60,7 @@ class LedgerCollector(Collector):
         )
         yield self._ages(
             "orders_sync_feed_poll_age_seconds",
-            "Time since the last poll of the feed began or rested; infinite before the first.",
+            "Time since the last poll of the feed, or since the next was due; infinite before any.",
             ("account",),
             self._configured(state.polled),
             at=state.at,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import timedelta
 
 import structlog
@@ -14,41 +15,44 @@ from orders_sync.outbound.accept import Desk, accept_all
 
 log = structlog.get_logger(__name__)
 
-LEASE_NAME = "erp.pull"
-#: A worker that is killed while it pulls keeps the others away for so long.
-_LEASE_SECONDS = 15
-
-#: A pull ends well within its lease; what is left is offered to the next one.
+#: A pull ends well before its turn is over; what is left is offered to the next one.
 _PULL_TIME = timedelta(seconds=5)
 _LOT = 100
 _MOST_PAGES = 10
 
 
-def pull(account: str, *, owner: str, erp: Erp, desk: Desk) -> int:
-    """Accept what the ERP wants VTEX to know, and answer it; give the number of new commands.
+@dataclass(frozen=True, slots=True)
+class Pulled:
+    """What a pull did: the commands that the ERP offered, and those that were new."""
+
+    offered: int = 0
+    accepted: int = 0
+    is_cut_short: bool = False
+
+
+def pull(account: str, *, erp: Erp, desk: Desk) -> Pulled:
+    """Accept what the ERP wants VTEX to know, and answer it.
 
     The ERP offers a command until it is answered, so every page is answered before the next one
-    is read. Pulls of one account that overlap do nothing.
+    is read.
     """
-    accepted = 0
+    offered = accepted = 0
     started = desk.clock()
-    with desk.ledger.leases.held(
-        account, LEASE_NAME, owner=owner, clock=desk.clock, seconds=_LEASE_SECONDS
-    ) as lease:
-        if lease is None:
-            return 0
-        tell(account, erp=erp, ledger=desk.ledger)
-        cursor: str | None = None
-        for _ in range(_MOST_PAGES):
-            page = erp.pull(cursor)
+    tell(account, erp=erp, ledger=desk.ledger)
+    cursor: str | None = None
+    for _ in range(_MOST_PAGES):
+        page = erp.pull(cursor)
+        offered += len(page.rows)
+        if page.rows:
             lot = accept_all(page.rows, account=account, source="erp", desk=desk)
             accepted += sum(kept.is_new for kept in lot)
             tell(account, erp=erp, ledger=desk.ledger)
-            cursor = page.cursor
-            is_last = len(page.rows) < _LOT and cursor is None
-            if is_last or desk.clock() - started > _PULL_TIME:
-                break
-    return accepted
+        cursor = page.cursor
+        if len(page.rows) < _LOT and cursor is None:
+            return Pulled(offered, accepted)
+        if desk.clock() - started > _PULL_TIME:
+            break
+    return Pulled(offered, accepted, is_cut_short=True)
 
 
 def tell(account: str, *, erp: Erp, ledger: Ledger) -> None:

@@ -7,6 +7,7 @@ take whatever they are sent, so that rubbish is refused where people see it.
 from __future__ import annotations
 
 import uuid
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -16,12 +17,15 @@ from celery import shared_task
 from orders_sync.domain.commands import Command
 from orders_sync.domain.steps import Dispatch, Step
 from orders_sync.errors import LedgerUnavailable
+from orders_sync.ledger.accounts import Chore
 from orders_sync.outbound import steps
 from orders_sync.outbound.accept import Desk, accept
 from orders_sync.outbound.answers import pull
 from orders_sync.outbound.consider import consider_cancellation
+from orders_sync.worker.chores import Ran
 from orders_sync.worker.retry import place_of
 from orders_sync.worker.task import ServiceTask, StepTask
+from orders_sync.worker.ticks import ChoreTask
 
 log = structlog.get_logger(__name__)
 
@@ -135,10 +139,18 @@ def sync(self: IntakeTask, *_: Any, **arguments: Any) -> None:
     self.take("sync", {}, {**arguments, "key": arguments.get("key") or f"sync/{self.request.id}"})
 
 
-@shared_task(name="erp.pull", base=ServiceTask, bind=True, send_events=False)
-def pull_commands(self: ServiceTask, account: str) -> None:
-    """Ask the account's ERP what VTEX shall know, and tell it what became of it."""
-    pull(account, owner=self.owner, erp=self.services.erp(account), desk=desk_of(self))
+@shared_task(name=Chore.PULL.value, base=ChoreTask, bind=True, send_events=False)
+def pull_commands(
+    self: ChoreTask, account: str | None = None, turns: Mapping[str, int] | None = None
+) -> None:
+    """Ask the accounts' ERPs what VTEX shall know, and tell them what became of it."""
+
+    def work(account: str) -> Ran:
+        pulled = pull(account, erp=self.services.erp(account), desk=desk_of(self))
+        is_new = pulled.accepted > 0
+        return Ran(is_new, goes_on=is_new and pulled.is_cut_short)
+
+    self.run_chore(account, turns, work)
 
 
 @shared_task(name=Step.CONSIDER_CANCELLATION.value, base=StepTask, bind=True)

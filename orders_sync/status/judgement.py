@@ -41,8 +41,7 @@ def _late_poll(
     account: AccountOverview, ledger: LedgerReading, poll_seconds: float, now: datetime
 ) -> Iterator[Finding]:
     """Complain of a feed that nobody polls, or whose polls have not read it for long."""
-    polls = {name: turn.alive_at for name, turn in ledger.polls.items()}
-    finding = judge_polls(account.account, polls, poll_seconds, now=now)
+    finding = judge_polls(account.account, ledger.polls, poll_seconds, now=now)
     if finding.state is not State.OK:
         yield finding
         return

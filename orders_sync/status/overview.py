@@ -14,7 +14,7 @@ from typing import Final
 from orders_sync.doctor.findings import Finding
 from orders_sync.domain.rules import OPEN
 from orders_sync.ledger.gauges import Key, LedgerState, Waiting
-from orders_sync.ledger.pulse import Turn
+from orders_sync.ledger.pulse import LastRun
 from orders_sync.metrics.broker import BrokerState
 from orders_sync.metrics.labels import OTHER, one_of
 from orders_sync.traffic.breaker import Standing as BreakerStanding
@@ -30,7 +30,7 @@ class LedgerReading:
 
     state: LedgerState
     waiting: Waiting = field(default_factory=Waiting)
-    polls: Mapping[str, Turn] = field(default_factory=dict)
+    polls: Mapping[str, LastRun] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,11 +17,11 @@ from orders_sync.doctor.ledger import LEDGER
 from orders_sync.doctor.traffic import TRAFFIC
 from orders_sync.domain.time import Clock
 from orders_sync.errors import ConfigurationError, OrdersSyncError
-from orders_sync.inbound.poll import LEASE_NAME
+from orders_sync.ledger.accounts import Chore
 from orders_sync.ledger.engine import Database
 from orders_sync.ledger.gauges import Gauges
 from orders_sync.ledger.migrate import require_current
-from orders_sync.ledger.pulse import last_turns
+from orders_sync.ledger.pulse import last_runs
 from orders_sync.metrics.broker import BrokerState, read_state
 from orders_sync.settings import Settings
 from orders_sync.settings_shown import without_passwords
@@ -85,7 +85,7 @@ def _read_ledger(settings: Settings, clock: Clock) -> LedgerReading:
         return LedgerReading(
             gauges.read(now=now, delivered_after=now - recent),
             gauges.read_waiting(),
-            last_turns(database, LEASE_NAME),
+            last_runs(database, Chore.POLL),
         )
 
 

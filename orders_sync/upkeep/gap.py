@@ -9,8 +9,9 @@ import structlog
 
 from orders_sync.domain.time import Clock
 from orders_sync.ledger import Ledger
+from orders_sync.ledger.accounts import Chore
 from orders_sync.ledger.cursors import Cursors
-from orders_sync.ledger.pulse import FEED_POLL, last_turns
+from orders_sync.ledger.pulse import last_runs
 from orders_sync.ledger.reconciliation import Reconciliation
 from orders_sync.upkeep.watch_feed import FeedConfigurations
 from orders_sync.vtex.schemas import FeedConfiguration
@@ -57,7 +58,7 @@ def note_gap(account: str, *, ledger: Ledger, now: datetime) -> None:
     cursors = Cursors(ledger.database)
     if cursors.read(account, GAP) is not None:
         return
-    polled = last_turns(ledger.database, FEED_POLL).get(account)
+    polled = last_runs(ledger.database, Chore.POLL).get(account)
     since = polled.succeeded_at if polled else None
     if since is None:
         since = Reconciliation(ledger.database, ledger.windows).last_event_at(account)

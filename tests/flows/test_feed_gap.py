@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 import pytest
+import sqlalchemy as sa
 from support.flow import STORE, Flow
 from support.reconciling import A_WHILE, HOURS, later
 
 from orders_sync.errors import AuthFailed
 from orders_sync.ledger.cursors import Cursors
-from orders_sync.ledger.pulse import FEED_POLL
+from orders_sync.ledger.tables import accounts
 from orders_sync.upkeep.gap import GAP, GapKeeper
 from orders_sync.upkeep.watch_feed import FeedState, ensure_feed
 from orders_sync.vtex.schemas import FeedConfiguration
@@ -80,7 +81,8 @@ def test_a_gap_begins_with_the_last_poll_that_succeeded(flow: Flow) -> None:
 def test_without_a_poll_that_succeeded_a_gap_begins_with_the_last_event(flow: Flow) -> None:
     flow.in_handling()
     last_event_at = flow.clock()
-    Cursors(flow.services.ledger.database).move(STORE, FEED_POLL, None, now=flow.clock())
+    with flow.services.ledger.database.writing() as connection:
+        connection.execute(sa.update(accounts).values(succeeded_at=None))
     flow.services.vtex(STORE).delete_feed_configuration()
     flow.clock.advance(100 * HOURS)
 

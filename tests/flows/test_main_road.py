@@ -7,6 +7,8 @@ from support.flow import STORE, Flow
 
 from orders_sync.domain.rules import Standing
 from orders_sync.domain.steps import Step, StepResult
+from orders_sync.ledger.accounts import Chore
+from orders_sync.worker.schedule import QUICK_LEASE
 
 pytestmark = pytest.mark.parametrize("both_on", ["sqlite", "postgresql"], indirect=True)
 
@@ -51,10 +53,12 @@ def test_a_backlog_takes_no_more_calls_than_it_must(flow: Flow) -> None:
 def test_polls_that_overlap_do_nothing(flow: Flow) -> None:
     flow.box.create_orders(3)
 
-    with flow.services.ledger.leases.held(
-        STORE, "feed.poll", owner="another", clock=flow.clock, seconds=60
-    ):
-        new = flow.poll()
+    accounts = flow.services.ledger.accounts
+    another = accounts.claim_one(STORE, Chore.POLL, now=flow.clock(), lease=QUICK_LEASE)
+    assert another is not None
+
+    new = flow.poll()
+    accounts.release([another])
 
     assert new == 0
     assert flow.poll() == 3

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 
 import pytest
 from support.flow import STORE, Flow
@@ -10,30 +11,29 @@ from orders_sync.inbound.poll import PollLimits, poll
 
 
 @pytest.mark.parametrize(
-    ("orders", "polls"),
+    ("orders", "is_cut_short"),
     [
-        pytest.param(30, 1, id="more in the feed than there is time for"),
-        pytest.param(5, 0, id="all was read"),
+        pytest.param(30, True, id="more in the feed than there is time for"),
+        pytest.param(5, False, id="all was read"),
     ],
 )
-def test_a_poll_that_runs_out_of_time_sees_to_the_next(flow: Flow, orders: int, polls: int) -> None:
+def test_a_poll_that_runs_out_of_time_says_so(flow: Flow, orders: int, is_cut_short: bool) -> None:
     flow.box.create_orders(orders)
-    asked: list[str] = []
 
     def take_time(_: Sequence[Dispatch]) -> None:
         flow.clock.advance(3)
 
-    poll(
+    polled = poll(
         STORE,
-        owner="poller",
         feed=flow.services.vtex(STORE),
         ledger=flow.services.ledger,
         clock=flow.clock,
         dispatch=take_time,
         restore_feed=lambda: None,
-        go_on=lambda: asked.append(STORE),
         erp_rests=lambda: None,
+        acknowledge_in=timedelta(seconds=2),
+        in_flight=0,
         limits=PollLimits(5, 1000),
     )
 
-    assert len(asked) == polls
+    assert polled.is_cut_short == is_cut_short

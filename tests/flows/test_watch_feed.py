@@ -5,7 +5,8 @@ from collections.abc import Callable
 import pytest
 from support.flow import STORE, Flow
 
-from orders_sync.ledger.pulse import FEED_POLL, last_turns
+from orders_sync.ledger.accounts import Chore
+from orders_sync.ledger.pulse import last_runs
 from orders_sync.settings import FeedSettings
 from orders_sync.upkeep.watch_feed import FeedState, ensure_feed, wanted_configuration
 
@@ -73,5 +74,5 @@ def test_a_poll_succeeds_where_it_reads_the_feed(
 
     flow.poll(in_flight=in_flight)
 
-    turn = last_turns(flow.services.ledger.database, FEED_POLL)[STORE]
+    turn = last_runs(flow.services.ledger.database, Chore.POLL)[STORE]
     assert turn.succeeded_at == (flow.clock() if is_success else None)

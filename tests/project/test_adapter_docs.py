@@ -239,6 +239,7 @@ def test_the_figures_of_the_page_are_those_of_the_settings() -> None:
 
     assert f"`ORDERS_SYNC_LEASE_SECONDS` ({settings.lease_seconds:g} s)" in page.PAGE
     assert f"`ORDERS_SYNC_PULL_SECONDS` ({settings.pull_seconds:g} s)" in page.PAGE
+    assert f"`ORDERS_SYNC_IDLE_POLL_SECONDS` ({settings.idle_poll_seconds:g} s)" in page.PAGE
     assert "after 5 s, 10 s, ... up to 10 min; parked after 20 tries" in page.PAGE
     assert (ceilings[:2], policy.cap_seconds, policy.attempts) == ([5, 10], 600, 20)
     # Full jitter waits for half of each ceiling on average.

@@ -9,6 +9,7 @@ import random
 import uuid
 from collections import deque
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,8 @@ from orders_sync.domain.steps import Claim, Dispatch, Step, StepResult
 from orders_sync.errors import OrdersSyncError
 from orders_sync.inbound import steps
 from orders_sync.inbound.acknowledge import acknowledge
-from orders_sync.inbound.poll import PollLimits, poll
+from orders_sync.inbound.poll import Polled, PollLimits, poll
+from orders_sync.ledger.accounts import Chore
 from orders_sync.ledger.command_claims import CommandClaim, CommandResult
 from orders_sync.ledger.migrate import upgrade
 from orders_sync.outbound import steps as sending
@@ -34,7 +36,9 @@ from orders_sync.settings import AccountSettings, Settings
 from orders_sync.testing.clock import SettableClock
 from orders_sync.traffic.traffic import Traffic
 from orders_sync.upkeep.watch_feed import ensure_feed
+from orders_sync.worker.chores import Chores, Ran
 from orders_sync.worker.runner import Runner, Work
+from orders_sync.worker.schedule import QUICK_LEASE, rhythm_of
 
 STORE = "mystore"
 
@@ -114,23 +118,47 @@ class Flow:
     def poll(
         self, *, in_flight: int = 1000, restore_feed: Callable[[], None] = lambda: None
     ) -> int:
-        return poll(
-            STORE,
-            owner="poller",
-            feed=self.services.vtex(STORE),
-            ledger=self.services.ledger,
-            clock=self.clock,
-            dispatch=self.queue.extend,
-            restore_feed=restore_feed,
-            go_on=lambda: None,
-            erp_rests=lambda: self.services.erp_rests(STORE),
-            limits=PollLimits(10, in_flight),
-        )
+        """Poll as a worker does whose turn it is; give the number of new events."""
+        done: list[Polled] = []
+
+        def work(account: str) -> Ran:
+            polled = poll(
+                account,
+                feed=self.services.vtex(account),
+                ledger=self.services.ledger,
+                clock=self.clock,
+                dispatch=self.queue.extend,
+                restore_feed=restore_feed,
+                erp_rests=lambda: self.services.erp_rests(account),
+                acknowledge_in=timedelta(seconds=self.settings.acknowledge_seconds),
+                in_flight=self.services.ledger.events.in_flight(account),
+                limits=PollLimits(10, in_flight),
+            )
+            done.append(polled)
+            return Ran(worked=polled.new > 0, succeeded=polled.was_read)
+
+        self._chore(Chore.POLL, work)
+        return sum(polled.new for polled in done)
+
+    def due(self, chore: Chore) -> bool:
+        """Whether a tick would have the chore done now; it is then claimed, as by a tick."""
+        accounts = self.services.ledger.accounts
+        return bool(accounts.claim([chore], now=self.clock(), lease=QUICK_LEASE, limit=10))
+
+    def _chore(self, chore: Chore, work: Callable[[str], Ran]) -> None:
+        """Do a chore of the store unless another does; raise what it raises, as it is kept."""
+        accounts = self.services.ledger.accounts
+        turn = accounts.claim_one(STORE, chore, now=self.clock(), lease=QUICK_LEASE)
+        errors: list[Exception] = []
+        rhythm = rhythm_of(chore, self.settings)
+        chores = Chores(accounts, rhythm, self.clock, random.Random(3), errors.append)
+        chores.run([] if turn is None else [turn], work)
+        if errors:
+            raise errors[0]
 
     def acknowledge(self) -> int:
         return acknowledge(
             STORE,
-            owner="acknowledger",
             feed=self.services.vtex(STORE),
             ledger=self.services.ledger,
             clock=self.clock,
@@ -173,7 +201,7 @@ class Flow:
 
     def pull(self) -> int:
         erp = self.services.erp(STORE)
-        return pull(STORE, owner="puller", erp=erp, desk=self.desk)
+        return pull(STORE, erp=erp, desk=self.desk).accepted
 
     def run(self, following: Dispatch, changed: OrderSteps | None = None) -> None:
         """Run one message as a worker does; what has to come again later, the sweep brings."""

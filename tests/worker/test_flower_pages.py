@@ -124,7 +124,7 @@ def test_tasks_are_found_by_name(site: Site, name: str) -> None:
 
     [table] = re.findall(r'<table id="tasks-table".*?</table>', page, re.DOTALL)
     assert name in table
-    assert "upkeep.sweep" not in table
+    assert "upkeep.tick" not in table
     assert not contains_personal_data(page, site.people)
 
 

@@ -70,7 +70,7 @@ def test_workers_show_what_they_do_and_beat_what_all_have_in_common(plant: Plant
     assert value(of_beat, "orders_sync_broker_up") == 1
     assert value(of_beat, "orders_sync_orders", account=STORE, standing="parked") == 0
     assert value(of_beat, "orders_sync_queue_messages", queue="change") == 0
-    assert (value(of_beat, "orders_sync_beat_ticks_total", task="feed.poll") or 0) > 0
+    assert (value(of_beat, "orders_sync_beat_ticks_total", task="feed.tick") or 0) > 0
     assert not [order_id for order_id in orders if order_id in of_worker + of_beat]
 
 

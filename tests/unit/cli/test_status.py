@@ -13,10 +13,9 @@ from redis import Redis
 from support.office import STORE, Office
 from support.parking import CAUSE, ORDER_CAUSE, parked_invoice, parked_order
 from support.shop import Shop
+from support.turns import leave_poll
 
 from orders_sync.embedded.broker import EmbeddedBroker, free_port
-from orders_sync.errors import Unavailable
-from orders_sync.inbound.poll import LEASE_NAME
 from orders_sync.settings import load_settings
 from orders_sync.status.reading import read_all
 
@@ -32,12 +31,7 @@ def broker_url(tmp_path: Path) -> Iterator[str]:
 def quiet(shop: Shop, broker_url: str) -> Shop:
     """A shop with a broker, whose feed was just polled."""
     shop.environment["ORDERS_SYNC_BROKER_URL"] = broker_url
-    held = shop.ledger.leases.held(
-        STORE, LEASE_NAME, owner="worker", clock=lambda: datetime.now(UTC), seconds=1
-    )
-    with held as lease:
-        assert lease is not None
-        lease.value = datetime.now(UTC).isoformat()
+    leave_poll(shop.ledger, STORE, at=datetime.now(UTC))
     return shop
 
 
@@ -95,13 +89,14 @@ def test_each_need_says_what_to_do(quiet: Shop, office: Office) -> None:
 
 
 def test_a_poll_that_failed_hides_none_that_succeeded(quiet: Shop) -> None:
-    with (
-        pytest.raises(Unavailable),
-        quiet.ledger.leases.held(
-            STORE, LEASE_NAME, owner="worker", clock=lambda: datetime.now(UTC), seconds=1
-        ),
-    ):
-        raise Unavailable("503", retry_after=100)
+    leave_poll(
+        quiet.ledger,
+        STORE,
+        at=datetime.now(UTC),
+        due_in=100,
+        succeeded=False,
+        failure="Unavailable",
+    )
 
     output = quiet.prints("status")
 

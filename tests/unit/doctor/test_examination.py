@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.turns import leave_poll
 
 from orders_sync.doctor.erp import CHECK as ERP
 from orders_sync.doctor.examination import examine
 from orders_sync.doctor.findings import Finding, State, exit_status
 from orders_sync.embedded.broker import EmbeddedBroker
 from orders_sync.errors import ConfigurationError
-from orders_sync.inbound.poll import LEASE_NAME
 from orders_sync.ledger import Ledger
 from orders_sync.ledger.migrate import upgrade
 from orders_sync.sandbox import Box
@@ -76,8 +76,7 @@ def test_what_stands_is_found_to_stand(make: Callable[..., Settings], tmp_path: 
     settings = make(broker_url=broker.start())
     upgrade(settings.ledger)
     ledger = Ledger(settings.ledger, lease=timedelta(seconds=60))
-    with ledger.leases.held(STORE, LEASE_NAME, owner="me", clock=now, seconds=1):
-        pass
+    leave_poll(ledger, STORE, at=now())
     ledger.close()
 
     findings = found(settings)

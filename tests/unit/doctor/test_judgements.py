@@ -12,9 +12,11 @@ from orders_sync.doctor.broker import judge_memory, judge_persistence, judge_ver
 from orders_sync.doctor.findings import State
 from orders_sync.doctor.ledger import judge_polls
 from orders_sync.doctor.workers import judge_consumption, judge_workers
+from orders_sync.ledger.pulse import LastRun
 from orders_sync.worker.queues import Queue
 
 NOW = datetime(2026, 11, 27, 12, tzinfo=UTC)
+SECOND = timedelta(seconds=1)
 ALL = [*Queue, "celery"]
 
 
@@ -84,19 +86,30 @@ def test_every_queue_needs_a_worker(
 
 
 @pytest.mark.parametrize(
-    ("age", "poll_seconds", "state"),
+    ("last", "poll_seconds", "state"),
     [
-        pytest.param(5, 1, State.OK, id="lately"),
-        pytest.param(-30, 1, State.OK, id="resting after a failure"),
-        pytest.param(61, 1, State.FAILED, id="a minute ago"),
-        pytest.param(61, 30, State.OK, id="two slow ticks ago"),
+        pytest.param(LastRun(NOW - 5 * SECOND), 1, State.OK, id="lately"),
+        pytest.param(
+            LastRun(NOW - 90 * SECOND, NOW + 30 * SECOND),
+            1,
+            State.OK,
+            id="it rests",
+        ),
+        pytest.param(LastRun(NOW - 90 * SECOND, due_at=NOW + SECOND), 1, State.OK, id="it is idle"),
+        pytest.param(
+            LastRun(NOW - 90 * SECOND, due_at=NOW - 61 * SECOND),
+            1,
+            State.FAILED,
+            id="it was due a minute ago",
+        ),
+        pytest.param(LastRun(NOW - 61 * SECOND), 30, State.OK, id="two slow ticks ago"),
         pytest.param(None, 1, State.FAILED, id="never"),
     ],
 )
 def test_beat_is_alive_while_feeds_are_polled(
-    age: float | None, poll_seconds: float, state: State
+    last: LastRun | None, poll_seconds: float, state: State
 ) -> None:
-    polls = {} if age is None else {"mystore": NOW - timedelta(seconds=age)}
+    polls = {} if last is None else {"mystore": last}
 
     assert judge_polls("mystore", polls, poll_seconds, now=NOW).state is state
 

@@ -16,9 +16,19 @@ from alembic.script import ScriptDirectory
 
 from orders_sync.errors import ConfigurationError
 from orders_sync.ledger import migrate
+from orders_sync.ledger.accounts import Chore
 from orders_sync.ledger.engine import Database
 from orders_sync.ledger.migrate import require_current, upgrade
-from orders_sync.ledger.tables import commands, documents, events, journal, metadata, orders
+from orders_sync.ledger.pulse import LastRun, last_runs
+from orders_sync.ledger.tables import (
+    commands,
+    cursors,
+    documents,
+    events,
+    journal,
+    metadata,
+    orders,
+)
 
 VERSIONS = [
     each.revision
@@ -151,6 +161,23 @@ def test_a_ledger_of_every_version_is_upgraded_with_what_is_in_it(
     assert {
         table.name: {name: row[name] for name in ROWS[table]} for table, row in kept.items()
     } == {table.name: ROWS[table] for table in present}
+
+
+def test_an_upgrade_keeps_when_each_feed_was_last_read(
+    empty_url: str, database_at: Callable[[str], Database]
+) -> None:
+    database = database_at("0004")
+    poll = {"account": "mystore", "name": "feed.poll", "version": 3, "updated_at": NOW}
+    with database.writing() as connection:
+        connection.execute(sa.insert(cursors), {**poll, "value": NOW.isoformat()})
+        connection.execute(sa.insert(cursors), {**poll, "account": "other", "value": None})
+
+    upgrade(empty_url)
+
+    assert last_runs(database, Chore.POLL) == {
+        "mystore": LastRun(NOW, None, NOW, NOW),
+        "other": LastRun(NOW, None, None, NOW),
+    }
 
 
 def test_an_upgrade_can_be_repeated(ledger_url: str) -> None:

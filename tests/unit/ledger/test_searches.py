@@ -7,12 +7,14 @@ from datetime import timedelta
 import pytest
 from support.office import ORDER, STORE, Office
 from support.parking import CAUSE, ORDER_CAUSE, parked_invoice, parked_order
+from support.turns import leave_poll
 
 from orders_sync.domain.rules import Standing
 from orders_sync.ledger import Ledger
+from orders_sync.ledger.accounts import Chore
 from orders_sync.ledger.decisions import DecisionRefused
 from orders_sync.ledger.order_decisions import discard_order, require_parked
-from orders_sync.ledger.pulse import database_clock, last_taken
+from orders_sync.ledger.pulse import LastRun, database_clock, last_runs
 from orders_sync.ledger.searches import (
     OrderSearch,
     knows_account,
@@ -73,12 +75,12 @@ def test_the_orders_of_a_purchase_are_found_by_its_number(ledger: Ledger, office
     assert not knows_account(ledger.database, "other")
 
 
-def test_a_lease_tells_when_it_was_last_taken(ledger: Ledger, clock: SettableClock) -> None:
-    with ledger.leases.held(STORE, "feed.poll", owner="me", clock=clock, seconds=9):
-        pass
+def test_a_chore_tells_when_it_ran_last(ledger: Ledger, clock: SettableClock) -> None:
+    leave_poll(ledger, STORE, at=clock(), due_in=9)
 
-    assert last_taken(ledger.database, "feed.poll") == {STORE: clock()}
-    assert last_taken(ledger.database, "feed.acknowledge") == {}
+    last_run = LastRun(clock(), None, clock(), clock() + timedelta(seconds=9))
+    assert last_runs(ledger.database, Chore.POLL) == {STORE: last_run}
+    assert last_runs(ledger.database, Chore.ACKNOWLEDGE) == {}
 
 
 def test_only_a_server_has_a_clock_of_its_own(ledger: Ledger) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from orders_sync.doctor.findings import Finding, State, exit_status
 from orders_sync.ledger.gauges import LedgerState, Waiting
-from orders_sync.ledger.pulse import Turn
+from orders_sync.ledger.pulse import LastRun
 from orders_sync.status.judgement import judge
 from orders_sync.status.overview import LedgerReading, Readings, Work, compose
 from orders_sync.traffic.breaker import BreakerState, Standing
@@ -21,7 +21,9 @@ NOW = datetime(2026, 11, 27, 12, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
 USED = Used(calls=812, per_minute=4500, budget=4500, held_seconds=0.0)
 QUIET = Readings(
-    ledger=LedgerReading(LedgerState(NOW), polls={"shop": Turn(NOW - SECOND, None, NOW - SECOND)}),
+    ledger=LedgerReading(
+        LedgerState(NOW), polls={"shop": LastRun(NOW - SECOND, None, NOW - SECOND)}
+    ),
     traffic={"shop": Usage("shop", USED, (), None)},
 )
 
@@ -31,7 +33,7 @@ def with_state(state: LedgerState) -> Readings:
     return replace(QUIET, ledger=replace(QUIET.ledger, state=state))
 
 
-def with_poll(turn: Turn | None) -> Readings:
+def with_poll(turn: LastRun | None) -> Readings:
     assert QUIET.ledger is not None
     return replace(QUIET, ledger=replace(QUIET.ledger, polls={"shop": turn} if turn else {}))
 
@@ -95,13 +97,13 @@ def test_what_is_away_is_not_known() -> None:
 @pytest.mark.parametrize(
     ("turn", "rests_until"),
     [
-        pytest.param(Turn(NOW - SECOND, NOW + SECOND), NOW + SECOND, id="it failed"),
-        pytest.param(Turn(NOW - SECOND, NOW - SECOND), None, id="it succeeded"),
-        pytest.param(Turn(NOW - SECOND, None), None, id="it runs"),
+        pytest.param(LastRun(NOW - SECOND, NOW + SECOND), NOW + SECOND, id="it failed"),
+        pytest.param(LastRun(NOW - SECOND, NOW - SECOND), None, id="it succeeded"),
+        pytest.param(LastRun(NOW - SECOND, None), None, id="it runs"),
     ],
 )
 def test_a_poll_that_failed_is_told_from_one_that_did_not(
-    turn: Turn, rests_until: datetime | None
+    turn: LastRun, rests_until: datetime | None
 ) -> None:
     (account,) = compose(["shop"], with_poll(turn), now=NOW).accounts
 
@@ -110,7 +112,7 @@ def test_a_poll_that_failed_is_told_from_one_that_did_not(
 
 
 def test_the_last_poll_that_succeeded_is_told_beside_one_that_failed() -> None:
-    turn = Turn(NOW - SECOND, NOW + SECOND, NOW - timedelta(hours=2))
+    turn = LastRun(NOW - SECOND, NOW + SECOND, NOW - timedelta(hours=2))
 
     (account,) = compose(["shop"], with_poll(turn), now=NOW).accounts
 
@@ -139,11 +141,11 @@ OPEN_BREAKER = BreakerState("erp", Standing.OPEN, 10, 9, NOW.timestamp())
             with_usage(Usage("shop", replace(USED, held_seconds=30), (), None)), id="a held budget"
         ),
         pytest.param(
-            with_poll(Turn(NOW - 300 * SECOND, NOW + SECOND, NOW - 360 * SECOND)),
+            with_poll(LastRun(NOW - 300 * SECOND, NOW + SECOND, NOW - 360 * SECOND)),
             id="a long rest of the feed",
         ),
         pytest.param(
-            with_poll(Turn(NOW - SECOND, NOW - SECOND, NOW - 900 * SECOND)),
+            with_poll(LastRun(NOW - SECOND, NOW - SECOND, NOW - 900 * SECOND)),
             id="a feed that was not read for a while",
         ),
     ],
@@ -201,21 +203,21 @@ def test_what_ends_by_itself_needs_nobody(readings: Readings) -> None:
             id="a missing permission",
         ),
         pytest.param(
-            with_poll(Turn(NOW - timedelta(minutes=5), NOW - timedelta(minutes=4))),
+            with_poll(LastRun(NOW - timedelta(minutes=5), NOW - timedelta(minutes=4))),
             "beat",
             "alive",
-            "polled 240 s ago",
+            "polled 300 s ago",
             id="a feed that nobody polls",
         ),
         pytest.param(
-            with_poll(Turn(NOW - SECOND, NOW - SECOND, NOW - 901 * SECOND)),
+            with_poll(LastRun(NOW - SECOND, NOW - SECOND, NOW - 901 * SECOND)),
             "shop",
             "feed",
             "no poll has read it since 2026-11-27 11:44 UTC",
             id="a feed that polls do not read",
         ),
         pytest.param(
-            with_poll(Turn(NOW - SECOND, NOW - SECOND)),
+            with_poll(LastRun(NOW - SECOND, NOW - SECOND)),
             "shop",
             "feed",
             "no poll has read it yet",

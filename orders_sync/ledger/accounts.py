@@ -1,0 +1,263 @@
+"""When each account's chores are due: a row for each, in place of a timer for each."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+import sqlalchemy as sa
+
+from orders_sync.ledger.engine import Database
+from orders_sync.ledger.insert import insert_into
+from orders_sync.ledger.locks import lock
+from orders_sync.ledger.tables import accounts
+
+
+class Chore(StrEnum):
+    """What is done again and again; its value is the name of the task that does it."""
+
+    POLL = "feed.poll"
+    ACKNOWLEDGE = "feed.acknowledge"
+    PULL = "erp.pull"
+    WATCH_FEED = "upkeep.watch_feed"
+    RECONCILE = "upkeep.reconcile"
+    PURGE = "upkeep.purge"
+    COLLECT_STRAYS = "upkeep.collect_strays"
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """A claimed run of a chore; `version` tells it from the runs before and after it.
+
+    `worked_at` is when the chore last had something to do, `seconds` how long its last run took,
+    and `failure` the kind of error that the last run ended with.
+    """
+
+    account: str
+    chore: Chore
+    version: int
+    due_at: datetime | None
+    claimed_at: datetime
+    worked_at: datetime | None = None
+    seconds: float | None = None
+    failure: str | None = None
+
+    @classmethod
+    def from_row(cls, row: sa.Row[Any]) -> Turn:
+        """Return the turn of a claimed row of `accounts`."""
+        return cls(
+            row.account,
+            Chore(row.chore),
+            row.version,
+            row.due_at,
+            row.claimed_at,
+            row.worked_at,
+            row.seconds,
+            row.failure,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a turn ended; without `due_at` the chore waits until it is woken.
+
+    `worked_at` and `succeeded_at` replace what is known only where they are given.
+    """
+
+    turn: Turn
+    due_at: datetime | None
+    ran_at: datetime
+    seconds: float
+    worked_at: datetime | None = None
+    succeeded_at: datetime | None = None
+    failure: str | None = None
+
+
+class Accounts:
+    """Claims the chores that are due, and keeps when they are due next."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def schedule(self, due: Mapping[tuple[str, Chore], datetime | None]) -> None:
+        """Add rows for chores of an account that have none: {(account, chore): first due time}."""
+        rows = [
+            {"account": account, "chore": chore.value, "due_at": due_at, "version": 0}
+            for (account, chore), due_at in sorted(due.items(), key=lambda item: item[0])
+        ]
+        if not rows:
+            return
+        with self._database.writing() as connection:
+            statement = insert_into(accounts, connection.dialect.name)
+            connection.execute(statement.on_conflict_do_nothing(), rows)
+
+    def claim(
+        self,
+        chores: Collection[Chore],
+        *,
+        now: datetime,
+        lease: timedelta,
+        limit: int,
+        ahead: timedelta = timedelta(),
+    ) -> Sequence[Turn]:
+        """Claim chores that are due, or will be within `ahead`, the longest due first.
+
+        Whoever does one calls `begin` first. A chore whose claim is not ended is due again after
+        `lease`. Claims at the same time get different chores.
+        """
+        due = (
+            sa.select(accounts.c.account, accounts.c.chore)
+            .where(
+                accounts.c.chore.in_([chore.value for chore in chores]),
+                accounts.c.due_at <= now + ahead,
+                _is_free(now, lease),
+            )
+            .order_by(accounts.c.due_at)
+            .limit(limit)
+            .with_for_update(skip_locked=True)
+            .cte("due")  # As a subquery, PostgreSQL may run it, and its limit, more than once.
+        )
+        statement = (
+            sa.update(accounts)
+            .where(sa.tuple_(accounts.c.account, accounts.c.chore).in_(sa.select(due)))
+            .values(claimed_at=now)
+            .returning(accounts)
+        )
+        with self._database.writing() as connection:
+            turns = [Turn.from_row(row) for row in connection.execute(statement)]
+        return sorted(turns, key=lambda turn: (turn.due_at or now, turn.account))
+
+    def claim_one(
+        self, account: str, chore: Chore, *, now: datetime, lease: timedelta
+    ) -> Turn | None:
+        """Claim a chore, due or not, and begin it; return None where another has it."""
+        with self._database.writing() as connection:
+            statement = (
+                insert_into(accounts, connection.dialect.name)
+                .values(account=account, chore=chore.value, due_at=now, claimed_at=now, version=1)
+                .on_conflict_do_update(
+                    index_elements=[accounts.c.account, accounts.c.chore],
+                    set_={"claimed_at": now, "version": accounts.c.version + 1},
+                    where=_is_free(now, lease),
+                )
+                .returning(accounts)
+            )
+            row = connection.execute(statement).one_or_none()
+        return None if row is None else Turn.from_row(row)
+
+    def begin(self, chore: Chore, versions: Mapping[str, int]) -> Sequence[Turn]:
+        """Begin those claims of {account: version} that have neither begun nor ended.
+
+        A claim that was repeated because its message is late is begun by whichever comes first.
+        """
+        mine = (
+            accounts.c.chore == chore.value,
+            accounts.c.claimed_at.is_not(None),
+            sa.tuple_(accounts.c.account, accounts.c.version).in_(list(versions.items())),
+        )
+        statement = (
+            sa.update(accounts)
+            .where(*mine)
+            .values(version=accounts.c.version + 1)
+            .returning(accounts)
+        )
+        with self._database.writing() as connection:
+            # Whoever ends other turns of these accounts right now locks them in this order too.
+            rows = sa.select(accounts.c.account).where(*mine).order_by(accounts.c.account)
+            lock(connection, rows.with_for_update())
+            turns = [Turn.from_row(row) for row in connection.execute(statement)]
+        return sorted(turns, key=lambda turn: (turn.due_at or turn.claimed_at, turn.account))
+
+    def end(self, endings: Collection[Ending]) -> None:
+        """Write how turns ended; those that another has claimed since are left alone.
+
+        A chore that was woken meanwhile stays due.
+        """
+        if not endings:
+            return
+        rows = [
+            {
+                **_of(ending.turn),
+                "was_due_at": ending.turn.due_at,
+                "next_due_at": ending.due_at,
+                "began_at": ending.ran_at,
+                "took": ending.seconds,
+                "last_worked_at": ending.worked_at,
+                "last_succeeded_at": ending.succeeded_at,
+                "error": ending.failure,
+            }
+            # In one order everywhere: whoever locks the same rows at once waits, and not for ever.
+            for ending in sorted(endings, key=lambda ending: ending.turn.account)
+        ]
+        with self._database.writing() as connection:
+            connection.execute(_END, rows)
+
+    def release(self, turns: Collection[Turn], *, due_at: datetime | None = None) -> None:
+        """Give turns back that did not run; they are due as before, or at `due_at`."""
+        if not turns:
+            return
+        statement = _MINE.values(claimed_at=None)
+        if due_at is not None:
+            statement = statement.values(due_at=due_at)
+        rows = [_of(turn) for turn in sorted(turns, key=lambda turn: turn.account)]
+        with self._database.writing() as connection:
+            connection.execute(statement, rows)
+
+    def wake(self, account: str, chore: Chore, at: datetime) -> None:
+        """Make a chore due at a time, unless it is due earlier; one that runs now runs again."""
+        with self._database.writing() as connection:
+            statement = insert_into(accounts, connection.dialect.name).values(
+                account=account, chore=chore.value, due_at=at, version=0
+            )
+            connection.execute(
+                statement.on_conflict_do_update(
+                    index_elements=[accounts.c.account, accounts.c.chore],
+                    set_={"due_at": at},
+                    where=sa.or_(
+                        accounts.c.due_at.is_(None),
+                        accounts.c.due_at > at,
+                        accounts.c.claimed_at.is_not(None),
+                    ),
+                )
+            )
+
+
+def _is_free(now: datetime, lease: timedelta) -> sa.ColumnElement[bool]:
+    return sa.or_(accounts.c.claimed_at.is_(None), accounts.c.claimed_at <= now - lease)
+
+
+def _of(turn: Turn) -> dict[str, object]:
+    return {
+        "of_account": turn.account,
+        "of_chore": turn.chore.value,
+        "of_version": turn.version,
+    }
+
+
+_MINE = sa.update(accounts).where(
+    accounts.c.account == sa.bindparam("of_account"),
+    accounts.c.chore == sa.bindparam("of_chore"),
+    accounts.c.version == sa.bindparam("of_version"),
+    accounts.c.claimed_at.is_not(None),
+)
+
+
+def _time(name: str) -> sa.BindParameter[datetime]:
+    return sa.bindparam(name, type_=accounts.c.due_at.type)
+
+
+_END = _MINE.values(
+    claimed_at=None,
+    due_at=sa.case(
+        (accounts.c.due_at.is_not_distinct_from(_time("was_due_at")), _time("next_due_at")),
+        else_=accounts.c.due_at,
+    ),
+    ran_at=_time("began_at"),
+    seconds=sa.bindparam("took"),
+    worked_at=sa.func.coalesce(_time("last_worked_at"), accounts.c.worked_at),
+    succeeded_at=sa.func.coalesce(_time("last_succeeded_at"), accounts.c.succeeded_at),
+    failure=sa.bindparam("error"),
+)
