@@ -209,20 +209,25 @@ class Accounts:
     def wake(self, account: str, chore: Chore, at: datetime) -> None:
         """Make a chore due at a time, unless it is due earlier; one that runs now runs again."""
         with self._database.writing() as connection:
-            statement = insert_into(accounts, connection.dialect.name).values(
-                account=account, chore=chore.value, due_at=at, version=0
-            )
-            connection.execute(
-                statement.on_conflict_do_update(
-                    index_elements=[accounts.c.account, accounts.c.chore],
-                    set_={"due_at": at},
-                    where=sa.or_(
-                        accounts.c.due_at.is_(None),
-                        accounts.c.due_at > at,
-                        accounts.c.claimed_at.is_not(None),
-                    ),
-                )
-            )
+            wake(connection, account, chore, at)
+
+
+def wake(connection: sa.Connection, account: str, chore: Chore, at: datetime) -> None:
+    """Do what `Accounts.wake` does, inside the transaction that asks for it."""
+    statement = insert_into(accounts, connection.dialect.name).values(
+        account=account, chore=chore.value, due_at=at, version=0
+    )
+    connection.execute(
+        statement.on_conflict_do_update(
+            index_elements=[accounts.c.account, accounts.c.chore],
+            set_={"due_at": at},
+            where=sa.or_(
+                accounts.c.due_at.is_(None),
+                accounts.c.due_at > at,
+                accounts.c.claimed_at.is_not(None),
+            ),
+        )
+    )
 
 
 def _is_free(now: datetime, lease: timedelta) -> sa.ColumnElement[bool]:

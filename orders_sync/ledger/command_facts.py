@@ -47,15 +47,25 @@ class CommandFacts:
         with self._database.reading() as connection:
             return [dict(row) for row in connection.execute(statement).mappings()]
 
-    def mark_told(self, command_id: str, outcome: str | None) -> None:
-        """Note what the ERP was told of a command; None has it told again."""
-        statement = sa.update(commands).where(commands.c.id == command_id).values(told=outcome)
-        with self._database.writing() as connection:
-            connection.execute(statement)
+    def mark_told(self, rows: Sequence[Row]) -> None:
+        """Note that the ERP was told the outcomes of these rows, as `untold` gave them."""
+        self._mark(rows, "")
 
-    def mark_unanswerable(self, command_id: str, outcome: str) -> None:
-        """Note that the ERP does not take the answer with this outcome."""
-        self.mark_told(command_id, f"{_UNANSWERABLE}{outcome}")
+    def mark_unanswerable(self, rows: Sequence[Row]) -> None:
+        """Note that the ERP does not take the answers with these outcomes."""
+        self._mark(rows, _UNANSWERABLE)
+
+    def _mark(self, rows: Sequence[Row], prefix: str) -> None:
+        by_outcome: dict[str, list[str]] = defaultdict(list)
+        for row in rows:
+            by_outcome[row["outcome"]].append(row["id"])
+        with self._database.writing() as connection:
+            for outcome, ids in sorted(by_outcome.items()):
+                connection.execute(
+                    sa.update(commands)
+                    .where(commands.c.id.in_(ids))
+                    .values(told=f"{prefix}{outcome}")
+                )
 
     def cancelled_by(self, account: str, order_id: str) -> str | None:
         """Name the source of the order's cancellation, where it was a command that VTEX took."""

@@ -18,6 +18,7 @@ import sqlalchemy as sa
 from orders_sync.domain.rules import OPEN, Progress, Standing
 from orders_sync.domain.steps import Claim, Dispatch, Step, StepResult
 from orders_sync.errors import LeaseLost
+from orders_sync.ledger.accounts import Chore, wake
 from orders_sync.ledger.command_claims import CommandClaim, CommandResult
 from orders_sync.ledger.decisions import close_earlier_failures
 from orders_sync.ledger.documents import keep_document, kept_document
@@ -323,6 +324,8 @@ class Commands(Desk[CommandClaim, CommandResult]):
             if row.standing == Standing.DONE:
                 close_earlier_failures(connection, row, now=now)
             align(connection, account, order_id, now=now)
+            if row.asked_by_erp and row.outcome != row.told:
+                wake(connection, account, Chore.PULL, now)
             if row.standing in {Standing.DONE, Standing.PARKED}:
                 settle(connection, account, order_id, now=now)
             return next_of(connection, account, order_id, now=now)

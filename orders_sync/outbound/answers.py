@@ -8,8 +8,8 @@ from datetime import timedelta
 import structlog
 
 from orders_sync.domain.commands import Command, Outcome
+from orders_sync.erp.answers import answer_all
 from orders_sync.erp.base import Erp
-from orders_sync.errors import ErpUnavailable, WaitError
 from orders_sync.ledger import Ledger
 from orders_sync.outbound.accept import Desk, accept_all
 
@@ -65,16 +65,23 @@ def tell(account: str, *, erp: Erp, ledger: Ledger) -> None:
         ErpUnavailable: the ERP cannot be reached; what is left is told by the next pull.
         WaitError: the ERP is left alone for a while, with the same consequence.
     """
-    for row in ledger.command_facts.untold(account, limit=_LOT * _MOST_PAGES):
-        command = Command(row["kind"], row["order_id"], None, row["asked_key"])
-        outcome = Outcome(row["outcome"], row["reason"], row["receipt"])
-        try:
-            erp.answer(command, outcome)
-        except (ErpUnavailable, WaitError):
-            raise
-        except Exception as error:  # noqa: BLE001 - an adapter may raise anything.
+    facts = ledger.command_facts
+    rows = facts.untold(account, limit=_LOT * _MOST_PAGES)
+    answers = [
+        (
+            Command(row["kind"], row["order_id"], None, row["asked_key"]),
+            Outcome(row["outcome"], row["reason"], row["receipt"]),
+        )
+        for row in rows
+    ]
+    told = 0
+    for lot, not_taken in answer_all(erp, answers):
+        lot_rows = rows[told : told + len(lot)]
+        told += len(lot)
+        refused = [row for row in lot_rows if row["asked_key"] in not_taken]
+        for row in refused:
             # Its text may quote what it was given.
-            log.error("answer.refused", command_id=row["id"], cause=type(error).__name__)  # noqa: TRY400
-            ledger.command_facts.mark_unanswerable(row["id"], outcome.kind)
-        else:
-            ledger.command_facts.mark_told(row["id"], outcome.kind)
+            cause = not_taken[row["asked_key"]].__name__
+            log.error("answer.refused", command_id=row["id"], cause=cause)
+        facts.mark_told([row for row in lot_rows if row["asked_key"] not in not_taken])
+        facts.mark_unanswerable(refused)
