@@ -16,7 +16,7 @@ _SETTINGS = {
     f"ACCOUNTS__{ACCOUNT.upper()}__ERP": "staging",
     "ACKNOWLEDGE_SECONDS": "1",
     "FEED__VISIBILITY_SECONDS": "30",
-    "LEASE_SECONDS": "10",
+    "LEASE_SECONDS": "24",
     "LOG_FORMAT": "json",
     "IDLE_POLL_SECONDS": "2",
     "PULL_SECONDS": "1",
