@@ -25,7 +25,7 @@ from orders_sync.metrics.transport import ObservedTransport
 from orders_sync.settings import REDIS_SCHEMES, AccountSettings, Settings
 from orders_sync.traffic.lanes import Lane, Wait
 from orders_sync.traffic.shared import Shared, connect
-from orders_sync.traffic.traffic import ERP, Traffic
+from orders_sync.traffic.traffic import Traffic
 from orders_sync.vtex.client import VtexClient
 from orders_sync.vtex.credentials import Credentials
 from orders_sync.vtex.exchange import Transport
@@ -133,7 +133,8 @@ class Services:
             return erp
         # What outlasts the lease of its order is done anew by another worker.
         seconds = self.settings.lease.total_seconds() * _ERP_SHARE_OF_LEASE
-        return GuardedErp(erp, partial(self.traffic.guard, account, ERP), seconds=seconds)
+        guard = partial(self.traffic.guard_erp, account, seconds=seconds)
+        return GuardedErp(erp, guard, seconds=seconds)
 
     def _build_client(self, account: str, lane: Lane) -> VtexClient:
         settings = self._account(account)
@@ -196,6 +197,7 @@ def connect_traffic(settings: Settings) -> Traffic:
         budgets,
         processes=settings.processes,
         random=random.SystemRandom(),
+        erp_limits={name: each.erp_calls_at_once for name, each in settings.accounts.items()},
         resources=RESOURCES,
     )
 
