@@ -1,6 +1,6 @@
 -- One breaker, told and asked in one step, on the server's clock; breaker.py explains the rules.
 -- KEYS[1]: the account's breakers, one field each. Times are whole milliseconds.
--- ARGV: now (empty: the server's, else microseconds), the breaker, the process, its calls that went
+-- ARGV: the instant, of which shared.py makes `now`, the breaker, the process, its calls that went
 -- well, the age of the latest of them, its calls that failed, how its trial ended ('', 'well',
 -- 'failed' or 'none'), whether a call is wanted ('1'), then the policy: minimum, share in percent,
 -- window, first opening, longest opening, trial, failures in a row, how long their row must last.
@@ -22,12 +22,7 @@ local well, well_age, failed = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(AR
 local minimum, percent, window = tonumber(ARGV[9]), tonumber(ARGV[10]), tonumber(ARGV[11])
 local first_open, longest_open, trial = tonumber(ARGV[12]), tonumber(ARGV[13]), tonumber(ARGV[14])
 local in_a_row, row_lasts = tonumber(ARGV[15]), tonumber(ARGV[16])
-local now = tonumber(ARGV[1])
-if not now then
-  local time = redis.call('TIME')
-  now = time[1] * 1000000 + time[2]
-end
-now = math.floor(now / 1000)
+local now = math.floor(now / 1000)
 
 local function closed()
   return {openings = 0, since = 0, open_until = 0, trial_until = 0, row = 0, row_since = 0}

@@ -1,7 +1,7 @@
 -- The pace of one account's calls, asked and told in one step, on the server's clock.
 -- limiter.py explains the rules. KEYS[1]: the account's hash. Times are whole microseconds.
--- ARGV: now (empty: the server's), the verb, the interval between calls at the full rate, the calls
--- accepted since the last telling, the age of the latest of them, then what the verb takes:
+-- ARGV: the instant, of which shared.py makes `now`, the verb, the interval between calls at the
+-- full rate, the calls accepted since the last telling, the age of the latest of them, then:
 --   ask lane burst horizon due_horizon without_credit wanted untold
 --   refused retry_after (-1: VTEX did not say)    hold time    slow interval time    look
 -- Returns whether a slot is granted, when, for how long all calls are held, and the spare slots;
@@ -21,11 +21,6 @@ local GROWTH, STEADY_GROWTH, AGREEING, RAMP = 15 * SECOND, 30 * SECOND, 0.15, SE
 local LONGEST_WAIT, DUE_AFTER = 45 * SECOND, 50
 
 local key, verb, full_interval = KEYS[1], ARGV[2], tonumber(ARGV[3])
-local now = tonumber(ARGV[1])
-if not now then
-  local time = redis.call('TIME')
-  now = time[1] * 1000000 + time[2]
-end
 
 local kept, flat = {}, redis.call('HGETALL', key)
 for at = 1, #flat, 2 do kept[flat[at]] = tonumber(flat[at + 1]) end
@@ -61,7 +56,8 @@ end
 
 local function accepted(calls, age)
   if calls == 0 then return end
-  local at = math.max(get('accepted_at'), now - age)
+  local at, last = now - age, get('accepted_at')
+  if last <= now then at = math.max(at, last) end
   if at > get('hold_until') then keep('own_holds', 0) end
   keep('accepted_at', at, 'accepted', get('accepted') + calls)
 end
@@ -74,9 +70,9 @@ end
 -- Calls that are refused below the limit that was found last are strays, whatever the pace.
 local function measure()
   local since_cut = now - get('cut_at')
-  if since_cut < LATE_ANSWERS then return end
+  if since_cut >= 0 and since_cut < LATE_ANSWERS then return end
   local lasts = math.max(MEASURED_TIME, FEWEST / STRAY * interval(share()))
-  if now > get('measured_at') + lasts then
+  if math.abs(now - get('measured_at')) > lasts then
     keep('measured_at', now, 'accepted', 0, 'refused', 0)
     return
   end
@@ -96,7 +92,7 @@ end
 -- Where nothing is accepted, no call is made for a while.
 local function refused(retry_after)
   local row = get('row')
-  if get('accepted_at') > get('row_since') then row = 0 end
+  if get('accepted_at') > get('row_since') or get('row_since') > now then row = 0 end
   if row == 0 then keep('row_since', now) end
   keep('row', row + 1)
   measure()

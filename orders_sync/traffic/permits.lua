@@ -1,14 +1,9 @@
 -- The calls of an account that are at its ERP, each a holder with the time when its permit expires.
--- KEYS[1]: a sorted set. ARGV: now (empty: the server's, else microseconds), how many may be, then,
+-- KEYS[1]: a sorted set. ARGV: the instant, of which shared.py makes `now`, how many may be, then,
 -- to take a permit, the holder and how many milliseconds its call may take.
 -- Returns how many permits were left.
 
-local now = tonumber(ARGV[1])
-if not now then
-  local time = redis.call('TIME')
-  now = time[1] * 1000000 + time[2]
-end
-now = math.floor(now / 1000)
+local now = math.floor(now / 1000)
 
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)
 local left = math.max(0, tonumber(ARGV[2]) - redis.call('ZCARD', KEYS[1]))

@@ -92,7 +92,7 @@ class Traffic:
         sleep: Callable[[float], None] = sleep,
     ) -> None:
         self._shared = shared
-        self._accounts = tuple(budgets)
+        self._accounts = dict.fromkeys(budgets)
         self._process = process or f"{socket.gethostname()}/{os.getpid()}/{secrets.token_hex(4)}"
         self._resources = resources or {}
         self._probe_seconds = probe_seconds

@@ -41,26 +41,26 @@ def test_bursts_of_all_lanes_never_exceed_the_budget_in_any_minute(
 
 @pytest.mark.parametrize("lane", [Lane.CANCEL, Lane.FETCH, Lane.RECONCILE])
 def test_any_lane_alone_uses_the_budget_while_it_has_work(crowd_of: Crowds, lane: Lane) -> None:
-    crowd = crowd_of(600)
+    crowd = crowd_of(600, endless=True)
 
-    crowd.run(_many(lane, 2000), seconds=130)
+    crowd.run(_many(lane, 60), seconds=70)
 
-    assert crowd.total(5, 125) >= 0.95 * 600 * 2
+    assert crowd.total(5, 65) >= 0.95 * 600
 
 
 def test_a_task_waits_hardly_more_than_twice_before_it_calls(crowd_of: Crowds) -> None:
     crowd = crowd_of(1800)
 
-    crowd.run(_many(Lane.FETCH, 1500), seconds=60)
+    crowd.run(_many(Lane.FETCH, 700), seconds=30)
 
-    assert len(crowd.made) == 1500
-    assert crowd.denied <= 1.5 * 1500
+    assert len(crowd.made) == 700
+    assert crowd.denied <= 1.5 * 700
 
 
 def test_tasks_that_wait_do_not_come_back_together(crowd_of: Crowds) -> None:
     crowd = crowd_of(1800)
 
-    crowd.run(_many(Lane.FETCH, 1000), seconds=60)
+    crowd.run(_many(Lane.FETCH, 700), seconds=30)
 
     back = [at for at, task in crowd.made if task.waits]
     busiest = max(sum(at <= other < at + SECOND for other in back) for at in back)
@@ -113,7 +113,7 @@ def test_a_higher_lane_gets_its_calls_at_once_from_a_lower_one_that_waits(
     crowd = crowd_of(1800)
     cancels = [task for n in range(100) for task in _many(Lane.CANCEL, 2, 20 + n / 10)]
 
-    crowd.run([*_many(Lane.FETCH, 1800), *cancels], seconds=40)
+    crowd.run([*_many(Lane.FETCH, 1000), *cancels], seconds=40)
 
     waited = [at - task.came_at for at, task in crowd.made if task.lane is Lane.CANCEL]
     assert len(waited) == 200
@@ -123,13 +123,13 @@ def test_a_higher_lane_gets_its_calls_at_once_from_a_lower_one_that_waits(
 def test_a_higher_lane_that_wants_everything_leaves_each_lower_one_its_share(
     crowd_of: Crowds,
 ) -> None:
-    crowd = crowd_of(1800, endless=True)
+    crowd = crowd_of(1800)
 
-    crowd.run([task for lane in Lane for task in _many(lane, 60)], seconds=45)
+    crowd.run([task for lane in Lane for task in _many(lane, 2000)], seconds=70)
 
     for lane in list(Lane)[1:]:
-        assert crowd.of(lane, 5, 45) >= 0.5 * 1200 / 50, lane
-    assert crowd.of(Lane.CANCEL, 5, 45) >= 0.7 * 1200
+        assert crowd.of(lane, 5, 65) >= 0.2 * 1800 / 50, lane
+    assert crowd.of(Lane.CANCEL, 5, 65) >= 0.75 * 1800
 
 
 def test_a_hold_stops_all_calls_and_afterwards_they_go_on_at_their_pace(crowd_of: Crowds) -> None:
@@ -142,7 +142,8 @@ def test_a_hold_stops_all_calls_and_afterwards_they_go_on_at_their_pace(crowd_of
             crowd.limiters[0].hold(crowd.account, 30.0)
 
     crowd.at = hold
-    crowd.run([task for lane in Lane for task in _many(lane, 300)], seconds=115)
+    crowd.endless = True
+    crowd.run([task for lane in Lane for task in _many(lane, 10)], seconds=115)
 
     assert crowd.total(20.5, 50) == 0
     assert crowd.total(54, 114) >= 0.95 * 600
