@@ -106,6 +106,29 @@ def test_a_process_alone_holds_what_it_knew_of(
     assert wait.seconds >= 30.0
 
 
+@pytest.mark.parametrize(
+    ("accepted", "held"), [pytest.param(True, False, id="stray"), pytest.param(False, True)]
+)
+def test_a_process_alone_holds_its_calls_where_nothing_is_accepted(
+    broker: EmbeddedBroker,
+    shareds: list[Shared],
+    time: VirtualTime,
+    accepted: bool,
+    held: bool,
+) -> None:
+    limiter = RateLimiter(
+        shareds[0], {"mystore": BUDGET}, processes=1, clock=time.clock, sleep=time.sleep
+    )
+    _kill(broker)
+    limiter.acquire("mystore", Lane.CANCEL)
+    if accepted:
+        limiter.accepted("mystore")
+
+    limiter.refused("mystore", None)
+
+    assert (limiter.acquire("mystore", Lane.CANCEL) is not None) is held
+
+
 def _read(shared: Shared) -> object:
     asked = shared.ask([("HGETALL", "anything")])
     return None if asked is None else asked[1][0]

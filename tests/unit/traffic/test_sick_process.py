@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 
 import pytest
 from unit.traffic.virtual_time import VirtualTime
 
-from orders_sync.errors import Unavailable
+from orders_sync.errors import ErpUnavailable, Unavailable
 from orders_sync.traffic.breaker import Standing
 from orders_sync.traffic.lanes import Lane
 from orders_sync.traffic.shared import Shared
@@ -171,3 +172,20 @@ def test_a_process_that_is_alone_is_not_sick(
     _run({alone: True}, account, time, 20.0)
 
     assert not alone.is_sick()
+
+
+def test_a_process_that_alone_cannot_reach_an_erp_is_sick_of_that_erp(
+    traffic_of: Processes, account: str, time: VirtualTime
+) -> None:
+    bad, good = traffic_of("bad"), traffic_of("good")
+
+    for _ in range(50):
+        with suppress(ErpUnavailable, BreakerOpen), bad.guard_erp(account, seconds=30):
+            raise ErpUnavailable("no route to the ERP")
+        with good.guard_erp(account, seconds=30):
+            pass
+        time.sleep(0.1)
+
+    assert bad.sick_of() == (f"{account}/erp",)
+    assert good.erp_rests(account) is None
+    assert _call(bad, account, fails=False) is None
