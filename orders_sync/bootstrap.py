@@ -178,8 +178,10 @@ def with_broker(settings: Settings) -> Settings:
     return settings.model_copy(update={"broker_url": url})
 
 
-def connect_traffic(settings: Settings) -> Traffic:
+def connect_traffic(settings: Settings, *, process: str | None = None) -> Traffic:
     """Wire what says to all processes who may call now; a Redis that is away is no error.
+
+    `process` names this one among all; without it a name is made up.
 
     Raises:
         ConfigurationError: the broker is of a kind that cannot keep it, and no Redis is set.
@@ -197,6 +199,7 @@ def connect_traffic(settings: Settings) -> Traffic:
         budgets,
         processes=settings.processes,
         random=random.SystemRandom(),
+        process=process,
         erp_limits={name: each.erp_calls_at_once for name, each in settings.accounts.items()},
         resources=RESOURCES,
     )

@@ -12,9 +12,9 @@ slots that are free at once. A lane that has had nothing for 50 intervals goes f
 A 429 is a measurement:
 
 - Beside calls that are accepted, a single one is a stray and changes nothing.
-- Where from one 429 on more than 3 % of the next 20 calls or more are refused, within two seconds,
-  the pace is cut by the share that is refused. It grows back slowly at first, then faster, and is
-  full again within 30 s.
+- Where from one 429 on four calls more are refused, and 4 % of all calls, within two seconds, the
+  pace is cut by the share that is refused. It grows back slowly at first, then faster, and is full
+  again within 30 s. What is refused below the limit that was found last counts as stray.
 - Where nothing was accepted for two seconds, or five calls in a row were refused, all calls are
   held: for as long as `Retry-After` says, five minutes at most; where VTEX does not say, for 1 s,
   doubled up to 15 s while nothing is accepted. After a hold the calls begin slowly, so that few
