@@ -58,6 +58,7 @@ class AccountSettings(_Part):
     erp: str = "staging"
     erp_options: dict[str, Any] = Field(default_factory=dict, repr=False)
     requests_per_minute: PositiveInt = 5400
+    erp_calls_at_once: PositiveInt = 8
 
 
 class FeedSettings(_Part):

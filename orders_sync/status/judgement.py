@@ -12,7 +12,7 @@ from typing import Final
 
 from orders_sync.doctor.findings import Finding, State
 from orders_sync.doctor.ledger import judge_polls
-from orders_sync.doctor.traffic import judge_usage
+from orders_sync.doctor.traffic import judge_usage, sick_processes
 from orders_sync.metrics.labels import OTHER
 from orders_sync.status.overview import AccountOverview, LedgerReading, Overview, Readings
 
@@ -28,7 +28,7 @@ def judge(overview: Overview, readings: Readings, *, poll_seconds: float) -> Ite
         if account.account == OTHER:
             continue
         usage = readings.traffic.get(account.account)
-        if usage is not None and (usage.pause is not None or usage.forbidden):
+        if usage is not None and (usage.pause or usage.forbidden or sick_processes(usage)):
             yield judge_usage(usage)
         if readings.ledger is not None:
             yield from _late_poll(account, readings.ledger, poll_seconds, overview.at)

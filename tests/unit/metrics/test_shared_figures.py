@@ -137,7 +137,13 @@ def test_queues_are_shown_with_what_is_in_hand_and_what_was_set_aside() -> None:
 
 def test_the_budget_of_each_account_is_shown() -> None:
     traffic = AccountTraffic(
-        calls=90, per_minute=2700, budget=5400, held_seconds=2.5, paused=True, open_breakers=1
+        calls=90,
+        per_minute=2700,
+        budget=5400,
+        held_seconds=2.5,
+        paused=True,
+        open_breakers=1,
+        sick_processes=2,
     )
 
     found = shown(TrafficCollector(lambda: {"shop": traffic}))
@@ -149,4 +155,5 @@ def test_the_budget_of_each_account_is_shown() -> None:
         "orders_sync_budget_held_seconds": 2.5,
         "orders_sync_account_paused": 1,
         "orders_sync_open_breakers": 1,
+        "orders_sync_sick_processes": 2,
     }

@@ -27,6 +27,8 @@ QUIET = Readings(
     traffic={"shop": Usage("shop", USED, (), None)},
 )
 
+SICK_OF_ERP = BreakerState("erp", Standing.CLOSED, 20, 1, None, sick={"host/1": NOW.timestamp()})
+
 
 def with_state(state: LedgerState) -> Readings:
     assert QUIET.ledger is not None
@@ -192,6 +194,13 @@ def test_what_ends_by_itself_needs_nobody(readings: Readings) -> None:
             "calls",
             "paused since 2026-11-27 12:00 UTC",
             id="a paused account",
+        ),
+        pytest.param(
+            with_usage(Usage("shop", USED, (SICK_OF_ERP,), None)),
+            "shop",
+            "calls",
+            "calls fail in host/1, and succeed in other processes",
+            id="a sick process",
         ),
         pytest.param(
             with_usage(
