@@ -60,7 +60,7 @@ class OrdersSyncApp(Celery):
         if self._services is None or self._services[0] != os.getpid():
             settings = self.orders_sync_settings
             self._process = self._process or process_name()
-            traffic = connect_traffic(settings)
+            traffic = connect_traffic(settings, process=self._process)
             services = build(settings, traffic=traffic, process=self._process)
             self._services = (os.getpid(), services)
         return self._services[1]
@@ -225,7 +225,7 @@ def keep_heart_beating(app: OrdersSyncApp) -> None:
                 clock=services.clock,
                 send=app.dispatch_all,
                 lengths=QueueLengths(app, list(Queue)),
-                gates=open_gates,
+                gates=services.traffic.gates if services.traffic else open_gates,
             ),
             node=sender.hostname,
             queues=set(app.amqp.queues.consume_from),
