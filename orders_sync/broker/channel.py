@@ -14,8 +14,8 @@ from redis import Redis
 from redis.exceptions import ConnectionError as BrokerGone
 
 from orders_sync.broker import keys
+from orders_sync.broker.envelope import NEVER_ENDED, BadEnvelope, parse, without_takes
 from orders_sync.broker.exchange import Exchange
-from orders_sync.broker.messages import parse
 from orders_sync.broker.presence import Presence
 from orders_sync.broker.qos import QoS
 from orders_sync.broker.scripts import EXCHANGE, RESTORE, SET_ASIDE
@@ -106,24 +106,41 @@ class Channel(redis.Channel):
         taken: list[str] = self._queue_cycle.consume(len(self._receivers))
         return taken
 
-    def receive(self, queue: str, tag: str | None, raw: bytes) -> None:
-        """Hand a taken message to its consumer; one that cannot be read is put aside."""
+    def receive(self, queue: str, tag: str, raw: bytes) -> None:
+        """Hand a taken message to its consumer once it was checked; put a bad one aside."""
         self._queue_cycle.rotate(queue)
-        if tag is None:
-            log.warning("message.set_aside", queue=queue, reason=raw.decode())
-            return
         try:
-            message: Any = self.Message(parse(raw), channel=self)
-        except Exception:  # noqa: BLE001 - whatever a message is made of, it must not end the worker.
-            self.set_aside(tag, queue=queue, reason="not-a-message", raw=raw)
+            message = self._read(queue, tag, raw)
+        except BadEnvelope as error:
+            log.warning("message.refused", queue=queue, problem=str(error), name=error.name)
+            kept = raw if error.reason != NEVER_ENDED else dumps(without_takes(parse(raw)))
+            self.set_aside(tag, queue=queue, reason=error.reason, raw=kept, name=error.name)
             return
-        message.taken_from = queue
         self.qos.append(message, tag)
         receiver = self._receivers.get(queue)
         if receiver is None:
             self.basic_reject(tag, requeue=True)
         else:
             receiver(message)
+
+    def _read(self, queue: str, tag: str, raw: bytes) -> Any:
+        """Make a message of what was taken.
+
+        Raises:
+            BadEnvelope: it cannot be handed on.
+        """
+        try:
+            payload = parse(raw)
+        except Exception:  # noqa: BLE001 - whatever a message is made of, it must not end the worker.
+            raise BadEnvelope("It is no JSON.", "not-json") from None
+        try:
+            message: Any = self.Message(self.connection.check(payload, queue, tag), channel=self)
+        except BadEnvelope:
+            raise
+        except Exception as error:  # noqa: BLE001 - as above.
+            raise BadEnvelope(f"It cannot be read: {type(error).__name__}.") from None
+        message.delivery_tag, message.taken_from, message.raw = tag, queue, raw
+        return message
 
     def set_aside(
         self, tag: str, *, queue: str, reason: str, raw: bytes | str, name: str = ""
@@ -139,14 +156,13 @@ class Channel(redis.Channel):
 
     def set_aside_message(self, message: Any, *, reason: str, name: str = "") -> None:
         """Move a message to the strays instead of acknowledging it."""
-        queue = getattr(message, "taken_from", message.delivery_info.get("routing_key") or "")
-        raw = dumps(message._raw)  # noqa: SLF001 - kombu's message as it came.
-        self.set_aside(message.delivery_tag, queue=queue, reason=reason, raw=raw, name=name)
-        self.qos.forget(message.delivery_tag)
+        tag, queue, raw = message.delivery_tag, message.taken_from, message.raw
+        self.set_aside(tag, queue=queue, reason=reason, raw=raw, name=name)
+        self.qos.forget(tag)
 
     def settle(self, tags: list[str]) -> None:
         """Remove the records of messages at once."""
-        self.run(EXCHANGE, self.exchange_keys([]), [self.consumer, 0, 0, *tags])
+        self.run(EXCHANGE, self.exchange_keys([]), [self.consumer, 0, 0, 0, *tags])
 
     def record_of(self, tag: str) -> bytes:
         """Read the record of an unacknowledged message; empty where there is none."""
@@ -195,8 +211,17 @@ class Channel(redis.Channel):
 
     def exchange_keys(self, queues: list[str]) -> list[str]:
         """The keys of the script that exchanges settled messages for new ones."""
-        ours = (keys.CONSUMERS, keys.STRAYS, keys.STRAY_IDS, keys.STRAYS_DROPPED, *queues)
-        return [*self.record_keys, *map(self.key, ours)]
+        return [*self.record_keys, *map(self.key, [keys.CONSUMERS, *queues])]
+
+    def _deliver_fanout_message(self, message: Any, exchange: str) -> Any:
+        """Hand on a broadcast; one that is none costs nobody anything."""
+        try:
+            return super()._deliver_fanout_message(message, exchange)
+        except self.connection_errors:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever a stranger publishes, the worker goes on.
+            log.warning("broadcast.refused", exchange=exchange, cause=type(error).__name__)
+            return False
 
     @contextmanager
     def noting_absence(self) -> Iterator[None]:

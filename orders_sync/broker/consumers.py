@@ -15,11 +15,13 @@ from orders_sync.broker import keys
 class LivingWorker:
     """A worker whose process lives.
 
-    `silent_seconds` tells how long ago its consuming loop had an answer from the broker.
+    `silent_seconds` tells how long ago its consuming loop had an answer from the broker,
+    `held_seconds` for how long it has had each message, the oldest first.
     """
 
     node: str
     silent_seconds: float
+    held_seconds: tuple[float, ...] = ()
 
 
 def living_workers(redis: Redis, *, heard_of_seconds: float) -> list[LivingWorker]:
@@ -30,5 +32,10 @@ def living_workers(redis: Redis, *, heard_of_seconds: float) -> list[LivingWorke
     living = broker.zrangebyscore(keys.CONSUMERS, now - heard_of_seconds, "+inf")
     words = broker.hmget(keys.CONSUMING, living) if living else []
     found = [json.loads(word) for word in words if word is not None]
-    workers = [LivingWorker(each["node"], now - each["answered_at"]) for each in found]
-    return sorted(workers, key=lambda worker: worker.node)
+    return sorted((_read(word, now) for word in found), key=lambda worker: worker.node)
+
+
+def _read(word: dict[str, Any], now: float) -> LivingWorker:
+    since = now - word.get("at", now)
+    held = tuple(since + seconds for seconds in json.loads(word.get("held", "[]")))
+    return LivingWorker(word["node"], now - word["answered_at"], held)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from typing import Any, Final
 
@@ -12,6 +13,9 @@ from orders_sync.broker.scripts import BEAT
 
 #: Seconds that a beat which is under way may still take when the consumer leaves.
 _PATIENCE_SECONDS: Final = 1.0
+
+#: Of so many messages it is told for how long they have been in hand.
+_MOST_HELD: Final = 100
 
 log = structlog.get_logger(__name__)
 
@@ -57,7 +61,8 @@ class Presence:
             keys.CONSUMING,
         )
         beat, silence = channel.consumer_beat, channel.consumer_silence
-        arguments = [channel.consumer, beat, silence, pulse.node, pulse.silent_seconds]
+        held = json.dumps(channel.qos.held_seconds[:_MOST_HELD])
+        arguments = [channel.consumer, beat, silence, pulse.node, pulse.silent_seconds, held]
         found = channel.run(BEAT, [channel.key(name) for name in names], arguments)
         orphans = [tag.decode() for tag in found]
         for tag in orphans:

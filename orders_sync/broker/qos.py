@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+import time
+from collections.abc import Collection
 from typing import Any
 
 import structlog
 from kombu.transport import redis, virtual
 from kombu.utils.json import dumps, loads
+
+from orders_sync.broker.envelope import count_take
 
 log = structlog.get_logger(__name__)
 
@@ -21,9 +24,17 @@ class QoS(redis.QoS):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.settled: list[str] = []
+        self._taken_at: dict[str, float] = {}
+
+    @property
+    def held_seconds(self) -> list[int]:
+        """For how long each message has been in hand, the oldest first; any thread may ask."""
+        now = time.monotonic()
+        return sorted((int(now - at) for at in list(self._taken_at.values())), reverse=True)
 
     def append(self, message: Any, delivery_tag: str) -> None:
         """Remember a message; the broker has its record already, unless the channel makes none."""
+        self._taken_at[delivery_tag] = time.monotonic()
         if self.channel.is_recording:
             virtual.QoS.append(self, message, delivery_tag)
         else:
@@ -31,11 +42,11 @@ class QoS(redis.QoS):
 
     def ack(self, delivery_tag: str) -> None:
         """Settle a message, with the next exchange where there will be one."""
+        self.forget(delivery_tag)
         if not self.channel.is_connected:
             # Celery acknowledges late what ran on while its connection was lost.
             log.warning("message.acknowledged_too_late", tag=delivery_tag)
             return
-        self._quick_ack(delivery_tag)
         self.settled.append(delivery_tag)
         if not self.channel.will_exchange:
             self.settle()
@@ -45,8 +56,9 @@ class QoS(redis.QoS):
         if not requeue or not self.channel.is_connected:
             self.ack(delivery_tag)
             return
-        self.restore_by_tag(delivery_tag, leftmost=True)
-        self._quick_ack(delivery_tag)
+        waits = getattr(self._delivered.get(delivery_tag), "waits", False)
+        self._put_back(delivery_tag, "LPUSH", counts=not waits)
+        self.forget(delivery_tag)
 
     def remember(self, delivery_tag: str) -> None:
         """Remember a message that no consumer will see, so that it is put back."""
@@ -58,18 +70,20 @@ class QoS(redis.QoS):
         taken = self._delivered.items()
         going = [tag for tag, message in taken if tag in tags or message is None]
         for tag in reversed(going):
-            self.restore_by_tag(tag)
-            self._quick_ack(tag)
+            self._put_back(tag, "RPUSH", counts=False)
+            self.forget(tag)
         return len(going)
 
     def forget(self, delivery_tag: str) -> None:
-        """Make room for another message; the record of this one is gone."""
+        """Make room for another message."""
         self._quick_ack(delivery_tag)
+        self._taken_at.pop(delivery_tag, None)
 
     def abandon(self) -> None:
         """Forget what was taken; others put it back."""
         self.settled.clear()
         self._delivered.clear()
+        self._taken_at.clear()
         self._on_collect.cancel()
 
     def restore_visible(self, *args: Any, **options: Any) -> Any:
@@ -92,30 +106,25 @@ class QoS(redis.QoS):
         self._delivered.clear()
 
     def restore_by_tag(self, tag: str, client: Any = None, leftmost: bool = False) -> None:  # noqa: ARG002, FBT001, FBT002 - kombu's signature.
-        """Put one message back as the next of its queue, or `leftmost` as its last."""
+        """Put back a message that did not end, as the next of its queue, or `leftmost` the last."""
+        self._put_back(tag, "LPUSH" if leftmost else "RPUSH", counts=True)
+
+    def _put_back(self, tag: str, order: str, *, counts: bool) -> None:
         record = self.channel.record_of(tag)
-        queues, message = self._read(record) if record else ([], "")
+        queues, message = self._read(record, counts=counts) if record else ([], "")
         if record and not queues:
             self.channel.set_aside(tag, queue="", reason="no-queue", raw=message or record)
         else:
-            order = "LPUSH" if leftmost else "RPUSH"
             self.channel.restore(tag, record, queues, order, message)
 
-    def _read(self, record: bytes) -> tuple[list[str], str]:
+    def _read(self, record: bytes, *, counts: bool) -> tuple[list[str], str]:
         """Find out where a recorded message goes, and what it is when it goes there again."""
         try:
             message, exchange, routing_key = loads(record)
-            _mark_redelivered(message)
-            text = dumps(message)
+            text = dumps(count_take(message, counts=counts))
             queues = self.channel._lookup(exchange, routing_key)  # noqa: SLF001 - kombu's routing.
-        except (ValueError, TypeError, AttributeError):
+        except self.channel.connection_errors:
+            raise
+        except Exception:  # noqa: BLE001 - whatever was recorded, it must not end the worker.
             return [], ""
         return [queue for queue in queues if queue], text
-
-
-def _mark_redelivered(message: Mapping[str, Any]) -> None:
-    try:
-        message["headers"]["redelivered"] = True
-        message["properties"]["delivery_info"]["redelivered"] = True
-    except (KeyError, TypeError):
-        return
