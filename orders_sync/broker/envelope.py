@@ -46,7 +46,7 @@ _OPTIONS: Final = ("group", "stamped_headers", "timelimit", "expires")
 _OF_KOMBU: Final = re.compile(r"__type__|\\u00[2-7]")
 
 
-class BadEnvelope(ValueError):
+class BadEnvelope(Exception):
     """Raised for a message that is set aside; `reason` is the stray's, the text names a field."""
 
     def __init__(self, text: str, reason: str = "bad-envelope", name: str = "") -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import time
 from typing import Any
 
@@ -54,3 +55,11 @@ def mark(number: int, seconds: float) -> None:
     _broker.rpush("begun", number)
     time.sleep(seconds)
     _broker.rpush("done", number)
+
+
+@app.task(name="tiny.fail")
+def fail(how: str) -> None:
+    """Fail in a way that Celery does not catch, or take the process along."""
+    if how == "kill":
+        os.kill(os.getpid(), signal.SIGKILL)
+    raise {"exit": SystemExit, "memory": MemoryError}[how]
