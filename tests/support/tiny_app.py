@@ -42,7 +42,7 @@ app.conf.update(
     task_acks_late=True,
     task_ignore_result=True,
     task_queues=[_kombu.Queue(name, _kombu.Exchange(name), routing_key=name) for name in QUEUES],
-    worker_prefetch_multiplier=1,
+    worker_prefetch_multiplier=int(_environment.get("PREFETCH", "1")),
     worker_cancel_long_running_tasks_on_connection_loss=False,
 )
 if _is_safe:

@@ -25,19 +25,17 @@ JSON = st.recursive(
     ),
     max_leaves=9,
 )
+OPTIONS = (
+    *("eta", "expires", "timelimit", "retries", "group", "stamps", "stamped_headers"),
+    *("argsrepr", "kwargsrepr", "shadow", "compression", "ignore_result", "takes", "x"),
+)
 HEADERS = st.fixed_dictionaries(
     {"task": st.just("tiny.mark") | JSON, "id": st.just("1") | JSON},
-    optional={
-        name: JSON
-        for name in (
-            *("eta", "expires", "timelimit", "retries", "group", "stamps", "stamped_headers"),
-            *("argsrepr", "kwargsrepr", "shadow", "compression", "ignore_result", "takes", "x"),
-        )
-    },
+    optional=dict.fromkeys(OPTIONS, JSON),
 )
 PROPERTIES = st.fixed_dictionaries(
     {"body_encoding": st.just(None)},
-    optional={name: JSON for name in ("delivery_tag", "delivery_info", "priority", "reply_to")},
+    optional=dict.fromkeys(("delivery_tag", "delivery_info", "priority", "reply_to"), JSON),
 )
 
 
@@ -95,7 +93,7 @@ def goes_on(crew: Workers) -> None:
 def test_what_naive_senders_write_takes_no_worker_and_no_thread(crew: Workers, worker: Any) -> None:
     three_keys = {"account": "a", "order_id": "1-01", "invoice": {}}
     bodies = [{"a": 1, "b": 2}, three_keys, None, [], {}, "", [[], {}], 7]
-    wrong = [
+    wrong: list[dict[str, Any]] = [
         *({"timelimit": 30}, {"id": ["x"]}, {"id": None}, {"task": ["x"]}, {"eta": {}}),
         *({"expires": {}}, {"compression": "x"}, {"task": {}}),
     ]
@@ -219,8 +217,8 @@ def test_broadcasts_that_change_a_worker_are_refused_and_others_answered(
     hello = app.control.inspect(timeout=5, limit=1).hello("stranger@x", ["7"])
     inspect = app.control.inspect(timeout=5, limit=1)
 
-    assert hello and "revoked" in str(hello)
-    assert inspect.ping() and inspect.stats() and inspect.active_queues()
+    assert "revoked" in str(hello)
+    assert all([inspect.ping(), inspect.stats(), inspect.active_queues()])
     crew.redis.lpush("one", task([[7, 0], {}, {}], id="7"))
     until(lambda: crew.numbers("done") == [7], "what somebody revoked is done")
     assert worker.poll() is None

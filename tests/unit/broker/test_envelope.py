@@ -10,7 +10,6 @@ import pytest
 from celery import Celery
 from hypothesis import given
 from hypothesis import strategies as st
-from kombu.utils.json import loads
 
 from orders_sync.broker import envelope as module
 from orders_sync.broker.envelope import (
@@ -114,16 +113,20 @@ def test_a_task_goes_on_with_its_arguments_and_nothing_else(payload: dict[str, A
     assert clean["properties"]["delivery_tag"] == "t"
 
 
+def each(name: str, *values: Any) -> list[tuple[str, Any]]:
+    return [(name, value) for value in values]
+
+
 def cases() -> list[Any]:
     def case(name: str, payload: object) -> Any:
         return pytest.param(payload, id=name)
 
-    headers = [
-        *(("task", value) for value in (None, 7, [], ["x"], {}, "", "\0", "\ud800", "x" * 256)),
-        *(("id", value) for value in (None, 7, ["x"], {}, "")),
-        *(("eta", value) for value in (7, {}, [], "soon", "0001-01-01T00:00:00+23:59")),
-        *(("expires", value) for value in (7, {}, "soon")),
-        *(("timelimit", value) for value in (30, {}, "x", [1], [1, 2, 3], ["1", 2])),
+    headers: list[tuple[str, Any]] = [
+        *each("task", None, 7, [], ["x"], {}, "", "\0", "\ud800", "x" * 256),
+        *each("id", None, 7, ["x"], {}, ""),
+        *each("eta", 7, {}, [], "soon", "0001-01-01T00:00:00+23:59"),
+        *each("expires", 7, {}, "soon"),
+        *each("timelimit", 30, {}, "x", [1], [1, 2, 3], ["1", 2]),
         ("compression", "application/x-bz2"),
         ("compression", ["x"]),
         ("takes", "x"),
@@ -137,10 +140,11 @@ def cases() -> list[Any]:
     ]
     no_id = message()
     del no_id["headers"]["id"]
+    payloads: list[Any] = [None, 7, "x", [], [1, 2], {}]
     return [
         *(case(f"{name} {str(value)[:20]!r}", message(**{name: value})) for name, value in headers),
         *(case(f"body {body[:24]}", message(text=body)) for body in bodies),
-        *(case(f"payload {value!r}", value) for value in (None, 7, "x", [], [1, 2], {})),
+        *(case(f"payload {value!r}", value) for value in payloads),
         case("no id", no_id),
         case("no base64", {**message(), "body": "x"}),
         case("a body that is no text", {**message(), "body": {}}),
@@ -236,7 +240,7 @@ def test_whatever_headers_and_body_are_the_message_is_refused_or_clean(
         clean = for_celery(message(body, **headers))
     except BadEnvelope:
         return
-    args, kwargs, embed = loads(clean["body"])
+    args, kwargs, embed = json.loads(clean["body"])
     assert (type(args), type(kwargs), embed) == (list, dict, {}) or embed.keys() <= {
         "callbacks",
         "errbacks",
