@@ -140,3 +140,10 @@ def test_a_revoke_is_honoured_where_allowed_and_for_one_message(
 
     assert (first, second) == (is_allowed, False)
     assert "7" not in state.revoked
+
+
+def test_a_message_in_hand_is_described_by_its_ids(task: IntakeTask) -> None:
+    info = request(task)[0].info(safe=False)
+
+    assert "1172452900704-01" in info["kwargs"]
+    assert "Fraude" not in str(info)
