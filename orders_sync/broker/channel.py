@@ -129,15 +129,12 @@ class Channel(redis.Channel):
         Raises:
             BadEnvelope: it cannot be handed on.
         """
-        try:
-            payload = parse(raw)
-        except Exception:  # noqa: BLE001 - whatever a message is made of, it must not end the worker.
-            raise BadEnvelope("It is no JSON.", "not-json") from None
+        payload = parse(raw)
         try:
             message: Any = self.Message(self.connection.check(payload, queue, tag), channel=self)
         except BadEnvelope:
             raise
-        except Exception as error:  # noqa: BLE001 - as above.
+        except Exception as error:  # noqa: BLE001 - kombu reads it too, and trusts its sender.
             raise BadEnvelope(f"It cannot be read: {type(error).__name__}.") from None
         message.delivery_tag, message.taken_from, message.raw = tag, queue, raw
         return message

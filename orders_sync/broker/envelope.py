@@ -33,7 +33,7 @@ TAKES: Final = "takes"
 #: The header in which a task finds when its sender wants it done: ISO 8601, in UTC.
 NOT_BEFORE: Final = "not_before"
 
-#: A body is unpacked to no more bytes.
+#: A message is read, and a body unpacked, up to so many bytes.
 MOST_BYTES: Final = 64 * 1024 * 1024
 
 #: A task of our own may be held by Celery for so long.
@@ -132,9 +132,14 @@ def parse(raw: bytes) -> Any:
     not. Where none is named the plain parser gives the same in half the time.
 
     Raises:
-        ValueError: it is no JSON.
+        BadEnvelope: it is no JSON, or too long.
     """
-    return loads(raw) if b'"__type__"' in raw else json.loads(raw)
+    if len(raw) > MOST_BYTES:
+        raise BadEnvelope(f"It has more than {MOST_BYTES} bytes.")
+    try:
+        return loads(raw) if b'"__type__"' in raw else json.loads(raw)
+    except Exception:  # noqa: BLE001 - whatever a message is made of, it must not end the worker.
+        raise BadEnvelope("It is no JSON.", "not-json") from None
 
 
 def read_envelope(payload: object) -> Envelope:

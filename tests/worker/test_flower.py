@@ -172,7 +172,7 @@ def test_a_worker_holds_nothing_for_later(plant: Plant, flower: Flower) -> None:
         *("worker/pool/restart/NODE", "worker/pool/autoscale/NODE"),
     ],
 )
-def test_its_buttons_change_nothing(plant: Plant, flower: Flower, path: str) -> None:
+def test_its_buttons_change_nothing(flower: Flower, path: str) -> None:
     node = commands.worker_node(1)
     url = flower.url(f"/api/{path.replace('NODE', node)}")
 

@@ -33,7 +33,7 @@ def arguments() -> list[str]:
 @pytest.fixture(scope="module")
 def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     port, folder = free_port(), tmp_path_factory.mktemp("redis")
-    command = [find_server(), *arguments(), "--bind", "127.0.0.1", "--port", str(port)]
+    command = [str(find_server()), *arguments(), "--bind", "127.0.0.1", "--port", str(port)]
     with (folder / "log").open("wb") as log:
         server = subprocess.Popen(command, cwd=folder, stdout=log, stderr=log)
     try:

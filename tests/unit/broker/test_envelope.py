@@ -254,9 +254,14 @@ def test_whatever_headers_and_body_are_the_message_is_refused_or_clean(
 
 @given(st.binary(max_size=200))
 def test_any_bytes_are_json_or_refused(raw: bytes) -> None:
-    try:
-        payload = parse(raw)
-    except ValueError:
-        return
     with pytest.raises(BadEnvelope):
-        read_envelope(payload)
+        read_envelope(parse(raw))
+
+
+def test_a_message_that_is_too_long_is_not_even_parsed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MOST_BYTES", 9)
+
+    with pytest.raises(BadEnvelope, match="more than 9 bytes") as refused:
+        parse(b"[" * 10)
+
+    assert refused.value.reason == "bad-envelope"
