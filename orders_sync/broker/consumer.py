@@ -1,17 +1,29 @@
-"""Celery's consumer, which sees checked messages only, loses none, and leaves in order."""
+"""Celery's consumer, which sees checked messages only, loses none, and leaves in order.
+
+Celery trusts its messages, and catches little of what is raised around a task: reading a body again
+in the thread, telling of an event, storing a result. A thread's future keeps such an error to
+itself, and the message stays in hand, with the slot that it takes up.
+When it is told to stop, Celery gives back what has not begun only after the last task has ended,
+and hears of no second SIGTERM.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+import signal
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import structlog
 from celery import signals
+from celery.worker import state
 from celery.worker.consumer import Consumer as CeleryConsumer
 
 from orders_sync.broker.control import read_only
-from orders_sync.broker.departure import ForcedEnd, begin_nothing_more, give_back
 from orders_sync.broker.envelope import (
     MOST_TAKES,
     NEVER_ENDED,
@@ -19,10 +31,12 @@ from orders_sync.broker.envelope import (
     message_for_celery,
     read_envelope,
 )
-from orders_sync.broker.guard import guard_pool, guarded
 from orders_sync.broker.pulse import pulse_of
 
 log = structlog.get_logger(__name__)
+
+#: The exit status of a worker that was forced to end, as Celery's own cold shutdown has it.
+_FORCED_STATUS = 1
 
 
 class Consumer(CeleryConsumer):
@@ -128,3 +142,110 @@ class Consumer(CeleryConsumer):
     def _set_aside(message: Any, reason: str, name: str = "") -> None:
         if hasattr(message, "taken_from"):
             message.channel.set_aside_message(message, reason=reason, name=name)
+
+
+class GuardedExecutor(ThreadPoolExecutor):
+    """Threads that give a message back where it was not the task that failed."""
+
+    def submit(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        """Run a call of Celery's pool, whose arguments hold a method of the request."""
+        future = super().submit(function, *args, **kwargs)
+        owners = (getattr(argument, "__self__", None) for argument in args)
+        request = next((owner for owner in owners if hasattr(owner, "acknowledged")), None)
+        if request is not None:
+            future.add_done_callback(partial(_look_at, request))
+        return future
+
+
+def guard_pool(pool: Any) -> None:
+    """Have a pool of threads, which has not begun, run its calls on guarded ones."""
+    if isinstance(getattr(pool, "executor", None), ThreadPoolExecutor):
+        pool.executor = GuardedExecutor(max_workers=pool.limit)
+
+
+def guarded(on_task_request: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """Return a function that hands a request to the pool, and gives back what it does not take."""
+
+    def hand_over(request: Any) -> Any:
+        try:
+            return on_task_request(request)
+        except Exception as error:  # noqa: BLE001 - of whatever kind, it is not the task's.
+            give_up(request, error)
+            return None
+
+    return hand_over
+
+
+def give_up(request: Any, error: BaseException) -> None:
+    """Put a request's message back, to be tried again; after a few times it is set aside."""
+    log.error(
+        "message.not_ended", task=request.name, task_id=request.id, cause=type(error).__name__
+    )
+    state.task_ready(request)
+    try:
+        request.reject(requeue=True)
+    except Exception as failure:  # noqa: BLE001 - the event of it may fail as well.
+        log.warning("message.reject_failed", cause=type(failure).__name__)
+
+
+def _look_at(request: Any, future: Future[Any]) -> None:
+    error = None if future.cancelled() else future.exception()
+    if error is not None:
+        give_up(request, error)
+
+
+def begin_nothing_more(consumer: Any) -> set[str]:
+    """Have a consumer's threads begin nothing more; return the tags of what they have not begun.
+
+    A pool of processes may begin what it was handed at any moment: of its messages, only those are
+    returned that are not due yet.
+    """
+    waiting = _copied(state.scheduled_requests)
+    executor = getattr(consumer.pool, "executor", None)
+    if executor is not None:
+        # Celery's pool does so as well, and waits for those that run.
+        executor.shutdown(wait=False, cancel_futures=True)
+        waiting |= _copied(state.reserved_requests)
+    begun = _copied(state.active_requests)
+    return {request.message.delivery_tag for request in waiting - begun}
+
+
+def give_back(consumer: Any, tags: set[str]) -> None:
+    """Put back messages of a consumer that takes nothing more, so that others have them."""
+    channel = consumer.task_consumer.channel if consumer.task_consumer else None
+    if channel is None or not channel.is_connected:
+        return
+    try:
+        number = channel.give_back(tags)
+    except channel.connection_errors as error:
+        log.info("messages.not_given_back", cause=type(error).__name__)
+    else:
+        log.info("messages.given_back", number=number)
+
+
+class ForcedEnd:
+    """Ends a worker at once when SIGTERM comes after it was told to stop."""
+
+    def __init__(self, consumer: Any) -> None:
+        self._consumer = consumer
+        signals.worker_shutting_down.connect(self._wait_for_second)
+
+    def _wait_for_second(self, **_: Any) -> None:
+        signal.signal(signal.SIGTERM, self._end)
+
+    def _end(self, *_: object) -> None:
+        # Threads cannot be stopped, and Python would wait for them. What they were at stays
+        # recorded as taken, and goes on with others.
+        os.write(2, b"orders-sync: forced to end; what runs is given to other workers.\n")
+        with suppress(Exception):
+            self._consumer.task_consumer.channel.vanish()
+        os._exit(_FORCED_STATUS)
+
+
+def _copied(requests: Iterable[Any]) -> set[Any]:
+    """Copy a set that the threads of tasks change meanwhile."""
+    while True:
+        try:
+            return set(requests)
+        except RuntimeError:
+            continue

@@ -104,25 +104,19 @@ class _Task(_Model):
 class Envelope:
     """A task's message that was checked.
 
-    `eta` and `expires` are what the sender set; `links` names what it wanted done afterwards,
-    `options` how it wanted the task run. `text` is the body as it came, where that may go on.
+    `body` is the JSON of [args, kwargs, embed], with nothing in the last; `eta` and `expires` are
+    what the sender set; `links` names what it wanted done afterwards, `options` how it wanted the
+    task run.
     """
 
     task: str
     id: str
     takes: int
-    args: list[Any]
-    kwargs: dict[str, Any]
-    eta: datetime | None = None
-    expires: datetime | None = None
-    links: Sequence[str] = ()
-    options: Sequence[str] = ()
-    text: str | None = None
-
-    @property
-    def body(self) -> str:
-        """Return the body for Celery, as JSON of [args, kwargs, embed]."""
-        return self.text or dumps([self.args, self.kwargs, {}])
+    body: str
+    eta: datetime | None
+    expires: datetime | None
+    links: Sequence[str]
+    options: Sequence[str]
 
 
 def parse(raw: bytes) -> Any:
@@ -164,13 +158,11 @@ def read_envelope(payload: object) -> Envelope:
         task=task.task,
         id=task.id,
         takes=task.takes,
-        args=args,
-        kwargs=kwargs,
+        body=text if is_plain else dumps([args, kwargs, {}]),
         eta=None if task.eta is None else parse_time(task.eta),
         expires=None if task.expires is None else parse_time(task.expires),
         links=[part for part in _PARTS if embed.get(part)],
         options=[name for name in _OPTIONS if _is_set(headers.get(name))],
-        text=text if is_plain else None,
     )
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from orders_sync.broker.channel import Channel
 from orders_sync.broker.client import broker_client
-from orders_sync.broker.consumers import LivingWorker, living_workers
+from orders_sync.broker.presence import LivingWorker, living_workers
 from orders_sync.doctor.findings import Finding, State
 from orders_sync.settings import Settings
 from orders_sync.worker.queues import Queue

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final
 
-from orders_sync.broker.consumers import LivingWorker
+from orders_sync.broker.presence import LivingWorker
 from orders_sync.doctor.findings import Finding
 from orders_sync.domain.rules import OPEN
 from orders_sync.ledger.gauges import Key, LedgerState, Waiting

@@ -10,7 +10,7 @@ import pytest
 from unit.broker.taking import send, taker
 
 from orders_sync.broker import keys
-from orders_sync.broker.consumers import living_workers
+from orders_sync.broker.presence import living_workers
 
 HEARD_OF = 20.0
 
@@ -36,7 +36,7 @@ def test_it_is_known_for_how_long_a_worker_has_had_each_message(
         them.take(2)
         them.messages[1].ack()
         later = time.monotonic() + 500
-        monkeypatch.setattr("orders_sync.broker.qos.time.monotonic", lambda: later)
+        monkeypatch.setattr("orders_sync.broker.channel.time.monotonic", lambda: later)
         them.channel.presence.beat()
         (known,) = living_workers(redis, heard_of_seconds=HEARD_OF)
 

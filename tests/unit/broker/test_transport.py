@@ -15,9 +15,15 @@ from support.waiting import until
 from unit.broker.taking import send, taker
 
 from orders_sync.broker import keys
-from orders_sync.broker.compatibility import PRIVATE_NAMES, TESTED_KOMBU, check_kombu
 from orders_sync.broker.envelope import parse
-from orders_sync.broker.transport import SentinelTransport, Transport, install
+from orders_sync.broker.transport import (
+    PRIVATE_NAMES,
+    TESTED_KOMBU,
+    SentinelTransport,
+    Transport,
+    check_kombu,
+    install,
+)
 from orders_sync.errors import ConfigurationError
 
 pytestmark = pytest.mark.usefixtures("redis")
