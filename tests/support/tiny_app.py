@@ -36,6 +36,7 @@ app.conf.update(
         "consumer_silence": 1.5,
         "global_keyprefix": _environment.get("PREFIX", ""),
         "pulse_folder": _environment.get("PULSES", ""),
+        "allow_control": "ALLOW_CONTROL" in _environment,
     },
     broker_connection_retry_on_startup=True,
     broker_connection_max_retries=None,

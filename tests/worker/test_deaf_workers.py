@@ -85,6 +85,7 @@ def test_a_worker_whose_tasks_never_end_is_known_to_be_deaf_and_replaced(
 
         assert known.node == "supervised@test"
         assert known.silent_seconds > SILENCE / 2
+        assert [seconds > SILENCE / 2 for seconds in known.held_seconds] == [True]
         assert "worker1 has not heard from the broker for" in said[0]
         assert worker.pid != first
 

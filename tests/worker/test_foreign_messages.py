@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -223,6 +224,18 @@ def test_broadcasts_that_change_a_worker_are_refused_and_others_answered(
     until(lambda: crew.numbers("done") == [7], "what somebody revoked is done")
     assert worker.poll() is None
     app.close()
+
+
+def test_broadcasts_are_obeyed_where_a_setting_allows_it(tmp_path: Path) -> None:
+    with workers(tmp_path, ALLOW_CONTROL="true") as crew:
+        worker = crew.start(threads=1)
+        until(lambda: "ready" in crew.log, "it takes messages")
+        app = Celery(broker=crew.url, set_as_current=False)
+
+        app.control.shutdown()
+
+        assert worker.wait(60) == 0
+        app.close()
 
 
 def test_broadcasts_that_are_none_end_nobody(crew: Workers, worker: Any) -> None:
