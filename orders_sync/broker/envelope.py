@@ -190,8 +190,8 @@ def message_for_celery(
     eta, expires, not_before = envelope.eta, envelope.expires, None
     if not is_ours:
         eta, expires, not_before = None, None, envelope.eta
-    if eta is not None and not now < eta <= now + _LONGEST_HOLD:
-        eta = None
+    if eta is not None:
+        eta = min(eta, now + _LONGEST_HOLD) if eta > now else None
     headers = {
         "lang": "py",
         "task": envelope.task,
