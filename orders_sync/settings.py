@@ -186,6 +186,7 @@ class Settings(BaseSettings):
     change_api: Literal["v2", "v1"] = "v2"
     intake_queue: str = "celery"
     max_command_bytes: PositiveInt = 1024 * 1024
+    allow_control: bool = False
     visibility_timeout_seconds: Annotated[int, Field(ge=60, le=3600)] = 600
 
     feed: FeedSettings = Field(default_factory=FeedSettings)

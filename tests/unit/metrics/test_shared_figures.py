@@ -123,13 +123,14 @@ def test_what_does_not_answer_shows_that_and_nothing_that_is_old(
 
 
 def test_queues_are_shown_with_what_is_in_hand_and_what_was_set_aside() -> None:
-    found = shown(BrokerCollector(lambda: BrokerState({"orders": 7, "erp": 0}, 3, 1, 2)))
+    found = shown(BrokerCollector(lambda: BrokerState({"orders": 7, "erp": 0}, 3, 1, 2, 9.5)))
 
     assert found == {
         sample("orders_sync_broker_up"): 1,
         sample("orders_sync_queue_messages", queue="orders"): 7,
         sample("orders_sync_queue_messages", queue="erp"): 0,
         sample("orders_sync_unacknowledged_messages"): 3,
+        sample("orders_sync_oldest_unacknowledged_seconds"): 9.5,
         sample("orders_sync_stray_messages"): 1,
         sample("orders_sync_stray_messages_dropped_total"): 2,
     }

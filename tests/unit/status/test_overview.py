@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from orders_sync.broker.presence import LivingWorker
 from orders_sync.doctor.findings import Finding, State, exit_status
 from orders_sync.ledger.gauges import LedgerState, Waiting
 from orders_sync.ledger.pulse import LastRun
@@ -45,7 +46,18 @@ def with_usage(usage: Usage) -> Readings:
 
 
 def needs(readings: Readings) -> list[Finding]:
-    return list(judge(compose(["shop"], readings, now=NOW), readings, poll_seconds=1.0))
+    return list(
+        judge(compose(["shop"], readings, now=NOW), readings, poll_seconds=1.0, lease_seconds=120)
+    )
+
+
+def test_threads_that_do_not_come_back_need_a_person() -> None:
+    well, ill = LivingWorker("one@a", 1, (119,)), LivingWorker("two@a", 1, (700, 121, 3))
+
+    (finding,) = needs(replace(QUIET, workers=[well, ill]))
+
+    assert finding.says.endswith("two@a 2, the oldest for 700 s")
+    assert "SIGTERM" in (finding.do or "")
 
 
 def test_work_is_summed_up_by_cause_the_largest_first() -> None:
