@@ -84,6 +84,6 @@ class Course:
             return False
         orders = self._world.api.orders()
         demand = self._world.demand
-        if not (all_settled(orders) and erp_agrees(orders, demand.erp_orders(), demand.wanted)):
+        if not (all_settled(orders) and erp_agrees(orders, demand.erp_orders(), demand.asked)):
             return False
         return all_met(demand, orders)
