@@ -73,9 +73,11 @@ class SandboxApi:
         self._session = requests.Session()
         self._session.trust_env = False
 
-    def create_orders(self, trouble: str, count: int) -> None:
-        """Let shoppers buy."""
-        self._call("POST", "orders", {"count": count, "trouble": trouble})
+    def create_orders(self, trouble: str, count: int) -> list[str]:
+        """Let shoppers buy; return the new orders' ids."""
+        made = self._call("POST", "orders", {"count": count, "trouble": trouble})
+        order_ids: list[str] = made["order_ids"]
+        return order_ids
 
     def cancel(self, order_id: str) -> None:
         """Have VTEX cancel an order without asking the seller."""
