@@ -23,7 +23,7 @@ LIMITED: Final = "limited"
 #: The neighbour's orders come in two equal parts: alone, and beside the others' trouble.
 NEIGHBOURS_PART: Final = 20
 #: More than all threads of all workers, so that a queue of everybody's would be stopped.
-_SLOW_ORDERS: Final = 80
+_SLOW_ORDERS: Final = 150
 _LIMITED_ORDERS: Final = 20
 _LIMITED_REQUESTS: Final = 300
 #: Orders of the backlog have a dozen commands each: seven for each order of the main account.

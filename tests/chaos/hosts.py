@@ -14,6 +14,9 @@ from dataclasses import dataclass
 from typing import Final
 
 _ADDRESSES_A_HOST: Final = 16
+#: A rule is found by them when it is deleted: other attributes that it was not given are ignored.
+_OTHERS_PRIORITY: Final = 1000
+_VTEX_PRIORITY: Final = 1001
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,13 +50,13 @@ class Host:
     @contextlib.contextmanager
     def without_others(self) -> Iterator[None]:
         """Lose every packet to the host for as long as the block lasts."""
-        with _rule("to", self.own):
+        with _rule(_OTHERS_PRIORITY, "to", self.own):
             yield
 
     @contextlib.contextmanager
     def without_vtex(self) -> Iterator[None]:
         """Lose every packet from VTEX to the host for as long as the block lasts."""
-        with _rule("from", self.vtex, "to", self.own):
+        with _rule(_VTEX_PRIORITY, "from", self.vtex, "to", self.own):
             yield
 
 
@@ -89,8 +92,8 @@ def why_not() -> str | None:
 
 
 @contextlib.contextmanager
-def _rule(*selector: str) -> Iterator[None]:
-    rule = (*selector, "blackhole")
+def _rule(priority: int, *selector: str) -> Iterator[None]:
+    rule = (*selector, "priority", str(priority), "blackhole")
     _run("rule", "add", *rule)
     try:
         yield

@@ -13,11 +13,11 @@ from chaos.world import World
 _LOOK_EVERY_SECONDS: Final = 0.2
 _ORDER_EVERY_SECONDS: Final = 0.5
 #: What the others' trouble takes to fill every queue.
-_BUILD_UP_SECONDS: Final = 3.0
+_BUILD_UP_SECONDS: Final = 5.0
 #: Whatever is not done by then is late in any case.
 _PATIENCE_SECONDS: Final = 20.0
 _BACKLOG_SECONDS: Final = 90.0
-_SLOW_SECONDS: Final = 8.0
+_SLOW_SECONDS: Final = 9.0
 _PLAIN: Final = "plain"
 
 
