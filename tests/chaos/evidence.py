@@ -100,15 +100,8 @@ def look(world: World, phases: Phases, prefetch_at_start: Mapping[str, int]) -> 
         )
         for name, account in world.accounts.items()
     }
-    neighbour, times = accounts[NEIGHBOUR], world.accounts[NEIGHBOUR]
     alone, beside = (
-        waits_of(
-            [order for order in neighbour.sandbox.orders if order.order_id in order_ids],
-            {order.order_id: order.placed_at for order in neighbour.erp_orders},
-            neighbour.asked,
-            times.asked_at,
-        )
-        for order_ids in (phases.alone, phases.beside)
+        _waits(world, accounts, order_ids) for order_ids in (phases.alone, phases.beside)
     )
     return Seen(
         accounts=accounts,
@@ -160,6 +153,19 @@ def unended(
         if is_open or (one.has_to_last and not is_in_effect(one, vtex[one.order_id])):
             left.add(one.order_id)
     return sorted(left)
+
+
+def _waits(world: World, accounts: Mapping[str, SeenAccount], order_ids: frozenset[str]) -> Waits:
+    """Work out how long some of the neighbour's orders waited; there may be none."""
+    if not order_ids:
+        return Waits((), ())
+    seen = accounts[NEIGHBOUR]
+    return waits_of(
+        [order for order in seen.sandbox.orders if order.order_id in order_ids],
+        {order.order_id: order.placed_at for order in seen.erp_orders},
+        seen.asked,
+        world.accounts[NEIGHBOUR].asked_at,
+    )
 
 
 def _of_account(name: str, seen: SeenAccount, searched: Evidence) -> AccountEvidence:

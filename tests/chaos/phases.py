@@ -30,7 +30,12 @@ class Phases:
 
 
 def run_phases(world: World, say: Callable[[str], None]) -> Phases:
-    """Let the neighbour's orders come, and the others' trouble begin in between."""
+    """Let the neighbour's orders come, and the others' trouble begin in between.
+
+    Without other accounts there is nothing to wait for.
+    """
+    if NEIGHBOUR not in world.accounts:
+        return Phases(frozenset(), frozenset())
     say("the orders of the backlog come")
     _prepare_backlog(world)
     say("the neighbour is alone")
@@ -43,8 +48,9 @@ def run_phases(world: World, say: Callable[[str], None]) -> Phases:
 
 def end_trouble(world: World) -> None:
     """Let the key be valid again, and the ERP be quick."""
-    world.accounts[REFUSED].api.turn_dials({"revoked": False})
-    world.set_erp_delay(SLOW, 0.0)
+    if REFUSED in world.accounts:
+        world.accounts[REFUSED].api.turn_dials({"revoked": False})
+        world.set_erp_delay(SLOW, 0.0)
 
 
 def _prepare_backlog(world: World) -> None:

@@ -37,8 +37,8 @@ class ChaosPlan:
     A `volatile` broker keeps nothing on the disk, so that a restart empties it. Everything has
     `settle_seconds` to end once the last fault is over. VTEX answers within `latency_seconds` while
     nothing is wrong, and shows within `effect_seconds` what it accepted. A worker has so many
-    `threads`. The other accounts are in trouble until `trouble_ends_at`. What the processes are
-    `without` should break the run.
+    `threads`. The other accounts are in trouble until `trouble_ends_at`; a run that `is_alone` has
+    none of them. What the processes are `without` should break the run.
     """
 
     seed: int
@@ -53,6 +53,7 @@ class ChaosPlan:
     latency_seconds: float = LATENCY_SECONDS
     threads: int = THREADS
     without: frozenset[Defence] = frozenset()
+    is_alone: bool = False
 
     @property
     def broker_keeps(self) -> bool:
@@ -63,7 +64,8 @@ class ChaosPlan:
     @property
     def accounts(self) -> tuple[AccountPlan, ...]:
         """The accounts, that of the faults first."""
-        return plan_accounts(self.orders)
+        accounts = plan_accounts(self.orders)
+        return accounts[:1] if self.is_alone else accounts
 
 
 def plan_run(
