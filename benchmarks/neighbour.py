@@ -1,7 +1,8 @@
 """What an account suffers from another one that is in trouble.
 
     python -m benchmarks.neighbour [slow] [refused] [waiting]
-                                   [--commands 5000] [--rows 100000] [--workers 2] [--patience 180]
+                                   [--commands 5000] [--rows 100000] [--workers 2]
+                                   [--build-up 30] [--patience 180]
 
 - `slow`: the other account's ERP takes 20 s for each of 150 orders.
 - `refused`: the other account's key is refused, with so many commands behind it.
@@ -55,7 +56,6 @@ _ORDER_EVERY_SECONDS = 0.5
 _SLOW_ORDERS = 150
 _SLOW_SECONDS = 20.0
 _COMMANDS_AN_ORDER = 10
-_BUILD_UP_SECONDS = 10.0
 _THREADS_A_WORKER = 10
 
 
@@ -87,6 +87,7 @@ def main() -> None:
     parser.add_argument("--commands", type=int, default=5000)
     parser.add_argument("--rows", type=int, default=100_000)
     parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--build-up", type=float, default=30.0, help="seconds of trouble alone")
     parser.add_argument("--patience", type=float, default=180.0, help="seconds")
     options = parser.parse_args()
     unknown = set(options.scenarios) - set(scenarios)
@@ -118,7 +119,8 @@ def refused(options: argparse.Namespace) -> None:
         plant.admin("PUT", "dials", revoked=True)
         for number in range(_COMMANDS_AN_ORDER):
             for order_id in made["order_ids"]:
-                _send(street, "note", STORE, order_id, message=f"Nota {number}")
+                invoice = {"number": str(number), "value_cents": 1}
+                _send(street, "invoice", STORE, order_id, invoice=invoice)
         until(lambda: _intake_length(plant) == 0, "A's commands are accepted")
 
     _compare(options, "staging", begin)
@@ -131,7 +133,6 @@ def waiting(options: argparse.Namespace) -> None:
         away_erp.take_away(street.plant.home)
         street.plant.admin("POST", "orders", count=1)
         until(lambda: bool(Books(street.plant).open()), "an order waits")
-        time.sleep(_BUILD_UP_SECONDS)
         _multiply(street.plant, options.rows)
 
     _compare(options, away_erp.NAME, begin)
@@ -142,7 +143,7 @@ def _compare(options: argparse.Namespace, erp: str, begin: Callable[[Street], No
     with _running_street(options.workers, erp) as street:
         alone = _measure(street, options.patience)
         begin(street)
-        _watch(street, _BUILD_UP_SECONDS)
+        _watch(street, options.build_up)
         beside = _measure(street, options.patience)
         for what in ("placed", "sent"):
             before, after = getattr(alone, what), getattr(beside, what)

@@ -54,6 +54,10 @@ class Demand:
         self._erp.tend()
         self._service.tend()
 
+    def leave_alone(self, order_id: str) -> None:
+        """Never ask for anything for an order, also if it comes later."""
+        self._passed_on.add(order_id)
+
     @property
     def asked(self) -> tuple[AskedCommand, ...]:
         """All that was asked for so far."""

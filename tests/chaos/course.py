@@ -14,6 +14,8 @@ from chaos.world import World
 from orders_sync.demo.pouring import Pouring, mix
 
 _LOOK_EVERY_SECONDS = 0.2
+#: Reading every order of every account is work for VTEX too.
+_LOOK_AT_ALL_EVERY_SECONDS = 1.0
 _WRITE_DOWN_EVERY_SECONDS = 5.0
 _BATCHES = 25
 
@@ -40,7 +42,7 @@ class Course:
         )
         self._began_at = time.monotonic()
         self._calm_since: float | None = None
-        self._write_down_at = self._began_at
+        self._write_down_at = self._look_at = self._began_at
         self.seconds = 0.0
         self.settled_after: float | None = None
 
@@ -71,7 +73,11 @@ class Course:
     def _is_over(self) -> bool:
         if self._calm_since is None:
             return False
-        calm = time.monotonic() - self._calm_since
+        now = time.monotonic()
+        calm = now - self._calm_since
+        if now < self._look_at:
+            return False
+        self._look_at = now + _LOOK_AT_ALL_EVERY_SECONDS
         if self._is_done():
             self.settled_after = calm
             return True

@@ -108,6 +108,8 @@ def _cancel_what_hangs(account: Account) -> None:
             and order.order_id not in arrived
         ]
         for order_id in hanging[:_CANCELLED_AT_ONCE]:
+            # The ERP may be told so late that it had taken the order by then, and by right.
+            account.demand.leave_alone(order_id)
             account.api.cancel(order_id)
 
 

@@ -12,11 +12,11 @@ from chaos.account import Account
 from chaos.evidence import Seen, unended
 from chaos.world import World
 
-_MOST = 10
+_MOST = 3
 
 
 def write_stories(home: Path, world: World, seen: Seen) -> None:
-    """Write what our ledger and VTEX say of some orders, one file in `unended` for each."""
+    """Write what our ledger and VTEX say of some orders, one file of `unended` for each."""
     for name, account in seen.accounts.items():
         order_ids = unended(account.sandbox.orders, account.asked, account.answers)
         for order_id in order_ids[:_MOST]:

@@ -89,7 +89,8 @@ def fair_to_neighbours(evidence: ChaosEvidence) -> tuple[Iterable[str], str]:
         "commands sent": (p99(alone.sent), p99(beside.sent)),
     }
     told = {
-        what: f"{what} after {after:.1f} s beside trouble, {before:.1f} s alone (p99)"
+        what: f"{what} after {after:.1f} s beside trouble, {before:.1f} s alone "
+        f"(p99, {after / before if before else 0:.1f} times)"
         for what, (before, after) in pairs.items()
     }
     unfair = [told[what] for what, (before, after) in pairs.items() if not _is_fair(before, after)]

@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
+from orders_sync.demo.demand import Demand
 from orders_sync.demo.erp_tables import open_as_erp
 from orders_sync.demo.fates import CONFLICTS, DEMO_ROUND, OF_SERVICE, Fate, deal
 from orders_sync.demo.parcels import pack, share
@@ -158,6 +159,22 @@ def test_a_change_is_written_before_all_else(quantity: int, field: str) -> None:
     assert first.asked.kind == "change"
     assert field in json.loads(first.columns["body"])
     assert {wish.asked.kind for wish in others} == {"invoice", "track"}
+
+
+def test_an_order_that_is_left_alone_is_nobodys_and_missed_by_nobody(
+    staging: StagingErp,  # noqa: ARG001 - it gives the ERP two orders.
+    erp_url: str,
+    tmp_path: Path,
+) -> None:
+    demand = Demand(erp_url, tmp_path / "outbox", pytest.fail, Random(1), lambda: 0.0)
+    demand.leave_alone("1-01")
+    demand.leave_alone("2-01")
+
+    demand.tend()
+
+    assert demand.asked == ()
+    assert demand.is_met
+    demand.close()
 
 
 def test_an_order_is_taken_once(played: PlayedErp) -> None:
