@@ -132,8 +132,7 @@ def waiting(options: argparse.Namespace) -> None:
     def begin(street: Street) -> None:
         away_erp.take_away(street.plant.home)
         street.plant.admin("POST", "orders", count=1)
-        until(lambda: bool(Books(street.plant).open()), "an order waits")
-        _multiply(street.plant, options.rows)
+        until(lambda: _multiply(street.plant, options.rows), "an order waits")
 
     _compare(options, away_erp.NAME, begin)
 
@@ -259,9 +258,11 @@ def _is_quiet(plant: Plant) -> bool:
     return bool(feed["visible"] + feed["in_flight"] == 0)
 
 
-def _multiply(plant: Plant, count: int) -> None:
-    """Let an order that waits in the ledger be as many, each like it but for its id."""
-    (order_id, *_) = Books(plant).open()
+def _multiply(plant: Plant, count: int) -> bool:
+    """Let an order that waits in the ledger be as many, each like it but for its id.
+
+    Return whether there was one.
+    """
     path = plant.home / "ledger.sqlite3"
     with closing(sqlite3.connect(path, timeout=60)) as connection, connection:
         table = connection.execute("PRAGMA table_info(orders)").fetchall()
@@ -272,10 +273,11 @@ def _multiply(plant: Plant, count: int) -> None:
         connection.execute(
             "WITH RECURSIVE numbers(number) AS "  # noqa: S608 - our own names.
             "(SELECT 1 UNION ALL SELECT number + 1 FROM numbers WHERE number < ?) "
-            f"INSERT INTO orders ({', '.join(columns)}) "
-            f"SELECT {', '.join(values)} FROM numbers, orders WHERE order_id = ?",
-            (count, order_id),
+            f"INSERT INTO orders ({', '.join(columns)}) SELECT {', '.join(values)} "
+            "FROM numbers, (SELECT * FROM orders WHERE standing = 'waiting' LIMIT 1)",
+            (count,),
         )
+        return connection.total_changes > 0
 
 
 if __name__ == "__main__":
