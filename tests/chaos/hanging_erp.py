@@ -21,7 +21,7 @@ class HangingErp(StagingErp):
 
     def place_order(self, order: Order) -> Receipt:
         """Put the order into the ERP, after a while."""
-        time.sleep(_delay(self.home, self.account))
+        time.sleep(delay(self.home, self.account))
         return super().place_order(order)
 
 
@@ -36,7 +36,8 @@ def set_delay(home: Path, account: str, seconds: float) -> None:
     write_privately(_file(home, account), str(seconds))
 
 
-def _delay(home: Path, account: str) -> float:
+def delay(home: Path, account: str) -> float:
+    """Return how many seconds an order takes to be placed."""
     file = _file(home, account)
     return float(file.read_text()) if file.exists() else 0.0
 

@@ -43,6 +43,7 @@ _LOOK_EVERY_SECONDS = 0.1
 _MEASURE_EVERY_SECONDS = 1.0
 _COMMAND_SECONDS = 60.0
 _INSPECT_SECONDS = 5
+_INSPECTIONS = 3
 
 #: VTEX on an ordinary day: it answers at once and takes its time to do what it was asked. A change
 #: does not look at the invoices that come in while it is made, as at VTEX (known issue 1348894).
@@ -161,11 +162,12 @@ class World:
     def prefetch_counts(self) -> Mapping[str, int]:
         """Ask each worker how many messages it may have in hand; those that do not answer lack."""
         inspect = ("inspect", "stats", "--json", f"--timeout={_INSPECT_SECONDS}")
-        try:
-            answers = json.loads(self._run("celery", "--quiet", "-A", "orders_sync", *inspect))
-        except (subprocess.CalledProcessError, ValueError):
-            return {}
-        return {name.partition("@")[0]: stats["prefetch_count"] for name, stats in answers.items()}
+        for _ in range(_INSPECTIONS):
+            # A worker that looks for the broker does not answer; if none does, that is an error.
+            with contextlib.suppress(subprocess.CalledProcessError, ValueError):
+                stats = json.loads(self._run("celery", "--quiet", "-A", "orders_sync", *inspect))
+                return {name.partition("@")[0]: of["prefetch_count"] for name, of in stats.items()}
+        return {}
 
     def _run(self, module: str, *arguments: str) -> bytes:
         done = subprocess.run(
