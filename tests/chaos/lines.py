@@ -80,7 +80,7 @@ def _old_numbers(order: VtexOrder, line: Iterable[AskedCommand]) -> Iterator[str
     }
     for number, tracking_number in latest.items():
         package = order.package(number)
-        if package is not None and package.tracking_number != tracking_number:
+        if package is not None and package.tracking_number not in {None, tracking_number}:
             yield f"{number} shows {package.tracking_number} after {tracking_number}"
 
 
