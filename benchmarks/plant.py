@@ -176,20 +176,7 @@ def _environment(home: Path, broker_url: str, settings: Mapping[str, str]) -> di
         "LOG_LEVEL": "warning",
         **settings,
     }
-    ours = {f"ORDERS_SYNC_{name}": value for name, value in values.items()}
-    return {**_account(STORE, vtex_url), **ours}
-
-
-def _account(account: str, vtex_url: str) -> dict[str, str]:
-    values = {
-        "APP_KEY": "key",
-        "APP_TOKEN": "token",
-        "BASE_URL": vtex_url,
-        # What the work costs is measured, not how well it waits for VTEX's budget.
-        "REQUESTS_PER_MINUTE": "1000000",
-    }
-    prefix = f"ORDERS_SYNC_ACCOUNTS__{account.upper()}"
-    return {f"{prefix}__{name}": value for name, value in values.items()}
+    return {f"ORDERS_SYNC_{name}": value for name, value in values.items()}
 
 
 def _first_line(log: Path) -> str:
