@@ -263,7 +263,7 @@ def _sending(
     *,
     is_one_call: bool = True,
 ) -> T | CommandResult:
-    """Note what is about to be sent, and send it; what VTEX refuses is final and its words are kept.
+    """Note what is about to be sent, and send it; what VTEX refuses is final, in its words.
 
     Of several calls the first may have taken effect where a later one was not taken.
 

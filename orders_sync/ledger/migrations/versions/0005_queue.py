@@ -19,33 +19,40 @@ down_revision = "0004"
 branch_labels = None
 depends_on = None
 
-_OPEN = "standing IN ('active', 'waiting')"
-_UNFINISHED = "standing IN ('active', 'waiting', 'parked')"
+_LINE = """
+    UPDATE commands
+    SET line = CASE kind WHEN 'track' THEN 'tracking/' || vtex_number ELSE 'goods' END
+    WHERE kind IN ('invoice', 'change', 'cancel', 'deny', 'track')
+        AND standing IN ('active', 'waiting', 'parked')
+"""
+_POSITION = """
+    UPDATE commands
+    SET position = (
+        SELECT count(*) FROM commands AS other
+        WHERE other.account = commands.account AND other.order_id = commands.order_id
+            AND (other.created_at < commands.created_at
+                OR (other.created_at = commands.created_at AND other.id <= commands.id))
+    )
+    WHERE standing IN ('active', 'waiting', 'parked')
+"""
+_IS_REST = """
+    UPDATE commands
+    SET is_rest = (body NOT LIKE '%"value_cents":%' AND body NOT LIKE '%"items":%')
+    WHERE kind = 'invoice' AND standing IN ('active', 'waiting', 'parked')
+"""
 
 
 def upgrade() -> None:
-    """Add the columns, fill them for what is not at its end, and replace the indices of due work."""
+    """Add the columns, fill them for what is not at its end, and replace indices."""
     _add_columns()
+    _reword()
     now = sa.bindparam("now", datetime.now(UTC), type_=UtcDateTime())
     for table in ("orders", "commands"):
-        due = f"UPDATE {table} SET due_at = :now WHERE standing = 'active'"  # noqa: S608 - no value of anybody's.
+        due = f"UPDATE {table} SET due_at = :now WHERE standing = 'active'"  # noqa: S608 - a table's name.
         op.execute(sa.text(due).bindparams(now))
-    op.execute(
-        "UPDATE commands SET line = CASE kind WHEN 'track' THEN 'tracking/' || vtex_number "
-        "ELSE 'goods' END WHERE kind IN ('invoice', 'change', 'cancel', 'deny', 'track') "
-        f"AND {_UNFINISHED}"
-    )
-    op.execute(
-        "UPDATE commands SET position = (SELECT count(*) FROM commands AS other "
-        "WHERE other.account = commands.account AND other.order_id = commands.order_id "
-        "AND (other.created_at < commands.created_at "
-        "OR (other.created_at = commands.created_at AND other.id <= commands.id))) "
-        f"WHERE {_UNFINISHED}"
-    )
-    op.execute(
-        "UPDATE commands SET is_rest = (body NOT LIKE '%\"value_cents\":%' "
-        f"AND body NOT LIKE '%\"items\":%') WHERE kind = 'invoice' AND {_UNFINISHED}"
-    )
+    op.execute(_LINE)
+    op.execute(_POSITION)
+    op.execute(_IS_REST)
     op.execute("UPDATE commands SET asked_by_erp = (source = 'erp')")
     _replace_indices()
     op.create_table(
@@ -60,6 +67,15 @@ def upgrade() -> None:
         sa.Column("seen_at", UtcDateTime(), nullable=False, comment="its last sign of life"),
         sa.PrimaryKeyConstraint("process", name="pk_workers"),
     )
+
+
+def _reword() -> None:
+    """Say what columns mean, where the database keeps that."""
+    if op.get_bind().dialect.name == "postgresql":
+        due = "from when it may be dispatched"
+        op.alter_column("orders", "due_at", comment=due)
+        op.alter_column("commands", "due_at", comment=f"{due}; none in line")
+        op.alter_column("orders", "lease_owner", comment="the process that works on it")
 
 
 def _add_columns() -> None:
