@@ -6,6 +6,9 @@ A permit's cost is measured with a budget that is far off, and at a steady pace 
 like the default, where permits are shared by fewer calls. Then there is more work than the budget
 allows. Every call takes 100 ms; a call that must wait gives its thread back and comes again when
 told. Calls over the budget are counted as the sandbox counts them.
+
+Last, in virtual time: how much is used of a limit of VTEX's that is smaller than the budget, of a
+budget with stray 429s, and how soon the pace is back after a storm of them.
 """
 
 from __future__ import annotations
@@ -13,6 +16,7 @@ from __future__ import annotations
 import argparse
 import heapq
 import random
+import sys
 import tempfile
 import threading
 import time
@@ -23,6 +27,12 @@ from multiprocessing.queues import Queue
 from pathlib import Path
 
 import redis
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+
+from unit.traffic.crowd import Crowd, Limit
+from unit.traffic.limits import FixedWindow, SlidingWindow, Storm
+from unit.traffic.virtual_time import VirtualTime
 
 from orders_sync.embedded.broker import EmbeddedBroker
 from orders_sync.sandbox.rate_limit import RateLimit
@@ -40,6 +50,9 @@ _REST_SECONDS = 1.0
 _STEADY_BUDGET = 5400
 _STEADY_A_SECOND = 45
 _STEADY_SECONDS = 8.0
+_SET = 5400
+_TRUE = 3000
+_MINUTES = 4
 
 
 def main() -> None:
@@ -56,6 +69,7 @@ def main() -> None:
             _print_costs(url)
             _print_steady_cost(url)
             _print_use(url, options.budget, options.seconds, options.processes)
+            _print_pace(url)
         finally:
             broker.stop()
 
@@ -147,6 +161,49 @@ def _print_use(url: str, budget: int, seconds: float, processes: int) -> None:
     for name, window in (("minute", 60), ("second", 1)):
         busiest = max(bisect_left(times, at + window) - index for index, at in enumerate(times))
         print(f"busiest {name}: {busiest} calls")
+
+
+def _print_pace(url: str) -> None:
+    limits: list[tuple[str, Limit, int]] = [
+        ("token bucket of 10 s", RateLimit(_TRUE), _TRUE),
+        ("a minute, with Retry-After", FixedWindow(_TRUE, says=True), _TRUE),
+        ("a minute, without", FixedWindow(_TRUE, says=False), _TRUE),
+        ("any minute, without", SlidingWindow(_TRUE), _TRUE),
+        ("1 % stray, Retry-After 1", Storm(0.01, 1), _SET),
+        ("1 % stray, without", Storm(0.01, -1), _SET),
+        ("3 % stray, Retry-After 1", Storm(0.03, 1), _SET),
+    ]
+    for name, limit, true in limits:
+        crowd = _crowd(url, name, limit)
+        crowd.run([(0.0, Lane.FETCH)] * 100, seconds=60 * _MINUTES)
+        used = crowd.total(0, 60 * _MINUTES) / true / _MINUTES
+        last = crowd.total(60, 60 * _MINUTES) / true / (_MINUTES - 1)
+        print(
+            f"{_SET} set, {true} accepted, {name}: {used:.1%} used ({last:.1%} after a minute), "
+            f"{crowd.part_refused():.2%} refused"
+        )
+    for part in (0.5, 1.0):
+        crowd = _crowd(url, f"storm {part}", Storm(part, 1, since=20, until=50))
+        crowd.run([(0.0, Lane.FETCH)] * 100, seconds=90)
+        windows = (at for at in range(50, 85) if crowd.total(at, at + 5) >= 0.95 * _SET / 12)
+        back = next(windows, 85) - 50
+        print(f"{part:.0%} of the calls refused for 30 s: back at 95 % {back} s after its end")
+
+
+def _crowd(url: str, account: str, limit: Limit) -> Crowd:
+    """Make a crowd of three processes, in a time that only they move."""
+    time, sleeps = VirtualTime(), list[float]()
+    limiters = [
+        RateLimiter(
+            Shared(connect(url), clock=time.clock, server_micros=time.server),
+            {account: _SET},
+            processes=3,
+            clock=time.clock,
+            sleep=sleeps.append,
+        )
+        for _ in range(3)
+    ]
+    return Crowd(account, limiters, time, sleeps, limit=limit, endless=True)
 
 
 def _call_away(url: str, budget: int, seconds: float, tasks: int, made: Queue[list[float]]) -> None:

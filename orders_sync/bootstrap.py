@@ -27,7 +27,7 @@ from orders_sync.metrics.transport import ObservedTransport
 from orders_sync.settings import REDIS_SCHEMES, AccountSettings, Settings
 from orders_sync.traffic.lanes import Lane, Wait
 from orders_sync.traffic.shared import Shared, connect
-from orders_sync.traffic.traffic import ERP, Traffic
+from orders_sync.traffic.traffic import Traffic
 from orders_sync.vtex.client import VtexClient
 from orders_sync.vtex.connections import VtexAdapter
 from orders_sync.vtex.credentials import Credentials
@@ -143,7 +143,8 @@ class Services:
             return erp
         # What outlasts the lease of its order is done anew by another worker.
         seconds = self.settings.lease.total_seconds() * _ERP_SHARE_OF_LEASE
-        return GuardedErp(erp, partial(self.traffic.guard, account, ERP), seconds=seconds)
+        guard = partial(self.traffic.guard_erp, account, seconds=seconds)
+        return GuardedErp(erp, guard, seconds=seconds)
 
     def _build_client(self, account: str, lane: Lane) -> VtexClient:
         settings = self._account(account)
@@ -192,8 +193,10 @@ def with_broker(settings: Settings) -> Settings:
     return settings.model_copy(update={"broker_url": url})
 
 
-def connect_traffic(settings: Settings) -> Traffic:
+def connect_traffic(settings: Settings, *, process: str | None = None) -> Traffic:
     """Wire what says to all processes who may call now; a Redis that is away is no error.
+
+    `process` names this one among all; without it a name is made up.
 
     Raises:
         ConfigurationError: the broker is of a kind that cannot keep it, and no Redis is set.
@@ -211,6 +214,8 @@ def connect_traffic(settings: Settings) -> Traffic:
         budgets,
         processes=settings.processes,
         random=random.SystemRandom(),
+        process=process,
+        erp_limits={name: each.erp_calls_at_once for name, each in settings.accounts.items()},
         resources=RESOURCES,
     )
 

@@ -58,6 +58,7 @@ class AccountSettings(_Part):
     erp: str = "staging"
     erp_options: dict[str, Any] = Field(default_factory=dict, repr=False)
     requests_per_minute: PositiveInt = 5400
+    erp_calls_at_once: PositiveInt = 8
 
 
 class FeedSettings(_Part):
@@ -185,6 +186,7 @@ class Settings(BaseSettings):
     change_api: Literal["v2", "v1"] = "v2"
     intake_queue: str = "celery"
     max_command_bytes: PositiveInt = 1024 * 1024
+    allow_control: bool = False
     visibility_timeout_seconds: Annotated[int, Field(ge=60, le=3600)] = 600
 
     feed: FeedSettings = Field(default_factory=FeedSettings)

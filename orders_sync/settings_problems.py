@@ -18,6 +18,7 @@ EXAMPLES: Mapping[str, str] = {
     "ERP": "staging",
     "ERP_OPTIONS": '{"url": "postgresql+psycopg://user:password@db/erp"}',
     "REQUESTS_PER_MINUTE": "5400",
+    "ERP_CALLS_AT_ONCE": "8",
     "BROKER_URL": "redis://localhost:6379/0",
     "REDIS_URL": "redis://localhost:6379/0",
     "LEDGER_URL": "sqlite:///var/ledger.sqlite3",

@@ -53,7 +53,8 @@ class Exchange:
     def __init__(self, channel: Any) -> None:
         self._channel = channel
         self._sent: deque[_Sent] = deque()
-        self._arrived: deque[tuple[str, str | None, bytes]] = deque()
+        self._arrived: deque[tuple[str, str, bytes]] = deque()
+        self._number = 0
         self._all_empty = False
         self._was_short = True
         self._looked_at = 0.0
@@ -99,8 +100,7 @@ class Exchange:
             self._take_in(channel.client.connection)
         channel._in_poll = None  # noqa: SLF001 - as above.
         for _, tag, _ in self._arrived:
-            if tag is not None:
-                channel.qos.remember(tag)
+            channel.qos.remember(tag)
         self._arrived.clear()
 
     def _wanted(self) -> int:
@@ -160,7 +160,8 @@ class Exchange:
         names = channel.exchange_keys(queues)
         prefix = len(channel.global_keyprefix)
         take = ("EVALSHA", self._sha, len(names), *names, channel.consumer, wanted, prefix)
-        commands = [(*take, *settled)]
+        commands = [(*take, self._number, *settled)]
+        self._number += wanted
         self._sent.append(_Sent(queues, wanted, settled, is_look=False))
         # Taking from a queue may end the broker's promise of word about it; only a look renews it.
         self._all_empty = self._all_empty and not wanted
@@ -194,7 +195,7 @@ class Exchange:
             return
         for place in range(0, len(answer), 3):
             queue, tag, raw = answer[place : place + 3]
-            self._arrived.append((sent.queues[queue], tag and tag.decode(), raw))
+            self._arrived.append((sent.queues[queue], tag.decode(), raw))
         if answer:
             self._moved_at = time.monotonic()
         if sent.wanted:

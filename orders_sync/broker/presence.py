@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import threading
+from dataclasses import dataclass
 from typing import Any, Final
 
 import structlog
+from redis import Redis
 
 from orders_sync.broker import keys
 from orders_sync.broker.scripts import BEAT
 
 #: Seconds that a beat which is under way may still take when the consumer leaves.
 _PATIENCE_SECONDS: Final = 1.0
+
+#: Of so many messages it is told for how long they have been in hand.
+_MOST_HELD: Final = 100
 
 log = structlog.get_logger(__name__)
 
@@ -57,7 +63,8 @@ class Presence:
             keys.CONSUMING,
         )
         beat, silence = channel.consumer_beat, channel.consumer_silence
-        arguments = [channel.consumer, beat, silence, pulse.node, pulse.silent_seconds]
+        held = json.dumps(channel.qos.held_seconds[:_MOST_HELD])
+        arguments = [channel.consumer, beat, silence, pulse.node, pulse.silent_seconds, held]
         found = channel.run(BEAT, [channel.key(name) for name in names], arguments)
         orphans = [tag.decode() for tag in found]
         for tag in orphans:
@@ -73,3 +80,33 @@ class Presence:
             except Exception as error:  # noqa: BLE001 - a missed beat is made up for by the next.
                 log.debug("presence.beat_missed", cause=type(error).__name__)
             self._stopped.wait(self._channel.consumer_beat)
+
+
+@dataclass(frozen=True, slots=True)
+class LivingWorker:
+    """A worker whose process lives.
+
+    `silent_seconds` tells how long ago its consuming loop had an answer from the broker,
+    `held_seconds` for how long it has had each message, the oldest first.
+    """
+
+    node: str
+    silent_seconds: float
+    held_seconds: tuple[float, ...] = ()
+
+
+def living_workers(redis: Redis, *, heard_of_seconds: float) -> list[LivingWorker]:
+    """List the workers that said within so many seconds that they live, by name."""
+    broker: Any = redis
+    seconds, microseconds = broker.time()
+    now = seconds + microseconds / 1e6
+    living = broker.zrangebyscore(keys.CONSUMERS, now - heard_of_seconds, "+inf")
+    words = broker.hmget(keys.CONSUMING, living) if living else []
+    found = [json.loads(word) for word in words if word is not None]
+    return sorted((_read(word, now) for word in found), key=lambda worker: worker.node)
+
+
+def _read(word: dict[str, Any], now: float) -> LivingWorker:
+    since = now - word.get("at", now)
+    held = tuple(since + seconds for seconds in json.loads(word.get("held", "[]")))
+    return LivingWorker(word["node"], now - word["answered_at"], held)

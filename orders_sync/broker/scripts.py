@@ -31,36 +31,23 @@ local function put_aside(strays, ids, dropped, queue, reason, name, raw)
 end
 """
 
-#: Settles tags, then takes up to ARGV[2] messages, one a queue in turn, and records each.
+#: Settles tags, then takes up to ARGV[2] messages, one a queue in turn, and records each under a
+#: tag that no sender chose.
 #:
-#: KEYS: unacked_index, unacked, owners, consumers, strays, stray ids, strays dropped, queues.
-#: ARGV: consumer, how many, the length of the keys' prefix, the settled tags.
-#: Gives three values a message: the place of its queue among the queues, its tag, itself; for one
-#: that was put aside the tag is null and the reason stands in its place.
+#: KEYS: unacked_index, unacked, owners, consumers, queues.
+#: ARGV: consumer, how many, the length of the keys' prefix, the number of the first message, the
+#: settled tags. Gives three values a message: the place of its queue among the queues, its tag,
+#: itself.
 EXCHANGE: Final = (
     _NOW
-    + _PUT_ASIDE
     + """
-local QUEUES = 8
-local SURROGATE = '\\u[dD][89a-fA-F]%x%x'
-local function tag_of(raw)
-    local decoded, message = pcall(cjson.decode, raw)
-    if not decoded then
-        -- Python writes and reads half a surrogate pair, which Lua's JSON does not know.
-        decoded, message = pcall(cjson.decode, (string.gsub(raw, SURROGATE, '\\u0020')))
-    end
-    if not decoded then return nil, 'not-json' end
-    local properties = type(message) == 'table' and message.properties
-    local tag = type(properties) == 'table' and properties.delivery_tag
-    if type(tag) ~= 'string' then return nil, 'not-a-message' end
-    return tag
+local QUEUES = 5
+if #ARGV > 4 then
+    redis.call('ZREM', KEYS[1], unpack(ARGV, 5))
+    redis.call('HDEL', KEYS[2], unpack(ARGV, 5))
+    redis.call('HDEL', KEYS[3], unpack(ARGV, 5))
 end
-if #ARGV > 3 then
-    redis.call('ZREM', KEYS[1], unpack(ARGV, 4))
-    redis.call('HDEL', KEYS[2], unpack(ARGV, 4))
-    redis.call('HDEL', KEYS[3], unpack(ARGV, 4))
-end
-local wanted, taken, filled = tonumber(ARGV[2]), {}, {}
+local wanted, number, taken, filled = tonumber(ARGV[2]), tonumber(ARGV[4]), {}, {}
 for place = QUEUES, #KEYS do filled[#filled + 1] = place end
 while wanted > 0 and #filled > 0 do
     local still = {}
@@ -68,19 +55,16 @@ while wanted > 0 and #filled > 0 do
         local raw = wanted > 0 and redis.call('RPOP', KEYS[place])
         if raw then
             local queue = string.sub(KEYS[place], ARGV[3] + 1)
-            local tag, reason = tag_of(raw)
-            if tag then
-                redis.call('ZADD', KEYS[1], now, tag)
-                redis.call('HSET', KEYS[2], tag, '[' .. raw .. ',"",' .. cjson.encode(queue) .. ']')
-                redis.call('HSET', KEYS[3], tag, ARGV[1])
-            else
-                put_aside(KEYS[5], KEYS[6], KEYS[7], queue, reason, '', raw)
-            end
+            local tag = string.format('%s.%d', ARGV[1], number)
+            redis.call('ZADD', KEYS[1], now, tag)
+            redis.call('HSET', KEYS[2], tag, '[' .. raw .. ',"",' .. cjson.encode(queue) .. ']')
+            redis.call('HSET', KEYS[3], tag, ARGV[1])
             still[#still + 1] = place
             wanted = wanted - 1
+            number = number + 1
             taken[#taken + 1] = place - QUEUES
-            taken[#taken + 1] = tag or false
-            taken[#taken + 1] = tag and raw or reason
+            taken[#taken + 1] = tag
+            taken[#taken + 1] = raw
         end
     end
     filled = still
@@ -124,14 +108,15 @@ return 1
 #: A consumer that was itself silent for long does not judge: the broker may have stood still.
 #: KEYS: consumers, owners, looked, unacked_index, consuming. ARGV: consumer, seconds between beats,
 #: seconds after which a silent consumer is dead, the worker's name, seconds since its consuming
-#: loop had an answer.
+#: loop had an answer, a JSON list of the seconds for which it has had each message.
 BEAT: Final = (
     _NOW
     + """
 local before = tonumber(redis.call('ZSCORE', KEYS[1], ARGV[1]) or 0)
 redis.call('ZADD', KEYS[1], now, ARGV[1])
 if ARGV[4] ~= '' then
-    local word = cjson.encode({node = ARGV[4], answered_at = now - ARGV[5]})
+    local word = {node = ARGV[4], answered_at = now - ARGV[5], held = ARGV[6], at = now}
+    word = cjson.encode(word)
     redis.call('HSET', KEYS[5], ARGV[1], word)
 end
 if now - before > 3 * ARGV[2] then return {} end

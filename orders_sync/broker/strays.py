@@ -23,8 +23,8 @@ return number
 class Stray:
     """A message that was put aside; its body is not shown, since it may hold personal data.
 
-    `reason` is one of: not-json, not-a-message, not-a-task, unreadable-body, unknown-task,
-    invalid-task, no-queue. `name` is the task's name, or empty.
+    `reason` is one of: not-json, bad-envelope, unknown-task, invalid-task, never-ended, no-queue.
+    `name` is the task's name, or empty.
     """
 
     id: str

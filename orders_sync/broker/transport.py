@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from importlib.metadata import version
 from queue import Empty
 from typing import Any, Final
 
@@ -11,6 +13,35 @@ from kombu.transport import redis
 from orders_sync.broker.channel import Channel
 from orders_sync.broker.exchange import EXCHANGE_KIND
 from orders_sync.broker.pulse import pulse_of
+from orders_sync.errors import ConfigurationError
+
+#: From this version on, and below that one. A later one belongs in here, and in `pyproject.toml`,
+#: once `tests/worker/test_message_loss.py` passes with it.
+TESTED_KOMBU: Final = ("5.7", "5.8")
+
+#: The private names of `kombu.transport.redis` that are overridden or used, by class.
+PRIVATE_NAMES: Final = {
+    "Channel": (
+        "_active_queues",
+        "_basic_cancel",
+        "_brpop_sent_at",
+        "_connparams",
+        "_create_client",
+        "_fanout_queues",
+        "_in_poll",
+        "_lookup",
+        "_queue_cycle",
+        "_tag_to_queue",
+    ),
+    "MultiChannelPoller": (
+        "_channels",
+        "_client_registered",
+        "_fd_to_chan",
+        "_register",
+        "_register_BRPOP",
+    ),
+    "QoS": ("_delivered", "_flush", "_on_collect", "_quick_ack", "_quick_append"),
+}
 
 #: A consumer without an event loop looks at least so often whether something is to be restored.
 _LONGEST_POLL_SECONDS: Final = 1.0
@@ -52,6 +83,10 @@ class Transport(redis.Transport):
     """
 
     Channel = Channel
+
+    #: Returns what a message is made of, of what was taken, its queue and its tag; raises
+    #: BadEnvelope. A worker's consumer puts its own in its place.
+    check: Callable[[Any, str, str], Any] = staticmethod(lambda payload, *_: payload)
 
     #: Whether Celery's event loop asks for messages, or somebody who calls `drain_events`.
     in_event_loop = False
@@ -106,3 +141,23 @@ def install() -> None:
     transport.TRANSPORT_ALIASES.update(ours)
     for scheme in ours:
         transport._transport_cache.pop(scheme, None)  # noqa: SLF001 - kombu keeps what it once found.
+
+
+def check_kombu(installed: str | None = None) -> None:
+    """Check that kombu is of the versions with which this transport loses no message.
+
+    Raises:
+        ConfigurationError: it is another.
+    """
+    installed = installed or version("kombu")
+    first, beyond = map(_numbers, TESTED_KOMBU)
+    if not first <= _numbers(installed) < beyond:
+        raise ConfigurationError(
+            f"kombu {installed} is installed, and taking messages was not tested with it, so some "
+            "might be lost. A right version: "
+            f"pip install 'kombu>={TESTED_KOMBU[0]},<{TESTED_KOMBU[1]}'"
+        )
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in text.split(".")[:2])

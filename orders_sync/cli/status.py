@@ -51,7 +51,14 @@ def status(*, as_json: bool) -> None:
     configure_logging(settings.log_format, settings.log_level)
     readings = read_all(settings, clock=lambda: datetime.now(UTC))
     overview = compose(settings.accounts, readings, now=datetime.now(UTC))
-    needs = list(judge(overview, readings, poll_seconds=settings.poll_seconds))
+    needs = list(
+        judge(
+            overview,
+            readings,
+            poll_seconds=settings.poll_seconds,
+            lease_seconds=settings.lease_seconds,
+        )
+    )
     if as_json:
         print_json(_as_object(overview, needs))
     else:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 
 from orders_sync.bootstrap import connect_traffic, with_broker
@@ -50,6 +50,9 @@ def judge_usage(usage: Usage) -> Finding:
         return _paused(account, usage.pause)
     if usage.forbidden:
         return _forbidden(account, usage.forbidden)
+    sick = sick_processes(usage)
+    if sick:
+        return _sick(account, sick)
     resting = [each.name for each in usage.breakers if each.standing is not Standing.CLOSED]
     if resting:
         says = f"left alone for a while, because they failed too often: {', '.join(resting)}"
@@ -61,6 +64,28 @@ def judge_usage(usage: Usage) -> Finding:
     if used.held_seconds:
         says += f"; VTEX asked for a rest of {used.held_seconds:.0f} s"
     return Finding(account, _CHECK, State.OK, says)
+
+
+def sick_processes(usage: Usage) -> Mapping[str, float]:
+    """Return the processes whose calls fail while those of others succeed, and since when."""
+    sick: dict[str, float] = {}
+    for breaker in usage.breakers:
+        for process, since in breaker.sick.items():
+            sick[process] = min(since, sick.get(process, since))
+    return sick
+
+
+def _sick(account: str, sick: Mapping[str, float]) -> Finding:
+    since = datetime.fromtimestamp(min(sick.values()), UTC)
+    return Finding(
+        account,
+        _CHECK,
+        State.FAILED,
+        f"since {since:%Y-%m-%d %H:%M} UTC calls fail in {', '.join(sorted(sick))}, and succeed in "
+        "other processes",
+        "Look for what keeps its host from VTEX or the ERP (network, DNS, proxy, certificates), or "
+        "stop it; the others go on.",
+    )
 
 
 def _paused(account: str, pause: PauseState) -> Finding:

@@ -7,7 +7,7 @@ from typing import Any
 
 from orders_sync.broker.channel import Channel
 from orders_sync.broker.client import broker_client
-from orders_sync.broker.consumers import LivingWorker, living_workers
+from orders_sync.broker.presence import LivingWorker, living_workers
 from orders_sync.doctor.findings import Finding, State
 from orders_sync.settings import Settings
 from orders_sync.worker.queues import Queue
@@ -27,6 +27,7 @@ def examine_workers(app: Any, settings: Settings) -> Iterator[Finding]:
     with broker_client(app) as client:
         living = living_workers(client, heard_of_seconds=Channel.consumer_silence)
     yield from judge_consumption(living, settings.silence_seconds)
+    yield from judge_held(living, settings.lease_seconds)
 
 
 def judge_workers(taken: Mapping[str, Sequence[str]], intake_queue: str) -> Iterator[Finding]:
@@ -65,3 +66,26 @@ def judge_consumption(living: Sequence[LivingWorker], silence: float) -> Iterato
         )
     elif living:
         yield Finding(_WORKERS, "consuming", State.OK, "each hears from the broker")
+
+
+def judge_held(living: Sequence[LivingWorker], lease: float) -> Iterator[Finding]:
+    """Name the workers with messages in hand for more than `lease` seconds: calls that hang."""
+    held = {
+        worker.node: late
+        for worker in living
+        if (late := [seconds for seconds in worker.held_seconds if seconds > lease])
+    }
+    named = ", ".join(
+        f"{node} {len(late)}, the oldest for {max(late):.0f} s" for node, late in held.items()
+    )
+    if named:
+        yield Finding(
+            _WORKERS,
+            "in hand",
+            State.WARNING,
+            f"messages that do not end, each with a thread: {named}",
+            "Look what the worker's log said last of them, and at its peers; if the number stays, "
+            "restart it: a second SIGTERM ends what hangs, and others go on with it.",
+        )
+    elif living:
+        yield Finding(_WORKERS, "in hand", State.OK, f"nothing for longer than {lease:g} s")

@@ -2,7 +2,7 @@
 
 Commands of one order form lines by what conflicts. Only the oldest unfinished command of a line may
 be sent; it keeps its place whatever makes it wait. Three tables say all there is to it: `LINES`,
-`PASSING` and `HOLDS`.
+`PASSES` and `HOLDS`.
 """
 
 from __future__ import annotations
@@ -27,10 +27,6 @@ LINES: Final = {
     "track": TRACKING,
 }
 
-#: Kinds that may pass what has not begun, since older commands may wait for just what they decide;
-#: and what they pass all the same. A denial is judged beside our own cancellation, and refused.
-PASSING: Final = {"cancel": frozenset[str](), "deny": frozenset({"cancel"})}
-
 
 @dataclass(frozen=True, slots=True)
 class Place:
@@ -38,7 +34,8 @@ class Place:
 
     `has_begun`: VTEX took it, or may have. `is_rest`: an invoice for all that is left of the order.
     `outcome` is what its caller was told: one that is parked as "refused" is decided for its caller.
-    `number` is an invoice's number as VTEX has it.
+    `number` is an invoice's number as VTEX has it, and `brings_number` says that a tracking has the
+    package's number.
     """
 
     command_id: str
@@ -48,6 +45,7 @@ class Place:
     position: int
     has_begun: bool
     is_rest: bool
+    brings_number: bool
     number: str | None
     asked_key: str | None
     created_at: datetime
@@ -68,6 +66,31 @@ def line_of(kind: str, vtex_number: str | None) -> str | None:
 def is_rest(body: AnyBody) -> bool:
     """Check whether a body is an invoice whose value and items are whatever is left."""
     return isinstance(body, InvoiceBody) and body.value_cents is None and body.items is None
+
+
+def _has_not_begun(_: Place, older: Place) -> bool:
+    return not older.has_begun
+
+
+def _always(_: Place, __: Place) -> bool:
+    return True
+
+
+def _brings_what_is_missing(later: Place, older: Place) -> bool:
+    return later.brings_number and not older.brings_number and not older.has_begun
+
+
+#: Kinds of which one is never behind what has not begun: older commands may wait for just what it
+#: decides.
+DECIDING: Final = frozenset({"cancel", "deny"})
+
+#: What may pass an older, open command: (the kind, the older kind, when). VTEX takes no event of a
+#: package without a number, and refuses the denial of a cancellation of our own at once.
+PASSES: Final[Sequence[tuple[str, str, Callable[[Place, Place], bool]]]] = (
+    *((kind, older, _has_not_begun) for kind in sorted(DECIDING) for older in LINES),
+    ("deny", "cancel", _always),
+    ("track", "track", _brings_what_is_missing),
+)
 
 
 def _replaces(later: Place, parked: Place) -> bool:
@@ -100,15 +123,21 @@ def blocker(place: Place, ahead: Sequence[Place]) -> Place | None:
     """
     for other in ahead:
         if other.is_open:
-            passes = PASSING.get(place.kind)
-            if passes is None or (other.has_begun and other.kind not in passes):
+            if not _is_in(PASSES, place.kind, other.kind, place, other):
                 return other
-        elif any(
-            (other.kind, place.kind) == (parked, behind) and holds(place, other)
-            for parked, behind, holds in HOLDS
-        ):
+        elif _is_in(HOLDS, other.kind, place.kind, place, other):
             return other
     return None
+
+
+def _is_in(
+    table: Sequence[tuple[str, str, Callable[[Place, Place], bool]]],
+    first: str,
+    second: str,
+    later: Place,
+    older: Place,
+) -> bool:
+    return any(row[:2] == (first, second) and row[2](later, older) for row in table)
 
 
 def blockers(line: Sequence[Place]) -> Iterator[tuple[Place, Place | None]]:

@@ -28,7 +28,7 @@ Row = dict[str, Any]
 PREFIX: Final = "stray-"
 
 #: Another worker may be able to take these; the others are no messages for anybody.
-RETRYABLE: Final = frozenset({"unknown-task", "invalid-task"})
+RETRYABLE: Final = frozenset({"unknown-task", "invalid-task", "never-ended"})
 
 _DROPPED: Final = "strays.dropped"
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
-from orders_sync.domain.lines import PASSING
+from orders_sync.domain.lines import DECIDING
 from orders_sync.domain.rules import OPEN, Progress, Standing
 from orders_sync.domain.steps import Dispatch, Step
 from orders_sync.ledger.insert import insert_into
@@ -159,7 +159,7 @@ _ORDER_IS_FREE: Final = ~sa.exists().where(
 _OLDEST: Final = (
     sa.select(commands.c.id)
     .where(_IS_OF_ORDER, _is_due(commands), _ORDER_IS_FREE)
-    .order_by(sa.case((commands.c.kind.in_(PASSING), 0), else_=1), commands.c.position)
+    .order_by(sa.case((commands.c.kind.in_(sorted(DECIDING)), 0), else_=1), commands.c.position)
     .limit(1)
 )
 _NEXT_COMMAND: Final = (

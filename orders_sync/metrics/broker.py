@@ -23,13 +23,15 @@ _TIMEOUT_SECONDS = 3
 class BrokerState:
     """Messages that wait on each queue, that workers have in hand, and that were set aside.
 
-    `strays_dropped` is how many more were set aside than are kept, since Redis was set up.
+    `strays_dropped` is how many more were set aside than are kept, since Redis was set up;
+    `oldest_seconds` for how long the oldest message has been in hand.
     """
 
     waiting: Mapping[str, int]
     unacknowledged: int
     strays: int
     strays_dropped: int = 0
+    oldest_seconds: float = 0.0
 
 
 class BrokerReader:
@@ -64,9 +66,12 @@ def read_state(client: redis.Redis, queues: Sequence[str]) -> BrokerState:
         pipeline.hlen("unacked")
         pipeline.llen(STRAYS)
         pipeline.get(STRAYS_DROPPED)
-        *lengths, unacknowledged, strays, dropped = pipeline.execute()
+        pipeline.zrange("unacked_index", 0, 0, withscores=True)
+        pipeline.time()
+        *lengths, unacknowledged, strays, dropped, oldest, now = pipeline.execute()
     waiting = dict(zip(queues, lengths, strict=True))
-    return BrokerState(waiting, unacknowledged, strays, int(dropped or 0))
+    age = max(now[0] - oldest[0][1], 0.0) if oldest else 0.0
+    return BrokerState(waiting, unacknowledged, strays, int(dropped or 0), age)
 
 
 class BrokerCollector(Collector):
@@ -100,6 +105,11 @@ def _families(state: BrokerState) -> Iterator[Metric]:
         "orders_sync_unacknowledged_messages",
         "Messages that workers have taken and not acknowledged.",
         state.unacknowledged,
+    )
+    yield GaugeMetricFamily(
+        "orders_sync_oldest_unacknowledged_seconds",
+        "For how long the oldest message has been taken and not acknowledged.",
+        state.oldest_seconds,
     )
     yield GaugeMetricFamily(
         "orders_sync_stray_messages",

@@ -27,6 +27,7 @@ class AccountTraffic:
     held_seconds: float
     paused: bool
     open_breakers: int
+    sick_processes: int = 0
 
 
 _GAUGES: Final[Sequence[tuple[str, str, Callable[[AccountTraffic], float]]]] = (
@@ -37,7 +38,7 @@ _GAUGES: Final[Sequence[tuple[str, str, Callable[[AccountTraffic], float]]]] = (
     ),
     (
         "orders_sync_budget_pace_calls_per_minute",
-        "Calls a minute that the rate limiter allows now; less than the budget after a 429.",
+        "Calls a minute that the rate limiter allows now; the budget at most.",
         lambda traffic: traffic.per_minute,
     ),
     (
@@ -59,6 +60,11 @@ _GAUGES: Final[Sequence[tuple[str, str, Callable[[AccountTraffic], float]]]] = (
         "orders_sync_open_breakers",
         "Breakers that let no call to VTEX or to the ERP pass.",
         lambda traffic: traffic.open_breakers,
+    ),
+    (
+        "orders_sync_sick_processes",
+        "Processes whose calls to VTEX or the ERP fail while those of other processes succeed.",
+        lambda traffic: traffic.sick_processes,
     ),
 )
 

@@ -6,14 +6,18 @@ take whatever they are sent, so that rubbish is refused where people see it.
 
 from __future__ import annotations
 
+import time
 import uuid
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 import structlog
 from celery import shared_task
+from celery.exceptions import Reject
 
+from orders_sync.broker.envelope import NOT_BEFORE
 from orders_sync.domain.commands import Command
 from orders_sync.domain.steps import Dispatch, Step
 from orders_sync.errors import LedgerUnavailable
@@ -23,13 +27,15 @@ from orders_sync.outbound.accept import Desk, accept
 from orders_sync.outbound.answers import pull
 from orders_sync.outbound.consider import consider_cancellation
 from orders_sync.worker.chores import Ran
+from orders_sync.worker.request import Waits
 from orders_sync.worker.retry import place_of
 from orders_sync.worker.task import ServiceTask, StepTask
 from orders_sync.worker.ticks import ChoreTask
 
 log = structlog.get_logger(__name__)
 
-_AFTER_DEFECT_SECONDS = 60
+#: A message that cannot be taken in yet is tried by a thread so often.
+_PAUSE_SECONDS = 1.0
 
 
 class IntakeTask(StepTask):
@@ -41,6 +47,15 @@ class IntakeTask(StepTask):
 
     # What is wrong with the arguments is for `accept` to say.
     typing = False
+
+    #: Waits for so many seconds before a message goes back.
+    pause = staticmethod(time.sleep)
+
+    @property
+    def not_before(self) -> datetime | None:
+        """When the sender wants the command done (Celery's `eta` or `countdown`), if later."""
+        text = self.request.get(NOT_BEFORE)
+        return None if text is None else datetime.fromisoformat(text)
 
     def desk(self) -> Desk:
         """Give what accepting uses."""
@@ -54,19 +69,31 @@ class IntakeTask(StepTask):
             self.dispatch(following)
 
     def take(self, kind: str, body: Any, arguments: dict[str, Any]) -> None:
-        """Accept a command; where that fails, the message is kept for later."""
+        """Accept a command; where that fails, its message goes to the end of its queue.
+
+        It waits there for the ledger as long as it takes; one that a defect of ours keeps from
+        being accepted is set aside after a few times.
+        """
         command = Command(
             kind, _text(arguments.get("order_id")) or "", body, _text(arguments.get("key"))
         )
         account = _text(arguments.get("account")) or ""
         try:
-            accept(command, account=account, source="service", desk=self.desk())
+            accept(
+                command,
+                account=account,
+                source="service",
+                desk=self.desk(),
+                not_before=self.not_before,
+            )
         except LedgerUnavailable as error:
-            self.retry(countdown=error.seconds, max_retries=None)
+            self.pause(_PAUSE_SECONDS)
+            raise Waits(error.cause) from None
         except Exception as error:  # noqa: BLE001 - no defect of ours may cost the only copy.
             self.services.metrics.task_failed(self.name, error)
             log.error("intake.failed", cause=type(error).__name__, place=place_of(error))  # noqa: TRY400 - its text may quote the command.
-            self.retry(countdown=_AFTER_DEFECT_SECONDS, max_retries=None)
+            self.pause(_PAUSE_SECONDS)
+            raise Reject(type(error).__name__, requeue=True) from None
 
 
 class CommandTask(StepTask):

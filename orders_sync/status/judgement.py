@@ -12,7 +12,8 @@ from typing import Final
 
 from orders_sync.doctor.findings import Finding, State
 from orders_sync.doctor.ledger import judge_polls
-from orders_sync.doctor.traffic import judge_usage
+from orders_sync.doctor.traffic import judge_usage, sick_processes
+from orders_sync.doctor.workers import judge_held
 from orders_sync.metrics.labels import OTHER
 from orders_sync.status.overview import AccountOverview, LedgerReading, Overview, Readings
 
@@ -20,7 +21,9 @@ from orders_sync.status.overview import AccountOverview, LedgerReading, Overview
 _UNREAD: Final = timedelta(minutes=15)
 
 
-def judge(overview: Overview, readings: Readings, *, poll_seconds: float) -> Iterator[Finding]:
+def judge(
+    overview: Overview, readings: Readings, *, poll_seconds: float, lease_seconds: float
+) -> Iterator[Finding]:
     """Say what a person must see to, one finding each; none where that is nothing."""
     yield from readings.troubles
     for account in overview.accounts:
@@ -28,10 +31,12 @@ def judge(overview: Overview, readings: Readings, *, poll_seconds: float) -> Ite
         if account.account == OTHER:
             continue
         usage = readings.traffic.get(account.account)
-        if usage is not None and (usage.pause is not None or usage.forbidden):
+        if usage is not None and (usage.pause or usage.forbidden or sick_processes(usage)):
             yield judge_usage(usage)
         if readings.ledger is not None:
             yield from _late_poll(account, readings.ledger, poll_seconds, overview.at)
+    held = judge_held(readings.workers, lease_seconds)
+    yield from (finding for finding in held if finding.state is not State.OK)
     if overview.strays_parked:
         says = f"{overview.strays_parked} messages came that no task can take"
         yield Finding("strays", "parked", State.WARNING, says, "orders-sync parked list")

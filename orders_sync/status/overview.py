@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final
 
+from orders_sync.broker.presence import LivingWorker
 from orders_sync.doctor.findings import Finding
 from orders_sync.domain.rules import OPEN
 from orders_sync.ledger.gauges import Key, LedgerState, Waiting
@@ -41,6 +42,7 @@ class Readings:
     broker: BrokerState | None = None
     traffic: Mapping[str, Usage] = field(default_factory=dict)
     troubles: Sequence[Finding] = ()
+    workers: Sequence[LivingWorker] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from datetime import timedelta
 from typing import Final, Generic, TypeVar
 
 from orders_sync.bootstrap import connect_traffic, with_broker
+from orders_sync.broker.channel import Channel
 from orders_sync.broker.client import BROKER_AWAY, broker_client
+from orders_sync.broker.presence import LivingWorker, living_workers
 from orders_sync.doctor.broker import BROKER
 from orders_sync.doctor.findings import Finding, State, of_error
 from orders_sync.doctor.ledger import LEDGER
@@ -70,10 +72,11 @@ def read_all(settings: Settings, *, clock: Clock, seconds: float = 10.0) -> Read
     deadline = time.monotonic() + seconds
     in_ledger, no_ledger = ledger.result(deadline, seconds)
     in_broker, no_broker = broker.result(deadline, seconds)
+    state, workers = in_broker or (None, ())
     usages, no_traffic = traffic.result(deadline, seconds)
     troubles = (no_ledger, no_broker, no_traffic)
     return Readings(
-        in_ledger, in_broker, usages or {}, [each for each in troubles if each is not None]
+        in_ledger, state, usages or {}, [each for each in troubles if each is not None], workers
     )
 
 
@@ -89,14 +92,16 @@ def _read_ledger(settings: Settings, clock: Clock) -> LedgerReading:
         )
 
 
-def _read_broker(settings: Settings) -> BrokerState:
+def _read_broker(settings: Settings) -> tuple[BrokerState, Sequence[LivingWorker]]:
     try:
         settings = with_broker(settings)
     except ConfigurationError as error:
         raise PartAway(str(error)) from None
     try:
         with broker_client(create_app(settings, include=())) as client:
-            return read_state(client, [*(queue.value for queue in Queue), settings.intake_queue])
+            queues = [*(queue.value for queue in Queue), settings.intake_queue]
+            living = living_workers(client, heard_of_seconds=Channel.consumer_silence)
+            return read_state(client, queues), living
     except BROKER_AWAY as error:
         raise _away(settings.broker_url, "ORDERS_SYNC_BROKER_URL", error) from None
 

@@ -5,20 +5,26 @@ from __future__ import annotations
 import json
 import random
 import threading
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 from time import monotonic
-from typing import Final
+from typing import Any, Final
+
+import structlog
 
 from orders_sync.traffic.lanes import Wait, Why
 from orders_sync.traffic.shared import Script, Shared, key
 
 _LOOK_EVERY_SECONDS: Final = 1.0
-_JUST_NOW_SECONDS: Final = 2.0
+#: A sick process that did not call for so long is not named any more.
+_FORGOTTEN_SECONDS: Final = 600.0
 #: Those who wait come back within this time after the next trial may be made.
 _SPREAD_SECONDS: Final = 10.0
+_TRIAL_LOOK_SECONDS: Final = 5.0
 _CLOSED, _TRIAL = 0, 2
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +49,7 @@ class BreakerPolicy:
     row: float = 10.0
 
     def milliseconds(self) -> tuple[int, ...]:
-        """Give the policy as the script takes it."""
+        """Return the policy as the script takes it."""
         spans = (self.window, self.first_open, self.longest_open, self.trial)
         return (
             self.minimum,
@@ -64,13 +70,19 @@ class Standing(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class BreakerState:
-    """One breaker as everybody sees it; `since` is when it opened, in seconds since 1970."""
+    """One breaker as everybody sees it; `since` is when it opened, in seconds since 1970.
+
+    While it is open the next trial may be made in `closed_for` seconds. It is open for each of the
+    `sick` processes alone, since the instant given.
+    """
 
     name: str
     standing: Standing
     calls: int
     failures: int
     since: float | None
+    closed_for: float = 0.0
+    sick: Mapping[str, float] = field(default_factory=dict)
 
 
 class Breaker:
@@ -79,8 +91,11 @@ class Breaker:
     What counts as a failure is the caller's to say: the peer was not there, not that it refused.
     While the breaker is closed a call costs nothing, since Redis is asked once a second at most;
     a failure is told at once, and so is the first success after it.
-    While Redis is away everything is allowed. Whoever is allowed a call says how it ended, in the
-    same thread: while the breaker is half open, that call is the one trial.
+    While Redis is away everything is allowed. The caller that is allowed a call records how it
+    ended, in the same thread: while the breaker is half open, that call is the one trial.
+
+    A process whose calls all fail while those of others succeed is *sick*: the breaker opens for
+    it alone, and its calls count for nobody else until one of its trials goes well.
     """
 
     def __init__(
@@ -89,14 +104,16 @@ class Breaker:
         account: str,
         name: str,
         *,
+        process: str,
         policy: BreakerPolicy,
         random: random.Random,
         clock: Callable[[], float] = monotonic,
     ) -> None:
         self._shared = shared
         self._script = Script("breaker.lua")
-        self._key = key(account, "breakers")
+        self._key = breakers_key(account)
         self._name = name
+        self._process = process
         self._policy = policy.milliseconds()
         self._random = random
         self._clock = clock
@@ -107,16 +124,27 @@ class Breaker:
         self._is_failing = False
         self._open_until = 0.0
         self._well = 0
-        self._well_at = -_JUST_NOW_SECONDS
+        self._well_at = 0.0
+        self._is_sick = False
         self._failed = 0
         self._trial_of: int | None = None
 
+    @property
+    def is_sick(self) -> bool:
+        """Whether calls of this process alone fail, when it last looked."""
+        return self._is_sick
+
+    @property
+    def trial_in(self) -> float:
+        """Return the seconds until this process may look for a trial; 0.0 where it is closed."""
+        return 0.0 if self._closed else max(0.0, self._open_until - self._clock())
+
     def allows(self) -> Wait | None:
-        """Let a call pass (None), or say when to come again."""
+        """Let a call pass (None), or return when to come again."""
         return self._ask(wanted=True)
 
     def is_open(self) -> Wait | None:
-        """Say whether calls have to wait, without asking for a call."""
+        """Return whether calls have to wait, without asking for a call."""
         return self._ask(wanted=False)
 
     def succeeded(self) -> None:
@@ -131,7 +159,7 @@ class Breaker:
             self._sync(wanted=False)
 
     def failed(self) -> bool:
-        """Record that the peer was not there; tell whether by now it is taken to be away."""
+        """Record that the peer was not there; return whether by now it is taken to be away."""
         with self._lock:
             self._failed += 1
         if not self._end_trial("failed"):
@@ -158,14 +186,15 @@ class Breaker:
     def _sync(self, *, wanted: bool, ending: str = "") -> Wait | None:
         with self._lock:
             well, failed, self._well, self._failed = self._well, self._failed, 0, 0
-            just_now = well > 0 and self._clock() <= self._well_at + _JUST_NOW_SECONDS
-        calls = (self._name, well, failed, ending, int(wanted))
-        reply = self._shared.run(self._script, self._key, *calls, *self._policy, int(just_now))
-        state, left, row = reply or (_CLOSED, 0, 0)
+            age = max(0, round((self._clock() - self._well_at) * 1000)) if well else 0
+        calls = (self._name, self._process, well, age, failed, ending, int(wanted))
+        reply = self._shared.run(self._script, self._key, *calls, *self._policy)
+        state, left, row, is_sick = reply or (_CLOSED, 0, 0, 0)
         with self._lock:
             now = self._clock()
             self._closed = state == _CLOSED
             self._is_failing = row > 0
+            self._note_sickness(is_sick=bool(is_sick))
             self._open_until = now + left / 1000
             if state == _TRIAL:
                 self._trial_of = threading.get_ident()
@@ -173,8 +202,14 @@ class Breaker:
                 return None
             return self._wait(now)
 
+    def _note_sickness(self, *, is_sick: bool) -> None:
+        if is_sick != self._is_sick:
+            name = "traffic.process_sick" if is_sick else "traffic.process_well"
+            log.warning(name, peer=self._name, key=self._key)
+            self._is_sick = is_sick
+
     def _end_trial(self, how: str) -> bool:
-        """Tell how this thread's trial ended, if it has one."""
+        """Tell Redis how this thread's trial ended; return whether it had one."""
         if self._trial_of != threading.get_ident():
             return False
         self._trial_of = None
@@ -186,17 +221,30 @@ class Breaker:
         return Wait(left + self._random.uniform(1.0, _SPREAD_SECONDS), Why.BREAKER)
 
 
-def read_states(fields: dict[str, str], now: float) -> list[BreakerState]:
+def breakers_key(account: str) -> str:
+    """Return the key of an account's breakers."""
+    return key(account, "breakers")
+
+
+def read_states(fields: Mapping[str, str], now: float) -> list[BreakerState]:
     """Read all breakers of an account as Redis keeps them, at an instant since 1970."""
     return [_read_state(name, json.loads(text), now) for name, text in sorted(fields.items())]
 
 
-def _read_state(name: str, kept: dict[str, float], now: float) -> BreakerState:
+def _read_state(name: str, kept: Mapping[str, Any], now: float) -> BreakerState:
+    processes: Mapping[str, Mapping[str, float]] = kept.get("processes", {})
     since = kept["since"] / 1000 or None
-    if since is None:
-        standing = Standing.CLOSED
-    else:
-        standing = Standing.OPEN if kept["open_until"] / 1000 > now else Standing.TRYING
-    failures = int(kept["failed"] + kept["failed_before"])
-    calls = failures + int(kept["well"] + kept["well_before"])
-    return BreakerState(name, standing, calls, failures, since)
+    open_for = kept["open_until"] / 1000 - now
+    standing = Standing.CLOSED
+    if since is not None:
+        standing = Standing.OPEN if open_for > 0 else Standing.TRYING
+    trial_for = min(kept["trial_until"] / 1000 - now, _TRIAL_LOOK_SECONDS)
+    failures = sum(int(each["failed"] + each["failed_before"]) for each in processes.values())
+    successes = sum(int(each["well"] + each["well_before"]) for each in processes.values())
+    sick = {
+        process: each["since"] / 1000
+        for process, each in processes.items()
+        if each["since"] and each["seen_at"] / 1000 > now - _FORGOTTEN_SECONDS
+    }
+    closed_for = 0.0 if since is None else max(0.0, open_for, trial_for)
+    return BreakerState(name, standing, failures + successes, failures, since, closed_for, sick)

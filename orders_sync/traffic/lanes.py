@@ -27,6 +27,7 @@ class Why(StrEnum):
     BREAKER = "breaker"
     PAUSE = "pause"
     FORBIDDEN = "forbidden"
+    PERMITS = "permits"
 
 
 @dataclass(frozen=True, slots=True)

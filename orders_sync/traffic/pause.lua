@@ -2,19 +2,14 @@
 -- pause.py explains the rules.
 -- KEYS[1]: one field a scope: 'account' is all calls, any other a group of calls.
 -- Times are whole milliseconds.
--- ARGV: now (empty: the server's, else microseconds), milliseconds between two probes, what
+-- ARGV: the instant, of which shared.py makes `now`, milliseconds between two probes, what
 -- happened, and to what: 'accepted' scopes..., 'refused' scope group, 'wanted' group.
 -- Gives: 1 where the call that is wanted may be made, else 0; then each scope that was refused
 -- last, with the time until its next probe, or -1 where calls go on all the same.
 
 local KEPT_MS, CALM_MS, IN_A_ROW, ACCOUNT = 86400000, 2000, 2, 'account'
 local key, probe_every, what = KEYS[1], tonumber(ARGV[2]), ARGV[3]
-local now = tonumber(ARGV[1])
-if not now then
-  local time = redis.call('TIME')
-  now = time[1] * 1000000 + time[2]
-end
-now = math.floor(now / 1000)
+local now = math.floor(now / 1000)
 
 local scopes, fields = {}, redis.call('HGETALL', key)
 for at = 1, #fields, 2 do scopes[fields[at]] = cjson.decode(fields[at + 1]) end

@@ -20,10 +20,14 @@ _ACCOUNT: Final = "account"
 
 @dataclass(frozen=True, slots=True)
 class PauseState:
-    """What is paused; `since` is in seconds since 1970, `cause` the group that was refused."""
+    """What is paused: `cause` is the group of calls that was refused.
+
+    `since` and `probe_at`, when a call may be tried, are in seconds since 1970.
+    """
 
     since: float
     cause: str
+    probe_at: float = 0.0
 
 
 class Pause:
@@ -65,7 +69,7 @@ class Pause:
         return self._refused.get(_ACCOUNT) is not None
 
     def allows(self, group: str) -> Wait | None:
-        """Let a call pass (None), as it does for a probe, or say when to come again."""
+        """Let a call pass (None), as it does for a probe, or return when to come again."""
         with self._lock:
             now = self._clock()
             wait = self._wait(group, now)
@@ -117,16 +121,16 @@ class Pause:
 
 
 def pauses_key(account: str) -> str:
-    """Name the key of an account's pauses."""
+    """Return the key of an account's pauses."""
     return key(account, "pauses")
 
 
 def read_pauses(fields: dict[str, str]) -> tuple[PauseState | None, tuple[PauseState, ...]]:
     """Read the account's pause as Redis keeps it, and those of single groups of calls."""
-    found = {scope: json.loads(text) for scope, text in sorted(fields.items())}
+    kept_by_scope = {scope: json.loads(text) for scope, text in sorted(fields.items())}
     states = {
-        scope: PauseState(kept["since"] / 1000, kept["group"])
-        for scope, kept in found.items()
+        scope: PauseState(kept["since"] / 1000, kept["group"], kept["probe_at"] / 1000)
+        for scope, kept in kept_by_scope.items()
         if kept["since"]
     }
     return states.pop(_ACCOUNT, None), tuple(states.values())

@@ -1,68 +1,77 @@
-"""The calls that a process may make without asking, because one answer allowed several. Pure.
-
-Asking Redis is what a permit costs. So where many slots were left unused, a process takes a few
-at once and makes its next calls with them. What it has not used after `KEPT_FOR` is forfeited: like
-a call that waits in place for its slot, none is made long after its question, so a hold that
-another process was told of is kept as soon, and the calls of a minute stay within the budget.
-"""
+"""Permits of the ERPs: so many calls of an account are at its ERP at once, in all processes."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Final
+import threading
+from collections import Counter
+from collections.abc import Collection, Mapping
+from itertools import count
 
-from orders_sync.traffic.lanes import Lane
-from orders_sync.traffic.plan import DUE_HORIZON
-
-KEPT_FOR: Final = DUE_HORIZON
-
-
-@dataclass(slots=True)
-class _Kept:
-    """What one lane has: `left` permits until a time, and how many calls it made since it asked."""
-
-    left: int = 0
-    until: int = 0
-    calls: int = 0
-    asked_at: int = 0
+from orders_sync.traffic.shared import Command, Script, Shared, key
 
 
 class Permits:
-    """The permits that one process keeps for one account, `most` at once; times as in `plan`.
+    """Gives each account at most as many permits as `limits` says, in all processes together.
 
-    As many are asked for as the lane used of late, so one that calls now and then takes one.
+    A permit is held under a name that begins with the process's, and expires when its call must
+    have ended, so a process that died gives its permits back. While Redis is away each of
+    `processes` processes keeps to its own part, one call at least.
     """
 
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._lanes = [_Kept() for _ in Lane]
-        self._untold = 0
+    def __init__(
+        self, shared: Shared, limits: Mapping[str, int], *, process: str, processes: int
+    ) -> None:
+        self._shared = shared
+        self._script = Script("permits.lua")
+        self._limits = limits
+        self._process = process
+        self._processes = max(1, processes)
+        self._numbers = count(1)
+        self._held: Counter[str] = Counter()
+        self._lock = threading.Lock()
 
-    def take(self, now: int, lane: Lane) -> bool:
-        """Take a permit for one call, of its own lane or of a lower one, if any is kept."""
-        for kept in self._lanes[lane:]:
-            if kept.left and now < kept.until:
-                kept.left -= 1
-                kept.calls += 1
-                self._untold += 1
-                return True
-        return False
+    def take(self, account: str, seconds: float) -> str | None:
+        """Take a permit for a call of so many seconds at most; None where all are taken.
 
-    def question(self, now: int, lane: Lane) -> tuple[int, int]:
-        """Tell how many permits to ask for, and how many calls were made without asking."""
-        kept = self._lanes[lane]
-        wanted = kept.calls * 2 if now - kept.asked_at < KEPT_FOR else kept.calls
-        kept.calls, kept.asked_at = 0, now
-        untold, self._untold = self._untold, 0
-        return max(1, min(wanted, self._most)), untold
+        What is returned is the permit's holder, to be passed to `give_back`.
+        """
+        holder = f"{self._process}/{next(self._numbers)}"
+        lasts = max(1, round(seconds * 1000))
+        limit = self._limits[account]
+        given = self._shared.run(self._script, _key(account), limit, holder, lasts)
+        with self._lock:
+            if given is None:
+                given = self._held[account] < self.part(account)
+            self._held[account] += bool(given)
+        return holder if given else None
 
-    def granted(self, asked_at: int, lane: Lane, spare: int) -> None:
-        """Keep what was granted beside the call that asked."""
-        kept = self._lanes[lane]
-        kept.calls += 1
-        if spare:
-            kept.left, kept.until = spare, asked_at + KEPT_FOR
+    def give_back(self, account: str, holder: str) -> None:
+        """Give a permit back."""
+        with self._lock:
+            self._held[account] -= 1
+        self._shared.ask([("ZREM", _key(account), holder)])
 
-    def refused(self, untold: int) -> None:
-        """Remember the calls that the question told of; a refusal counts nothing."""
-        self._untold += untold
+    def forget(self, process: str, accounts: Collection[str]) -> None:
+        """Give back all permits of a process that is dead."""
+        asked = self._shared.ask([("ZRANGE", _key(name), 0, -1) for name in accounts])
+        if asked is None:
+            return
+        removals: list[Command] = []
+        for account, holders in zip(accounts, asked[1], strict=True):
+            dead = [each for each in holders if each.startswith(f"{process}/")]
+            if dead:
+                removals.append(("ZREM", _key(account), *dead))
+        if removals:
+            self._shared.ask(removals)
+
+    def look(self, account: str) -> Command:
+        """Return the command that asks how many more calls may begin."""
+        return (self._script, _key(account), self._limits[account])
+
+    def part(self, account: str) -> int:
+        """Return how many calls this process may make at once while Redis is away."""
+        return max(1, self._limits[account] // self._processes)
+
+
+def _key(account: str) -> str:
+    return key(account, "erp_permits")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib.resources import files
 from time import monotonic
 from typing import Any, Final
@@ -25,12 +25,25 @@ _SOCKET_SECONDS: Final = 0.25
 _AWAY_SECONDS: Final = 1.0
 
 
+#: What each script begins with: an empty instant is the server's, in whole microseconds.
+_NOW: Final = """local now = tonumber(ARGV[1])
+if not now then
+  local time = redis.call('TIME')
+  now = time[1] * 1000000 + time[2]
+end
+"""
+
+
 class Script:
     """A Lua script of this room; Redis keeps it by its digest."""
 
     def __init__(self, name: str) -> None:
-        self.text = files(__package__).joinpath(name).read_text(encoding="utf-8")
+        self.text = _NOW + files(__package__).joinpath(name).read_text(encoding="utf-8")
         self.digest = hashlib.sha1(self.text.encode(), usedforsecurity=False).hexdigest()
+
+
+#: A script, or the name of a command; its key; its arguments.
+Command = tuple[Script | str, *tuple[str | int, ...]]
 
 
 def connect(url: str) -> redis.Redis:
@@ -72,26 +85,29 @@ class Shared:
 
     def run(self, script: Script, at: str, *args: str | int) -> Any | None:
         """Run a script on one key; the instant is its first argument. None while Redis is away."""
-        now: str | int = "" if self._server_micros is None else self._server_micros()
-        return self._ask(lambda client: _run(client, script, at, now, *args))
+        now = self._instant()
+        return self._call(lambda client: _run(client, script, at, now, *args))
 
-    def fields(self, at: str) -> dict[str, str] | None:
-        """Read a hash; None while Redis is away."""
-        found: dict[str, str] | None = self._ask(lambda client: client.hgetall(at))
-        return found
+    def ask(self, commands: Sequence[Command]) -> tuple[float, list[Any]] | None:
+        """Send commands in one round trip.
 
-    def now(self) -> float | None:
-        """Tell the server's seconds since 1970; None while Redis is away."""
-        if self._server_micros is not None:
-            return self._server_micros() / 1e6
-        time = self._ask(lambda client: client.time())
-        return None if time is None else float(time[0] + time[1] / 1e6)
+        Return the server's seconds since 1970 and a reply to each; None while Redis is away.
+        """
+        now = self._instant()
+        replies = self._call(lambda client: _send_all(client, now, commands))
+        if replies is None:
+            return None
+        (seconds, micros), *rest = replies
+        return seconds + micros / 1e6 if now == "" else int(now) / 1e6, rest
 
     def close(self) -> None:
         """Give the connections back."""
         self._client.close()
 
-    def _ask(self, question: Callable[[redis.Redis], Any]) -> Any | None:
+    def _instant(self) -> str | int:
+        return "" if self._server_micros is None else self._server_micros()
+
+    def _call(self, question: Callable[[redis.Redis], Any]) -> Any | None:
         away_until = self._away_until
         if away_until is None:
             return self._try(question)
@@ -121,3 +137,24 @@ def _run(client: redis.Redis, script: Script, *args: str | int) -> Any:
         return client.evalsha(script.digest, 1, *args)
     except redis.exceptions.NoScriptError:
         return client.eval(script.text, 1, *args)
+
+
+def _send_all(client: redis.Redis, now: str | int, commands: Sequence[Command]) -> list[Any]:
+    try:
+        return _send(client, now, commands)
+    except redis.exceptions.NoScriptError:
+        for script in {name for name, *_ in commands if isinstance(name, Script)}:
+            client.script_load(script.text)
+        return _send(client, now, commands)
+
+
+def _send(client: redis.Redis, now: str | int, commands: Sequence[Command]) -> list[Any]:
+    pipe: Any = client.pipeline(transaction=False)
+    pipe.time()
+    for name, *args in commands:
+        if isinstance(name, Script):
+            pipe.evalsha(name.digest, 1, args[0], now, *args[1:])
+        else:
+            pipe.execute_command(name, *args)
+    replies: list[Any] = pipe.execute()
+    return replies

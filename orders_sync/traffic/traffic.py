@@ -1,15 +1,18 @@
-"""Asks all that must agree to a call, and tells all that learn from how it ended."""
+"""Checks that a call may be made now, and learns from how it ended."""
 
 from __future__ import annotations
 
+import os
 import random
+import secrets
+import socket
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
 from time import monotonic, sleep
-from typing import Final
+from typing import Any, Final
 
 from orders_sync.errors import (
     AuthFailed,
@@ -19,16 +22,25 @@ from orders_sync.errors import (
     RateLimited,
     Unavailable,
 )
-from orders_sync.traffic.breaker import Breaker, BreakerPolicy, BreakerState, read_states
-from orders_sync.traffic.headers import Header
-from orders_sync.traffic.lanes import Lane, Wait
-from orders_sync.traffic.limiter import RateLimiter, Used
-from orders_sync.traffic.outage import during_outage
+from orders_sync.traffic.breaker import (
+    Breaker,
+    BreakerPolicy,
+    BreakerState,
+    breakers_key,
+    read_states,
+)
+from orders_sync.traffic.gates import ERP, Gates
+from orders_sync.traffic.lanes import Lane, Wait, Why
+from orders_sync.traffic.limiter import Header, RateLimiter, Used
 from orders_sync.traffic.pause import Pause, PauseState, pauses_key, read_pauses
-from orders_sync.traffic.shared import Shared, key
-from orders_sync.traffic.waits import wait_error
+from orders_sync.traffic.permits import Permits
+from orders_sync.traffic.shared import Command, Shared
+from orders_sync.traffic.waits import during_outage, wait_error
 
-ERP: Final = "erp"
+__all__ = ["ERP", "SickSince", "Traffic", "Usage"]
+
+_ERP_CALLS_AT_ONCE: Final = 8
+_POLICY: Final = BreakerPolicy()
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +57,24 @@ class Usage:
     forbidden: tuple[PauseState, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class SickSince:
+    """A process whose calls fail while those of others succeed, since seconds from 1970.
+
+    `peers` are what it cannot reach, such as `mystore/vtex` or `mystore/erp`.
+    """
+
+    since: float
+    peers: tuple[str, ...]
+
+
 class Traffic:
     """Says who may call now, for every account.
 
     `budgets` are calls per minute, by account; `processes` is how many share them while Redis is
-    away. What is paused is probed every `probe_seconds`. `resources` are what grants each group of
-    calls in VTEX's License Manager.
+    away, and `process` the name of this one, which no other has. `erp_limits` are how many calls of
+    an account may be at its ERP at once. What is paused is probed every `probe_seconds`.
+    `resources` are what grants each group of calls in VTEX's License Manager.
     """
 
     def __init__(
@@ -60,14 +84,16 @@ class Traffic:
         *,
         processes: int,
         random: random.Random,
-        policy: BreakerPolicy | None = None,
+        process: str | None = None,
+        erp_limits: Mapping[str, int] | None = None,
         resources: Mapping[str, str] | None = None,
         probe_seconds: float = 15.0,
         clock: Callable[[], float] = monotonic,
         sleep: Callable[[float], None] = sleep,
     ) -> None:
         self._shared = shared
-        self._policy = policy or BreakerPolicy()
+        self._accounts = dict.fromkeys(budgets)
+        self._process = process or f"{socket.gethostname()}/{os.getpid()}/{secrets.token_hex(4)}"
         self._resources = resources or {}
         self._probe_seconds = probe_seconds
         self._random = random
@@ -76,6 +102,8 @@ class Traffic:
         self._pauses: dict[str, Pause] = {}
         self._building = threading.Lock()
         self.limiter = RateLimiter(shared, budgets, processes=processes, clock=clock, sleep=sleep)
+        limits = dict.fromkeys(budgets, _ERP_CALLS_AT_ONCE) | dict(erp_limits or {})
+        self._permits = Permits(shared, limits, process=self._process, processes=processes)
 
     @contextmanager
     def call(self, account: str, lane: Lane, group: str) -> Iterator[Callable[[int, Header], None]]:
@@ -103,18 +131,23 @@ class Traffic:
             try:
                 yield hear
             except RateLimited as error:
-                self.limiter.hold(account, error.seconds, cut=True)
+                seconds = self.limiter.refused(account, error.retry_after)
+                if error.retry_after is None:
+                    raise RateLimited(error.message, seconds) from error
                 raise
             except (Unavailable, OutcomeUnknown) as error:
                 if error.retry_after is not None:
-                    self.limiter.hold(account, error.retry_after, cut=False)
+                    self.limiter.hold(account, error.retry_after)
                 raise
             except AuthFailed:
+                self.limiter.accepted(account)
                 pause.refused(group, is_key_unknown=status == HTTPStatus.UNAUTHORIZED)
                 raise
             except ParkedError:
+                self.limiter.accepted(account)
                 pause.accepted(group)
                 raise
+            self.limiter.accepted(account)
             pause.accepted(group)
 
     @contextmanager
@@ -143,26 +176,92 @@ class Traffic:
             raise
         breaker.succeeded()
 
+    @contextmanager
+    def guard_erp(self, account: str, *, seconds: float) -> Iterator[None]:
+        """Make one call inside to the account's ERP, which takes `seconds` at most.
+
+        Raises:
+            BreakerOpen: the ERP is left alone for a while.
+            ErpBusy: as many calls as may be are at the ERP now.
+        """
+        with self.guard(account, ERP):
+            holder = self._permits.take(account, seconds)
+            if holder is None:
+                spread = self._random.uniform(0.5, 2.0)
+                raise wait_error(account, ERP, Wait(spread, Why.PERMITS))
+            try:
+                yield
+            finally:
+                self._permits.give_back(account, holder)
+
+    def forget_holder(self, process: str) -> None:
+        """Give back the ERP permits of a process that is dead; `process` is its name."""
+        self._permits.forget(process, self._accounts)
+
     def erp_rests(self, account: str) -> Wait | None:
-        """Say whether the account's ERP is left alone now, without calling it."""
+        """Return how long the account's ERP is left alone, without calling it."""
         return self.breaker(account, ERP).is_open()
 
+    def gates(self, accounts: Sequence[str]) -> Mapping[str, Gates]:
+        """Return what keeps back the calls of accounts, in one round trip to Redis.
+
+        Nothing is taken: a probe or a trial stays for the call that makes it. While Redis is away
+        every account is open, at the pace of one process.
+        """
+        gates = dict.fromkeys(accounts, Gates())
+        known = [account for account in gates if account in self._accounts]
+        asked = self._shared.ask([command for name in known for command in self._look(name)])
+        if asked is None:
+            return gates | {name: self._alone(name) for name in known}
+        now, replies = asked
+        several = len(replies) // max(1, len(known))
+        for at, name in enumerate(known):
+            gates[name] = self._read_gates(name, replies[at * several : (at + 1) * several], now)
+        return gates
+
+    def is_sick(self) -> bool:
+        """Check whether calls of this process fail while those of others succeed."""
+        return bool(self.sick_of())
+
+    def sick_of(self) -> tuple[str, ...]:
+        """Return the peers that this process alone cannot reach, such as `mystore/vtex`."""
+        return tuple(sorted({_peer(*of) for of, each in self._all_breakers() if each.is_sick}))
+
+    def probe_in(self) -> float:
+        """Return the seconds until a sick process may make a call that shows whether it is well."""
+        return min((each.trial_in for _, each in self._all_breakers() if each.is_sick), default=0.0)
+
+    def sick_processes(self) -> Mapping[str, SickSince]:
+        """Return the processes that are sick, by name; none while Redis is away."""
+        asked = self._shared.ask([("HGETALL", breakers_key(name)) for name in self._accounts])
+        sick: dict[str, SickSince] = {}
+        if asked is None:
+            return sick
+        for account, fields in zip(self._accounts, asked[1], strict=True):
+            for state in read_states(fields, asked[0]):
+                for process, since in state.sick.items():
+                    known = sick.get(process, SickSince(since, ()))
+                    peers = {*known.peers, _peer(account, state.name)}
+                    sick[process] = SickSince(min(since, known.since), tuple(sorted(peers)))
+        return sick
+
     def breaker(self, account: str, name: str) -> Breaker:
-        """Give the breaker of one group of endpoints, or of the ERP."""
+        """Return the breaker of one group of endpoints, or of the ERP."""
         with self._building:
             if (account, name) not in self._breakers:
                 self._breakers[account, name] = Breaker(
                     self._shared,
                     account,
                     name,
-                    policy=self._policy,
+                    process=self._process,
+                    policy=_POLICY,
                     random=self._random,
                     clock=self._clock,
                 )
             return self._breakers[account, name]
 
     def pause(self, account: str) -> Pause:
-        """Give the account's pause."""
+        """Return the account's pause."""
         with self._building:
             if account not in self._pauses:
                 self._pauses[account] = Pause(
@@ -175,17 +274,55 @@ class Traffic:
             return self._pauses[account]
 
     def usage(self, account: str) -> Usage:
-        """Tell how the account's traffic stands."""
-        breakers = self._shared.fields(key(account, "breakers")) or {}
-        pause, forbidden = read_pauses(self._shared.fields(pauses_key(account)) or {})
-        now = self._shared.now() or 0.0
+        """Return how the account's traffic stands."""
+        asked = self._shared.ask(self._look(account))
+        if asked is None:
+            return Usage(account, None, (), None)
+        now, (used, breakers, pauses, _) = asked
+        pause, forbidden = read_pauses(pauses)
         states = tuple(read_states(breakers, now))
-        return Usage(account, self.limiter.used(account), states, pause, forbidden)
+        return Usage(account, self.limiter.read(account, used), states, pause, forbidden)
 
     def close(self) -> None:
         """Give the connections back."""
         self._shared.close()
 
+    def _look(self, account: str) -> list[Command]:
+        return [
+            self.limiter.look(account),
+            ("HGETALL", breakers_key(account)),
+            ("HGETALL", pauses_key(account)),
+            self._permits.look(account),
+        ]
+
+    def _read_gates(self, account: str, reply: Sequence[Any], now: float) -> Gates:
+        budget, breakers, pauses, permits_left = reply
+        used = self.limiter.read(account, budget)
+        pause, forbidden = read_pauses(pauses)
+        probes = {each.cause: max(0.0, each.probe_at - now) for each in forbidden}
+        for state in read_states(breakers, now):
+            if state.since is not None:
+                probes[state.name] = max(probes.get(state.name, 0.0), state.closed_for)
+        return Gates(
+            per_second=used.per_minute / 60,
+            erp_permits=permits_left,
+            held=used.held_seconds,
+            pause=None if pause is None else max(0.0, pause.probe_at - now),
+            probes=probes,
+        )
+
+    def _alone(self, account: str) -> Gates:
+        pace, part = self.limiter.careful_pace(account), self._permits.part(account)
+        return Gates(per_second=pace, erp_permits=part)
+
+    def _all_breakers(self) -> list[tuple[tuple[str, str], Breaker]]:
+        with self._building:
+            return list(self._breakers.items())
+
     def _require(self, account: str, name: str, wait: Wait | None) -> None:
         if wait is not None:
             raise wait_error(account, name, wait, self._resources.get(name, ""))
+
+
+def _peer(account: str, name: str) -> str:
+    return f"{account}/{'erp' if name == ERP else 'vtex'}"

@@ -1,10 +1,10 @@
-"""The errors with which a call is put off: waits, which are no failed attempts."""
+"""The errors of calls that are put off, which are no failed tries, and of calls in an outage."""
 
 from __future__ import annotations
 
 from typing import Final
 
-from orders_sync.errors import WaitError
+from orders_sync.errors import OutcomeUnknown, Unavailable, WaitError
 from orders_sync.traffic.lanes import Wait, Why
 
 
@@ -38,17 +38,41 @@ class CallForbidden(WaitError):
     cause = "traffic.forbidden"
 
 
+class ErpBusy(WaitError):
+    """Raised while as many calls of the account are at its ERP as may be."""
+
+    cause = "traffic.erp_busy"
+
+
+class VtexAway(Unavailable):
+    """Raised when VTEX did not take the call, as it takes nobody's, or none of this process."""
+
+
+class AnswerLost(OutcomeUnknown):
+    """Raised when a write's answer was lost, as others are; read before you repeat it."""
+
+
+def during_outage(error: Unavailable | OutcomeUnknown) -> VtexAway | AnswerLost:
+    """Return the error of a call that failed during an outage.
+
+    It says nothing about the order that met it: like an ERP that is away, it uses up no try.
+    """
+    kind = VtexAway if isinstance(error, Unavailable) else AnswerLost
+    return kind(error.message, error.retry_after)
+
+
 _ERRORS: Final[dict[Why, tuple[type[WaitError], str]]] = {
     Why.BUDGET: (OverBudget, "the calls of this minute are used up"),
     Why.HOLD: (OnHold, "VTEX asked for a rest"),
     Why.BREAKER: (BreakerOpen, "failed too often and is left alone for a while"),
     Why.PAUSE: (AccountPaused, "VTEX refuses the account's key and token; correct them"),
     Why.FORBIDDEN: (CallForbidden, "VTEX does not allow it; give the key's role the resource"),
+    Why.PERMITS: (ErpBusy, "as many calls are under way as ERP_CALLS_AT_ONCE allows"),
 }
 
 
 def wait_error(account: str, name: str, wait: Wait, resource: str = "") -> WaitError:
-    """Make the error that says what a call of an account waits for, and for how long.
+    """Return the error that says what a call of an account waits for, and for how long.
 
     `resource` grants the call in VTEX's License Manager.
     """

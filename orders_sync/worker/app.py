@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import ssl
 import sys
+import uuid
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
@@ -35,7 +36,7 @@ from orders_sync.worker.flower import rule_flower
 from orders_sync.worker.heartbeat import Heartbeat
 from orders_sync.worker.memory import share_arenas
 from orders_sync.worker.pulse import keep_pulse
-from orders_sync.worker.queues import Queue, declare_queues, queue_of, route_by_prefix
+from orders_sync.worker.queues import INTAKE, Queue, declare_queues, queue_of, route_by_prefix
 from orders_sync.worker.safety import check_safety
 from orders_sync.worker.schedule import beat_schedule
 
@@ -60,7 +61,7 @@ class OrdersSyncApp(Celery):
         if self._services is None or self._services[0] != os.getpid():
             settings = self.orders_sync_settings
             self._process = self._process or process_name()
-            traffic = connect_traffic(settings)
+            traffic = connect_traffic(settings, process=self._process)
             services = build(settings, traffic=traffic, process=self._process)
             self._services = (os.getpid(), services)
         return self._services[1]
@@ -93,14 +94,13 @@ class OrdersSyncApp(Celery):
 
     def _send(self, following: Dispatch, **options: Any) -> None:
         ids = {"account": following.account, "order_id": following.order_id}
-        names = [following.step.value, *ids.values()]
         if following.command_id is not None:
             ids["command_id"] = following.command_id
-            names.append(following.command_id)
         self.send_task(
             following.step.value,
             kwargs=ids,
-            task_id="/".join(names),
+            # Whatever is decided about one message must not meet another for the same step.
+            task_id=f"{following.step}/{uuid.uuid4().hex}",
             argsrepr="()",
             kwargsrepr=repr(ids),
             # Workers declare the queues; once more with each message is dear.
@@ -145,6 +145,9 @@ def celery_settings(settings: Settings) -> dict[str, Any]:
             "client_name": "orders_sync",
             "pulse_folder": str(run_folder(settings.home.absolute())),
             "watchdog_address": watchdog_address(),
+            "intake_queue": settings.intake_queue,
+            "intake_prefix": f"{INTAKE}.",
+            "allow_control": settings.allow_control,
         },
         "broker_use_ssl": _tls(settings.broker_url),
         "broker_connection_retry_on_startup": True,
@@ -154,7 +157,6 @@ def celery_settings(settings: Settings) -> dict[str, Any]:
         "worker_consumer": "orders_sync.broker.consumer:Consumer",
         "worker_prefetch_multiplier": 1,
         "worker_cancel_long_running_tasks_on_connection_loss": False,
-        "worker_eta_task_limit": 1000,
         "worker_send_task_events": False,
         "worker_enable_remote_control": True,
         "task_ignore_result": True,
@@ -193,7 +195,13 @@ def _connect_signals(app: OrdersSyncApp) -> None:
         configure_logging(settings.log_format, settings.log_level)
         log_crashes()
 
-    rule_flower(app, settings.home, start_logging=_set_up_logging, stop=stop_with)
+    rule_flower(
+        app,
+        settings.home,
+        allow_control=settings.allow_control,
+        start_logging=_set_up_logging,
+        stop=stop_with,
+    )
     keep_pulse(settings.home)
 
     @worker_init.connect(weak=False)
@@ -225,7 +233,7 @@ def keep_heart_beating(app: OrdersSyncApp) -> None:
                 clock=services.clock,
                 send=app.dispatch_all,
                 lengths=QueueLengths(app, list(Queue)),
-                gates=open_gates,
+                gates=services.traffic.gates if services.traffic else open_gates,
             ),
             node=sender.hostname,
             queues=set(app.amqp.queues.consume_from),

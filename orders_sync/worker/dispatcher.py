@@ -6,13 +6,12 @@ room for it and its gate is open.
 
 from __future__ import annotations
 
-import math
 import sys
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Final, Protocol
+from typing import Final
 
 import structlog
 
@@ -22,6 +21,7 @@ from orders_sync.ledger import Ledger
 from orders_sync.ledger.due_work import Due, Heap
 from orders_sync.ledger.processes import Worker
 from orders_sync.ledger.unreadable import park_unreadable
+from orders_sync.traffic.gates import Gates
 from orders_sync.worker.calls import CALLS, ERP_STEPS
 from orders_sync.worker.queues import Queue, queue_of
 
@@ -40,45 +40,9 @@ _ACCOUNTS_A_TICK: Final = 100
 _URGENT: Final = frozenset({Step.SEND_CANCEL, Step.SEND_DENY})
 
 
-class Gates(Protocol):
-    """What stands between an account's work and its peers."""
-
-    @property
-    def per_second(self) -> float:
-        """The pace of the account's calls."""
-        ...
-
-    @property
-    def erp_permits(self) -> int:
-        """How many more calls to its ERP may begin."""
-        ...
-
-    def closed_for(self, operations: Sequence[str]) -> float:
-        """Return the seconds until work that makes these calls may be tried."""
-        ...
-
-    def probing(self, operations: Sequence[str]) -> bool:
-        """Check whether just one piece of work should be tried."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class _Open:
-    """The gates of an account of which nothing is known."""
-
-    per_second: float = math.inf
-    erp_permits: int = sys.maxsize
-
-    def closed_for(self, _: Sequence[str]) -> float:
-        return 0.0
-
-    def probing(self, _: Sequence[str]) -> bool:
-        return False
-
-
 def open_gates(accounts: Sequence[str]) -> Mapping[str, Gates]:
     """Return gates that are open."""
-    return dict.fromkeys(accounts, _Open())
+    return dict.fromkeys(accounts, Gates(erp_permits=sys.maxsize))
 
 
 @dataclass(frozen=True, slots=True)

@@ -110,6 +110,7 @@ def read_traffic(traffic: Traffic, accounts: Sequence[str]) -> Mapping[str, Acco
                 held_seconds=usage.used.held_seconds,
                 paused=usage.pause is not None,
                 open_breakers=sum(each.standing is not Standing.CLOSED for each in usage.breakers),
+                sick_processes=len({name for each in usage.breakers for name in each.sick}),
             )
     return found
 

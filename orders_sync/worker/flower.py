@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -10,6 +11,7 @@ import click
 import flower.events
 from celery import Celery
 from celery.signals import import_modules
+from flower.api.control import ControlHandler
 from flower.options import options
 from flower.views.monitor import Metrics
 from tornado.web import authenticated
@@ -41,13 +43,16 @@ def rule_flower(
     app: Celery,
     home: Path,
     *,
+    allow_control: bool,
     start_logging: Callable[[], None],
     stop: Callable[[Exception], NoReturn],
 ) -> None:
     """Rule Flower, where this process is about to become it: call this while the app is made.
 
     Flower reads its environment, its file and its command line afterwards, so each of them may
-    choose another address or history; none can open it. `stop` ends the process with an error.
+    choose another address or history; none can open it. Without `allow_control` its buttons that
+    change workers or drop tasks are refused, as workers refuse them. `stop` ends the process with
+    an error.
     """
     context = click.get_current_context(silent=True)
     if context is None or context.invoked_subcommand != "flower":
@@ -60,6 +65,8 @@ def rule_flower(
     flower.events.EventsState = IdsOnlyState
     # https://flower.readthedocs.io/en/latest/prometheus-integration.html
     Metrics.get = authenticated(Metrics.get)
+    if not allow_control:
+        refuse_control()
     home.mkdir(parents=True, exist_ok=True)
 
     @import_modules.connect(sender=app, weak=False)
@@ -69,6 +76,21 @@ def rule_flower(
             require_password(options.basic_auth, options.auth)
         except ConfigurationError as error:
             stop(error)
+
+
+def refuse_control() -> None:
+    """Refuse every request that would change a worker or drop a task.
+
+    https://flower.readthedocs.io/en/latest/api.html
+    """
+
+    @authenticated
+    async def refuse(self: ControlHandler, *_: str) -> None:
+        self.set_status(HTTPStatus.FORBIDDEN)
+        self.write("It is refused: set ORDERS_SYNC_ALLOW_CONTROL=true to allow it.")
+
+    for handler in ControlHandler.__subclasses__():
+        handler.post = refuse
 
 
 def require_password(basic_auth: list[str] | None, oauth: str | None) -> None:

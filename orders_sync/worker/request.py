@@ -5,12 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from billiard.einfo import ExceptionWithTraceback
+from celery.exceptions import Reject
+from celery.worker import state
 from celery.worker.request import Request
 
 #: The arguments that name what a task is about; everything else may be about a person.
 IDS = ("account", "order_id", "command_id")
 
 _LONGEST_ID = 64
+
+
+class Waits(Reject):
+    """Raised by a task whose message goes back to the end of its queue, however often."""
+
+    def __init__(self, reason: str, requeue: bool = True) -> None:  # noqa: FBT001, FBT002 - Celery's.
+        super().__init__(reason, requeue)
 
 
 class IdsOnlyRequest(Request):
@@ -25,6 +35,25 @@ class IdsOnlyRequest(Request):
         super().__init__(message, **options)
         self._argsrepr, self._kwargsrepr = "()", repr(ids_of(self._kwargs))
         self._request_dict.update(argsrepr=self._argsrepr, kwargsrepr=self._kwargsrepr)
+
+    def revoked(self) -> bool:
+        """Check whether the message expired; one that was revoked by its id is, once, if allowed.
+
+        Celery keeps revoked ids for hours, and drops whatever comes with one of them.
+        """
+        if not self._app.conf.broker_transport_options.get("allow_control", False):
+            state.revoked.discard(self.id)
+        is_revoked: bool = super().revoked()
+        state.revoked.discard(self.id)
+        return is_revoked
+
+    def on_failure(self, exc_info: Any, *args: Any, **options: Any) -> Any:
+        """Note whether the message goes back because it waits, or because it did not end."""
+        error = exc_info.exception
+        if isinstance(error, ExceptionWithTraceback):
+            error = error.exc
+        self.message.waits = isinstance(error, Waits)
+        return super().on_failure(exc_info, *args, **options)
 
     def info(self, safe: bool = True) -> dict[str, Any]:  # noqa: ARG002, FBT001, FBT002 - Celery's.
         """Describe the message for `celery inspect`, which never needs the arguments themselves."""

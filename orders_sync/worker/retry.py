@@ -15,8 +15,16 @@ from orders_sync.errors import (
     WaitError,
 )
 from orders_sync.settings import RetryPolicy, Settings
-from orders_sync.traffic.outage import AnswerLost, VtexAway
-from orders_sync.traffic.waits import AccountPaused, BreakerOpen, CallForbidden, OnHold, OverBudget
+from orders_sync.traffic.waits import (
+    AccountPaused,
+    AnswerLost,
+    BreakerOpen,
+    CallForbidden,
+    ErpBusy,
+    OnHold,
+    OverBudget,
+    VtexAway,
+)
 from orders_sync.worker.queues import queue_of
 
 #: The peer is away from everybody, so its failures are no tries of the order that met them.
@@ -26,7 +34,7 @@ _OUTAGES: Final = (ErpUnavailable, VtexAway, AnswerLost)
 _LONGEST_OUTAGE_WAIT: Final = 30.0
 
 #: Thousands wait for these at once; each was told a time of its own, and to the letter.
-_TURNS: Final = (OverBudget, OnHold, BreakerOpen, AccountPaused, CallForbidden)
+_TURNS: Final = (OverBudget, OnHold, BreakerOpen, AccountPaused, CallForbidden, ErpBusy)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from orders_sync.broker.compatibility import check_kombu
+from orders_sync.broker.transport import check_kombu
 from orders_sync.errors import ConfigurationError
 from orders_sync.settings import Settings
 from orders_sync.worker.queues import INTAKE, queue_of

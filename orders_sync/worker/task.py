@@ -1,13 +1,13 @@
-"""The bases of our tasks: they reach the services, carry log context, and lose no retry."""
+"""The bases of our tasks: they reach the services and carry log context."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, NoReturn
+from typing import Any
 
 import structlog
 from celery import Task
-from celery.exceptions import Reject, TaskPredicate
+from celery.exceptions import TaskPredicate
 
 from orders_sync.bootstrap import Services
 from orders_sync.domain.steps import Claim, Dispatch, Step, StepResult
@@ -69,17 +69,6 @@ class ServiceTask(Task):
             except Exception as error:
                 log.exception("task.crashed")
                 raise TaskCrashed(f"{type(error).__name__} at {place_of(error)}") from None
-
-    def retry(self, *args: Any, **kwargs: Any) -> NoReturn:
-        """Put the task back, as Celery does, without losing it while the broker is away.
-
-        Celery drops a task whose retry it cannot publish; here its message is kept instead.
-        """
-        try:
-            super().retry(*args, **kwargs)
-        except Reject as error:
-            raise Reject(error.reason, requeue=True) from error
-        raise AssertionError("Celery's retry always raises.")
 
 
 class StepTask(ServiceTask):

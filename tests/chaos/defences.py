@@ -49,7 +49,7 @@ def _no_sweep() -> None:
 def _no_returning() -> None:
     _replace("orders_sync.broker.consumer", give_back=lambda _consumer, _tags: None)
     _replace("orders_sync.broker.presence:Presence", beat=lambda _self: [])
-    _replace("orders_sync.broker.qos:QoS", restore_unacked=lambda _self, _client=None: None)
+    _replace("orders_sync.broker.channel:QoS", restore_unacked=lambda _self, _client=None: None)
 
 
 def _no_lease_check() -> None:

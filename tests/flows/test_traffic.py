@@ -145,7 +145,7 @@ def test_orders_that_wait_for_their_turn_use_no_tries_and_fill_no_journal(
     orders = flow.box.create_orders(40)
     flow.poll()
     before = flow.box.record.total
-    traffic_of(flow).limiter.hold(STORE, 20, cut=False)
+    traffic_of(flow).limiter.hold(STORE, 20)
     flow.drain()
     rows = [flow.order(order_id) for order_id in orders]
     during = flow.box.record.total - before

@@ -185,7 +185,8 @@ def test_what_must_be_set_is_in_the_example() -> None:
     required = set(re.findall(r"\$\{(\w+):\?", TEXT))
     example = (ROOT / ".env.example").read_text()
 
-    assert required == {"REDIS_PASSWORD", "POSTGRES_PASSWORD", "FLOWER_BASIC_AUTH"}
+    passwords = {"REDIS_PASSWORD", "PRODUCER_PASSWORD", "POSTGRES_PASSWORD"}
+    assert required == {*passwords, "FLOWER_BASIC_AUTH"}
     assert [name for name in required if f"{name}=" not in example] == []
 
 

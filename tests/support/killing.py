@@ -82,7 +82,6 @@ class Workers:
         *,
         seconds: float = 0.0,
         queue: str | None = None,
-        countdown: float | None = None,
     ) -> None:
         """Send a task for each number, to the queues in turn or to one."""
         with self._producer.connection_for_write() as connection:
@@ -93,11 +92,10 @@ class Workers:
                     (number, seconds),
                     queue=_kombu.Queue(queue or QUEUES[number % len(QUEUES)], no_declare=True),
                     producer=producer,
-                    countdown=countdown,
                 )
 
     def held(self) -> int:
-        """Ask how many tasks are due in the workers, and have not begun."""
+        """Ask how many tasks the workers have, and have not begun."""
         answers = self._producer.control.inspect(timeout=2).reserved() or {}
         return sum(map(len, answers.values()))
 

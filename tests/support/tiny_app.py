@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import time
 from typing import Any
 
@@ -35,13 +36,14 @@ app.conf.update(
         "consumer_silence": 1.5,
         "global_keyprefix": _environment.get("PREFIX", ""),
         "pulse_folder": _environment.get("PULSES", ""),
+        "allow_control": "ALLOW_CONTROL" in _environment,
     },
     broker_connection_retry_on_startup=True,
     broker_connection_max_retries=None,
     task_acks_late=True,
     task_ignore_result=True,
     task_queues=[_kombu.Queue(name, _kombu.Exchange(name), routing_key=name) for name in QUEUES],
-    worker_prefetch_multiplier=1,
+    worker_prefetch_multiplier=int(_environment.get("PREFETCH", "1")),
     worker_cancel_long_running_tasks_on_connection_loss=False,
 )
 if _is_safe:
@@ -54,3 +56,11 @@ def mark(number: int, seconds: float) -> None:
     _broker.rpush("begun", number)
     time.sleep(seconds)
     _broker.rpush("done", number)
+
+
+@app.task(name="tiny.fail")
+def fail(how: str) -> None:
+    """Fail in a way that Celery does not catch, or take the process along."""
+    if how == "kill":
+        os.kill(os.getpid(), signal.SIGKILL)
+    raise {"exit": SystemExit, "memory": MemoryError}[how]

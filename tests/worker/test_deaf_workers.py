@@ -12,7 +12,7 @@ from redis.exceptions import RedisError
 from support.killing import Workers, workers
 from support.waiting import until
 
-from orders_sync.broker.consumers import living_workers
+from orders_sync.broker.presence import living_workers
 from orders_sync.embedded.hearing import read_stamp
 from orders_sync.embedded.processes import Child
 from orders_sync.embedded.supervisor import RestartDelays, Supervisor
@@ -85,6 +85,7 @@ def test_a_worker_whose_tasks_never_end_is_known_to_be_deaf_and_replaced(
 
         assert known.node == "supervised@test"
         assert known.silent_seconds > SILENCE / 2
+        assert [seconds > SILENCE / 2 for seconds in known.held_seconds] == [True]
         assert "worker1 has not heard from the broker for" in said[0]
         assert worker.pid != first
 

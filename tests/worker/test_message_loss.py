@@ -100,7 +100,7 @@ def test_a_worker_that_is_asked_to_stop_gives_back_the_rest_in_order(crew: Worke
     ("raw", "reason", "name"),
     [
         pytest.param(b"Maria Silva, \xff", "not-json", "", id="no JSON"),
-        pytest.param(b'{"name": "Maria Silva"}', "not-a-message", "", id="JSON of another kind"),
+        pytest.param(b'{"name": "Maria Silva"}', "bad-envelope", "", id="JSON of another kind"),
         pytest.param(
             json.dumps(
                 {

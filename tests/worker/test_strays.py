@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from celery import Celery
-from support.plant import Plant
+from support.plant import STORE, Plant
 from support.waiting import until
 
 from orders_sync.demo.leaks import contains_personal_data
@@ -88,3 +88,40 @@ def test_a_stray_is_seen_by_people_only_and_goes_on_once_a_worker_knows_its_task
     assert typed(plant, "parked", "list")["strays"] == []
     assert typed(plant, "parked", "show", stray["id"])["has_body"] is False
     assert not has_personal_data(plant.log_of("worker2"))
+
+
+def test_what_strangers_write_is_parked_and_their_commands_go_on(plant: Plant) -> None:
+    [order_id] = plant.box.create_orders(1, handling=True)
+    three_keys = {"account": STORE, "order_id": order_id, "invoice": CUSTOMER}
+    rubbish = [
+        *(b"", b"null", b"[[], {}]", json.dumps(three_keys).encode(), b"\xff"),
+        *(written([[], {}, {}], task="upkeep.purge"), written([[], {}, {}], task="celery.map")),
+        *[written(three_keys)] * 20,
+        *(written([[], {}, {}], timelimit=30), written([[], {}, {}], id=["x"])),
+    ]
+    plant.start_worker(1)
+    plant.start_beat()
+
+    plant.redis().lpush("celery", *rubbish)
+    with Celery(broker=plant.broker_url) as service:
+        note = {"account": STORE, "order_id": order_id, "message": "a"}
+        service.send_task("orders_sync.note", kwargs=note)
+
+    until(lambda: plant.box.order(order_id).interactions, "the command is done")
+    until(lambda: len(typed(plant, "parked", "list")["strays"]) == len(rubbish), "all is parked")
+    until(lambda: plant.redis().hlen("unacked") == 0, "nothing is left in hand")
+    reasons = {stray["reason"] for stray in typed(plant, "parked", "list")["strays"]}
+    assert reasons == {"not-json", "bad-envelope", "unknown-task"}
+    assert not has_personal_data(plant.log_of("worker1"))
+
+
+def written(body: object, **headers: Any) -> bytes:
+    """Return a message for the intake as a stranger writes it."""
+    message = {
+        "body": json.dumps(body),
+        "headers": {"task": "orders_sync.invoice", "id": "1", **headers},
+        "properties": {"delivery_tag": "1", "delivery_info": {}},
+        "content-type": "application/json",
+        "content-encoding": "utf-8",
+    }
+    return json.dumps(message).encode()

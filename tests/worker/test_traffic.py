@@ -18,7 +18,7 @@ from orders_sync.sandbox import Box
 from orders_sync.sandbox.server import serving
 from orders_sync.testing import away_erp
 from orders_sync.traffic.breaker import Standing
-from orders_sync.traffic.plan import SECOND, Plan
+from orders_sync.traffic.limiter import SECOND, Plan
 from orders_sync.traffic.shared import Shared, connect
 from orders_sync.traffic.traffic import ERP, Traffic, Usage
 

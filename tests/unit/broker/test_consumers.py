@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 from unit.broker.taking import send, taker
 
 from orders_sync.broker import keys
-from orders_sync.broker.consumers import living_workers
+from orders_sync.broker.presence import living_workers
 
 HEARD_OF = 20.0
 
@@ -24,6 +25,22 @@ def test_a_worker_is_known_with_when_it_last_had_an_answer(broker_url: str, redi
 
     assert [worker.node for worker in known] == ["worker1@host"]
     assert known[0].silent_seconds < HEARD_OF
+
+
+def test_it_is_known_for_how_long_a_worker_has_had_each_message(
+    broker_url: str, redis: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    send(broker_url, "one", 1, 2)
+
+    with taker(broker_url, "one", node="worker1@host") as them:
+        them.take(2)
+        them.messages[1].ack()
+        later = time.monotonic() + 500
+        monkeypatch.setattr("orders_sync.broker.channel.time.monotonic", lambda: later)
+        them.channel.presence.beat()
+        (known,) = living_workers(redis, heard_of_seconds=HEARD_OF)
+
+    assert [round(seconds, -1) for seconds in known.held_seconds] == [500]
 
 
 def test_a_worker_that_left_is_not_known_any_more(broker_url: str, redis: Any) -> None:

@@ -12,7 +12,7 @@ from orders_sync.broker.strays import Stray, Strays
 
 @pytest.fixture
 def strays(broker_url: str, redis: Any) -> Strays:
-    redis.lpush("one", b"Maria \xff", b"[]", b'{"properties": {"delivery_tag": 7}}')
+    redis.lpush("one", b"Maria \xff", b"[]", b'{"properties": 7}')
     send(broker_url, "one", "good")
     with taker(broker_url, "one") as them:
         them.take(1)
@@ -26,8 +26,8 @@ def test_strays_tell_what_they_are_and_show_no_body(strays: Strays) -> None:
     assert [stray.body for stray in (first, second)] == [b"Maria \xff", b"[]"]
     assert [stray.reason for stray in (first, second, third)] == [
         "not-json",
-        "not-a-message",
-        "not-a-message",
+        "bad-envelope",
+        "bad-envelope",
     ]
     assert (first.queue, first.name, first.size) == ("one", "", 7)
     assert datetime.now(UTC) - first.when < timedelta(minutes=5)

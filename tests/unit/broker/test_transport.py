@@ -3,6 +3,8 @@ from __future__ import annotations
 import inspect
 import json
 import re
+import tomllib
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,9 +15,15 @@ from support.waiting import until
 from unit.broker.taking import send, taker
 
 from orders_sync.broker import keys
-from orders_sync.broker.compatibility import PRIVATE_NAMES, TESTED_KOMBU, check_kombu
-from orders_sync.broker.messages import parse
-from orders_sync.broker.transport import SentinelTransport, Transport, install
+from orders_sync.broker.envelope import parse
+from orders_sync.broker.transport import (
+    PRIVATE_NAMES,
+    TESTED_KOMBU,
+    SentinelTransport,
+    Transport,
+    check_kombu,
+    install,
+)
 from orders_sync.errors import ConfigurationError
 
 pytestmark = pytest.mark.usefixtures("redis")
@@ -233,11 +241,23 @@ def test_the_private_names_that_are_used_are_in_the_tested_kombu() -> None:
         assert set(names) <= names_in(getattr(stock, owner)), owner
 
 
-def test_the_installed_kombu_is_a_tested_one_and_another_is_refused() -> None:
+@pytest.mark.parametrize("version", ["5.7.0", "5.7.12", "5.7.1rc1"])
+def test_a_kombu_of_the_tested_range_is_taken(version: str) -> None:
     check_kombu()
+    check_kombu(version)
 
-    with pytest.raises(ConfigurationError, match=f"kombu=={TESTED_KOMBU[-1]}"):
-        check_kombu("5.99.0")
+
+@pytest.mark.parametrize("version", ["5.6.2", "5.8.0", "5.10.0", "6.0.0"])
+def test_another_kombu_is_refused_with_the_way_out(version: str) -> None:
+    with pytest.raises(ConfigurationError, match=re.escape("pip install 'kombu>=5.7,<5.8'")):
+        check_kombu(version)
+
+
+def test_the_package_asks_for_the_tested_kombu() -> None:
+    project = tomllib.loads((Path(__file__).parents[3] / "pyproject.toml").read_text())["project"]
+
+    first, beyond = TESTED_KOMBU
+    assert f"kombu>={first},<{beyond}" in project["dependencies"]
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ _TESTS = Path(__file__).parents[2]
 PROGRAM = """
 import json
 from orders_sync.bootstrap import LedgerClock
-from orders_sync.broker import consumer, presence, qos
+from orders_sync.broker import channel, consumer, presence
 from orders_sync.ledger import sqlite
 from orders_sync.outbound import steps
 from orders_sync.upkeep import tasks
@@ -27,7 +27,7 @@ print(json.dumps([
     tasks.reconcile.__module__,
     consumer.give_back.__module__,
     presence.Presence.beat.__module__,
-    qos.QoS.restore_unacked.__module__,
+    channel.QoS.restore_unacked.__module__,
     steps._read.__module__,
     steps._require_lease.__module__,
     runner.decide.__module__,

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from orders_sync.broker.consumers import LivingWorker
+from orders_sync.broker.presence import LivingWorker
 from orders_sync.doctor.broker import judge_memory, judge_persistence, judge_version
 from orders_sync.doctor.findings import State
 from orders_sync.doctor.ledger import judge_polls
-from orders_sync.doctor.workers import judge_consumption, judge_workers
+from orders_sync.doctor.workers import judge_consumption, judge_held, judge_workers
 from orders_sync.ledger.pulse import LastRun
 from orders_sync.worker.queues import Queue
 
@@ -137,3 +137,19 @@ def test_a_deaf_worker_is_named_with_what_to_do() -> None:
 
     assert finding.says == "alive, but deaf to the broker: two@a for 500 s"
     assert "Restart" in (finding.do or "")
+
+
+@pytest.mark.parametrize(
+    ("held", "states"),
+    [
+        pytest.param([(), (120.0, 3.0)], [State.OK], id="each ends in time"),
+        pytest.param([(), (121.0, 3.0)], [State.WARNING], id="one does not"),
+        pytest.param([], [], id="there is no worker, which is said elsewhere"),
+    ],
+)
+def test_a_message_must_not_be_in_hand_for_longer_than_a_lease(
+    held: list[tuple[float, ...]], states: list[State]
+) -> None:
+    living = [LivingWorker(f"{n}@a", 0, seconds) for n, seconds in enumerate(held)]
+
+    assert [finding.state for finding in judge_held(living, 120)] == states

@@ -23,6 +23,7 @@ NOON = 1_795_780_800.0
 CALM = Used(calls=90, per_minute=5400, budget=5400, held_seconds=0.0)
 CLOSED = BreakerState("get_order", Standing.CLOSED, calls=20, failures=1, since=None)
 OPEN = BreakerState("erp", Standing.OPEN, calls=20, failures=20, since=NOON)
+SICK = BreakerState("invoice", Standing.CLOSED, 20, 1, None, sick={"host/1": NOON})
 
 
 def settings(home: Path, **changes: Any) -> Settings:
@@ -50,6 +51,12 @@ def settings(home: Path, **changes: Any) -> Settings:
             State.WARNING,
             "they failed too often: erp",
             id="an open breaker",
+        ),
+        pytest.param(
+            Usage(STORE, CALM, (CLOSED, SICK), None),
+            State.FAILED,
+            "since 2026-11-27 12:00 UTC calls fail in host/1, and succeed in other processes",
+            id="a sick process",
         ),
         pytest.param(
             Usage(STORE, CALM, (OPEN,), PauseState(NOON, "get_feed")),

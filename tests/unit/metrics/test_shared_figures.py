@@ -123,13 +123,14 @@ def test_what_does_not_answer_shows_that_and_nothing_that_is_old(
 
 
 def test_queues_are_shown_with_what_is_in_hand_and_what_was_set_aside() -> None:
-    found = shown(BrokerCollector(lambda: BrokerState({"orders": 7, "erp": 0}, 3, 1, 2)))
+    found = shown(BrokerCollector(lambda: BrokerState({"orders": 7, "erp": 0}, 3, 1, 2, 9.5)))
 
     assert found == {
         sample("orders_sync_broker_up"): 1,
         sample("orders_sync_queue_messages", queue="orders"): 7,
         sample("orders_sync_queue_messages", queue="erp"): 0,
         sample("orders_sync_unacknowledged_messages"): 3,
+        sample("orders_sync_oldest_unacknowledged_seconds"): 9.5,
         sample("orders_sync_stray_messages"): 1,
         sample("orders_sync_stray_messages_dropped_total"): 2,
     }
@@ -137,7 +138,13 @@ def test_queues_are_shown_with_what_is_in_hand_and_what_was_set_aside() -> None:
 
 def test_the_budget_of_each_account_is_shown() -> None:
     traffic = AccountTraffic(
-        calls=90, per_minute=2700, budget=5400, held_seconds=2.5, paused=True, open_breakers=1
+        calls=90,
+        per_minute=2700,
+        budget=5400,
+        held_seconds=2.5,
+        paused=True,
+        open_breakers=1,
+        sick_processes=2,
     )
 
     found = shown(TrafficCollector(lambda: {"shop": traffic}))
@@ -149,4 +156,5 @@ def test_the_budget_of_each_account_is_shown() -> None:
         "orders_sync_budget_held_seconds": 2.5,
         "orders_sync_account_paused": 1,
         "orders_sync_open_breakers": 1,
+        "orders_sync_sick_processes": 2,
     }

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from orders_sync.broker.presence import LivingWorker
 from orders_sync.doctor.findings import Finding, State, exit_status
 from orders_sync.ledger.gauges import LedgerState, Waiting
 from orders_sync.ledger.pulse import LastRun
@@ -27,6 +28,8 @@ QUIET = Readings(
     traffic={"shop": Usage("shop", USED, (), None)},
 )
 
+SICK_OF_ERP = BreakerState("erp", Standing.CLOSED, 20, 1, None, sick={"host/1": NOW.timestamp()})
+
 
 def with_state(state: LedgerState) -> Readings:
     assert QUIET.ledger is not None
@@ -43,7 +46,18 @@ def with_usage(usage: Usage) -> Readings:
 
 
 def needs(readings: Readings) -> list[Finding]:
-    return list(judge(compose(["shop"], readings, now=NOW), readings, poll_seconds=1.0))
+    return list(
+        judge(compose(["shop"], readings, now=NOW), readings, poll_seconds=1.0, lease_seconds=120)
+    )
+
+
+def test_threads_that_do_not_come_back_need_a_person() -> None:
+    well, ill = LivingWorker("one@a", 1, (119,)), LivingWorker("two@a", 1, (700, 121, 3))
+
+    (finding,) = needs(replace(QUIET, workers=[well, ill]))
+
+    assert finding.says.endswith("two@a 2, the oldest for 700 s")
+    assert "SIGTERM" in (finding.do or "")
 
 
 def test_work_is_summed_up_by_cause_the_largest_first() -> None:
@@ -192,6 +206,13 @@ def test_what_ends_by_itself_needs_nobody(readings: Readings) -> None:
             "calls",
             "paused since 2026-11-27 12:00 UTC",
             id="a paused account",
+        ),
+        pytest.param(
+            with_usage(Usage("shop", USED, (SICK_OF_ERP,), None)),
+            "shop",
+            "calls",
+            "calls fail in host/1, and succeed in other processes",
+            id="a sick process",
         ),
         pytest.param(
             with_usage(

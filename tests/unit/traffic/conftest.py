@@ -3,13 +3,16 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterator
 from itertools import count
+from typing import Any
 
 import pytest
 from unit.traffic.breaking import POLICY
+from unit.traffic.crowd import Crowd
 from unit.traffic.virtual_time import VirtualTime
 
 from orders_sync.embedded.broker import EmbeddedBroker
 from orders_sync.traffic.breaker import Breaker
+from orders_sync.traffic.limiter import RateLimiter
 from orders_sync.traffic.shared import Shared, connect
 from orders_sync.traffic.traffic import Traffic
 
@@ -72,10 +75,40 @@ def breaker_of(
     process: Callable[..., Shared], account: str, time: VirtualTime
 ) -> Callable[..., Breaker]:
     """Make the breaker of one more process."""
+    numbers = count()
 
     def make(name: str = "orders") -> Breaker:
         return Breaker(
-            process(), account, name, policy=POLICY, random=random.Random(1), clock=time.clock
+            process(),
+            account,
+            name,
+            process=f"process{next(numbers)}",
+            policy=POLICY,
+            random=random.Random(1),
+            clock=time.clock,
         )
+
+    return make
+
+
+@pytest.fixture
+def crowd_of(
+    process: Callable[..., Shared], account: str, time: VirtualTime
+) -> Callable[..., Crowd]:
+    """Make a crowd that calls through the limiters of some processes."""
+
+    def make(budget: int, *, processes: int = 2, **options: Any) -> Crowd:
+        sleeps: list[float] = []
+        limiters = [
+            RateLimiter(
+                process(),
+                {account: budget},
+                processes=processes,
+                clock=time.clock,
+                sleep=sleeps.append,
+            )
+            for _ in range(processes)
+        ]
+        return Crowd(account, limiters, time, sleeps, **options)
 
     return make

@@ -1,4 +1,4 @@
-"""A crowd of tasks that call through a pool of threads, in virtual time."""
+"""A crowd of tasks that call VTEX through the real limiters of some processes, in virtual time."""
 
 from __future__ import annotations
 
@@ -6,117 +6,152 @@ import heapq
 import random
 from bisect import bisect_left
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import count
+from typing import Protocol
 
-from unit.traffic.virtual_time import START
+from unit.traffic.virtual_time import START, VirtualTime
 
-from orders_sync.traffic.bucket import Answer, Bucket
 from orders_sync.traffic.lanes import Lane
-from orders_sync.traffic.permits import Permits
-from orders_sync.traffic.plan import MINUTE, SECOND
-
-Ask = Callable[[int, Lane, int], Answer]
+from orders_sync.traffic.limiter import SECOND, RateLimiter
 
 
-@dataclass(slots=True)
-class Asker:
-    """Asks one bucket for several processes, each of which keeps the permits that it is given."""
+class Limit(Protocol):
+    """VTEX's own limit."""
 
-    bucket: Bucket
-    processes: int
-    questions: int = 0
-    permits: list[Permits] = field(init=False)
+    def take(self, now: float, /) -> float | None:
+        """Accept a call (None), or refuse it; a negative number of seconds is not told."""
+        ...
 
-    def __post_init__(self) -> None:
-        self.permits = [Permits(self.bucket.plan.at_once) for _ in range(self.processes)]
 
-    def __call__(self, now: int, lane: Lane, process: int) -> Answer:
-        permits = self.permits[process]
-        if not self.bucket.held(now) and permits.take(now, lane):
-            return Answer(granted=True, micros=0, held=0)
-        self.questions += 1
-        wanted, untold = permits.question(now, lane)
-        answer = self.bucket.ask(now, lane, wanted=wanted)
-        if answer.granted:
-            permits.granted(now, lane, answer.spare)
-        else:
-            permits.refused(untold)
-        return answer
+class NoLimit:
+    """Accepts every call."""
+
+    def take(self, _: float) -> float | None:
+        """Accept a call."""
+        return None
 
 
 @dataclass(slots=True)
 class Task:
-    """One call to be made; `came_at` is when it was wanted."""
+    """One call to be made; `came_at` is when it was due."""
 
     lane: Lane
     came_at: int
     waits: int = 0
 
 
-@dataclass(slots=True)
+@dataclass
 class Crowd:
     """Tasks wait in one queue for `threads`; each call takes `latency` once it has its slot.
 
-    `ask` is given the instant, the lane and the number of the process. A task that must wait is
-    back after the time it was told and up to a quarter more, as the worker's retries are.
+    Where it is `endless`, a task whose call was accepted is followed by another like it.
+    A task that must wait is back after the time it was told, and up to a quarter more, as the
+    worker's retries are. `sleeps` takes what a limiter sleeps. `at` is called with each instant.
     """
 
-    ask: Ask
+    account: str
+    limiters: Sequence[RateLimiter]
+    time: VirtualTime
+    sleeps: list[float]
+    limit: Limit = field(default_factory=NoLimit)
     threads: int = 40
-    processes: int = 2
     latency: int = SECOND // 10
     seed: int = 1
+    endless: bool = False
+    at: Callable[[int], None] = lambda _: None
     made: list[tuple[int, Task]] = field(default_factory=list)
-    denied: list[int] = field(default_factory=list)
+    refused: list[int] = field(default_factory=list)
+    denied: int = 0
     longest_in_place: int = 0
 
-    def run(self, tasks: Iterable[tuple[int, Lane]], *, seconds: float) -> None:
-        """Let the tasks come and call until the time is over."""
-        drawn, order = random.Random(self.seed), count()
-        end = START + round(seconds * SECOND)
-        events: list[tuple[int, int, Task | None]] = [
-            (at, next(order), Task(lane, at)) for at, lane in tasks
-        ]
-        heapq.heapify(events)
-        free, queue = self.threads, deque[Task]()
-        while events and events[0][0] < end:
-            now, _, task = heapq.heappop(events)
-            if task is None:
-                free += 1
-            else:
-                queue.append(task)
-            while free and queue:
-                free -= 1
-                task = queue.popleft()
-                busy, back = self._call(now, task, drawn)
-                heapq.heappush(events, (now + busy, next(order), None))
-                if back is not None:
-                    heapq.heappush(events, (back, next(order), task))
+    def __post_init__(self) -> None:
+        self._drawn = random.Random(self.seed)
+        self._order = count()
+        self._events: list[tuple[int, int, Callable[[], None]]] = []
+        self._queue: deque[Task] = deque()
+
+    def run(self, tasks: Iterable[tuple[float, Lane]], *, seconds: float) -> None:
+        """Let the tasks come, at seconds from now, and call until the time is over.
+
+        What was under way before has no part in it.
+        """
+        self._events.clear()
+        self._queue.clear()
+        self._free, end = self.threads, self.time.micros + round(seconds * SECOND)
+        for seconds_from_now, lane in tasks:
+            task = Task(lane, self.time.micros + round(seconds_from_now * SECOND))
+            self._at(task.came_at, partial(self._queue.append, task))
+        while self._events and self._events[0][0] < end:
+            instant, _, act = heapq.heappop(self._events)
+            self.time.micros = instant
+            self.at(instant)
+            act()
+            while self._free and self._queue:
+                self._free -= 1
+                self._begin(self._queue.popleft())
+        self.time.micros = end
+
+    def _at(self, instant: int, act: Callable[[], None]) -> None:
+        heapq.heappush(self._events, (instant, next(self._order), act))
+
+    def _begin(self, task: Task) -> None:
+        limiter = self._drawn.choice(self.limiters)
+        self.sleeps.clear()
+        wait = limiter.acquire(self.account, task.lane)
+        now, in_place = self.time.micros, round(sum(self.sleeps) * SECOND)
+        if wait is None:
+            self.longest_in_place = max(self.longest_in_place, in_place)
+            late = self._drawn.randrange(self.latency // 2)
+            self._at(now + in_place + late, partial(self._arrive, task, limiter))
+            return
+        self.denied += 1
+        task.waits += 1
+        self._at(now + SECOND // 200, self._release)
+        back = wait.seconds * (1 + self._drawn.random() / 4)
+        self._at(now + round(back * SECOND), partial(self._queue.append, task))
+
+    def _arrive(self, task: Task, limiter: RateLimiter) -> None:
+        now = self.time.micros
+        wait = self.limit.take(self.time.clock())
+        if wait is None:
+            self.made.append((now, task))
+        else:
+            self.refused.append(now)
+        self._at(now + self.latency // 2, partial(self._answer, task, limiter, wait))
+
+    def _answer(self, task: Task, limiter: RateLimiter, wait: float | None) -> None:
+        now = self.time.micros
+        self._release()
+        if wait is not None:
+            back = limiter.refused(self.account, None if wait < 0 else wait)
+            self._at(now + round(back * SECOND), partial(self._queue.append, task))
+            return
+        limiter.accepted(self.account)
+        if self.endless:
+            self._queue.append(Task(task.lane, now))
+
+    def _release(self) -> None:
+        self._free += 1
 
     def in_any_minute(self) -> int:
-        """Give the most calls that arrived in any 60 seconds."""
+        """Return the most calls that arrived in any 60 seconds."""
         times = sorted(at for at, _ in self.made)
-        return max(bisect_left(times, at + MINUTE) - index for index, at in enumerate(times))
+        return max(bisect_left(times, at + 60 * SECOND) - n for n, at in enumerate(times))
 
     def of(self, lane: Lane, since: float = 0, until: float = 1e6) -> int:
-        """Count the calls of a lane between two times, in seconds since the start."""
+        """Count the accepted calls of a lane between two times, in seconds since the start."""
         first, last = START + since * SECOND, START + until * SECOND
         return sum(task.lane is lane and first <= at < last for at, task in self.made)
 
     def total(self, since: float, until: float) -> int:
-        """Count the calls between two times, in seconds since the start."""
+        """Count the accepted calls between two times, in seconds since the start."""
         return sum(self.of(lane, since, until) for lane in Lane)
 
-    def _call(self, now: int, task: Task, drawn: random.Random) -> tuple[int, int | None]:
-        answer = self.ask(now, task.lane, drawn.randrange(self.processes))
-        if answer.granted:
-            self.longest_in_place = max(self.longest_in_place, answer.micros)
-            # A call leaves a little late, by up to a tenth of a second on a bad day.
-            self.made.append((now + answer.micros + drawn.randrange(self.latency), task))
-            return answer.micros + self.latency, None
-        self.denied.append(now)
-        task.waits += 1
-        wait = max(answer.micros, answer.held)
-        return SECOND // 200, now + round(wait * (1 + drawn.random() / 4))
+    def part_refused(self, since: float = 0) -> float:
+        """Return the part of the calls that was refused from a time on."""
+        first = START + since * SECOND
+        refused = sum(at >= first for at in self.refused)
+        return refused / max(1, refused + self.total(since, 1e6))

@@ -6,10 +6,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from unit.traffic.breaking import POLICY, call
-from unit.traffic.virtual_time import VirtualTime
+from unit.traffic.virtual_time import VirtualTime, hash_of
 
 from orders_sync.embedded.broker import free_port
-from orders_sync.traffic.breaker import Breaker, Standing, read_states
+from orders_sync.traffic.breaker import Breaker, Standing, breakers_key, read_states
 from orders_sync.traffic.lanes import Why
 from orders_sync.traffic.shared import Shared, connect
 
@@ -75,9 +75,12 @@ def test_failures_of_all_processes_count_together(breaker_of: Breakers) -> None:
 def test_a_process_that_saw_it_closed_looks_again_within_a_second(
     breaker_of: Breakers, time: VirtualTime
 ) -> None:
-    other = breaker_of()
+    other, failing = breaker_of(), breaker_of()
     other.allows()
-    _opened(breaker_of)
+    call(failing, fails=True, times=10)
+    time.sleep(3.0)
+    other.allows()
+    call(failing, fails=True)
 
     before = other.allows()
     time.sleep(1.0)
@@ -215,9 +218,8 @@ def test_how_breakers_stand_can_be_read(
     _opened(breaker_of)
     opened_at = time.clock()
 
-    fields = process().fields(f"orders_sync:traffic:{account}:breakers")
+    fields = hash_of(process(), breakers_key(account))
 
-    assert fields is not None
     feed, orders = read_states(fields, time.clock())
     assert (feed.name, feed.standing, feed.calls, feed.failures) == ("feed", Standing.CLOSED, 3, 3)
     assert (orders.name, orders.standing, orders.since) == ("orders", Standing.OPEN, opened_at)
@@ -227,7 +229,13 @@ def test_how_breakers_stand_can_be_read(
 def test_without_redis_everything_is_allowed(account: str, time: VirtualTime) -> None:
     shared = Shared(connect(f"redis://127.0.0.1:{free_port()}/0"), clock=time.clock)
     breaker = Breaker(
-        shared, account, "orders", policy=POLICY, random=random.Random(1), clock=time.clock
+        shared,
+        account,
+        "orders",
+        process="alone",
+        policy=POLICY,
+        random=random.Random(1),
+        clock=time.clock,
     )
 
     call(breaker, fails=True, times=100)

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from orders_sync.traffic.headers import budget_left
+from orders_sync.traffic.limiter import budget_left
 
 
 @pytest.mark.parametrize("prefix", ["Ratelimit", "X-RateLimit"])

@@ -4,7 +4,7 @@ import random
 from collections.abc import Callable
 
 import pytest
-from unit.traffic.virtual_time import VirtualTime
+from unit.traffic.virtual_time import VirtualTime, hash_of
 
 from orders_sync.traffic.lanes import Why
 from orders_sync.traffic.pause import Pause, PauseState, pauses_key, read_pauses
@@ -162,9 +162,11 @@ def test_a_missing_permission_pauses_only_the_calls_that_need_it(
     waits = [pause.allows("invoice") for pause in (one, other)]
     assert {wait.why for wait in waits if wait} == {Why.FORBIDDEN}
     assert [pause.allows("orders") for pause in (one, other)] == [None, None]
-    fields = process().fields(pauses_key(account))
-    assert fields is not None
-    assert read_pauses(fields) == (None, (PauseState(time.clock(), "invoice"),))
+    fields = hash_of(process(), pauses_key(account))
+    assert read_pauses(fields) == (
+        None,
+        (PauseState(time.clock(), "invoice", time.clock() + PROBE_SECONDS),),
+    )
 
 
 def test_two_missing_permissions_do_not_add_up_to_an_unknown_key(pause_of: Pauses) -> None:
@@ -224,10 +226,12 @@ def test_a_permission_that_was_given_ends_its_pause_for_all(
 def test_what_was_refused_and_since_when_can_be_read(
     process: Callable[..., Shared], account: str, time: VirtualTime
 ) -> None:
-    fields = process().fields(pauses_key(account))
+    fields = hash_of(process(), pauses_key(account))
 
-    assert fields is not None
-    assert read_pauses(fields) == (PauseState(time.clock(), "orders"), ())
+    assert read_pauses(fields) == (
+        PauseState(time.clock(), "orders", time.clock() + PROBE_SECONDS),
+        (),
+    )
 
 
 def test_an_account_that_is_not_paused_reads_as_none(
@@ -235,7 +239,7 @@ def test_an_account_that_is_not_paused_reads_as_none(
 ) -> None:
     pause_of().accepted("orders")
 
-    fields = process().fields(pauses_key(account))
+    fields = hash_of(process(), pauses_key(account))
 
     assert fields
     assert read_pauses(fields) == (None, ())

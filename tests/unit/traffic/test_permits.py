@@ -1,111 +1,128 @@
+"""How many calls of an account may be at its ERP at once."""
+
 from __future__ import annotations
 
+import random
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+
 import pytest
-from unit.traffic.virtual_time import START
+from unit.traffic.virtual_time import VirtualTime
 
-from orders_sync.traffic.lanes import Lane
-from orders_sync.traffic.permits import KEPT_FOR, Permits
+from orders_sync.embedded.broker import free_port
+from orders_sync.traffic.permits import Permits
+from orders_sync.traffic.shared import Shared, connect
+from orders_sync.traffic.traffic import Traffic
+from orders_sync.traffic.waits import ErpBusy
 
-MOST = 8
+SECONDS = 30.0
+Holders = Callable[..., Permits]
 
 
 @pytest.fixture
-def permits() -> Permits:
-    return Permits(MOST)
+def permits_of(process: Callable[..., Shared], account: str) -> Holders:
+    """Make the permits as one more process takes them."""
+
+    def make(name: str, limit: int = 3) -> Permits:
+        return Permits(process(), {account: limit}, process=name, processes=2)
+
+    return make
 
 
-def _use_up(permits: Permits, lane: Lane, now: int = START) -> int:
-    """Make all the calls that may be made without asking, and count them."""
-    count = 0
-    while permits.take(now, lane):
-        count += 1
-    return count
+def _take_all(permits: Permits, account: str) -> list[str]:
+    def taken() -> Iterator[str]:
+        while holder := permits.take(account, SECONDS):
+            yield holder
+
+    return list(taken())
 
 
-def _ask(permits: Permits, lane: Lane, now: int) -> int:
-    """Ask for permits, be given all, and tell how many they were."""
-    wanted, _ = permits.question(now, lane)
-    permits.granted(now, lane, wanted - 1)
-    return wanted
-
-
-def test_so_many_calls_are_made_without_asking_as_were_granted(permits: Permits) -> None:
-    permits.granted(START, Lane.FETCH, 3)
-
-    assert _use_up(permits, Lane.FETCH) == 3
-
-
-def test_a_permit_that_is_not_used_soon_is_forfeited(permits: Permits) -> None:
-    permits.granted(START, Lane.FETCH, 3)
-
-    taken = [permits.take(START + later, Lane.FETCH) for later in (KEPT_FOR - 1, KEPT_FOR)]
-
-    assert taken == [True, False]
-
-
-@pytest.mark.parametrize(
-    ("lane", "taken"),
-    [
-        pytest.param(Lane.CANCEL, True, id="a higher lane"),
-        pytest.param(Lane.FETCH, True, id="the same lane"),
-        pytest.param(Lane.FEED, False, id="a lower lane"),
-    ],
-)
-def test_a_permit_serves_its_own_lane_and_higher_ones(
-    permits: Permits, lane: Lane, taken: bool
+def test_all_processes_together_take_no_more_than_the_limit(
+    permits_of: Holders, account: str
 ) -> None:
-    permits.granted(START, Lane.FETCH, 1)
+    one, other = permits_of("one"), permits_of("other")
 
-    assert permits.take(START, lane) is taken
+    first = one.take(account, SECONDS)
+    rest = _take_all(other, account)
 
-
-def test_a_lane_that_calls_all_the_time_asks_for_more_and_more(permits: Permits) -> None:
-    asked = []
-    for _ in range(6):
-        asked.append(_ask(permits, Lane.FETCH, START))
-        _use_up(permits, Lane.FETCH)
-
-    assert asked == [1, 2, 4, 8, 8, 8]
+    assert first is not None
+    assert len(rest) == 2
+    assert one.take(account, SECONDS) is None
 
 
-def test_a_lane_asks_for_as_many_as_it_used_of_late(permits: Permits) -> None:
-    permits.granted(START, Lane.FETCH, 7)
-    for _ in range(2):
-        permits.take(START, Lane.FETCH)
+def test_a_permit_that_is_given_back_is_taken_by_another(permits_of: Holders, account: str) -> None:
+    one, other = permits_of("one"), permits_of("other")
+    holders = _take_all(one, account)
 
-    assert _ask(permits, Lane.FETCH, START + KEPT_FOR) == 3
+    one.give_back(account, holders[0])
 
-
-def test_a_lane_that_calls_now_and_then_asks_for_one(permits: Permits) -> None:
-    asked = [_ask(permits, Lane.FETCH, START + step * KEPT_FOR) for step in range(5)]
-
-    assert asked == [1] * 5
+    assert len(_take_all(other, account)) == 1
 
 
-def test_threads_that_ask_while_another_does_ask_for_one(permits: Permits) -> None:
-    for _ in range(4):
-        _ask(permits, Lane.FETCH, START)
-        _use_up(permits, Lane.FETCH)
+def test_a_permit_that_nobody_gives_back_expires(
+    permits_of: Holders, account: str, time: VirtualTime
+) -> None:
+    one, other = permits_of("one"), permits_of("other")
+    _take_all(one, account)
 
-    asked = [permits.question(START, Lane.FETCH)[0] for _ in range(3)]
+    time.sleep(SECONDS - 0.1)
+    too_early = other.take(account, SECONDS)
+    time.sleep(0.2)
+    in_time = _take_all(other, account)
 
-    assert asked == [MOST, 1, 1]
-
-
-def test_each_call_that_asked_nothing_is_told_once(permits: Permits) -> None:
-    permits.granted(START, Lane.FETCH, 3)
-    _use_up(permits, Lane.CANCEL)
-
-    told = [permits.question(START, lane)[1] for lane in (Lane.FEED, Lane.FETCH)]
-
-    assert told == [3, 0]
+    assert too_early is None
+    assert len(in_time) == 3
 
 
-def test_calls_that_a_refused_question_told_of_are_told_again(permits: Permits) -> None:
-    permits.granted(START, Lane.FETCH, 3)
-    _use_up(permits, Lane.FETCH)
-    _, untold = permits.question(START, Lane.FETCH)
+def test_a_dead_process_gives_its_permits_back_and_no_other_does(
+    permits_of: Holders, account: str
+) -> None:
+    dead, alive, other = permits_of("host/1"), permits_of("host/11"), permits_of("host/2")
+    dead.take(account, SECONDS)
+    alive.take(account, SECONDS)
+    dead.take(account, SECONDS)
 
-    permits.refused(untold)
+    other.forget("host/1", [account])
 
-    assert permits.question(START, Lane.FETCH)[1] == 3
+    assert len(_take_all(other, account)) == 2
+
+
+def test_while_redis_is_away_each_process_keeps_to_its_part(
+    account: str, time: VirtualTime
+) -> None:
+    shared = Shared(connect(f"redis://127.0.0.1:{free_port()}/0"), clock=time.clock)
+    permits = Permits(shared, {account: 8}, process="alone", processes=2)
+
+    holders = _take_all(permits, account)
+    permits.give_back(account, holders[0])
+
+    assert len(holders) == 4
+    assert permits.take(account, SECONDS) is not None
+    assert permits.take(account, SECONDS) is None
+
+
+def test_a_call_without_a_permit_waits_for_a_moment(
+    process: Callable[..., Shared], account: str, time: VirtualTime
+) -> None:
+    traffic = Traffic(
+        process(),
+        {account: 6000},
+        processes=1,
+        random=random.Random(1),
+        process="mine",
+        erp_limits={account: 2},
+        clock=time.clock,
+        sleep=time.sleep,
+    )
+
+    with ExitStack() as calls:
+        for _ in range(2):
+            calls.enter_context(traffic.guard_erp(account, seconds=SECONDS))
+        with pytest.raises(ErpBusy) as raised, traffic.guard_erp(account, seconds=SECONDS):
+            pass
+
+    assert raised.value.cause == "traffic.erp_busy"
+    assert 0 < raised.value.seconds <= 2.0
+    with traffic.guard_erp(account, seconds=SECONDS):
+        traffic.forget_holder("mine")
+        assert traffic.gates([account])[account].erp_permits == 2

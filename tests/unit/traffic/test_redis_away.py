@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,10 +12,8 @@ from unit.traffic.crowd import Crowd
 from unit.traffic.virtual_time import START, VirtualTime
 
 from orders_sync.embedded.broker import EmbeddedBroker
-from orders_sync.traffic.bucket import Answer
-from orders_sync.traffic.lanes import Lane, Wait
-from orders_sync.traffic.limiter import RateLimiter
-from orders_sync.traffic.plan import SECOND
+from orders_sync.traffic.lanes import Lane
+from orders_sync.traffic.limiter import SECOND, RateLimiter
 from orders_sync.traffic.shared import Shared, connect
 
 PROCESSES = 4
@@ -64,45 +62,28 @@ def _restart(broker: EmbeddedBroker) -> None:
     until(answers, "Redis is back")
 
 
-def _asker(
-    limiters: list[RateLimiter], slept: list[float], time: VirtualTime
-) -> Callable[[int, Lane, int], Answer]:
-    """Let a crowd ask the limiters of all processes, each wait in place being the crowd's."""
-
-    def ask(now: int, lane: Lane, process: int) -> Answer:
-        time.micros = now
-        slept.clear()
-        wait: Wait | None = limiters[process].acquire("mystore", lane)
-        micros = round((sum(slept) if wait is None else wait.seconds) * SECOND)
-        return Answer(wait is None, micros, 0)
-
-    return ask
-
-
 def test_a_budget_is_kept_while_redis_is_killed_and_restarted(
     broker: EmbeddedBroker, shareds: list[Shared], time: VirtualTime
 ) -> None:
-    slept: list[float] = []
+    sleeps: list[float] = []
     limiters = [
         RateLimiter(
             shared,
             {"mystore": BUDGET},
             processes=PROCESSES,
             clock=time.clock,
-            sleep=slept.append,
+            sleep=sleeps.append,
         )
         for shared in shareds
     ]
-    ask = _asker(limiters, slept, time)
     acts = [(START + 130 * SECOND, _restart), (START + 70 * SECOND, _kill)]
 
-    def ask_in_trouble(now: int, lane: Lane, process: int) -> Answer:
+    def act(now: int) -> None:
         if acts and now >= acts[-1][0]:
             acts.pop()[1](broker)
-        return ask(now, lane, process)
 
-    crowd = Crowd(ask_in_trouble, processes=PROCESSES)
-    crowd.run([(START, Lane.FETCH)] * 3000, seconds=210)
+    crowd = Crowd("mystore", limiters, time, sleeps, at=act, endless=True)
+    crowd.run([(0.0, Lane.FETCH)] * 100, seconds=210)
 
     assert crowd.in_any_minute() <= BUDGET
     assert crowd.total(5, 65) >= 0.95 * BUDGET
@@ -116,7 +97,7 @@ def test_a_process_alone_holds_what_it_knew_of(
     limiter = RateLimiter(
         shareds[0], {"mystore": BUDGET}, processes=1, clock=time.clock, sleep=time.sleep
     )
-    limiter.hold("mystore", 30.0, cut=True)
+    limiter.hold("mystore", 30.0)
     _kill(broker)
 
     wait = limiter.acquire("mystore", Lane.CANCEL)
@@ -125,17 +106,45 @@ def test_a_process_alone_holds_what_it_knew_of(
     assert wait.seconds >= 30.0
 
 
+@pytest.mark.parametrize(
+    ("accepted", "held"), [pytest.param(True, False, id="stray"), pytest.param(False, True)]
+)
+def test_a_process_alone_holds_its_calls_where_nothing_is_accepted(
+    broker: EmbeddedBroker,
+    shareds: list[Shared],
+    time: VirtualTime,
+    accepted: bool,
+    held: bool,
+) -> None:
+    limiter = RateLimiter(
+        shareds[0], {"mystore": BUDGET}, processes=1, clock=time.clock, sleep=time.sleep
+    )
+    _kill(broker)
+    limiter.acquire("mystore", Lane.CANCEL)
+    if accepted:
+        limiter.accepted("mystore")
+
+    limiter.refused("mystore", None)
+
+    assert (limiter.acquire("mystore", Lane.CANCEL) is not None) is held
+
+
+def _read(shared: Shared) -> object:
+    asked = shared.ask([("HGETALL", "anything")])
+    return None if asked is None else asked[1][0]
+
+
 def test_redis_is_left_alone_for_a_second_after_it_failed(
     broker: EmbeddedBroker, shareds: list[Shared], time: VirtualTime
 ) -> None:
     _kill(broker)
     shared = shareds[0]
-    assert shared.fields("anything") is None
+    assert _read(shared) is None
     _restart(broker)
 
-    at_once = shared.fields("anything")
+    at_once = _read(shared)
     time.sleep(1.0)
-    later = shared.fields("anything")
+    later = _read(shared)
 
     assert (at_once, later) == (None, {})
 

@@ -22,11 +22,11 @@ from orders_sync.errors import (
 )
 from orders_sync.traffic.breaker import Standing
 from orders_sync.traffic.lanes import Lane, Wait, Why
-from orders_sync.traffic.outage import AnswerLost
 from orders_sync.traffic.shared import Shared
 from orders_sync.traffic.traffic import ERP, Traffic
 from orders_sync.traffic.waits import (
     AccountPaused,
+    AnswerLost,
     BreakerOpen,
     CallForbidden,
     OnHold,
@@ -66,16 +66,27 @@ def test_a_call_that_may_be_made_is_counted(traffic: Traffic, account: str) -> N
     assert used.calls == 1
 
 
-def test_a_429_puts_the_account_on_hold_and_cuts_the_rate(traffic: Traffic, account: str) -> None:
+def test_a_429_where_nothing_is_accepted_puts_the_account_on_hold(
+    traffic: Traffic, account: str
+) -> None:
     _fail(traffic, account, RateLimited("VTEX answered 429", 20.0))
 
     with pytest.raises(OnHold) as raised:
         _call(traffic, account)
 
-    used = traffic.usage(account).used
     assert 20.0 <= raised.value.seconds <= 21.0
-    assert used is not None
-    assert used.per_minute < 0.75 * used.budget
+
+
+def test_a_stray_429_stops_nobody_and_its_call_waits_for_a_moment(
+    traffic: Traffic, account: str
+) -> None:
+    _call(traffic, account)
+
+    with pytest.raises(RateLimited) as raised:
+        _call(traffic, account, RateLimited("VTEX answered 429"))
+
+    assert raised.value.seconds <= 2.0
+    _call(traffic, account)
 
 
 def test_an_answer_with_retry_after_puts_the_account_on_hold_at_its_rate(
@@ -124,11 +135,11 @@ def test_what_is_no_outage_opens_no_breaker(
 def test_calls_that_were_not_made_are_no_successes_of_the_peer(
     traffic: Traffic, account: str, time: VirtualTime
 ) -> None:
-    traffic.limiter.hold(account, 5.0, cut=False)
+    traffic.limiter.hold(account, 5.0)
     for _ in range(100):
         with pytest.raises(OnHold):
             _call(traffic, account)
-    time.sleep(5.0)
+    time.sleep(10.0)
 
     _fail(traffic, account, Unavailable("gone"), times=10)
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from orders_sync.traffic.plan import SECOND
+from orders_sync.traffic.limiter import SECOND
+from orders_sync.traffic.shared import Shared
 
 START = 1_764_244_800 * SECOND
 
@@ -21,3 +22,11 @@ class VirtualTime:
 
     def sleep(self, seconds: float) -> None:
         self.micros += round(seconds * SECOND)
+
+
+def hash_of(shared: Shared, key: str) -> dict[str, str]:
+    """Return a hash as Redis keeps it."""
+    asked = shared.ask([("HGETALL", key)])
+    assert asked is not None
+    [fields] = asked[1]
+    return dict(fields)

@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 from orders_sync import errors
 from orders_sync.settings import RetryPolicy, RetrySettings
 from orders_sync.traffic.lanes import Wait, Why
-from orders_sync.traffic.outage import AnswerLost, VtexAway
-from orders_sync.traffic.waits import wait_error
+from orders_sync.traffic.waits import AnswerLost, VtexAway, wait_error
 from orders_sync.worker.retry import Again, Park, backoff, decide
 
 POLICY = RetryPolicy(first_seconds=2, factor=2, cap_seconds=60, attempts=3, deadline_seconds=100)
