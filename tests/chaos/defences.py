@@ -40,10 +40,8 @@ def _replace(where: str, **names: Any) -> None:
 
 
 def _no_sweep() -> None:
-    def nothing(**_: object) -> int:
-        return 0
-
-    _replace("orders_sync.upkeep.tasks", sweep=nothing, recover_lost=nothing)
+    _replace("orders_sync.worker.dispatcher:Dispatcher", tick=lambda _self, _pool: 0)
+    _replace("orders_sync.ledger.processes:Processes", bury=lambda _self, **_: [])
 
 
 def _no_returning() -> None:
@@ -53,7 +51,10 @@ def _no_returning() -> None:
 
 
 def _no_lease_check() -> None:
-    _replace("orders_sync.outbound.steps", _require_lease=lambda _claim, _services: None)
+    def note_only(ledger: Any, claim: Any, intent: str, **_: object) -> None:
+        ledger.note_intent(claim, intent)
+
+    _replace("orders_sync.ledger.transitions:Commands", intend=note_only)
 
 
 def _no_call_bound() -> None:

@@ -1,11 +1,10 @@
 from __future__ import annotations
 
-import math
 import sys
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -21,27 +20,17 @@ from orders_sync.ledger.wakeups import request_reads
 from orders_sync.ledger.windows import DISPATCHED_FOR, Windows
 from orders_sync.outbound.accept import Desk, accept
 from orders_sync.testing.clock import SettableClock
-from orders_sync.worker.dispatcher import MESSAGES_A_THREAD, Dispatcher, Gates, Pool
+from orders_sync.traffic.gates import Gates
+from orders_sync.worker.dispatcher import MESSAGES_A_THREAD, Dispatcher, Pool
 from orders_sync.worker.queues import Queue, queue_of
 
 A, B = "a-store", "b-store"
 NO_ROOM = Windows(account=0, total=0)
 
 
-@dataclass
-class Gate:
-    """The gates of an account, open until they are set otherwise."""
-
-    per_second: float = math.inf
-    erp_permits: int = sys.maxsize
-    closed: frozenset[str] = frozenset()
-    probed: frozenset[str] = frozenset()
-
-    def closed_for(self, operations: Sequence[str]) -> float:
-        return 60.0 if self.closed & set(operations) else 0.0
-
-    def probing(self, operations: Sequence[str]) -> bool:
-        return bool(self.probed & set(operations))
+#: The gates of an account whose calls nothing keeps back.
+OPEN = Gates(erp_permits=sys.maxsize)
+PROBED_LATER = Gates(erp_permits=sys.maxsize, probes={"get_order": 60.0})
 
 
 @dataclass
@@ -52,7 +41,7 @@ class Setting:
     clock: SettableClock
     sent: list[Dispatch] = field(default_factory=list)
     lengths: Counter[Queue] = field(default_factory=Counter)
-    gates: dict[str, Gate] = field(default_factory=dict)
+    gates: dict[str, Gates] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.dispatcher = self.new_dispatcher()
@@ -64,7 +53,7 @@ class Setting:
         return self.lengths
 
     def _gates(self, accounts: Sequence[str]) -> Mapping[str, Gates]:
-        return {account: self.gates.get(account, Gate()) for account in accounts}
+        return {account: self.gates.get(account, OPEN) for account in accounts}
 
     def tick(self, *, threads: int = 100) -> list[Dispatch]:
         """Tick once beside so many threads on every queue; return what was sent."""
@@ -172,7 +161,7 @@ def test_an_account_has_no_more_under_way_than_its_share(
 
 
 def test_an_account_at_the_pace_of_its_budget_fills_no_larger_window(setting: Setting) -> None:
-    setting.gates[A] = Gate(per_second=12.5)
+    setting.gates[A] = replace(OPEN, per_second=12.5)
     setting.reads_due(A, 200)
 
     assert len(setting.tick(threads=100)) == 12
@@ -198,14 +187,14 @@ def test_a_queue_that_nobody_serves_gets_nothing(setting: Setting) -> None:
 def test_a_closed_gate_is_passed_over_and_what_waits_there_is_not_touched(
     setting: Setting,
 ) -> None:
-    setting.gates[A] = Gate(closed=frozenset({"get_order"}))
+    setting.gates[A] = PROBED_LATER
     setting.reads_due(A, 100)
     setting.reads_due(B, 1)
 
     assert by_account(setting.tick()) == {B: 1}
 
     assert by_account_under_way(setting) == {B: 1}
-    setting.gates[A] = Gate()
+    setting.gates[A] = OPEN
     assert by_account(setting.tick()) == {A: 75}
 
 
@@ -219,13 +208,13 @@ def by_account_under_way(setting: Setting) -> Counter[str]:
 
 def test_a_gate_holds_back_no_work_that_needs_no_such_call(setting: Setting) -> None:
     setting.hand_overs_due(A, 2)
-    setting.gates[A] = Gate(closed=frozenset({"get_order"}))
+    setting.gates[A] = PROBED_LATER
 
     assert {dispatch.step for dispatch in setting.tick()} == {Step.HAND_OVER}
 
 
 def test_a_gate_that_is_being_tried_lets_one_through(setting: Setting) -> None:
-    setting.gates[A] = Gate(probed=frozenset({"get_order"}))
+    setting.gates[A] = replace(OPEN, probes={"get_order": 0.0})
     setting.reads_due(A, 100)
 
     assert len(setting.tick()) == 1
@@ -234,7 +223,7 @@ def test_a_gate_that_is_being_tried_lets_one_through(setting: Setting) -> None:
 
 def test_no_more_is_sent_to_an_erp_than_has_permits(setting: Setting) -> None:
     setting.hand_overs_due(A, 10)
-    setting.gates[A] = Gate(erp_permits=3)
+    setting.gates[A] = Gates(erp_permits=3)
 
     sent = setting.tick()
 
@@ -243,7 +232,7 @@ def test_no_more_is_sent_to_an_erp_than_has_permits(setting: Setting) -> None:
 
 def test_an_erp_without_permits_holds_back_no_reads(setting: Setting) -> None:
     setting.reads_due(A, 2)
-    setting.gates[A] = Gate(erp_permits=0)
+    setting.gates[A] = Gates(erp_permits=0)
 
     assert len(setting.tick()) == 2
 
@@ -300,7 +289,7 @@ def test_a_cancellation_goes_before_what_has_been_due_for_longer(setting: Settin
     setting.command_due(A, "invoice", "0000000000100-01")
     setting.clock.advance(60)
     setting.command_due(A, "cancel", "0000000000200-01")
-    setting.gates[A] = Gate(per_second=4)
+    setting.gates[A] = replace(OPEN, per_second=4)
 
     steps = [dispatch.step for dispatch in setting.tick()]
 
