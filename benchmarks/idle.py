@@ -1,58 +1,78 @@
-"""Measures what accounts cost in which nothing happens: python -m benchmarks.idle 500."""
+"""What accounts cost that have nothing to do.
+
+    python -m benchmarks.idle [--accounts 50 500] [--seconds 60] [--workers 2]
+
+Runs workers and beat for so many accounts, waits until each has its feed, and prints what share of
+a core the workers, beat and the broker take, how often an account was polled, and how many files
+and connections a worker has open. The shares are this machine's: run it on a quiet one.
+"""
 
 from __future__ import annotations
 
-import sqlite3
-import sys
+import argparse
 import time
-from contextlib import closing
-from datetime import UTC, datetime
+from collections.abc import Iterator
 from pathlib import Path
 
-from benchmarks.plant import Plant, running_plant
+from benchmarks.plant import Plant, running_plant, until
+from benchmarks.stage import say
 
-_SETTLING_SECONDS = 30.0
-_MEASURED_SECONDS = 60.0
+_CALM_SECONDS = 20.0
+_START_SECONDS = 1200.0
 
 
 def main() -> None:
-    """Run idle accounts, and print what share of a core all of our processes take."""
-    for number in [int(argument) for argument in sys.argv[1:]] or [1, 50, 500]:
-        names = [f"idle{index}" for index in range(1, number)]
-        with running_plant(more_accounts=names) as plant:
-            time.sleep(_SETTLING_SECONDS)
-            _report(number, plant)
-
-
-def _report(number: int, plant: Plant) -> None:
-    before, started = plant.cpu_by_process(), time.monotonic()
-    polls = _calls(plant)
-    time.sleep(_MEASURED_SECONDS)
-    seconds = time.monotonic() - started
-    after = plant.cpu_by_process()
-    shares = {name: (after[name] - before[name]) / seconds for name in before}
-    parts = ", ".join(f"{name} {share:.1%}" for name, share in shares.items())
-    polled = (_calls(plant) - polls) / seconds
-    print(
-        f"{number} idle accounts: {sum(shares.values()):.1%} of a core ({parts}); "
-        f"{polled:.1f} calls a second; the longest unpolled {_longest(plant.home):.1f} s",
-        flush=True,
+    """Run all of it."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
+    parser.add_argument("--accounts", type=int, nargs="+", default=[50, 500])
+    parser.add_argument("--seconds", type=float, default=60.0)
+    parser.add_argument("--workers", type=int, default=2)
+    options = parser.parse_args()
+    for accounts in options.accounts:
+        print(f"{accounts} accounts:", flush=True)
+        with running_plant(options.workers, more_accounts=_names(accounts - 1)) as plant:
+            _measure(plant, accounts, options.seconds)
 
 
-def _calls(plant: Plant) -> int:
-    total: int = plant.admin("GET", "report")["calls_total"]
-    return total
+def _names(count: int) -> tuple[str, ...]:
+    return tuple(f"idle{number}" for number in range(count))
 
 
-def _longest(home: Path) -> float:
-    """Return the age of the poll that is the longest ago, in seconds."""
-    with closing(sqlite3.connect(home / "ledger.sqlite3")) as connection:
-        [(ran_at,)] = connection.execute(
-            "SELECT min(ran_at) FROM accounts WHERE chore = 'feed.poll'"
-        )
-    ran = datetime.fromisoformat(ran_at).replace(tzinfo=UTC)
-    return (datetime.now(UTC) - ran).total_seconds()
+def _measure(plant: Plant, accounts: int, seconds: float) -> None:
+    def is_configured() -> bool:
+        return _calls(plant, "feed_config_set") >= accounts
+
+    until(is_configured, "every account has its feed", _START_SECONDS)
+    time.sleep(_CALM_SECONDS)
+    before, polls, began = plant.cpu_by_process(), _calls(plant, "feed_read"), time.monotonic()
+    time.sleep(seconds)
+    passed = time.monotonic() - began
+    polled = (_calls(plant, "feed_read") - polls) / accounts * 60 / passed
+    shares = {name: (used - before[name]) / passed for name, used in plant.cpu_by_process().items()}
+    for name, share in shares.items():
+        say(name, f"{share:.1%} of a core")
+    say("in all", f"{sum(shares.values()):.1%} of a core")
+    say("polls of an account a minute", f"{polled:.1f}")
+    for child in plant.ours:
+        if child.pid and child.spec.name.startswith("worker"):
+            links = list(_open_files(child.pid))
+            sockets = sum(link.startswith("socket:") for link in links)
+            say(f"{child.spec.name}: files open, sockets among them", f"{len(links)}, {sockets}")
+
+
+def _calls(plant: Plant, name: str) -> int:
+    by_name: dict[str, int] = plant.admin("GET", "report")["calls_by_name"]
+    return by_name.get(name, 0)
+
+
+def _open_files(pid: int) -> Iterator[str]:
+    for link in Path(f"/proc/{pid}/fd").iterdir():
+        try:
+            yield str(link.readlink())
+        except FileNotFoundError:
+            continue  # It was closed just now.
 
 
 if __name__ == "__main__":

@@ -94,7 +94,8 @@ def _backlog(plant: Plant, count: int) -> Cost:
 
 def _bare_pool(count: int, latency: float) -> Cost:
     """Do the same calls with nothing but threads."""
-    with running_sandbox() as vtex_url, _session() as session:
+    with running_sandbox() as sandbox, _session() as session:
+        vtex_url = sandbox.url
         session.post(f"{vtex_url}/api/orders/feed/config", json=_FEED).raise_for_status()
         session.put(f"{vtex_url}/_sandbox/dials", json=_dials(latency)).raise_for_status()
         session.post(f"{vtex_url}/_sandbox/orders", json={"count": count}).raise_for_status()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,24 +24,39 @@ STORE = "mystore"
 _TICKS = os.sysconf("SC_CLK_TCK")
 
 
+@dataclass(frozen=True)
+class Sandbox:
+    """A VTEX in a box."""
+
+    url: str
+    session: requests.Session
+
+    def admin(self, method: str, path: str, **payload: Any) -> Any:
+        """Ask the sandbox's admin API."""
+        answer = self.session.request(
+            method, f"{self.url}/_sandbox/{path}", json=payload or None, timeout=120
+        )
+        answer.raise_for_status()
+        return answer.json()
+
+
 @dataclass
 class Plant:
     """Running processes: `ours` are the broker, the workers and beat."""
 
     home: Path
     broker_url: str
-    vtex_url: str
+    vtex: Sandbox
     ours: list[Child]
-    sandbox: Child
-    session: requests.Session
+
+    @property
+    def vtex_url(self) -> str:
+        """The address of VTEX."""
+        return self.vtex.url
 
     def admin(self, method: str, path: str, **payload: Any) -> Any:
-        """Ask the sandbox's admin API."""
-        answer = self.session.request(
-            method, f"{self.vtex_url}/_sandbox/{path}", json=payload or None, timeout=120
-        )
-        answer.raise_for_status()
-        return answer.json()
+        """Ask the admin API of the plant's own sandbox."""
+        return self.vtex.admin(method, path, **payload)
 
     def orders(self) -> list[dict[str, Any]]:
         """Give every order as the sandbox saw it."""
@@ -62,13 +77,18 @@ class Plant:
 
 
 @contextmanager
-def running_sandbox() -> Iterator[str]:
-    """Run a sandbox that nobody works on, and give its address."""
+def running_sandbox(
+    vtex_per_minute: int | None = None, *, account: str = STORE, seed: int = 1
+) -> Iterator[Sandbox]:
+    """Run a sandbox, with a budget of calls or without; another `seed` makes other orders."""
     with tempfile.TemporaryDirectory(prefix="orders-sync-bench-") as home:
-        argv = commands.sandbox(account=STORE, seed=1, chaos="off")
+        argv = commands.sandbox(
+            account=account, seed=seed, chaos="off", requests_per_minute=vtex_per_minute
+        )
         sandbox = _start(Path(home), "sandbox", argv, {})
         try:
-            yield _first_line(sandbox.spec.log)
+            with requests.Session() as session:
+                yield Sandbox(_first_line(sandbox.spec.log), session)
         finally:
             sandbox.kill()
 
@@ -79,29 +99,25 @@ def running_plant(
     *,
     flower: bool = False,
     vtex_per_minute: int | None = None,
-    more_accounts: Iterable[str] = (),
+    more_accounts: Sequence[str] = (),
     environment: Mapping[str, str] = MappingProxyType({}),
     **settings: str,
 ) -> Iterator[Plant]:
     """Run everything in a folder of its own; `settings` are ORDERS_SYNC_* without the prefix.
 
-    `vtex_per_minute` is the sandbox's budget of calls, and `environment` what else our processes
-    are given.
+    `vtex_per_minute` is the sandbox's budget of calls. `more_accounts` are in the same sandbox,
+    each with a key of its own. `environment` is what else our processes are given.
     """
     with ExitStack() as stack:
         home = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="orders-sync-bench-")))
         broker = EmbeddedBroker(home)
         broker_url = broker.start()
         stack.callback(broker.stop)
-        argv = commands.sandbox(account=STORE, seed=1, chaos="off")
-        if vtex_per_minute is not None:
-            argv = (*argv, f"--requests-per-minute={vtex_per_minute}")
-        sandbox = _start(home, "sandbox", argv, {})
-        stack.callback(sandbox.kill)
-        vtex_url = _first_line(sandbox.spec.log)
-        env = {**environment, **_environment(home, broker_url, vtex_url, settings)}
-        for account in more_accounts:
-            env.update(_account(account, vtex_url))
+        vtex = stack.enter_context(running_sandbox(vtex_per_minute))
+        accounts: dict[str, str] = {}
+        for name in (STORE, *more_accounts):
+            accounts |= _account(name, vtex.url)
+        env = {**environment, **_environment(home, broker_url, {**accounts, **settings})}
         upgrade(f"sqlite:///{home / 'ledger.sqlite3'}")
         crew = [
             _start(home, f"worker{number}", commands.worker(number, "warning"), env)
@@ -113,9 +129,8 @@ def running_plant(
             crew.append(_start(home, "flower", commands.flower(free_port()), env))
         for child in crew:
             stack.callback(child.kill)
-        session = stack.enter_context(requests.Session())
         ours = [*crew, *([broker.child] if broker.child else [])]
-        plant = Plant(home, broker_url, vtex_url, ours, sandbox, session)
+        plant = Plant(home, broker_url, vtex, ours)
         until(lambda: plant.admin("GET", "report")["feed"]["configured"], "the feed is configured")
         yield plant
 
@@ -143,29 +158,25 @@ def _start(home: Path, name: str, argv: tuple[str, ...], env: Mapping[str, str])
     return child
 
 
-def _environment(
-    home: Path, broker_url: str, vtex_url: str, settings: Mapping[str, str]
-) -> dict[str, str]:
+def _account(name: str, vtex_url: str) -> dict[str, str]:
+    prefix = f"ACCOUNTS__{name.upper()}"
+    return {
+        f"{prefix}__APP_KEY": f"key-of-{name}",
+        f"{prefix}__APP_TOKEN": "token",
+        f"{prefix}__BASE_URL": vtex_url,
+        # What the work costs is measured, not how well it waits for VTEX's budget.
+        f"{prefix}__REQUESTS_PER_MINUTE": "1000000",
+    }
+
+
+def _environment(home: Path, broker_url: str, settings: Mapping[str, str]) -> dict[str, str]:
     values = {
         "HOME": str(home),
         "BROKER_URL": broker_url,
         "LOG_LEVEL": "warning",
         **settings,
     }
-    ours = {f"ORDERS_SYNC_{name}": value for name, value in values.items()}
-    return {**_account(STORE, vtex_url), **ours}
-
-
-def _account(account: str, vtex_url: str) -> dict[str, str]:
-    values = {
-        "APP_KEY": "key",
-        "APP_TOKEN": "token",
-        "BASE_URL": vtex_url,
-        # What the work costs is measured, not how well it waits for VTEX's budget.
-        "REQUESTS_PER_MINUTE": "1000000",
-    }
-    prefix = f"ORDERS_SYNC_ACCOUNTS__{account.upper()}"
-    return {f"{prefix}__{name}": value for name, value in values.items()}
+    return {f"ORDERS_SYNC_{name}": value for name, value in values.items()}
 
 
 def _first_line(log: Path) -> str:

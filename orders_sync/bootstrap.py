@@ -7,6 +7,7 @@ import random
 import secrets
 import socket
 import threading
+from collections.abc import Collection
 from datetime import UTC, datetime
 from functools import partial
 from typing import Final
@@ -98,6 +99,11 @@ class Services:
             if account not in self._erps:
                 self._erps[account] = self._build_erp(account)
             return self._erps[account]
+
+    def is_left_to_others(self, account: str, operations: Collection[str]) -> bool:
+        """Check whether other processes reach a peer of an account that this one does not."""
+        traffic = self.traffic
+        return traffic is not None and traffic.is_left_to_others(account, operations)
 
     def erp_rests(self, account: str) -> Wait | None:
         """Say whether the account's ERP is left alone now, because it failed too often."""

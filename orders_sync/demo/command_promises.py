@@ -20,9 +20,14 @@ def invoices_add_up(evidence: Evidence) -> tuple[Iterable[str], str]:
     So it is for every order that the ERP has, but for those that were cancelled.
     """
     numbers = _numbers(evidence.wanted)
+    rivals = _numbers(one for one in evidence.asked or () if one.is_rival)
     placed = {order.order_id for order in evidence.erp_orders}
     due = [o for o in evidence.vtex_orders if o.order_id in placed and o.status not in CANCELLED]
-    wrong = [order.order_id for order in due if not _adds_up(order, numbers[order.order_id])]
+    wrong = [
+        order.order_id
+        for order in due
+        if not _adds_up(order, numbers[order.order_id], rivals[order.order_id])
+    ]
     count = sum(len(numbers[order.order_id]) for order in due)
     return wrong, f"{len(due)} orders, {count} invoices: each order's sum to its value"
 
@@ -47,7 +52,7 @@ def no_cancel_after_invoice(evidence: Evidence) -> tuple[Iterable[str], str]:
         for order in evidence.vtex_orders
         if order.packages and (order.cancel_requests or order.status in _GIVEN_UP)
     ]
-    asked = {one.order_id for one in evidence.wanted if one.kind == "cancel"}
+    asked = {one.order_id for one in evidence.asked or () if one.kind == "cancel"}
     cancelled = sum(o.order_id in asked and o.status in CANCELLED for o in evidence.vtex_orders)
     return wrong, f"{cancelled} orders were cancelled as asked, and none of them has an invoice"
 
@@ -102,9 +107,9 @@ def _numbers(asked: Iterable[AskedCommand]) -> defaultdict[str, set[str | None]]
     return found
 
 
-def _adds_up(order: VtexOrder, numbers: set[str | None]) -> bool:
+def _adds_up(order: VtexOrder, numbers: set[str | None], rivals: set[str | None]) -> bool:
     sales = [package for package in order.packages if not package.is_return]
-    if {sale.number for sale in sales} != numbers or order.status != INVOICED:
+    if {sale.number for sale in sales} - rivals != numbers or order.status != INVOICED:
         return False
     return sum(sale.value_cents for sale in sales) == order.value_cents
 
@@ -146,7 +151,7 @@ def _is_early(order: VtexOrder) -> bool:
 def _is_answered(asked: AskedCommand, answer: Answer | None, order: VtexOrder | None) -> bool:
     if answer is None:
         return False
-    if not asked.is_impossible:
-        return answer.state != "refused"
-    without_effect = order is None or not is_in_effect(asked, order)
-    return answer.state == "refused" and bool(answer.words) and without_effect
+    is_refused = answer.state == "refused" and bool(answer.words)
+    if asked.is_impossible or (asked.is_rival and is_refused):
+        return is_refused and (order is None or not is_in_effect(asked, order))
+    return answer.state != "refused"

@@ -9,7 +9,7 @@ from random import Random
 
 from orders_sync.demo.environment import ACCOUNT
 from orders_sync.demo.erp_tables import PATIENCE_SECONDS
-from orders_sync.demo.fates import OF_SERVICE, deal
+from orders_sync.demo.fates import DEMO_ROUND, OF_SERVICE, Fate, deal
 from orders_sync.demo.played_erp import PlayedErp
 from orders_sync.demo.played_service import PlayedService, messages
 from orders_sync.demo.records import Answer, AskedCommand, ErpOrder, VtexOrder
@@ -20,6 +20,7 @@ class Demand:
     """Deals a fate to each order that the ERP gets; call `tend` often.
 
     The same seed deals the same fates; which order gets which depends on who arrives first.
+    `shares` says how often each fate comes.
     """
 
     def __init__(
@@ -30,12 +31,14 @@ class Demand:
         random: Random,
         clock: Callable[[], float],
         *,
+        account: str = ACCOUNT,
+        shares: Mapping[Fate, int] = DEMO_ROUND,
         patience_seconds: float = PATIENCE_SECONDS,
     ) -> None:
-        self._erp = PlayedErp(erp_url, ACCOUNT, patience_seconds)
-        self._service = PlayedService(outbox, ACCOUNT, see, clock)
+        self._erp = PlayedErp(erp_url, account, patience_seconds)
+        self._service = PlayedService(outbox, account, see, clock)
         self._random = random
-        self._fates = deal(random)
+        self._fates = deal(random, shares)
         self._numbers = (f"{number:06}" for number in itertools.count(1))
         self._passed_on: set[str] = set()
 
@@ -51,6 +54,10 @@ class Demand:
         self._erp.tend()
         self._service.tend()
 
+    def leave_alone(self, order_id: str) -> None:
+        """Never ask for anything for an order, also if it comes later."""
+        self._passed_on.add(order_id)
+
     @property
     def asked(self) -> tuple[AskedCommand, ...]:
         """All that was asked for so far."""
@@ -58,8 +65,8 @@ class Demand:
 
     @property
     def wanted(self) -> tuple[AskedCommand, ...]:
-        """What of it can be."""
-        return tuple(one for one in self.asked if not one.is_impossible)
+        """What of it has to last."""
+        return tuple(one for one in self.asked if one.has_to_last)
 
     @property
     def answered(self) -> int:

@@ -21,7 +21,7 @@ def all_settled(orders: Iterable[VtexOrder]) -> bool:
 
 
 def erp_agrees(
-    orders: Iterable[VtexOrder], in_erp: Iterable[ErpOrder], wanted: Iterable[AskedCommand]
+    orders: Iterable[VtexOrder], in_erp: Iterable[ErpOrder], asked: Iterable[AskedCommand]
 ) -> bool:
     """Say whether the ERP has every order to fulfil, and knows of each that VTEX cancelled.
 
@@ -29,7 +29,7 @@ def erp_agrees(
     cancelled while the feed told nothing.
     """
     there = {order.order_id: order for order in in_erp}
-    by_erp = cancelled_by_erp(wanted)
+    by_erp = cancelled_by_erp(asked)
     return all(
         knows_the_end(order, there[order.order_id], by_erp)
         if order.order_id in there

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from random import Random
+from types import MappingProxyType
 
 
 class Fate(StrEnum):
@@ -24,24 +25,44 @@ class Fate(StrEnum):
     BY_SERVICE = "by service"  # Another service invoices and tracks it.
     NOTED_BY_SERVICE = "noted by service"  # That one writes into its timeline too.
     CANCELLED_BY_SERVICE = "cancelled by service"
+    INVOICED_THEN_REST = "invoiced, then the rest"  # The second invoice takes what is left.
+    TRACKING_CORRECTED = "tracking corrected"  # A second tracking number follows the first at once.
+    CHANGED_TOO_LATE = "changed too late"  # Right behind an invoice of everything.
+    INVOICED_OR_CANCELLED = "invoiced or cancelled"  # A cancellation right behind an invoice.
+    CANCELLED_NOT_INVOICED = "cancelled, not invoiced"  # An invoice right behind a cancellation.
+    ASKED_MUCH = "asked much"  # A dozen commands at once.
 
 
 #: Those that the ERP leaves to the other service.
 OF_SERVICE = frozenset({Fate.BY_SERVICE, Fate.NOTED_BY_SERVICE, Fate.CANCELLED_BY_SERVICE})
 
-#: How many of forty orders have each fate; of the others there is one each.
+#: How many of forty orders have each fate; of the others there is one each, but for the conflicts.
 _ROUND = {
     Fate.INVOICED: 7,
     Fate.INVOICED_AS_TOLD: 8,
     Fate.INVOICED_IN_PARTS: 6,
     Fate.TRACKED_ALONG: 6,
     Fate.BY_SERVICE: 4,
+    Fate.ASKED_MUCH: 0,
 }
 
+#: Commands of one order that are in each other's way, written at once and in this order.
+CONFLICTS = (
+    Fate.INVOICED_THEN_REST,
+    Fate.TRACKING_CORRECTED,
+    Fate.CHANGED_TOO_LATE,
+    Fate.INVOICED_OR_CANCELLED,
+    Fate.CANCELLED_NOT_INVOICED,
+)
 
-def deal(random: Random) -> Iterator[Fate]:
-    """Deal fates without end, a shuffled round after the other."""
+DEMO_ROUND: Mapping[Fate, int] = MappingProxyType(
+    {fate: 0 if fate in CONFLICTS else _ROUND.get(fate, 1) for fate in Fate}
+)
+
+
+def deal(random: Random, shares: Mapping[Fate, int] = DEMO_ROUND) -> Iterator[Fate]:
+    """Deal fates without end, a shuffled round of their `shares` after the other."""
     while True:
-        dealt = [fate for fate in Fate for _ in range(_ROUND.get(fate, 1))]
+        dealt = [fate for fate, share in shares.items() for _ in range(share)]
         random.shuffle(dealt)
         yield from dealt

@@ -49,7 +49,7 @@ class Pouring:
     def __init__(
         self,
         troubles: list[str],
-        create: Callable[[str, int], None],
+        create: Callable[[str, int], object],
         clock: Callable[[], float],
         *,
         batch: int = _BATCH,

@@ -63,9 +63,13 @@ def is_settled(order: VtexOrder) -> bool:
     return not is_to_be_fulfilled(order) or order.status in _TAKEN_OVER
 
 
-def cancelled_by_erp(wanted: Iterable[AskedCommand]) -> set[str]:
-    """Name the orders that the ERP itself had cancelled."""
-    return {one.order_id for one in wanted if one.kind == "cancel" and one.row is not None}
+def cancelled_by_erp(asked: Iterable[AskedCommand]) -> set[str]:
+    """Name the orders that the ERP itself had cancelled, or that it may have."""
+    return {
+        one.order_id
+        for one in asked
+        if one.kind == "cancel" and one.row is not None and not one.is_impossible
+    }
 
 
 def knows_the_end(order: VtexOrder, erp: ErpOrder, by_erp: Collection[str]) -> bool:
@@ -97,7 +101,7 @@ def nothing_doubled(evidence: Evidence) -> tuple[Iterable[str], str]:
     vtex = {order.order_id: order for order in evidence.vtex_orders}
     rows = Counter(order.order_id for order in evidence.erp_orders)
     wrong = {order_id for order_id, count in rows.items() if count > 1}
-    known = cancelled_by_erp(evidence.wanted)
+    known = cancelled_by_erp(evidence.asked or ())
     wrong |= {o.order_id for o in evidence.erp_orders if not _same(vtex.get(o.order_id), o, known)}
     wrong |= {o.order_id for o in evidence.vtex_orders if o.start_handling_effects > 1}
     return sorted(wrong), f"{len(rows)} orders in the ERP: each once, and equal to the cent"
@@ -177,8 +181,11 @@ def _too_early(order: VtexOrder, erp: ErpOrder | None) -> bool:
 def _same(order: VtexOrder | None, erp: ErpOrder, by_erp: Collection[str]) -> bool:
     """Compare an order of the ERP with VTEX's; one that must not be there has no equal.
 
-    The ERP keeps an order as it was before the changes that it asked for.
+    The ERP keeps an order as it was before the changes that it asked for. One that it never took,
+    and only knows as cancelled, has no lines.
     """
+    if erp.state == "cancelled" and not erp.lines:
+        return order is not None and order.status in CANCELLED
     if order is None or order.trouble in _UNREADABLE or not order.is_completed:
         return False
     if not knows_the_end(order, erp, by_erp):

@@ -52,13 +52,26 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
+class SeenCall:
+    """A call about an order, as VTEX saw it: when (seconds since the epoch), and with what effect.
+
+    `about` names what took effect: see `orders_sync.sandbox.record`.
+    """
+
+    at: float
+    name: str
+    has_effect: bool
+    about: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class VtexOrder:
     """What the sandbox says about one order at the end; times are seconds since the epoch.
 
     `trouble` is what is odd about it. `start_handling_effects` counts how often start handling took
     effect through the API, and `start_handling_at` has the times of it that are still known.
     `invoiced_at` and `tracked_at` are when the first invoice and the first tracking took effect,
-    and `doubled` names what took effect twice.
+    and `doubled` names what took effect twice. `calls` are the latest about it, oldest first.
     """
 
     order_id: str
@@ -79,6 +92,7 @@ class VtexOrder:
     invoiced_at: float | None = None
     tracked_at: float | None = None
     doubled: tuple[str, ...] = ()
+    calls: tuple[SeenCall, ...] = ()
 
     def package(self, number: str | None) -> Package | None:
         """Find an invoice by its number."""
@@ -102,7 +116,9 @@ class AskedCommand:
 
     `row` is its number in `erp_commands`, None where another service asked. `number` is the
     invoice's, `words` the reason of a cancellation or a change, or the text of a note.
-    `is_impossible` where it has to be refused.
+    `is_impossible` where it has to be refused. `is_superseded` where a later command takes its
+    place, and `is_rival` where either it or another takes effect. `value_cents` is what an invoice
+    has to be of, where that is known.
     """
 
     order_id: str
@@ -114,7 +130,15 @@ class AskedCommand:
     is_delivered: bool = False
     words: str | None = None
     is_impossible: bool = False
+    is_superseded: bool = False
+    is_rival: bool = False
+    value_cents: int | None = None
     row: int | None = None
+
+    @property
+    def has_to_last(self) -> bool:
+        """Whether VTEX has to show its effect at the end."""
+        return not (self.is_impossible or self.is_superseded or self.is_rival)
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,5 +171,5 @@ class Evidence:
 
     @property
     def wanted(self) -> tuple[AskedCommand, ...]:
-        """What was asked for and can be."""
-        return tuple(asked for asked in self.asked or () if not asked.is_impossible)
+        """What was asked for and has to last."""
+        return tuple(asked for asked in self.asked or () if asked.has_to_last)

@@ -9,7 +9,14 @@ from urllib.parse import quote
 
 import requests
 
-from orders_sync.demo.records import Change, Line, Package, ParcelEvent, VtexOrder
+from orders_sync.demo.records import (
+    Change,
+    Line,
+    Package,
+    ParcelEvent,
+    SeenCall,
+    VtexOrder,
+)
 from orders_sync.domain.status import CANCELLATION_REQUESTED, CANCELLED, IN_HANDLING, INVOICED
 from orders_sync.errors import OrdersSyncError
 
@@ -66,9 +73,15 @@ class SandboxApi:
         self._session = requests.Session()
         self._session.trust_env = False
 
-    def create_orders(self, trouble: str, count: int) -> None:
-        """Let shoppers buy."""
-        self._call("POST", "orders", {"count": count, "trouble": trouble})
+    def create_orders(self, trouble: str, count: int) -> list[str]:
+        """Let shoppers buy; return the new orders' ids."""
+        made = self._call("POST", "orders", {"count": count, "trouble": trouble})
+        order_ids: list[str] = made["order_ids"]
+        return order_ids
+
+    def cancel(self, order_id: str) -> None:
+        """Have VTEX cancel an order without asking the seller."""
+        self._call("POST", f"orders/{quote(order_id, safe='')}/cancel")
 
     def dials(self) -> Mapping[str, Any]:
         """Read how VTEX behaves now."""
@@ -154,6 +167,10 @@ def _order(order: Mapping[str, Any]) -> VtexOrder:
         invoiced_at=min(_effects(order, "invoice"), default=None),
         tracked_at=min(_effects(order, *_TRACKING), default=None),
         doubled=tuple(order["doubled"]),
+        calls=tuple(
+            SeenCall(call["at"], call["call"], call["effect"], call["about"])
+            for call in order["calls"]
+        ),
     )
 
 

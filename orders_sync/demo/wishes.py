@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from random import Random
 from typing import Any
 
@@ -15,6 +15,7 @@ from orders_sync.demo.records import AskedCommand, ErpOrder, ParcelEvent
 _ISSUED_AT = "2026-11-27 12:00:00"
 _COURIER = "Transportadora Ipê"
 _DISCOUNT_CENTS = 100
+_NOTES = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +34,9 @@ def wishes(fate: Fate, order: ErpOrder, number: str, random: Random) -> list[Wis
     has to be sent first is for us to know.
     """
     if fate is Fate.CANCELLED:
-        return [_wish(order, "cancel", words="Sem estoque")]
+        return [_cancel(order)]
+    if fate in _IN_THIS_ORDER:
+        return list(_IN_THIS_ORDER[fate](order, number))
     found = [*_invoices(fate, order, number, random), *_extra(fate, order, number)]
     random.shuffle(found)
     return [_change(order), *found] if fate is Fate.CHANGED else found
@@ -57,6 +60,64 @@ def _invoices(fate: Fate, order: ErpOrder, number: str, random: Random) -> Itera
     else:
         yield _invoice(order, number)
         yield from _tracking(order, number, random)
+
+
+def _invoiced_then_rest(order: ErpOrder, number: str) -> Iterator[Wish]:
+    """Invoice a third of the value with the first piece, then whatever is left."""
+    if sum(line.quantity for line in order.lines) == 1:
+        yield _invoice(order, number)
+        return
+    value = order.value_cents // 3
+    items = [{"line_id": order.lines[0].line_id, "quantity": 1}]
+    first = _invoice(order, f"{number}-1", {"items": items}, value_cents=value)
+    yield replace(first, asked=replace(first.asked, value_cents=value))
+    rest = _invoice(order, f"{number}-2")
+    yield replace(rest, asked=replace(rest.asked, value_cents=order.value_cents - value))
+
+
+def _tracking_corrected(order: ErpOrder, number: str) -> Iterator[Wish]:
+    yield _invoice(order, number)
+    yield _tracking_number(order, number, f"{_code(number)}X", is_superseded=True)
+    yield _tracking_number(order, number, _code(number))
+
+
+def _changed_too_late(order: ErpOrder, number: str) -> Iterator[Wish]:
+    yield _invoice(order, number)
+    change = _change(order)
+    yield replace(change, asked=replace(change.asked, is_impossible=True))
+
+
+def _invoiced_or_cancelled(order: ErpOrder, number: str) -> Iterator[Wish]:
+    for wish in (_invoice(order, number), _cancel(order)):
+        yield replace(wish, asked=replace(wish.asked, is_rival=True))
+
+
+def _cancelled_not_invoiced(order: ErpOrder, number: str) -> Iterator[Wish]:
+    yield _cancel(order)
+    invoice = _invoice(order, number)
+    yield replace(invoice, asked=replace(invoice.asked, is_impossible=True))
+
+
+def _asked_much(order: ErpOrder, number: str) -> Iterator[Wish]:
+    invoice, *rest = _invoiced_then_rest(order, number)
+    first = invoice.asked.number or number
+    yield invoice
+    yield _tracking_number(order, first, f"{_code(number)}X", is_superseded=True)
+    yield _tracking_number(order, first, _code(number))
+    yield from rest
+    for index in range(_NOTES):
+        words = f"Nota {number}, linha {index}"
+        yield _wish(order, "note", words=words, reason=None, message=words)
+
+
+_IN_THIS_ORDER: Mapping[Fate, Callable[[ErpOrder, str], Iterator[Wish]]] = {
+    Fate.INVOICED_THEN_REST: _invoiced_then_rest,
+    Fate.TRACKING_CORRECTED: _tracking_corrected,
+    Fate.CHANGED_TOO_LATE: _changed_too_late,
+    Fate.INVOICED_OR_CANCELLED: _invoiced_or_cancelled,
+    Fate.CANCELLED_NOT_INVOICED: _cancelled_not_invoiced,
+    Fate.ASKED_MUCH: _asked_much,
+}
 
 
 def _extra(fate: Fate, order: ErpOrder, number: str) -> Iterator[Wish]:
@@ -120,6 +181,16 @@ def _events(order: ErpOrder, number: str, events: Sequence[ParcelEvent]) -> Iter
         yield Wish(asked, {**columns, "body": _events_body(event)})
 
 
+def _tracking_number(
+    order: ErpOrder, number: str, code: str, *, is_superseded: bool = False
+) -> Wish:
+    asked = AskedCommand(
+        order.order_id, "track", number, tracking_number=code, is_superseded=is_superseded
+    )
+    columns = {"courier": _COURIER, "tracking_number": code, "invoice_number": number}
+    return Wish(asked, columns)
+
+
 def _code(number: str) -> str:
     return f"BR{number}"
 
@@ -127,6 +198,10 @@ def _code(number: str) -> str:
 def _events_body(event: ParcelEvent) -> str:
     fields = ("description", "city", "state", "date")
     return json.dumps({"events": [{name: getattr(event, name) for name in fields}]})
+
+
+def _cancel(order: ErpOrder) -> Wish:
+    return _wish(order, "cancel", words="Sem estoque")
 
 
 def _change(order: ErpOrder) -> Wish:

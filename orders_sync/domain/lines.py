@@ -49,7 +49,6 @@ class Place:
     number: str | None
     asked_key: str | None
     created_at: datetime
-    updated_at: datetime
 
     @property
     def is_open(self) -> bool:
@@ -103,10 +102,9 @@ def _replaces(later: Place, parked: Place) -> bool:
 def _would_count_twice(later: Place, parked: Place) -> bool:
     """Check whether "the rest" would count in what an undecided command is about.
 
-    Whoever asked after the refusal knows of it.
+    What was refused is decided: its caller was told so.
     """
-    is_undecided = parked.outcome != "refused" or parked.updated_at >= later.created_at
-    return later.is_rest and is_undecided and not _replaces(later, parked)
+    return later.is_rest and parked.outcome != "refused" and not _replaces(later, parked)
 
 
 #: What a parked command holds back: (the parked kind, the kind behind it, when).

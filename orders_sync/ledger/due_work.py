@@ -68,6 +68,20 @@ class DueWork:
         return dispatches
 
 
+    def leave_to_others(self, dispatch: Dispatch) -> None:
+        """Have a step dispatched again whose message this process does not act on."""
+        if dispatch.command_id is None:
+            statement = sa.update(orders).where(
+                orders.c.account == dispatch.account,
+                orders.c.order_id == dispatch.order_id,
+                orders.c.lease_owner.is_(None),
+            )
+        else:
+            statement = sa.update(commands).where(commands.c.id == dispatch.command_id)
+        with self._database.writing() as connection:
+            connection.execute(statement.values(dispatched_until=None))
+
+
 _ORDER_KEY: Final = (orders.c.account, orders.c.order_id)
 _COMMAND_KEY: Final = (commands.c.id,)
 

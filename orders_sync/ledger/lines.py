@@ -35,7 +35,6 @@ _PLACES: Final = sa.select(
     commands.c.vtex_number,
     commands.c.asked_key,
     commands.c.created_at,
-    commands.c.updated_at,
     commands.c.due_at,
     commands.c.cause,
 ).where(commands.c.standing.in_(_UNFINISHED), commands.c.line.is_not(None))
@@ -140,5 +139,4 @@ def _place(row: sa.Row[Any]) -> Place:
         number=row.vtex_number,
         asked_key=row.asked_key,
         created_at=row.created_at,
-        updated_at=row.updated_at,
     )

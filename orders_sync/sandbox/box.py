@@ -227,6 +227,7 @@ class Box:
             status="dropped" if isinstance(answer, Dropped) else answer.status,
             effect=done is not None and done.effect,
             over_budget=over_budget,
+            about=done.about if done is not None else None,
         )
         concerning = done.concerning if done is not None else ()
         for order_id in concerning:

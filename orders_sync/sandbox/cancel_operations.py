@@ -32,7 +32,7 @@ class CancelOperations:
         by_user = data.get("requestedByUser") is True
         self._cancelling.for_seller(order, asked.now, reason, by_user=by_user)
         answer = accepted(self._random, order.order_id, asked.now, may_lack=True)
-        return Done(answer, effect=True)
+        return Done(answer, effect=True, about=reason)
 
     def deny(self, asked: Asked) -> Done:
         """Deny the cancellation that the shopper asked for."""

@@ -19,6 +19,7 @@ from orders_sync.sandbox.timestamps import offset_text, to_ticks
 _REQUESTED = "cancellation-requested"
 #: A seller who says nothing for so long has agreed.
 _PATIENCE_SECONDS = 30 * 86_400
+_CANCELLABLE = w.BEFORE_HANDLING | w.SELLER_DECIDES | {_REQUESTED}
 _HANDLED = w.IN_HANDLING | {"start-handling"}
 
 
@@ -41,7 +42,7 @@ class Cancelling:
         if request:
             self._ask_seller(order, now)
         else:
-            self._cancel(order, now)
+            self._cancel(order, now, now)
         return True
 
     def for_seller(self, order: Order, now: float, reason: str | None, *, by_user: bool) -> None:
@@ -54,16 +55,16 @@ class Cancelling:
         returned = status == "invoiced" and order.refunded_cents == invoiced
         if not order.is_completed or (invoiced and not returned):
             raise Refusal(envelopes.cannot_be_cancelled(order.order_id, status))
-        if status == _REQUESTED:
-            self._cancel(order, now)
-        elif status in w.SELLER_DECIDES:
-            self._note(order, now, reason, by_user=by_user, by_seller=True)
-            self._ask_seller(order, now)
-        elif status in w.BEFORE_HANDLING or returned:
-            self._note(order, now, reason, by_user=by_user, by_seller=True)
-            self._cancel(order, now)
-        else:
+        if status not in _CANCELLABLE and not returned:
             raise Refusal(envelopes.cannot_be_cancelled(order.order_id, status))
+        shows_at = now + self._dials.cancel_visible_after_seconds
+        order.linger(shows_at)
+        if status != _REQUESTED:
+            self._note(order, now, reason, by_user=by_user, by_seller=True)
+        if status in w.SELLER_DECIDES:
+            self._ask_seller(order, now)
+        else:
+            self._cancel(order, now, shows_at)
 
     def deny(self, order: Order, now: float, request_id: str, reason: str) -> None:
         """Refuse the shopper's cancellation: the order goes back to where it was.
@@ -104,7 +105,8 @@ class Cancelling:
         self._oms.plan(order, patience, w.CANCEL)
         self._oms.plan(order, patience + self._dials.cancel_seconds, *w.CANCELED)
 
-    def _cancel(self, order: Order, now: float) -> None:
+    def _cancel(self, order: Order, now: float, shows_at: float) -> None:
+        """Cancel; nobody is told that it is done before it shows."""
         self._oms.take(order, now, w.CANCEL)
-        self._oms.plan(order, now + self._dials.cancel_seconds, *w.CANCELED)
+        self._oms.plan(order, shows_at + self._dials.cancel_seconds, *w.CANCELED)
         self._oms.settle(now)

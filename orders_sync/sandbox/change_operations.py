@@ -54,7 +54,7 @@ class ChangeOperations:
         answer = change_json(change, self._account, order.order_id)
         # VTEX has not computed anything by the time it answers.
         answer.update(totalChangeValue=0, totals=[])
-        return Done(json_response(202, answer), effect=True)
+        return Done(json_response(202, answer), effect=True, about=wanted.reason)
 
     def preview(self, asked: Asked) -> Done:
         """Compute what a change would cost."""

@@ -20,6 +20,7 @@ class Dials:
         step_seconds: Time between two steps of a new order; 0 makes it ready for handling at once.
         handling_seconds: Time that `start-handling` takes to become `handling`.
         cancel_seconds: Time that `cancel` takes to become `canceled`.
+        cancel_visible_after_seconds: Time until an order that was asked to be cancelled shows it.
         visible_after_seconds: Time until an accepted invoice, or its tracking, shows in the order.
         invoicing_seconds: Time that `invoice` takes to become `invoiced`.
         change_seconds: Time that a change takes to be made, or to be given up.
@@ -52,6 +53,7 @@ class Dials:
     step_seconds: float = 0.0
     handling_seconds: float = 0.0
     cancel_seconds: float = 0.0
+    cancel_visible_after_seconds: float = 0.0
     visible_after_seconds: float = 0.0
     invoicing_seconds: float = 0.0
     change_seconds: float = 0.0

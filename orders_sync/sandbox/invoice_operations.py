@@ -40,9 +40,10 @@ class InvoiceOperations:
         order = self._oms.require(asked.names["order_id"])
         data = bodies.read_object(asked.request)
         skus = {line.sku.id for line in (*order.document.lines, *order.document.lingering)}
-        effect = self._invoicing.accept(order, parse_invoice(data, skus), asked.now)
+        invoice = parse_invoice(data, skus)
+        effect = self._invoicing.accept(order, invoice, asked.now)
         answer = accepted(self._random, order.order_id, asked.now, may_lack=True)
-        return Done(answer, effect=effect)
+        return Done(answer, effect=effect, about=invoice.number)
 
     def update_invoice(self, asked: Asked) -> Done:
         """Set the carrier, the tracking number and its URL."""
@@ -52,7 +53,7 @@ class InvoiceOperations:
         rest = [bodies.optional_text(data, name) for name in _CARRIAGE]
         invoice.tracking_number = number
         invoice.tracking_url, invoice.courier, invoice.dispatched_at = rest
-        return self._tell(order, invoice, asked)
+        return self._tell(order, invoice, asked, f"{invoice.number} {number}")
 
     def update_tracking(self, asked: Asked) -> Done:
         """Take what the carrier reported; VTEX does not say whether it replaces or adds."""
@@ -66,11 +67,12 @@ class InvoiceOperations:
         invoice.is_delivered = progress.is_delivered
         invoice.delivered_at = progress.delivered_at
         invoice.is_tracked = True
-        return self._tell(order, invoice, asked)
+        return self._tell(order, invoice, asked, invoice.number)
 
-    def _tell(self, order: Order, invoice: Invoice, asked: Asked) -> Done:
+    def _tell(self, order: Order, invoice: Invoice, asked: Asked, about: str) -> Done:
         self._invoicing.show(order, invoice, asked.now)
-        return Done(accepted(self._random, order.order_id, asked.now), effect=True)
+        answer = accepted(self._random, order.order_id, asked.now)
+        return Done(answer, effect=True, about=about)
 
     def _find(self, asked: Asked) -> tuple[Order, Invoice]:
         """Find the invoice; some numbers that POST takes are never found again.

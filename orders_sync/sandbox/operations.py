@@ -20,11 +20,15 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """What came of it: whether anything changed, and whose events the call concerned."""
+    """What came of it: whether anything changed, whose events the call concerned, and what of it.
+
+    `about` is the same as in `Call`.
+    """
 
     response: Response
     effect: bool = False
     concerning: tuple[str, ...] = field(default=())
+    about: str | None = None
 
 
 class Refusal(Exception):

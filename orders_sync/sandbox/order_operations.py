@@ -34,7 +34,7 @@ class OrderOperations:
     def get_order(self, asked: Asked) -> Done:
         """Answer with the order's document."""
         order = self._oms.require(asked.names["order_id"])
-        return Done(Response(200, order.body(), _JSON_HEADERS))
+        return Done(Response(200, order.body_at(asked.now), _JSON_HEADERS))
 
     def order_group(self, asked: Asked) -> Done:
         """Answer with the documents of all orders of one purchase."""

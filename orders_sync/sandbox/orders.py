@@ -65,6 +65,8 @@ class Order:
     interactions: list[tuple[str, str]] = field(default_factory=list)
     payment_notifications: int = 0
     _body: bytes | None = None
+    _former: bytes = b""
+    _former_until: float = 0.0
     _packages: list[dict[str, Any]] = field(default_factory=list)
 
     @property
@@ -158,6 +160,14 @@ class Order:
     def status_at(self, moment: float) -> str | None:
         """Say in which status the order was."""
         return next((status for at, status in reversed(self.history) if at <= moment), None)
+
+    def linger(self, until: float) -> None:
+        """Let readers see the document as it is now, whatever happens to the order until then."""
+        self._former, self._former_until = self.body(), until
+
+    def body_at(self, now: float) -> bytes:
+        """Write the document as a reader sees it, who may be shown an earlier one."""
+        return self._former if now < self._former_until else self.body()
 
     def body(self) -> bytes:
         """Write the whole document; it is kept until something in it changes."""

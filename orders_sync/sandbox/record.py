@@ -11,7 +11,11 @@ _CALLS_KEPT_PER_ORDER = 200
 
 
 class Call(NamedTuple):
-    """One call that came in; `status` is the HTTP status of its answer."""
+    """One call that came in.
+
+    `status` is the HTTP status of its answer. `about` says what took effect: the number of an
+    invoice, with the tracking number where that was set, or the reason of a change or cancellation.
+    """
 
     at: float
     call: str
@@ -19,6 +23,7 @@ class Call(NamedTuple):
     status: int | Literal["dropped"]
     effect: bool
     over_budget: bool
+    about: str | None = None
 
 
 class Record:

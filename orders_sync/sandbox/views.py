@@ -65,7 +65,13 @@ class OrderView:
         return {
             **asdict(self),
             "calls": [
-                {"at": call.at, "call": call.call, "status": call.status, "effect": call.effect}
+                {
+                    "at": call.at,
+                    "call": call.call,
+                    "status": call.status,
+                    "effect": call.effect,
+                    "about": call.about,
+                }
                 for call in self.calls
             ],
         }

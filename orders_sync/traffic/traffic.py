@@ -7,7 +7,7 @@ import random
 import secrets
 import socket
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -227,9 +227,18 @@ class Traffic:
         """Return the peers that this process alone cannot reach, such as `mystore/vtex`."""
         return tuple(sorted({_peer(*of) for of, each in self._all_breakers() if each.is_sick}))
 
-    def probe_in(self) -> float:
-        """Return the seconds until a sick process may make a call that shows whether it is well."""
-        return min((each.trial_in for _, each in self._all_breakers() if each.is_sick), default=0.0)
+    def is_left_to_others(self, account: str, operations: Collection[str]) -> bool:
+        """Check whether other processes should make these calls of an account.
+
+        They should while this one is sick of one of them, but for the calls that probe whether it
+        is well again.
+        """
+        breakers = dict(self._all_breakers())
+        return any(
+            breaker.is_sick and breaker.trial_in > 0
+            for breaker in (breakers.get((account, name)) for name in operations)
+            if breaker is not None
+        )
 
     def sick_processes(self) -> Mapping[str, SickSince]:
         """Return the processes that are sick, by name; none while Redis is away."""

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from orders_sync.domain.steps import Step
+from orders_sync.ledger.accounts import Chore
 from orders_sync.traffic.lanes import Lane
 from orders_sync.traffic.traffic import ERP
 
@@ -34,6 +35,15 @@ CALLS: Final[Mapping[Step, Sequence[str]]] = {
     Step.SEND_CHANGE: ("get_order", "create_change"),
     Step.FOLLOW_CHANGE: ("get_change_detail",),
     Step.SEND_NOTE: ("add_interaction",),
+}
+
+#: The same for chores.
+CHORE_CALLS: Final[Mapping[Chore, Sequence[str]]] = {
+    Chore.POLL: ("get_feed",),
+    Chore.ACKNOWLEDGE: ("commit_feed",),
+    Chore.PULL: (ERP,),
+    Chore.WATCH_FEED: ("get_feed_configuration",),
+    Chore.RECONCILE: ("list_orders",),
 }
 
 ERP_STEPS: Final = frozenset(step for step, calls in CALLS.items() if ERP in calls)

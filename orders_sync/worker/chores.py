@@ -40,13 +40,17 @@ class Ran:
 
 @dataclass(frozen=True, slots=True)
 class Chores:
-    """What is the same for every turn: where it is kept, and how often the chore is done."""
+    """What is the same for every turn: where it is kept, and how often the chore is done.
+
+    The chore of an account that `is_left` is left to other processes.
+    """
 
     accounts: Accounts
     rhythm: Rhythm
     clock: Clock
     random: random.Random
     failed: Callable[[Exception], None]
+    is_left: Callable[[str], bool] = lambda _: False
 
     def run(self, turns: Sequence[Turn], work: Callable[[str], Ran]) -> Sequence[str]:
         """Do `work` for the account of each turn; return the accounts to go on with at once.
@@ -56,7 +60,7 @@ class Chores:
         until = self.clock() + _MOST_TIME
         endings: list[Ending] = []
         going_on: list[str] = []
-        left = list(turns)
+        left, others = _split(turns, self.is_left)
         try:
             while left and (not endings or self.clock() < until):
                 turn = left.pop(0)
@@ -66,7 +70,7 @@ class Chores:
                     going_on.append(turn.account)
         finally:
             self.accounts.end(endings)
-            self.accounts.release(left)
+            self.accounts.release([*left, *others])
         return going_on
 
     def _run(self, turn: Turn, work: Callable[[str], Ran]) -> tuple[Ending, Ran | None]:
@@ -114,3 +118,11 @@ class Chores:
         since = now if worked else turn.worked_at
         quiet = None if since is None else now - since
         return pause(self.rhythm, quiet, draw=self.random.random())
+
+
+def _split(
+    turns: Sequence[Turn], is_left: Callable[[str], bool]
+) -> tuple[list[Turn], list[Turn]]:
+    """Return the turns to take here, and those of accounts that are left to other processes."""
+    ours = [turn for turn in turns if not is_left(turn.account)]
+    return ours, [turn for turn in turns if turn not in ours]

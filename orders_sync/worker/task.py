@@ -13,6 +13,7 @@ from orders_sync.bootstrap import Services
 from orders_sync.domain.steps import Claim, Dispatch, Step, StepResult
 from orders_sync.errors import OrdersSyncError, ParkedError
 from orders_sync.ledger.command_claims import CommandClaim, CommandResult
+from orders_sync.worker.calls import CALLS
 from orders_sync.worker.request import IdsOnlyRequest, ids_of
 from orders_sync.worker.retry import place_of
 from orders_sync.worker.runner import Runner, Work
@@ -78,6 +79,8 @@ class StepTask(ServiceTask):
         """Run the step of an order that has this task's name, and see to what comes after."""
         step = Step(self.name)
         orders = self.services.ledger.orders
+        if self._is_left(Dispatch(account, order_id, step)):
+            return
         self.runner.run(
             Work(orders, steps),
             lambda now: orders.claim(account, order_id, step, owner=self.owner, now=now),
@@ -87,10 +90,24 @@ class StepTask(ServiceTask):
         """Run the step of a command, and see to what comes after."""
         commands = self.services.ledger.commands
         command_id, step = message.command_id or "", message.step
+        if self._is_left(message):
+            return
         self.runner.run(
             Work(commands, steps),
             lambda now: commands.claim(command_id, step, owner=self.owner, now=now),
         )
+
+    def _is_left(self, message: Dispatch) -> bool:
+        """Leave a message to others that this process alone could not act on; tell whether it is.
+
+        A process that does not reach a peer which others reach uses up no try of anybody's.
+        """
+        services = self.services
+        if not services.is_left_to_others(message.account, CALLS[message.step]):
+            return False
+        log.info("step.left_to_others")
+        services.ledger.due_work.leave_to_others(message)
+        return True
 
     @property
     def runner(self) -> Runner:

@@ -13,6 +13,7 @@ from orders_sync.bootstrap import Services
 from orders_sync.broker.client import BROKER_AWAY
 from orders_sync.ledger.accounts import Chore, Turn
 from orders_sync.ledger.cursors import EVERY_ACCOUNT
+from orders_sync.worker.calls import CHORE_CALLS
 from orders_sync.worker.chores import Chores, Ran
 from orders_sync.worker.schedule import (
     QUICK,
@@ -106,6 +107,7 @@ class ChoreTask(ServiceTask):
             services.clock,
             services.random,
             partial(services.metrics.task_failed, self.name),
+            is_left=lambda name: services.is_left_to_others(name, CHORE_CALLS.get(chore, ())),
         )
         for going_on in chores.run(claimed, work):
             self._again(going_on)

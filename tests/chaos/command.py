@@ -77,6 +77,7 @@ class _Names(click.ParamType[frozenset[N]], Generic[N]):
 @click.option("--erp", type=click.Choice([*get_args(DatabaseKind), BY_SEED]), default=BY_SEED)
 @click.option("--faults", type=_Names(Kind), default=",".join(Kind), help="Those that may come.")
 @click.option("--without", type=_Names(Defence), default="", help="Defences to be taken away.")
+@click.option("--alone", is_flag=True, help="No other accounts, in trouble or beside it.")
 @click.option("--settle", type=float, default=SETTLE_SECONDS, show_default=True, help="Seconds.")
 @click.option("--latency", type=float, default=LATENCY_SECONDS, show_default=True, help="Seconds.")
 @click.option("--threads", type=click.IntRange(1), default=THREADS, show_default=True)
@@ -93,6 +94,7 @@ def main(
     erp: Any,
     faults: frozenset[Kind],
     without: frozenset[Defence],
+    alone: bool,
     settle: float,
     latency: float,
     threads: int,
@@ -120,6 +122,7 @@ def main(
             settle_seconds=settle,
             latency_seconds=latency,
             threads=threads,
+            is_alone=alone,
         )
         results.append(play(plan))
     if seeds is not None and not as_json:

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import contextlib
 import time
 from random import Random
 
 from chaos.director import Director
+from chaos.phases import end_trouble
 from chaos.plan import ChaosPlan
 from chaos.timetable import LAST_AT
 from chaos.world import World
-from sqlalchemy.exc import OperationalError
 
-from orders_sync.demo.ending import all_met, all_settled, erp_agrees
 from orders_sync.demo.pouring import Pouring, mix
-from orders_sync.demo.sandbox_api import SandboxReport
 
 _LOOK_EVERY_SECONDS = 0.2
+#: Reading every order of every account is work for VTEX too.
+_LOOK_AT_ALL_EVERY_SECONDS = 1.0
 _WRITE_DOWN_EVERY_SECONDS = 5.0
 _BATCHES = 25
 
@@ -30,19 +29,20 @@ class Course:
 
     def __init__(self, plan: ChaosPlan, world: World, director: Director) -> None:
         self._world = world
+        self._trouble_ends_at: float | None = plan.trouble_ends_at
         self._settle_seconds = plan.settle_seconds
         self._director = director
         batch = -(-plan.orders // _BATCHES)
         self._pouring = Pouring(
             mix(plan.orders, Random(plan.seed)),
-            world.api.create_orders,
+            world.main.api.create_orders,
             time.monotonic,
             batch=batch,
             every_seconds=LAST_AT / _BATCHES,
         )
         self._began_at = time.monotonic()
         self._calm_since: float | None = None
-        self._write_down_at = self._began_at
+        self._write_down_at = self._look_at = self._began_at
         self.seconds = 0.0
         self.settled_after: float | None = None
 
@@ -58,12 +58,12 @@ class Course:
     def _tend(self) -> None:
         self._pouring.tend()
         self._director.tend()
-        # An ERP that is down asks for nothing, nor does one whose database a frozen process holds.
-        if not self._world.erp.is_down:
-            with contextlib.suppress(OperationalError):
-                self._world.demand.tend()
+        self._world.tend_accounts()
         now = time.monotonic()
         self.seconds = now - self._began_at
+        if self._trouble_ends_at is not None and self.seconds >= self._trouble_ends_at:
+            end_trouble(self._world)
+            self._trouble_ends_at = None
         if self._director.is_done and self._calm_since is None:
             self._calm_since = now
         if now >= self._write_down_at:
@@ -73,17 +73,17 @@ class Course:
     def _is_over(self) -> bool:
         if self._calm_since is None:
             return False
-        calm = time.monotonic() - self._calm_since
-        if self._is_done(self._world.api.report()):
+        now = time.monotonic()
+        calm = now - self._calm_since
+        if now < self._look_at:
+            return False
+        self._look_at = now + _LOOK_AT_ALL_EVERY_SECONDS
+        if self._is_done():
             self.settled_after = calm
             return True
         return calm > self._settle_seconds
 
-    def _is_done(self, report: SandboxReport) -> bool:
-        if not (self._pouring.is_done and report.feed_is_empty and self._world.demand.is_met):
+    def _is_done(self) -> bool:
+        if not self._pouring.is_done or self._trouble_ends_at is not None:
             return False
-        orders = self._world.api.orders()
-        demand = self._world.demand
-        if not (all_settled(orders) and erp_agrees(orders, demand.erp_orders(), demand.wanted)):
-            return False
-        return all_met(demand, orders)
+        return all(account.is_done() for account in self._world.accounts.values())

@@ -4,24 +4,28 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
-from orders_sync.demo.environment import ACCOUNT, plain_environment
+from chaos import hanging_erp
+from chaos.account_plans import AccountPlan
+from chaos.plan import LONGEST_EFFECT_SECONDS
+
+from orders_sync.demo.environment import plain_environment
+from orders_sync.settings import Settings
 from orders_sync.settings_problems import PREFIX
 
 _ROOT: Final = Path(__file__).parents[2]
-_ACCOUNT: Final = f"ACCOUNTS__{ACCOUNT.upper()}__"
 
 #: Waits are shortened and keep their order: a call to VTEX (4 s) and one to the ERP (10 s) end
 #: within a lease, and a lease within the time that the feed hides an event. The numbers of attempts
 #: and the deadlines are production's: an order that a fault parks is a broken promise.
 _SETTINGS: Final = {
-    f"{_ACCOUNT}APP_KEY": "vtexappkey-sandbox-CHAOS",
-    f"{_ACCOUNT}APP_TOKEN": "chaos",
-    f"{_ACCOUNT}ERP": "staging",
     "ACKNOWLEDGE_SECONDS": "1",
     "FEED__VISIBILITY_SECONDS": "30",
+    "IDLE_POLL_SECONDS": "2",
     "LEASE_SECONDS": "15",
     "LOG_FORMAT": "json",
     "PROCESSES": "3",
@@ -33,41 +37,69 @@ _SETTINGS: Final = {
     "VTEX__CONNECT_SECONDS": "1",
     "VTEX__READ_SECONDS": "2",
     "VTEX__TOTAL_SECONDS": "4",
-    "VTEX__VISIBLE_AFTER_SECONDS": "2",
+    "VTEX__VISIBLE_AFTER_SECONDS": str(LONGEST_EFFECT_SECONDS + 1),
     "WATCH_FEED_SECONDS": "5",
 }
 _WORKING_QUEUES: Final = ("ORDERS", "ERP", "INVOICE", "TRACKING", "CANCEL", "CHANGE")
 _PACE: Final = {"FIRST_SECONDS": "0.5", "CAP_SECONDS": "8"}
 
 
-def chaos_environment(
-    home: Path,
-    *,
-    broker_url: str,
-    sandbox_url: str,
-    ledger_url: str,
-    erp_url: str,
-    requests_per_minute: int,
-) -> dict[str, str]:
-    """Give the environment of workers and beats, and of the command line beside them.
+@dataclass(frozen=True, slots=True)
+class Peers:
+    """Where an account's VTEX and ERP are."""
 
-    They may make nine tenths of VTEX's `requests_per_minute`, since others share the account.
-    """
+    plan: AccountPlan
+    sandbox_url: str
+    erp_url: str
+
+
+def chaos_environment(
+    home: Path, accounts: Iterable[Peers], *, broker_url: str, ledger_url: str
+) -> dict[str, str]:
+    """Give the environment of workers and beats, and of the command line beside them."""
     settings = {
-        **_SETTINGS,
+        **{name: value for name, value in _SETTINGS.items() if _is_known(name)},
         **{f"RETRY__{queue}__{name}": v for queue in _WORKING_QUEUES for name, v in _PACE.items()},
-        f"{_ACCOUNT}BASE_URL": sandbox_url,
-        f"{_ACCOUNT}ERP_OPTIONS": json.dumps({"url": erp_url}),
-        f"{_ACCOUNT}REQUESTS_PER_MINUTE": str(requests_per_minute * 9 // 10),
         "BROKER_URL": broker_url,
         "HOME": str(home),
         "LEDGER_URL": ledger_url,
     }
-    return child_environment(**{PREFIX + name: value for name, value in settings.items()})
+    for account in accounts:
+        settings |= _account(account)
+    named = {PREFIX + name: value for name, value in settings.items()}
+    return child_environment(adapters_folder(home), **named)
 
 
-def child_environment(**more: str) -> dict[str, str]:
+def adapters_folder(home: Path) -> Path:
+    """Give the folder in which processes find the run's own ERP adapter."""
+    return home / "adapters"
+
+
+def child_environment(*folders: Path, **more: str) -> dict[str, str]:
     """Give the environment of a process that runs in the home folder and may import ours."""
     plain = plain_environment()
-    path = [str(_ROOT), str(_ROOT / "tests"), plain.get("PYTHONPATH", "")]
+    path = [str(_ROOT), str(_ROOT / "tests"), *map(str, folders), plain.get("PYTHONPATH", "")]
     return {**plain, **more, "PYTHONPATH": os.pathsep.join(filter(None, path))}
+
+
+def _account(account: Peers) -> dict[str, str]:
+    settings = {
+        "APP_KEY": f"vtexappkey-{account.plan.name}-CHAOS",
+        "APP_TOKEN": "chaos",
+        "BASE_URL": account.sandbox_url,
+        "ERP": hanging_erp.NAME,
+        "ERP_OPTIONS": json.dumps({"url": account.erp_url}),
+        "REQUESTS_PER_MINUTE": str(account.plan.configured_per_minute),
+    }
+    return {f"ACCOUNTS__{account.plan.name.upper()}__{n}": v for n, v in settings.items()}
+
+
+def _is_known(name: str) -> bool:
+    """Check whether there is such a setting: what is shortened may be none."""
+    model: Any = Settings
+    for part in name.lower().split("__"):
+        field = getattr(model, "model_fields", {}).get(part)
+        if field is None:
+            return False
+        model = field.annotation
+    return True

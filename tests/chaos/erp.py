@@ -180,8 +180,8 @@ class ChaosErp:
 
 
 @contextlib.contextmanager
-def running_erp(kind: DatabaseKind, home: Path) -> Iterator[ChaosErp]:
-    """Have an ERP for as long as the block lasts.
+def running_erp(kind: DatabaseKind, home: Path, name: str = "erp") -> Iterator[ChaosErp]:
+    """Have an ERP for as long as the block lasts; a file of its own has this name.
 
     Raises:
         NoPostgres: its database cannot be had.
@@ -189,7 +189,7 @@ def running_erp(kind: DatabaseKind, home: Path) -> Iterator[ChaosErp]:
     with ExitStack() as stack:
         server: ErpServer
         if kind == "sqlite":
-            server = SqliteErpServer(home / "erp.sqlite3")
+            server = SqliteErpServer(home / f"{name}.sqlite3")
         else:
             server = PostgresErpServer(stack.enter_context(own_server()))
         erp = ChaosErp(server)

@@ -4,14 +4,25 @@ from __future__ import annotations
 
 import contextlib
 import signal
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from typing import Any, Final
 
+from chaos.account import Account
+from chaos.account_plans import MAIN
 from chaos.timetable import BROKER, Fault, Kind
 from chaos.world import World
+from sqlalchemy.exc import OperationalError
+
+from orders_sync.demo.records import PLAIN
+from orders_sync.domain.status import READY_FOR_HANDLING
 
 Mischief = Callable[[World, Fault], AbstractContextManager[None]]
+
+#: Longer than a call of the ERP may take, and than its order's lease lasts.
+_HANGING_SECONDS: Final = 25.0
+_CANCELLED_AT_ONCE: Final = 5
 
 #: How VTEX behaves during a fault.
 _DIALS: Final[Mapping[Kind, Mapping[str, Any]]] = {
@@ -56,32 +67,74 @@ def _frozen(world: World, fault: Fault) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _dialled(world: World, fault: Fault) -> Iterator[None]:
-    former = world.api.dials()
+    api = world.main.api
+    former = api.dials()
     dials = _DIALS[fault.kind]
-    world.api.turn_dials(dials)
+    api.turn_dials(dials)
     try:
         yield
     finally:
-        world.api.turn_dials({name: former[name] for name in dials})
+        api.turn_dials({name: former[name] for name in dials})
+
+
+@contextlib.contextmanager
+def _suspended(world: World, fault: Fault) -> Iterator[None]:
+    began = time.monotonic()
+    with _frozen(world, fault):
+        yield
+        world.sleep_clock(fault.target, time.monotonic() - began)
+
+
+@contextlib.contextmanager
+def _erp_hangs(world: World, _fault: Fault) -> Iterator[None]:
+    """Let orders be cancelled while the ERP is about to take them; it takes them after that."""
+    world.set_erp_delay(MAIN, _HANGING_SECONDS)
+    try:
+        yield
+    finally:
+        world.set_erp_delay(MAIN, 0.0)
+        _cancel_what_hangs(world.accounts[MAIN])
+
+
+def _cancel_what_hangs(account: Account) -> None:
+    if account.erp.is_down:
+        return
+    with contextlib.suppress(OperationalError):
+        arrived = account.erp.arrivals()
+        hanging = [
+            order.order_id
+            for order in account.api.orders()
+            if (order.trouble, order.status) == (PLAIN, READY_FOR_HANDLING)
+            and order.order_id not in arrived
+        ]
+        for order_id in hanging[:_CANCELLED_AT_ONCE]:
+            # The ERP may be told so late that it had taken the order by then, and by right.
+            account.demand.leave_alone(order_id)
+            account.api.cancel(order_id)
 
 
 _MISCHIEF: Final[Mapping[Kind, Mischief]] = {
     Kind.KILLED: _at_once(lambda world, fault: world.send(fault.target, signal.SIGKILL)),
     Kind.TERMINATED: _at_once(lambda world, fault: world.send(fault.target, signal.SIGTERM)),
     Kind.FROZEN: _frozen,
+    Kind.SUSPENDED: _suspended,
+    Kind.HOST_LOST: lambda world, fault: world.without_others(fault.target),
+    Kind.VTEX_LOST: lambda world, fault: world.without_vtex(fault.target),
     # The world starts such a worker with its clock.
     Kind.SKEWED: _at_once(lambda _world, _fault: None),
     Kind.BROKER_RESTARTED: _at_once(lambda world, _: world.send(BROKER, signal.SIGTERM)),
     Kind.BROKER_KILLED: _at_once(lambda world, _: world.send(BROKER, signal.SIGKILL)),
     Kind.BROKER_FROZEN: _frozen,
     Kind.BROKER_EMPTIED: _at_once(lambda world, _: world.broker.empty()),
+    Kind.INTAKE_POISONED: _at_once(lambda world, _: world.broker.poison()),
     Kind.LEDGER_LOCKED: lambda world, _: world.ledger.locked(),
     Kind.LEDGER_CUT: _at_once(lambda world, _: world.ledger.cut()),
     Kind.LEDGER_RESTARTED: _at_once(lambda world, _: world.ledger.restart("fast")),
     Kind.LEDGER_CRASHED: _at_once(lambda world, _: world.ledger.restart("immediate")),
-    Kind.FEED_DELETED: _at_once(lambda world, _: world.api.delete_feeds()),
-    Kind.ERP_LOCKED: lambda world, _: world.erp.locked(),
-    Kind.ERP_REFUSES: lambda world, _: world.erp.refusing(),
-    Kind.ERP_CUT: lambda world, _: world.erp.cutting(),
+    Kind.FEED_DELETED: _at_once(lambda world, _: world.main.api.delete_feeds()),
+    Kind.ERP_LOCKED: lambda world, _: world.main.erp.locked(),
+    Kind.ERP_REFUSES: lambda world, _: world.main.erp.refusing(),
+    Kind.ERP_CUT: lambda world, _: world.main.erp.cutting(),
+    Kind.ERP_HANGS: _erp_hangs,
     **dict.fromkeys(_DIALS, _dialled),
 }

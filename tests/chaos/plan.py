@@ -4,22 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from random import Random
 from typing import Literal
 
+from chaos.account_plans import AccountPlan, plan_accounts
 from chaos.defences import Defence
 from chaos.timetable import DatabaseKind, Fault, Kind, timetable
 
 BrokerKind = Literal["persistent", "volatile"]
 BySeed = Literal["by-seed"]
 
-#: An order and its commands need about so many calls, and all orders come within a minute: so the
-#: budget is short from beginning to end. With 300 orders it is the one that VTEX publishes.
-#: https://developers.vtex.com/docs/guides/best-practices-for-avoiding-rate-limit-errors
-_CALLS_AN_ORDER = 20
-#: What looking for work costs, whether there is any or not.
-_FEWEST_REQUESTS = 600
-
 BY_SEED: BySeed = "by-seed"
+
+#: VTEX shows what it accepted within so many seconds; the field tells of six.
+LONGEST_EFFECT_SECONDS = 8.0
+_SHORTEST_EFFECT_SECONDS = 0.1
+#: When the trouble of the other accounts is over, after the first of the main account's orders.
+_TROUBLE_ENDS_AT = (25.0, 40.0)
 
 #: After the last fault: an event is hidden for 30 s, a breaker opens for 30 s, a revoked key is
 #: tried every 15 s, a command waits up to 60 s for another, and after a storm of 429 a tenth of the
@@ -35,8 +36,9 @@ class ChaosPlan:
 
     A `volatile` broker keeps nothing on the disk, so that a restart empties it. Everything has
     `settle_seconds` to end once the last fault is over. VTEX answers within `latency_seconds` while
-    nothing is wrong. A worker has so many `threads`. What the processes are `without` should break
-    the run.
+    nothing is wrong, and shows within `effect_seconds` what it accepted. A worker has so many
+    `threads`. The other accounts are in trouble until `trouble_ends_at`; a run that `is_alone` has
+    none of them. What the processes are `without` should break the run.
     """
 
     seed: int
@@ -45,10 +47,13 @@ class ChaosPlan:
     broker: BrokerKind
     erp: DatabaseKind
     faults: tuple[Fault, ...]
+    effect_seconds: float = _SHORTEST_EFFECT_SECONDS
+    trouble_ends_at: float = _TROUBLE_ENDS_AT[0]
     settle_seconds: float = SETTLE_SECONDS
     latency_seconds: float = LATENCY_SECONDS
     threads: int = THREADS
     without: frozenset[Defence] = frozenset()
+    is_alone: bool = False
 
     @property
     def broker_keeps(self) -> bool:
@@ -57,9 +62,10 @@ class ChaosPlan:
         return self.broker == "persistent" and not is_emptied
 
     @property
-    def requests_per_minute(self) -> int:
-        """How many calls VTEX takes a minute."""
-        return max(self.orders * _CALLS_AN_ORDER, _FEWEST_REQUESTS)
+    def accounts(self) -> tuple[AccountPlan, ...]:
+        """The accounts, that of the faults first."""
+        accounts = plan_accounts(self.orders)
+        return accounts[:1] if self.is_alone else accounts
 
 
 def plan_run(
@@ -79,4 +85,14 @@ def plan_run(
     if erp == BY_SEED:
         erp = "sqlite" if seed // 4 % 2 else "postgresql"
     faults = timetable(seed, ledger=ledger, erp=erp, kinds=kinds)
-    return ChaosPlan(seed, orders, ledger, broker, erp, faults)
+    random = Random(f"{seed} pace")
+    return ChaosPlan(
+        seed,
+        orders,
+        ledger,
+        broker,
+        erp,
+        faults,
+        effect_seconds=random.uniform(_SHORTEST_EFFECT_SECONDS, LONGEST_EFFECT_SECONDS),
+        trouble_ends_at=random.uniform(*_TROUBLE_ENDS_AT),
+    )

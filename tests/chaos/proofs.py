@@ -3,6 +3,7 @@
 With the defence the same seed keeps every promise. A run that cannot fail would prove nothing.
 There is none for a broker that stands still for some seconds, nor for a feed in disorder: whatever
 was taken away, they have only delayed things, or broke a promise in some runs and not in others.
+What has no defence that could be taken away alone (`UNPROVEN`) has none either.
 """
 
 from __future__ import annotations
@@ -46,7 +47,9 @@ class Proof:
             erp=self.erp,
             kinds=[kind],
         )
-        return replace(plan, latency_seconds=self.latency_seconds, threads=self.threads)
+        return replace(
+            plan, latency_seconds=self.latency_seconds, threads=self.threads, is_alone=True
+        )
 
     def weak_plan(self, kind: Kind) -> ChaosPlan:
         """Plan the same run without the defences."""
@@ -79,6 +82,18 @@ _SWEEP: Final = Proof(_without(Defence.SWEEP), breaks="settled_in_time")
 _BACKLOG: Final = replace(_SWEEP, orders=60, latency_seconds=0.5, threads=2)
 _ON_SERVER: Final = replace(_SWEEP, ledger="postgresql")
 _RETURNING: Final = replace(_SWEEP, without=_without(Defence.RETURNING, Defence.SWEEP))
+
+UNPROVEN: Final = frozenset(
+    {
+        Kind.BROKER_FROZEN,
+        Kind.FEED_DISORDERED,
+        Kind.SUSPENDED,
+        Kind.HOST_LOST,
+        Kind.VTEX_LOST,
+        Kind.INTAKE_POISONED,
+        Kind.ERP_HANGS,
+    }
+)
 
 PROOFS: Final[Mapping[Kind, Proof]] = {
     Kind.KILLED: _RETURNING,

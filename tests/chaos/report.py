@@ -26,6 +26,7 @@ def to_json(result: ChaosResult, home: Path | None) -> dict[str, Any]:
         "restarts": result.restarts,
         "faults": dict(sorted(result.faults.items())),
         "promises": {verdict.name: verdict.kept for verdict in result.verdicts},
+        "shown": {verdict.name: verdict.why for verdict in result.verdicts if verdict.kept},
         "broken": {verdict.name: verdict.why for verdict in result.verdicts if not verdict.kept},
         "home": None if home is None else str(home),
     }

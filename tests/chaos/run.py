@@ -11,11 +11,12 @@ from pathlib import Path
 
 from chaos.course import Course
 from chaos.director import Director
-from chaos.evidence import look, put_together, unended
+from chaos.evidence import look, put_together
 from chaos.mischief import make_mischief
+from chaos.phases import run_phases
 from chaos.plan import ChaosPlan
 from chaos.stories import write_stories
-from chaos.timetable import Kind
+from chaos.timetable import WORKERS, Kind
 from chaos.verdicts import judge_chaos
 from chaos.world import World
 
@@ -49,7 +50,7 @@ class ChaosResult:
 
     @property
     def calls_per_order(self) -> float:
-        """All calls to VTEX by the orders."""
+        """All calls to VTEX by the orders, of the main account."""
         return self.calls / self.plan.orders
 
 
@@ -63,6 +64,8 @@ def run_chaos(plan: ChaosPlan, home: Path, say: Callable[[str], None]) -> ChaosR
     """
     with StopSignals() as signals, sole_use(home):
         with World(plan, home, say=say, pause=signals.pause) as world:
+            prefetch = world.prefetch_counts()
+            phases = run_phases(world, say)
             begin = partial(make_mischief, world)
             director = Director(plan.faults, begin, say=say, clock=time.monotonic)
             try:
@@ -70,16 +73,22 @@ def run_chaos(plan: ChaosPlan, home: Path, say: Callable[[str], None]) -> ChaosR
                 course.run()
             finally:
                 director.close()
-            seen = look(world)
-            write_stories(home, world, unended(seen.sandbox.orders, seen.asked, seen.answers))
+            seen = look(world, phases, prefetch)
+            write_stories(home, world, seen)
         # The logs are complete only now.
-        evidence = put_together(home, seen, world, settled=course.settled_after is not None)
+        evidence = put_together(
+            home,
+            seen,
+            world,
+            threads=plan.threads * len(WORKERS),
+            settled=course.settled_after is not None,
+        )
     return ChaosResult(
         plan=plan,
         seconds=course.seconds,
         settled_after=course.settled_after,
-        calls=evidence.calls,
-        commands=len(seen.asked),
+        calls=evidence.main.calls,
+        commands=sum(len(account.facts.asked or ()) for account in evidence.accounts),
         restarts=world.restarts,
         faults=Counter(director.begun),
         verdicts=judge_chaos(evidence),

@@ -1,10 +1,12 @@
 """Starts a program of ours in a world with another clock and a year that is squeezed.
 
-    python -m chaos.squeezed OFFSET WITHOUT MODULE [ARGUMENT...]
+    python -m chaos.squeezed OFFSET WITHOUT SLEPT MODULE [ARGUMENT...]
 
 Every clock of the process that shows a date is OFFSET seconds wrong; those that only measure time
 are right. What takes minutes and is no setting is shortened too. WITHOUT names the defences to be
-taken away, with commas in between; it may be empty.
+taken away, with commas in between; it may be empty. The file SLEPT, where there is one, says for
+how many seconds the machine was asleep: its monotonic clock stood still meanwhile.
+https://man7.org/linux/man-pages/man2/clock_gettime.2.html
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ import runpy
 import sys
 import time
 from datetime import timedelta, tzinfo
+from pathlib import Path
 from typing import Any, Self
 
 from chaos.defences import Defence, take_away
@@ -48,6 +51,17 @@ def shift_clocks(offset: float) -> None:
     time.time = lambda: _seconds() + offset
 
 
+def stop_clock(slept: Path) -> None:
+    """Have the monotonic clock of this process behind by what a file says."""
+    monotonic = time.monotonic
+
+    def behind() -> float:
+        now = monotonic()
+        return now - float(slept.read_text() or 0) if slept.exists() else now
+
+    time.monotonic = behind
+
+
 def squeeze() -> None:
     """Shorten what reconciling waits for; its walk and its judgement take it from these modules."""
     # They must be imported after the clocks were shifted.
@@ -58,9 +72,10 @@ def squeeze() -> None:
         setattr(module, name, value)
 
 
-def main(offset: str, without: str, *program: str) -> None:
+def main(offset: str, without: str, slept: str, *program: str) -> None:
     """Shift, squeeze, weaken, and become the program."""
     shift_clocks(float(offset))
+    stop_clock(Path(slept))
     squeeze()
     take_away([Defence(name) for name in without.split(",") if name])
     sys.argv = list(program)

@@ -32,11 +32,15 @@ class Kind(StrEnum):
     KILLED = "killed"  # A process, by SIGKILL.
     TERMINATED = "terminated"  # A process, by SIGTERM; what it works on may end.
     FROZEN = "frozen"  # A process stands still for longer than its leases.
+    SUSPENDED = "suspended"  # So it does, and its monotonic clock with it, as on a machine asleep.
+    HOST_LOST = "host-lost"  # A worker's host loses broker and VTEX: no packet comes back.
+    VTEX_LOST = "vtex-lost"  # A worker's host alone loses VTEX.
     SKEWED = "skewed"  # A worker's clock is wrong all along.
     BROKER_RESTARTED = "broker-restarted"  # By SIGTERM.
     BROKER_KILLED = "broker-killed"
     BROKER_FROZEN = "broker-frozen"
     BROKER_EMPTIED = "broker-emptied"
+    INTAKE_POISONED = "intake-poisoned"  # Others send what is no message of a command.
     LEDGER_LOCKED = "ledger-locked"  # Somebody else writes into the SQLite file for long.
     LEDGER_CUT = "ledger-cut"  # PostgreSQL ends every connection.
     LEDGER_RESTARTED = "ledger-restarted"
@@ -52,6 +56,11 @@ class Kind(StrEnum):
     ERP_LOCKED = "erp-locked"  # Whoever writes waits, and in PostgreSQL whoever reads too.
     ERP_REFUSES = "erp-refuses"  # PostgreSQL has crashed and takes no connection.
     ERP_CUT = "erp-cut"  # PostgreSQL ends every connection, again and again.
+    ERP_HANGS = "erp-hangs"  # It takes orders long after everybody gave up, some cancelled by then.
+
+
+#: These need hosts of their own for their targets.
+ON_A_HOST: Final = frozenset({Kind.HOST_LOST, Kind.VTEX_LOST})
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,11 +112,15 @@ _SHAPES: Final = {
     Kind.KILLED: _Shape((*WORKERS, *BEATS, SERVICE)),
     Kind.TERMINATED: _Shape((*WORKERS, *BEATS)),
     Kind.FROZEN: _Shape((*WORKERS, *BEATS), (17, 24)),
+    Kind.SUSPENDED: _Shape(WORKERS, (17, 24)),
+    Kind.HOST_LOST: _Shape(WORKERS, (8, 25)),
+    Kind.VTEX_LOST: _Shape(WORKERS, (10, 30)),
     Kind.SKEWED: _Shape(WORKERS),
     Kind.BROKER_RESTARTED: _Shape((BROKER,)),
     Kind.BROKER_KILLED: _Shape((BROKER,)),
     Kind.BROKER_FROZEN: _Shape((BROKER,), (2, 14)),
     Kind.BROKER_EMPTIED: _Shape((BROKER,)),
+    Kind.INTAKE_POISONED: _Shape(),
     Kind.LEDGER_LOCKED: _Shape(seconds=(3, 10), ledger="sqlite"),
     Kind.LEDGER_CUT: _Shape(ledger="postgresql"),
     Kind.LEDGER_RESTARTED: _Shape(ledger="postgresql"),
@@ -123,6 +136,7 @@ _SHAPES: Final = {
     Kind.ERP_LOCKED: _Shape(seconds=(8, 25)),
     Kind.ERP_REFUSES: _Shape(seconds=(8, 25), erp="postgresql"),
     Kind.ERP_CUT: _Shape(seconds=(3, 8), erp="postgresql"),
+    Kind.ERP_HANGS: _Shape(seconds=(3, 5)),
 }
 
 

@@ -89,3 +89,26 @@ def test_a_broker_that_is_volatile_forgets_when_it_is_restarted(
 
     with redis.Redis.from_url(broker.url or "") as again:
         assert again.dbsize() == 0
+
+
+def test_messages_are_counted_in_the_workers_own_queues_alone(
+    contents: BrokerContents, client: Any
+) -> None:
+    client.rpush("invoice", "1", "2")
+    client.rpush("tracking", "1")
+    for other in ("celery", "orders_sync.strays", "0a1b.reply.celery.pidbox"):
+        client.rpush(other, "1")
+
+    contents.measure()
+    client.delete("invoice")
+    contents.measure()
+
+    assert contents.most_messages == 3
+
+
+def test_a_poisoned_intake_has_what_is_no_message_of_a_command(
+    contents: BrokerContents, client: Any
+) -> None:
+    contents.poison()
+
+    assert client.llen("celery") == 8

@@ -42,7 +42,7 @@ def run(
 ) -> dict[str, object]:
     (folder / "told.py").write_text(program)
     done = subprocess.run(
-        [sys.executable, "-m", "chaos.squeezed", offset, without, "told"],
+        [sys.executable, "-m", "chaos.squeezed", offset, without, str(folder / "slept"), "told"],
         env=child_environment(PYTHONPATH=f"{folder}:{_TESTS}"),
         capture_output=True,
         check=True,
@@ -72,3 +72,13 @@ def test_a_process_on_a_machine_whose_clock_is_wrong_goes_by_the_ledgers(tmp_pat
     told = run(tmp_path, "86400", SERVICES)
 
     assert abs(float(str(told["now"])) - time.time()) < 600
+
+
+def test_a_clock_stood_still_for_as_long_as_the_machine_was_asleep(tmp_path: Path) -> None:
+    program = "import json, time; print(json.dumps({'now': time.monotonic()}))"
+    (tmp_path / "slept").write_text("50")
+
+    before = time.monotonic()
+    told = run(tmp_path, "0", program)
+
+    assert before - 50 <= float(str(told["now"])) <= time.monotonic() - 50

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import Any
 
 import pytest
-from chaos.evidence import ChaosEvidence, Parked, unended
+from chaos.account_plans import LIMITED, MAIN, NEIGHBOUR
+from chaos.evidence import AccountEvidence, ChaosEvidence, Parked, unended
+from chaos.fairness import Waits
 from chaos.verdicts import judge_chaos
 from unit.demo.evidence_makers import ANSWERS, asked_for, erp, vtex
 
@@ -16,8 +19,14 @@ REFUSED = {**ANSWERS, 4: Answer("refused", "It is more than the order's value.")
 UNREADABLE = vtex("2-01", trouble="malformed", status="ready-for-handling", packages=())
 
 
-def evidence(demo: dict[str, Any] | None = None, **changes: Any) -> ChaosEvidence:
-    """Make the evidence of a run in which all went well, to be spoiled in one place."""
+QUICK = Waits(placed=(0.4, 0.5), sent=(0.2, 0.3))
+PREFETCH = {"worker1": 10, "worker2": 10}
+
+
+def account(
+    name: str = MAIN, demo: dict[str, Any] | None = None, **changes: Any
+) -> AccountEvidence:
+    """Make the evidence of an account in which all went well, to be spoiled in one place."""
     facts: dict[str, Any] = {
         "vtex_orders": (vtex(),),
         "erp_orders": (erp(),),
@@ -30,7 +39,23 @@ def evidence(demo: dict[str, Any] | None = None, **changes: Any) -> ChaosEvidenc
         "answers": REFUSED,
         **(demo or {}),
     }
-    well = ChaosEvidence(Evidence(**facts), parked=(), calls=20, over_budget=0, settled=True)
+    return replace(AccountEvidence(name, Evidence(**facts), calls=20, over_budget=0), **changes)
+
+
+def evidence(
+    demo: dict[str, Any] | None = None, *others: AccountEvidence, **changes: Any
+) -> ChaosEvidence:
+    """Make the evidence of a run in which all went well, to be spoiled in one place."""
+    well = ChaosEvidence(
+        accounts=(account(demo=demo), *others),
+        parked=(),
+        settled=True,
+        alone=QUICK,
+        beside=QUICK,
+        messages_a_thread=2.0,
+        prefetch_at_start=PREFETCH,
+        prefetch=PREFETCH,
+    )
     return replace(well, **changes)
 
 
@@ -38,18 +63,32 @@ def broken(found: ChaosEvidence) -> dict[str, str]:
     return {verdict.name: verdict.why for verdict in judge_chaos(found) if not verdict.kept}
 
 
-def test_every_promise_of_the_demo_and_three_more_are_judged() -> None:
+def test_every_promise_of_the_demo_and_more_are_judged() -> None:
     names = [verdict.name for verdict in judge_chaos(evidence())]
 
     assert broken(evidence()) == {}
-    assert len(names) == 14
-    assert names[-3:] == ["settled_in_time", "nothing_parked", "within_the_budget"]
+    assert len(names) == 18
+    assert names[-7:] == [
+        "settled_in_time",
+        "nothing_parked",
+        "within_the_budget",
+        "commands_in_line",
+        "fair_to_neighbours",
+        "broker_stays_short",
+        "prefetch_stays",
+    ]
 
 
 def test_what_breaks_a_promise_of_the_demo_is_seen_here_too() -> None:
     lost = evidence({"erp_orders": ()})
 
     assert "nothing_lost" in broken(lost)
+
+
+def test_what_breaks_a_promise_in_one_account_breaks_it_in_all() -> None:
+    lost = evidence(None, account("slow", {"erp_orders": ()}))
+
+    assert broken(lost)["nothing_lost"].startswith("slow: broken by 1-01")
 
 
 @pytest.mark.parametrize(
@@ -69,16 +108,63 @@ def test_work_that_does_not_end_in_time_is_named(demo: dict[str, Any], named: st
 
 
 def test_calls_beyond_the_budget_are_counted() -> None:
-    assert "3 calls" in broken(evidence(over_budget=3))["within_the_budget"]
+    over = evidence(None, account(NEIGHBOUR, over_budget=3))
+
+    assert "3 calls of neighbour" in broken(over)["within_the_budget"]
+
+
+def test_an_account_that_was_told_too_much_may_call_too_often() -> None:
+    over = evidence(None, account(LIMITED, over_budget=3))
+
+    assert broken(over) == {}
+
+
+@pytest.mark.parametrize(
+    ("beside", "named"),
+    [
+        pytest.param(Waits((0.4, 6.0), (0.3,)), "orders placed after 6.0 s", id="orders"),
+        pytest.param(Waits((0.4,), (math.inf,)), "commands sent after inf s", id="never sent"),
+    ],
+)
+def test_an_account_that_waits_for_its_neighbours_breaks_a_promise(
+    beside: Waits, named: str
+) -> None:
+    assert named in broken(evidence(beside=beside))["fair_to_neighbours"]
+
+
+def test_waiting_a_little_longer_beside_trouble_breaks_nothing() -> None:
+    slow = Waits((4.0,), (4.0,))
+
+    assert broken(evidence(beside=slow)) == {}
+    assert broken(evidence(alone=slow, beside=Waits((15.9,), (15.9,)))) == {}
+
+
+def test_a_broker_that_grows_breaks_a_promise() -> None:
+    assert "10.1 messages" in broken(evidence(messages_a_thread=10.1))["broker_stays_short"]
+
+
+@pytest.mark.parametrize(
+    ("prefetch", "named"),
+    [
+        pytest.param({"worker1": 10, "worker2": 1}, "worker2 (1, 10 at", id="it shrank"),
+        pytest.param({}, "no worker answers", id="nobody says"),
+    ],
+)
+def test_a_worker_that_takes_fewer_messages_than_at_the_start_breaks_a_promise(
+    prefetch: dict[str, int], named: str
+) -> None:
+    assert named in broken(evidence(prefetch=prefetch))["prefetch_stays"]
 
 
 @pytest.mark.parametrize(
     "parked",
     [
-        pytest.param(Parked("1-01", None, "vtex.unavailable"), id="an order"),
-        pytest.param(Parked("1-01", "track", "vtex.unavailable"), id="a command"),
-        pytest.param(Parked("3-01", "invoice", "vtex.refused"), id="a command of another order"),
-        pytest.param(Parked("?", None, "erp.refused"), id="an order that nobody knows"),
+        pytest.param(Parked(MAIN, "1-01", None, "vtex.unavailable"), id="an order"),
+        pytest.param(Parked(MAIN, "1-01", "track", "vtex.unavailable"), id="a command"),
+        pytest.param(
+            Parked(MAIN, "3-01", "invoice", "vtex.refused"), id="a command of another order"
+        ),
+        pytest.param(Parked(MAIN, "?", None, "erp.refused"), id="an order that nobody knows"),
     ],
 )
 def test_what_a_fault_parked_breaks_a_promise(parked: Parked) -> None:
@@ -89,7 +175,10 @@ def test_what_a_fault_parked_breaks_a_promise(parked: Parked) -> None:
 
 
 def test_what_had_to_be_refused_or_cannot_be_read_may_be_parked() -> None:
-    parked = (Parked("1-01", "invoice", "vtex.refused"), Parked("2-01", None, "order.unreadable"))
+    parked = (
+        Parked(MAIN, "1-01", "invoice", "vtex.refused"),
+        Parked(MAIN, "2-01", None, "order.unreadable"),
+    )
 
     found = broken(evidence({"vtex_orders": (vtex(), UNREADABLE)}, parked=parked))
 

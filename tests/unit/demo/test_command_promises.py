@@ -151,3 +151,45 @@ def test_what_cannot_be_and_is_refused_breaks_nothing() -> None:
 
 def test_a_refusal_of_what_could_be_breaks_a_promise() -> None:
     assert broken(judged(answers={**ANSWERS, 2: REFUSED})) == {"refusals_answered"}
+
+
+RIVALS = (
+    AskedCommand("1-01", "invoice", "7", is_rival=True, row=1),
+    AskedCommand("1-01", "cancel", words="Sem estoque", is_rival=True, row=2),
+)
+DONE = Answer("done", None)
+BARE = replace(PACKAGE, tracking_number=None, events=(), is_delivered=False)
+
+
+@pytest.mark.parametrize(
+    ("order", "answers"),
+    [
+        pytest.param(vtex(packages=(BARE,)), {1: DONE, 2: REFUSED}, id="the invoice wins"),
+        pytest.param(
+            vtex(status="canceled", cancel_requests=1, packages=(), invoiced_at=None),
+            {1: REFUSED, 2: DONE},
+            id="the cancellation wins",
+        ),
+    ],
+)
+def test_either_of_two_rivals_may_take_effect(order: VtexOrder, answers: dict[int, Answer]) -> None:
+    order = replace(order, tracked_at=None)
+
+    assert broken(judged((order,), asked=RIVALS, answers=answers)) == set()
+
+
+def test_a_rival_that_is_refused_and_took_effect_breaks_a_promise() -> None:
+    order = vtex(packages=(BARE,), tracked_at=None)
+
+    verdicts = judged((order,), asked=RIVALS, answers={1: REFUSED, 2: REFUSED})
+
+    assert "refusals_answered" in broken(verdicts)
+
+
+def test_a_number_that_was_superseded_need_not_last() -> None:
+    superseded = AskedCommand("1-01", "track", "7", tracking_number="BR6", is_superseded=True)
+    asked = (*asked_for(), replace(superseded, row=4))
+
+    verdicts = judged(asked=asked, answers={**ANSWERS, 4: DONE})
+
+    assert broken(verdicts) == set()

@@ -237,3 +237,11 @@ def test_of_many_violations_only_some_are_named() -> None:
     why = judged(orders, (), asked=())["nothing_lost"].why
 
     assert why == "broken by 0-01, 1-01, 2-01 and 5 more"
+
+
+def test_an_order_that_the_erp_never_took_may_be_known_there_as_cancelled() -> None:
+    order = vtex(status="canceled", **UNTOUCHED)
+    row = erp(state="cancelled", lines=(), value_cents=0)
+
+    assert broken(judged((order,), (row,), asked=(), answers={})) == set()
+    assert "nothing_doubled" in broken(judged((vtex(),), (row,), asked=(), answers={}))

@@ -45,6 +45,27 @@ def test_the_seller_cancels_in_two_steps(
     assert box.order(order_id).cancel_effects == 1
 
 
+def test_readers_see_a_cancellation_a_while_later_than_it_takes_effect(
+    box: Box, call: Call, clock: SettableClock
+) -> None:
+    box.dials.cancel_visible_after_seconds = 5
+    (order_id,) = box.create_orders(1, handling=True)
+
+    seen = []
+    for _ in range(2):
+        call("POST", order_id, "/cancel", {"reason": "No stock"})
+        seen.append((call("GET", order_id).json()["status"], box.order(order_id).status))
+        clock.advance(5)
+        seen.append((call("GET", order_id).json()["status"], box.order(order_id).status))
+
+    assert seen == [
+        ("handling", "cancellation-requested"),
+        ("cancellation-requested", "cancellation-requested"),
+        ("cancellation-requested", "cancel"),
+        ("canceled", "canceled"),
+    ]
+
+
 @pytest.mark.parametrize(
     ("steps", "outcome"),
     [

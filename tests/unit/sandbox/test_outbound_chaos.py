@@ -92,6 +92,21 @@ def test_an_invoice_sent_again_after_a_lost_answer_counts_once(
     assert box.order(order_id).doubled == ()
 
 
+def test_the_record_says_what_each_call_was_about(
+    box: Box, send: Callable[[str], requests.Response], order_id: str
+) -> None:
+    for name in ("invoice", "update_invoice", "cancel"):
+        send(name)
+
+    seen = [(one.call, one.effect, one.about) for one in box.calls(order_id)]
+
+    assert seen == [
+        ("invoice", True, "NF1"),
+        ("update_invoice", True, "NF1 BR1"),
+        ("cancel", False, None),
+    ]
+
+
 def test_the_view_is_json(box: Box, shop: requests.Session, call: Call, order_id: str) -> None:
     call("POST", order_id, "/interactions", NOTE)
     url = "http://vtex/_sandbox/orders"

@@ -114,7 +114,7 @@ def test_a_sick_process_is_well_once_a_probe_succeeds(
 ) -> None:
     bad, good = traffic_of("bad"), traffic_of("good")
     _run({bad: True, good: False}, account, time, 5.0)
-    time.sleep(bad.probe_in())
+    time.sleep(bad.breaker(account, "get_order").trial_in)
 
     assert _call(bad, account, fails=False) is None
 
