@@ -220,7 +220,9 @@ def test_what_a_killed_worker_was_sending_waits_until_it_cannot_be_on_the_wire(
     assert flow.command(command)["outcome"] == "done"
 
 
-def test_the_order_of_a_hand_over_that_was_overtaken_is_read_again(flow: Flow) -> None:
+def test_the_order_of_a_hand_over_that_was_overtaken_is_read_again(
+    flow: Flow, monkeypatch: pytest.MonkeyPatch
+) -> None:
     [order_id] = flow.box.create_orders(1)
     flow.poll()
     flow.run(flow.queue.popleft())
@@ -239,9 +241,9 @@ def test_the_order_of_a_hand_over_that_was_overtaken_is_read_again(flow: Flow) -
         flow.clock.advance(flow.settings.lease_seconds)
         return place(*args)
 
-    erp.place_order = held_up  # type: ignore[method-assign]
+    monkeypatch.setattr(erp, "place_order", held_up)
     flow.run(hand_over)
-    erp.place_order = place  # type: ignore[method-assign]
+    monkeypatch.undo()
 
     assert [dispatch.step for dispatch in flow.queue] == ["orders.fetch"]
     flow.settle(rounds=3)
