@@ -46,8 +46,8 @@ class Services:
 
     `clock` is the ledger's own where none is given. `random` draws the jitter of retries. `traffic`
     says when VTEX and the ERPs may be called; without it every call passes, as it does for a person
-    at a terminal. Tests pass their own clock, and an adapter that leads into a sandbox. `process` is
-    this process's name in leases.
+    at a terminal. Tests pass their own clock, and an adapter that leads into a sandbox.
+    `process` is this process's name in leases.
     """
 
     def __init__(

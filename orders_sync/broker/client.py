@@ -49,9 +49,7 @@ class QueueLengths(Generic[Q]):
         """Ask for all lengths in one exchange."""
         try:
             if self._connection is None:
-                self._connection = self._app.connection_for_write(
-                    connect_timeout=_CONNECT_SECONDS
-                )
+                self._connection = self._app.connection_for_write(connect_timeout=_CONNECT_SECONDS)
             with self._connection.default_channel.client.pipeline(transaction=False) as pipeline:
                 for queue in self._queues:
                     pipeline.llen(str(queue))

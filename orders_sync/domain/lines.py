@@ -33,7 +33,7 @@ class Place:
     """A command of a line that is unfinished or parked, the lowest `position` first.
 
     `has_begun`: VTEX took it, or may have. `is_rest`: an invoice for all that is left of the order.
-    `outcome` is what its caller was told: one that is parked as "refused" is decided for its caller.
+    `outcome` is what its caller was told: a parked one that is "refused" is decided for its caller.
     `number` is an invoice's number as VTEX has it, and `brings_number` says that a tracking has the
     package's number.
     """
@@ -57,7 +57,7 @@ class Place:
 
 
 def line_of(kind: str, vtex_number: str | None) -> str | None:
-    """Return the name of the line that a command stands in; None where it conflicts with nothing."""
+    """Return the name of a command's line; None where it conflicts with nothing."""
     line = LINES.get(kind)
     return f"{line}/{vtex_number}" if line == TRACKING else line
 

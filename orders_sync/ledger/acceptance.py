@@ -1,4 +1,4 @@
-"""Commands that are accepted: kept once under their key, in line, and due; all in one transaction."""
+"""Commands that are accepted: kept once under their key, in line and due, in one transaction."""
 
 from __future__ import annotations
 
@@ -104,19 +104,17 @@ class Acceptance:
         return reads + dispatches
 
 
-def _take_places(
-    connection: sa.Connection, account: str, lot: Sequence[Row]
-) -> None:
+def _take_places(connection: sa.Connection, account: str, lot: Sequence[Row]) -> None:
     """Give each row its place: behind all of its order, or that of the refused one it corrects."""
     order_ids = {row["order_id"] for row in lot}
     of_orders = (commands.c.account == account, commands.c.order_id.in_(order_ids))
     last = (
-        sa.select(commands.c.order_id, sa.func.max(commands.c.position))
+        sa.select(commands.c.order_id, sa.func.max(commands.c.position).label("position"))
         .where(*of_orders)
         .group_by(commands.c.order_id)
     )
     places: dict[str, int] = defaultdict(int)
-    places.update({order_id: position for order_id, position in connection.execute(last)})
+    places.update({row.order_id: row.position for row in connection.execute(last)})
     refused: dict[tuple[Any, ...], int] = {}
     parked = sa.select(commands).where(
         *of_orders, commands.c.standing == Standing.PARKED, commands.c.outcome == "refused"
@@ -144,9 +142,7 @@ def _keep(connection: sa.Connection, account: str, lot: Sequence[Row]) -> list[K
     known = [key for key, row in first.items() if row["id"] not in new]
     rows: dict[str, Mapping[str, Any]] = dict(first)
     if known:
-        others = sa.select(commands).where(
-            commands.c.account == account, commands.c.key.in_(known)
-        )
+        others = sa.select(commands).where(commands.c.account == account, commands.c.key.in_(known))
         rows.update({row["key"]: row for row in connection.execute(others).mappings()})
     return [Kept(rows[row["key"]], is_new=row["id"] in new) for row in lot]
 

@@ -57,9 +57,7 @@ class Decisions:
             changes = {**restart, **_opened(act.at)}
             return self._reopen(connection, row, changes, "parked retry", act)
 
-    def edit(
-        self, command_id: str, first_step: Step, changes: Row, act: Act
-    ) -> Sequence[Dispatch]:
+    def edit(self, command_id: str, first_step: Step, changes: Row, act: Act) -> Sequence[Dispatch]:
         """Change a command (columns, already checked) and have it sent.
 
         Raises:

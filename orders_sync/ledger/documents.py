@@ -40,4 +40,3 @@ def _keep(dialect: str) -> Any:
         index_elements=[documents.c.account, documents.c.order_id],
         set_={"body": statement.excluded.body, "read_at": statement.excluded.read_at},
     )
-

@@ -67,7 +67,6 @@ class DueWork:
                     ]
         return dispatches
 
-
     def leave_to_others(self, dispatch: Dispatch) -> None:
         """Have a step dispatched again whose message this process does not act on."""
         if dispatch.command_id is None:

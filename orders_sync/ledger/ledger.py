@@ -9,11 +9,11 @@ from orders_sync.ledger.acceptance import Acceptance
 from orders_sync.ledger.accounts import Accounts
 from orders_sync.ledger.command_facts import CommandFacts
 from orders_sync.ledger.decisions import Decisions
+from orders_sync.ledger.due_work import DueWork
 from orders_sync.ledger.engine import CONNECTIONS, Database
 from orders_sync.ledger.events import Events
 from orders_sync.ledger.inquiries import Inquiries
 from orders_sync.ledger.leases import Leases
-from orders_sync.ledger.due_work import DueWork
 from orders_sync.ledger.processes import Processes
 from orders_sync.ledger.strays import Strays
 from orders_sync.ledger.transitions import Commands, Orders

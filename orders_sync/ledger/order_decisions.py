@@ -29,9 +29,7 @@ def require_parked(database: Database, account: str, order_id: str) -> None:
         _parked(connection, account, order_id, _STATE)
 
 
-def discard_order(
-    database: Database, account: str, order_id: str, act: Act
-) -> Sequence[Dispatch]:
+def discard_order(database: Database, account: str, order_id: str, act: Act) -> Sequence[Dispatch]:
     """Give a parked order up: it is void, and its events may be acknowledged.
 
     Gives the commands that waited for it, to dispatch. A new event of the order takes it up again.

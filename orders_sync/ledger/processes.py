@@ -103,7 +103,8 @@ class Processes:
 def _free(connection: sa.Connection, processes: Sequence[str], now: datetime) -> None:
     is_theirs = (orders.c.lease_owner.in_(processes), orders.c.lease_until > now)
     free_at = sa.case((orders.c.write_until > now, orders.c.write_until), else_=now)
-    theirs = sa.update(orders).where(*is_theirs).values(lease_until=free_at, dispatched_until=free_at)
+    freed = {"lease_until": free_at, "dispatched_until": free_at}
+    theirs = sa.update(orders).where(*is_theirs).values(freed)
     keys = [
         (row.account, row.order_id)
         for row in connection.execute(theirs.returning(orders.c.account, orders.c.order_id))

@@ -15,8 +15,8 @@ from orders_sync.domain.steps import Dispatch, Step
 from orders_sync.ledger.cursors import move_cursor
 from orders_sync.ledger.engine import Database
 from orders_sync.ledger.journal import Entry, write_entries
-from orders_sync.ledger.retention import ERASED
 from orders_sync.ledger.lines import align
+from orders_sync.ledger.retention import ERASED
 from orders_sync.ledger.tables import commands, documents, journal, orders
 from orders_sync.ledger.wakeups import lock_orders, next_of, request_reads
 from orders_sync.ledger.windows import Windows

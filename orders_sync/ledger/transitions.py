@@ -25,11 +25,18 @@ from orders_sync.ledger.documents import keep_document, kept_document
 from orders_sync.ledger.engine import Database
 from orders_sync.ledger.journal import Entry, write_entries
 from orders_sync.ledger.lines import align
+from orders_sync.ledger.order_lease import (
+    freed,
+    is_free,
+    is_leased,
+    is_order,
+    taken,
+    write_order,
+)
 from orders_sync.ledger.tables import commands, orders
 from orders_sync.ledger.unreadable import UNREADABLE
 from orders_sync.ledger.wakeups import (
     CLOCKS_DIFFER,
-    lock_orders,
     next_of,
     request_reads,
     settle,
@@ -47,8 +54,10 @@ _FACTS: Final = ("progress", "status", "erp_reference", "receipt", "value_cents"
 
 
 class Desk(ABC, Generic[C, R]):
-    """Where claims are given back. Every method raises `LeaseLost`, and writes nothing, where
-    another worker has taken over; each returns what to dispatch at once."""
+    """Where claims are given back; every method returns what to dispatch at once.
+
+    Each raises `LeaseLost`, and writes nothing, where another worker has taken over.
+    """
 
     #: What parking says beside the standing.
     _parked: ClassVar[Row] = {}
@@ -134,14 +143,14 @@ class Orders(Desk[Claim, StepResult]):
         A row that cannot be read is parked.
         """
         until = now + self._lease
-        of_step = sa.and_(_is_order(account, order_id), orders.c.next_step == step)
+        of_step = sa.and_(is_order(account, order_id), orders.c.next_step == step)
         is_due = (orders.c.standing.in_(OPEN), orders.c.due_at <= now + CLOCKS_DIFFER)
         # A read that starts sees all that is known so far.
         news = {"news": False} if step is Step.FETCH else {}
         statement = (
             sa.update(orders)
-            .where(of_step, *is_due, _is_free(now))
-            .values(**_lease(owner, until), dispatched_until=until, **news)
+            .where(of_step, *is_due, is_free(now))
+            .values(**taken(owner, until), dispatched_until=until, **news)
             .returning(orders)
         )
         with self._database.writing() as connection:
@@ -182,7 +191,7 @@ class Orders(Desk[Claim, StepResult]):
             "dispatched_until": until,
         }
         with self._database.writing() as connection:
-            row = _write_order(connection, claim, claim.version, changes)
+            row = write_order(connection, claim, claim.version, changes)
             write_entries(connection, [entry])
             if result.document is not None:
                 keep_document(connection, claim, result.document, now)
@@ -217,9 +226,9 @@ class Orders(Desk[Claim, StepResult]):
         now: datetime,
         result: StepResult | None = None,
     ) -> list[Dispatch]:
-        changes = facts | _free(now, **facts) | {"dispatched_until": None, "updated_at": now}
+        changes = facts | freed(now, **facts) | {"dispatched_until": None, "updated_at": now}
         with self._database.writing() as connection:
-            row = _write_order(connection, claim, claim.version, changes)
+            row = write_order(connection, claim, claim.version, changes)
             write_entries(connection, entries)
             if result is not None and result.document is not None:
                 keep_document(connection, claim, result.document, now)
@@ -258,23 +267,23 @@ class Commands(Desk[CommandClaim, CommandResult]):
             row = connection.execute(order_of).one_or_none()
             if row is None:
                 return None
-            if _is_leased(connection, row.account, row.order_id, now):
+            if is_leased(connection, row.account, row.order_id, now):
                 not_now = sa.update(commands).where(of_id).values(dispatched_until=None)
                 connection.execute(not_now)
                 return None
             if row.line is not None:
                 align(connection, row.account, row.order_id, now=now)
-            taken = connection.execute(take).one_or_none()
-            if taken is None:
+            row_taken = connection.execute(take).one_or_none()
+            if row_taken is None:
                 return None
             lease = (
                 sa.update(orders)
-                .where(_is_order(row.account, row.order_id))
-                .values(**_lease(owner, until))
+                .where(is_order(row.account, row.order_id))
+                .values(**taken(owner, until))
                 .returning(orders.c.version)
             )
             order_version = connection.execute(lease).scalar_one()
-        return _claim_of(taken, step, order_version, until)
+        return _claim_of(row_taken, step, order_version, until)
 
     def intend(
         self, claim: CommandClaim, intent: str, *, now: datetime, write_until: datetime
@@ -291,7 +300,7 @@ class Commands(Desk[CommandClaim, CommandResult]):
             "write_until": write_until,
         }
         with self._database.writing() as connection:
-            _write_order(connection, claim, claim.order_version, renewed)
+            write_order(connection, claim, claim.order_version, renewed)
             _write_command(connection, claim, {"intent": intent})
 
     def note_intent(self, claim: CommandClaim, intent: str | None) -> None:
@@ -318,7 +327,7 @@ class Commands(Desk[CommandClaim, CommandResult]):
             changes["intent"] = None
         with self._database.writing() as connection:
             # The order is locked before its commands, as it is by everybody else.
-            _write_order(connection, claim, claim.order_version, _free(now))
+            write_order(connection, claim, claim.order_version, freed(now))
             row = _write_command(connection, claim, changes)
             write_entries(connection, entries)
             if row.standing == Standing.DONE:
@@ -340,51 +349,6 @@ def _achieved(result: StepResult | CommandResult) -> Row:
         "reason": result.reason,
         "hint": result.hint,
     }
-
-
-def _is_order(account: str, order_id: str) -> sa.ColumnElement[bool]:
-    return sa.and_(orders.c.account == account, orders.c.order_id == order_id)
-
-
-def _is_free(now: datetime) -> sa.ColumnElement[bool]:
-    return sa.or_(orders.c.lease_until.is_(None), orders.c.lease_until <= now)
-
-
-def _lease(owner: str, until: datetime) -> Row:
-    return {"lease_owner": owner, "lease_until": until, "version": orders.c.version + 1}
-
-
-def _free(now: datetime, **facts: Any) -> Row:
-    """Return what frees an order; one that an event came for is read."""
-    return {
-        "lease_owner": None,
-        "lease_until": None,
-        "write_until": None,
-        "standing": _or_read(facts, "standing", Standing.ACTIVE),
-        "next_step": _or_read(facts, "next_step", Step.FETCH),
-        "due_at": _or_read(facts, "due_at", now),
-    }
-
-
-def _or_read(facts: Row, name: str, read: Any) -> sa.Case[Any]:
-    column = orders.c[name]
-    value = sa.literal(facts[name], column.type) if name in facts else column
-    return sa.case((orders.c.news, sa.literal(read, column.type)), else_=value)
-
-
-def _write_order(
-    connection: sa.Connection, claim: Claim | CommandClaim, version: int, changes: Row
-) -> Any:
-    statement = (
-        sa.update(orders)
-        .where(_is_order(claim.account, claim.order_id), orders.c.version == version)
-        .values(changes)
-        .returning(orders.c.standing, orders.c.next_step, orders.c.progress)
-    )
-    row = connection.execute(statement).one_or_none()
-    if row is None:
-        raise LeaseLost(f"Order {claim.order_id} was taken over during {claim.step}.")
-    return row
 
 
 def _write_command(connection: sa.Connection, claim: CommandClaim, changes: Row) -> Any:
@@ -411,17 +375,7 @@ def _stand_back(connection: sa.Connection, of_step: sa.ColumnElement[bool], now:
 
 def _park_unreadable(connection: sa.Connection, account: str, order_id: str) -> None:
     changes = {**UNREADABLE, "lease_owner": None, "lease_until": None, "dispatched_until": None}
-    connection.execute(sa.update(orders).where(_is_order(account, order_id)).values(changes))
-
-
-def _is_leased(connection: sa.Connection, account: str, order_id: str, now: datetime) -> bool:
-    """Lock an order, made known where it is not, and check whether a task has it."""
-    lease = sa.select(orders.c.lease_until).where(_is_order(account, order_id)).with_for_update()
-    row = connection.execute(lease).one_or_none()
-    if row is None:
-        lock_orders(connection, account, [order_id], now=now)
-        row = connection.execute(lease).one()
-    return row.lease_until is not None and row.lease_until > now
+    connection.execute(sa.update(orders).where(is_order(account, order_id)).values(changes))
 
 
 def _claim_of(row: sa.Row[Any], step: Step, order_version: int, until: datetime) -> CommandClaim:

@@ -26,9 +26,7 @@ class Windows:
 
     def room(self, connection: sa.Connection, account: str, now: datetime) -> int:
         """Return how many more steps of an account may be dispatched now."""
-        mine, everybody = connection.execute(
-            _UNDER_WAY, {"of_account": account, "now": now}
-        ).one()
+        mine, everybody = connection.execute(_UNDER_WAY, {"of_account": account, "now": now}).one()
         return max(0, min(self.account - mine, self.total - everybody))
 
 

@@ -195,9 +195,7 @@ def _refused(
     }
 
 
-def _common(
-    command: Command, account: str, source: Source, command_id: str, now: datetime
-) -> Row:
+def _common(command: Command, account: str, source: Source, command_id: str, now: datetime) -> Row:
     return {
         **dict.fromkeys(_OPTIONAL),
         "id": command_id,

@@ -171,7 +171,10 @@ def send_change(claim: CommandClaim, services: Services) -> CommandResult:
         return taken if isinstance(taken, CommandResult) else _done(taken.receipt)
     try:
         request = _sending(
-            claim, services, verdict.intent, lambda: vtex.create_change(claim.order_id, verdict.what)
+            claim,
+            services,
+            verdict.intent,
+            lambda: vtex.create_change(claim.order_id, verdict.what),
         )
     except Refused as error:
         raise WaitError(error.message, 10) from error
@@ -260,7 +263,7 @@ def _sending(
     *,
     is_one_call: bool = True,
 ) -> T | CommandResult:
-    """Note what is about to be sent, and send it; what VTEX refuses is final and its words are kept.
+    """Note what is about to be sent, and send it; what VTEX refuses is final, in its words.
 
     Of several calls the first may have taken effect where a later one was not taken.
 
@@ -303,9 +306,7 @@ def _forget_disproved(claim: CommandClaim, services: Services) -> None:
 def _intend(claim: CommandClaim, services: Services, intent: Intent) -> None:
     now = services.clock()
     longest = timedelta(seconds=services.settings.vtex.total_seconds) + _WIRE_MARGIN
-    services.ledger.commands.intend(
-        claim, intent.to_json(), now=now, write_until=now + longest
-    )
+    services.ledger.commands.intend(claim, intent.to_json(), now=now, write_until=now + longest)
 
 
 def _done(

@@ -120,9 +120,7 @@ class Chores:
         return pause(self.rhythm, quiet, draw=self.random.random())
 
 
-def _split(
-    turns: Sequence[Turn], is_left: Callable[[str], bool]
-) -> tuple[list[Turn], list[Turn]]:
+def _split(turns: Sequence[Turn], is_left: Callable[[str], bool]) -> tuple[list[Turn], list[Turn]]:
     """Return the turns to take here, and those of accounts that are left to other processes."""
     ours = [turn for turn in turns if not is_left(turn.account)]
     return ours, [turn for turn in turns if turn not in ours]

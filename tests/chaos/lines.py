@@ -32,7 +32,7 @@ def out_of_line(evidence: Evidence) -> Iterator[str]:
 
 
 def _problems(order: VtexOrder, line: list[AskedCommand]) -> Iterator[str]:
-    yield from _overtaken(order, line)
+    yield from _overtaking(order, line)
     yield from _sent_too_late(order)
     yield from _old_numbers(order, line)
     yield from _wrong_values(order, line)
@@ -41,14 +41,15 @@ def _problems(order: VtexOrder, line: list[AskedCommand]) -> Iterator[str]:
         yield f"not one of {' and '.join(asked.kind for asked in rivals)}"
 
 
-def _overtaken(order: VtexOrder, line: list[AskedCommand]) -> Iterator[str]:
+def _overtaking(order: VtexOrder, line: list[AskedCommand]) -> Iterator[str]:
     places = [(_place(order, asked), asked) for asked in line if asked.kind in _CALLS]
     latest = -1
     for place, asked in places:
         if place is None:
             continue
         if place < latest:
-            yield f"{asked.kind} {asked.number or ''}".strip() + " was overtaken"
+            name = f"{asked.kind} {asked.number}" if asked.number else asked.kind
+            yield f"{name} overtook what was accepted before it"
         latest = max(latest, place)
 
 

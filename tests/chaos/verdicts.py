@@ -125,8 +125,8 @@ def _judge_accounts(evidence: ChaosEvidence) -> Iterable[Verdict]:
             for name, found in zip(judged, verdicts, strict=True)
             if not found.kept
         ]
-        first = verdicts[0]
-        kept = f"{first.why}; and so in {len(judged) - 1} other accounts"
+        first, others = verdicts[0], len(judged) - 1
+        kept = f"{first.why}; and so in {others} other accounts" if others else first.why
         yield Verdict(first.name, kept=not broken, why="; ".join(broken) or kept)
 
 

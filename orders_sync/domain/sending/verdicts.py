@@ -84,11 +84,12 @@ class Known:
     `own_intent` is this command's from an earlier try, `intents` are those of the others.
 
     `sent_invoices` are what VTEX has taken of the others, by number as VTEX has it.
-    `coming_invoices` are the numbers of those that are asked for and not sent yet. `is_changing`: a
-    change is under way. `done_changes` are at their end, the oldest first. `is_cancelling`: a cancellation was asked for
-    and not refused. `cancelled_at` is when VTEX last took a cancellation of any command, this one
-    included. `sent_tracking` is what VTEX has taken, the oldest first, by the invoice's number as
-    VTEX has it. `receipts` are what VTEX gave the other commands.
+    `coming_invoices` are the numbers of those that are asked for and not sent yet.
+    `is_changing`: a change is under way. `done_changes` are at their end, the oldest first.
+    `is_cancelling`: a cancellation was asked for and not refused. `cancelled_at` is when VTEX
+    last took a cancellation of any command, this one included. `sent_tracking` is what VTEX has
+    taken, the oldest first, by the invoice's number as VTEX has it. `receipts` are what VTEX
+    gave the other commands.
     """
 
     now: datetime

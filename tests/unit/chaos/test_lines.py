@@ -41,7 +41,9 @@ def test_commands_that_took_effect_as_they_were_accepted_are_in_line() -> None:
     ("seen", "problem"),
     [
         pytest.param(
-            order(CHANGE, INVOICE_2, INVOICE_1), "1-01: invoice 7-2 was overtaken", id="the rest"
+            order(CHANGE, INVOICE_2, INVOICE_1),
+            "1-01: invoice 7-2 overtook what was accepted before it",
+            id="the rest",
         ),
         pytest.param(
             order(INVOICE_1, replace(CHANGE, at=5.0), INVOICE_2),

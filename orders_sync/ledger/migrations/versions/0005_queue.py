@@ -19,45 +19,63 @@ down_revision = "0004"
 branch_labels = None
 depends_on = None
 
-_OPEN = "standing IN ('active', 'waiting')"
-_UNFINISHED = "standing IN ('active', 'waiting', 'parked')"
+_LINE = """
+    UPDATE commands
+    SET line = CASE kind WHEN 'track' THEN 'tracking/' || vtex_number ELSE 'goods' END
+    WHERE kind IN ('invoice', 'change', 'cancel', 'deny', 'track')
+        AND standing IN ('active', 'waiting', 'parked')
+"""
+_POSITION = """
+    UPDATE commands
+    SET position = (
+        SELECT count(*) FROM commands AS other
+        WHERE other.account = commands.account AND other.order_id = commands.order_id
+            AND (other.created_at < commands.created_at
+                OR (other.created_at = commands.created_at AND other.id <= commands.id))
+    )
+    WHERE standing IN ('active', 'waiting', 'parked')
+"""
+_IS_REST = """
+    UPDATE commands
+    SET is_rest = (body NOT LIKE '%"value_cents":%' AND body NOT LIKE '%"items":%')
+    WHERE kind = 'invoice' AND standing IN ('active', 'waiting', 'parked')
+"""
 
 
 def upgrade() -> None:
-    """Add the columns, fill them for what is not at its end, and replace the indices of due work."""
+    """Add the columns, fill them for what is not at its end, and replace indices."""
     _add_columns()
+    _reword()
     now = sa.bindparam("now", datetime.now(UTC), type_=UtcDateTime())
     for table in ("orders", "commands"):
-        due = f"UPDATE {table} SET due_at = :now WHERE standing = 'active'"  # noqa: S608 - no value of anybody's.
+        due = f"UPDATE {table} SET due_at = :now WHERE standing = 'active'"  # noqa: S608 - a table's name.
         op.execute(sa.text(due).bindparams(now))
-    op.execute(
-        "UPDATE commands SET line = CASE kind WHEN 'track' THEN 'tracking/' || vtex_number "
-        "ELSE 'goods' END WHERE kind IN ('invoice', 'change', 'cancel', 'deny', 'track') "
-        f"AND {_UNFINISHED}"
-    )
-    op.execute(
-        "UPDATE commands SET position = (SELECT count(*) FROM commands AS other "
-        "WHERE other.account = commands.account AND other.order_id = commands.order_id "
-        "AND (other.created_at < commands.created_at "
-        "OR (other.created_at = commands.created_at AND other.id <= commands.id))) "
-        f"WHERE {_UNFINISHED}"
-    )
-    op.execute(
-        "UPDATE commands SET is_rest = (body NOT LIKE '%\"value_cents\":%' "
-        f"AND body NOT LIKE '%\"items\":%') WHERE kind = 'invoice' AND {_UNFINISHED}"
-    )
+    op.execute(_LINE)
+    op.execute(_POSITION)
+    op.execute(_IS_REST)
     op.execute("UPDATE commands SET asked_by_erp = (source = 'erp')")
     _replace_indices()
     op.create_table(
         "workers",
         sa.Column("process", sa.String(200), nullable=False, comment="host, process id and a mark"),
         sa.Column("node", sa.Text(), nullable=False, comment="Celery's name of the worker"),
-        sa.Column("queues", sa.Text(), nullable=False, comment="the queues that it serves, by commas"),
+        sa.Column(
+            "queues", sa.Text(), nullable=False, comment="the queues that it serves, by commas"
+        ),
         sa.Column("threads", sa.Integer(), nullable=False),
         sa.Column("started_at", UtcDateTime(), nullable=False),
         sa.Column("seen_at", UtcDateTime(), nullable=False, comment="its last sign of life"),
         sa.PrimaryKeyConstraint("process", name="pk_workers"),
     )
+
+
+def _reword() -> None:
+    """Say what columns mean, where the database keeps that."""
+    if op.get_bind().dialect.name == "postgresql":
+        due = "from when it may be dispatched"
+        op.alter_column("orders", "due_at", comment=due)
+        op.alter_column("commands", "due_at", comment=f"{due}; none in line")
+        op.alter_column("orders", "lease_owner", comment="the process that works on it")
 
 
 def _add_columns() -> None:
@@ -67,11 +85,11 @@ def _add_columns() -> None:
     op.add_column("orders", sa.Column("write_until", UtcDateTime(), comment=written))
     for column in (
         sa.Column("dispatched_until", UtcDateTime(), comment=until),
-        sa.Column("line", AnyText(), comment="what it conflicts with: goods, or tracking of an invoice"),
-        sa.Column("intent", AnyText(), comment="JSON: a write whose outcome is not known"),
-        _with_default(
-            "position", sa.BigInteger(), sa.text("0"), "its place among its order's"
+        sa.Column(
+            "line", AnyText(), comment="what it conflicts with: goods, or tracking of an invoice"
         ),
+        sa.Column("intent", AnyText(), comment="JSON: a write whose outcome is not known"),
+        _with_default("position", sa.BigInteger(), sa.text("0"), "its place among its order's"),
         _with_default("is_rest", sa.Boolean(), sa.false(), "an invoice of all that is left"),
         _with_default("asked_by_erp", sa.Boolean(), sa.false(), "its ERP is to be answered"),
     ):
@@ -79,7 +97,10 @@ def _add_columns() -> None:
 
 
 def _with_default(
-    name: str, kind: sa.types.TypeEngine[Any], value: sa.ColumnElement[Any] | sa.TextClause, comment: str
+    name: str,
+    kind: sa.types.TypeEngine[Any],
+    value: sa.ColumnElement[Any] | sa.TextClause,
+    comment: str,
 ) -> sa.Column[Any]:
     return sa.Column(name, kind, nullable=False, server_default=value, comment=comment)
 
