@@ -10,7 +10,7 @@ from typing import Any
 from orders_sync.cli.output import at, in_words
 from orders_sync.domain.rules import Progress, Standing
 
-#: The sweep comes every few seconds, so what is due for longer is not taken by anybody.
+#: What is due is dispatched within seconds, unless its gate is closed or nobody serves its queue.
 _OVERDUE = timedelta(seconds=30)
 
 
@@ -61,7 +61,8 @@ def _open(order: Mapping[str, Any], standing: Standing, now: datetime) -> Wherea
     if due is not None and due + _OVERDUE < now:
         late = in_words((now - due).total_seconds())
         return Whereabouts(
-            f"{step} is due for {late}, and no worker took it. Do workers and beat run?",
+            f"{step} is due for {late}, and no worker took it. Its account may be kept from "
+            "calling, or no worker serves its queue.",
             ("orders-sync doctor",),
         )
     if standing is Standing.WAITING and due is not None:
@@ -71,7 +72,7 @@ def _open(order: Mapping[str, Any], standing: Standing, now: datetime) -> Wherea
             f"Waits for its next try of {step} at {at(due)}, in {soon}{tries}.",
             (f"orders-sync orders sync {_name(order)}",),
         )
-    return Whereabouts(f"{step} is on its queue; the sweep puts it back there if it gets lost.")
+    return Whereabouts(f"{step} is on its queue, and is put there again if it gets lost.")
 
 
 def _name(order: Mapping[str, Any]) -> str:

@@ -99,7 +99,7 @@ def judge_persistence(info: dict[str, Any]) -> Finding:
             check,
             State.WARNING,
             "it has no append-only file, so a restart loses its messages",
-            "Set `appendonly yes`; until then the sweep brings them back after a lease.",
+            "Set `appendonly yes`; until then the workers dispatch them again after seconds.",
         )
     if info.get("aof_last_write_status", "ok") != "ok":
         says = "its append-only file cannot be written"

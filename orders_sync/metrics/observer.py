@@ -53,7 +53,7 @@ class Metrics:
         )
         self._postponed = Counter(
             "orders_sync_dispatches_postponed",
-            "Steps that could not be put on their queue and were left to the sweep.",
+            "Steps that could not be put on their queue, and are due again soon.",
             ["step"],
             registry=registry,
         )

@@ -1,1 +1,1 @@
-"""What keeps the roads clear: the sweep of due and orphaned work, and the watch over the feed."""
+"""What keeps the roads clear: the watch over the feed, reconciling, strays, and purging."""

@@ -7,9 +7,9 @@ room for it and its gate is open.
 from __future__ import annotations
 
 import sys
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
@@ -34,8 +34,10 @@ MESSAGES_A_THREAD: Final = 2
 _SHARE: Final = 0.75
 _LEAST: Final = 4
 
-#: So many accounts are served in one tick; the next ones are first in the tick after.
+#: So many accounts are served in one tick; the others are first in the tick after.
 _ACCOUNTS_A_TICK: Final = 100
+
+_URGENT: Final = frozenset({Step.SEND_CANCEL, Step.SEND_DENY})
 
 
 def open_gates(accounts: Sequence[str]) -> Mapping[str, Gates]:
@@ -88,40 +90,55 @@ class Dispatcher:
     send: Callable[[Sequence[Dispatch]], None]
     lengths: Callable[[], Mapping[Queue, int]]
     gates: Callable[[Sequence[str]], Mapping[str, Gates]]
-    _last: str = ""
+    _ticks: int = 0
+    _turns: dict[Heap, int] = field(default_factory=dict)
 
     def tick(self, pool: Pool) -> int:
         """Dispatch once; return the number of steps."""
         now = self.clock()
-        due = self.ledger.due_work.find(now=now)
+        due = [each for each in self.ledger.due_work.find(now=now) if self._is_readable(each, now)]
         if not due:
             return 0
-        of_account: dict[str, list[Due]] = defaultdict(list)
-        for each in due:
-            of_account[each.account].append(each)
-        accounts = self._in_turn(sorted(of_account))
-        gates = self.gates(accounts)
-        under_way = self.ledger.due_work.under_way(now=now)
-        room = _Room(pool, under_way, self.lengths())
-        number = 0
-        for account in accounts:
-            for each in sorted(of_account[account], key=_urgency):
-                number += self._dispatch(each, gates[account], room, now)
-        return number
+        room = _Room(pool, self.ledger.due_work.under_way(now=now), self.lengths())
+        in_turn = self._in_turn(due, room)
+        gates = self.gates(list(dict.fromkeys(each.account for each in in_turn)))
+        return sum(self._dispatch(each, gates[each.account], room, now) for each in in_turn)
 
-    def _in_turn(self, accounts: Sequence[str]) -> Sequence[str]:
-        """Begin after the account that was served last."""
-        later = [account for account in accounts if account > self._last]
-        chosen = [*later, *(a for a in accounts if a <= self._last)][:_ACCOUNTS_A_TICK]
-        self._last = chosen[-1]
-        return chosen
+    def _is_readable(self, due: Due, now: datetime) -> bool:
+        """Park rows whose step is unknown here."""
+        if due.step in set(Step):
+            return True
+        number = park_unreadable(self.ledger.database, due.account, due.step, now=now)
+        log.error("row.unreadable", account=due.account, rows=number)
+        return False
+
+    def _in_turn(self, due: Sequence[Due], room: _Room) -> Sequence[Due]:
+        """Return what its queue has room for, in its turn, of a bounded number of accounts.
+
+        Cancellations go first, then what had its last turn the longest ago, then what has been due
+        for longest. What finds its queue full keeps its turn.
+        """
+        last = self._ticks
+        self._ticks += 1
+        self._turns = {heap: self._turns.get(heap, last) for heap in map(_heap, due)}
+        waiting = sorted(
+            (each for each in due if room.in_queue(queue_of(each.step)) > 0),
+            key=lambda each: (
+                each.step not in _URGENT,
+                self._turns[_heap(each)],
+                each.since,
+                each.account,
+            ),
+        )
+        accounts = list(dict.fromkeys(each.account for each in waiting))[:_ACCOUNTS_A_TICK]
+        chosen = set(accounts)
+        return [each for each in waiting if each.account in chosen]
 
     def _dispatch(self, due: Due, gates: Gates, room: _Room, now: datetime) -> int:
-        if due.step not in set(Step):
-            number = park_unreadable(self.ledger.database, due.account, due.step, now=now)
-            log.error("row.unreadable", account=due.account, rows=number)
-            return 0
         step = Step(due.step)
+        if room.in_queue(queue_of(step)) <= 0:
+            return 0
+        self._turns[_heap(due)] = self._ticks
         limit = room.for_step(due.account, step, gates)
         if limit <= 0 or gates.closed_for(CALLS[step]) > 0:
             return 0
@@ -134,10 +151,8 @@ class Dispatcher:
         return len(taken)
 
 
-def _urgency(due: Due) -> tuple[int, datetime]:
-    """Cancellations go first, then what has been due for longest."""
-    is_cancel = due.step in {Step.SEND_CANCEL, Step.SEND_DENY}
-    return (0 if is_cancel else 1, due.since)
+def _heap(due: Due) -> Heap:
+    return due.account, due.step
 
 
 class _Room:
@@ -157,16 +172,19 @@ class _Room:
     def for_step(self, account: str, step: Step, gates: Gates) -> int:
         """Return how many more of an account's steps may be dispatched."""
         queue = queue_of(step)
-        threads = self._pool.threads[queue]
         limits = [
-            threads * MESSAGES_A_THREAD - self._lengths[queue],
-            share_of(threads) - self._of_queue[account, queue],
+            self.in_queue(queue),
+            share_of(self._pool.threads[queue]) - self._of_queue[account, queue],
             self._pool.account_window - self._of_account[account],
             max(_LEAST, int(min(gates.per_second, sys.maxsize))) - self._of_account[account],
         ]
         if step in ERP_STEPS:
             limits.append(gates.erp_permits)
-        return min(limits) if threads else 0
+        return min(limits)
+
+    def in_queue(self, queue: Queue) -> int:
+        """Return how many more messages a queue may hold; none where nobody serves it."""
+        return self._pool.threads[queue] * MESSAGES_A_THREAD - self._lengths[queue]
 
     def is_under_way(self, account: str, step: Step) -> bool:
         """Check whether one of the account's steps is on its way."""

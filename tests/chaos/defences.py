@@ -62,7 +62,10 @@ def _no_returning() -> None:
 
 
 def _no_lease_check() -> None:
-    _replace("orders_sync.outbound.steps", _intend=lambda *_: None)
+    def note_only(ledger: Any, claim: Any, intent: str, **_: object) -> None:
+        ledger.note_intent(claim, intent)
+
+    _replace("orders_sync.ledger.transitions:Commands", intend=note_only)
 
 
 def _no_call_bound() -> None:

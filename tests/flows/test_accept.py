@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 from support.flow import STORE, Flow
 
 from orders_sync.domain.commands import Command, Outcome
+from orders_sync.erp.answers import BulkErp, CommandOutcome
 from orders_sync.errors import ErpRefused
 from orders_sync.outbound.steps import send_note
 
@@ -53,16 +55,23 @@ def test_an_answer_that_the_erp_does_not_take_stops_no_other(
 ) -> None:
     first, second = flow.in_handling(2)
     erp = flow.services.erp(STORE)
-    answer = erp.answer
+    assert isinstance(erp, BulkErp)
+    answer, answer_all = erp.answer, erp.answer_all
 
     def fail(command: Command, outcome: Outcome) -> None:
         if command.order_id == first:
             raise ErpRefused("no such row")
         answer(command, outcome)
 
+    def fail_all(answers: Sequence[CommandOutcome]) -> None:
+        if any(command.order_id == first for command, _ in answers):
+            raise ErpRefused("no such row among them")
+        answer_all(answers)
+
     write(flow, "invoice", first, {"number": "1"})
     write(flow, "invoice", second, {"number": "1"})
     monkeypatch.setattr(erp, "answer", fail)
+    monkeypatch.setattr(erp, "answer_all", fail_all)
     flow.settle(rounds=5)
     one_is_told = answers(flow)
 

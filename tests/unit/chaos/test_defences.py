@@ -15,22 +15,21 @@ PROGRAM = """
 import json
 from orders_sync.bootstrap import Ledger, LedgerClock
 from orders_sync.broker import channel, consumer, presence
-from orders_sync.ledger import sqlite
-from orders_sync.ledger.processes import Processes
+from orders_sync.ledger import processes, sqlite, transitions
 from orders_sync.outbound import steps
 from orders_sync.upkeep import tasks
 from orders_sync.vtex import transport
 from orders_sync.worker import runner
 
 print(json.dumps([
-    Processes.bury.__module__,
     Ledger.__module__,
+    processes.Processes.bury.__module__,
     tasks.reconcile.__module__,
     consumer.give_back.__module__,
     presence.Presence.beat.__module__,
     channel.QoS.restore_unacked.__module__,
     steps._read.__module__,
-    steps._intend.__module__,
+    transitions.Commands.intend.__module__,
     runner.decide.__module__,
     transport.monotonic.__module__,
     LedgerClock.__module__,

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from orders_sync.domain.steps import Dispatch
+from orders_sync.domain.steps import Dispatch, Step
 from orders_sync.embedded.broker import EmbeddedBroker
 from orders_sync.ledger.migrate import upgrade
+from orders_sync.ledger.windows import DISPATCHED_FOR
 from orders_sync.settings import AccountSettings, Settings
 from orders_sync.worker.app import OrdersSyncApp, create_app
 
@@ -35,18 +36,17 @@ def app(tmp_path: Path, broker: EmbeddedBroker) -> Iterator[OrdersSyncApp]:
 
 
 def hear_of_order(app: OrdersSyncApp) -> Dispatch:
-    following = app.services.ledger.orders.look_again(STORE, ORDER, now=app.services.clock())
-    assert following is not None
+    [following] = app.services.ledger.orders.look_again(STORE, ORDER, now=app.services.clock())
     return following
 
 
-def due(app: OrdersSyncApp) -> list[Dispatch]:
-    now = app.services.clock()
-    return list(app.services.ledger.orders.take_due(now=now, grace=timedelta(0), limit=10))
+def due(app: OrdersSyncApp, *, after: timedelta) -> list[Dispatch]:
+    now = app.services.clock() + after
+    return app.services.ledger.due_work.take(STORE, Step.FETCH, limit=10, now=now)
 
 
 @pytest.mark.parametrize("many", [False, True], ids=["one", "many"])
-def test_what_a_dying_broker_did_not_take_is_due_for_the_next_sweep(
+def test_what_a_dying_broker_did_not_take_is_due_within_seconds(
     app: OrdersSyncApp, broker: EmbeddedBroker, many: bool
 ) -> None:
     following = hear_of_order(app)
@@ -56,12 +56,14 @@ def test_what_a_dying_broker_did_not_take_is_due_for_the_next_sweep(
 
     app.dispatch_all([following]) if many else app.dispatch(following)
 
-    assert due(app) == [following]
+    assert due(app, after=DISPATCHED_FOR) == [following]
 
 
-def test_what_the_broker_took_is_not_due(app: OrdersSyncApp) -> None:
+def test_what_the_broker_took_is_not_due_while_a_worker_may_still_take_it(
+    app: OrdersSyncApp,
+) -> None:
     following = hear_of_order(app)
 
     app.dispatch_all([following])
 
-    assert due(app) == []
+    assert due(app, after=DISPATCHED_FOR / 2) == []

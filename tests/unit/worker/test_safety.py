@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +9,7 @@ import structlog
 from orders_sync.domain.steps import Dispatch, Step
 from orders_sync.errors import ConfigurationError
 from orders_sync.ledger.migrate import upgrade
+from orders_sync.ledger.windows import DISPATCHED_FOR
 from orders_sync.settings import AccountSettings, RetrySettings, Settings
 from orders_sync.worker.app import OrdersSyncApp, celery_settings, create_app
 from orders_sync.worker.queues import Queue, queue_of, route_by_prefix
@@ -85,8 +85,8 @@ def test_a_dangerous_celery_setting_is_refused_by_name(
     ("changes", "setting"),
     [
         pytest.param(
-            {"visibility_timeout_seconds": 120},
-            "ORDERS_SYNC_VISIBILITY_TIMEOUT_SECONDS=120",
+            {"visibility_timeout_seconds": 80},
+            "ORDERS_SYNC_VISIBILITY_TIMEOUT_SECONDS=80",
             id="visibility below the longest step",
         ),
         pytest.param({"lease_seconds": 20}, "ORDERS_SYNC_LEASE_SECONDS=20", id="lease too short"),
@@ -158,26 +158,26 @@ def test_tls_brokers_have_their_certificate_checked(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("many", [False, True], ids=["one", "many"])
-def test_what_is_dispatched_without_a_broker_is_due_for_the_next_sweep(
+def test_what_is_dispatched_without_a_broker_is_due_within_seconds(
     tmp_path: Path, many: bool
 ) -> None:
     app = make_app(tmp_path)
     app.conf.task_publish_retry = False
     upgrade(app.orders_sync_settings.ledger)
     ledger, now = app.services.ledger, app.services.clock()
-    following = ledger.orders.look_again("mystore", "1-01", now=now)
-    assert following is not None
+    [following] = ledger.orders.look_again("mystore", "1-01", now=now)
 
     with structlog.testing.capture_logs() as logged:
         app.dispatch_all([following]) if many else app.dispatch(following)
 
-    due = ledger.orders.take_due(now=app.services.clock(), grace=timedelta(0), limit=10)
+    later = app.services.clock() + DISPATCHED_FOR
+    due = ledger.due_work.take("mystore", Step.FETCH, limit=10, now=later)
     app.services.close()
     assert due == [following]
     assert [line["event"] for line in logged] == ["dispatch.postponed"]
 
 
-def test_a_dispatch_without_broker_and_ledger_is_left_to_the_sweep(tmp_path: Path) -> None:
+def test_a_dispatch_without_broker_and_ledger_fails_nobody(tmp_path: Path) -> None:
     app = make_app(tmp_path)
     app.conf.task_publish_retry = False
 
@@ -185,4 +185,4 @@ def test_a_dispatch_without_broker_and_ledger_is_left_to_the_sweep(tmp_path: Pat
         app.dispatch(Dispatch("mystore", "1-01", Step.FETCH))
 
     app.services.close()
-    assert [line["event"] for line in logged] == ["dispatch.postponed", "dispatch.unrecorded"]
+    assert [line["event"] for line in logged] == ["dispatch.postponed"]
