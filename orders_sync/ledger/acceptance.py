@@ -1,4 +1,4 @@
-"""Commands that are accepted: kept once under their key, in line, and due; all in one transaction."""
+"""Commands that are accepted: kept once under their key, in line and due, in one transaction."""
 
 from __future__ import annotations
 
@@ -64,14 +64,20 @@ class Acceptance:
         ERP that asks. With other content, what `in_place_of` gives for the row and the one that is
         kept is kept instead.
         """
-        order_ids = sorted({row["order_id"] for row in lot if row["standing"] == Standing.ACTIVE})
+        order_ids = sorted(
+            {
+                row["order_id"]
+                for row in lot
+                if row["standing"] == Standing.ACTIVE or row["kind"] == SYNC
+            }
+        )
         with self._database.writing() as connection:
             if order_ids:
                 lock_orders(connection, account, order_ids, now=now)
             _take_places(connection, account, lot)
             kept = _keep(connection, account, lot)
             conflicts = {
-                at: in_place_of(row, one.row)
+                at: in_place_of(row, one.row) | {"position": row["position"]}
                 for at, (row, one) in enumerate(zip(lot, kept, strict=True))
                 if one.row["fingerprint"] != row["fingerprint"]
             }
@@ -104,19 +110,17 @@ class Acceptance:
         return reads + dispatches
 
 
-def _take_places(
-    connection: sa.Connection, account: str, lot: Sequence[Row]
-) -> None:
+def _take_places(connection: sa.Connection, account: str, lot: Sequence[Row]) -> None:
     """Give each row its place: behind all of its order, or that of the refused one it corrects."""
     order_ids = {row["order_id"] for row in lot}
     of_orders = (commands.c.account == account, commands.c.order_id.in_(order_ids))
     last = (
-        sa.select(commands.c.order_id, sa.func.max(commands.c.position))
+        sa.select(commands.c.order_id, sa.func.max(commands.c.position).label("last"))
         .where(*of_orders)
         .group_by(commands.c.order_id)
     )
     places: dict[str, int] = defaultdict(int)
-    places.update({order_id: position for order_id, position in connection.execute(last)})
+    places.update((row.order_id, row.last) for row in connection.execute(last))
     refused: dict[tuple[Any, ...], int] = {}
     parked = sa.select(commands).where(
         *of_orders, commands.c.standing == Standing.PARKED, commands.c.outcome == "refused"
@@ -144,9 +148,7 @@ def _keep(connection: sa.Connection, account: str, lot: Sequence[Row]) -> list[K
     known = [key for key, row in first.items() if row["id"] not in new]
     rows: dict[str, Mapping[str, Any]] = dict(first)
     if known:
-        others = sa.select(commands).where(
-            commands.c.account == account, commands.c.key.in_(known)
-        )
+        others = sa.select(commands).where(commands.c.account == account, commands.c.key.in_(known))
         rows.update({row["key"]: row for row in connection.execute(others).mappings()})
     return [Kept(rows[row["key"]], is_new=row["id"] in new) for row in lot]
 

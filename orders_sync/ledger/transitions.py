@@ -48,7 +48,8 @@ _FACTS: Final = ("progress", "status", "erp_reference", "receipt", "value_cents"
 
 class Desk(ABC, Generic[C, R]):
     """Where claims are given back. Every method raises `LeaseLost`, and writes nothing, where
-    another worker has taken over; each returns what to dispatch at once."""
+    another worker has taken over; each returns what to dispatch at once.
+    """
 
     #: What parking says beside the standing.
     _parked: ClassVar[Row] = {}
@@ -356,14 +357,18 @@ def _lease(owner: str, until: datetime) -> Row:
 
 def _free(now: datetime, **facts: Any) -> Row:
     """Return what frees an order; one that an event came for is read."""
-    return {
-        "lease_owner": None,
-        "lease_until": None,
-        "write_until": None,
-        "standing": _or_read(facts, "standing", Standing.ACTIVE),
-        "next_step": _or_read(facts, "next_step", Step.FETCH),
-        "due_at": _or_read(facts, "due_at", now),
+    read = {
+        "standing": Standing.ACTIVE,
+        "next_step": Step.FETCH,
+        "due_at": now,
+        "attempts": 0,
+        "failing_since": None,
+        "cause": None,
+        "reason": None,
+        "hint": None,
     }
+    freed = dict.fromkeys(("lease_owner", "lease_until", "write_until"))
+    return freed | {name: _or_read(facts, name, value) for name, value in read.items()}
 
 
 def _or_read(facts: Row, name: str, read: Any) -> sa.Case[Any]:

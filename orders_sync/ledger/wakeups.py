@@ -20,7 +20,6 @@ from orders_sync.ledger.windows import DISPATCHED_FOR, Windows
 CLOCKS_DIFFER: Final = timedelta(seconds=2)
 
 _NOW: Final = sa.bindparam("now", type_=orders.c.due_at.type)
-_DUE_BY: Final = sa.bindparam("due_by", type_=orders.c.due_at.type)
 _UNTIL: Final = sa.bindparam("until", type_=orders.c.due_at.type)
 
 IS_ORDER: Final = sa.and_(
@@ -128,7 +127,7 @@ def _is_due(table: sa.Table) -> sa.ColumnElement[bool]:
     return sa.and_(
         table.c.standing.in_(OPEN),
         table.c.next_step.in_(list(Step)),
-        table.c.due_at <= _DUE_BY,
+        table.c.due_at <= _NOW,
         sa.or_(table.c.dispatched_until.is_(None), table.c.dispatched_until <= _NOW),
     )
 
@@ -186,7 +185,6 @@ def next_of(
         "of_account": account,
         "of_order": order_id,
         "now": now,
-        "due_by": now + CLOCKS_DIFFER,
         "until": now + DISPATCHED_FOR,
     }
     if read:

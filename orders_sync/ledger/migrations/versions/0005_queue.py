@@ -24,7 +24,7 @@ _UNFINISHED = "standing IN ('active', 'waiting', 'parked')"
 
 
 def upgrade() -> None:
-    """Add the columns, fill them for what is not at its end, and replace the indices of due work."""
+    """Add the columns, fill them for what is not at its end, and replace indices of due work."""
     _add_columns()
     now = sa.bindparam("now", datetime.now(UTC), type_=UtcDateTime())
     for table in ("orders", "commands"):
@@ -47,12 +47,16 @@ def upgrade() -> None:
         f"AND body NOT LIKE '%\"items\":%') WHERE kind = 'invoice' AND {_UNFINISHED}"
     )
     op.execute("UPDATE commands SET asked_by_erp = (source = 'erp')")
+    if op.get_bind().dialect.name == "postgresql":
+        _replace_comments()
     _replace_indices()
     op.create_table(
         "workers",
         sa.Column("process", sa.String(200), nullable=False, comment="host, process id and a mark"),
         sa.Column("node", sa.Text(), nullable=False, comment="Celery's name of the worker"),
-        sa.Column("queues", sa.Text(), nullable=False, comment="the queues that it serves, by commas"),
+        sa.Column(
+            "queues", sa.Text(), nullable=False, comment="the queues that it serves, by commas"
+        ),
         sa.Column("threads", sa.Integer(), nullable=False),
         sa.Column("started_at", UtcDateTime(), nullable=False),
         sa.Column("seen_at", UtcDateTime(), nullable=False, comment="its last sign of life"),
@@ -67,11 +71,11 @@ def _add_columns() -> None:
     op.add_column("orders", sa.Column("write_until", UtcDateTime(), comment=written))
     for column in (
         sa.Column("dispatched_until", UtcDateTime(), comment=until),
-        sa.Column("line", AnyText(), comment="what it conflicts with: goods, or tracking of an invoice"),
-        sa.Column("intent", AnyText(), comment="JSON: a write whose outcome is not known"),
-        _with_default(
-            "position", sa.BigInteger(), sa.text("0"), "its place among its order's"
+        sa.Column(
+            "line", AnyText(), comment="what it conflicts with: goods, or tracking of an invoice"
         ),
+        sa.Column("intent", AnyText(), comment="JSON: a write whose outcome is not known"),
+        _with_default("position", sa.BigInteger(), sa.text("0"), "its place among its order's"),
         _with_default("is_rest", sa.Boolean(), sa.false(), "an invoice of all that is left"),
         _with_default("asked_by_erp", sa.Boolean(), sa.false(), "its ERP is to be answered"),
     ):
@@ -79,9 +83,23 @@ def _add_columns() -> None:
 
 
 def _with_default(
-    name: str, kind: sa.types.TypeEngine[Any], value: sa.ColumnElement[Any] | sa.TextClause, comment: str
+    name: str,
+    kind: sa.types.TypeEngine[Any],
+    value: sa.ColumnElement[Any] | sa.TextClause,
+    comment: str,
 ) -> sa.Column[Any]:
     return sa.Column(name, kind, nullable=False, server_default=value, comment=comment)
+
+
+def _replace_comments() -> None:
+    """Say what the columns hold; SQLite keeps no comments."""
+    owner = "the process that works on it"
+    op.alter_column("orders", "lease_owner", existing_type=sa.String(200), comment=owner)
+    for table, comment in (
+        ("orders", "from when it may be dispatched"),
+        ("commands", "from when it may be dispatched; none in line"),
+    ):
+        op.alter_column(table, "due_at", existing_type=UtcDateTime(), comment=comment)
 
 
 def _replace_indices() -> None:
