@@ -29,16 +29,12 @@ class Office:
         self.ledger = ledger
         self.clock = clock
         self.dispatched: list[Dispatch] = []
+        self._ids = (f"{number:032x}" for number in itertools.count())
 
     @property
     def desk(self) -> Desk:
-        numbers = itertools.count(len(self.ledger.inquiries.list_commands(limit=1000)))
         return Desk(
-            self.ledger,
-            self.clock,
-            lambda: f"{next(numbers):032x}",
-            self.dispatched.append,
-            10_000,
+            self.ledger, self.clock, lambda: next(self._ids), self.dispatched.append, 10_000
         )
 
     def ask(
