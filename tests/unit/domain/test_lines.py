@@ -45,7 +45,10 @@ def the_rest(**known: Any) -> Place:
 
 
 def waits(line: list[Place]) -> dict[str, str | None]:
-    return {each.command_id: other and other.command_id for each, other in blockers(line)}
+    return {
+        each.command_id: None if other is None else other.command_id
+        for each, other in blockers(line)
+    }
 
 
 @pytest.mark.parametrize(
