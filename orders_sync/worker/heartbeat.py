@@ -98,12 +98,19 @@ class Heartbeat:
         )
         self._seen_at = now
         if not was_held_up:
-            dead = processes.bury(now=now)
-            if dead:
-                log.warning("workers.buried", processes=list(dead))
+            self._bury(now)
         self._pool = Pool.of(processes.living(now=now))
         services.ledger.windows.account = self._pool.account_window
         services.ledger.windows.total = self._pool.total_window
+
+    def _bury(self, now: datetime) -> None:
+        dead = self._services.ledger.processes.bury(now=now)
+        if not dead:
+            return
+        log.warning("workers.buried", processes=list(dead))
+        if self._services.traffic is not None:
+            for process in dead:
+                self._services.traffic.forget_holder(process)
 
     def _leads(self, now: datetime) -> bool:
         """Check whether this process dispatches, and take or renew the lease for it."""

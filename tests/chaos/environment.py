@@ -29,7 +29,6 @@ _SETTINGS: Final = {
     "LEASE_SECONDS": "15",
     "LOG_FORMAT": "json",
     "PROCESSES": "3",
-    "IDLE_POLL_SECONDS": "2",
     "PULL_SECONDS": "1",
     "RECONCILE_SECONDS": "5",
     "SWEEP_SECONDS": "1",

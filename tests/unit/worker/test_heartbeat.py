@@ -9,6 +9,7 @@ import pytest
 
 from orders_sync.bootstrap import Services
 from orders_sync.domain.steps import Dispatch, Step
+from orders_sync.embedded.broker import EmbeddedBroker
 from orders_sync.ledger import Ledger
 from orders_sync.ledger.migrate import upgrade
 from orders_sync.ledger.processes import SEEN_EVERY, SILENT_FOR
@@ -16,6 +17,8 @@ from orders_sync.ledger.wakeups import request_reads
 from orders_sync.ledger.windows import Windows
 from orders_sync.settings import AccountSettings, Settings
 from orders_sync.testing.clock import SettableClock
+from orders_sync.traffic.shared import Shared, connect
+from orders_sync.traffic.traffic import Traffic
 from orders_sync.worker.dispatcher import Dispatcher, open_gates
 from orders_sync.worker.heartbeat import Heartbeat
 from orders_sync.worker.queues import Queue
@@ -26,10 +29,14 @@ STORE = "mystore"
 class Process:
     """A worker process with connections of its own, whose thread of heartbeats is the test."""
 
-    def __init__(self, settings: Settings, clock: SettableClock, name: str) -> None:
+    def __init__(
+        self, settings: Settings, clock: SettableClock, name: str, traffic: Traffic | None = None
+    ) -> None:
         self.name = name
         self.clock = clock
-        self.services = Services(settings, clock=clock, random=random.Random(1), process=name)
+        self.services = Services(
+            settings, clock=clock, random=random.Random(1), process=name, traffic=traffic
+        )
         self.sent: list[Dispatch] = []
         dispatcher = Dispatcher(self.ledger, clock, self.sent.extend, _no_lengths, open_gates)
         self.heartbeat = Heartbeat(
@@ -63,14 +70,14 @@ def _no_lengths() -> Mapping[Queue, int]:
 
 
 @pytest.fixture
-def start(tmp_path: Path, clock: SettableClock) -> Iterator[Callable[[str], Process]]:
+def start(tmp_path: Path, clock: SettableClock) -> Iterator[Callable[..., Process]]:
     account = AccountSettings(app_key="k", app_token="t")
     settings = Settings(accounts={STORE: account}, home=tmp_path)
     upgrade(settings.ledger)
     started: list[Process] = []
 
-    def start_one(name: str) -> Process:
-        started.append(Process(settings, clock, name))
+    def start_one(name: str, traffic: Traffic | None = None) -> Process:
+        started.append(Process(settings, clock, name, traffic))
         return started[-1]
 
     yield start_one
@@ -79,12 +86,12 @@ def start(tmp_path: Path, clock: SettableClock) -> Iterator[Callable[[str], Proc
 
 
 @pytest.fixture
-def first(start: Callable[[str], Process]) -> Process:
+def first(start: Callable[..., Process]) -> Process:
     return start("first")
 
 
 @pytest.fixture
-def second(start: Callable[[str], Process]) -> Process:
+def second(start: Callable[..., Process]) -> Process:
     return start("second")
 
 
@@ -168,6 +175,36 @@ def test_a_process_that_is_silent_is_buried_and_its_work_goes_on(
     assert [dispatch.order_id for dispatch in first.sent] == ["1-01"]
     assert first.clock() - died_at <= timedelta(seconds=10)
     assert first.clock() < lease_until
+
+
+@pytest.fixture
+def redis_url(tmp_path: Path) -> Iterator[str]:
+    broker = EmbeddedBroker(tmp_path)
+    yield broker.start()
+    broker.stop()
+
+
+def test_a_buried_process_occupies_its_erp_no_longer(
+    start: Callable[..., Process], redis_url: str
+) -> None:
+    def traffic(name: str) -> Traffic:
+        shared = Shared(connect(redis_url))
+        return Traffic(shared, {STORE: 60}, processes=2, random=random.Random(1), process=name)
+
+    def permits(process: Process) -> int:
+        assert process.services.traffic is not None
+        return process.services.traffic.gates([STORE])[STORE].erp_permits
+
+    first, second = (start(name, traffic(name)) for name in ("first", "second"))
+    beat_for(2, first, second)
+    all_permits = permits(first)
+    assert second.services.traffic is not None
+    with second.services.traffic.guard_erp(STORE, seconds=90):
+        taken = permits(first)
+        beat_for(SILENT_FOR.total_seconds() + 2, first)
+        freed = permits(first)
+
+    assert (taken, freed) == (all_permits - 1, all_permits)
 
 
 def test_a_process_that_lives_keeps_what_it_has(first: Process, second: Process) -> None:
