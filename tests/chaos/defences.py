@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from datetime import timedelta
 from enum import StrEnum
-from functools import partial
 from pkgutil import resolve_name
 from typing import Any, Final
 
@@ -18,7 +17,7 @@ class Defence(StrEnum):
 
     REDISPATCH = "redispatch"  # What was lost with its worker or its message is due again.
     RETURNING = "returning"  # Messages of a worker that leaves or dies are put back.
-    LEASE_CHECK = "lease-check"  # Whoever was overtaken does not write to VTEX, and what is on its way is known.
+    LEASE_CHECK = "lease-check"  # Whoever was overtaken does not write to VTEX any more.
     CALL_BOUND = "call-bound"  # An answer that took too long is not acted upon.
     LEDGER_CLOCK = "ledger-clock"  # All processes go by one clock.
     LOCK_WAIT = "lock-wait"  # A ledger that is locked is waited for.
@@ -44,15 +43,15 @@ def _replace(where: str, **names: Any) -> None:
 def _no_redispatch() -> None:
     bootstrap: Any = resolve_name("orders_sync.bootstrap")
     for_good = timedelta(days=1)
-    ledger = partial(bootstrap.Ledger, lease=for_good)
+    ledger = bootstrap.Ledger
+
+    def open_for_good(url: str, **options: Any) -> Any:
+        return ledger(url, **{**options, "lease": for_good})
 
     _replace("orders_sync.ledger.wakeups", DISPATCHED_FOR=for_good)
     _replace("orders_sync.ledger.due_work", DISPATCHED_FOR=for_good)
     _replace("orders_sync.ledger.processes:Processes", bury=lambda _self, **_: ())
-    _replace(
-        "orders_sync.bootstrap",
-        Ledger=lambda url, *, lease, **options: ledger(url, **options),  # noqa: ARG005 - as it is called.
-    )
+    _replace("orders_sync.bootstrap", Ledger=open_for_good)
 
 
 def _no_returning() -> None:
