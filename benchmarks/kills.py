@@ -21,8 +21,6 @@ _A_SECOND = 5.0
 _AWAY_SECONDS = 5.0
 #: What nobody waits for has begun by then.
 _LATE_SECONDS = 60.0
-#: The default, and the shortest that fits the default bounds of a call.
-_LEASES = (120, 30)
 
 
 def broker(options: argparse.Namespace) -> None:
@@ -34,11 +32,9 @@ def broker(options: argparse.Namespace) -> None:
 
 
 def worker(options: argparse.Namespace) -> None:
-    """Kill one busy worker, under two leases."""
-    for lease in _LEASES:
-        with staged(options.workers, LEASE_SECONDS=str(lease)) as plant:
-            print(f"  lease of {lease} s:", flush=True)
-            _kill_worker(plant)
+    """Kill one busy worker."""
+    with staged(options.workers) as plant:
+        _kill_worker(plant)
 
 
 def _interrupt(plant: Plant, way: str) -> None:

@@ -7,7 +7,7 @@
 - `vtex`: VTEX answers 503 to everything for so many seconds, with an order a second coming in.
 - `budget`: as many orders at once, with nothing wrong: how much of the budget is used.
 - `broker`: it is restarted, killed, and killed with all that it held, under a steady flow.
-- `worker`: one of them is killed while it is busy, with the default lease and with a short one.
+- `worker`: one of them is killed while it is busy.
 
 VTEX takes 100 ms a call, and 6,000 calls a minute unless told otherwise: where a machine is too
 slow for that, a smaller budget shows what the limiter does. Without names all of them run, which
