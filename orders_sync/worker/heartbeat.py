@@ -116,6 +116,9 @@ class Heartbeat:
         """Check whether this process dispatches, and take or renew the lease for it."""
         leases, process = self._services.ledger.leases, self._services.process
         if not self._may_lead:
+            if self._version is not None:
+                leases.renew(EVERY_ACCOUNT, LEASE_NAME, self._version, now)
+                self._version = None
             return False
         if self._version is not None:
             if self._counter() < self._renew_after:
