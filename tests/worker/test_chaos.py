@@ -69,6 +69,7 @@ def test_a_run_without_what_stands_against_its_faults_is_seen_to_break(kind: Kin
         *where,
         f"--faults={kind}",
         without,
+        "--alone",
         f"--settle={proof.settle_seconds}",
         "--json",
     )
