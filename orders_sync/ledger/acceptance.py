@@ -64,14 +64,20 @@ class Acceptance:
         ERP that asks. With other content, what `in_place_of` gives for the row and the one that is
         kept is kept instead.
         """
-        order_ids = sorted({row["order_id"] for row in lot if row["standing"] == Standing.ACTIVE})
+        order_ids = sorted(
+            {
+                row["order_id"]
+                for row in lot
+                if row["standing"] == Standing.ACTIVE or row["kind"] == SYNC
+            }
+        )
         with self._database.writing() as connection:
             if order_ids:
                 lock_orders(connection, account, order_ids, now=now)
             _take_places(connection, account, lot)
             kept = _keep(connection, account, lot)
             conflicts = {
-                at: in_place_of(row, one.row)
+                at: in_place_of(row, one.row) | {"position": row["position"]}
                 for at, (row, one) in enumerate(zip(lot, kept, strict=True))
                 if one.row["fingerprint"] != row["fingerprint"]
             }

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from orders_sync.domain.lines import Place, blockers
 from orders_sync.domain.rules import OPEN, Standing
 from orders_sync.ledger.tables import commands
+from orders_sync.ledger.wakeups import CLOCKS_DIFFER
 
 #: Why a command has no due time: an older one of its line is unfinished, or a person decides first.
 BEHIND: Final = "line.behind"
@@ -73,7 +74,8 @@ _HAS_TO_WAIT: Final = (
 def align(connection: sa.Connection, account: str, order_id: str, *, now: datetime) -> None:
     """Give the commands of an order that may go a due time, and take it from those that may not.
 
-    The order's row is locked by the caller, so that nobody changes a line meanwhile.
+    One that is due later keeps its time, and is looked at again when it is claimed. The order's row
+    is locked by the caller, so that nobody changes a line meanwhile.
     """
     of_order = {"of_account": account, "of_order": order_id}
     _align(connection, connection.execute(_OF_ORDER, of_order).all(), now)
@@ -102,8 +104,13 @@ def _align(connection: sa.Connection, rows: Iterable[sa.Row[Any]], now: datetime
             if other is None:
                 if row.due_at is None:
                     connection.execute(_MAY_GO, {"of_id": row.id, "now": now})
-            elif row.due_at is not None or not _says_why(row, other):
+            elif _is_due(row, now) or (row.due_at is None and not _says_why(row, other)):
                 connection.execute(_HAS_TO_WAIT, {"of_id": row.id, **_why(other)})
+
+
+def _is_due(row: sa.Row[Any], now: datetime) -> bool:
+    """Check whether a process may take it, by its own clock."""
+    return row.due_at is not None and row.due_at <= now + CLOCKS_DIFFER
 
 
 def _says_why(row: sa.Row[Any], other: Place) -> bool:

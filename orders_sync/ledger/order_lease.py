@@ -34,14 +34,18 @@ def taken(owner: str, until: datetime) -> Row:
 
 def freed(now: datetime, **facts: Any) -> Row:
     """Return what frees an order; one that an event came for is read."""
-    return {
-        "lease_owner": None,
-        "lease_until": None,
-        "write_until": None,
-        "standing": _or_read(facts, "standing", Standing.ACTIVE),
-        "next_step": _or_read(facts, "next_step", Step.FETCH),
-        "due_at": _or_read(facts, "due_at", now),
+    read = {
+        "standing": Standing.ACTIVE,
+        "next_step": Step.FETCH,
+        "due_at": now,
+        "attempts": 0,
+        "failing_since": None,
+        "cause": None,
+        "reason": None,
+        "hint": None,
     }
+    no_lease = dict.fromkeys(("lease_owner", "lease_until", "write_until"))
+    return no_lease | {name: _or_read(facts, name, value) for name, value in read.items()}
 
 
 def _or_read(facts: Row, name: str, read: Any) -> sa.Case[Any]:

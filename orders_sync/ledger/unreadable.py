@@ -10,13 +10,18 @@ import sqlalchemy as sa
 from orders_sync.domain.rules import OPEN, Standing
 from orders_sync.domain.steps import Step
 from orders_sync.ledger.engine import Database
+from orders_sync.ledger.lines import align_all
 from orders_sync.ledger.tables import commands, orders
+from orders_sync.ledger.wakeups import lock_orders
 
 CAUSE: Final = "row.unreadable"
 HINT: Final = (
     "It was written by another version of orders-sync, or by hand. Run the version that wrote it, "
     "or correct the row, then retry it."
 )
+
+#: So many commands are parked in one transaction.
+_LOT: Final = 500
 
 #: What parks such a row.
 UNREADABLE: Final[dict[str, Any]] = {
@@ -30,21 +35,32 @@ UNREADABLE: Final[dict[str, Any]] = {
 
 
 def park_unreadable(database: Database, account: str, step: str, *, now: datetime) -> int:
-    """Park the open rows of an account whose step this version does not know; return how many."""
+    """Park due rows of an account whose step this version does not know; return how many.
+
+    Commands are parked `_LOT` at a time; those behind them in line may go.
+    """
     if step in set(Step):
         return 0
-    number = 0
+    parked = {**UNREADABLE, "updated_at": now}
     with database.writing() as connection:
-        for table in (orders, commands):
-            statement = (
-                sa.update(table)
-                .where(
-                    table.c.account == account,
-                    table.c.next_step == step,
-                    table.c.standing.in_(OPEN),
-                    table.c.due_at.is_not(None),
-                )
-                .values(**UNREADABLE, updated_at=now)
+        statement = sa.update(orders).where(*_is_due(orders, account, step)).values(parked)
+        number = connection.execute(statement).rowcount
+        due = sa.select(commands.c.id, commands.c.order_id).where(*_is_due(commands, account, step))
+        order_of = {row.id: row.order_id for row in connection.execute(due.limit(_LOT))}
+        if order_of:
+            lock_orders(connection, account, list(order_of.values()), now=now)
+            chosen = sa.update(commands).where(
+                commands.c.id.in_(order_of), *_is_due(commands, account, step)
             )
-            number += connection.execute(statement).rowcount
+            number += connection.execute(chosen.values(parked)).rowcount
+            align_all(connection, account, set(order_of.values()), now=now)
     return number
+
+
+def _is_due(table: sa.Table, account: str, step: str) -> tuple[sa.ColumnElement[bool], ...]:
+    return (
+        table.c.account == account,
+        table.c.next_step == step,
+        table.c.standing.in_(OPEN),
+        table.c.due_at.is_not(None),
+    )

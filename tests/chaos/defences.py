@@ -6,6 +6,7 @@ Without it a run has to break: that is how the harness is seen to see.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
+from datetime import timedelta
 from enum import StrEnum
 from pkgutil import resolve_name
 from typing import Any, Final
@@ -14,9 +15,9 @@ from typing import Any, Final
 class Defence(StrEnum):
     """What may be taken away."""
 
-    SWEEP = "sweep"  # What was lost with its worker, its message or its record is put back.
+    REDISPATCH = "redispatch"  # What was lost with its worker or its message is due again.
     RETURNING = "returning"  # Messages of a worker that leaves or dies are put back.
-    LEASE_CHECK = "lease-check"  # Whoever stood still too long does not write to VTEX any more.
+    LEASE_CHECK = "lease-check"  # Whoever was overtaken does not write to VTEX any more.
     CALL_BOUND = "call-bound"  # An answer that took too long is not acted upon.
     LEDGER_CLOCK = "ledger-clock"  # All processes go by one clock.
     LOCK_WAIT = "lock-wait"  # A ledger that is locked is waited for.
@@ -39,9 +40,18 @@ def _replace(where: str, **names: Any) -> None:
         setattr(owner, name, value)
 
 
-def _no_sweep() -> None:
-    _replace("orders_sync.worker.dispatcher:Dispatcher", tick=lambda _self, _pool: 0)
-    _replace("orders_sync.ledger.processes:Processes", bury=lambda _self, **_: [])
+def _no_redispatch() -> None:
+    bootstrap: Any = resolve_name("orders_sync.bootstrap")
+    for_good = timedelta(days=1)
+    ledger = bootstrap.Ledger
+
+    def open_for_good(url: str, **options: Any) -> Any:
+        return ledger(url, **{**options, "lease": for_good})
+
+    _replace("orders_sync.ledger.wakeups", DISPATCHED_FOR=for_good)
+    _replace("orders_sync.ledger.due_work", DISPATCHED_FOR=for_good)
+    _replace("orders_sync.ledger.processes:Processes", bury=lambda _self, **_: ())
+    _replace("orders_sync.bootstrap", Ledger=open_for_good)
 
 
 def _no_returning() -> None:
@@ -103,7 +113,7 @@ def _no_reconciling() -> None:
 
 
 _WITHOUT: Final[Mapping[Defence, Callable[[], None]]] = {
-    Defence.SWEEP: _no_sweep,
+    Defence.REDISPATCH: _no_redispatch,
     Defence.RETURNING: _no_returning,
     Defence.LEASE_CHECK: _no_lease_check,
     Defence.CALL_BOUND: _no_call_bound,

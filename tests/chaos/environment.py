@@ -25,7 +25,6 @@ _ROOT: Final = Path(__file__).parents[2]
 _SETTINGS: Final = {
     "ACKNOWLEDGE_SECONDS": "1",
     "FEED__VISIBILITY_SECONDS": "30",
-    "IDLE_POLL_SECONDS": "2",
     "LEASE_SECONDS": "15",
     "LOG_FORMAT": "json",
     "PROCESSES": "3",

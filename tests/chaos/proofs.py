@@ -77,11 +77,11 @@ def _without(*defences: Defence) -> frozenset[Defence]:
 
 
 _PATIENCE: Final = Proof(_without(Defence.PATIENCE), breaks="nothing_parked")
-_SWEEP: Final = Proof(_without(Defence.SWEEP), breaks="settled_in_time")
+_REDISPATCH: Final = Proof(_without(Defence.REDISPATCH), breaks="settled_in_time")
 #: Too few threads: what waits for one lies in the broker.
-_BACKLOG: Final = replace(_SWEEP, orders=60, latency_seconds=0.5, threads=2)
-_ON_SERVER: Final = replace(_SWEEP, ledger="postgresql")
-_RETURNING: Final = replace(_SWEEP, without=_without(Defence.RETURNING, Defence.SWEEP))
+_BACKLOG: Final = replace(_REDISPATCH, orders=60, latency_seconds=0.5, threads=2)
+_ON_SERVER: Final = replace(_REDISPATCH, ledger="postgresql")
+_RETURNING: Final = replace(_REDISPATCH, without=_without(Defence.RETURNING, Defence.REDISPATCH))
 
 UNPROVEN: Final = frozenset(
     {
@@ -107,10 +107,12 @@ PROOFS: Final[Mapping[Kind, Proof]] = {
         settle_seconds=90.0,
     ),
     Kind.SKEWED: Proof(_without(Defence.LEDGER_CLOCK), breaks="settled_in_time"),
-    Kind.BROKER_RESTARTED: _SWEEP,
-    Kind.BROKER_KILLED: _SWEEP,
+    Kind.BROKER_RESTARTED: _REDISPATCH,
+    Kind.BROKER_KILLED: _REDISPATCH,
     Kind.BROKER_EMPTIED: _BACKLOG,
-    Kind.LEDGER_LOCKED: replace(_SWEEP, without=_without(Defence.LOCK_WAIT, Defence.SWEEP)),
+    Kind.LEDGER_LOCKED: replace(
+        _REDISPATCH, without=_without(Defence.LOCK_WAIT, Defence.REDISPATCH)
+    ),
     Kind.LEDGER_CUT: _ON_SERVER,
     Kind.LEDGER_RESTARTED: _ON_SERVER,
     Kind.LEDGER_CRASHED: _ON_SERVER,

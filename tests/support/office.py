@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 from orders_sync.domain.commands import Command
@@ -12,7 +15,7 @@ from orders_sync.ledger.acts import Act
 from orders_sync.ledger.command_claims import CommandClaim, CommandResult
 from orders_sync.ledger.journal import Entry
 from orders_sync.outbound import decide
-from orders_sync.outbound.accept import Desk, accept
+from orders_sync.outbound.accept import Desk, Source, accept
 from orders_sync.testing.clock import SettableClock
 
 STORE = "mystore"
@@ -26,27 +29,53 @@ class Office:
         self.ledger = ledger
         self.clock = clock
         self.dispatched: list[Dispatch] = []
+        self._ids = (f"{number:032x}" for number in itertools.count())
 
-    def ask(self, kind: str, body: Any, key: str | None = None, order_id: str = ORDER) -> str:
-        self.clock.advance(1)
-        desk = Desk(
-            self.ledger,
-            self.clock,
-            lambda: f"{len(self.ledger.inquiries.list_commands()):032x}",
-            self.dispatched.append,
-            10_000,
+    @property
+    def desk(self) -> Desk:
+        return Desk(
+            self.ledger, self.clock, lambda: next(self._ids), self.dispatched.append, 10_000
         )
-        command = Command(kind, order_id, body, key)
-        return accept(command, account=STORE, source="erp", desk=desk).command_id
 
-    def claim(self, command_id: str) -> CommandClaim:
+    def ask(
+        self,
+        kind: str,
+        body: Any,
+        key: str | None = None,
+        order_id: str = ORDER,
+        *,
+        source: Source = "erp",
+        not_before: datetime | None = None,
+    ) -> str:
+        self.clock.advance(1)
+        command = Command(kind, order_id, body, key)
+        accepted = accept(
+            command, account=STORE, source=source, desk=self.desk, not_before=not_before
+        )
+        return accepted.command_id
+
+    def try_claim(self, command_id: str, owner: str = "me") -> CommandClaim | None:
         step = Step(self.row(command_id)["next_step"])
-        claim = self.ledger.commands.claim(command_id, step, owner="me", now=self.clock())
-        assert claim is not None
+        return self.ledger.commands.claim(command_id, step, owner=owner, now=self.clock())
+
+    def claim(self, command_id: str, owner: str = "me") -> CommandClaim:
+        claim = self.try_claim(command_id, owner)
+        assert claim is not None, f"{command_id} cannot be claimed"
         return claim
 
-    def park(self, command_id: str, cause: str = "invoice.over_invoiced") -> None:
-        self.ledger.commands.park(
+    def defer(self, command_id: str, seconds: float, *, counts: bool = True) -> Sequence[Dispatch]:
+        return self.ledger.commands.defer(
+            self.claim(command_id),
+            self.entry,
+            due_at=self.clock() + timedelta(seconds=seconds),
+            cause="vtex.unavailable",
+            reason="VTEX answered 503",
+            counts=counts,
+            now=self.clock(),
+        )
+
+    def park(self, command_id: str, cause: str = "invoice.over_invoiced") -> Sequence[Dispatch]:
+        return self.ledger.commands.park(
             self.claim(command_id),
             self.entry,
             cause=cause,
@@ -55,17 +84,20 @@ class Office:
             now=self.clock(),
         )
 
-    def finish(self, command_id: str, result: CommandResult | None = None) -> None:
+    def finish(self, command_id: str, result: CommandResult | None = None) -> Sequence[Dispatch]:
         done = CommandResult(Standing.DONE, "done", progress="done")
         claim = self.claim(command_id)
-        self.ledger.commands.complete(claim, result or done, self.entry, now=self.clock())
+        return self.ledger.commands.complete(claim, result or done, self.entry, now=self.clock())
+
+    def retry(self, command_id: str) -> Sequence[Dispatch]:
+        return decide.retry(command_id, ledger=self.ledger, act=self.act)
 
     def row(self, command_id: str) -> dict[str, Any]:
         row = self.ledger.inquiries.command(command_id)
         assert row is not None
         return row
 
-    def edit(self, command_id: str, body: Any, **changes: Any) -> Dispatch:
+    def edit(self, command_id: str, body: Any, **changes: Any) -> Sequence[Dispatch]:
         given = {"order_id": None, "key": None, **changes}
         return decide.edit(
             command_id, body, ledger=self.ledger, max_bytes=10_000, act=self.act, **given

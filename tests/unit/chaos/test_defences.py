@@ -13,16 +13,16 @@ _TESTS = Path(__file__).parents[2]
 
 PROGRAM = """
 import json
-from orders_sync.bootstrap import LedgerClock
+from orders_sync.bootstrap import Ledger, LedgerClock
 from orders_sync.broker import channel, consumer, presence
 from orders_sync.ledger import processes, sqlite, transitions
 from orders_sync.outbound import steps
 from orders_sync.upkeep import tasks
 from orders_sync.vtex import transport
-from orders_sync.worker import dispatcher, runner
+from orders_sync.worker import runner
 
 print(json.dumps([
-    dispatcher.Dispatcher.tick.__module__,
+    Ledger.__module__,
     processes.Processes.bury.__module__,
     tasks.reconcile.__module__,
     consumer.give_back.__module__,

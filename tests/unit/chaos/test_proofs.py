@@ -53,7 +53,7 @@ def test_a_seed_draws_its_kind_of_fault_and_no_other(kind: Kind) -> None:
         pytest.param(
             [],
             ["other"],
-            ["killed: seed 1 keeps settled_in_time without returning, sweep"],
+            ["killed: seed 1 keeps settled_in_time without redispatch, returning"],
             id="it breaks something else",
         ),
         pytest.param(

@@ -6,6 +6,7 @@ import pytest
 from support.office import Office
 
 INVOICE = {"number": "7", "value_cents": 999}
+ANOTHER = {"number": "8", "value_cents": 999}
 EVENT = {"invoice_number": "7", "delivered": True}
 DISCOUNT = {"reason": "late", "manual_discount_cents": 5}
 
@@ -19,7 +20,10 @@ DISCOUNT = {"reason": "late", "manual_discount_cents": 5}
             ("invoice", INVOICE), ("invoice", {"number": "7"}), True, id="the same invoice"
         ),
         pytest.param(
-            ("invoice", INVOICE), ("invoice", {"number": "8"}), False, id="another invoice"
+            ("invoice", INVOICE),
+            ("invoice", {**INVOICE, "number": "8"}),
+            False,
+            id="another invoice",
         ),
         pytest.param(("invoice", INVOICE), ("track", EVENT), False, id="the invoice's tracking"),
         pytest.param(("track", EVENT), ("track", EVENT), True, id="the same tracking"),

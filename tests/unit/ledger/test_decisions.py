@@ -21,7 +21,7 @@ def test_a_retried_command_begins_anew_and_has_waited_for_no_time(office: Office
     following = decide.retry(command_id, ledger=office.ledger, act=office.act)
 
     row = office.row(command_id)
-    assert following == Dispatch(STORE, ORDER, Step.SEND_INVOICE, command_id)
+    assert following == [Dispatch(STORE, ORDER, Step.SEND_INVOICE, command_id)]
     assert (row["standing"], row["outcome"], row["cause"]) == ("active", "accepted", None)
     claim = office.claim(command_id)
     assert claim.waiting_since == office.clock()
@@ -43,7 +43,7 @@ def test_a_change_that_vtex_has_is_followed_when_it_is_retried(office: Office) -
 
     following = decide.retry(command_id, ledger=office.ledger, act=office.act)
 
-    assert following.step is Step.FOLLOW_CHANGE
+    assert following == [Dispatch(STORE, ORDER, Step.FOLLOW_CHANGE, command_id)]
     assert office.claim(command_id).receipt == "R1"
 
 
@@ -98,7 +98,7 @@ def test_a_command_that_was_never_accepted_needs_an_edit_before_a_retry(office: 
         office.edit(command_id, {"number": "7"})
     following = office.edit(command_id, {"number": "7"}, order_id=ORDER)
 
-    assert following == Dispatch(STORE, ORDER, Step.SEND_INVOICE, command_id)
+    assert following == [Dispatch(STORE, ORDER, Step.SEND_INVOICE, command_id)]
     assert office.row(command_id)["key"] == "erp-1"
 
 
@@ -135,25 +135,19 @@ def test_a_discarded_command_is_told_to_the_erp_with_the_reason(office: Office) 
     assert office.row(command_id)["standing"] == "void"
 
 
-def test_what_waits_for_a_change_goes_on_when_it_is_discarded(office: Office) -> None:
+def test_the_rest_that_a_parked_change_holds_goes_on_when_it_is_discarded(office: Office) -> None:
     change = office.ask("change", {"reason": "x", "manual_discount_cents": 1})
     sent = CommandResult(Standing.WAITING, "accepted", progress="sent", receipt="R", due_in=1)
     office.finish(change, sent)
     office.park(change)
     invoice = office.ask("invoice", {"number": "7"})
-    office.ledger.commands.defer(
-        office.claim(invoice),
-        office.entry,
-        due_at=office.clock() + timedelta(hours=1),
-        cause="waiting",
-        reason="a change is not finished",
-        counts=False,
-        now=office.clock(),
-    )
+    held = office.row(invoice)
 
     following = office.ledger.decisions.discard(change, office.act)
 
-    assert [each.command_id for each in following] == [invoice]
+    assert (held["due_at"], held["cause"]) == (None, "line.held")
+    assert f"orders-sync parked retry, edit or discard {change}" in held["hint"]
+    assert following == [Dispatch(STORE, ORDER, Step.SEND_INVOICE, invoice)]
     known = office.ledger.command_facts.known(
         office.claim(invoice), now=office.clock(), visible_after=timedelta(seconds=30)
     )

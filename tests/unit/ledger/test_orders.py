@@ -3,16 +3,18 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+import sqlalchemy as sa
 
 from orders_sync.domain.rules import Progress, Standing
 from orders_sync.domain.steps import Claim, Dispatch, Step, StepResult
 from orders_sync.errors import LeaseLost
 from orders_sync.ledger import Ledger
 from orders_sync.ledger.journal import Entry
+from orders_sync.ledger.tables import orders
 from orders_sync.testing.clock import SettableClock
 
 STORE, ORDER = "mystore", "1172452900788-01"
-NOTHING = timedelta(0)
+READ = Dispatch(STORE, ORDER, Step.FETCH)
 
 
 @pytest.fixture(autouse=True)
@@ -99,7 +101,7 @@ def test_news_that_come_during_a_step_lead_to_a_read_after_it(
 
     following = complete(ledger, clock, claimed, StepResult(Standing.DONE))
 
-    assert dispatched is None
+    assert dispatched == []
     assert following == [Dispatch(STORE, ORDER, Step.FETCH)]
 
 
@@ -113,9 +115,11 @@ def test_a_read_that_starts_after_the_news_has_seen_them(
     assert following == []
 
 
-def test_a_parked_order_is_not_swept_and_news_revive_it(
-    ledger: Ledger, clock: SettableClock
-) -> None:
+def due(ledger: Ledger, clock: SettableClock) -> list[Dispatch]:
+    return ledger.due_work.take(STORE, Step.FETCH, limit=10, now=clock())
+
+
+def test_a_parked_order_is_not_due_and_news_revive_it(ledger: Ledger, clock: SettableClock) -> None:
     ledger.orders.park(
         claim(ledger, clock),
         entry(clock, "order.parked"),
@@ -126,45 +130,66 @@ def test_a_parked_order_is_not_swept_and_news_revive_it(
     )
     clock.advance(86_400)
 
-    assert not ledger.orders.take_due(now=clock(), grace=NOTHING, limit=10)
-    assert ledger.orders.look_again(STORE, ORDER, now=clock()) == Dispatch(STORE, ORDER, Step.FETCH)
+    assert due(ledger, clock) == []
+    assert ledger.orders.look_again(STORE, ORDER, now=clock()) == [READ]
+
+
+def defer(
+    ledger: Ledger, clock: SettableClock, claimed: Claim, seconds: float, *, counts: bool = True
+) -> list[Dispatch]:
+    return ledger.orders.defer(
+        claimed,
+        entry(clock, "step.failed"),
+        due_at=clock() + timedelta(seconds=seconds),
+        cause="vtex.unavailable",
+        reason="VTEX answered 503",
+        counts=counts,
+        now=clock(),
+    )
 
 
 def test_a_deferred_step_counts_its_failures_and_comes_back_when_due(
     ledger: Ledger, clock: SettableClock
 ) -> None:
     for counts in (True, True, False):
-        ledger.orders.defer(
-            claim(ledger, clock),
-            entry(clock, "step.failed"),
-            due_at=clock() + timedelta(seconds=90),
-            cause="vtex.unavailable",
-            reason="VTEX answered 503",
-            counts=counts,
-            now=clock(),
-        )
-    early = ledger.orders.take_due(now=clock(), grace=NOTHING, limit=10)
-    clock.advance(90)
+        defer(ledger, clock, claim(ledger, clock), 90, counts=counts)
+        early = due(ledger, clock)
+        clock.advance(90)
 
-    due = ledger.orders.take_due(now=clock(), grace=NOTHING, limit=10)
-
-    assert not early
-    assert due == [Dispatch(STORE, ORDER, Step.FETCH)]
+    assert early == []
+    assert due(ledger, clock) == [READ]
     assert claim(ledger, clock).attempts == 2
+
+
+def test_a_step_that_waits_for_a_moment_is_not_dispatched_before_it_has_passed(
+    ledger: Ledger, clock: SettableClock
+) -> None:
+    at_once = defer(ledger, clock, claim(ledger, clock), 0.5, counts=False)
+    early = due(ledger, clock)
+    clock.advance(0.5)
+
+    assert (at_once, early, due(ledger, clock)) == ([], [], [READ])
+
+
+def test_news_that_come_during_a_failing_step_leave_nothing_of_its_failures(
+    ledger: Ledger, clock: SettableClock
+) -> None:
+    claimed = claim(ledger, clock)
+    ledger.orders.look_again(STORE, ORDER, now=clock())
+
+    following = defer(ledger, clock, claimed, 90)
+
+    row, _, _ = ledger.inquiries.story(STORE, ORDER)
+    assert row is not None
+    assert following == [READ]
+    assert (row["standing"], row["attempts"], row["failing_since"]) == ("active", 0, None)
+    assert (row["cause"], row["reason"]) == (None, None)
 
 
 def test_success_forgets_the_failures_of_the_step_before(
     ledger: Ledger, clock: SettableClock
 ) -> None:
-    ledger.orders.defer(
-        claim(ledger, clock),
-        entry(clock, "step.failed"),
-        due_at=clock(),
-        cause="vtex.unavailable",
-        reason="VTEX answered 503",
-        counts=True,
-        now=clock(),
-    )
+    defer(ledger, clock, claim(ledger, clock), 0)
     complete(ledger, clock, claim(ledger, clock), HANDED_ON)
 
     following = claim(ledger, clock, Step.HAND_OVER)
@@ -172,13 +197,49 @@ def test_success_forgets_the_failures_of_the_step_before(
     assert (following.attempts, following.failing_since) == (0, None)
 
 
-def test_work_whose_worker_or_message_is_gone_is_swept_once_a_lease(
+def test_a_lost_message_costs_five_seconds_and_a_lost_worker_its_lease(
     ledger: Ledger, clock: SettableClock
 ) -> None:
+    def due_after(seconds: float) -> tuple[list[Dispatch], list[Dispatch]]:
+        clock.advance(seconds - 0.1)
+        before = due(ledger, clock)
+        clock.advance(0.1)
+        return before, due(ledger, clock)
+
+    message = due_after(5)
     claim(ledger, clock)
-    clock.advance(60)
+    worker = due_after(60)
 
-    first = ledger.orders.take_due(now=clock(), grace=NOTHING, limit=10)
-    second = ledger.orders.take_due(now=clock(), grace=NOTHING, limit=10)
+    assert message == ([], [READ])
+    assert worker == ([], [READ])
+    assert due(ledger, clock) == []
 
-    assert (first, second) == ([Dispatch(STORE, ORDER, Step.FETCH)], [])
+
+def test_a_worker_that_goes_on_keeps_the_order_and_sees_the_news_next(
+    ledger: Ledger, clock: SettableClock
+) -> None:
+    claimed = claim(ledger, clock)
+    ledger.orders.look_again(STORE, ORDER, now=clock())
+    clock.advance(50)
+
+    onward = ledger.orders.advance(claimed, HANDED_ON, entry(clock), now=clock())
+    clock.advance(50)
+
+    assert (onward.step, onward.version) == (Step.FETCH, claimed.version)
+    assert ledger.orders.claim(STORE, ORDER, Step.FETCH, owner="b", now=clock()) is None
+    assert complete(ledger, clock, onward, StepResult(Standing.DONE)) == []
+
+
+def test_a_row_whose_progress_nobody_knows_is_parked_by_its_claim(
+    ledger: Ledger, clock: SettableClock
+) -> None:
+    with ledger.database.writing() as connection:
+        connection.execute(sa.update(orders).values(progress="teleported"))
+
+    taken = ledger.orders.claim(STORE, ORDER, Step.FETCH, owner="a", now=clock())
+
+    row, _, _ = ledger.inquiries.story(STORE, ORDER)
+    assert row is not None
+    assert taken is None
+    assert (row["standing"], row["cause"], row["due_at"]) == ("parked", "row.unreadable", None)
+    assert row["lease_until"] is None

@@ -21,7 +21,7 @@ from orders_sync.testing.clock import SettableClock
 pytestmark = pytest.mark.parametrize("database", ["postgresql"], indirect=True)
 
 STORE, ORDER = "mystore", "1-01"
-READ = Dispatch(STORE, ORDER, Step.FETCH)
+READ = [Dispatch(STORE, ORDER, Step.FETCH)]
 
 
 @pytest.fixture

@@ -5,23 +5,22 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
 from threading import Barrier
 from typing import TypeVar
 
 import pytest
-from support.office import ORDER, STORE
+from support.office import ORDER, STORE, Office
 
 from orders_sync.domain.commands import Command
 from orders_sync.domain.events import OrderEvent
 from orders_sync.domain.steps import Step
 from orders_sync.ledger import Ledger
+from orders_sync.ledger.windows import DISPATCHED_FOR
 from orders_sync.outbound.accept import Desk, accept
 from orders_sync.testing.clock import SettableClock
 
 THREADS = 6
 ORDERS = 24
-NOTHING = timedelta(0)
 
 Found = TypeVar("Found")
 
@@ -90,31 +89,70 @@ def test_each_order_is_claimed_by_one(
     assert Counter(each for some in claimed for each in some) == Counter(order_ids)
 
 
-def test_sweeps_at_once_pick_each_order_once_and_no_more_than_their_limit(
+def test_due_work_that_many_take_at_once_goes_to_one_and_no_more_than_asked_for(
     race: Race[list[int]], ledger: Ledger, clock: SettableClock
 ) -> None:
     order_ids = make_orders(ledger, clock)
-    clock.advance(60)
+    clock.advance(DISPATCHED_FOR.total_seconds())
     picked: list[str] = []
 
-    def sweep(mine: Ledger, _: int) -> list[int]:
+    def take_all(mine: Ledger, _: int) -> list[int]:
         sizes = []
-        while due := mine.orders.take_due(now=clock(), grace=NOTHING, limit=3):
-            picked.extend(each.order_id for each in due)
-            sizes.append(len(due))
+        while taken := mine.due_work.take(STORE, Step.FETCH, limit=3, now=clock()):
+            picked.extend(each.order_id for each in taken)
+            sizes.append(len(taken))
         return sizes
 
-    sizes = race(sweep)
+    sizes = race(take_all)
 
-    left = ledger.orders.take_due(now=clock(), grace=NOTHING, limit=ORDERS)
+    left = ledger.due_work.take(STORE, Step.FETCH, limit=ORDERS, now=clock())
     assert max(size for some in sizes for size in some) <= 3
     assert Counter([*picked, *(each.order_id for each in left)]) == Counter(order_ids)
+
+
+def test_a_command_that_many_claim_at_once_goes_to_one(
+    race: Race[list[str]], office: Office, clock: SettableClock
+) -> None:
+    ids = [
+        office.ask("invoice", {"number": f"{number}", "value_cents": 1}, order_id=f"{number}-01")
+        for number in range(ORDERS)
+    ]
+
+    def claim_all(mine: Ledger, number: int) -> list[str]:
+        return [
+            each
+            for each in turned(ids, number)
+            if mine.commands.claim(each, Step.SEND_INVOICE, owner=f"{number}", now=clock())
+        ]
+
+    claimed = race(claim_all)
+
+    assert Counter(each for some in claimed for each in some) == Counter(ids)
+
+
+def test_of_two_commands_of_one_line_nobody_gets_the_later_however_many_claim(
+    race: Race[list[str]], office: Office, clock: SettableClock
+) -> None:
+    first = office.ask("invoice", {"number": "1", "value_cents": 1})
+    second = office.ask("invoice", {"number": "2", "value_cents": 1})
+
+    def claim_both(mine: Ledger, number: int) -> list[str]:
+        return [
+            each
+            for each in turned([first, second], number)
+            if mine.commands.claim(each, Step.SEND_INVOICE, owner=f"{number}", now=clock())
+        ]
+
+    claimed = race(claim_both)
+
+    assert [each for some in claimed for each in some] == [first]
 
 
 def test_an_event_that_comes_to_many_at_once_is_new_to_one(
     race: Race[list[str]], ledger: Ledger, clock: SettableClock
 ) -> None:
     def record(mine: Ledger, number: int) -> list[str]:
+        mine.windows.account = ORDERS
         lot = [event(each, f"handle-{each}-{number}") for each in range(ORDERS)]
         recorded = mine.events.record(STORE, turned(lot, number), now=clock())
         return [each.order_id for each in recorded.dispatches] if recorded.new else []

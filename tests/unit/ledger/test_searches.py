@@ -10,6 +10,7 @@ from support.parking import CAUSE, ORDER_CAUSE, parked_invoice, parked_order
 from support.turns import leave_poll
 
 from orders_sync.domain.rules import Standing
+from orders_sync.domain.steps import Dispatch, Step
 from orders_sync.ledger import Ledger
 from orders_sync.ledger.accounts import Chore
 from orders_sync.ledger.decisions import DecisionRefused
@@ -24,8 +25,6 @@ from orders_sync.ledger.searches import (
     suborders,
 )
 from orders_sync.testing.clock import SettableClock
-
-LEASE = timedelta(seconds=60)
 
 
 def test_a_search_gives_some_and_counts_all(ledger: Ledger, office: Office) -> None:
@@ -93,7 +92,7 @@ def test_only_a_server_has_a_clock_of_its_own(ledger: Ledger) -> None:
 def test_who_discarded_an_order_is_kept(ledger: Ledger, office: Office) -> None:
     parked_order(office, ORDER)
 
-    discard_order(ledger.database, STORE, ORDER, office.act, lease=LEASE)
+    discard_order(ledger.database, STORE, ORDER, office.act)
 
     [act] = ledger.inquiries.acts(STORE, ORDER)
     order = ledger.inquiries.story(STORE, ORDER)[0]
@@ -104,10 +103,10 @@ def test_who_discarded_an_order_is_kept(ledger: Ledger, office: Office) -> None:
 
 def test_a_discarded_order_is_taken_up_by_its_next_read(ledger: Ledger, office: Office) -> None:
     parked_order(office, ORDER)
-    discard_order(ledger.database, STORE, ORDER, office.act, lease=LEASE)
+    discard_order(ledger.database, STORE, ORDER, office.act)
 
     following = ledger.orders.look_again(STORE, ORDER, now=office.clock())
 
-    assert following is not None
+    assert following == [Dispatch(STORE, ORDER, Step.FETCH)]
     with pytest.raises(DecisionRefused, match="is not parked: it is active"):
         require_parked(ledger.database, STORE, ORDER)
