@@ -189,7 +189,7 @@ def test_an_invoice_whose_answer_was_lost_is_not_looked_for_before_vtex_shows_it
     flow.cut_answers_to(None)
     flow.queue.clear()
     flow.clock.advance(29)
-    flow.sweep()
+    flow.dispatch_due()
     flow.drain()
     looked_early = flow.command(command)["outcome"] != "accepted"
     flow.settle(rounds=5)
