@@ -18,6 +18,9 @@ from orders_sync.domain.rules import OPEN, Standing
 GOODS: Final = "goods"
 TRACKING: Final = "tracking"
 
+#: A return waits until all of its order is invoiced, so no invoice may be behind it.
+RETURNS: Final = "returns"
+
 #: The line of each kind; a kind that is not named conflicts with nothing.
 LINES: Final = {
     "invoice": GOODS,
@@ -56,8 +59,10 @@ class Place:
         return self.standing in OPEN
 
 
-def line_of(kind: str, vtex_number: str | None) -> str | None:
+def line_of(kind: str, vtex_number: str | None, body: AnyBody | None = None) -> str | None:
     """Return the name of a command's line; None where it conflicts with nothing."""
+    if isinstance(body, InvoiceBody) and body.type == "Input":
+        return RETURNS
     line = LINES.get(kind)
     return f"{line}/{vtex_number}" if line == TRACKING else line
 

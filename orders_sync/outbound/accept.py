@@ -157,7 +157,7 @@ def _row_of(
         "outcome": "done" if is_done else "accepted",
         "next_step": FIRST_STEP.get(checked.kind),
         "vtex_number": vtex_number,
-        "line": line_of(checked.kind, vtex_number),
+        "line": line_of(checked.kind, vtex_number, checked.body),
         "is_rest": is_rest(checked.body),
         "due_at": None if is_done else max(now, not_before or now),
     }

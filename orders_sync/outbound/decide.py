@@ -57,7 +57,7 @@ def edit(
     changes: dict[str, Any] = {
         "body": wanted.text,
         "vtex_number": vtex_number,
-        "line": line_of(wanted.kind, vtex_number),
+        "line": line_of(wanted.kind, vtex_number, wanted.body),
         "is_rest": is_rest(wanted.body),
     }
     if not was_accepted:

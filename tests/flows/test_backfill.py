@@ -133,7 +133,7 @@ def test_one_that_is_killed_goes_on_from_there(flow: Flow, after: int) -> None:
     listed: list[str] = []
     tally = backfill(flow, show=lambda t, _: listed.append(str(t.position))).run(wanted)
     flow.clock.advance(600)
-    flow.sweep()
+    flow.dispatch_due()
     flow.drain()
 
     assert tally.position >= wanted.end

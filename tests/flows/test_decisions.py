@@ -63,7 +63,7 @@ def test_a_retry_after_a_long_time_may_wait_again(flow: Flow) -> None:
     command_id = flow.ask("track", order_id, {"invoice_number": "7", "tracking_number": "BR1"})
     flow.drain()
     flow.clock.advance(30 * 24 * 3600)
-    flow.sweep()
+    flow.dispatch_due()
     flow.drain()
     assert flow.command(command_id)["cause"] == "command.waited_too_long"
 

@@ -169,7 +169,7 @@ def test_a_step_that_waits_a_moment_is_not_sent_at_once(flow: Flow) -> None:
     assert not flow.queue
     assert flow.command(command)["due_at"] == flow.clock() + timedelta(seconds=2)
     flow.clock.advance(2)
-    assert flow.sweep() == 1
+    assert flow.dispatch_due() == 1
 
 
 def test_what_a_killed_worker_had_goes_on_when_it_is_buried_and_not_after_its_lease(
@@ -184,9 +184,9 @@ def test_what_a_killed_worker_had_goes_on_when_it_is_buried_and_not_after_its_le
     assert claim is not None
 
     flow.clock.advance(SILENT_FOR.total_seconds())
-    early = flow.sweep()
+    early = flow.dispatch_due()
     dead = processes.bury(now=flow.clock())
-    flow.sweep()
+    flow.dispatch_due()
     flow.drain()
 
     assert (early, dead) == (0, ["killed"])
@@ -211,9 +211,9 @@ def test_what_a_killed_worker_was_sending_waits_until_it_cannot_be_on_the_wire(
 
     flow.clock.advance(SILENT_FOR.total_seconds())
     assert processes.bury(now=flow.clock()) == ["killed"]
-    early = flow.sweep()
+    early = flow.dispatch_due()
     flow.clock.now = on_the_wire_until
-    late = flow.sweep()
+    late = flow.dispatch_due()
 
     assert (early, late) == (0, 1)
     flow.settle(rounds=5)

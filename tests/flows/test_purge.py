@@ -135,7 +135,7 @@ def test_a_purged_order_is_read_again_when_an_event_comes(flow: Flow) -> None:
 
     flow.services.ledger.orders.look_again(STORE, order_id, now=flow.clock())
     flow.clock.advance(600)
-    flow.sweep()
+    flow.dispatch_due()
     flow.drain()
 
     assert document(flow, order_id) is not None

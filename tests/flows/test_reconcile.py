@@ -253,7 +253,7 @@ def test_a_run_that_is_killed_before_it_dispatches_loses_nothing(flow: Flow) -> 
     with pytest.raises(_Killed):
         reconciled(flow, dispatch=die)
     flow.clock.advance(A_WHILE)
-    flow.sweep()
+    flow.dispatch_due()
     flow.drain()
 
     assert flow.in_erp() == {order_id: "new"}

@@ -83,15 +83,17 @@ def test_an_erp_that_is_away_for_hours_gets_everything_within_a_minute_of_its_re
 def test_a_lone_order_waits_for_its_erp_through_a_long_weekend(flow: Flow, erp: Erp) -> None:
     [order_id] = flow.box.create_orders(1)
     erp.is_away = True
-    flow.settle(rounds=20, seconds=10)
-    rests = flow.services.erp_rests(STORE)
+    rests = []
+    for _ in range(20):
+        flow.settle(rounds=1, seconds=10)
+        rests.append(flow.services.erp_rests(STORE) is not None)
     flow.settle(rounds=71, seconds=_HOUR - 10)
     during = flow.order(order_id)
 
     erp.is_away = False
     flow.settle(rounds=12, seconds=5)
 
-    assert rests is not None
+    assert any(rests)
     assert (during["standing"], during["attempts"]) == ("waiting", 0)
     assert flow.standing(order_id) == "done"
 

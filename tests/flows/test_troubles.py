@@ -143,7 +143,7 @@ def test_an_order_cancelled_while_the_erp_was_away_is_never_handed_over(flow: Fl
     flow.clock.advance(3600)
 
     # The cancellation's own event is not read: the step itself has to look.
-    flow.sweep()
+    flow.dispatch_due()
     flow.drain()
 
     assert flow.in_erp() == {}

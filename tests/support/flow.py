@@ -166,7 +166,7 @@ class Flow:
             at_once=self.settings.acknowledge == "recorded",
         )
 
-    def sweep(self) -> int:
+    def dispatch_due(self) -> int:
         """Dispatch all that is due, as the dispatcher of workers without number does."""
         work, now = self.services.ledger.due_work, self.clock()
         taken = [
@@ -204,7 +204,7 @@ class Flow:
         return pull(STORE, erp=erp, desk=self.desk).accepted
 
     def run(self, following: Dispatch, changed: OrderSteps | None = None) -> None:
-        """Run one message as a worker does; what has to come again later, the sweep brings."""
+        """Run one message as a worker does; what has to come again later is due then."""
         if following.command_id is not None:
             self.run_command(following, sending.STEPS[following.step])
             return
@@ -238,19 +238,19 @@ class Flow:
         return {**steps.STEPS, Step.CONSIDER_CANCELLATION: consider}
 
     def drain(self) -> None:
-        """Run what is queued; what is to be run later is left to the sweep."""
+        """Run what is queued; what is to be run later is left."""
         while self.queue:
             self.run(self.queue.popleft())
 
     def settle(self, rounds: int = 40, seconds: float = 30) -> None:
-        """Let the world go on: poll, work, acknowledge and sweep, with time between."""
+        """Let the world go on: poll, work, acknowledge and dispatch, with time between."""
         for _ in range(rounds):
             self._quietly(self.poll)
             self._quietly(self.pull)
             self.drain()
             self._quietly(self.acknowledge)
             self.clock.advance(seconds)
-            self.sweep()
+            self.dispatch_due()
             self.drain()
 
     @staticmethod

@@ -21,7 +21,11 @@ depends_on = None
 
 _LINE = """
     UPDATE commands
-    SET line = CASE kind WHEN 'track' THEN 'tracking/' || vtex_number ELSE 'goods' END
+    SET line = CASE
+        WHEN kind = 'track' THEN 'tracking/' || vtex_number
+        WHEN kind = 'invoice' AND body LIKE '%"type":"Input"%' THEN 'returns'
+        ELSE 'goods'
+    END
     WHERE kind IN ('invoice', 'change', 'cancel', 'deny', 'track')
         AND standing IN ('active', 'waiting', 'parked')
 """
