@@ -1,10 +1,12 @@
 """What the ledger's operations take when it is large.
 
-    python -m benchmarks.ledger [--orders 1000000] [--times 9] [--postgresql | --url URL]
+    python -m benchmarks.ledger [--orders 1000000] [--waiting 1000000] [--times 9]
+                                [--postgresql | --url URL]
 
 Fills an empty ledger with orders, nearly all of them done, a few thousand open, with their events,
-documents, journal and commands; then times what workers, sweeps, metrics and people do with it, and
-prints the median and the longest of some calls. The ledger is an SQLite file in a temporary
+documents, journal and commands; then times what workers, dispatchers, metrics and people do with
+it, and prints the median and the longest of some calls. Then as many commands as are asked for
+wait, due and all of one account, and a tick of the dispatcher is timed again. The ledger is an SQLite file in a temporary
 folder, or in a PostgreSQL server that is started for it, with `fsync` off; `--url` names an empty
 database of your own instead.
 """
@@ -16,9 +18,10 @@ import math
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from statistics import median
 
@@ -28,7 +31,7 @@ from orders_sync.ledger.migrate import upgrade
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
-from support.full_ledger import fill, gather_statistics
+from support.full_ledger import fill, fill_waiting, gather_statistics
 from support.ledger_operations import Operations
 from support.postgres import find_binaries, running_postgres
 
@@ -39,6 +42,7 @@ def main() -> None:
     """Fill, time and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--orders", type=int, default=1_000_000)
+    parser.add_argument("--waiting", type=int, default=1_000_000)
     parser.add_argument("--times", type=int, default=9)
     where = parser.add_mutually_exclusive_group()
     where.add_argument("--postgresql", action="store_true")
@@ -46,10 +50,16 @@ def main() -> None:
     wanted = parser.parse_args()
     with _database(wanted.url, is_postgresql=wanted.postgresql) as url:
         upgrade(url)
-        _fill(url, wanted.orders)
-        ledger = Ledger(url, lease=timedelta(seconds=60))
-        _time(ledger, wanted.orders, wanted.times)
-        ledger.close()
+        _fill(url, f"{wanted.orders:,} orders", partial(fill, orders=wanted.orders, now=_NOW))
+        with closing(Ledger(url, lease=timedelta(seconds=60))) as ledger:
+            operations = Operations(ledger, orders=wanted.orders, now=_NOW)
+            _time(operations.all, wanted.times)
+        waiting = partial(fill_waiting, commands=wanted.waiting, now=_NOW)
+        _fill(url, f"{wanted.waiting:,} waiting commands", waiting)
+        with closing(Ledger(url, lease=timedelta(seconds=60))) as ledger:
+            operations = Operations(ledger, orders=wanted.orders, now=_NOW)
+            ticks = {name: act for name, act in operations.all.items() if name.startswith("tick")}
+            _time(ticks, wanted.times)
 
 
 @contextmanager
@@ -68,17 +78,17 @@ def _database(url: str | None, *, is_postgresql: bool) -> Iterator[str]:
         yield f"sqlite:///{home}/ledger.sqlite3"
 
 
-def _fill(url: str, orders: int) -> None:
+def _fill(url: str, what: str, add: Callable[[Database], None]) -> None:
     began = time.perf_counter()
     with closing(Database(url, seconds=math.inf)) as database:
-        fill(database, orders=orders, now=_NOW)
+        add(database)
         gather_statistics(database)
-    print(f"{orders:,} orders filled in after {time.perf_counter() - began:.0f} s\n")
+    print(f"\n{what} filled in after {time.perf_counter() - began:.0f} s\n")
 
 
-def _time(ledger: Ledger, orders: int, times: int) -> None:
+def _time(operations: Mapping[str, Callable[[], object]], times: int) -> None:
     print(f"{'':<42} {'median ms':>10} {'longest ms':>11}")
-    for name, operation in Operations(ledger, orders=orders, now=_NOW).all.items():
+    for name, operation in operations.items():
         took = []
         for _ in range(times):
             began = time.perf_counter()

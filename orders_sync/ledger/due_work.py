@@ -144,16 +144,15 @@ def _take(
     limit: int,
     now: datetime,
 ) -> Any:
-    is_busy = sa.exists().where(
-        orders.c.account == commands.c.account,
-        orders.c.order_id == commands.c.order_id,
-        orders.c.lease_until > now,
-    )
-    is_free = (
-        sa.or_(orders.c.lease_until.is_(None), orders.c.lease_until <= now)
-        if table is orders
-        else ~is_busy
-    )
+    lease_until: sa.ColumnElement[Any] = orders.c.lease_until
+    if table is commands:
+        # A subquery that is looked up for each of a few rows. PostgreSQL would turn NOT EXISTS
+        # into a join, and read all orders for it.
+        is_order = (
+            orders.c.account == commands.c.account,
+            orders.c.order_id == commands.c.order_id,
+        )
+        lease_until = sa.select(lease_until).where(*is_order).scalar_subquery()
     due = (
         sa.select(*key)
         .where(
@@ -162,7 +161,7 @@ def _take(
             table.c.standing.in_(OPEN),
             table.c.due_at <= now,
             sa.or_(table.c.dispatched_until.is_(None), table.c.dispatched_until <= now),
-            is_free,
+            sa.func.coalesce(lease_until, now) <= now,
         )
         .order_by(table.c.due_at)
         .limit(limit)

@@ -192,7 +192,7 @@ commands = sa.Table(
         "account",
         "updated_at",
         where="asked_by_erp AND told IS DISTINCT FROM outcome",
-        sqlite="asked_by_erp AND told IS NOT outcome",
+        sqlite="asked_by_erp = 1 AND told IS NOT outcome",
     ),
 )
 

@@ -7,6 +7,8 @@ One account in ten orders is the other one's.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Final
 
@@ -90,40 +92,70 @@ _FILL: Final = (
     """,
     """
     INSERT INTO commands (id, account, order_id, kind, key, asked_key, fingerprint, body, source,
-        progress, standing, outcome, told, next_step, vtex_number, value_cents, due_at, attempts,
-        cause, reason, version, created_at, updated_at)
+        asked_by_erp, progress, standing, outcome, told, next_step, vtex_number, value_cents,
+        due_at, line, position, attempts, cause, reason, version, created_at, updated_at)
     SELECT kind || i, account, order_id, kind, 'erp-' || kind || i, 'erp-' || kind || i, 'f' || i,
-        '{"number":"' || i || '","type":"Output"}', 'erp',
+        '{"number":"' || i || '","type":"Output"}', 'erp', i > 0,
         CASE standing WHEN 'done' THEN 'done' ELSE 'accepted' END,
         standing,
         CASE standing WHEN 'done' THEN 'done' WHEN 'parked' THEN 'parked' ELSE 'accepted' END,
         CASE WHEN i % 5000 = 1 THEN NULL WHEN standing = 'parked' THEN 'parked'
             WHEN standing = 'done' THEN 'done' ELSE 'accepted' END,
         step, '' || i, 9990,
-        due_at, 0,
+        due_at, CASE kind WHEN 'invoice' THEN line ELSE line || i END, 1, 0,
         CASE WHEN standing = 'parked' THEN 'invoice.over_invoiced' END,
         CASE WHEN standing = 'parked' THEN 'more than the order' END,
         3, at, at
     FROM kinds
-    CROSS JOIN (SELECT 'invoice' AS kind, 'invoice.send' AS step
-        UNION ALL SELECT 'track', 'tracking.send') AS asked
+    CROSS JOIN (SELECT 'invoice' AS kind, 'invoice.send' AS step, 'goods' AS line
+        UNION ALL SELECT 'track', 'tracking.send', 'tracking/') AS asked
     WHERE standing <> 'void'
+    """,
+)
+
+
+_WAITING: Final = (
+    """
+    INSERT INTO orders (account, order_id, progress, standing, news, attempts, version,
+        first_seen_at, updated_at)
+    SELECT 'mystore', 'waiting' || i, 'handling', 'done', i < 0, 0, 1, at, at FROM numbers
+    """,
+    """
+    INSERT INTO commands (id, account, order_id, kind, key, fingerprint, body, source, progress,
+        standing, outcome, next_step, due_at, line, position, attempts, version, created_at,
+        updated_at)
+    SELECT 'waiting' || i, 'mystore', 'waiting' || i, 'invoice', 'waiting' || i, 'f' || i,
+        '{"number":"1","type":"Output","value_cents": 1}', 'service', 'accepted', 'waiting',
+        'accepted', 'invoice.send', at, 'goods', 1, 1, 1, at, at
+    FROM numbers
     """,
 )
 
 
 def fill(database: Database, *, orders: int, now: datetime) -> None:
     """Fill an empty ledger with orders, the last of them of `now`."""
-    dialect = database.engine.dialect.name
-    last = now if dialect == "postgresql" else f"{now:%Y-%m-%d %H:%M:%S}"
-    with database.writing() as connection:
-        connection.execute(sa.text(_NUMBERS[dialect]), {"orders": orders, "now": last})
+    with database.writing() as connection, _numbered(connection, orders, now):
         connection.execute(sa.text(_KIND))
         for statement in _FILL:
             given = {"body": _DOCUMENT} if ":body" in statement else {}
             connection.execute(sa.text(statement), given)
         connection.execute(sa.text("DROP TABLE kinds"))
-        connection.execute(sa.text("DROP TABLE numbers"))
+
+
+def fill_waiting(database: Database, *, commands: int, now: datetime) -> None:
+    """Add commands of one account that are due, each of an order of its own, and cannot go."""
+    with database.writing() as connection, _numbered(connection, commands, now):
+        for statement in _WAITING:
+            connection.execute(sa.text(statement))
+
+
+@contextmanager
+def _numbered(connection: sa.Connection, number: int, now: datetime) -> Iterator[None]:
+    dialect = connection.dialect.name
+    last = now if dialect == "postgresql" else f"{now:%Y-%m-%d %H:%M:%S}"
+    connection.execute(sa.text(_NUMBERS[dialect]), {"orders": number, "now": last})
+    yield
+    connection.execute(sa.text("DROP TABLE numbers"))
 
 
 def gather_statistics(database: Database) -> None:

@@ -1,4 +1,4 @@
-"""What workers, sweeps, metrics and people do with the ledger, each as one call."""
+"""What workers, dispatchers, metrics and people do with the ledger, each as one call."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from typing import Any
 
 from support.full_ledger import STORE
 
+from orders_sync.domain.commands import Command
 from orders_sync.domain.events import OrderEvent
 from orders_sync.domain.rules import Progress, Standing
-from orders_sync.domain.steps import Step, StepResult
+from orders_sync.domain.steps import Dispatch, Step, StepResult
 from orders_sync.ledger import Ledger
 from orders_sync.ledger.command_claims import CommandResult
 from orders_sync.ledger.gauges import Gauges
@@ -24,10 +25,11 @@ from orders_sync.ledger.searches import (
     search_commands,
     search_orders,
 )
+from orders_sync.outbound.accept import Desk, accept_all
 
 _LOT = 10
-_SWEPT = 200
-_GRACE = timedelta(seconds=3)
+_TAKEN = 20
+_UNTOLD = 200
 
 
 class Operations:
@@ -54,8 +56,12 @@ class Operations:
             "orders.fetch: claim and complete": self._claim_and_complete,
             "invoice.send: claim and complete": self._send,
             "erp.pull: what the ERP was not told": self._untold,
-            "sweep: orders": lambda: self._ledger.orders.take_due(**self._due),
-            "sweep: commands": lambda: self._ledger.commands.take_due(**self._due),
+            "tick: find what is due": lambda: self._ledger.due_work.find(now=self._now),
+            "tick: count what is under way": lambda: self._ledger.due_work.under_way(now=self._now),
+            "tick: take 20 reads": lambda: self._take(Step.FETCH),
+            "tick: take 20 invoices": lambda: self._take(Step.SEND_INVOICE),
+            "tick: all of it": self.tick,
+            "accept a page of 10 commands": self._accept,
             "orders list": lambda: self._search(OrderSearch()),
             "orders list --account": lambda: self._search(OrderSearch(account=STORE)),
             "orders list --standing parked": lambda: self._search(
@@ -86,9 +92,25 @@ class Operations:
             ),
         }
 
-    @property
-    def _due(self) -> dict[str, Any]:
-        return {"now": self._now + timedelta(days=1), "grace": _GRACE, "limit": _SWEPT}
+    def tick(self) -> object:
+        """Do what a dispatcher does that has room for some invoices of one account."""
+        due = self._ledger.due_work.find(now=self._now)
+        under_way = self._ledger.due_work.under_way(now=self._now)
+        return due, under_way, self._take(Step.SEND_INVOICE)
+
+    def _take(self, step: Step) -> object:
+        return self._ledger.due_work.take(STORE, step, limit=_TAKEN, now=self._now)
+
+    def _accept(self) -> object:
+        ids = (f"new{next(self._numbers)}" for _ in range(_LOT))
+        lot = [
+            Command("invoice", f"order{each}", {"number": "1", "value_cents": 1}, each)
+            for each in ids
+        ]
+        desk = Desk(
+            self._ledger, lambda: self._now, lambda: f"c{next(self._numbers)}", _ignore, 10_000
+        )
+        return accept_all(lot, account=STORE, source="erp", desk=desk)
 
     def _new_lot(self) -> list[OrderEvent]:
         self._lot = [_event(next(self._numbers)) for _ in range(_LOT)]
@@ -128,7 +150,7 @@ class Operations:
         return known, self._ledger.commands.complete(claim, done, entry, now=self._now)
 
     def _untold(self) -> object:
-        return self._ledger.command_facts.untold(STORE, limit=_SWEPT)
+        return self._ledger.command_facts.untold(STORE, limit=_UNTOLD)
 
     def _search(self, search: OrderSearch) -> object:
         return search_orders(self._ledger.database, search, limit=50)
@@ -154,6 +176,10 @@ class Operations:
             parked_counts(self._ledger.database, STORE),
             inquiries.parked_events(),
         )
+
+
+def _ignore(_: Dispatch) -> None:
+    pass
 
 
 def _event(number: int) -> OrderEvent:

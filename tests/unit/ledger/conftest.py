@@ -5,10 +5,12 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from alembic import command
 from support.office import Office
 from support.postgres import PostgresServer
 
-from orders_sync.ledger import Ledger
+from orders_sync.ledger import Ledger, migrate
+from orders_sync.ledger.engine import Database
 from orders_sync.ledger.migrate import upgrade
 from orders_sync.testing.clock import SettableClock
 
@@ -22,6 +24,22 @@ def empty_url(database: str, request: pytest.FixtureRequest, tmp_path: Path) -> 
         return f"sqlite:///{tmp_path / 'empty.sqlite3'}"
     server: PostgresServer = request.getfixturevalue("postgres")
     return server.url(request.getfixturevalue("postgres_database"))
+
+
+@pytest.fixture
+def database_at(empty_url: str) -> Iterator[Callable[[str], Database]]:
+    """Give a database as a version left it."""
+    database = Database(empty_url)
+
+    def at(version: str) -> Database:
+        config = migrate._config()
+        with database.writing() as connection:
+            config.attributes["connection"] = connection
+            command.upgrade(config, version)
+        return database
+
+    yield at
+    database.close()
 
 
 @pytest.fixture

@@ -21,10 +21,13 @@ BIG = {"orders", "events", "documents", "journal", "commands", "operator_log"}
 
 #: These hold few rows, or give rows in the order in which only the first are wanted.
 WHOLE = {
+    "ix_commands_dispatched",
     "ix_commands_due",
+    "ix_commands_untold",
     "ix_events_unacknowledged",
     "ix_events_unreadable",
     "ix_orders_account_updated_at",
+    "ix_orders_dispatched",
     "ix_orders_due",
     "ix_orders_updated_at",
 }

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import UTC, datetime
@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
@@ -78,22 +77,6 @@ ROWS: dict[sa.Table, dict[str, Any]] = {
         "updated_at": NOW,
     },
 }
-
-
-@pytest.fixture
-def database_at(empty_url: str) -> Iterator[Callable[[str], Database]]:
-    """Give a database as a version left it."""
-    database = Database(empty_url)
-
-    def at(version: str) -> Database:
-        config = migrate._config()
-        with database.writing() as connection:
-            config.attributes["connection"] = connection
-            command.upgrade(config, version)
-        return database
-
-    yield at
-    database.close()
 
 
 def shape(url: str) -> dict[str, Any]:

@@ -124,7 +124,7 @@ def _replace_indices() -> None:
         "commands",
         ["account", "updated_at"],
         "asked_by_erp AND told IS DISTINCT FROM outcome",
-        sqlite="asked_by_erp AND told IS NOT outcome",
+        sqlite="asked_by_erp = 1 AND told IS NOT outcome",
     )
 
 
