@@ -47,8 +47,10 @@ _FACTS: Final = ("progress", "status", "erp_reference", "receipt", "value_cents"
 
 
 class Desk(ABC, Generic[C, R]):
-    """Where claims are given back. Every method raises `LeaseLost`, and writes nothing, where
-    another worker has taken over; each returns what to dispatch at once.
+    """Where claims are given back.
+
+    Every method raises `LeaseLost`, and writes nothing, where another worker has taken over; each
+    returns what to dispatch at once.
     """
 
     #: What parking says beside the standing.
