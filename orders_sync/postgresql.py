@@ -71,6 +71,8 @@ def _connect_args(url: sa.URL, seconds: float) -> dict[str, Any]:
         # Whoever is stopped within a transaction must not hold its locks for ever.
         "idle_in_transaction_session_timeout": _IDLE_SECONDS * 1000,
         "timezone": "UTC",
+        # Every statement reads a few rows; to compile one takes longer than to run it.
+        "jit": "off",
     }
     ours = " ".join(f"-c {name}={value}" for name, value in session.items())
     theirs = url.query.get("options", "")

@@ -90,33 +90,29 @@ def _heads(table: sa.Table) -> sa.Select[Any]:
 
     https://wiki.postgresql.org/wiki/Loose_indexscan
     """
-    is_due = table.c.due_at.is_not(None)
-    account, step = table.c.account, table.c.next_step
-    first = sa.select(sa.func.min(account).label("account")).where(is_due)
-    accounts = first.cte(f"{table.name}_accounts", recursive=True)
-    following = sa.select(sa.func.min(account)).where(is_due, account > accounts.c.account)
-    accounts = accounts.union_all(
-        sa.select(following.scalar_subquery()).where(accounts.c.account.is_not(None))
+    account, step, due_at = table.c.account, table.c.next_step, table.c.due_at
+
+    def first(column: sa.Column[Any], *conditions: sa.ColumnElement[bool]) -> Any:
+        # In the order of the index of due work, so that PostgreSQL takes no other one.
+        rows = sa.select(column).where(due_at.is_not(None), *conditions)
+        return rows.order_by(account, step, due_at).limit(1).scalar_subquery()
+
+    accounts = sa.select(first(account).label("account")).cte(
+        f"{table.name}_accounts", recursive=True
     )
-    of_account = sa.select(sa.func.min(step)).where(is_due, account == accounts.c.account)
+    accounts = accounts.union_all(
+        sa.select(first(account, account > accounts.c.account)).where(
+            accounts.c.account.is_not(None)
+        )
+    )
     steps = (
-        sa.select(accounts.c.account, of_account.scalar_subquery().label("step"))
+        sa.select(accounts.c.account, first(step, account == accounts.c.account).label("step"))
         .where(accounts.c.account.is_not(None))
         .cte(f"{table.name}_steps", recursive=True)
     )
-    next_step = sa.select(sa.func.min(step)).where(
-        is_due, account == steps.c.account, step > steps.c.step
-    )
-    steps = steps.union_all(
-        sa.select(steps.c.account, next_step.scalar_subquery()).where(steps.c.step.is_not(None))
-    )
-    first_due = (
-        sa.select(table.c.due_at)
-        .where(is_due, account == steps.c.account, step == steps.c.step)
-        .order_by(table.c.due_at)
-        .limit(1)
-        .scalar_subquery()
-    )
+    next_step = first(step, account == steps.c.account, step > steps.c.step)
+    steps = steps.union_all(sa.select(steps.c.account, next_step).where(steps.c.step.is_not(None)))
+    first_due = first(due_at, account == steps.c.account, step == steps.c.step)
     return sa.select(steps.c.account, steps.c.step, first_due.label("due_at")).where(
         steps.c.step.is_not(None)
     )

@@ -63,6 +63,7 @@ def test_a_missing_driver_is_named_with_the_command_that_installs_it(
         ("statement_timeout", "20s"),
         ("lock_timeout", "10s"),
         ("idle_in_transaction_session_timeout", "30s"),
+        ("jit", "off"),
         ("transaction_isolation", "read committed"),
         ("application_name", "orders_sync"),
         ("TimeZone", "UTC"),
