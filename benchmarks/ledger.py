@@ -6,9 +6,9 @@
 Fills an empty ledger with orders, nearly all of them done, a few thousand open, with their events,
 documents, journal and commands; then times what workers, dispatchers, metrics and people do with
 it, and prints the median and the longest of some calls. Then as many commands as are asked for
-wait, due and all of one account, and a tick of the dispatcher is timed again. The ledger is an SQLite file in a temporary
-folder, or in a PostgreSQL server that is started for it, with `fsync` off; `--url` names an empty
-database of your own instead.
+wait, due and all of one account, and a tick of the dispatcher is timed again. The ledger is an
+SQLite file in a temporary folder, or in a PostgreSQL server that is started for it, with `fsync`
+off; `--url` names an empty database of your own instead.
 """
 
 from __future__ import annotations
