@@ -231,3 +231,28 @@ def test_a_step_of_another_account_is_left_alone(office: Office, clock: Settable
     change(office.ledger, commands, next_step="orders.teleport")
 
     assert park_unreadable(office.ledger.database, OTHER, "orders.teleport", now=clock()) == 0
+
+
+def test_a_step_that_is_left_to_others_is_due_again_at_once(
+    ledger: Ledger, clock: SettableClock
+) -> None:
+    seen(ledger, clock, "1-01")
+    clock.advance(DISPATCHED_FOR.total_seconds())
+    [message] = take(ledger, clock)
+
+    ledger.due_work.leave_to_others(message)
+
+    assert take(ledger, clock) == [message]
+
+
+def test_a_step_that_another_process_has_stays_with_it(
+    ledger: Ledger, clock: SettableClock
+) -> None:
+    seen(ledger, clock, "1-01")
+    claim = ledger.orders.claim(STORE, "1-01", Step.FETCH, owner="a", now=clock())
+
+    ledger.due_work.leave_to_others(Dispatch(STORE, "1-01", Step.FETCH))
+    clock.advance(DISPATCHED_FOR.total_seconds())
+
+    assert claim is not None
+    assert take(ledger, clock) == []

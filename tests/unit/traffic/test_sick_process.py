@@ -189,3 +189,20 @@ def test_a_process_that_alone_cannot_reach_an_erp_is_sick_of_that_erp(
     assert bad.sick_of() == (f"{account}/erp",)
     assert good.erp_rests(account) is None
     assert _call(bad, account, fails=False) is None
+
+
+def test_what_a_sick_process_cannot_reach_is_left_to_others_until_it_may_probe(
+    traffic_of: Processes, account: str, time: VirtualTime
+) -> None:
+    bad, good = traffic_of("bad"), traffic_of("good")
+    before = bad.is_left_to_others(account, ["get_order"])
+    _run({bad: True, good: False}, account, time, 10.0)
+
+    while_sick = bad.is_left_to_others(account, ["start_handling", "get_order"])
+    other_calls = bad.is_left_to_others(account, ["start_handling"])
+    of_the_well = good.is_left_to_others(account, ["get_order"])
+    time.sleep(bad.breaker(account, "get_order").trial_in)
+    at_the_probe = bad.is_left_to_others(account, ["get_order"])
+
+    assert while_sick
+    assert not any([before, other_calls, of_the_well, at_the_probe])

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -175,3 +176,16 @@ def test_an_account_with_work_is_polled_every_second_and_more_rarely_after_it(
     assert all(1.0 <= pause <= 15.0 for pause in pauses)
     assert all(pause >= 13.5 for pause in pauses[-20:])
     assert len(pauses) < 30 + 200
+
+
+def test_an_account_that_is_left_to_others_is_due_for_them_at_once(chorus: Chorus) -> None:
+    ours = replace(chorus.chores, is_left=lambda account: account == "b")
+
+    def work(account: str) -> Ran:
+        chorus.asked.append(account)
+        return Ran()
+
+    ours.run(chorus.turns, work)
+
+    assert chorus.asked == ["a", "c"]
+    assert [turn.account for turn in chorus.claim()] == ["b"]
