@@ -73,6 +73,8 @@ def run_chaos(plan: ChaosPlan, home: Path, say: Callable[[str], None]) -> ChaosR
                 course.run()
             finally:
                 director.close()
+            # VTEX shows what it took last.
+            signals.pause(plan.effect_seconds)
             seen = look(world, phases, prefetch)
             write_stories(home, world, seen)
         # The logs are complete only now.
