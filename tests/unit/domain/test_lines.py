@@ -26,8 +26,8 @@ def place(kind: str, position: int = 1, **known: Any) -> Place:
         "is_rest": False,
         "number": f"{position}" if kind == "invoice" else None,
         "asked_key": None,
+        "brings_number": False,
         "created_at": asked_at,
-        "updated_at": asked_at,
     }
     return Place(kind=kind, position=position, **{**facts, **known})
 
@@ -117,6 +117,29 @@ def test_an_unfinished_command_is_passed_by_few(ahead: Place, behind: str, may_g
     assert blocker(later, [ahead]) == (None if may_go else ahead)
 
 
+@pytest.mark.parametrize(
+    ("ahead", "brings_number", "may_go"),
+    [
+        pytest.param(place("track"), True, True, id="events that wait for a number"),
+        pytest.param(place("track"), False, False, id="events behind events"),
+        pytest.param(place("track", brings_number=True), True, False, id="a correction"),
+        pytest.param(begun("track"), True, False, id="events that may be in VTEX"),
+    ],
+)
+def test_tracking_passes_only_what_waits_for_its_number(
+    ahead: Place, brings_number: bool, may_go: bool
+) -> None:
+    later = place("track", 9, brings_number=brings_number)
+
+    assert blocker(later, [ahead]) == (None if may_go else ahead)
+
+
+def test_a_return_keeps_no_invoice_behind_it() -> None:
+    body = BODIES["invoice"].model_validate({"number": "7", "type": "Input", "items": [QUANTITY]})
+
+    assert line_of("invoice", "7", body) not in {None, line_of("invoice", "8")}
+
+
 def test_a_command_that_passes_one_still_waits_for_another() -> None:
     not_begun, sent = place("change"), begun("invoice", 2)
 
@@ -141,21 +164,7 @@ def test_a_command_that_passes_one_still_waits_for_another() -> None:
         pytest.param(
             parked("change", asked_key="k"), the_rest(asked_key="k"), False, id="another kind's key"
         ),
-        pytest.param(
-            parked("invoice", "refused"), the_rest(), True, id="asked for after the refusal"
-        ),
-        pytest.param(
-            parked("invoice", "refused", updated_at=NOW + timedelta(minutes=1)),
-            the_rest(),
-            False,
-            id="asked for before the refusal",
-        ),
-        pytest.param(
-            parked("invoice", "refused", updated_at=NOW + timedelta(minutes=1), number="9"),
-            the_rest(),
-            True,
-            id="a correction asked for before the refusal",
-        ),
+        pytest.param(parked("invoice", "refused"), the_rest(), True, id="behind a refused one"),
     ],
 )
 def test_a_parked_command_holds_what_would_count_it_twice(
