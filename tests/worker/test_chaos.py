@@ -31,20 +31,26 @@ def run(*options: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.parametrize(
-    ("seed", "database", "broker"),
+    ("seed", "database", "broker", "accounts"),
     [
-        pytest.param(3, "sqlite", "persistent", id="files and a broker that persists"),
-        pytest.param(4, "postgresql", "volatile", id="servers and a broker that forgets"),
+        pytest.param(3, "sqlite", "persistent", ["--alone"], id="files, a broker that persists"),
+        pytest.param(
+            4, "postgresql", "volatile", [], id="accounts, servers, a broker that forgets"
+        ),
     ],
 )
 def test_every_promise_is_kept_under_fire(
-    request: pytest.FixtureRequest, seed: int, database: DatabaseKind, broker: BrokerKind
+    request: pytest.FixtureRequest,
+    seed: int,
+    database: DatabaseKind,
+    broker: BrokerKind,
+    accounts: list[str],
 ) -> None:
     if database == "postgresql":
         request.getfixturevalue("postgres")  # The run has servers of its own, if they can be had.
     where = (f"--ledger={database}", f"--erp={database}", f"--broker={broker}")
 
-    done = run(f"--seed={seed}", "--orders=40", *where, "--json")
+    done = run(f"--seed={seed}", "--orders=40", *accounts, *where, "--json")
 
     result = json.loads(done.stdout)
     assert result["broken"] == {}, done.stderr
