@@ -40,7 +40,7 @@ class Ledger:
     @cached_property
     def commands(self) -> Commands:
         """Claims on commands and what their steps achieved."""
-        return Commands(self.database, self.lease, self.windows)
+        return Commands(self.database, self.lease)
 
     @cached_property
     def acceptance(self) -> Acceptance:

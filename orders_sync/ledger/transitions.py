@@ -25,22 +25,10 @@ from orders_sync.ledger.documents import keep_document, kept_document
 from orders_sync.ledger.engine import Database
 from orders_sync.ledger.journal import Entry, write_entries
 from orders_sync.ledger.lines import align
-from orders_sync.ledger.order_lease import (
-    freed,
-    is_free,
-    is_leased,
-    is_order,
-    taken,
-    write_order,
-)
+from orders_sync.ledger.order_lease import freed, is_free, is_leased, is_order, taken, write_order
 from orders_sync.ledger.tables import commands, orders
 from orders_sync.ledger.unreadable import UNREADABLE
-from orders_sync.ledger.wakeups import (
-    CLOCKS_DIFFER,
-    next_of,
-    request_reads,
-    settle,
-)
+from orders_sync.ledger.wakeups import CLOCKS_DIFFER, next_of, request_reads, settle
 from orders_sync.ledger.windows import Windows
 
 Row = dict[str, Any]
@@ -62,10 +50,9 @@ class Desk(ABC, Generic[C, R]):
     #: What parking says beside the standing.
     _parked: ClassVar[Row] = {}
 
-    def __init__(self, database: Database, lease: timedelta, windows: Windows) -> None:
+    def __init__(self, database: Database, lease: timedelta) -> None:
         self._database = database
         self._lease = lease
-        self._windows = windows
 
     def complete(self, claim: C, result: R, entry: Entry, *, now: datetime) -> list[Dispatch]:
         """Record what a step achieved, and free the order."""
@@ -134,6 +121,10 @@ class Desk(ABC, Generic[C, R]):
 
 class Orders(Desk[Claim, StepResult]):
     """Claims and releases of orders, for steps of their own."""
+
+    def __init__(self, database: Database, lease: timedelta, windows: Windows) -> None:
+        super().__init__(database, lease)
+        self._windows = windows
 
     def claim(
         self, account: str, order_id: str, step: Step, *, owner: str, now: datetime
