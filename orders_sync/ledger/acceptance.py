@@ -17,8 +17,9 @@ from orders_sync.ledger.engine import Database
 from orders_sync.ledger.insert import insert_into
 from orders_sync.ledger.journal import Entry, write_entries
 from orders_sync.ledger.lines import align_all
+from orders_sync.ledger.order_lease import lock_orders
 from orders_sync.ledger.tables import commands
-from orders_sync.ledger.wakeups import lock_orders, next_of, request_reads
+from orders_sync.ledger.wakeups import next_of, request_reads
 from orders_sync.ledger.windows import Windows
 
 Row = dict[str, Any]

@@ -13,7 +13,7 @@ from orders_sync.domain.bodies import ChangeBody, TrackBody
 from orders_sync.domain.fulfilment import InvoiceType
 from orders_sync.domain.sending.intents import Intent
 from orders_sync.domain.sending.verdicts import DoneChange, Known, SentInvoice, SentTracking
-from orders_sync.ledger.command_claims import CommandClaim
+from orders_sync.domain.steps import CommandClaim
 from orders_sync.ledger.engine import Database
 from orders_sync.ledger.retention import ERASED
 from orders_sync.ledger.tables import commands

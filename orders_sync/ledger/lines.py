@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from orders_sync.domain.lines import Place, blockers
 from orders_sync.domain.rules import OPEN, Standing
+from orders_sync.ledger.order_lease import IS_OF_ORDER, of_order
 from orders_sync.ledger.tables import commands
 from orders_sync.ledger.wakeups import CLOCKS_DIFFER
 
@@ -40,10 +41,7 @@ _PLACES: Final = sa.select(
     commands.c.cause,
 ).where(commands.c.standing.in_(_UNFINISHED), commands.c.line.is_not(None))
 
-_OF_ORDER: Final = _PLACES.where(
-    commands.c.account == sa.bindparam("of_account"),
-    commands.c.order_id == sa.bindparam("of_order"),
-)
+_OF_ORDER: Final = _PLACES.where(IS_OF_ORDER)
 
 _MAY_GO: Final = (
     sa.update(commands)
@@ -77,8 +75,7 @@ def align(connection: sa.Connection, account: str, order_id: str, *, now: dateti
     One that is due later keeps its time, and is looked at again when it is claimed. The order's row
     is locked by the caller, so that nobody changes a line meanwhile.
     """
-    of_order = {"of_account": account, "of_order": order_id}
-    _align(connection, connection.execute(_OF_ORDER, of_order).all(), now)
+    _align(connection, connection.execute(_OF_ORDER, of_order(account, order_id)).all(), now)
 
 
 def align_all(
@@ -89,8 +86,8 @@ def align_all(
     rows: dict[str, list[sa.Row[Any]]] = defaultdict(list)
     for row in connection.execute(chosen):
         rows[row.order_id].append(row)
-    for of_order in rows.values():
-        _align(connection, of_order, now)
+    for rows_of_order in rows.values():
+        _align(connection, rows_of_order, now)
 
 
 def _align(connection: sa.Connection, rows: Iterable[sa.Row[Any]], now: datetime) -> None:

@@ -1,84 +1,145 @@
-"""The lease of an order: how it is taken, written under, and given back."""
+"""An order's row: made known, locked, leased, and written under the lease's version."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 import sqlalchemy as sa
 
-from orders_sync.domain.rules import Standing
-from orders_sync.domain.steps import Claim, Step
+from orders_sync.domain.rules import OPEN, Progress, Standing
+from orders_sync.domain.steps import Claim, CommandClaim, Dispatch, Step
 from orders_sync.errors import LeaseLost
-from orders_sync.ledger.command_claims import CommandClaim
-from orders_sync.ledger.tables import orders
-from orders_sync.ledger.wakeups import lock_orders
+from orders_sync.ledger.insert import insert_into
+from orders_sync.ledger.locks import lock
+from orders_sync.ledger.tables import commands, orders
 
 Row = dict[str, Any]
 
+# Statements are built once and take their values as parameters: to build one costs as much as to
+# run it.
+NOW: Final = sa.bindparam("now", type_=orders.c.due_at.type)
+UNTIL: Final = sa.bindparam("until", type_=orders.c.due_at.type)
+OF_ACCOUNT: Final[sa.BindParameter[str]] = sa.bindparam("of_account")
+OF_ORDER: Final[sa.BindParameter[str]] = sa.bindparam("of_order")
 
-def is_order(account: str, order_id: str) -> sa.ColumnElement[bool]:
-    """Return the condition that a row is of this order."""
-    return sa.and_(orders.c.account == account, orders.c.order_id == order_id)
+IS_ORDER: Final = sa.and_(orders.c.account == OF_ACCOUNT, orders.c.order_id == OF_ORDER)
+IS_OF_ORDER: Final = sa.and_(commands.c.account == OF_ACCOUNT, commands.c.order_id == OF_ORDER)
+IS_FREE: Final = sa.or_(orders.c.lease_until.is_(None), orders.c.lease_until <= NOW)
+
+#: What takes an order for a process.
+TAKEN: Final[dict[Any, Any]] = {
+    "lease_owner": sa.bindparam("owner"),
+    "lease_until": UNTIL,
+    "version": orders.c.version + 1,
+}
+
+#: What makes the read of an order due.
+READ_NOW: Final[dict[Any, Any]] = {
+    "standing": Standing.ACTIVE,
+    "next_step": Step.FETCH,
+    "due_at": NOW,
+    "attempts": 0,
+    "failing_since": None,
+    "cause": None,
+    "reason": None,
+    "hint": None,
+    "updated_at": NOW,
+}
+
+_FREED: Final[Row] = dict.fromkeys(("lease_owner", "lease_until", "write_until"))
+
+_LEASE: Final = sa.update(orders).where(IS_ORDER, IS_FREE).values(TAKEN).returning(orders.c.version)
+_WRITE: Final = (
+    sa.update(orders)
+    .where(IS_ORDER, orders.c.version == sa.bindparam("of_version"))
+    .returning(
+        orders.c.standing, orders.c.next_step, orders.c.progress, orders.c.due_at, orders.c.news
+    )
+)
+_READ: Final = sa.update(orders).where(IS_ORDER).values(READ_NOW)
 
 
-def is_free(now: datetime) -> sa.ColumnElement[bool]:
-    """Return the condition that no task has the order."""
-    return sa.or_(orders.c.lease_until.is_(None), orders.c.lease_until <= now)
+def of_order(account: str, order_id: str) -> Row:
+    """Return the parameters that name an order."""
+    return {"of_account": account, "of_order": order_id}
 
 
-def taken(owner: str, until: datetime) -> Row:
-    """Return what takes an order for a process."""
-    return {"lease_owner": owner, "lease_until": until, "version": orders.c.version + 1}
-
-
-def freed(now: datetime, **facts: Any) -> Row:
-    """Return what frees an order; one that an event came for is read."""
-    read = {
+def new_order(account: str, order_id: str, *, now: datetime) -> Row:
+    """Return the row of an order that was just heard of, its first read due."""
+    return {
+        "account": account,
+        "order_id": order_id,
+        "progress": Progress.SEEN,
         "standing": Standing.ACTIVE,
         "next_step": Step.FETCH,
+        "news": True,
         "due_at": now,
+        "dispatched_until": None,
         "attempts": 0,
-        "failing_since": None,
-        "cause": None,
-        "reason": None,
-        "hint": None,
+        "version": 0,
+        "first_seen_at": now,
+        "updated_at": now,
     }
-    no_lease = dict.fromkeys(("lease_owner", "lease_until", "write_until"))
-    return no_lease | {name: _or_read(facts, name, value) for name, value in read.items()}
 
 
-def _or_read(facts: Row, name: str, read: Any) -> sa.Case[Any]:
-    column = orders.c[name]
-    value = sa.literal(facts[name], column.type) if name in facts else column
-    return sa.case((orders.c.news, sa.literal(read, column.type)), else_=value)
+def lock_orders(
+    connection: sa.Connection, account: str, order_ids: Sequence[str], *, now: datetime
+) -> None:
+    """Lock the rows of orders, each made known that was never heard of, with nothing to do."""
+    unread = {"standing": Standing.DONE, "next_step": None, "news": False, "due_at": None}
+    rows = [new_order(account, order_id, now=now) | unread for order_id in sorted(set(order_ids))]
+    insert = insert_into(orders, connection.dialect.name)
+    connection.execute(insert.on_conflict_do_nothing(), rows)
+    chosen = (orders.c.account == account, orders.c.order_id.in_(order_ids))
+    locked = sa.select(orders.c.order_id).where(*chosen).order_by(orders.c.order_id)
+    lock(connection, locked.with_for_update())
+
+
+def lease_order(
+    connection: sa.Connection, message: Dispatch, *, owner: str, now: datetime, until: datetime
+) -> int | None:
+    """Take an order that is free; return its version, or None where it is not, or not known."""
+    terms = of_order(message.account, message.order_id)
+    terms |= {"owner": owner, "now": now, "until": until}
+    version: int | None = connection.execute(_LEASE, terms).scalar_one_or_none()
+    return version
 
 
 def write_order(
-    connection: sa.Connection, claim: Claim | CommandClaim, version: int, changes: Row
-) -> Any:
+    connection: sa.Connection, claim: Claim | CommandClaim | Dispatch, version: int, changes: Row
+) -> sa.Row[Any]:
     """Write an order under the version that a claim of it, or of its command, was given.
 
     Raises:
         LeaseLost: another worker has taken the order over; nothing was written.
     """
-    statement = (
-        sa.update(orders)
-        .where(is_order(claim.account, claim.order_id), orders.c.version == version)
-        .values(changes)
-        .returning(orders.c.standing, orders.c.next_step, orders.c.progress)
-    )
-    row = connection.execute(statement).one_or_none()
+    under = of_order(claim.account, claim.order_id) | {"of_version": version}
+    row = connection.execute(_WRITE, under | changes).one_or_none()
     if row is None:
         raise LeaseLost(f"Order {claim.order_id} was taken over during {claim.step}.")
     return row
 
 
-def is_leased(connection: sa.Connection, account: str, order_id: str, now: datetime) -> bool:
-    """Lock an order, made known where it is not, and check whether a task has it."""
-    lease = sa.select(orders.c.lease_until).where(is_order(account, order_id)).with_for_update()
-    row = connection.execute(lease).one_or_none()
-    if row is None:
-        lock_orders(connection, account, [order_id], now=now)
-        row = connection.execute(lease).one()
-    return row.lease_until is not None and row.lease_until > now
+def free_order(
+    connection: sa.Connection,
+    claim: Claim | CommandClaim | Dispatch,
+    version: int,
+    changes: Row,
+    *,
+    now: datetime,
+) -> tuple[Standing, bool]:
+    """Write an order and free it; one that an event came for is read.
+
+    Return its standing, and whether a step of its own is due.
+
+    Raises:
+        LeaseLost: another worker has taken the order over; nothing was written.
+    """
+    row = write_order(connection, claim, version, _FREED | changes)
+    if row.news:
+        connection.execute(_READ, of_order(claim.account, claim.order_id) | {"now": now})
+        return Standing.ACTIVE, True
+    is_due = row.standing in OPEN and row.due_at is not None and row.due_at <= now
+    return Standing(row.standing), is_due

@@ -16,9 +16,10 @@ from orders_sync.ledger.cursors import move_cursor
 from orders_sync.ledger.engine import Database
 from orders_sync.ledger.journal import Entry, write_entries
 from orders_sync.ledger.lines import align
+from orders_sync.ledger.order_lease import lock_orders
 from orders_sync.ledger.retention import ERASED
 from orders_sync.ledger.tables import commands, documents, journal, orders
-from orders_sync.ledger.wakeups import lock_orders, next_of, request_reads
+from orders_sync.ledger.wakeups import next_of, request_reads
 from orders_sync.ledger.windows import Windows
 
 FOUND: Final = "reconcile.found"

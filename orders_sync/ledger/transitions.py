@@ -11,22 +11,39 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, ClassVar, Final, Generic, TypeVar
 
 import sqlalchemy as sa
 
 from orders_sync.domain.rules import OPEN, Progress, Standing
-from orders_sync.domain.steps import Claim, Dispatch, Step, StepResult
-from orders_sync.errors import LeaseLost
+from orders_sync.domain.steps import Claim, CommandClaim, CommandResult, Dispatch, Step, StepResult
 from orders_sync.ledger.accounts import Chore, wake
-from orders_sync.ledger.command_claims import CommandClaim, CommandResult
+from orders_sync.ledger.command_lease import (
+    is_orphan,
+    leave_command,
+    note_intent,
+    release_command,
+    take_command,
+)
 from orders_sync.ledger.decisions import close_earlier_failures
 from orders_sync.ledger.documents import keep_document, kept_document
 from orders_sync.ledger.engine import Database
 from orders_sync.ledger.journal import Entry, write_entries
 from orders_sync.ledger.lines import align
-from orders_sync.ledger.order_lease import freed, is_free, is_leased, is_order, taken, write_order
-from orders_sync.ledger.tables import commands, orders
+from orders_sync.ledger.order_lease import (
+    IS_FREE,
+    IS_ORDER,
+    NOW,
+    TAKEN,
+    UNTIL,
+    free_order,
+    lease_order,
+    lock_orders,
+    of_order,
+    write_order,
+)
+from orders_sync.ledger.tables import orders
 from orders_sync.ledger.unreadable import UNREADABLE
 from orders_sync.ledger.wakeups import CLOCKS_DIFFER, next_of, request_reads, settle
 from orders_sync.ledger.windows import Windows
@@ -36,6 +53,40 @@ C = TypeVar("C", Claim, CommandClaim)
 R = TypeVar("R", StepResult, CommandResult)
 
 _ENDED: Final = frozenset({Standing.DONE, Standing.VOID})
+
+_OF_STEP: Final[sa.BindParameter[str]] = sa.bindparam("of_step")
+
+_TAKE: Final = (
+    sa.update(orders)
+    .where(
+        IS_ORDER,
+        orders.c.next_step == _OF_STEP,
+        orders.c.standing.in_(OPEN),
+        orders.c.due_at <= sa.bindparam("due_by", type_=orders.c.due_at.type),
+        IS_FREE,
+    )
+    .values({**TAKEN, "dispatched_until": UNTIL})
+    .returning(
+        orders.c.progress,
+        orders.c.version,
+        orders.c.attempts,
+        orders.c.failing_since,
+        orders.c.first_seen_at,
+    )
+)
+#: A step's message is used up where a command has its order; who frees the order dispatches it.
+_STAND_BACK: Final = (
+    sa.update(orders)
+    .where(
+        IS_ORDER,
+        orders.c.next_step == _OF_STEP,
+        orders.c.lease_until > NOW,
+        orders.c.dispatched_until != orders.c.lease_until,
+    )
+    .values(dispatched_until=None)
+)
+
+_PARK: Final = sa.update(orders).where(IS_ORDER).values(lease_owner=None, lease_until=None)
 
 #: What a step found out; what it gives as None stays as it is.
 _FACTS: Final = ("progress", "status", "erp_reference", "receipt", "value_cents", "outcome")
@@ -134,23 +185,22 @@ class Orders(Desk[Claim, StepResult]):
         A row that cannot be read is parked.
         """
         until = now + self._lease
-        of_step = sa.and_(is_order(account, order_id), orders.c.next_step == step)
-        is_due = (orders.c.standing.in_(OPEN), orders.c.due_at <= now + CLOCKS_DIFFER)
+        terms = of_order(account, order_id) | {
+            "of_step": step,
+            "owner": owner,
+            "now": now,
+            "until": until,
+            "due_by": now + CLOCKS_DIFFER,
+        }
         # A read that starts sees all that is known so far.
         news = {"news": False} if step is Step.FETCH else {}
-        statement = (
-            sa.update(orders)
-            .where(of_step, *is_due, is_free(now))
-            .values(**taken(owner, until), dispatched_until=until, **news)
-            .returning(orders)
-        )
         with self._database.writing() as connection:
-            row = connection.execute(statement).one_or_none()
+            row = connection.execute(_TAKE, terms | news).one_or_none()
             if row is None:
-                _stand_back(connection, of_step, now)
+                connection.execute(_STAND_BACK, terms)
                 return None
             if row.progress not in set(Progress):
-                _park_unreadable(connection, account, order_id)
+                connection.execute(_PARK, terms | UNREADABLE)
                 return None
         return Claim(
             account,
@@ -176,19 +226,22 @@ class Orders(Desk[Claim, StepResult]):
         until = now + self._lease
         changes = _achieved(result) | {
             "standing": Standing.ACTIVE,
-            "next_step": sa.case((orders.c.news, Step.FETCH), else_=result.next_step),
-            "news": False,
+            "next_step": result.next_step,
             "lease_until": until,
             "dispatched_until": until,
         }
         with self._database.writing() as connection:
             row = write_order(connection, claim, claim.version, changes)
+            step = Step(row.next_step)
+            if row.news:
+                step = Step.FETCH
+                write_order(connection, claim, claim.version, {"next_step": step, "news": False})
             write_entries(connection, [entry])
             if result.document is not None:
                 keep_document(connection, claim, result.document, now)
         return replace(
             claim,
-            step=Step(row.next_step),
+            step=step,
             progress=Progress(row.progress),
             attempts=0,
             failing_since=None,
@@ -217,15 +270,15 @@ class Orders(Desk[Claim, StepResult]):
         now: datetime,
         result: StepResult | None = None,
     ) -> list[Dispatch]:
-        changes = facts | freed(now, **facts) | {"dispatched_until": None, "updated_at": now}
+        changes = facts | {"dispatched_until": None, "updated_at": now}
         with self._database.writing() as connection:
-            row = write_order(connection, claim, claim.version, changes)
+            standing, is_due = free_order(connection, claim, claim.version, changes, now=now)
             write_entries(connection, entries)
             if result is not None and result.document is not None:
                 keep_document(connection, claim, result.document, now)
-            if row.standing in _ENDED:
+            if standing in _ENDED:
                 settle(connection, claim.account, claim.order_id, now=now)
-            return next_of(connection, claim.account, claim.order_id, now=now)
+            return next_of(connection, claim.account, claim.order_id, now=now, read=is_due)
 
 
 class Commands(Desk[CommandClaim, CommandResult]):
@@ -233,48 +286,29 @@ class Commands(Desk[CommandClaim, CommandResult]):
 
     _parked: ClassVar[Row] = {"outcome": "parked"}
 
-    def claim(
-        self, command_id: str, step: Step, *, owner: str, now: datetime
-    ) -> CommandClaim | None:
+    def claim(self, message: Dispatch, *, owner: str, now: datetime) -> CommandClaim | None:
         """Take a command and its order; None where the step is past or it is not its turn.
 
         It is dispatched when its turn comes.
         """
         until = now + self._lease
-        of_id = commands.c.id == command_id
-        order_of = sa.select(commands.c.account, commands.c.order_id, commands.c.line).where(of_id)
-        take = (
-            sa.update(commands)
-            .where(
-                of_id,
-                commands.c.next_step == step,
-                commands.c.standing.in_(OPEN),
-                commands.c.due_at <= now + CLOCKS_DIFFER,
-            )
-            .values(version=commands.c.version + 1, dispatched_until=until)
-            .returning(commands)
-        )
+        account, order_id = message.account, message.order_id
         with self._database.writing() as connection:
-            row = connection.execute(order_of).one_or_none()
-            if row is None:
+            lease = partial(lease_order, connection, message, owner=owner, now=now, until=until)
+            version = lease()
+            if version is None and is_orphan(connection, message):
+                lock_orders(connection, account, [order_id], now=now)
+                version = lease()
+            if version is None:
+                leave_command(connection, message)
                 return None
-            if is_leased(connection, row.account, row.order_id, now):
-                not_now = sa.update(commands).where(of_id).values(dispatched_until=None)
-                connection.execute(not_now)
-                return None
-            if row.line is not None:
-                align(connection, row.account, row.order_id, now=now)
-            row_taken = connection.execute(take).one_or_none()
-            if row_taken is None:
-                return None
-            lease = (
-                sa.update(orders)
-                .where(is_order(row.account, row.order_id))
-                .values(**taken(owner, until))
-                .returning(orders.c.version)
+            align(connection, account, order_id, now=now)
+            claim = take_command(
+                connection, message, order_version=version, due_by=now + CLOCKS_DIFFER, until=until
             )
-            order_version = connection.execute(lease).scalar_one()
-        return _claim_of(row_taken, step, order_version, until)
+            if claim is None:
+                free_order(connection, message, version, {}, now=now)
+            return claim
 
     def intend(
         self, claim: CommandClaim, intent: str, *, now: datetime, write_until: datetime
@@ -292,7 +326,7 @@ class Commands(Desk[CommandClaim, CommandResult]):
         }
         with self._database.writing() as connection:
             write_order(connection, claim, claim.order_version, renewed)
-            _write_command(connection, claim, {"intent": intent})
+            note_intent(connection, claim, intent)
 
     def note_intent(self, claim: CommandClaim, intent: str | None) -> None:
         """Note what is known of a write by now; None where VTEX has not taken it.
@@ -301,7 +335,7 @@ class Commands(Desk[CommandClaim, CommandResult]):
             LeaseLost: another worker has taken over; nothing was written.
         """
         with self._database.writing() as connection:
-            _write_command(connection, claim, {"intent": intent})
+            note_intent(connection, claim, intent)
 
     def _release(
         self,
@@ -318,17 +352,18 @@ class Commands(Desk[CommandClaim, CommandResult]):
             changes["intent"] = None
         with self._database.writing() as connection:
             # The order is locked before its commands, as it is by everybody else.
-            write_order(connection, claim, claim.order_version, freed(now))
-            row = _write_command(connection, claim, changes)
+            _, is_due = free_order(connection, claim, claim.order_version, {}, now=now)
+            row, has_others = release_command(connection, claim, changes)
             write_entries(connection, entries)
-            if row.standing == Standing.DONE:
-                close_earlier_failures(connection, row, now=now)
-            align(connection, account, order_id, now=now)
             if row.asked_by_erp and row.outcome != row.told:
                 wake(connection, account, Chore.PULL, now)
-            if row.standing in {Standing.DONE, Standing.PARKED}:
-                settle(connection, account, order_id, now=now)
-            return next_of(connection, account, order_id, now=now)
+            if has_others:
+                if row.standing == Standing.DONE:
+                    close_earlier_failures(connection, row, now=now)
+                align(connection, account, order_id, now=now)
+                if row.standing in {Standing.DONE, Standing.PARKED}:
+                    settle(connection, account, order_id, now=now)
+            return next_of(connection, account, order_id, now=now, read=is_due)
 
 
 def _achieved(result: StepResult | CommandResult) -> Row:
@@ -340,52 +375,3 @@ def _achieved(result: StepResult | CommandResult) -> Row:
         "reason": result.reason,
         "hint": result.hint,
     }
-
-
-def _write_command(connection: sa.Connection, claim: CommandClaim, changes: Row) -> Any:
-    statement = (
-        sa.update(commands)
-        .where(commands.c.id == claim.command_id, commands.c.version == claim.version)
-        .values(changes)
-        .returning(commands)
-    )
-    row = connection.execute(statement).one_or_none()
-    if row is None:
-        raise LeaseLost(f"Command {claim.command_id} was taken over during {claim.step}.")
-    return row
-
-
-def _stand_back(connection: sa.Connection, of_step: sa.ColumnElement[bool], now: datetime) -> None:
-    """Note that a step's message is used up, where a command has its order.
-
-    Who frees the order dispatches it.
-    """
-    is_lent = (orders.c.lease_until > now, orders.c.dispatched_until != orders.c.lease_until)
-    connection.execute(sa.update(orders).where(of_step, *is_lent).values(dispatched_until=None))
-
-
-def _park_unreadable(connection: sa.Connection, account: str, order_id: str) -> None:
-    changes = {**UNREADABLE, "lease_owner": None, "lease_until": None, "dispatched_until": None}
-    connection.execute(sa.update(orders).where(is_order(account, order_id)).values(changes))
-
-
-def _claim_of(row: sa.Row[Any], step: Step, order_version: int, until: datetime) -> CommandClaim:
-    return CommandClaim(
-        command_id=row.id,
-        account=row.account,
-        order_id=row.order_id,
-        step=step,
-        kind=row.kind,
-        body=row.body,
-        progress=row.progress,
-        receipt=row.receipt,
-        intent=row.intent,
-        position=row.position,
-        version=row.version,
-        order_version=order_version,
-        attempts=row.attempts,
-        failing_since=row.failing_since,
-        created_at=row.created_at,
-        waiting_since=row.retried_at or row.created_at,
-        lease_until=until,
-    )

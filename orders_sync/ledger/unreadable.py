@@ -11,8 +11,8 @@ from orders_sync.domain.rules import OPEN, Standing
 from orders_sync.domain.steps import Step
 from orders_sync.ledger.engine import Database
 from orders_sync.ledger.lines import align_all
+from orders_sync.ledger.order_lease import lock_orders
 from orders_sync.ledger.tables import commands, orders
-from orders_sync.ledger.wakeups import lock_orders
 
 CAUSE: Final = "row.unreadable"
 HINT: Final = (

@@ -4,59 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
 import sqlalchemy as sa
 
 from orders_sync.domain.lines import DECIDING
-from orders_sync.domain.rules import OPEN, Progress, Standing
+from orders_sync.domain.rules import OPEN, Standing
 from orders_sync.domain.steps import Dispatch, Step
 from orders_sync.ledger.insert import insert_into
 from orders_sync.ledger.locks import lock
+from orders_sync.ledger.order_lease import (
+    IS_FREE,
+    IS_OF_ORDER,
+    IS_ORDER,
+    NOW,
+    READ_NOW,
+    UNTIL,
+    new_order,
+    of_order,
+)
 from orders_sync.ledger.tables import commands, orders
 from orders_sync.ledger.windows import DISPATCHED_FOR, Windows
 
 #: How far apart two processes may take the ledger's clock to be.
 CLOCKS_DIFFER: Final = timedelta(seconds=2)
-
-_NOW: Final = sa.bindparam("now", type_=orders.c.due_at.type)
-_UNTIL: Final = sa.bindparam("until", type_=orders.c.due_at.type)
-
-IS_ORDER: Final = sa.and_(
-    orders.c.account == sa.bindparam("of_account"), orders.c.order_id == sa.bindparam("of_order")
-)
-IS_FREE: Final = sa.or_(orders.c.lease_until.is_(None), orders.c.lease_until <= _NOW)
-
-
-def new_order(account: str, order_id: str, *, now: datetime) -> dict[str, object]:
-    """Return the row of an order that was just heard of, its first read due."""
-    return {
-        "account": account,
-        "order_id": order_id,
-        "progress": Progress.SEEN,
-        "standing": Standing.ACTIVE,
-        "next_step": Step.FETCH,
-        "news": True,
-        "due_at": now,
-        "dispatched_until": None,
-        "attempts": 0,
-        "version": 0,
-        "first_seen_at": now,
-        "updated_at": now,
-    }
-
-
-def lock_orders(
-    connection: sa.Connection, account: str, order_ids: Sequence[str], *, now: datetime
-) -> None:
-    """Lock the rows of orders, each made known that was never heard of, with nothing to do."""
-    unread = {"standing": Standing.DONE, "next_step": None, "news": False, "due_at": None}
-    rows = [new_order(account, order_id, now=now) | unread for order_id in sorted(set(order_ids))]
-    insert = insert_into(orders, connection.dialect.name)
-    connection.execute(insert.on_conflict_do_nothing(), rows)
-    chosen = (orders.c.account == account, orders.c.order_id.in_(order_ids))
-    locked = sa.select(orders.c.order_id).where(*chosen).order_by(orders.c.order_id)
-    lock(connection, locked.with_for_update())
 
 
 def request_reads(
@@ -99,27 +70,9 @@ def _take_up(
         lock(connection, locked.with_for_update())
         news = sa.update(orders).where(*heard_of).values(news=True)
         connection.execute(news)
-        statement = news.where(IS_FREE).values(_READ_NOW).returning(orders.c.order_id)
+        statement = news.where(IS_FREE).values(READ_NOW).returning(orders.c.order_id)
         added |= set(connection.execute(statement, {"now": now}).scalars())
     return sorted(added)
-
-
-_READ_NOW: Final[dict[Any, Any]] = {
-    "standing": Standing.ACTIVE,
-    "next_step": Step.FETCH,
-    "due_at": _NOW,
-    "attempts": 0,
-    "failing_since": None,
-    "cause": None,
-    "reason": None,
-    "hint": None,
-    "updated_at": _NOW,
-}
-
-_IS_OF_ORDER: Final = sa.and_(
-    commands.c.account == sa.bindparam("of_account"),
-    commands.c.order_id == sa.bindparam("of_order"),
-)
 
 
 def _is_due(table: sa.Table) -> sa.ColumnElement[bool]:
@@ -127,51 +80,51 @@ def _is_due(table: sa.Table) -> sa.ColumnElement[bool]:
     return sa.and_(
         table.c.standing.in_(OPEN),
         table.c.next_step.in_(list(Step)),
-        table.c.due_at <= _NOW,
-        sa.or_(table.c.dispatched_until.is_(None), table.c.dispatched_until <= _NOW),
+        table.c.due_at <= NOW,
+        sa.or_(table.c.dispatched_until.is_(None), table.c.dispatched_until <= NOW),
     )
 
 
 _SETTLE: Final = (
     sa.update(commands)
     .where(
-        _IS_OF_ORDER,
+        IS_OF_ORDER,
         commands.c.standing == Standing.WAITING,
         commands.c.attempts == 0,
-        commands.c.due_at > _NOW,
+        commands.c.due_at > NOW,
     )
-    .values(due_at=_NOW)
+    .values(due_at=NOW)
 )
 
 _NEXT_ORDER: Final = (
     sa.update(orders)
     .where(IS_ORDER, _is_due(orders), IS_FREE)
-    .values(dispatched_until=_UNTIL)
+    .values(dispatched_until=UNTIL)
     .returning(orders.c.next_step)
 )
 
 _ORDER_IS_FREE: Final = ~sa.exists().where(
     orders.c.account == commands.c.account,
     orders.c.order_id == commands.c.order_id,
-    orders.c.lease_until > _NOW,
+    orders.c.lease_until > NOW,
 )
 _OLDEST: Final = (
     sa.select(commands.c.id)
-    .where(_IS_OF_ORDER, _is_due(commands), _ORDER_IS_FREE)
+    .where(IS_OF_ORDER, _is_due(commands), _ORDER_IS_FREE)
     .order_by(sa.case((commands.c.kind.in_(sorted(DECIDING)), 0), else_=1), commands.c.position)
     .limit(1)
 )
 _NEXT_COMMAND: Final = (
     sa.update(commands)
     .where(commands.c.id == _OLDEST.scalar_subquery())
-    .values(dispatched_until=_UNTIL)
+    .values(dispatched_until=UNTIL)
     .returning(commands.c.id, commands.c.next_step)
 )
 
 
 def settle(connection: sa.Connection, account: str, order_id: str, *, now: datetime) -> None:
     """Have commands try now that wait, without a failure, for their order to get on."""
-    connection.execute(_SETTLE, {"of_account": account, "of_order": order_id, "now": now})
+    connection.execute(_SETTLE, of_order(account, order_id) | {"now": now})
 
 
 def next_of(
@@ -181,15 +134,10 @@ def next_of(
 
     `read=False` looks at its commands only, and returns nothing while a task has the order.
     """
-    of_order = {
-        "of_account": account,
-        "of_order": order_id,
-        "now": now,
-        "until": now + DISPATCHED_FOR,
-    }
+    terms = of_order(account, order_id) | {"now": now, "until": now + DISPATCHED_FOR}
     if read:
-        step = connection.execute(_NEXT_ORDER, of_order).scalar_one_or_none()
+        step = connection.execute(_NEXT_ORDER, terms).scalar_one_or_none()
         if step is not None:
             return [Dispatch(account, order_id, Step(step))]
-    row = connection.execute(_NEXT_COMMAND, of_order).one_or_none()
+    row = connection.execute(_NEXT_COMMAND, terms).one_or_none()
     return [] if row is None else [Dispatch(account, order_id, Step(row.next_step), row.id)]

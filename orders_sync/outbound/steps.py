@@ -29,9 +29,8 @@ from orders_sync.domain.sending.invoice import judge_invoice
 from orders_sync.domain.sending.tracking import Tracking, judge_early, judge_tracking
 from orders_sync.domain.sending.verdicts import AlreadySo, Known, NotAllowed, Send, Wait
 from orders_sync.domain.sending.vtex_codes import hint_for
-from orders_sync.domain.steps import Step
+from orders_sync.domain.steps import CommandClaim, CommandResult, Step
 from orders_sync.errors import LeaseLost, NotFound, ParkedError, Refused, Unavailable, WaitError
-from orders_sync.ledger.command_claims import CommandClaim, CommandResult
 from orders_sync.vtex.change_answers import PastChange
 from orders_sync.vtex.client import VtexClient
 from orders_sync.vtex.fulfilment import fulfilment

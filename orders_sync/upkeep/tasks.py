@@ -73,7 +73,7 @@ def reconcile_orders(
     def work(account: str) -> Ran:
         reconcile(
             account,
-            owner=self.owner,
+            owner=self.services.process,
             vtex=services.vtex(account, Lane.RECONCILE),
             ledger=services.ledger,
             clock=services.clock,
@@ -100,7 +100,7 @@ def purge_orders(self: ChoreTask, turns: Mapping[str, int] | None = None) -> Non
 
     def work(_: str) -> Ran:
         purge(
-            owner=self.owner,
+            owner=self.services.process,
             ledger=services.ledger,
             clock=services.clock,
             retention=timedelta(days=days) if days else None,

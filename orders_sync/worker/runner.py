@@ -5,17 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Generic, Literal, TypeVar
+from typing import Generic, Literal, TypeVar
 
 import structlog
 
 from orders_sync.bootstrap import Services
 from orders_sync.domain.rules import Standing
-from orders_sync.domain.steps import Claim, Dispatch, Step, StepResult
+from orders_sync.domain.steps import Claim, CommandClaim, CommandResult, Dispatch, Step, StepResult
 from orders_sync.errors import LeaseLost, LedgerUnavailable
-from orders_sync.ledger.command_claims import CommandClaim, CommandResult
 from orders_sync.ledger.journal import Entry
-from orders_sync.ledger.transitions import Desk, Orders
+from orders_sync.ledger.transitions import Desk
 from orders_sync.worker.retry import Again, Park, decide, policy_of
 
 log = structlog.get_logger(__name__)
@@ -29,10 +28,14 @@ _STEPS_A_MESSAGE = 6
 
 @dataclass(frozen=True, slots=True)
 class Work(Generic[C, R]):
-    """The steps of one kind of thing, and the part of the ledger that keeps it."""
+    """The steps of one kind of thing, and the part of the ledger that keeps it.
+
+    `advance` keeps a claim for the step that follows; None where each step gives its claim back.
+    """
 
     desk: Desk[C, R]
     steps: Mapping[Step, Callable[[C, Services], R]]
+    advance: Callable[..., C] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,9 +93,9 @@ class Runner:
         now = self.services.clock()
         entry = self._entry(claim, "step.done", result.note, started, now)
         following: Sequence[Dispatch] = ()
-        onward: Any = None
-        if may_go_on and isinstance(work.desk, Orders) and self._goes_on(result, work):
-            onward = work.desk.advance(claim, result, entry, now=now)
+        onward: C | None = None
+        if may_go_on and work.advance is not None and self._goes_on(result, work):
+            onward = work.advance(claim, result, entry, now=now)
         else:
             following = work.desk.complete(claim, result, entry, now=now)
         self.services.metrics.step_ended(claim.step, "done", entry.seconds or 0.0)
@@ -100,7 +103,7 @@ class Runner:
             "step.done", step=claim.step, seconds=entry.seconds, standing=result.standing.value
         )
         self._hand_on(following)
-        return onward  # type: ignore[no-any-return]
+        return onward
 
     def _goes_on(self, result: R, work: Work[C, R]) -> bool:
         """Tell whether this worker may run what is next, or the read that news would lead to."""

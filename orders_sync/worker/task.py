@@ -10,9 +10,8 @@ from celery import Task
 from celery.exceptions import TaskPredicate
 
 from orders_sync.bootstrap import Services
-from orders_sync.domain.steps import Claim, Dispatch, Step, StepResult
+from orders_sync.domain.steps import Claim, CommandClaim, CommandResult, Dispatch, Step, StepResult
 from orders_sync.errors import OrdersSyncError, ParkedError
-from orders_sync.ledger.command_claims import CommandClaim, CommandResult
 from orders_sync.worker.calls import CALLS
 from orders_sync.worker.request import IdsOnlyRequest, ids_of
 from orders_sync.worker.retry import place_of
@@ -42,11 +41,6 @@ class ServiceTask(Task):
         """The services of the process that runs the task."""
         services: Services = self.app.services
         return services
-
-    @property
-    def owner(self) -> str:
-        """The name of this process in leases."""
-        return self.services.process
 
     def dispatch(self, following: Dispatch) -> None:
         """Put a step on its queue; where the broker is away it is due again soon."""
@@ -82,19 +76,18 @@ class StepTask(ServiceTask):
         if self._is_left(Dispatch(account, order_id, step)):
             return
         self.runner.run(
-            Work(orders, steps),
-            lambda now: orders.claim(account, order_id, step, owner=self.owner, now=now),
+            Work(orders, steps, orders.advance),
+            lambda now: orders.claim(account, order_id, step, owner=self.services.process, now=now),
         )
 
     def run_command(self, message: Dispatch, steps: CommandSteps) -> None:
         """Run the step of a command, and see to what comes after."""
         commands = self.services.ledger.commands
-        command_id, step = message.command_id or "", message.step
         if self._is_left(message):
             return
         self.runner.run(
             Work(commands, steps),
-            lambda now: commands.claim(command_id, step, owner=self.owner, now=now),
+            lambda now: commands.claim(message, owner=self.services.process, now=now),
         )
 
     def _is_left(self, message: Dispatch) -> bool:

@@ -206,7 +206,7 @@ def test_while_a_command_is_sent_the_order_is_left_alone_and_then_goes_on(flow: 
     command = flow.ask("note", order_id, {"message": "hello"})
     ledger = flow.services.ledger
     read = flow.queue.popleft()
-    claim = ledger.commands.claim(command, flow.queue[0].step, owner="another", now=flow.clock())
+    claim = ledger.commands.claim(flow.queue[0], owner="another", now=flow.clock())
     assert claim is not None
 
     flow.run(read)

@@ -202,8 +202,7 @@ def test_what_a_killed_worker_was_sending_waits_until_it_cannot_be_on_the_wire(
     processes, commands = flow.services.ledger.processes, flow.services.ledger.commands
     processes.seen("killed", node="w@x", queues=["invoice"], threads=1, now=flow.clock())
     command = flow.ask("invoice", order_id, {"number": "1"})
-    send = flow.queue.popleft()
-    claim = commands.claim(command, send.step, owner="killed", now=flow.clock())
+    claim = commands.claim(flow.queue.popleft(), owner="killed", now=flow.clock())
     assert claim is not None
     on_the_wire_until = flow.clock() + timedelta(seconds=40)
     intent = '{"kind": "invoice", "at": "2026-11-27T12:00:00+00:00", "number": "1"}'

@@ -8,9 +8,8 @@ from support.flow import STORE, Flow
 from support.reconciling import A_WHILE, HOURS, journalled, later, reconciled
 
 from orders_sync.domain.rules import Standing
-from orders_sync.domain.steps import Dispatch
+from orders_sync.domain.steps import CommandClaim, CommandResult, Dispatch
 from orders_sync.errors import LedgerUnavailable
-from orders_sync.ledger.command_claims import CommandClaim, CommandResult
 from orders_sync.ledger.cursors import Cursors
 from orders_sync.ledger.leases import Leases
 from orders_sync.ledger.tables import orders

@@ -8,8 +8,7 @@ import pytest
 from support.flow import Flow
 
 from orders_sync.bootstrap import Services
-from orders_sync.domain.steps import Step
-from orders_sync.ledger.command_claims import CommandClaim, CommandResult
+from orders_sync.domain.steps import CommandClaim, CommandResult, Step
 from orders_sync.outbound.steps import STEPS
 
 pytestmark = pytest.mark.parametrize("both_on", ["sqlite", "postgresql"], indirect=True)
@@ -41,7 +40,7 @@ def test_a_worker_that_stood_still_writes_to_vtex_unless_another_took_over(
         flow.clock.advance(flow.settings.lease_seconds)
         if is_overtaken:
             commands = services.ledger.commands
-            assert commands.claim(command_id, claim.step, owner="another", now=flow.clock())
+            assert commands.claim(following, owner="another", now=flow.clock())
         return STEPS[Step(following.step)](claim, services)
 
     flow.run_command(following, stand_still)

@@ -19,13 +19,12 @@ from urllib3.exceptions import ProtocolError
 
 from orders_sync.bootstrap import Services
 from orders_sync.domain.commands import Command
-from orders_sync.domain.steps import Claim, Dispatch, Step, StepResult
+from orders_sync.domain.steps import Claim, CommandClaim, CommandResult, Dispatch, Step, StepResult
 from orders_sync.errors import OrdersSyncError
 from orders_sync.inbound import steps
 from orders_sync.inbound.acknowledge import acknowledge
 from orders_sync.inbound.poll import Polled, PollLimits, poll
 from orders_sync.ledger.accounts import Chore
-from orders_sync.ledger.command_claims import CommandClaim, CommandResult
 from orders_sync.ledger.migrate import upgrade
 from orders_sync.outbound import steps as sending
 from orders_sync.outbound.accept import Desk, Source, accept
@@ -211,7 +210,7 @@ class Flow:
         step, orders = following.step, self.services.ledger.orders
         steps = {**self._steps, **(changed or {})}
         self._runner.run(
-            Work(orders, steps),
+            Work(orders, steps, orders.advance),
             lambda now: orders.claim(
                 following.account, following.order_id, step, owner="worker", now=now
             ),
@@ -219,11 +218,10 @@ class Flow:
 
     def run_command(self, following: Dispatch, work: CommandWork) -> None:
         """Run one step of a command as a worker does."""
-        command_id, step = following.command_id or "", following.step
         commands = self.services.ledger.commands
         self._runner.run(
-            Work(commands, {step: work}),
-            lambda now: commands.claim(command_id, step, owner="worker", now=now),
+            Work(commands, {following.step: work}),
+            lambda now: commands.claim(following, owner="worker", now=now),
         )
 
     @property

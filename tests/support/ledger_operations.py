@@ -12,9 +12,8 @@ from support.full_ledger import STORE
 from orders_sync.domain.commands import Command
 from orders_sync.domain.events import OrderEvent
 from orders_sync.domain.rules import Progress, Standing
-from orders_sync.domain.steps import Dispatch, Step, StepResult
+from orders_sync.domain.steps import CommandResult, Dispatch, Step, StepResult
 from orders_sync.ledger import Ledger
-from orders_sync.ledger.command_claims import CommandResult
 from orders_sync.ledger.gauges import Gauges
 from orders_sync.ledger.journal import Entry
 from orders_sync.ledger.searches import (
@@ -138,9 +137,10 @@ class Operations:
 
     def _send(self) -> object:
         number = next(self._open_numbers)
-        claim = self._ledger.commands.claim(
-            f"invoice{number}", Step.SEND_INVOICE, owner="me", now=self._now
-        )
+        command_id = f"invoice{number}"
+        order_id = f"{1_000_000_000_000 + number}-01"
+        message = Dispatch(STORE, order_id, Step.SEND_INVOICE, command_id)
+        claim = self._ledger.commands.claim(message, owner="me", now=self._now)
         assert claim is not None, f"invoice{number} cannot be claimed"
         known = self._ledger.command_facts.known(
             claim, now=self._now, visible_after=timedelta(seconds=30)

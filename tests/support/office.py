@@ -9,10 +9,9 @@ from typing import Any
 
 from orders_sync.domain.commands import Command
 from orders_sync.domain.rules import Standing
-from orders_sync.domain.steps import Dispatch, Step
+from orders_sync.domain.steps import CommandClaim, CommandResult, Dispatch, Step
 from orders_sync.ledger import Ledger
 from orders_sync.ledger.acts import Act
-from orders_sync.ledger.command_claims import CommandClaim, CommandResult
 from orders_sync.ledger.journal import Entry
 from orders_sync.outbound import decide
 from orders_sync.outbound.accept import Desk, Source, accept
@@ -54,9 +53,13 @@ class Office:
         )
         return accepted.command_id
 
+    def message(self, command_id: str) -> Dispatch:
+        row = self.row(command_id)
+        return Dispatch(STORE, row["order_id"], Step(row["next_step"]), command_id)
+
     def try_claim(self, command_id: str, owner: str = "me") -> CommandClaim | None:
-        step = Step(self.row(command_id)["next_step"])
-        return self.ledger.commands.claim(command_id, step, owner=owner, now=self.clock())
+        message = self.message(command_id)
+        return self.ledger.commands.claim(message, owner=owner, now=self.clock())
 
     def claim(self, command_id: str, owner: str = "me") -> CommandClaim:
         claim = self.try_claim(command_id, owner)

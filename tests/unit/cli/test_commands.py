@@ -8,8 +8,7 @@ from support.parking import CAUSE, parked_invoice
 from support.shop import Shop
 
 from orders_sync.domain.rules import Standing
-from orders_sync.domain.steps import Step
-from orders_sync.ledger.command_claims import CommandResult
+from orders_sync.domain.steps import CommandResult, Step
 
 WAIT = CommandResult(Standing.WAITING, "accepted", Step.SEND_TRACKING, cause="order.changing")
 

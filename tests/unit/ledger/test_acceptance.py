@@ -10,8 +10,7 @@ from support.office import ORDER, STORE, Office
 
 from orders_sync.domain.commands import Command
 from orders_sync.domain.rules import Standing
-from orders_sync.domain.steps import Dispatch, Step
-from orders_sync.ledger.command_claims import CommandResult
+from orders_sync.domain.steps import CommandResult, Dispatch, Step
 from orders_sync.outbound.accept import Accepted, accept_all
 
 REFUSED = CommandResult(Standing.PARKED, "refused", cause="vtex.refused", reason="no", hint="mend")

@@ -9,8 +9,7 @@ import pytest
 from support.office import ORDER, STORE, Office
 
 from orders_sync.domain.rules import Standing
-from orders_sync.domain.steps import Dispatch, Step
-from orders_sync.ledger.command_claims import CommandResult
+from orders_sync.domain.steps import CommandResult, Dispatch, Step
 
 FOLLOWED = CommandResult(
     Standing.WAITING, "accepted", Step.FOLLOW_CHANGE, progress="sent", receipt="R", due_in=600

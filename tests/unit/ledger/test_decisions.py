@@ -7,8 +7,7 @@ import pytest
 from support.office import ORDER, STORE, Office
 
 from orders_sync.domain.rules import Standing
-from orders_sync.domain.steps import Dispatch, Step
-from orders_sync.ledger.command_claims import CommandResult
+from orders_sync.domain.steps import CommandResult, Dispatch, Step
 from orders_sync.ledger.decisions import DecisionRefused
 from orders_sync.outbound import decide
 

@@ -16,9 +16,8 @@ from support.waiting import until
 from unit.ledger.test_racing import event
 
 from orders_sync.domain.rules import Standing
-from orders_sync.domain.steps import Step
+from orders_sync.domain.steps import CommandResult
 from orders_sync.ledger import Ledger
-from orders_sync.ledger.command_claims import CommandResult
 from orders_sync.ledger.tables import commands, events, orders
 from orders_sync.outbound import decide
 from orders_sync.testing.clock import SettableClock
@@ -58,9 +57,7 @@ def in_work(office: Office) -> Act:
 def to_be_claimed(office: Office) -> Act:
     command_id = office.ask("note", {"message": "hello"})
     office.ledger.orders.look_again(STORE, ORDER, now=office.clock())
-    return lambda: office.ledger.commands.claim(
-        command_id, Step.SEND_NOTE, owner="me", now=office.clock()
-    )
+    return lambda: office.try_claim(command_id)
 
 
 def to_be_retried(office: Office) -> Act:

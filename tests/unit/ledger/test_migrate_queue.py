@@ -11,7 +11,7 @@ import pytest
 import sqlalchemy as sa
 from unit.ledger.test_migrate import NOW, OF_ORDER
 
-from orders_sync.domain.steps import Step
+from orders_sync.domain.steps import Dispatch, Step
 from orders_sync.ledger import Ledger
 from orders_sync.ledger.engine import Database
 from orders_sync.ledger.migrate import upgrade
@@ -177,7 +177,9 @@ def test_after_an_upgrade_each_goes_in_its_turn_and_no_lease_is_broken(upgraded:
     now = datetime.now(UTC)
 
     def claims(name: str, step: Step) -> bool:
-        return upgraded.commands.claim(name, step, owner="new", now=now) is not None
+        order_id = next(row["order_id"] for row in COMMANDS if row["id"] == name)
+        message = Dispatch(STORE, order_id, step, name)
+        return upgraded.commands.claim(message, owner="new", now=now) is not None
 
     invoice, cancel = claims("a", Step.SEND_INVOICE), claims("d", Step.SEND_CANCEL)
     note, other = claims("e", Step.SEND_NOTE), claims("g", Step.SEND_INVOICE)

@@ -13,7 +13,7 @@ from support.office import ORDER, STORE, Office
 
 from orders_sync.domain.commands import Command
 from orders_sync.domain.events import OrderEvent
-from orders_sync.domain.steps import Step
+from orders_sync.domain.steps import Dispatch, Step
 from orders_sync.ledger import Ledger
 from orders_sync.ledger.windows import DISPATCHED_FOR
 from orders_sync.outbound.accept import Desk, accept
@@ -111,36 +111,38 @@ def test_due_work_that_many_take_at_once_goes_to_one_and_no_more_than_asked_for(
 
 
 def test_a_command_that_many_claim_at_once_goes_to_one(
-    race: Race[list[str]], office: Office, clock: SettableClock
+    race: Race[list[Dispatch]], office: Office, clock: SettableClock
 ) -> None:
-    ids = [
-        office.ask("invoice", {"number": f"{number}", "value_cents": 1}, order_id=f"{number}-01")
-        for number in range(ORDERS)
+    messages = [
+        office.message(
+            office.ask("invoice", {"number": f"{n}", "value_cents": 1}, order_id=f"{n}-01")
+        )
+        for n in range(ORDERS)
     ]
 
-    def claim_all(mine: Ledger, number: int) -> list[str]:
+    def claim_all(mine: Ledger, number: int) -> list[Dispatch]:
         return [
             each
-            for each in turned(ids, number)
-            if mine.commands.claim(each, Step.SEND_INVOICE, owner=f"{number}", now=clock())
+            for each in turned(messages, number)
+            if mine.commands.claim(each, owner=f"{number}", now=clock())
         ]
 
     claimed = race(claim_all)
 
-    assert Counter(each for some in claimed for each in some) == Counter(ids)
+    assert Counter(each for some in claimed for each in some) == Counter(messages)
 
 
 def test_of_two_commands_of_one_line_nobody_gets_the_later_however_many_claim(
-    race: Race[list[str]], office: Office, clock: SettableClock
+    race: Race[list[Dispatch]], office: Office, clock: SettableClock
 ) -> None:
-    first = office.ask("invoice", {"number": "1", "value_cents": 1})
-    second = office.ask("invoice", {"number": "2", "value_cents": 1})
+    first = office.message(office.ask("invoice", {"number": "1", "value_cents": 1}))
+    second = office.message(office.ask("invoice", {"number": "2", "value_cents": 1}))
 
-    def claim_both(mine: Ledger, number: int) -> list[str]:
+    def claim_both(mine: Ledger, number: int) -> list[Dispatch]:
         return [
             each
             for each in turned([first, second], number)
-            if mine.commands.claim(each, Step.SEND_INVOICE, owner=f"{number}", now=clock())
+            if mine.commands.claim(each, owner=f"{number}", now=clock())
         ]
 
     claimed = race(claim_both)

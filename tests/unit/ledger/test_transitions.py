@@ -11,11 +11,10 @@ import sqlalchemy as sa
 from support.office import ORDER, STORE, Office
 
 from orders_sync.domain.rules import Standing
-from orders_sync.domain.steps import Dispatch, Step, StepResult
+from orders_sync.domain.steps import CommandClaim, CommandResult, Dispatch, Step, StepResult
 from orders_sync.errors import LeaseLost
 from orders_sync.ledger import Ledger
 from orders_sync.ledger.accounts import Chore
-from orders_sync.ledger.command_claims import CommandClaim, CommandResult
 from orders_sync.ledger.tables import orders
 
 READ = Dispatch(STORE, ORDER, Step.FETCH)
