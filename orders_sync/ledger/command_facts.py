@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
 import sqlalchemy as sa
 
@@ -15,6 +15,7 @@ from orders_sync.domain.sending.intents import Intent
 from orders_sync.domain.sending.verdicts import DoneChange, Known, SentInvoice, SentTracking
 from orders_sync.domain.steps import CommandClaim
 from orders_sync.ledger.engine import Database
+from orders_sync.ledger.order_lease import IS_OF_ORDER, of_order
 from orders_sync.ledger.retention import ERASED
 from orders_sync.ledger.tables import commands
 
@@ -23,6 +24,26 @@ Row = dict[str, Any]
 
 #: Stands before an outcome in `told` where the ERP did not take the answer.
 _UNANSWERABLE = "not "
+
+
+_OF_ORDER: Final = (
+    sa.select(
+        commands.c.id,
+        commands.c.kind,
+        commands.c.progress,
+        commands.c.outcome,
+        commands.c.vtex_number,
+        commands.c.value_cents,
+        commands.c.body,
+        commands.c.receipt,
+        commands.c.intent,
+        commands.c.position,
+        commands.c.created_at,
+        commands.c.updated_at,
+    )
+    .where(IS_OF_ORDER)
+    .order_by(commands.c.updated_at)
+)
 
 
 class CommandFacts:
@@ -92,22 +113,8 @@ class CommandFacts:
 
     def known(self, claim: CommandClaim, *, now: datetime, visible_after: timedelta) -> Known:
         """Return what the order's other commands have done or are about to do."""
-        statement = sa.select(
-            commands.c.id,
-            commands.c.kind,
-            commands.c.progress,
-            commands.c.outcome,
-            commands.c.vtex_number,
-            commands.c.value_cents,
-            commands.c.body,
-            commands.c.receipt,
-            commands.c.intent,
-            commands.c.position,
-            commands.c.created_at,
-            commands.c.updated_at,
-        ).where(commands.c.account == claim.account, commands.c.order_id == claim.order_id)
         with self._database.reading() as connection:
-            every = connection.execute(statement.order_by(commands.c.updated_at)).all()
+            every = connection.execute(_OF_ORDER, of_order(claim.account, claim.order_id)).all()
         rows = [row for row in every if row.id != claim.command_id]
         done = [row for row in rows if row.progress == "done" and row.body not in ERASED]
         sent_tracking: dict[str, list[SentTracking]] = defaultdict(list)

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from orders_sync.domain.rules import OPEN
 from orders_sync.domain.steps import Dispatch, Step
 from orders_sync.ledger.engine import Database
+from orders_sync.ledger.order_lease import NOW, OF_ACCOUNT, UNTIL
 from orders_sync.ledger.tables import commands, orders
 from orders_sync.ledger.windows import DISPATCHED_FOR
 
@@ -57,11 +58,12 @@ class DueWork:
         """
         dispatches: list[Dispatch] = []
         with self._database.writing() as connection:
-            for table, key in ((orders, _ORDER_KEY), (commands, _COMMAND_KEY)):
-                if len(dispatches) < limit:
-                    room = limit - len(dispatches)
-                    statement = _take(table, key, account, step, room, now)
-                    rows = connection.execute(statement).mappings()
+            for statement in _TAKE:
+                room = limit - len(dispatches)
+                if room > 0:
+                    until = now + DISPATCHED_FOR
+                    terms = {"of_account": account, "of_step": step, "now": now, "until": until}
+                    rows = connection.execute(statement, terms | {"room": room}).mappings()
                     dispatches += [
                         Dispatch(account, row["order_id"], step, row.get("id")) for row in rows
                     ]
@@ -79,10 +81,6 @@ class DueWork:
             statement = sa.update(commands).where(commands.c.id == dispatch.command_id)
         with self._database.writing() as connection:
             connection.execute(statement.values(dispatched_until=None))
-
-
-_ORDER_KEY: Final = (orders.c.account, orders.c.order_id)
-_COMMAND_KEY: Final = (commands.c.id,)
 
 
 def _heads(table: sa.Table) -> sa.Select[Any]:
@@ -119,28 +117,18 @@ def _heads(table: sa.Table) -> sa.Select[Any]:
 
 
 def _counted(table: sa.Table) -> sa.Select[Any]:
-    now = sa.bindparam("now", type_=table.c.due_at.type)
     key = (table.c.account, table.c.next_step)
     return (
         sa.select(*key, sa.func.count().label("number"))
-        .where(table.c.dispatched_until.is_not(None), table.c.dispatched_until > now)
+        .where(table.c.dispatched_until.is_not(None), table.c.dispatched_until > NOW)
         .group_by(*key)
     )
 
 
-_HEADS: Final = tuple(map(_heads, (orders, commands)))
-_UNDER_WAY: Final = tuple(map(_counted, (orders, commands)))
-
-
-def _take(
-    table: sa.Table,
-    key: Sequence[sa.Column[Any]],
-    account: str,
-    step: Step,
-    limit: int,
-    now: datetime,
-) -> Any:
+def _take(table: sa.Table) -> sa.UpdateBase:
     lease_until: sa.ColumnElement[Any] = orders.c.lease_until
+    columns: tuple[sa.Column[Any], ...] = (orders.c.order_id,)
+    key: tuple[sa.Column[Any], ...] = (orders.c.account, orders.c.order_id)
     if table is commands:
         # A subquery that is looked up for each of a few rows. PostgreSQL would turn NOT EXISTS
         # into a join, and read all orders for it.
@@ -149,25 +137,30 @@ def _take(
             orders.c.order_id == commands.c.order_id,
         )
         lease_until = sa.select(lease_until).where(*is_order).scalar_subquery()
+        columns, key = (commands.c.order_id, commands.c.id), (commands.c.id,)
     due = (
         sa.select(*key)
         .where(
-            table.c.account == account,
-            table.c.next_step == step,
+            table.c.account == OF_ACCOUNT,
+            table.c.next_step == sa.bindparam("of_step"),
             table.c.standing.in_(OPEN),
-            table.c.due_at <= now,
-            sa.or_(table.c.dispatched_until.is_(None), table.c.dispatched_until <= now),
-            sa.func.coalesce(lease_until, now) <= now,
+            table.c.due_at <= NOW,
+            sa.or_(table.c.dispatched_until.is_(None), table.c.dispatched_until <= NOW),
+            sa.func.coalesce(lease_until, NOW) <= NOW,
         )
         .order_by(table.c.due_at)
-        .limit(limit)
+        .limit(sa.bindparam("room"))
         .with_for_update(skip_locked=True, of=table)
         .cte("due")  # As a subquery, PostgreSQL may run it, and its limit, more than once.
     )
-    columns = [table.c.order_id] if table is orders else [table.c.order_id, table.c.id]
     return (
         sa.update(table)
         .where(sa.tuple_(*key).in_(sa.select(due)))
-        .values(dispatched_until=now + DISPATCHED_FOR)
+        .values(dispatched_until=UNTIL)
         .returning(*columns)
     )
+
+
+_HEADS: Final = tuple(map(_heads, (orders, commands)))
+_UNDER_WAY: Final = tuple(map(_counted, (orders, commands)))
+_TAKE: Final = tuple(map(_take, (orders, commands)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
@@ -48,17 +49,33 @@ READ_NOW: Final[dict[Any, Any]] = {
     "updated_at": NOW,
 }
 
-_FREED: Final[Row] = dict.fromkeys(("lease_owner", "lease_until", "write_until"))
-
 _LEASE: Final = sa.update(orders).where(IS_ORDER, IS_FREE).values(TAKEN).returning(orders.c.version)
 _WRITE: Final = (
     sa.update(orders)
     .where(IS_ORDER, orders.c.version == sa.bindparam("of_version"))
+    .returning(orders.c.next_step, orders.c.progress, orders.c.news)
+)
+_FREE: Final = (
+    sa.update(orders)
+    .where(IS_ORDER, orders.c.version == sa.bindparam("of_version"))
+    .values(lease_owner=None, lease_until=None, write_until=None)
     .returning(
-        orders.c.standing, orders.c.next_step, orders.c.progress, orders.c.due_at, orders.c.news
+        orders.c.standing,
+        orders.c.due_at,
+        orders.c.news,
+        sa.exists().where(IS_OF_ORDER, commands.c.standing.in_(OPEN)).label("has_commands"),
     )
 )
 _READ: Final = sa.update(orders).where(IS_ORDER).values(READ_NOW)
+
+
+@dataclass(frozen=True, slots=True)
+class Freed:
+    """An order that was freed: what goes on with it, of its own or for its open commands."""
+
+    standing: Standing
+    has_due_step: bool
+    has_commands: bool
 
 
 def of_order(account: str, order_id: str) -> Row:
@@ -115,11 +132,7 @@ def write_order(
     Raises:
         LeaseLost: another worker has taken the order over; nothing was written.
     """
-    under = of_order(claim.account, claim.order_id) | {"of_version": version}
-    row = connection.execute(_WRITE, under | changes).one_or_none()
-    if row is None:
-        raise LeaseLost(f"Order {claim.order_id} was taken over during {claim.step}.")
-    return row
+    return _write(connection, _WRITE, claim, version, changes)
 
 
 def free_order(
@@ -129,17 +142,29 @@ def free_order(
     changes: Row,
     *,
     now: datetime,
-) -> tuple[Standing, bool]:
+) -> Freed:
     """Write an order and free it; one that an event came for is read.
-
-    Return its standing, and whether a step of its own is due.
 
     Raises:
         LeaseLost: another worker has taken the order over; nothing was written.
     """
-    row = write_order(connection, claim, version, _FREED | changes)
+    row = _write(connection, _FREE, claim, version, changes)
     if row.news:
         connection.execute(_READ, of_order(claim.account, claim.order_id) | {"now": now})
-        return Standing.ACTIVE, True
+        return Freed(Standing.ACTIVE, has_due_step=True, has_commands=row.has_commands)
     is_due = row.standing in OPEN and row.due_at is not None and row.due_at <= now
-    return Standing(row.standing), is_due
+    return Freed(Standing(row.standing), has_due_step=is_due, has_commands=row.has_commands)
+
+
+def _write(
+    connection: sa.Connection,
+    statement: sa.UpdateBase,
+    claim: Claim | CommandClaim | Dispatch,
+    version: int,
+    changes: Row,
+) -> sa.Row[Any]:
+    under = of_order(claim.account, claim.order_id) | {"of_version": version}
+    row = connection.execute(statement, under | changes).one_or_none()
+    if row is None:
+        raise LeaseLost(f"Order {claim.order_id} was taken over during {claim.step}.")
+    return row

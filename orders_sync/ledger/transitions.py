@@ -272,13 +272,17 @@ class Orders(Desk[Claim, StepResult]):
     ) -> list[Dispatch]:
         changes = facts | {"dispatched_until": None, "updated_at": now}
         with self._database.writing() as connection:
-            standing, is_due = free_order(connection, claim, claim.version, changes, now=now)
+            freed = free_order(connection, claim, claim.version, changes, now=now)
             write_entries(connection, entries)
             if result is not None and result.document is not None:
                 keep_document(connection, claim, result.document, now)
-            if standing in _ENDED:
+            if freed.has_commands and freed.standing in _ENDED:
                 settle(connection, claim.account, claim.order_id, now=now)
-            return next_of(connection, claim.account, claim.order_id, now=now, read=is_due)
+            if not freed.has_commands and not freed.has_due_step:
+                return []
+            return next_of(
+                connection, claim.account, claim.order_id, now=now, read=freed.has_due_step
+            )
 
 
 class Commands(Desk[CommandClaim, CommandResult]):
@@ -352,7 +356,7 @@ class Commands(Desk[CommandClaim, CommandResult]):
             changes["intent"] = None
         with self._database.writing() as connection:
             # The order is locked before its commands, as it is by everybody else.
-            _, is_due = free_order(connection, claim, claim.order_version, {}, now=now)
+            freed = free_order(connection, claim, claim.order_version, {}, now=now)
             row, has_others = release_command(connection, claim, changes)
             write_entries(connection, entries)
             if row.asked_by_erp and row.outcome != row.told:
@@ -363,7 +367,7 @@ class Commands(Desk[CommandClaim, CommandResult]):
                 align(connection, account, order_id, now=now)
                 if row.standing in {Standing.DONE, Standing.PARKED}:
                     settle(connection, account, order_id, now=now)
-            return next_of(connection, account, order_id, now=now, read=is_due)
+            return next_of(connection, account, order_id, now=now, read=freed.has_due_step)
 
 
 def _achieved(result: StepResult | CommandResult) -> Row:

@@ -26,7 +26,7 @@ LEASE_NAME: Final = "dispatch"
 _LEASE: Final = timedelta(seconds=5)
 
 #: Seconds between two ticks: while there is work to dispatch, and while there is none.
-_BUSY_SECONDS: Final = 0.1
+_BUSY_SECONDS: Final = 0.2
 _QUIET_SECONDS: Final = 1.0
 
 #: A process that was itself held up for longer does not judge who is dead.
