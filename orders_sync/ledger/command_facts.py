@@ -15,7 +15,7 @@ from orders_sync.domain.sending.intents import Intent
 from orders_sync.domain.sending.verdicts import DoneChange, Known, SentInvoice, SentTracking
 from orders_sync.domain.steps import CommandClaim
 from orders_sync.ledger.engine import Database
-from orders_sync.ledger.order_lease import IS_OF_ORDER, of_order
+from orders_sync.ledger.order_lease import IS_OF_ORDER, OF_ACCOUNT, of_order
 from orders_sync.ledger.retention import ERASED
 from orders_sync.ledger.tables import commands
 
@@ -26,6 +26,25 @@ Row = dict[str, Any]
 _UNANSWERABLE = "not "
 
 
+_UNTOLD: Final = (
+    sa.select(
+        commands.c.id,
+        commands.c.kind,
+        commands.c.order_id,
+        commands.c.asked_key,
+        commands.c.outcome,
+        commands.c.reason,
+        commands.c.receipt,
+    )
+    .where(
+        commands.c.account == OF_ACCOUNT,
+        commands.c.asked_by_erp,
+        commands.c.told.is_distinct_from(commands.c.outcome),
+        commands.c.told.is_distinct_from(sa.literal(_UNANSWERABLE) + commands.c.outcome),
+    )
+    .order_by(commands.c.updated_at)
+    .limit(sa.bindparam("most"))
+)
 _OF_ORDER: Final = (
     sa.select(
         commands.c.id,
@@ -54,19 +73,9 @@ class CommandFacts:
 
     def untold(self, account: str, *, limit: int) -> Sequence[Row]:
         """List commands of the account's ERP whose present outcome it was not told."""
-        statement = (
-            sa.select(commands)
-            .where(
-                commands.c.account == account,
-                commands.c.asked_by_erp,
-                commands.c.told.is_distinct_from(commands.c.outcome),
-                commands.c.told.is_distinct_from(sa.literal(_UNANSWERABLE) + commands.c.outcome),
-            )
-            .order_by(commands.c.updated_at)
-            .limit(limit)
-        )
+        terms = {"of_account": account, "most": limit}
         with self._database.reading() as connection:
-            return [dict(row) for row in connection.execute(statement).mappings()]
+            return [dict(row) for row in connection.execute(_UNTOLD, terms).mappings()]
 
     def mark_told(self, rows: Sequence[Row]) -> None:
         """Note that the ERP was told the outcomes of these rows, as `untold` gave them."""

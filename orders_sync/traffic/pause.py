@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import random
 import threading
 from collections.abc import Callable
@@ -14,6 +15,8 @@ from orders_sync.traffic.lanes import Wait, Why
 from orders_sync.traffic.shared import Script, Shared, key
 
 _LOOK_EVERY_SECONDS: Final = 1.0
+#: For so long a call that was accepted speaks for the key; rarer calls are not worth telling of.
+_CALM_SECONDS: Final = 2.0
 #: The scope of a refusal that concerns all calls; any other scope is a group of calls.
 _ACCOUNT: Final = "account"
 
@@ -57,7 +60,7 @@ class Pause:
         self._clock = clock
         self._lock = threading.Lock()
         self._looked_at = -_LOOK_EVERY_SECONDS
-        self._said_at = -_LOOK_EVERY_SECONDS
+        self._said_at = self._accepted_at = -math.inf
         #: Groups whose calls were accepted since that was told last.
         self._accepted: set[str] = set()
         #: When each scope that was refused last is probed; None where it is not paused.
@@ -83,9 +86,11 @@ class Pause:
         """Record that VTEX accepted a call of the group."""
         with self._lock:
             self._accepted.add(group)
-            now = self._clock()
+            now, before = self._clock(), self._accepted_at
+            self._accepted_at = now
             is_news = group in self._refused or _ACCOUNT in self._refused
-            if not is_news and now < self._said_at + _LOOK_EVERY_SECONDS:
+            is_rare = now > before + _CALM_SECONDS
+            if not is_news and (is_rare or now < self._said_at + _LOOK_EVERY_SECONDS):
                 return
             self._said_at = now
             groups, self._accepted = self._accepted, set()

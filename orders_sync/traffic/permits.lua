@@ -1,11 +1,13 @@
 -- The calls of an account that are at its ERP, each a holder with the time when its permit expires.
 -- KEYS[1]: a sorted set. ARGV: the instant, of which shared.py makes `now`, how many may be, then,
--- to take a permit, the holder and how many milliseconds its call may take.
+-- to take a permit, the holder and how many milliseconds its call may take, then holders that give
+-- theirs back.
 -- Returns how many permits were left.
 
 local now = math.floor(now / 1000)
 
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)
+for at = 5, #ARGV do redis.call('ZREM', KEYS[1], ARGV[at]) end
 local left = math.max(0, tonumber(ARGV[2]) - redis.call('ZCARD', KEYS[1]))
 if ARGV[3] and left > 0 then
   redis.call('ZADD', KEYS[1], now + tonumber(ARGV[4]), ARGV[3])

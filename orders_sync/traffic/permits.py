@@ -14,7 +14,8 @@ class Permits:
     """Gives each account at most as many permits as `limits` says, in all processes together.
 
     A permit is held under a name that begins with the process's, and expires when its call must
-    have ended, so a process that died gives its permits back. While Redis is away each of
+    have ended, so a process that died gives its permits back. What is given back while there are
+    many left travels with the next question, or with `flush`. While Redis is away each of
     `processes` processes keeps to its own part, one call at least.
     """
 
@@ -28,6 +29,8 @@ class Permits:
         self._processes = max(1, processes)
         self._numbers = count(1)
         self._held: Counter[str] = Counter()
+        self._left: Counter[str] = Counter()
+        self._returned: dict[str, list[str]] = {}
         self._lock = threading.Lock()
 
     def take(self, account: str, seconds: float) -> str | None:
@@ -38,18 +41,31 @@ class Permits:
         holder = f"{self._process}/{next(self._numbers)}"
         lasts = max(1, round(seconds * 1000))
         limit = self._limits[account]
-        given = self._shared.run(self._script, _key(account), limit, holder, lasts)
         with self._lock:
-            if given is None:
-                given = self._held[account] < self.part(account)
-            self._held[account] += bool(given)
+            returned = self._returned.pop(account, [])
+        left = self._shared.run(self._script, _key(account), limit, holder, lasts, *returned)
+        with self._lock:
+            self._left[account] = (left or 0) - 1
+            given = self._held[account] < self.part(account) if left is None else left > 0
+            self._held[account] += given
         return holder if given else None
 
     def give_back(self, account: str, holder: str) -> None:
         """Give a permit back."""
         with self._lock:
             self._held[account] -= 1
-        self._shared.ask([("ZREM", _key(account), holder)])
+            self._returned.setdefault(account, []).append(holder)
+            is_urgent = self._left[account] <= self._limits[account] / 2
+        if is_urgent:
+            self.flush()
+
+    def flush(self) -> None:
+        """Tell of the permits that were given back, in one round trip."""
+        with self._lock:
+            returned, self._returned = self._returned, {}
+        removals: list[Command] = [("ZREM", _key(name), *gone) for name, gone in returned.items()]
+        if removals:
+            self._shared.ask(removals)
 
     def forget(self, process: str, accounts: Collection[str]) -> None:
         """Give back all permits of a process that is dead."""

@@ -194,6 +194,10 @@ class Traffic:
             finally:
                 self._permits.give_back(account, holder)
 
+    def flush(self) -> None:
+        """Tell of what need not be told at once; to be called every second or so."""
+        self._permits.flush()
+
     def forget_holder(self, process: str) -> None:
         """Give back the ERP permits of a process that is dead; `process` is its name."""
         self._permits.forget(process, self._accounts)
@@ -233,11 +237,9 @@ class Traffic:
         They should while this one is sick of one of them, but for the calls that probe whether it
         is well again.
         """
-        breakers = dict(self._all_breakers())
+        breakers = (self._breakers.get((account, name)) for name in operations)
         return any(
-            breaker.is_sick and breaker.trial_in > 0
-            for breaker in (breakers.get((account, name)) for name in operations)
-            if breaker is not None
+            breaker.is_sick and breaker.trial_in > 0 for breaker in breakers if breaker is not None
         )
 
     def sick_processes(self) -> Mapping[str, SickSince]:
@@ -293,7 +295,8 @@ class Traffic:
         return Usage(account, self.limiter.read(account, used), states, pause, forbidden)
 
     def close(self) -> None:
-        """Give the connections back."""
+        """Give permits and connections back."""
+        self.flush()
         self._shared.close()
 
     def _look(self, account: str) -> list[Command]:

@@ -83,6 +83,8 @@ class Heartbeat:
     def beat(self) -> float:
         """Do what is due; return the seconds until the next beat."""
         now = self._services.clock()
+        if self._services.traffic is not None:
+            self._services.traffic.flush()
         if self._seen_at is None or now - self._seen_at >= SEEN_EVERY:
             self._say_that_it_lives(now)
         if not self._leads(now):

@@ -237,7 +237,9 @@ def test_what_was_refused_and_since_when_can_be_read(
 def test_an_account_that_is_not_paused_reads_as_none(
     pause_of: Pauses, process: Callable[..., Shared], account: str
 ) -> None:
-    pause_of().accepted("orders")
+    pause = pause_of()
+    pause.accepted("orders")
+    pause.accepted("orders")
 
     fields = hash_of(process(), pauses_key(account))
 

@@ -59,6 +59,36 @@ def test_a_permit_that_is_given_back_is_taken_by_another(permits_of: Holders, ac
     assert len(_take_all(other, account)) == 1
 
 
+def test_what_is_given_back_while_many_are_left_waits_for_the_next_question(
+    permits_of: Holders, account: str
+) -> None:
+    one, other = permits_of("one", 8), permits_of("other", 8)
+    holder = one.take(account, SECONDS)
+    assert holder is not None
+
+    one.give_back(account, holder)
+    before = _take_all(other, account)
+    for taken in before:
+        other.give_back(account, taken)
+    one.flush()
+
+    assert len(before) == 7
+    assert len(_take_all(other, account)) == 8
+
+
+def test_the_next_question_of_a_process_gives_back_what_it_had(
+    permits_of: Holders, account: str
+) -> None:
+    one, other = permits_of("one", 8), permits_of("other", 8)
+    holder = one.take(account, SECONDS)
+    assert holder is not None
+
+    one.give_back(account, holder)
+    one.take(account, SECONDS)
+
+    assert len(_take_all(other, account)) == 7
+
+
 def test_a_permit_that_nobody_gives_back_expires(
     permits_of: Holders, account: str, time: VirtualTime
 ) -> None:
