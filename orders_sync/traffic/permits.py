@@ -63,20 +63,25 @@ class Permits:
         """Tell of the permits that were given back, in one round trip."""
         with self._lock:
             returned, self._returned = self._returned, {}
-        removals: list[Command] = [("ZREM", _key(name), *gone) for name, gone in returned.items()]
-        if removals:
-            self._shared.ask(removals)
+        self._remove(returned)
 
     def forget(self, process: str, accounts: Collection[str]) -> None:
         """Give back all permits of a process that is dead."""
         asked = self._shared.ask([("ZRANGE", _key(name), 0, -1) for name in accounts])
         if asked is None:
             return
+        self._remove(
+            {
+                account: [holder for holder in holders if holder.startswith(f"{process}/")]
+                for account, holders in zip(accounts, asked[1], strict=True)
+            }
+        )
+
+    def _remove(self, holders: Mapping[str, Collection[str]]) -> None:
         removals: list[Command] = []
-        for account, holders in zip(accounts, asked[1], strict=True):
-            dead = [each for each in holders if each.startswith(f"{process}/")]
-            if dead:
-                removals.append(("ZREM", _key(account), *dead))
+        for account, gone in holders.items():
+            if gone:
+                removals.append(("ZREM", _key(account), *gone))
         if removals:
             self._shared.ask(removals)
 
