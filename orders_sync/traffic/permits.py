@@ -77,7 +77,7 @@ class Permits:
             }
         )
 
-    def _remove(self, holders: Mapping[str, Collection[str]]) -> None:
+    def _remove(self, holders: Mapping[str, list[str]]) -> None:
         removals: list[Command] = []
         for account, gone in holders.items():
             if gone:
