@@ -6,6 +6,7 @@ import threading
 from collections import Counter
 from collections.abc import Collection, Mapping
 from itertools import count
+from typing import Any
 
 from orders_sync.traffic.shared import Command, Script, Shared, key
 
@@ -77,7 +78,7 @@ class Permits:
             }
         )
 
-    def _remove(self, holders: Mapping[str, list[str]]) -> None:
+    def _remove(self, holders: Mapping[str, list[Any]]) -> None:
         removals: list[Command] = []
         for account, gone in holders.items():
             if gone:
