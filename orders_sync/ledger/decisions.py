@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 
 from orders_sync.domain.rules import Standing
+from orders_sync.domain.sending.intents import Intent
 from orders_sync.domain.steps import Dispatch, Step
 from orders_sync.errors import OrdersSyncError
 from orders_sync.ledger.acts import Act, keep_act
@@ -71,6 +73,9 @@ class Decisions:
                     "changed no more. Retry it to follow it, or send a new command."
                 )
             _refuse_taken_key(connection, row, changes.get("key", row.key))
+            if row.intent is not None:
+                intent = replace(Intent.from_json(row.intent), is_edited=True)
+                changes = {"intent": intent.to_json(), **changes}
             changes = {**_beginning(first_step), **_opened(act.at), **changes}
             return self._reopen(connection, row, changes, "parked edit", act)
 

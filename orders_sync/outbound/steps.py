@@ -193,9 +193,13 @@ def send_change(claim: CommandClaim, services: Services) -> CommandResult:
 
 def _is_same(past: PastChange, body: ChangeBody, claim: CommandClaim, known: Known) -> bool:
     """Tell whether a change in the order's history is this one, which lost its answer."""
+    own = known.own_intent
+    if own is not None and own.is_edited:
+        return False
+    since = (own.at if own is not None else claim.created_at) - _CLOCKS_DIFFER
     return (
         past.request_id not in known.receipts
-        and (past.date is None or past.date > claim.created_at - _CLOCKS_DIFFER)
+        and (past.date is None or past.date > since)
         and (past.reason, past.manual_discount_cents, past.manual_increment_cents)
         == (body.reason, body.manual_discount_cents, body.manual_increment_cents)
     )

@@ -30,8 +30,9 @@ def judge_change(
     own = known.own_intent
     if own is not None and shows_change(order, known, own.content):
         asked = _change(body, order)
-        # Where its lines are gone, the change itself took them.
-        if isinstance(asked, NotAllowed) or digest_of(asked) == own.content:
+        # Where its lines are gone, the change itself took them, if it is what was sent.
+        took_them = isinstance(asked, NotAllowed) and not own.is_edited
+        if took_them or (isinstance(asked, Change) and digest_of(asked) == own.content):
             return AlreadySo("the change is in the order")
     elif (wait := known.wait_for_own()) is not None:
         return wait

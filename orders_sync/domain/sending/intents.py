@@ -17,7 +17,7 @@ class Intent:
     It is open until VTEX's answer is in the ledger, or the order shows the effect. `at` is when the
     write began; once its answer is lost, when that was noticed. `number` is an invoice's number as
     VTEX has it. `content` tells what is sent from what else may be there, and only the kind's own
-    judge reads it.
+    judge reads it. `is_edited`: a person has changed since what is to be sent.
     """
 
     kind: IntentKind
@@ -25,10 +25,11 @@ class Intent:
     number: str | None = None
     value_cents: int | None = None
     content: str | None = None
+    is_edited: bool = False
 
     def to_json(self) -> str:
         """Return it as compact JSON."""
-        return _INTENTS.dump_json(self, exclude_none=True).decode()
+        return _INTENTS.dump_json(self, exclude_defaults=True).decode()
 
     @staticmethod
     def from_json(text: str) -> Intent:

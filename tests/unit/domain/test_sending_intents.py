@@ -251,6 +251,18 @@ def test_a_change_that_the_order_shows_is_not_sent_again(
     assert outcome(judge_change(CHANGE, order, known(own_intent=own_change(3)))) is AlreadySo
 
 
+def test_an_edited_change_is_not_done_by_what_was_sent_before_the_edit() -> None:
+    shown = applied("r", removed=(ChangedItem("B", 1, None),))
+    order = replace(ORDER, lines=(ORDER.lines[0], ORDER.lines[2]), changes=(shown,))
+    first, gone = {"line_id": "L0", "quantity": 1}, {"sku": "B", "quantity": 1}
+    edited = ChangeBody.model_validate({"reason": "r", "remove": [first, gone]})
+    rest = ChangeBody.model_validate({"reason": "r", "remove": [first]})
+    facts = known(own_intent=replace(own_change(3), is_edited=True))
+
+    assert outcome(judge_change(edited, order, facts)) is NotAllowed
+    assert outcome(judge_change(rest, order, facts)) is Send
+
+
 def test_another_commands_change_of_the_same_content_is_not_taken_for_its_own() -> None:
     order = replace(ORDER, changes=(applied("r", removed=(ChangedItem("B", 1, None),)),))
     facts = known(own_intent=own_change(3), done_changes=[DoneChange("r", seconds_ago(60))])

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -7,6 +8,7 @@ import pytest
 from support.office import ORDER, STORE, Office
 
 from orders_sync.domain.rules import Standing
+from orders_sync.domain.sending.intents import Intent
 from orders_sync.domain.steps import CommandResult, Dispatch, Step
 from orders_sync.ledger.decisions import DecisionRefused
 from orders_sync.outbound import decide
@@ -67,6 +69,21 @@ def test_an_edited_command_keeps_its_key_and_is_known_to_its_caller(office: Offi
     assert row["body"] == '{"number":"8/1","type":"Output","value_cents":100}'
     assert (row["key"], row["asked_key"], row["vtex_number"]) == ("erp-1", "erp-1", "81")
     assert office.ask("invoice", {"number": "7", "value_cents": 999}, "erp-1") == command_id
+
+
+def test_an_edit_remembers_that_something_else_may_have_been_sent(office: Office) -> None:
+    command_id = office.ask("change", {"reason": "r", "manual_discount_cents": 100})
+    claim = office.claim(command_id)
+    sent = Intent("change", office.clock(), content="digest")
+    office.ledger.commands.note_intent(claim, sent.to_json())
+    office.ledger.commands.park(
+        claim, office.entry, cause="c", reason="r", hint="h", now=office.clock()
+    )
+
+    office.edit(command_id, {"reason": "r", "manual_discount_cents": 200})
+
+    noted = Intent.from_json(office.row(command_id)["intent"])
+    assert noted == replace(sent, is_edited=True)
 
 
 @pytest.mark.parametrize(
