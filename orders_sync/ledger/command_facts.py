@@ -159,7 +159,7 @@ class CommandFacts:
             ],
             cancelled_at=max(
                 (
-                    row.updated_at
+                    _taken_at(row)
                     for row in every
                     if row.kind == "cancel" and row.progress != "accepted"
                 ),
@@ -167,6 +167,12 @@ class CommandFacts:
             ),
             sent_tracking=sent_tracking,
         )
+
+
+def _taken_at(row: Any) -> datetime:
+    """Return when VTEX took a cancellation; its intent stands until the order shows it."""
+    at: datetime = row.updated_at if row.intent is None else Intent.from_json(row.intent).at
+    return at
 
 
 def _type_of(body: str) -> InvoiceType:
