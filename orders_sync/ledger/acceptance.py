@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
-from typing import Any
+from typing import Any, Final
 
 import sqlalchemy as sa
 
@@ -17,7 +17,7 @@ from orders_sync.ledger.engine import Database
 from orders_sync.ledger.insert import insert_into
 from orders_sync.ledger.journal import Entry, write_entries
 from orders_sync.ledger.lines import align_all
-from orders_sync.ledger.order_lease import lock_orders
+from orders_sync.ledger.order_lease import ARE_OF_ORDERS, lock_orders, of_orders
 from orders_sync.ledger.tables import commands
 from orders_sync.ledger.wakeups import next_of, request_reads
 from orders_sync.ledger.windows import Windows
@@ -111,22 +111,27 @@ class Acceptance:
         return reads + dispatches
 
 
+_LAST_PLACES: Final = (
+    sa.select(commands.c.order_id, sa.func.max(commands.c.position).label("position"))
+    .where(ARE_OF_ORDERS)
+    .group_by(commands.c.order_id)
+)
+_REFUSED: Final = sa.select(
+    commands.c.order_id,
+    commands.c.kind,
+    commands.c.asked_key,
+    commands.c.vtex_number,
+    commands.c.position,
+).where(ARE_OF_ORDERS, commands.c.standing == Standing.PARKED, commands.c.outcome == "refused")
+
+
 def _take_places(connection: sa.Connection, account: str, lot: Sequence[Row]) -> None:
     """Give each row its place: behind all of its order, or that of the refused one it corrects."""
-    order_ids = {row["order_id"] for row in lot}
-    of_orders = (commands.c.account == account, commands.c.order_id.in_(order_ids))
-    last = (
-        sa.select(commands.c.order_id, sa.func.max(commands.c.position).label("position"))
-        .where(*of_orders)
-        .group_by(commands.c.order_id)
-    )
+    terms = of_orders(account, list({row["order_id"] for row in lot}))
     places: dict[str, int] = defaultdict(int)
-    places.update({row.order_id: row.position for row in connection.execute(last)})
+    places.update({row.order_id: row.position for row in connection.execute(_LAST_PLACES, terms)})
     refused: dict[tuple[Any, ...], int] = {}
-    parked = sa.select(commands).where(
-        *of_orders, commands.c.standing == Standing.PARKED, commands.c.outcome == "refused"
-    )
-    for other in connection.execute(parked):
+    for other in connection.execute(_REFUSED, terms):
         for name in (other.asked_key, other.vtex_number):
             if name is not None:
                 refused[other.order_id, other.kind, name] = other.position

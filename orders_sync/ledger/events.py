@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
+from typing import Final
 
 import sqlalchemy as sa
 
@@ -17,6 +18,7 @@ from orders_sync.ledger.engine import Database
 from orders_sync.ledger.insert import insert_into
 from orders_sync.ledger.journal import Entry, write_entries
 from orders_sync.ledger.locks import lock
+from orders_sync.ledger.order_lease import ARE_ORDERS, OF_ACCOUNT, of_orders
 from orders_sync.ledger.recordable import recordable
 from orders_sync.ledger.tables import events, orders
 from orders_sync.ledger.wakeups import request_reads
@@ -71,10 +73,9 @@ class Events:
         """Judge new events against what is known; give the orders to be read, each once."""
         if not lot:
             return []
-        statement = sa.select(orders.c.order_id, orders.c.progress).where(
-            orders.c.account == account, orders.c.order_id.in_({e.order_id for e in lot})
-        )
-        known = {row.order_id: Progress(row.progress) for row in connection.execute(statement)}
+        terms = of_orders(account, list({event.order_id for event in lot}))
+        rows = connection.execute(_PROGRESS, terms)
+        known = {row.order_id: Progress(row.progress) for row in rows}
         verdicts = {e.identity: judge_event(e.state, known.get(e.order_id)) for e in lot}
         idle = [identity for identity, reads in verdicts.items() if not reads]
         if idle:
@@ -112,49 +113,18 @@ class Events:
         `at_once` takes every recorded event; without it an event is held until its order is
         done, void, parked, or waits for VTEX.
         """
-        statement = (
-            sa.select(events.c.handle)
-            .select_from(
-                events.outerjoin(
-                    orders,
-                    sa.and_(
-                        orders.c.account == events.c.account,
-                        orders.c.order_id == events.c.order_id,
-                    ),
-                )
-            )
-            .where(
-                events.c.account == account,
-                events.c.acknowledged_at.is_(None),
-                events.c.delivered_at > delivered_after,
-                events.c.handle.is_not(None),
-            )
-            .order_by(events.c.delivered_at)
-            .limit(limit)
-        )
-        if not at_once:
-            statement = statement.where(
-                sa.or_(
-                    events.c.asks_nothing,
-                    orders.c.standing.in_([Standing.DONE, Standing.VOID, Standing.PARKED]),
-                    waits_for_vtex(),
-                )
-            )
+        terms = {"of_account": account, "delivered_after": delivered_after, "most": limit}
         with self._database.reading() as connection:
-            return connection.execute(statement).scalars().all()
+            rows = connection.execute(_RECORDED if at_once else _HANDLED, terms)
+            return rows.scalars().all()
 
     def mark_acknowledged(self, account: str, handles: Sequence[str], *, now: datetime) -> None:
         """Note that VTEX has taken the handles back."""
-        taken = (
-            events.c.account == account,
-            events.c.acknowledged_at.is_(None),
-            events.c.handle.in_(handles),
-        )
-        locked = sa.select(events.c.identity).where(*taken).order_by(events.c.identity)
+        terms = {"of_account": account, "handles": handles}
         with self._database.writing() as connection:
             # A poll may record them again right now, and locks them in this order too.
-            lock(connection, locked.with_for_update())
-            connection.execute(sa.update(events).where(*taken).values(acknowledged_at=now))
+            lock(connection, _TAKEN_LOCKED, terms)
+            connection.execute(_TAKEN, terms | {"acknowledged_at": now})
 
 
 def waits_for_vtex() -> sa.ColumnElement[bool]:
@@ -164,6 +134,44 @@ def waits_for_vtex() -> sa.ColumnElement[bool]:
         orders.c.next_step == Step.FETCH,
         orders.c.progress != Progress.SEEN,
     )
+
+
+_PROGRESS: Final = sa.select(orders.c.order_id, orders.c.progress).where(ARE_ORDERS)
+
+_RECORDED: Final = (
+    sa.select(events.c.handle)
+    .select_from(
+        events.outerjoin(
+            orders,
+            sa.and_(orders.c.account == events.c.account, orders.c.order_id == events.c.order_id),
+        )
+    )
+    .where(
+        events.c.account == OF_ACCOUNT,
+        events.c.acknowledged_at.is_(None),
+        events.c.delivered_at > sa.bindparam("delivered_after", type_=events.c.delivered_at.type),
+        events.c.handle.is_not(None),
+    )
+    .order_by(events.c.delivered_at)
+    .limit(sa.bindparam("most"))
+)
+_HANDLED: Final = _RECORDED.where(
+    sa.or_(
+        events.c.asks_nothing,
+        orders.c.standing.in_([Standing.DONE, Standing.VOID, Standing.PARKED]),
+        waits_for_vtex(),
+    )
+)
+
+_ARE_TAKEN: Final = sa.and_(
+    events.c.account == OF_ACCOUNT,
+    events.c.acknowledged_at.is_(None),
+    events.c.handle.in_(sa.bindparam("handles", expanding=True)),
+)
+_TAKEN: Final = sa.update(events).where(_ARE_TAKEN)
+_TAKEN_LOCKED: Final = (
+    sa.select(events.c.identity).where(_ARE_TAKEN).order_by(events.c.identity).with_for_update()
+)
 
 
 def _identity(event: OrderEvent | UnreadableEvent) -> str:

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from orders_sync.domain.lines import Place, blockers
 from orders_sync.domain.rules import OPEN, Standing
-from orders_sync.ledger.order_lease import IS_OF_ORDER, of_order
+from orders_sync.ledger.order_lease import ARE_OF_ORDERS, IS_OF_ORDER, of_order, of_orders
 from orders_sync.ledger.tables import commands
 from orders_sync.ledger.wakeups import CLOCKS_DIFFER
 
@@ -42,6 +42,7 @@ _PLACES: Final = sa.select(
 ).where(commands.c.standing.in_(_UNFINISHED), commands.c.line.is_not(None))
 
 _OF_ORDER: Final = _PLACES.where(IS_OF_ORDER)
+_OF_ORDERS: Final = _PLACES.where(ARE_OF_ORDERS)
 
 _MAY_GO: Final = (
     sa.update(commands)
@@ -82,9 +83,8 @@ def align_all(
     connection: sa.Connection, account: str, order_ids: Iterable[str], *, now: datetime
 ) -> None:
     """Do so for several orders at once."""
-    chosen = _PLACES.where(commands.c.account == account, commands.c.order_id.in_(list(order_ids)))
     rows: dict[str, list[sa.Row[Any]]] = defaultdict(list)
-    for row in connection.execute(chosen):
+    for row in connection.execute(_OF_ORDERS, of_orders(account, list(order_ids))):
         rows[row.order_id].append(row)
     for rows_of_order in rows.values():
         _align(connection, rows_of_order, now)

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any, Final
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
 
 from orders_sync.domain.rules import OPEN, Progress, Standing
 from orders_sync.domain.steps import Claim, CommandClaim, Dispatch, Step
@@ -27,6 +29,9 @@ OF_ORDER: Final[sa.BindParameter[str]] = sa.bindparam("of_order")
 
 IS_ORDER: Final = sa.and_(orders.c.account == OF_ACCOUNT, orders.c.order_id == OF_ORDER)
 IS_OF_ORDER: Final = sa.and_(commands.c.account == OF_ACCOUNT, commands.c.order_id == OF_ORDER)
+OF_ORDERS: Final[sa.BindParameter[Any]] = sa.bindparam("of_orders", expanding=True)
+ARE_ORDERS: Final = sa.and_(orders.c.account == OF_ACCOUNT, orders.c.order_id.in_(OF_ORDERS))
+ARE_OF_ORDERS: Final = sa.and_(commands.c.account == OF_ACCOUNT, commands.c.order_id.in_(OF_ORDERS))
 IS_FREE: Final = sa.or_(orders.c.lease_until.is_(None), orders.c.lease_until <= NOW)
 
 #: What takes an order for a process.
@@ -66,6 +71,10 @@ _FREE: Final = (
         sa.exists().where(IS_OF_ORDER, commands.c.standing.in_(OPEN)).label("has_commands"),
     )
 )
+#: Locks the rows of orders, all in one order.
+LOCKED: Final = (
+    sa.select(orders.c.order_id).where(ARE_ORDERS).order_by(orders.c.order_id).with_for_update()
+)
 _READ: Final = sa.update(orders).where(IS_ORDER).values(READ_NOW)
 
 
@@ -81,6 +90,17 @@ class Freed:
 def of_order(account: str, order_id: str) -> Row:
     """Return the parameters that name an order."""
     return {"of_account": account, "of_order": order_id}
+
+
+def of_orders(account: str, order_ids: Sequence[str]) -> Row:
+    """Return the parameters that name several orders."""
+    return {"of_account": account, "of_orders": order_ids}
+
+
+@cache
+def make_known(dialect: str) -> postgresql.Insert | sqlite.Insert:
+    """Return the statement that inserts the rows of orders that were never heard of."""
+    return insert_into(orders, dialect).on_conflict_do_nothing()
 
 
 def new_order(account: str, order_id: str, *, now: datetime) -> Row:
@@ -106,12 +126,10 @@ def lock_orders(
 ) -> None:
     """Lock the rows of orders, each made known that was never heard of, with nothing to do."""
     unread = {"standing": Standing.DONE, "next_step": None, "news": False, "due_at": None}
-    rows = [new_order(account, order_id, now=now) | unread for order_id in sorted(set(order_ids))]
-    insert = insert_into(orders, connection.dialect.name)
-    connection.execute(insert.on_conflict_do_nothing(), rows)
-    chosen = (orders.c.account == account, orders.c.order_id.in_(order_ids))
-    locked = sa.select(orders.c.order_id).where(*chosen).order_by(orders.c.order_id)
-    lock(connection, locked.with_for_update())
+    chosen = sorted(set(order_ids))
+    rows = [new_order(account, order_id, now=now) | unread for order_id in chosen]
+    connection.execute(make_known(connection.dialect.name), rows)
+    lock(connection, LOCKED, of_orders(account, chosen))
 
 
 def lease_order(

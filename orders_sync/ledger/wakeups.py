@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Final
 
 import sqlalchemy as sa
@@ -11,17 +12,20 @@ import sqlalchemy as sa
 from orders_sync.domain.lines import DECIDING
 from orders_sync.domain.rules import OPEN, Standing
 from orders_sync.domain.steps import Dispatch, Step
-from orders_sync.ledger.insert import insert_into
 from orders_sync.ledger.locks import lock
 from orders_sync.ledger.order_lease import (
+    ARE_ORDERS,
     IS_FREE,
     IS_OF_ORDER,
     IS_ORDER,
+    LOCKED,
     NOW,
     READ_NOW,
     UNTIL,
+    make_known,
     new_order,
     of_order,
+    of_orders,
 )
 from orders_sync.ledger.tables import commands, orders
 from orders_sync.ledger.windows import DISPATCHED_FOR, Windows
@@ -48,11 +52,8 @@ def request_reads(
     ready = _take_up(connection, account, sorted(set(order_ids)), now)
     at_once = ready[:room]
     if at_once:
-        connection.execute(
-            sa.update(orders)
-            .where(orders.c.account == account, orders.c.order_id.in_(at_once))
-            .values(dispatched_until=now + DISPATCHED_FOR)
-        )
+        terms = of_orders(account, at_once) | {"until": now + DISPATCHED_FOR}
+        connection.execute(_DISPATCH, terms)
     return [Dispatch(account, order_id, Step.FETCH) for order_id in at_once]
 
 
@@ -60,19 +61,30 @@ def _take_up(
     connection: sa.Connection, account: str, order_ids: Sequence[str], now: datetime
 ) -> list[str]:
     """Make orders known, or note their news; return those that are free, in their order."""
-    insert = insert_into(orders, connection.dialect.name).on_conflict_do_nothing()
     rows = [new_order(account, order_id, now=now) for order_id in order_ids]
-    added = set(connection.execute(insert.returning(orders.c.order_id), rows).scalars())
+    added = set(connection.execute(_add(connection.dialect.name), rows).scalars())
     known = [order_id for order_id in order_ids if order_id not in added]
     if known:
-        heard_of = (orders.c.account == account, orders.c.order_id.in_(known))
-        locked = sa.select(orders.c.order_id).where(*heard_of).order_by(orders.c.order_id)
-        lock(connection, locked.with_for_update())
-        news = sa.update(orders).where(*heard_of).values(news=True)
-        connection.execute(news)
-        statement = news.where(IS_FREE).values(READ_NOW).returning(orders.c.order_id)
-        added |= set(connection.execute(statement, {"now": now}).scalars())
+        terms = of_orders(account, known) | {"now": now}
+        lock(connection, LOCKED, terms)
+        connection.execute(_NEWS, terms)
+        added |= set(connection.execute(_READ_KNOWN, terms).scalars())
     return sorted(added)
+
+
+@cache
+def _add(dialect: str) -> sa.Executable:
+    return make_known(dialect).returning(orders.c.order_id)
+
+
+_DISPATCH: Final = sa.update(orders).where(ARE_ORDERS).values(dispatched_until=UNTIL)
+_NEWS: Final = sa.update(orders).where(ARE_ORDERS).values(news=True)
+_READ_KNOWN: Final = (
+    sa.update(orders)
+    .where(ARE_ORDERS, IS_FREE)
+    .values({**READ_NOW, "news": True})
+    .returning(orders.c.order_id)
+)
 
 
 def _is_due(table: sa.Table) -> sa.ColumnElement[bool]:
