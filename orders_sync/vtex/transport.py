@@ -55,13 +55,13 @@ class RequestsTransport:
         total_seconds: float = 30.0,
         max_body_bytes: int = 20 * 1024 * 1024,
     ) -> None:
-        origin = _origin(base_url)
-        if origin is None:
+        origin, address = _origin(base_url), _address(base_url)
+        if origin is None or address is None:
             raise ConfigurationError(
                 f"BASE_URL is wrong: {base_url} is no address of a host. "
                 "A right value: https://mystore.vtexcommercestable.com.br"
             )
-        self._base_url = base_url.rstrip("/")
+        self._base_url = address.rstrip("/")
         self._origin = origin
         self._adapter = adapter or VtexAdapter(_CONNECTIONS)
         self._connect_seconds = connect_seconds
@@ -139,15 +139,19 @@ class RequestsTransport:
 
 
 def _prepared(request: Request, url: str) -> requests.PreparedRequest:
-    headers = {**_ENCODING, **request.headers}
+    # Its address was checked when the transport was made; to check it for each call is dear.
+    prepared = requests.PreparedRequest()
+    prepared.method, prepared.url = request.method, url
     try:
-        return requests.Request(request.method, url, headers=headers, data=request.body).prepare()
+        prepared.prepare_headers({**_ENCODING, **request.headers})
+        prepared.prepare_body(request.body, None)
     except ValueError as error:
         # The error's own text may repeat a key.
         raise ConfigurationError(
             f"{request} cannot be written as HTTP ({type(error).__name__}). "
             "Look for spaces and line breaks in the account's APP_KEY and APP_TOKEN."
         ) from None
+    return prepared
 
 
 def _chunks(answer: requests.Response) -> Iterator[bytes]:
@@ -155,6 +159,14 @@ def _chunks(answer: requests.Response) -> Iterator[bytes]:
     raw: HTTPResponse = answer.raw
     while chunk := raw.read1(_CHUNK_BYTES, decode_content=True):
         yield chunk
+
+
+def _address(url: str) -> str | None:
+    """Return an address as HTTP takes it, or None where it is none."""
+    try:
+        return requests.Request("GET", url).prepare().url
+    except ValueError:
+        return None
 
 
 def _origin(url: str) -> tuple[str, str, int] | None:
