@@ -42,7 +42,8 @@ class Claim:
 
     `version` is the fencing token: a write under an older version than the ledger's is refused.
     `attempts` counts the failed tries of this step so far, the first of them at `failing_since`.
-    `document` is there where the step before it has just read the order.
+    The step was due at `due_at`. `document` is there where the step before it has just read the
+    order.
     """
 
     account: str
@@ -53,6 +54,7 @@ class Claim:
     attempts: int
     failing_since: datetime | None
     first_seen_at: datetime
+    due_at: datetime
     lease_until: datetime
     document: bytes | None = field(default=None, repr=False)
 

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
+from orders_sync.domain.lines import DECIDING
 from orders_sync.domain.rules import Standing
 from orders_sync.domain.steps import Dispatch
 from orders_sync.ledger.engine import Database
@@ -102,12 +103,15 @@ class Acceptance:
     ) -> list[Dispatch]:
         to_read = [row["order_id"] for row in added if row["kind"] == SYNC]
         reads = request_reads(connection, account, to_read, windows=self._windows, now=now)
-        order_ids = {row["order_id"] for row in added if row["standing"] == Standing.ACTIVE}
+        active = [row for row in added if row["standing"] == Standing.ACTIVE]
+        urgent = {row["order_id"] for row in active if row["kind"] in DECIDING}
+        others = {row["order_id"] for row in active} - urgent
         dispatches: list[Dispatch] = []
-        if order_ids:
-            room = self._windows.room(connection, account, now)
-            for order_id in sorted(order_ids)[:room]:
-                dispatches += next_of(connection, account, order_id, now=now, read=False)
+        for order_ids, is_urgent in ((urgent, True), (others, False)):
+            if order_ids:
+                room = self._windows.room(connection, account, now, is_urgent=is_urgent)
+                for order_id in sorted(order_ids)[:room]:
+                    dispatches += next_of(connection, account, order_id, now=now, read=False)
         return reads + dispatches
 
 

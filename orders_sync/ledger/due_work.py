@@ -125,9 +125,12 @@ def _counted(table: sa.Table) -> sa.Select[Any]:
     )
 
 
-def _take(table: sa.Table) -> sa.UpdateBase:
+def longest_due(table: sa.Table) -> sa.ColumnElement[bool]:
+    """Return the condition that a row is among the `room` that are due for longest.
+
+    Two who ask at once get different ones.
+    """
     lease_until: sa.ColumnElement[Any] = orders.c.lease_until
-    columns: tuple[sa.Column[Any], ...] = (orders.c.order_id,)
     key: tuple[sa.Column[Any], ...] = (orders.c.account, orders.c.order_id)
     if table is commands:
         # A subquery that is looked up for each of a few rows. PostgreSQL would turn NOT EXISTS
@@ -137,7 +140,7 @@ def _take(table: sa.Table) -> sa.UpdateBase:
             orders.c.order_id == commands.c.order_id,
         )
         lease_until = sa.select(lease_until).where(*is_order).scalar_subquery()
-        columns, key = (commands.c.order_id, commands.c.id), (commands.c.id,)
+        key = (commands.c.id,)
     due = (
         sa.select(*key)
         .where(
@@ -153,14 +156,17 @@ def _take(table: sa.Table) -> sa.UpdateBase:
         .with_for_update(skip_locked=True, of=table)
         .cte("due")  # As a subquery, PostgreSQL may run it, and its limit, more than once.
     )
-    return (
-        sa.update(table)
-        .where(sa.tuple_(*key).in_(sa.select(due)))
-        .values(dispatched_until=UNTIL)
-        .returning(*columns)
-    )
+    return sa.tuple_(*key).in_(sa.select(due))
+
+
+def _take(table: sa.Table, *columns: sa.Column[Any]) -> sa.UpdateBase:
+    dispatched = sa.update(table).where(longest_due(table)).values(dispatched_until=UNTIL)
+    return dispatched.returning(*columns)
 
 
 _HEADS: Final = tuple(map(_heads, (orders, commands)))
 _UNDER_WAY: Final = tuple(map(_counted, (orders, commands)))
-_TAKE: Final = tuple(map(_take, (orders, commands)))
+_TAKE: Final = (
+    _take(orders, orders.c.order_id),
+    _take(commands, commands.c.order_id, commands.c.id),
+)

@@ -14,8 +14,6 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, ClassVar, Final, Generic, TypeVar
 
-import sqlalchemy as sa
-
 from orders_sync.domain.rules import OPEN, Progress, Standing
 from orders_sync.domain.steps import Claim, CommandClaim, CommandResult, Dispatch, Step, StepResult
 from orders_sync.ledger.accounts import Chore, wake
@@ -31,20 +29,13 @@ from orders_sync.ledger.documents import keep_document, kept_document
 from orders_sync.ledger.engine import Database
 from orders_sync.ledger.journal import Entry, write_entries
 from orders_sync.ledger.lines import align
+from orders_sync.ledger.order_claims import take_next_order, take_order
 from orders_sync.ledger.order_lease import (
-    IS_FREE,
-    IS_ORDER,
-    NOW,
-    TAKEN,
-    UNTIL,
     free_order,
     lease_order,
     lock_orders,
-    of_order,
     write_order,
 )
-from orders_sync.ledger.tables import orders
-from orders_sync.ledger.unreadable import UNREADABLE
 from orders_sync.ledger.wakeups import CLOCKS_DIFFER, next_of, request_reads, settle
 from orders_sync.ledger.windows import Windows
 
@@ -53,40 +44,6 @@ C = TypeVar("C", Claim, CommandClaim)
 R = TypeVar("R", StepResult, CommandResult)
 
 _ENDED: Final = frozenset({Standing.DONE, Standing.VOID})
-
-_OF_STEP: Final[sa.BindParameter[str]] = sa.bindparam("of_step")
-
-_TAKE: Final = (
-    sa.update(orders)
-    .where(
-        IS_ORDER,
-        orders.c.next_step == _OF_STEP,
-        orders.c.standing.in_(OPEN),
-        orders.c.due_at <= sa.bindparam("due_by", type_=orders.c.due_at.type),
-        IS_FREE,
-    )
-    .values({**TAKEN, "dispatched_until": UNTIL})
-    .returning(
-        orders.c.progress,
-        orders.c.version,
-        orders.c.attempts,
-        orders.c.failing_since,
-        orders.c.first_seen_at,
-    )
-)
-#: A step's message is used up where a command has its order; who frees the order dispatches it.
-_STAND_BACK: Final = (
-    sa.update(orders)
-    .where(
-        IS_ORDER,
-        orders.c.next_step == _OF_STEP,
-        orders.c.lease_until > NOW,
-        orders.c.dispatched_until != orders.c.lease_until,
-    )
-    .values(dispatched_until=None)
-)
-
-_PARK: Final = sa.update(orders).where(IS_ORDER).values(lease_owner=None, lease_until=None)
 
 #: What a step found out; what it gives as None stays as it is.
 _FACTS: Final = ("progress", "status", "erp_reference", "receipt", "value_cents", "outcome")
@@ -185,34 +142,22 @@ class Orders(Desk[Claim, StepResult]):
         A row that cannot be read is parked.
         """
         until = now + self._lease
-        terms = of_order(account, order_id) | {
-            "of_step": step,
-            "owner": owner,
-            "now": now,
-            "until": until,
-            "due_by": now + CLOCKS_DIFFER,
-        }
-        # A read that starts sees all that is known so far.
-        news = {"news": False} if step is Step.FETCH else {}
         with self._database.writing() as connection:
-            row = connection.execute(_TAKE, terms | news).one_or_none()
-            if row is None:
-                connection.execute(_STAND_BACK, terms)
+            return take_order(
+                connection, account, order_id, step, owner=owner, now=now, until=until
+            )
+
+    def claim_next(self, done: Claim, step: Step, *, owner: str, now: datetime) -> Claim | None:
+        """Take the order of the same account for which a step is due for longest.
+
+        None where there is none, or where its message would find no idle thread: then it is in
+        turn for whoever waits.
+        """
+        account, until = done.account, now + self._lease
+        with self._database.writing() as connection:
+            if not self._windows.has_idle_thread(connection, account, now):
                 return None
-            if row.progress not in set(Progress):
-                connection.execute(_PARK, terms | UNREADABLE)
-                return None
-        return Claim(
-            account,
-            order_id,
-            step,
-            Progress(row.progress),
-            row.version,
-            row.attempts,
-            row.failing_since,
-            row.first_seen_at,
-            until,
-        )
+            return take_next_order(connection, account, step, owner=owner, now=now, until=until)
 
     def advance(self, claim: Claim, result: StepResult, entry: Entry, *, now: datetime) -> Claim:
         """Record what a step achieved and keep the order for its next step.

@@ -18,16 +18,35 @@ DISPATCHED_FOR: Final = timedelta(seconds=5)
 class Windows:
     """The bounds of a process, which its heartbeat keeps in step with the threads of all workers.
 
-    `account` bounds what one account has under way, `total` what all have together.
+    `account` bounds what one account has under way, `total` what all have together. So many
+    `threads` take orders: where no more than that is under way, no message waits for one of them.
     """
 
     account: int = 20
     total: int = 200
+    threads: int = 0
 
-    def room(self, connection: sa.Connection, account: str, now: datetime) -> int:
-        """Return how many more steps of an account may be dispatched now."""
-        mine, everybody = connection.execute(_UNDER_WAY, {"of_account": account, "now": now}).one()
-        return max(0, min(self.account - mine, self.total - everybody))
+    def room(
+        self, connection: sa.Connection, account: str, now: datetime, *, is_urgent: bool = False
+    ) -> int:
+        """Return how many more steps of an account may be dispatched now.
+
+        What `is_urgent` does not wait for the account's other work, however much that is.
+        """
+        mine, everybody = _under_way(connection, account, now)
+        left = self.total - everybody
+        return max(0, left if is_urgent else min(left, self.account - mine))
+
+    def has_idle_thread(self, connection: sa.Connection, account: str, now: datetime) -> bool:
+        """Check whether a thread that goes on with an account keeps nobody waiting."""
+        mine, everybody = _under_way(connection, account, now)
+        return mine < self.account and everybody < self.threads
+
+
+def _under_way(connection: sa.Connection, account: str, now: datetime) -> tuple[int, int]:
+    """Return how much of an account is under way, and how much of all."""
+    mine, everybody = connection.execute(_UNDER_WAY, {"of_account": account, "now": now}).one()
+    return mine, everybody
 
 
 def _counted(table: sa.Table, *conditions: sa.ColumnElement[bool]) -> sa.ScalarSelect[int]:

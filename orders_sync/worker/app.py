@@ -51,6 +51,7 @@ class OrdersSyncApp(Celery):
     orders_sync_settings: Settings
     _services: tuple[int, Services] | None = None
     _process: str | None = None
+    consumer: Any = None
 
     @property
     def services(self) -> Services:
@@ -108,6 +109,12 @@ class OrdersSyncApp(Celery):
             add_to_parent=False,
             **options,
         )
+
+    @property
+    def is_watched(self) -> bool:
+        """Whether this worker sends events of its tasks, as Flower has it do."""
+        events = self.consumer and self.consumer.event_dispatcher
+        return bool(events and events.enabled and "task" in (events.groups or ["task"]))
 
     def serves(self, step: Step) -> bool:
         """Tell whether this worker takes from the queue of the step, and is not told to stop."""
@@ -226,6 +233,7 @@ def keep_heart_beating(app: OrdersSyncApp) -> None:
     @worker_ready.connect(weak=False)
     def _begin(sender: Any, **_: Any) -> None:
         services = app.services
+        app.consumer = sender
         heartbeat = Heartbeat(
             services,
             Dispatcher(

@@ -170,14 +170,18 @@ class _Room:
                 self._of_queue[account, queue_of(step)] += number
 
     def for_step(self, account: str, step: Step, gates: Gates) -> int:
-        """Return how many more of an account's steps may be dispatched."""
+        """Return how many more of an account's steps may be dispatched.
+
+        A cancellation does not wait for the account's other work, however much that is.
+        """
         queue = queue_of(step)
         limits = [
             self.in_queue(queue),
             share_of(self._pool.threads[queue]) - self._of_queue[account, queue],
-            self._pool.account_window - self._of_account[account],
-            max(_LEAST, int(min(gates.per_second, sys.maxsize))) - self._of_account[account],
         ]
+        if step not in _URGENT:
+            pace = max(_LEAST, int(min(gates.per_second, sys.maxsize)))
+            limits.append(min(self._pool.account_window, pace) - self._of_account[account])
         if step in ERP_STEPS:
             limits.append(gates.erp_permits)
         return min(limits)

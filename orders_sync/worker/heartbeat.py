@@ -19,6 +19,7 @@ from orders_sync.errors import LedgerUnavailable
 from orders_sync.ledger.cursors import EVERY_ACCOUNT
 from orders_sync.ledger.processes import SEEN_EVERY
 from orders_sync.worker.dispatcher import Dispatcher, Pool
+from orders_sync.worker.queues import Queue
 
 log = structlog.get_logger(__name__)
 
@@ -28,6 +29,9 @@ _LEASE: Final = timedelta(seconds=5)
 #: Seconds between two ticks: while there is work to dispatch, and while there is none.
 _BUSY_SECONDS: Final = 0.2
 _QUIET_SECONDS: Final = 1.0
+
+#: What finds no room now may find some soon, so ticks get rarer so long after the last work.
+_CALM: Final = timedelta(seconds=2)
 
 #: A process that was itself held up for longer does not judge who is dead.
 _HELD_UP: Final = timedelta(seconds=4)
@@ -53,6 +57,7 @@ class Heartbeat:
         self._threads = threads
         self._counter = counter
         self._seen_at: datetime | None = None
+        self._busy_at: datetime | None = None
         self._pool = Pool.of([])
         self._renew_after = 0.0
         self._version: int | None = None
@@ -89,7 +94,10 @@ class Heartbeat:
             self._say_that_it_lives(now)
         if not self._leads(now):
             return _QUIET_SECONDS
-        return _BUSY_SECONDS if self._dispatcher.tick(self._pool) else _QUIET_SECONDS
+        if self._dispatcher.tick(self._pool):
+            self._busy_at = now
+        is_busy = self._busy_at is not None and now - self._busy_at < _CALM
+        return _BUSY_SECONDS if is_busy else _QUIET_SECONDS
 
     def _say_that_it_lives(self, now: datetime) -> None:
         services = self._services
@@ -104,6 +112,7 @@ class Heartbeat:
         self._pool = Pool.of(processes.living(now=now))
         services.ledger.windows.account = self._pool.account_window
         services.ledger.windows.total = self._pool.total_window
+        services.ledger.windows.threads = self._pool.threads.get(Queue.ORDERS, 0)
 
     def _bury(self, now: datetime) -> None:
         dead = self._services.ledger.processes.bury(now=now)

@@ -25,6 +25,9 @@ R = TypeVar("R", StepResult, CommandResult)
 #: The steps that one message may lead to; after these the next is sent as a message of its own.
 _STEPS_A_MESSAGE = 6
 
+#: How long one message may lead from order to order.
+_GOES_ON_FOR = timedelta(seconds=1)
+
 
 @dataclass(frozen=True, slots=True)
 class Work(Generic[C, R]):
@@ -53,24 +56,50 @@ class Runner:
     serves: Callable[[Step], bool]
     task_id: str
 
-    def run(self, work: Work[C, R], take: Callable[[datetime], C | None]) -> None:
-        """Run the step that `take` claims, and those that follow it; nothing where it is past."""
-        claim = take(self.services.clock())
+    def run(
+        self,
+        work: Work[C, R],
+        take: Callable[[datetime], C | None],
+        take_next: Callable[[C, datetime], C | None] | None = None,
+    ) -> None:
+        """Run the step that `take` claims, and those that follow it; nothing where it is past.
+
+        Where all went well and work had to wait for a thread, go on for a moment with what
+        `take_next` claims: that saves a message for each.
+        """
+        began = self.services.clock()
+        claim = take(began)
         if claim is None:
             log.debug("step.skipped")
-            return
+        while claim is not None:
+            with structlog.contextvars.bound_contextvars(order_id=claim.order_id):
+                went_well = self._run_all(claim, work)
+            now = self.services.clock()
+            if not went_well or take_next is None or now - began > _GOES_ON_FOR:
+                return
+            claim = take_next(claim, now)
+
+    def _run_all(self, claim: C, work: Work[C, R]) -> bool:
+        """Run a step and those that follow it; return whether all of them went well."""
         try:
             for remaining in reversed(range(_STEPS_A_MESSAGE)):
-                onward = self._run_claimed(claim, work, may_go_on=remaining > 0)
+                started = self.services.clock()
+                result = self._try(claim, work, started)
+                if result is None:
+                    return False
+                onward = self._record(claim, result, work, started, may_go_on=remaining > 0)
                 if onward is None:
                     break
                 claim = onward
         except LeaseLost:
             log.warning("step.overtaken", step=claim.step)
             self._look_again(claim)
+            return False
         except LedgerUnavailable:
             # The lease runs out by itself, and the step is due again.
             log.warning("step.unrecorded", step=claim.step)
+            return False
+        return True
 
     def _look_again(self, claim: Claim | CommandClaim) -> None:
         """Have the order of an overtaken hand-over read: the ERP may have it from this one only."""
@@ -80,16 +109,20 @@ class Runner:
             )
             self._hand_on(again)
 
-    def _run_claimed(self, claim: C, work: Work[C, R], *, may_go_on: bool) -> C | None:
-        """Run one step; return the claim of the next where this worker goes on with it."""
-        started = self.services.clock()
+    def _try(self, claim: C, work: Work[C, R], started: datetime) -> R | None:
+        """Run one step; return None where it failed, which is recorded."""
         try:
-            result = work.steps[claim.step](claim, self.services)
+            return work.steps[claim.step](claim, self.services)
         except LeaseLost:
             raise
         except Exception as error:  # noqa: BLE001 - every error has to end in the ledger.
             self._failed(claim, work.desk, error, started)
             return None
+
+    def _record(
+        self, claim: C, result: R, work: Work[C, R], started: datetime, *, may_go_on: bool
+    ) -> C | None:
+        """Record what a step achieved; return the next claim where this worker goes on with it."""
         now = self.services.clock()
         entry = self._entry(claim, "step.done", result.note, started, now)
         following: Sequence[Dispatch] = ()

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Any, Final
 
 import structlog
 from celery import Task
@@ -21,6 +22,10 @@ log = structlog.get_logger(__name__)
 
 OrderSteps = Mapping[Step, Callable[[Claim, Services], StepResult]]
 CommandSteps = Mapping[Step, Callable[[CommandClaim, Services], CommandResult]]
+
+
+#: Work that began within this time of being due had not to wait for a thread.
+_PROMPT: Final = timedelta(seconds=0.5)
 
 
 class TaskCrashed(Exception):
@@ -70,14 +75,26 @@ class StepTask(ServiceTask):
     """A task that runs steps of one order or command, beginning with the one it is named after."""
 
     def run_step(self, account: str, order_id: str, steps: OrderSteps) -> None:
-        """Run the step of an order that has this task's name, and see to what comes after."""
+        """Run the step of an order that has this task's name, and see to what comes after.
+
+        In a backlog it goes on with the orders that wait for the same step, unless somebody
+        watches: Flower shows a task for each order.
+        """
         step = Step(self.name)
-        orders = self.services.ledger.orders
+        orders, process = self.services.ledger.orders, self.services.process
         if self._is_left(Dispatch(account, order_id, step)):
             return
+
+        def take_next(done: Claim, now: datetime) -> Claim | None:
+            had_to_wait = now - done.due_at > _PROMPT
+            if not had_to_wait or self.app.is_watched or not self.app.serves(step):
+                return None
+            return orders.claim_next(done, step, owner=process, now=now)
+
         self.runner.run(
             Work(orders, steps, orders.advance),
-            lambda now: orders.claim(account, order_id, step, owner=self.services.process, now=now),
+            lambda now: orders.claim(account, order_id, step, owner=process, now=now),
+            take_next,
         )
 
     def run_command(self, message: Dispatch, steps: CommandSteps) -> None:

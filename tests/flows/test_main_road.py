@@ -1,12 +1,16 @@
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 
 import pytest
 from support.flow import STORE, Flow
 
+from orders_sync.bootstrap import Services
 from orders_sync.domain.rules import Standing
-from orders_sync.domain.steps import Step, StepResult
+from orders_sync.domain.steps import Claim, Step, StepResult
+from orders_sync.errors import Unavailable
+from orders_sync.inbound import steps
 from orders_sync.ledger.accounts import Chore
 from orders_sync.worker.schedule import QUICK_LEASE
 
@@ -200,3 +204,36 @@ def test_a_message_leads_to_a_bounded_number_of_steps(flow: Flow) -> None:
     _, _, journal = flow.services.ledger.inquiries.story(STORE, order_id)
     assert [line["step"] for line in journal if line["what"] == "step.done"] == [Step.FETCH] * 6
     assert [waiting.step for waiting in flow.queue] == [Step.FETCH]
+
+
+def test_in_a_backlog_one_message_leads_from_order_to_order(flow: Flow) -> None:
+    flow.goes_on = True
+    flow.services.ledger.windows.account = flow.services.ledger.windows.threads = 1
+    orders = flow.box.create_orders(5)
+    flow.poll()
+    [message] = flow.queue
+    flow.queue.clear()
+
+    flow.run(message, in_backlog=True)
+
+    assert not flow.queue
+    assert set(flow.in_erp()) == set(orders)
+    assert {flow.box.order(order_id).status for order_id in orders} == {"handling"}
+
+
+def test_a_step_that_fails_leads_to_no_other_order(flow: Flow) -> None:
+    flow.goes_on = True
+    flow.services.ledger.windows.account = flow.services.ledger.windows.threads = 1
+    orders = flow.box.create_orders(5)
+    flow.poll()
+    [message] = flow.queue
+
+    def fail(claim: Claim, services: Services) -> StepResult:
+        if claim.order_id == message.order_id:
+            return steps.fetch(claim, services)
+        raise Unavailable("VTEX is away.")
+
+    flow.run(message, {Step.FETCH: fail}, in_backlog=True)
+
+    standings = Counter(flow.standing(order_id) for order_id in orders)
+    assert standings == {"done": 1, "waiting": 1, "active": 3}

@@ -202,8 +202,17 @@ class Flow:
         erp = self.services.erp(STORE)
         return pull(STORE, erp=erp, desk=self.desk).accepted
 
-    def run(self, following: Dispatch, changed: OrderSteps | None = None) -> None:
-        """Run one message as a worker does; what has to come again later is due then."""
+    def run(
+        self,
+        following: Dispatch,
+        changed: OrderSteps | None = None,
+        *,
+        in_backlog: bool = False,
+    ) -> None:
+        """Run one message as a worker does; what has to come again later is due then.
+
+        `in_backlog` goes on with the orders that wait for the same step.
+        """
         if following.command_id is not None:
             self.run_command(following, sending.STEPS[following.step])
             return
@@ -214,6 +223,9 @@ class Flow:
             lambda now: orders.claim(
                 following.account, following.order_id, step, owner="worker", now=now
             ),
+            (lambda done, now: orders.claim_next(done, step, owner="worker", now=now))
+            if in_backlog
+            else None,
         )
 
     def run_command(self, following: Dispatch, work: CommandWork) -> None:

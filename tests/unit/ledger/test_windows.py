@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import pytest
 from support.office import STORE, Office
 from unit.ledger.test_racing import event
 
-from orders_sync.domain.steps import Dispatch, Step
+from orders_sync.domain.rules import Standing
+from orders_sync.domain.steps import Dispatch, Step, StepResult
 from orders_sync.ledger import Ledger
 from orders_sync.ledger.due_work import Due
-from orders_sync.ledger.windows import DISPATCHED_FOR
+from orders_sync.ledger.journal import Entry
+from orders_sync.ledger.windows import DISPATCHED_FOR, Windows
 from orders_sync.testing.clock import SettableClock
 
 OTHER = "otherstore"
@@ -86,3 +89,46 @@ def test_a_read_that_found_no_room_is_claimed_all_the_same(
     record(ledger, clock, 1)
 
     assert ledger.orders.claim(STORE, "01-01", Step.FETCH, owner="a", now=clock()) is not None
+
+
+def test_a_cancellation_is_dispatched_at_once_however_full_its_account_is(office: Office) -> None:
+    office.ledger.windows.account = 0
+    office.ask("invoice", {"number": "7", "value_cents": 999})
+    cancel = office.ask("cancel", {"reason": "fraud"}, order_id="another-01")
+
+    assert [dispatch.command_id for dispatch in office.dispatched] == [cancel]
+
+
+def test_cancellations_share_the_window_of_all(office: Office) -> None:
+    office.ledger.windows.total = 1
+    for number in range(3):
+        office.ask("cancel", {"reason": "fraud"}, order_id=f"{number}-01")
+
+    assert len(office.dispatched) == 1
+
+
+@pytest.mark.parametrize(
+    ("under_way", "windows", "goes_on"),
+    [
+        pytest.param(1, Windows(account=2, threads=2), True, id="room"),
+        pytest.param(2, Windows(account=2, threads=9), False, id="its account has its share"),
+        pytest.param(2, Windows(account=9, threads=2), False, id="messages wait for threads"),
+    ],
+)
+def test_a_thread_goes_on_with_the_longest_due_order_where_nobody_waits_for_it(
+    ledger: Ledger, clock: SettableClock, under_way: int, windows: Windows, goes_on: bool
+) -> None:
+    ledger.windows.account = under_way + 1
+    record(ledger, clock, *range(1, under_way + 2))
+    done = ledger.orders.claim(STORE, "01-01", Step.FETCH, owner="me", now=clock())
+    assert done is not None
+    clock.advance(1)
+    record(ledger, clock, 8)
+    record(ledger, clock, 9)
+    entry = Entry(clock(), STORE, "01-01", "step.done")
+    ledger.orders.complete(done, StepResult(Standing.DONE), entry, now=clock())
+    ledger.windows.account, ledger.windows.threads = windows.account, windows.threads
+
+    claim = ledger.orders.claim_next(done, Step.FETCH, owner="me", now=clock())
+
+    assert (claim and claim.order_id) == ("08-01" if goes_on else None)

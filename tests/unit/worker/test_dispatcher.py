@@ -95,7 +95,7 @@ class Setting:
 
     def command_due(self, account: str, kind: str, order_id: str) -> None:
         """Have a command due that was not dispatched."""
-        self.ledger.windows.account = 0
+        self.ledger.windows.total = 0
         desk = Desk(self.ledger, self.clock, lambda: uuid.uuid4().hex, self.sent.append, 10_000)
         body = {"reason": "no"} if kind == "cancel" else {"number": "7", "value_cents": 100}
         accept(Command(kind, order_id, body, None), account=account, source="erp", desk=desk)
@@ -294,6 +294,17 @@ def test_a_cancellation_goes_before_what_has_been_due_for_longer(setting: Settin
     steps = [dispatch.step for dispatch in setting.tick()]
 
     assert steps == [Step.SEND_CANCEL, *[Step.FETCH] * 3]
+
+
+def test_a_cancellation_does_not_wait_for_the_rest_of_its_account(setting: Setting) -> None:
+    setting.reads_due(A, 100)
+    setting.tick(threads=10)
+    setting.command_due(A, "cancel", "cancel-01")
+    setting.command_due(A, "invoice", "invoice-01")
+
+    sent = setting.tick(threads=10)
+
+    assert [dispatch.step for dispatch in sent] == [Step.SEND_CANCEL]
 
 
 def test_within_a_step_the_longest_due_goes_first(setting: Setting) -> None:
