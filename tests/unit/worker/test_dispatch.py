@@ -3,15 +3,21 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+import sqlalchemy as sa
 
-from orders_sync.domain.steps import Dispatch, Step
+from orders_sync.bootstrap import Services
+from orders_sync.domain.rules import Standing
+from orders_sync.domain.steps import Claim, Dispatch, Step, StepResult
 from orders_sync.embedded.broker import EmbeddedBroker
 from orders_sync.ledger.migrate import upgrade
+from orders_sync.ledger.tables import orders
 from orders_sync.ledger.windows import DISPATCHED_FOR
 from orders_sync.settings import AccountSettings, Settings
 from orders_sync.worker.app import OrdersSyncApp, create_app
+from orders_sync.worker.task import StepTask
 
 STORE, ORDER = "mystore", "1172452900788-01"
 
@@ -67,3 +73,68 @@ def test_what_the_broker_took_is_not_due_while_a_worker_may_still_take_it(
     app.dispatch_all([following])
 
     assert due(app, after=DISPATCHED_FOR / 2) == []
+
+
+@pytest.mark.parametrize(
+    ("enabled", "groups", "is_watched"),
+    [
+        pytest.param(True, {"worker"}, False, id="only that the worker lives"),
+        pytest.param(True, {"worker", "task"}, True, id="as Flower switches them on"),
+        pytest.param(True, set(), True, id="all of them, by -E"),
+        pytest.param(False, set(), False, id="none"),
+    ],
+)
+def test_a_worker_is_watched_where_it_tells_of_its_tasks(
+    app: OrdersSyncApp, enabled: bool, groups: set[str], is_watched: bool
+) -> None:
+    before = app.is_watched
+
+    app.consumer = SimpleNamespace(event_dispatcher=SimpleNamespace(enabled=enabled, groups=groups))
+
+    assert (before, app.is_watched) == (False, is_watched)
+
+
+@pytest.fixture
+def backlog(app: OrdersSyncApp, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Have two orders wait to be read, the first one dispatched; the task notes what it reads."""
+    windows, read = app.services.ledger.windows, list[str]()
+    windows.account = windows.threads = 1
+    monkeypatch.setattr(OrdersSyncApp, "serves", lambda *_: True)
+    for order_id in (ORDER, "later-01"):
+        app.services.ledger.orders.look_again(STORE, order_id, now=app.services.clock())
+
+    @app.task(name=Step.FETCH.value, base=StepTask, bind=True, shared=False)
+    def fetch(self: StepTask) -> None:
+        def note(claim: Claim, _: Services) -> StepResult:
+            read.append(claim.order_id)
+            return StepResult(Standing.DONE)
+
+        self.run_step(STORE, ORDER, {Step.FETCH: note})
+
+    return read
+
+
+@pytest.mark.parametrize(
+    ("waited", "is_watched", "read"),
+    [
+        pytest.param(1.0, False, 2, id="a backlog"),
+        pytest.param(0.0, False, 1, id="no backlog"),
+        pytest.param(1.0, True, 1, id="a backlog that is watched"),
+    ],
+)
+def test_a_task_goes_on_with_a_backlog_that_nobody_watches(
+    app: OrdersSyncApp,
+    backlog: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    waited: float,
+    is_watched: bool,
+    read: int,
+) -> None:
+    monkeypatch.setattr(OrdersSyncApp, "is_watched", is_watched)
+    with app.services.ledger.database.writing() as connection:
+        due_at = app.services.clock() - timedelta(seconds=waited)
+        connection.execute(sa.update(orders).values(due_at=due_at))
+
+    app.tasks[Step.FETCH.value].apply(throw=True)
+
+    assert backlog == [ORDER, "later-01"][:read]
