@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 import sqlite3
 import threading
 import time
@@ -59,19 +61,22 @@ def _write_ahead(connection: Any) -> None:
 class Writer:
     """The connection with which this process writes; its threads take turns.
 
-    SQLite has one write lock, and waits for it by polling, which starves some. The connection
-    stays open, since opening it anew costs more than many a transaction.
+    SQLite has one write lock, and waits for it by polling, which starves some: threads, and whole
+    processes beside a busy one. So a process first locks a file beside the database, for which the
+    system wakes who waits. The connection stays open, since opening it anew costs more than many a
+    transaction.
     """
 
     def __init__(self, engine: sa.Engine) -> None:
         self._engine = engine
         self._turn = threading.Lock()
+        self._lock_file: int | None = None
         self._connection: sa.Connection | None = None
 
     @contextmanager
     def transaction(self) -> Iterator[sa.Connection]:
         """Give the connection inside a transaction, committed at the end and undone by an error."""
-        with self._turn:
+        with self._turn, self._file_locked():
             connection = self._connection or self._engine.connect()
             self._connection = None
             driver: Any = connection.connection.driver_connection
@@ -85,9 +90,36 @@ class Writer:
                 raise
             self._connection = connection
 
+    @contextmanager
+    def _file_locked(self) -> Iterator[None]:
+        """Hold the lock on the file; without one, processes wait as SQLite has them wait."""
+        if self._lock_file is None:
+            self._lock_file = _open_beside(self._engine.url.database)
+        if self._lock_file is None:
+            yield
+            return
+        fcntl.flock(self._lock_file, fcntl.LOCK_EX)
+        try:
+            yield
+        finally:
+            fcntl.flock(self._lock_file, fcntl.LOCK_UN)
+
     def close(self) -> None:
-        """Close the connection."""
+        """Close the connection and the file."""
         with self._turn:
+            if self._lock_file is not None:
+                os.close(self._lock_file)
+                self._lock_file = None
             if self._connection is not None:
                 self._connection.close()
                 self._connection = None
+
+
+def _open_beside(database: str | None) -> int | None:
+    """Open a file beside a database to lock; None where there can be none."""
+    if not database or database == ":memory:":
+        return None
+    try:
+        return os.open(f"{database}-lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError:
+        return None

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from threading import Barrier
 
 import pytest
 import sqlalchemy as sa
 from support.postgres import PostgresServer
+from support.waiting import until
 
 from orders_sync.errors import ConfigurationError, LedgerUnavailable
 from orders_sync.ledger.engine import Database
@@ -159,3 +162,61 @@ def test_threads_that_open_a_new_file_together_all_get_it(tmp_path: Path) -> Non
             answers = list(pool.map(open_and_ask, [url] * _TOGETHER))
 
             assert answers == [1] * _TOGETHER
+
+
+_HOLDS_ALL_THE_TIME = """
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from orders_sync.ledger.engine import Database
+
+database, folder = Database(sys.argv[1]), Path(sys.argv[2])
+
+
+def write() -> None:
+    while not (folder / "enough").exists():
+        with database.writing() as connection:
+            connection.execute(sa.text("UPDATE counts SET theirs = theirs + 1"))
+            sum(range(50_000))
+
+
+with ThreadPoolExecutor(10) as pool:
+    for _ in range(10):
+        pool.submit(write)
+"""
+
+
+def test_a_process_that_writes_all_the_time_does_not_starve_another(tmp_path: Path) -> None:
+    database = Database(url := f"sqlite:///{tmp_path / 'ledger.sqlite3'}")
+    with database.writing() as connection:
+        connection.execute(sa.text("CREATE TABLE counts (theirs INTEGER)"))
+        connection.execute(sa.text("INSERT INTO counts VALUES (0)"))
+    theirs = sa.text("SELECT theirs FROM counts")
+
+    def count() -> int:
+        with database.reading() as connection:
+            number: int = connection.execute(theirs).scalar_one()
+        return number
+
+    def is_beyond(number: int) -> bool:
+        return count() > number
+
+    busy = subprocess.Popen([sys.executable, "-c", _HOLDS_ALL_THE_TIME, url, str(tmp_path)])
+    try:
+        until(lambda: count() > 0, "the other process writes")
+        passed_by = 0
+        for _ in range(20):
+            until(partial(is_beyond, count() + 5), "the other process goes on")
+            before = count()
+            with database.writing() as connection:
+                passed_by += connection.execute(theirs).scalar_one() - before
+    finally:
+        (tmp_path / "enough").touch()
+        busy.wait(60)
+        database.close()
+
+    # Where both wait by polling, it is a thousand or more.
+    assert passed_by < 20 * 20
