@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from itertools import count
-from typing import Any
+from time import monotonic
+from typing import Any, Final
 
 from orders_sync.traffic.shared import Command, Script, Shared, key
+
+#: Where nobody has called `flush` for so long, nobody will.
+_FLUSHED_EVERY_SECONDS: Final = 3.0
 
 
 class Permits:
@@ -16,12 +21,18 @@ class Permits:
 
     A permit is held under a name that begins with the process's, and expires when its call must
     have ended, so a process that died gives its permits back. What is given back while there are
-    many left travels with the next question, or with `flush`. While Redis is away each of
-    `processes` processes keeps to its own part, one call at least.
+    many left travels with the next question, or with `flush`, where somebody calls that regularly.
+    While Redis is away each of `processes` processes keeps to its own part, one call at least.
     """
 
     def __init__(
-        self, shared: Shared, limits: Mapping[str, int], *, process: str, processes: int
+        self,
+        shared: Shared,
+        limits: Mapping[str, int],
+        *,
+        process: str,
+        processes: int,
+        clock: Callable[[], float] = monotonic,
     ) -> None:
         self._shared = shared
         self._script = Script("permits.lua")
@@ -32,6 +43,8 @@ class Permits:
         self._held: Counter[str] = Counter()
         self._left: Counter[str] = Counter()
         self._returned: dict[str, list[str]] = {}
+        self._clock = clock
+        self._flushed_at = -math.inf
         self._lock = threading.Lock()
 
     def take(self, account: str, seconds: float) -> str | None:
@@ -56,12 +69,16 @@ class Permits:
         with self._lock:
             self._held[account] -= 1
             self._returned.setdefault(account, []).append(holder)
-            is_urgent = self._left[account] <= self._limits[account] / 2
-        if is_urgent:
-            self.flush()
+            is_scarce = self._left[account] <= self._limits[account] / 2
+        if is_scarce or self._clock() > self._flushed_at + _FLUSHED_EVERY_SECONDS:
+            self._tell()
 
     def flush(self) -> None:
         """Tell of the permits that were given back, in one round trip."""
+        self._flushed_at = self._clock()
+        self._tell()
+
+    def _tell(self) -> None:
         with self._lock:
             returned, self._returned = self._returned, {}
         self._remove(returned)

@@ -103,7 +103,9 @@ class Traffic:
         self._building = threading.Lock()
         self.limiter = RateLimiter(shared, budgets, processes=processes, clock=clock, sleep=sleep)
         limits = dict.fromkeys(budgets, _ERP_CALLS_AT_ONCE) | dict(erp_limits or {})
-        self._permits = Permits(shared, limits, process=self._process, processes=processes)
+        self._permits = Permits(
+            shared, limits, process=self._process, processes=processes, clock=clock
+        )
 
     @contextmanager
     def call(self, account: str, lane: Lane, group: str) -> Iterator[Callable[[int, Header], None]]:

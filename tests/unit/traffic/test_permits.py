@@ -63,6 +63,7 @@ def test_what_is_given_back_while_many_are_left_waits_for_the_next_question(
     permits_of: Holders, account: str
 ) -> None:
     one, other = permits_of("one", 8), permits_of("other", 8)
+    one.flush()
     holder = one.take(account, SECONDS)
     assert holder is not None
 
@@ -76,10 +77,23 @@ def test_what_is_given_back_while_many_are_left_waits_for_the_next_question(
     assert len(_take_all(other, account)) == 8
 
 
+def test_what_is_given_back_is_told_at_once_where_nobody_flushes(
+    permits_of: Holders, account: str
+) -> None:
+    one, other = permits_of("one", 8), permits_of("other", 8)
+    holder = one.take(account, SECONDS)
+    assert holder is not None
+
+    one.give_back(account, holder)
+
+    assert len(_take_all(other, account)) == 8
+
+
 def test_the_next_question_of_a_process_gives_back_what_it_had(
     permits_of: Holders, account: str
 ) -> None:
     one, other = permits_of("one", 8), permits_of("other", 8)
+    one.flush()
     holder = one.take(account, SECONDS)
     assert holder is not None
 
