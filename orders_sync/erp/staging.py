@@ -15,7 +15,13 @@ from sqlalchemy.exc import IntegrityError
 from orders_sync.domain.commands import Command, Outcome, Page
 from orders_sync.erp.base import CancelAnswer, Decision, ErpBase, Receipt
 from orders_sync.erp.staging_cancellation import CANCELLED, NEW, cancel, consider
-from orders_sync.erp.staging_commands import PAGE_ROWS, answer_row, answered, as_command, offered
+from orders_sync.erp.staging_commands import (
+    OFFERED,
+    PAGE_ROWS,
+    answer_row,
+    answered,
+    as_command,
+)
 from orders_sync.erp.staging_database import (
     CONNECTIONS,
     close_engine,
@@ -150,7 +156,7 @@ class StagingErp(ErpBase):
             ErpUnavailable: The database cannot be reached or is locked.
         """
         with explained(), self._ready_engine().connect() as connection:
-            rows = connection.execute(offered(self.account)).mappings().all()
+            rows = connection.execute(OFFERED, {"of_account": self.account}).mappings().all()
         return Page(rows=[as_command(row) for row in rows], cursor=None)
 
     def answer(self, command: Command, outcome: Outcome) -> None:

@@ -16,7 +16,7 @@ from orders_sync.domain.commands import Command, Outcome
 from orders_sync.erp.staging_tables import ERP_COMMANDS
 
 if TYPE_CHECKING:
-    from sqlalchemy import BindParameter, Select, Update
+    from sqlalchemy import BindParameter, Update
 
 #: How many rows are offered, and answered, at once.
 PAGE_ROWS: Final = 100
@@ -46,19 +46,15 @@ _RENAMED: Final = {("invoice", "invoice_number"): "number", ("invoice", "invoice
 _READ: Final = ("id", "order_id", "kind", "body", "command_key", *_FIELDS)
 
 
-def offered(account: str) -> Select[*tuple[Any, ...]]:
-    """Select what was not answered yet, the oldest first.
-
-    Values come as the driver gives them, since a type's own reading fails on what SQLite lets
-    stand in a column, and one such row would hide all others.
-    """
-    table = ERP_COMMANDS.c
-    return (
-        select(*(type_coerce(table[name], NULLTYPE).label(name) for name in _READ))
-        .where(table.account == account, table.state == NEW)
-        .order_by(table.id)
-        .limit(PAGE_ROWS)
-    )
+#: Selects what was not answered yet, the oldest first. Values come as the driver gives them, since
+#: a type's own reading fails on what SQLite lets stand in a column, and one such row would hide all
+#: others. An ERP is asked all the time, so it is built once.
+OFFERED: Final = (
+    select(*(type_coerce(ERP_COMMANDS.c[name], NULLTYPE).label(name) for name in _READ))
+    .where(ERP_COMMANDS.c.account == bindparam("of_account"), ERP_COMMANDS.c.state == NEW)
+    .order_by(ERP_COMMANDS.c.id)
+    .limit(PAGE_ROWS)
+)
 
 
 def as_command(row: Mapping[Any, Any]) -> Command:
