@@ -15,6 +15,7 @@ from orders_sync.domain.steps import Claim, CommandClaim, CommandResult, Dispatc
 from orders_sync.errors import LeaseLost, LedgerUnavailable
 from orders_sync.ledger.journal import Entry
 from orders_sync.ledger.transitions import Desk
+from orders_sync.worker.request import ids_of
 from orders_sync.worker.retry import Again, Park, decide, policy_of
 
 log = structlog.get_logger(__name__)
@@ -72,7 +73,8 @@ class Runner:
         if claim is None:
             log.debug("step.skipped")
         while claim is not None:
-            with structlog.contextvars.bound_contextvars(order_id=claim.order_id):
+            ids = ids_of({"order_id": claim.order_id})
+            with structlog.contextvars.bound_contextvars(**ids):
                 went_well = self._run_all(claim, work)
             now = self.services.clock()
             if not went_well or take_next is None or now - began > _GOES_ON_FOR:
