@@ -100,7 +100,9 @@ def test_a_worker_that_hangs_as_a_whole_is_replaced_and_its_messages_go_on(
 
         os.kill(worker.pid or 0, signal.SIGSTOP)
         crew.send(range(1, 4))
-        until(attended(supervisor, lambda: len(crew.numbers("done")) == 4), "all is done")
+        until(
+            attended(supervisor, lambda: set(crew.numbers("done")) == {0, 1, 2, 3}), "all is done"
+        )
 
         assert "It is replaced." in said[0]
         assert "worker1 ended (signal 9)" in said[1]
@@ -139,7 +141,9 @@ def test_a_worker_that_waits_for_its_broker_is_left_alone_and_finds_back_by_itse
         back(broker)
         until(lambda: is_answering(crew), "the broker is back")
         crew.send(range(1, 4))
-        until(attended(supervisor, lambda: len(crew.numbers("done")) == 4), "all is done")
+        until(
+            attended(supervisor, lambda: set(crew.numbers("done")) == {0, 1, 2, 3}), "all is done"
+        )
 
         assert said == []
         assert worker.pid == first
