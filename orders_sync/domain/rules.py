@@ -34,6 +34,7 @@ class Standing(StrEnum):
 
 #: The standings of what is not at its end and needs no person.
 OPEN: Final = (Standing.ACTIVE, Standing.WAITING)
+UNFINISHED: Final = (*OPEN, Standing.PARKED)
 
 
 class Action(StrEnum):

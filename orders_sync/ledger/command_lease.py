@@ -7,10 +7,9 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
-from orders_sync.domain.rules import OPEN, Standing
 from orders_sync.domain.steps import CommandClaim, Dispatch
 from orders_sync.errors import LeaseLost
-from orders_sync.ledger.order_lease import IS_OF_ORDER, UNTIL, of_order
+from orders_sync.ledger.order_lease import IS_OF_ORDER, UNTIL, may_be_taken, of_order
 from orders_sync.ledger.tables import commands, orders
 
 Row = dict[str, Any]
@@ -23,12 +22,7 @@ _IS_UNDER_VERSION: Final = sa.and_(
 
 _TAKE: Final = (
     sa.update(commands)
-    .where(
-        _IS_COMMAND,
-        commands.c.next_step == sa.bindparam("of_step"),
-        commands.c.standing.in_(OPEN),
-        commands.c.due_at <= sa.bindparam("due_by", type_=commands.c.due_at.type),
-    )
+    .where(_IS_COMMAND, may_be_taken(commands))
     .values(version=commands.c.version + 1, dispatched_until=UNTIL)
     .returning(
         commands.c.kind,
@@ -70,15 +64,6 @@ _RELEASE: Final = (
         commands.c.told,
         commands.c.asked_by_erp,
     )
-)
-_OTHER: Final = (
-    sa.select(commands.c.id)
-    .where(
-        IS_OF_ORDER,
-        commands.c.id != _OF_ID,
-        commands.c.standing.in_([*OPEN, Standing.PARKED]),
-    )
-    .limit(1)
 )
 
 
@@ -135,17 +120,13 @@ def note_intent(connection: sa.Connection, claim: CommandClaim, intent: str | No
     _write(connection, _NOTE, claim, {"intent": intent})
 
 
-def release_command(
-    connection: sa.Connection, claim: CommandClaim, changes: Row
-) -> tuple[sa.Row[Any], bool]:
-    """Write what became of a command; return its row, and whether its order has unfinished others.
+def release_command(connection: sa.Connection, claim: CommandClaim, changes: Row) -> sa.Row[Any]:
+    """Write what became of a command; return its row.
 
     Raises:
         LeaseLost: another worker has taken the command over; nothing was written.
     """
-    row = _write(connection, _RELEASE, claim, changes)
-    terms = of_order(claim.account, claim.order_id) | {"of_id": claim.command_id}
-    return row, connection.execute(_OTHER, terms).one_or_none() is not None
+    return _write(connection, _RELEASE, claim, changes)
 
 
 def _write(

@@ -10,11 +10,11 @@ import sqlalchemy as sa
 
 from orders_sync.domain.steps import Claim
 from orders_sync.ledger.insert import insert_into
+from orders_sync.ledger.order_lease import OF_ACCOUNT, OF_ORDER, of_order
 from orders_sync.ledger.tables import documents
 
 _KEPT = sa.select(documents.c.body, documents.c.read_at).where(
-    documents.c.account == sa.bindparam("of_account"),
-    documents.c.order_id == sa.bindparam("of_order"),
+    documents.c.account == OF_ACCOUNT, documents.c.order_id == OF_ORDER
 )
 
 
@@ -22,8 +22,7 @@ def kept_document(
     connection: sa.Connection, account: str, order_id: str
 ) -> tuple[bytes, datetime] | None:
     """Give an order's document and when it was read, or None before that."""
-    wanted = {"of_account": account, "of_order": order_id}
-    row = connection.execute(_KEPT, wanted).one_or_none()
+    row = connection.execute(_KEPT, of_order(account, order_id)).one_or_none()
     return (row.body, row.read_at) if row else None
 
 

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
-from orders_sync.domain.rules import OPEN, Standing
+from orders_sync.domain.rules import OPEN, UNFINISHED, Standing
 from orders_sync.ledger.accounts import Chore
 from orders_sync.ledger.engine import Database
 from orders_sync.ledger.events import waits_for_vtex
@@ -21,7 +21,6 @@ from orders_sync.ledger.pulse import last_runs
 from orders_sync.ledger.tables import commands, events, orders, strays
 
 #: The standings that are read; the others are ends.
-UNFINISHED: Final = (*OPEN, Standing.PARKED)
 
 Key = tuple[str, ...]
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from orders_sync.domain.lines import Place, blockers
-from orders_sync.domain.rules import OPEN, Standing
+from orders_sync.domain.rules import UNFINISHED, Standing
 from orders_sync.ledger.order_lease import ARE_OF_ORDERS, IS_OF_ORDER, of_order, of_orders
 from orders_sync.ledger.tables import commands
 from orders_sync.ledger.wakeups import CLOCKS_DIFFER
@@ -18,8 +18,6 @@ from orders_sync.ledger.wakeups import CLOCKS_DIFFER
 #: Why a command has no due time: an older one of its line is unfinished, or a person decides first.
 BEHIND: Final = "line.behind"
 HELD: Final = "line.held"
-
-_UNFINISHED: Final = (*OPEN, Standing.PARKED)
 
 _PLACES: Final = sa.select(
     commands.c.account,
@@ -39,7 +37,7 @@ _PLACES: Final = sa.select(
     commands.c.created_at,
     commands.c.due_at,
     commands.c.cause,
-).where(commands.c.standing.in_(_UNFINISHED), commands.c.line.is_not(None))
+).where(commands.c.standing.in_(UNFINISHED), commands.c.line.is_not(None))
 
 _OF_ORDER: Final = _PLACES.where(IS_OF_ORDER)
 _OF_ORDERS: Final = _PLACES.where(ARE_OF_ORDERS)

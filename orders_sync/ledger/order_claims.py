@@ -7,16 +7,22 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
-from orders_sync.domain.rules import OPEN, Progress
+from orders_sync.domain.rules import Progress
 from orders_sync.domain.steps import Claim, Step
 from orders_sync.ledger.due_work import longest_due
-from orders_sync.ledger.order_lease import IS_FREE, IS_ORDER, NOW, TAKEN, UNTIL, of_order
+from orders_sync.ledger.order_lease import (
+    IS_FREE,
+    IS_ORDER,
+    NOW,
+    OF_STEP,
+    TAKEN,
+    UNTIL,
+    may_be_taken,
+    of_order,
+)
 from orders_sync.ledger.tables import orders
 from orders_sync.ledger.unreadable import UNREADABLE
 from orders_sync.ledger.wakeups import CLOCKS_DIFFER
-
-_OF_STEP: Final[sa.BindParameter[str]] = sa.bindparam("of_step")
-_DUE_BY: Final = sa.bindparam("due_by", type_=orders.c.due_at.type)
 
 _FACTS: Final = (
     orders.c.order_id,
@@ -28,13 +34,7 @@ _FACTS: Final = (
     orders.c.due_at,
 )
 _TAKEN: Final = sa.update(orders).values({**TAKEN, "dispatched_until": UNTIL}).returning(*_FACTS)
-_TAKE: Final = _TAKEN.where(
-    IS_ORDER,
-    orders.c.next_step == _OF_STEP,
-    orders.c.standing.in_(OPEN),
-    orders.c.due_at <= _DUE_BY,
-    IS_FREE,
-)
+_TAKE: Final = _TAKEN.where(IS_ORDER, may_be_taken(orders), IS_FREE)
 _TAKE_NEXT: Final = _TAKEN.where(longest_due(orders))
 
 #: A step's message is used up where a command has its order; who frees the order dispatches it.
@@ -42,7 +42,7 @@ _STAND_BACK: Final = (
     sa.update(orders)
     .where(
         IS_ORDER,
-        orders.c.next_step == _OF_STEP,
+        orders.c.next_step == OF_STEP,
         orders.c.lease_until > NOW,
         orders.c.dispatched_until != orders.c.lease_until,
     )
@@ -88,15 +88,8 @@ def take_next_order(
 def _terms(step: Step, owner: str, now: datetime, until: datetime) -> dict[str, Any]:
     # A read that starts sees all that is known so far.
     news = {"news": False} if step is Step.FETCH else {}
-    due_by = now + CLOCKS_DIFFER
-    return {
-        "of_step": step,
-        "owner": owner,
-        "now": now,
-        "until": until,
-        "due_by": due_by,
-        **news,
-    }
+    lease = {"owner": owner, "now": now, "until": until}
+    return {"of_step": step, "due_by": now + CLOCKS_DIFFER, **lease, **news}
 
 
 def _claim_of(

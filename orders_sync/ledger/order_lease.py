@@ -11,7 +11,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
-from orders_sync.domain.rules import OPEN, Progress, Standing
+from orders_sync.domain.rules import OPEN, UNFINISHED, Progress, Standing
 from orders_sync.domain.steps import Claim, CommandClaim, Dispatch, Step
 from orders_sync.errors import LeaseLost
 from orders_sync.ledger.insert import insert_into
@@ -26,6 +26,7 @@ NOW: Final = sa.bindparam("now", type_=orders.c.due_at.type)
 UNTIL: Final = sa.bindparam("until", type_=orders.c.due_at.type)
 OF_ACCOUNT: Final[sa.BindParameter[str]] = sa.bindparam("of_account")
 OF_ORDER: Final[sa.BindParameter[str]] = sa.bindparam("of_order")
+OF_STEP: Final[sa.BindParameter[str]] = sa.bindparam("of_step")
 
 IS_ORDER: Final = sa.and_(orders.c.account == OF_ACCOUNT, orders.c.order_id == OF_ORDER)
 IS_OF_ORDER: Final = sa.and_(commands.c.account == OF_ACCOUNT, commands.c.order_id == OF_ORDER)
@@ -33,6 +34,8 @@ OF_ORDERS: Final[sa.BindParameter[Any]] = sa.bindparam("of_orders", expanding=Tr
 ARE_ORDERS: Final = sa.and_(orders.c.account == OF_ACCOUNT, orders.c.order_id.in_(OF_ORDERS))
 ARE_OF_ORDERS: Final = sa.and_(commands.c.account == OF_ACCOUNT, commands.c.order_id.in_(OF_ORDERS))
 IS_FREE: Final = sa.or_(orders.c.lease_until.is_(None), orders.c.lease_until <= NOW)
+
+_UNDER_VERSION: Final = sa.and_(IS_ORDER, orders.c.version == sa.bindparam("of_version"))
 
 #: What takes an order for a process.
 TAKEN: Final[dict[Any, Any]] = {
@@ -57,18 +60,24 @@ READ_NOW: Final[dict[Any, Any]] = {
 _LEASE: Final = sa.update(orders).where(IS_ORDER, IS_FREE).values(TAKEN).returning(orders.c.version)
 _WRITE: Final = (
     sa.update(orders)
-    .where(IS_ORDER, orders.c.version == sa.bindparam("of_version"))
+    .where(_UNDER_VERSION)
     .returning(orders.c.next_step, orders.c.progress, orders.c.news)
 )
 _FREE: Final = (
     sa.update(orders)
-    .where(IS_ORDER, orders.c.version == sa.bindparam("of_version"))
+    .where(_UNDER_VERSION)
     .values(lease_owner=None, lease_until=None, write_until=None)
     .returning(
         orders.c.standing,
         orders.c.due_at,
         orders.c.news,
-        sa.exists().where(IS_OF_ORDER, commands.c.standing.in_(OPEN)).label("has_commands"),
+        sa.exists()
+        .where(
+            IS_OF_ORDER,
+            commands.c.standing.in_(UNFINISHED),
+            commands.c.id != sa.bindparam("freed_by"),
+        )
+        .label("has_commands"),
     )
 )
 #: Locks the rows of orders, all in one order.
@@ -80,11 +89,28 @@ _READ: Final = sa.update(orders).where(IS_ORDER).values(READ_NOW)
 
 @dataclass(frozen=True, slots=True)
 class Freed:
-    """An order that was freed: what goes on with it, of its own or for its open commands."""
+    """An order that was freed, and what may go on with it.
+
+    `has_commands`: it has unfinished ones, beside the one whose claim was given back.
+    """
 
     standing: Standing
     has_due_step: bool
     has_commands: bool
+
+    @property
+    def is_at_rest(self) -> bool:
+        """Whether nothing of it is left to be dispatched."""
+        return not self.has_due_step and not self.has_commands
+
+
+def may_be_taken(table: sa.Table) -> sa.ColumnElement[bool]:
+    """Return the condition that a message's step is what a row needs, by the parameter `due_by`."""
+    return sa.and_(
+        table.c.next_step == OF_STEP,
+        table.c.standing.in_(OPEN),
+        table.c.due_at <= sa.bindparam("due_by", type_=table.c.due_at.type),
+    )
 
 
 def of_order(account: str, order_id: str) -> Row:
@@ -160,13 +186,16 @@ def free_order(
     changes: Row,
     *,
     now: datetime,
+    command_id: str = "",
 ) -> Freed:
-    """Write an order and free it; one that an event came for is read.
+    """Write an order and free it, from a claim of its own or of a command's.
+
+    One that an event came for is read.
 
     Raises:
         LeaseLost: another worker has taken the order over; nothing was written.
     """
-    row = _write(connection, _FREE, claim, version, changes)
+    row = _write(connection, _FREE, claim, version, changes | {"freed_by": command_id})
     if row.news:
         connection.execute(_READ, of_order(claim.account, claim.order_id) | {"now": now})
         return Freed(Standing.ACTIVE, has_due_step=True, has_commands=row.has_commands)

@@ -223,7 +223,7 @@ class Orders(Desk[Claim, StepResult]):
                 keep_document(connection, claim, result.document, now)
             if freed.has_commands and freed.standing in _ENDED:
                 settle(connection, claim.account, claim.order_id, now=now)
-            if not freed.has_commands and not freed.has_due_step:
+            if freed.is_at_rest:
                 return []
             return next_of(
                 connection, claim.account, claim.order_id, now=now, read=freed.has_due_step
@@ -301,17 +301,22 @@ class Commands(Desk[CommandClaim, CommandResult]):
             changes["intent"] = None
         with self._database.writing() as connection:
             # The order is locked before its commands, as it is by everybody else.
-            freed = free_order(connection, claim, claim.order_version, {}, now=now)
-            row, has_others = release_command(connection, claim, changes)
+            freed = free_order(
+                connection, claim, claim.order_version, {}, now=now, command_id=claim.command_id
+            )
+            row = release_command(connection, claim, changes)
             write_entries(connection, entries)
             if row.asked_by_erp and row.outcome != row.told:
                 wake(connection, account, Chore.PULL, now)
-            if has_others:
+            if freed.has_commands:
                 if row.standing == Standing.DONE:
                     close_earlier_failures(connection, row, now=now)
                 align(connection, account, order_id, now=now)
                 if row.standing in {Standing.DONE, Standing.PARKED}:
                     settle(connection, account, order_id, now=now)
+            is_due = row.standing in OPEN and row.due_at is not None and row.due_at <= now
+            if freed.is_at_rest and not is_due:
+                return []
             return next_of(connection, account, order_id, now=now, read=freed.has_due_step)
 
 

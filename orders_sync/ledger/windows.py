@@ -8,6 +8,7 @@ from typing import Final
 
 import sqlalchemy as sa
 
+from orders_sync.ledger.order_lease import NOW, OF_ACCOUNT
 from orders_sync.ledger.tables import commands, orders
 
 #: What was dispatched and not claimed within this time is due again: its message may be lost.
@@ -50,18 +51,17 @@ def _under_way(connection: sa.Connection, account: str, now: datetime) -> tuple[
 
 
 def _counted(table: sa.Table, *conditions: sa.ColumnElement[bool]) -> sa.ScalarSelect[int]:
-    is_under_way = table.c.dispatched_until > sa.bindparam("now", type_=orders.c.due_at.type)
+    is_under_way = (table.c.dispatched_until.is_not(None), table.c.dispatched_until > NOW)
     return (
         sa.select(sa.func.count())
         .select_from(table)
-        .where(table.c.dispatched_until.is_not(None), is_under_way, *conditions)
+        .where(*is_under_way, *conditions)
         .scalar_subquery()
     )
 
 
-_ACCOUNT: Final[sa.BindParameter[str]] = sa.bindparam("of_account")
 _UNDER_WAY: Final = sa.select(
-    _counted(orders, orders.c.account == _ACCOUNT)
-    + _counted(commands, commands.c.account == _ACCOUNT),
+    _counted(orders, orders.c.account == OF_ACCOUNT)
+    + _counted(commands, commands.c.account == OF_ACCOUNT),
     _counted(orders) + _counted(commands),
 )

@@ -17,7 +17,8 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from orders_sync.domain.commands import CommandKind
-from orders_sync.ledger.gauges import UNFINISHED, Key, LedgerState
+from orders_sync.domain.rules import UNFINISHED
+from orders_sync.ledger.gauges import Key, LedgerState
 from orders_sync.metrics.labels import cause_label, one_of
 
 _KINDS: Final[tuple[str, ...]] = get_args(CommandKind)

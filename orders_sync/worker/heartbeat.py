@@ -112,7 +112,7 @@ class Heartbeat:
         self._pool = Pool.of(processes.living(now=now))
         services.ledger.windows.account = self._pool.account_window
         services.ledger.windows.total = self._pool.total_window
-        services.ledger.windows.threads = self._pool.threads.get(Queue.ORDERS, 0)
+        services.ledger.windows.threads = self._pool.threads[Queue.ORDERS]
 
     def _bury(self, now: datetime) -> None:
         dead = self._services.ledger.processes.bury(now=now)

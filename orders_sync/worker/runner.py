@@ -65,16 +65,16 @@ class Runner:
     ) -> None:
         """Run the step that `take` claims, and those that follow it; nothing where it is past.
 
-        Where all went well and work had to wait for a thread, go on for a moment with what
-        `take_next` claims: that saves a message for each.
+        Where all went well, go on for a moment with what `take_next` claims: that saves a message
+        for each.
         """
         began = self.services.clock()
         claim = take(began)
         if claim is None:
             log.debug("step.skipped")
         while claim is not None:
-            ids = ids_of({"order_id": claim.order_id})
-            with structlog.contextvars.bound_contextvars(**ids):
+            shown = ids_of({"order_id": claim.order_id}).get("order_id")
+            with structlog.contextvars.bound_contextvars(order_id=shown):
                 went_well = self._run_all(claim, work)
             now = self.services.clock()
             if not went_well or take_next is None or now - began > _GOES_ON_FOR:

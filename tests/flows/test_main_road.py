@@ -8,7 +8,7 @@ from support.flow import STORE, Flow
 
 from orders_sync.bootstrap import Services
 from orders_sync.domain.rules import Standing
-from orders_sync.domain.steps import Claim, Step, StepResult
+from orders_sync.domain.steps import Claim, Dispatch, Step, StepResult
 from orders_sync.errors import Unavailable
 from orders_sync.inbound import steps
 from orders_sync.ledger.accounts import Chore
@@ -206,13 +206,19 @@ def test_a_message_leads_to_a_bounded_number_of_steps(flow: Flow) -> None:
     assert [waiting.step for waiting in flow.queue] == [Step.FETCH]
 
 
-def test_in_a_backlog_one_message_leads_from_order_to_order(flow: Flow) -> None:
+def first_of_backlog(flow: Flow) -> Dispatch:
+    """Poll for a worker with one thread; return the one message that it gets."""
     flow.goes_on = True
     flow.services.ledger.windows.account = flow.services.ledger.windows.threads = 1
-    orders = flow.box.create_orders(5)
     flow.poll()
     [message] = flow.queue
     flow.queue.clear()
+    return message
+
+
+def test_in_a_backlog_one_message_leads_from_order_to_order(flow: Flow) -> None:
+    orders = flow.box.create_orders(5)
+    message = first_of_backlog(flow)
 
     flow.run(message, in_backlog=True)
 
@@ -222,11 +228,8 @@ def test_in_a_backlog_one_message_leads_from_order_to_order(flow: Flow) -> None:
 
 
 def test_a_step_that_fails_leads_to_no_other_order(flow: Flow) -> None:
-    flow.goes_on = True
-    flow.services.ledger.windows.account = flow.services.ledger.windows.threads = 1
     orders = flow.box.create_orders(5)
-    flow.poll()
-    [message] = flow.queue
+    message = first_of_backlog(flow)
 
     def fail(claim: Claim, services: Services) -> StepResult:
         if claim.order_id == message.order_id:

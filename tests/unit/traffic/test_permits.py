@@ -29,6 +29,12 @@ def permits_of(process: Callable[..., Shared], account: str) -> Holders:
     return make
 
 
+def _take(permits: Permits, account: str) -> str:
+    holder = permits.take(account, SECONDS)
+    assert holder is not None
+    return holder
+
+
 def _take_all(permits: Permits, account: str) -> list[str]:
     def taken() -> Iterator[str]:
         while holder := permits.take(account, SECONDS):
@@ -64,8 +70,7 @@ def test_what_is_given_back_while_many_are_left_waits_for_the_next_question(
 ) -> None:
     one, other = permits_of("one", 8), permits_of("other", 8)
     one.flush()
-    holder = one.take(account, SECONDS)
-    assert holder is not None
+    holder = _take(one, account)
 
     one.give_back(account, holder)
     before = _take_all(other, account)
@@ -81,8 +86,7 @@ def test_what_is_given_back_is_told_at_once_where_nobody_flushes(
     permits_of: Holders, account: str
 ) -> None:
     one, other = permits_of("one", 8), permits_of("other", 8)
-    holder = one.take(account, SECONDS)
-    assert holder is not None
+    holder = _take(one, account)
 
     one.give_back(account, holder)
 
@@ -94,8 +98,7 @@ def test_the_next_question_of_a_process_gives_back_what_it_had(
 ) -> None:
     one, other = permits_of("one", 8), permits_of("other", 8)
     one.flush()
-    holder = one.take(account, SECONDS)
-    assert holder is not None
+    holder = _take(one, account)
 
     one.give_back(account, holder)
     one.take(account, SECONDS)

@@ -94,24 +94,33 @@ def test_a_worker_is_watched_where_it_tells_of_its_tasks(
     assert (before, app.is_watched) == (False, is_watched)
 
 
+class ReadTask(StepTask):
+    """A task that notes what it reads; it is registered nowhere."""
+
+    name = Step.FETCH.value
+
+    def __init__(self) -> None:
+        self.read: list[str] = []
+
+    def read_order(self) -> None:
+        def note(claim: Claim, _: Services) -> StepResult:
+            self.read.append(claim.order_id)
+            return StepResult(Standing.DONE)
+
+        self.push_request(id="a message")
+        self.run_step(STORE, ORDER, {Step.FETCH: note})
+
+
 @pytest.fixture
-def backlog(app: OrdersSyncApp, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Have two orders wait to be read, the first one dispatched; the task notes what it reads."""
-    windows, read = app.services.ledger.windows, list[str]()
+def task(app: OrdersSyncApp, monkeypatch: pytest.MonkeyPatch) -> ReadTask:
+    """Have two orders wait to be read, the first one dispatched, and one thread for them."""
+    windows = app.services.ledger.windows
     windows.account = windows.threads = 1
     monkeypatch.setattr(OrdersSyncApp, "serves", lambda *_: True)
     for order_id in (ORDER, "later-01"):
         app.services.ledger.orders.look_again(STORE, order_id, now=app.services.clock())
-
-    @app.task(name=Step.FETCH.value, base=StepTask, bind=True, shared=False)
-    def fetch(self: StepTask) -> None:
-        def note(claim: Claim, _: Services) -> StepResult:
-            read.append(claim.order_id)
-            return StepResult(Standing.DONE)
-
-        self.run_step(STORE, ORDER, {Step.FETCH: note})
-
-    return read
+    ReadTask.bind(app)
+    return ReadTask()
 
 
 @pytest.mark.parametrize(
@@ -124,7 +133,7 @@ def backlog(app: OrdersSyncApp, monkeypatch: pytest.MonkeyPatch) -> list[str]:
 )
 def test_a_task_goes_on_with_a_backlog_that_nobody_watches(
     app: OrdersSyncApp,
-    backlog: list[str],
+    task: ReadTask,
     monkeypatch: pytest.MonkeyPatch,
     waited: float,
     is_watched: bool,
@@ -135,6 +144,6 @@ def test_a_task_goes_on_with_a_backlog_that_nobody_watches(
         due_at = app.services.clock() - timedelta(seconds=waited)
         connection.execute(sa.update(orders).values(due_at=due_at))
 
-    app.tasks[Step.FETCH.value].apply(throw=True)
+    task.read_order()
 
-    assert backlog == [ORDER, "later-01"][:read]
+    assert task.read == [ORDER, "later-01"][:read]
