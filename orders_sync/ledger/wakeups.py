@@ -88,11 +88,18 @@ _READ_KNOWN: Final = (
 
 
 def _is_due(table: sa.Table) -> sa.ColumnElement[bool]:
-    """Return the condition that work may be dispatched; a step that is unknown here may not."""
+    """Return the condition that work may be dispatched; a step that is unknown here may not.
+
+    A command that was due when it was accepted is: that may be later than `now`, which was read
+    before this transaction got its turn.
+    """
+    is_due = table.c.due_at <= NOW
+    if table is commands:
+        is_due = sa.or_(is_due, commands.c.due_at == commands.c.created_at)
     return sa.and_(
         table.c.standing.in_(OPEN),
         table.c.next_step.in_(list(Step)),
-        table.c.due_at <= NOW,
+        is_due,
         sa.or_(table.c.dispatched_until.is_(None), table.c.dispatched_until <= NOW),
     )
 

@@ -255,6 +255,24 @@ def test_a_command_that_waits_for_its_order_goes_on_when_the_order_is_done(
     assert office.row(failing)["due_at"] > clock()
 
 
+@pytest.mark.parametrize(("seconds", "number"), [(0, 1), (60, 0)], ids=["at once", "in a minute"])
+def test_a_command_that_is_accepted_while_its_order_is_being_freed_goes_on_at_once(
+    office: Office, seconds: float, number: int
+) -> None:
+    orders = office.ledger.orders
+    orders.look_again(STORE, ORDER, now=office.clock())
+    claim = orders.claim(STORE, ORDER, Step.FETCH, owner="me", now=office.clock())
+    assert claim is not None
+    read_before_its_turn = office.clock()
+    not_before = read_before_its_turn + timedelta(seconds=seconds) if seconds else None
+    office.ask("invoice", {"number": "1"}, not_before=not_before)
+
+    done = StepResult(Standing.DONE)
+    following = orders.complete(claim, done, office.entry, now=read_before_its_turn)
+
+    assert len(following) == number
+
+
 def test_a_command_of_an_order_that_nobody_knows_makes_it_known(office: Office) -> None:
     command_id = office.ask("note", {"message": "hello"})
     with office.ledger.database.writing() as connection:
