@@ -41,6 +41,7 @@ def parse_invoice(data: dict[str, Any], skus: AbstractSet[str]) -> Invoice:
         tracking_number=bodies.optional_text(data, "trackingNumber"),
         tracking_url=bodies.optional_text(data, "trackingUrl"),
         dispatched_at=bodies.optional_text(data, "dispatchedDate"),
+        cfop=bodies.optional_text(data, "cfop"),
     )
 
 

@@ -54,6 +54,7 @@ class Invoice:
     tracking_number: str | None
     tracking_url: str | None
     dispatched_at: str | None
+    cfop: str | None
     events: tuple[TrackingEvent, ...] = ()
     is_tracked: bool = False
     is_delivered: bool = False
@@ -79,7 +80,7 @@ def package_json(invoice: Invoice, lines: Sequence[Line], order_cents: int) -> d
         "embeddedInvoice": invoice.embedded,
         "type": invoice.type,
         "courierStatus": _courier_status(invoice) if invoice.is_tracked else None,
-        "cfop": None,
+        "cfop": invoice.cfop,
         "restitutions": {"Refund": _refund(invoice)} if invoice.refund_cents else {},
         "volumes": None,
         "EnableInferItems": None,

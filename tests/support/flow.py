@@ -5,6 +5,7 @@ Steps wait in a list in place of the broker; everything else is what a worker ru
 
 from __future__ import annotations
 
+import json
 import random
 import uuid
 from collections import deque
@@ -58,6 +59,8 @@ class _Cutting(SandboxAdapter):
             self._flow.just_before.pop(request.method)()
         if any(order_id in (request.url or "") for order_id in self._flow.poisoned):
             raise requests.ConnectionError(ProtocolError("cut"), request=request)
+        if request.body and request.method != "GET":
+            self._flow.sent.append(json.loads(request.body))
         answer = super().send(request, *args, **rest)
         if request.method == self._flow.cut_method:
             raise requests.ConnectionError(ProtocolError("cut"), request=request)
@@ -102,6 +105,8 @@ class Flow:
         #: Whether the worker serves all queues, and so goes on from step to step by itself.
         self.goes_on = False
         self.cut_method: str | None = None
+        #: The JSON of every request that may have changed something, the oldest first.
+        self.sent: list[Any] = []
         #: Orders that VTEX answers no call about.
         self.poisoned: set[str] = set()
         #: What happens at VTEX right before the next call of a method, once.
