@@ -16,29 +16,18 @@ from typing import Any, Final, Self
 from celery import Celery
 from celery.exceptions import OperationalError
 
-from orders_sync.domain.acceptance import NotAcceptedError, check, require_storable
-from orders_sync.domain.bodies import (
-    AnyBody,
-    ChangeBody,
-    InvoiceBody,
-    TrackBody,
-)
+from orders_sync.commands import NAMED
+from orders_sync.commands.acceptance import NotAcceptedError, check, require_storable
+from orders_sync.commands.body import Body
+from orders_sync.commands.change import ChangeBody
+from orders_sync.commands.invoice import InvoiceBody
+from orders_sync.commands.track import TrackBody
 from orders_sync.domain.commands import Command
 
 __all__ = ["ChangeBody", "InvoiceBody", "NotAcceptedError", "NotSentError", "Producer", "TrackBody"]
 
 #: How many threads may send at the same time; others wait for their turn.
 _POOL_SIZE: Final = 10
-
-_QUEUES: Final = {
-    "invoice": "invoice",
-    "track": "tracking",
-    "cancel": "cancel",
-    "deny": "cancel",
-    "change": "change",
-    "note": "tracking",
-    "sync": "orders",
-}
 
 _CELERY: Final = {
     "broker_transport_options": {
@@ -183,9 +172,9 @@ class Producer:
         try:
             with self._pool.acquire(block=True) as connection:
                 sent = self._app.send_task(
-                    f"orders_sync.{kind}",
+                    NAMED[kind].task,
                     kwargs={**ids, **arguments, **({"key": key} if key is not None else {})},
-                    queue=self._queue or _QUEUES[kind],
+                    queue=self._queue or NAMED[kind].queue.value,
                     connection=connection,
                     argsrepr="()",
                     kwargsrepr=repr(ids),
@@ -201,7 +190,7 @@ class Producer:
 
 def _merged(first: dict[str, Any], body: Any) -> Any:
     """Write a body as a plain object, `first` winning; what is no object is left to the check."""
-    if isinstance(body, AnyBody):
+    if isinstance(body, Body):
         body = body.model_dump(by_alias=True, exclude_none=True)
     return {**body, **first} if isinstance(body, Mapping) else body
 

@@ -19,7 +19,7 @@ from orders_sync.cli.workplace import (
     open_ledger,
     require_configured,
 )
-from orders_sync.domain.acceptance import NotAcceptedError, check
+from orders_sync.commands.acceptance import NotAcceptedError, check
 from orders_sync.domain.commands import Command
 from orders_sync.outbound.accept import Accepted, Desk, accept
 from orders_sync.settings import load_settings

@@ -9,10 +9,9 @@ import click
 from orders_sync.cli.asking import about_order, ask, read_object, require_acceptable
 from orders_sync.cli.output import print_json
 from orders_sync.cli.workplace import account_of, open_ledger
-from orders_sync.domain.bodies import ChangeBody
+from orders_sync.commands.change import ChangeBody, judge_change
+from orders_sync.commands.verdicts import Known, NotAllowed, Send, Wait
 from orders_sync.domain.commands import Command
-from orders_sync.domain.sending.change import judge_change
-from orders_sync.domain.sending.verdicts import Known, NotAllowed, Send, Wait
 from orders_sync.settings import load_settings
 
 

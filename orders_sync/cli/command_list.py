@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import get_args
 
 import click
 
@@ -12,7 +11,7 @@ from orders_sync.cli.output import as_json, print_json, print_more, print_rows
 from orders_sync.cli.parameters import ACCOUNT, CAUSE, DURATION, ORDER_ID, limit
 from orders_sync.cli.story import only_commands
 from orders_sync.cli.workplace import open_ledger, require_known
-from orders_sync.domain.commands import CommandKind
+from orders_sync.commands import NAMED
 from orders_sync.domain.rules import Standing
 from orders_sync.ledger.searches import COUNTED, CommandSearch, search_commands
 
@@ -38,7 +37,7 @@ def commands() -> None:
 @commands.command("list")
 @click.option("--account", type=ACCOUNT, help="Only commands of this account.")
 @click.option("--order", "order_id", type=ORDER_ID, help="Only commands about this order.")
-@click.option("--kind", type=click.Choice(get_args(CommandKind)))
+@click.option("--kind", type=click.Choice(list(NAMED)))
 @click.option("--standing", type=click.Choice([s.value for s in Standing]))
 @click.option("--cause", type=CAUSE, help="Only commands that wait or are parked for this cause.")
 @click.option(

@@ -13,13 +13,12 @@ from orders_sync.bootstrap import with_broker
 from orders_sync.doctor.clock import compare_clocks
 from orders_sync.doctor.findings import Finding, State
 from orders_sync.doctor.workers import examine_workers
-from orders_sync.domain.steps import Step
+from orders_sync.domain.steps import Queue, Step
 from orders_sync.domain.time import Clock
 from orders_sync.errors import ConfigurationError
 from orders_sync.settings import Settings
 from orders_sync.settings_shown import without_passwords
 from orders_sync.worker.app import create_app
-from orders_sync.worker.queues import Queue
 from orders_sync.worker.safety import check_safety
 
 BROKER = "broker"

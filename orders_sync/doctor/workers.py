@@ -9,8 +9,8 @@ from orders_sync.broker.channel import Channel
 from orders_sync.broker.client import broker_client
 from orders_sync.broker.presence import LivingWorker, living_workers
 from orders_sync.doctor.findings import Finding, State
+from orders_sync.domain.steps import Queue
 from orders_sync.settings import Settings
-from orders_sync.worker.queues import Queue
 
 _WORKERS = "workers"
 _START = "celery -A orders_sync worker -P threads -Q"

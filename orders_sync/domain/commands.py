@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, Literal, TypeVar
 
-CommandKind = Literal["invoice", "track", "cancel", "change", "deny", "note", "sync"]
 OutcomeKind = Literal["accepted", "done", "refused", "parked"]
 
 T = TypeVar("T")
@@ -16,7 +15,7 @@ T = TypeVar("T")
 class Command:
     """Something that VTEX shall be told about an order, as it was asked for.
 
-    Nothing is checked yet: `kind` may be no `CommandKind`, and `body`, which has to be an object,
+    Nothing is checked yet: `kind` may be none that there is, and `body`, which has to be an object,
     is text where it was not even JSON. `key` makes a repeat harmless: the same key with the same
     body is the same command.
     """

@@ -9,8 +9,21 @@ from enum import StrEnum
 from orders_sync.domain.rules import Progress, Standing
 
 
+class Queue(StrEnum):
+    """A queue for each kind of work, so that none waits behind another."""
+
+    FEED = "feed"
+    ORDERS = "orders"
+    ERP = "erp"
+    INVOICE = "invoice"
+    TRACKING = "tracking"
+    CANCEL = "cancel"
+    CHANGE = "change"
+    UPKEEP = "upkeep"
+
+
 class Step(StrEnum):
-    """A step of an order; its value is the name of the task that runs it."""
+    """A step of an order or a command; its value is the name of its task, `<queue>.<verb>`."""
 
     FETCH = "orders.fetch"
     HAND_OVER = "erp.hand_over"
@@ -24,6 +37,11 @@ class Step(StrEnum):
     SEND_CHANGE = "change.send"
     FOLLOW_CHANGE = "change.follow"
     SEND_NOTE = "tracking.note"
+
+    @property
+    def queue(self) -> Queue:
+        """The queue of its task."""
+        return Queue(self.partition(".")[0])
 
 
 @dataclass(frozen=True, slots=True)

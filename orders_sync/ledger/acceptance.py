@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
-from orders_sync.domain.lines import DECIDING
+from orders_sync.commands.lines import DECIDING
 from orders_sync.domain.rules import Standing
 from orders_sync.domain.steps import Dispatch
 from orders_sync.ledger.engine import Database

@@ -9,10 +9,11 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
-from orders_sync.domain.bodies import ChangeBody, TrackBody
+from orders_sync.commands.change import ChangeBody
+from orders_sync.commands.intents import Intent
+from orders_sync.commands.track import TrackBody
+from orders_sync.commands.verdicts import DoneChange, Known, SentInvoice, SentTracking
 from orders_sync.domain.fulfilment import InvoiceType
-from orders_sync.domain.sending.intents import Intent
-from orders_sync.domain.sending.verdicts import DoneChange, Known, SentInvoice, SentTracking
 from orders_sync.domain.steps import CommandClaim
 from orders_sync.ledger.engine import Database
 from orders_sync.ledger.order_lease import IS_OF_ORDER, OF_ACCOUNT, of_order

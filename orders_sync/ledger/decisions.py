@@ -9,8 +9,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from orders_sync.commands.intents import Intent
 from orders_sync.domain.rules import Standing
-from orders_sync.domain.sending.intents import Intent
 from orders_sync.domain.steps import Dispatch, Step
 from orders_sync.errors import OrdersSyncError
 from orders_sync.ledger.acts import Act, keep_act

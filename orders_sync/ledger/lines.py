@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
-from orders_sync.domain.lines import Place, blockers
+from orders_sync.commands.lines import Place, blockers
 from orders_sync.domain.rules import UNFINISHED, Standing
 from orders_sync.ledger.order_lease import ARE_OF_ORDERS, IS_OF_ORDER, of_order, of_orders
 from orders_sync.ledger.tables import commands

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import fields
 
-from orders_sync.domain.acceptance import LONGEST
+from orders_sync.commands.acceptance import LONGEST
 from orders_sync.domain.events import OrderEvent, UnreadableEvent
 
 #: Far beyond VTEX's order ids; keys of this length fit into every database's indices.

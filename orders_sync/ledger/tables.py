@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.types import TypeDecorator
 
-from orders_sync.domain.acceptance import storable
+from orders_sync.commands.acceptance import storable
 
 metadata = sa.MetaData(
     naming_convention={

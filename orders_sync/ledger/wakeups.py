@@ -9,7 +9,7 @@ from typing import Final
 
 import sqlalchemy as sa
 
-from orders_sync.domain.lines import DECIDING
+from orders_sync.commands.lines import DECIDING
 from orders_sync.domain.rules import OPEN, Standing
 from orders_sync.domain.steps import Dispatch, Step
 from orders_sync.ledger.locks import lock

@@ -10,18 +10,18 @@ import math
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping
 from datetime import UTC, datetime
-from typing import Final, get_args
+from typing import Final
 
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
-from orders_sync.domain.commands import CommandKind
+from orders_sync.commands import NAMED
 from orders_sync.domain.rules import UNFINISHED
 from orders_sync.ledger.gauges import Key, LedgerState
 from orders_sync.metrics.labels import cause_label, one_of
 
-_KINDS: Final[tuple[str, ...]] = get_args(CommandKind)
+_KINDS: Final = tuple(NAMED)
 _STANDINGS: Final = tuple(standing.value for standing in UNFINISHED)
 _NOTHING: Final = LedgerState(datetime.min.replace(tzinfo=UTC))
 

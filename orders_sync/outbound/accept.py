@@ -10,19 +10,19 @@ from typing import Any, Final, Literal
 
 import structlog
 
-from orders_sync.domain.acceptance import (
+from orders_sync.commands import first_step
+from orders_sync.commands.acceptance import (
     LONGEST,
     NotAcceptedError,
     check,
     raw_text,
     require_storable,
     storable,
-    vtex_number_of,
 )
+from orders_sync.commands.lines import is_rest, line_of
 from orders_sync.domain.commands import Command
-from orders_sync.domain.lines import is_rest, line_of
 from orders_sync.domain.rules import Standing
-from orders_sync.domain.steps import Dispatch, Step
+from orders_sync.domain.steps import Dispatch
 from orders_sync.domain.time import Clock
 from orders_sync.ledger import Ledger
 from orders_sync.ledger.acceptance import SYNC, Kept
@@ -31,15 +31,6 @@ from orders_sync.ledger.decisions import REFUSED_KEY
 log = structlog.get_logger(__name__)
 
 Source = Literal["service", "erp", "cli", "rules"]
-
-FIRST_STEP: dict[str, Step] = {
-    "invoice": Step.SEND_INVOICE,
-    "track": Step.SEND_TRACKING,
-    "cancel": Step.SEND_CANCEL,
-    "deny": Step.SEND_DENY,
-    "change": Step.SEND_CHANGE,
-    "note": Step.SEND_NOTE,
-}
 
 Row = dict[str, Any]
 
@@ -145,7 +136,6 @@ def _row_of(
     except NotAcceptedError as error:
         return _refused(command, account, source, error, desk, now)
     is_done = checked.kind == SYNC
-    vtex_number = vtex_number_of(checked.body)
     return {
         **_common(command, account, source, desk.new_id(), now),
         "kind": checked.kind,
@@ -155,9 +145,9 @@ def _row_of(
         "progress": "done" if is_done else "accepted",
         "standing": Standing.DONE if is_done else Standing.ACTIVE,
         "outcome": "done" if is_done else "accepted",
-        "next_step": FIRST_STEP.get(checked.kind),
-        "vtex_number": vtex_number,
-        "line": line_of(checked.kind, vtex_number, checked.body),
+        "next_step": first_step(checked.kind),
+        "vtex_number": checked.body.vtex_number,
+        "line": line_of(checked.kind, checked.body),
         "is_rest": is_rest(checked.body),
         "due_at": None if is_done else max(now, not_before or now),
     }
@@ -186,7 +176,7 @@ def _refused(
         "progress": "accepted",
         "standing": Standing.PARKED,
         "outcome": "refused",
-        "next_step": FIRST_STEP.get(kind),
+        "next_step": first_step(kind),
         "line": line_of(kind, None),
         "cause": error.cause,
         "reason": error.message,

@@ -6,14 +6,14 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from orders_sync.domain.acceptance import NotAcceptedError, check, vtex_number_of
+from orders_sync.commands import first_step
+from orders_sync.commands.acceptance import NotAcceptedError, check
+from orders_sync.commands.lines import is_rest, line_of
 from orders_sync.domain.commands import Command
-from orders_sync.domain.lines import is_rest, line_of
 from orders_sync.domain.steps import Dispatch, Step
 from orders_sync.ledger import Ledger
 from orders_sync.ledger.acts import Act
 from orders_sync.ledger.decisions import REFUSED_KEY, DecisionRefused
-from orders_sync.outbound.accept import FIRST_STEP
 
 
 def retry(command_id: str, *, ledger: Ledger, act: Act) -> Sequence[Dispatch]:
@@ -53,11 +53,10 @@ def edit(
         wanted = check(asked, max_bytes=max_bytes)
     except NotAcceptedError as error:
         raise DecisionRefused(f"Nothing was changed: {error}") from error
-    vtex_number = vtex_number_of(wanted.body)
     changes: dict[str, Any] = {
         "body": wanted.text,
-        "vtex_number": vtex_number,
-        "line": line_of(wanted.kind, vtex_number, wanted.body),
+        "vtex_number": wanted.body.vtex_number,
+        "line": line_of(wanted.kind, wanted.body),
         "is_rest": is_rest(wanted.body),
     }
     if not was_accepted:
@@ -93,7 +92,7 @@ def _existing(command_id: str, ledger: Ledger) -> dict[str, Any]:
 
 
 def _first_step(row: dict[str, Any]) -> Step:
-    step = FIRST_STEP.get(row["kind"])
+    step = first_step(row["kind"])
     if step is None:
         raise DecisionRefused(
             f"A command of the kind {row['kind']!r} is never sent to VTEX. "

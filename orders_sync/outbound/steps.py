@@ -1,4 +1,4 @@
-"""The steps of commands: read the order, judge, send, keep the receipt.
+"""The steps of commands: read the order, judge, send, keep what came of it.
 
 The order is read before every send, so that after a call whose answer was lost its effect is
 looked for before anything is repeated.
@@ -6,193 +6,75 @@ looked for before anything is repeated.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
 from datetime import timedelta
-from typing import Final, TypeVar
+from typing import Any, Final
 
 from orders_sync.bootstrap import Services
-from orders_sync.domain.bodies import (
-    CancelBody,
-    ChangeBody,
-    DenyBody,
-    InvoiceBody,
-    NoteBody,
-    TrackBody,
-)
-from orders_sync.domain.fulfilment import Fulfilment
+from orders_sync.commands import KINDS, NAMED
+from orders_sync.commands.change import ChangeBody
+from orders_sync.commands.intents import Intent
+from orders_sync.commands.kind import Kind
+from orders_sync.commands.refusals import hint_for
+from orders_sync.commands.verdicts import AlreadySo, Known, NotAllowed, Send, Verdict, Wait
 from orders_sync.domain.rules import Standing
-from orders_sync.domain.sending.cancel import judge_cancel, judge_deny
-from orders_sync.domain.sending.change import judge_change
-from orders_sync.domain.sending.intents import Intent
-from orders_sync.domain.sending.invoice import judge_invoice
-from orders_sync.domain.sending.tracking import Tracking, judge_early, judge_tracking
-from orders_sync.domain.sending.verdicts import AlreadySo, Known, NotAllowed, Send, Wait
-from orders_sync.domain.sending.vtex_codes import hint_for
 from orders_sync.domain.steps import CommandClaim, CommandResult, Step
-from orders_sync.errors import LeaseLost, NotFound, ParkedError, Refused, Unavailable, WaitError
+from orders_sync.errors import ParkedError, Refused, WaitError
+from orders_sync.outbound.calls import CALLS, Sending, done
 from orders_sync.vtex.change_answers import PastChange
 from orders_sync.vtex.client import VtexClient
 from orders_sync.vtex.fulfilment import fulfilment
 from orders_sync.worker.calls import lane_of
 
-T = TypeVar("T")
-
-_LONGEST_WAIT_SECONDS = 1800.0
-_LOOK_AFTER_CANCEL_SECONDS = 2.0
-_LOOK_AFTER_CHANGE_SECONDS = 3.0
-_CLOCKS_DIFFER = timedelta(minutes=5)
-_CHANGE_IN_PROGRESS = "SalesOrderSystem014"
-
-#: A call ends within its total time and this.
-_WIRE_MARGIN = timedelta(seconds=5)
-
-#: Errors of a write that VTEX has not taken for certain: it was not sent, or was refused.
-_NOT_TAKEN = (WaitError, Unavailable, NotFound)
+_LONGEST_WAIT_SECONDS: Final = 1800.0
+_CLOCKS_DIFFER: Final = timedelta(minutes=5)
 
 
-def send_invoice(claim: CommandClaim, services: Services) -> CommandResult:
-    """Send an invoice."""
-    vtex, order = _read(claim, services)
-    body = InvoiceBody.model_validate_json(claim.body)
-    known = _known(claim, services)
-    verdict = judge_invoice(body, order, known)
+def send(claim: CommandClaim, services: Services) -> CommandResult:
+    """Send a command, unless its judge says otherwise; what VTEX refuses is final, in its words."""
+    kind = NAMED[claim.kind]
+    body = kind.body.model_validate_json(claim.body)
+    known = services.ledger.command_facts.known(
+        claim, now=services.clock(), visible_after=_visible_after(services)
+    )
+    vtex = services.vtex(claim.account, lane_of(claim.step))
+    if isinstance(body, ChangeBody) and services.settings.change_api != "v1":
+        request_id = _earlier_change(body, claim, known, vtex)
+        if request_id is not None:
+            return done(request_id, note="an earlier try had taken effect")
+    verdict = _judge(kind, body, claim, known, vtex)
     if not isinstance(verdict, Send):
         return _settle(verdict, claim, services)
-    invoice = verdict.what
-    receipt = _sending(
-        claim, services, verdict.intent, lambda: vtex.invoice(claim.order_id, invoice)
-    )
-    if isinstance(receipt, CommandResult):
-        return receipt
-    return _done(receipt.receipt, value_cents=invoice.value_cents)
-
-
-def send_tracking(claim: CommandClaim, services: Services) -> CommandResult:
-    """Send how a package travels, and what happened to it."""
-    body = TrackBody.model_validate_json(claim.body)
-    known = _known(claim, services)
-    early = judge_early(body, known)
-    if early is not None:
-        return _settle(early, claim, services)
-    vtex, order = _read(claim, services)
-    verdict = judge_tracking(body, order, known)
-    if not isinstance(verdict, Send):
-        return _settle(verdict, claim, services)
-    receipt = _sending(
-        claim,
-        services,
-        verdict.intent,
-        lambda: _track(vtex, verdict.what, verdict.intent, claim, services),
-        is_one_call=verdict.what.data is None or verdict.what.progress is None,
-    )
-    return receipt if isinstance(receipt, CommandResult) else _done(receipt)
-
-
-def _track(
-    vtex: VtexClient, tracking: Tracking, intent: Intent, claim: CommandClaim, services: Services
-) -> str | None:
-    receipt, order_id, number = None, claim.order_id, tracking.invoice_number
-    if tracking.data is not None:
-        receipt = vtex.update_invoice(order_id, number, tracking.data).receipt
-    if tracking.progress is not None:
-        # VTEX puts these events in the place of those it has: late ones would undo later ones.
-        _intend(claim, services, intent)
-        receipt = vtex.update_tracking(order_id, number, tracking.progress).receipt
-    return receipt
-
-
-def send_cancel(claim: CommandClaim, services: Services) -> CommandResult:
-    """Ask for a cancellation, confirm it where VTEX wants that, and follow it to its end."""
-    vtex, order = _read(claim, services)
-    verdict = judge_cancel(order, _known(claim, services))
-    if not isinstance(verdict, Send):
-        return _settle(verdict, claim, services)
-    body = CancelBody.model_validate_json(claim.body)
-    receipt = _sending(
-        claim, services, verdict.intent, lambda: vtex.cancel_order(claim.order_id, body.reason)
-    )
-    if isinstance(receipt, CommandResult):
-        return receipt
-    # VTEX has only taken the request: the order shows when it is cancelled.
-    taken = replace(verdict.intent, at=services.clock())
-    services.ledger.commands.note_intent(claim, taken.to_json())
-    return CommandResult(
-        Standing.WAITING,
-        "accepted",
-        progress="sent",
-        receipt=receipt.receipt,
-        due_in=_LOOK_AFTER_CANCEL_SECONDS,
-        cause="cancel.requested",
-        reason="VTEX took the cancellation and is not done with it",
-        note=f"asked while the order was {order.status}",
-        keeps_intent=True,
-    )
-
-
-def send_deny(claim: CommandClaim, services: Services) -> CommandResult:
-    """Deny a requested cancellation."""
-    vtex, order = _read(claim, services)
-    verdict = judge_deny(order, _known(claim, services))
-    if not isinstance(verdict, Send):
-        return _settle(verdict, claim, services)
-    body = DenyBody.model_validate_json(claim.body)
-    refused = _sending(
-        claim,
-        services,
-        verdict.intent,
-        lambda: vtex.deny_cancellation(claim.order_id, verdict.what, body.reason),
-    )
-    return refused if isinstance(refused, CommandResult) else _done(None)
-
-
-def send_change(claim: CommandClaim, services: Services) -> CommandResult:
-    """Ask for a change, unless an earlier try of it is in the order's history."""
-    vtex, order = _read(claim, services)
-    body = ChangeBody.model_validate_json(claim.body)
-    known = _known(claim, services)
-    uses_legacy = services.settings.change_api == "v1"
-    # VTEX takes no idempotency key: whoever may have sent the change before looks for it first.
-    if claim.version > 1 and not uses_legacy:
-        for past in vtex.get_change_history(claim.order_id):
-            if _is_same(past, body, claim, known):
-                return _done(past.request_id, note="an earlier try had taken effect")
-    verdict = judge_change(body, order, known)
-    if not isinstance(verdict, Send):
-        return _settle(verdict, claim, services)
-    if uses_legacy:
-        taken = _sending(
-            claim,
-            services,
-            verdict.intent,
-            lambda: vtex.register_change(claim.order_id, verdict.what, claim.command_id),
-        )
-        return taken if isinstance(taken, CommandResult) else _done(taken.receipt)
     try:
-        request = _sending(
-            claim,
-            services,
-            verdict.intent,
-            lambda: vtex.create_change(claim.order_id, verdict.what),
-        )
+        return CALLS[kind.name](Sending(claim, services, vtex, body, verdict.what, verdict.intent))
     except Refused as error:
-        raise WaitError(error.message, 10) from error
-    if isinstance(request, CommandResult):
-        return request
-    return CommandResult(
-        Standing.WAITING,
-        "accepted",
-        next_step=Step.FOLLOW_CHANGE,
-        progress="sent",
-        receipt=request.request_id,
-        due_in=_LOOK_AFTER_CHANGE_SECONDS,
-        cause="change.running",
-        reason="VTEX is working on the change",
-    )
+        return CommandResult(
+            Standing.PARKED,
+            "refused",
+            cause=f"vtex.{error.code}",
+            reason=error.message,
+            hint=hint_for(error.code, error.message, error.hint),
+        )
+
+
+def _judge(kind: Kind, body: Any, claim: CommandClaim, known: Known, vtex: VtexClient) -> Verdict:
+    verdict = kind.judge_early(body, known)
+    if verdict is None:
+        verdict = kind.judge(body, fulfilment(vtex.get_order(claim.order_id)), known)
+    return verdict
+
+
+def _earlier_change(
+    body: ChangeBody, claim: CommandClaim, known: Known, vtex: VtexClient
+) -> str | None:
+    """Return the request id of an earlier try that took effect: VTEX takes no idempotency key."""
+    if claim.version == 1:
+        return None
+    history = vtex.get_change_history(claim.order_id)
+    return next((past.request_id for past in history if _is_same(past, body, claim, known)), None)
 
 
 def _is_same(past: PastChange, body: ChangeBody, claim: CommandClaim, known: Known) -> bool:
-    """Tell whether a change in the order's history is this one, which lost its answer."""
+    """Check whether a change in the order's history is this one, which lost its answer."""
     own = known.own_intent
     if own is not None and own.is_edited:
         return False
@@ -216,7 +98,7 @@ def follow_change(claim: CommandClaim, services: Services) -> CommandResult:
     vtex = services.vtex(claim.account, lane_of(claim.step))
     state = vtex.get_change_detail(claim.order_id, claim.receipt)
     if state.is_done:
-        return _done(claim.receipt)
+        return done(claim.receipt)
     if state.is_finished:
         why = state.cancel_reason or "it gave no reason"
         return CommandResult(
@@ -232,105 +114,12 @@ def follow_change(claim: CommandClaim, services: Services) -> CommandResult:
     return _settle(Wait(f"the change is {state.status or 'running'}", 5), claim, services)
 
 
-def send_note(claim: CommandClaim, services: Services) -> CommandResult:
-    """Add a line to the order's timeline; after a lost answer it may stand there twice."""
-    body = NoteBody.model_validate_json(claim.body)
-    vtex = services.vtex(claim.account, lane_of(claim.step))
-    refused = _sending(
-        claim,
-        services,
-        Intent("note", services.clock()),
-        lambda: vtex.add_interaction(claim.order_id, body.source, body.message),
-    )
-    return refused if isinstance(refused, CommandResult) else _done(None)
-
-
-def _read(claim: CommandClaim, services: Services) -> tuple[VtexClient, Fulfilment]:
-    vtex = services.vtex(claim.account, lane_of(claim.step))
-    return vtex, fulfilment(vtex.get_order(claim.order_id))
-
-
-def _known(claim: CommandClaim, services: Services) -> Known:
-    return services.ledger.command_facts.known(
-        claim,
-        now=services.clock(),
-        visible_after=timedelta(seconds=services.settings.vtex.visible_after_seconds),
-    )
-
-
-def _sending(
-    claim: CommandClaim,
-    services: Services,
-    intent: Intent,
-    call: Callable[[], T],
-    *,
-    is_one_call: bool = True,
-) -> T | CommandResult:
-    """Note what is about to be sent, and send it; what VTEX refuses is final, in its words.
-
-    Of several calls the first may have taken effect where a later one was not taken.
-
-    Raises:
-        LeaseLost: another worker has taken over; nothing was sent.
-    """
-    commands = services.ledger.commands
-    _intend(claim, services, intent)
-    try:
-        return call()
-    except Refused as error:
-        if error.code == _CHANGE_IN_PROGRESS:
-            commands.note_intent(claim, None)
-            raise
-        return CommandResult(
-            Standing.PARKED,
-            "refused",
-            cause=f"vtex.{error.code}",
-            reason=error.message,
-            hint=hint_for(error.code, error.message, error.hint),
-        )
-    except LeaseLost:
-        raise
-    except Exception as error:
-        is_taken_perhaps = not isinstance(error, _NOT_TAKEN) or not is_one_call
-        # VTEX may have taken it until this moment, and shows it some seconds later.
-        latest = replace(intent, at=services.clock()).to_json()
-        commands.note_intent(claim, latest if is_taken_perhaps else None)
-        raise
-
-
-def _forget_disproved(claim: CommandClaim, services: Services) -> None:
-    """Forget the last try of a command that waits, once VTEX would show it: it was not taken."""
-    if claim.intent is not None:
-        visible_after = timedelta(seconds=services.settings.vtex.visible_after_seconds)
-        if Intent.from_json(claim.intent).at + visible_after <= services.clock():
-            services.ledger.commands.note_intent(claim, None)
-
-
-def _intend(claim: CommandClaim, services: Services, intent: Intent) -> None:
-    now = services.clock()
-    longest = timedelta(seconds=services.settings.vtex.total_seconds) + _WIRE_MARGIN
-    services.ledger.commands.intend(claim, intent.to_json(), now=now, write_until=now + longest)
-
-
-def _done(
-    receipt: str | None, *, value_cents: int | None = None, note: str | None = None
-) -> CommandResult:
-    return CommandResult(
-        Standing.DONE,
-        "done",
-        progress="done",
-        receipt=receipt,
-        value_cents=value_cents,
-        note=note,
-    )
-
-
 def _settle(
     verdict: AlreadySo | Wait | NotAllowed, claim: CommandClaim, services: Services
 ) -> CommandResult:
     match verdict:
         case AlreadySo(note):
-            return _done(None, note=note)
+            return done(None, note=note)
         case NotAllowed(cause, reason, hint):
             return CommandResult(
                 Standing.PARKED, "refused", cause=cause, reason=reason, hint=hint, note=reason
@@ -340,12 +129,23 @@ def _settle(
             return _wait(verdict, claim, services)
 
 
+def _forget_disproved(claim: CommandClaim, services: Services) -> None:
+    """Forget the last try of a command that waits, once VTEX would show it: it was not taken."""
+    if claim.intent is None:
+        return
+    if Intent.from_json(claim.intent).at + _visible_after(services) <= services.clock():
+        services.ledger.commands.note_intent(claim, None)
+
+
+def _visible_after(services: Services) -> timedelta:
+    return timedelta(seconds=services.settings.vtex.visible_after_seconds)
+
+
 def _wait(wait: Wait, claim: CommandClaim, services: Services) -> CommandResult:
     """Look again, the more rarely the older the command; past its queue's deadline it is parked."""
     age = services.clock() - claim.waiting_since
-    queue = claim.step.partition(".")[0]
-    deadline = timedelta(seconds=getattr(services.settings.retry, queue).deadline_seconds)
-    if age > deadline:
+    policy = getattr(services.settings.retry, claim.step.queue)
+    if age > timedelta(seconds=policy.deadline_seconds):
         raise ParkedError(
             f"Waited {age.days} days, {age.seconds // 3600} hours: {wait.reason}.",
             cause="command.waited_too_long",
@@ -356,11 +156,6 @@ def _wait(wait: Wait, claim: CommandClaim, services: Services) -> CommandResult:
 
 
 STEPS: Final = {
-    Step.SEND_INVOICE: send_invoice,
-    Step.SEND_TRACKING: send_tracking,
-    Step.SEND_CANCEL: send_cancel,
-    Step.SEND_DENY: send_deny,
-    Step.SEND_CHANGE: send_change,
+    **{kind.step: send for kind in KINDS if kind.step},
     Step.FOLLOW_CHANGE: follow_change,
-    Step.SEND_NOTE: send_note,
 }

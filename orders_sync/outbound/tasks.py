@@ -11,13 +11,16 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Final, cast
 
 import structlog
 from celery import shared_task
 from celery.exceptions import Reject
 
 from orders_sync.broker.envelope import NOT_BEFORE
+from orders_sync.commands import KINDS
+from orders_sync.commands.kind import Kind
+from orders_sync.commands.sync import SYNC
 from orders_sync.domain.commands import Command
 from orders_sync.domain.steps import Dispatch, Step
 from orders_sync.errors import LedgerUnavailable
@@ -33,6 +36,9 @@ from orders_sync.worker.task import ServiceTask, StepTask
 from orders_sync.worker.ticks import ChoreTask
 
 log = structlog.get_logger(__name__)
+
+#: What every task for other services takes, beside what makes the body.
+_ADDRESS: Final = ("account", "order_id", "key")
 
 #: A message that cannot be taken in yet is tried by a thread so often.
 _PAUSE_SECONDS = 1.0
@@ -68,20 +74,21 @@ class IntakeTask(StepTask):
         else:
             self.dispatch(following)
 
-    def take(self, kind: str, body: Any, arguments: dict[str, Any]) -> None:
+    def take(self, kind: Kind, arguments: Mapping[str, Any]) -> None:
         """Accept a command; where that fails, its message goes to the end of its queue.
 
         It waits there for the ledger as long as it takes; one that a defect of ours keeps from
         being accepted is set aside after a few times.
         """
-        command = Command(
-            kind, _text(arguments.get("order_id")) or "", body, _text(arguments.get("key"))
-        )
-        account = _text(arguments.get("account")) or ""
+        given = dict(arguments)
+        account, order_id, key = (_text(given.pop(name, None)) for name in _ADDRESS)
+        if kind is SYNC and key is None:
+            key = f"sync/{self.request.id}"  # Each one reads the order.
+        command = Command(kind.name, order_id or "", kind.body_in(given), key)
         try:
             accept(
                 command,
-                account=account,
+                account=account or "",
                 source="service",
                 desk=self.desk(),
                 not_before=self.not_before,
@@ -94,15 +101,6 @@ class IntakeTask(StepTask):
             log.error("intake.failed", cause=type(error).__name__, place=place_of(error))  # noqa: TRY400 - its text may quote the command.
             self.pause(_PAUSE_SECONDS)
             raise Reject(type(error).__name__, requeue=True) from None
-
-
-class CommandTask(StepTask):
-    """A task that sends one command, or follows it."""
-
-    def send(self, account: str, order_id: str, command_id: str) -> None:
-        """Run the step that has this task's name."""
-        message = Dispatch(account, order_id, Step(self.name), command_id)
-        self.run_command(message, steps.STEPS)
 
 
 def desk_of(task: ServiceTask) -> Desk:
@@ -121,49 +119,28 @@ def _text(value: Any) -> str | None:
     return None if value is None else str(value)
 
 
-@shared_task(name="orders_sync.invoice", base=IntakeTask, bind=True)
-def invoice(self: IntakeTask, *_: Any, **arguments: Any) -> None:
-    """Take {account, order_id, invoice: {...}, key}."""
-    self.take("invoice", arguments.get("invoice"), arguments)
+def _take(kind: Kind) -> IntakeTask:
+    """Make the task by which other services ask for a kind of command."""
+
+    @shared_task(name=kind.task, base=IntakeTask, bind=True)
+    def take(self: IntakeTask, *_: Any, **arguments: Any) -> None:
+        self.take(kind, arguments)
+
+    return cast("IntakeTask", take)
 
 
-@shared_task(name="orders_sync.track", base=IntakeTask, bind=True)
-def track(self: IntakeTask, *_: Any, **arguments: Any) -> None:
-    """Take {account, order_id, invoice_number, tracking: {...}, key}."""
-    tracking = arguments.get("tracking")
-    if isinstance(tracking, dict) and "invoice_number" in arguments:
-        tracking = {"invoice_number": arguments["invoice_number"], **tracking}
-    self.take("track", tracking, arguments)
+def _send(step: Step) -> StepTask:
+    """Make the task that runs a step of commands."""
+
+    @shared_task(name=step.value, base=StepTask, bind=True)
+    def send(self: StepTask, account: str, order_id: str, command_id: str) -> None:
+        self.run_command(Dispatch(account, order_id, step, command_id), steps.STEPS)
+
+    return cast("StepTask", send)
 
 
-@shared_task(name="orders_sync.cancel", base=IntakeTask, bind=True)
-def cancel(self: IntakeTask, *_: Any, **arguments: Any) -> None:
-    """Take {account, order_id, reason, key}."""
-    self.take("cancel", {"reason": arguments.get("reason")}, arguments)
-
-
-@shared_task(name="orders_sync.change", base=IntakeTask, bind=True)
-def change(self: IntakeTask, *_: Any, **arguments: Any) -> None:
-    """Take {account, order_id, change: {...}, key}."""
-    self.take("change", arguments.get("change"), arguments)
-
-
-@shared_task(name="orders_sync.deny", base=IntakeTask, bind=True)
-def deny(self: IntakeTask, *_: Any, **arguments: Any) -> None:
-    """Take {account, order_id, reason, key}."""
-    self.take("deny", {"reason": arguments.get("reason")}, arguments)
-
-
-@shared_task(name="orders_sync.note", base=IntakeTask, bind=True)
-def note(self: IntakeTask, *_: Any, **arguments: Any) -> None:
-    """Take {account, order_id, message, key}."""
-    self.take("note", {"message": arguments.get("message")}, arguments)
-
-
-@shared_task(name="orders_sync.sync", base=IntakeTask, bind=True)
-def sync(self: IntakeTask, *_: Any, **arguments: Any) -> None:
-    """Take {account, order_id}: the order is read from VTEX now, each time this is sent."""
-    self.take("sync", {}, {**arguments, "key": arguments.get("key") or f"sync/{self.request.id}"})
+INTAKE: Final = tuple(map(_take, KINDS))
+SENDING: Final = tuple(map(_send, steps.STEPS))
 
 
 @shared_task(name=Chore.PULL.value, base=ChoreTask, bind=True, send_events=False)
@@ -193,45 +170,3 @@ def consider(self: StepTask, account: str, order_id: str) -> None:
             )
         },
     )
-
-
-@shared_task(name=Step.SEND_INVOICE.value, base=CommandTask, bind=True)
-def send_invoice(self: CommandTask, account: str, order_id: str, command_id: str) -> None:
-    """Send an invoice."""
-    self.send(account, order_id, command_id)
-
-
-@shared_task(name=Step.SEND_TRACKING.value, base=CommandTask, bind=True)
-def send_tracking(self: CommandTask, account: str, order_id: str, command_id: str) -> None:
-    """Send tracking."""
-    self.send(account, order_id, command_id)
-
-
-@shared_task(name=Step.SEND_CANCEL.value, base=CommandTask, bind=True)
-def send_cancel(self: CommandTask, account: str, order_id: str, command_id: str) -> None:
-    """Send a cancellation, and follow it."""
-    self.send(account, order_id, command_id)
-
-
-@shared_task(name=Step.SEND_DENY.value, base=CommandTask, bind=True)
-def send_deny(self: CommandTask, account: str, order_id: str, command_id: str) -> None:
-    """Deny a requested cancellation."""
-    self.send(account, order_id, command_id)
-
-
-@shared_task(name=Step.SEND_CHANGE.value, base=CommandTask, bind=True)
-def send_change(self: CommandTask, account: str, order_id: str, command_id: str) -> None:
-    """Send a change."""
-    self.send(account, order_id, command_id)
-
-
-@shared_task(name=Step.FOLLOW_CHANGE.value, base=CommandTask, bind=True)
-def follow_change(self: CommandTask, account: str, order_id: str, command_id: str) -> None:
-    """Look how far a change is."""
-    self.send(account, order_id, command_id)
-
-
-@shared_task(name=Step.SEND_NOTE.value, base=CommandTask, bind=True)
-def send_note(self: CommandTask, account: str, order_id: str, command_id: str) -> None:
-    """Send a note."""
-    self.send(account, order_id, command_id)

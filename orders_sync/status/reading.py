@@ -17,6 +17,7 @@ from orders_sync.doctor.broker import BROKER
 from orders_sync.doctor.findings import Finding, State, of_error
 from orders_sync.doctor.ledger import LEDGER
 from orders_sync.doctor.traffic import TRAFFIC
+from orders_sync.domain.steps import Queue
 from orders_sync.domain.time import Clock
 from orders_sync.errors import ConfigurationError, OrdersSyncError
 from orders_sync.ledger.accounts import Chore
@@ -30,7 +31,6 @@ from orders_sync.settings_shown import without_passwords
 from orders_sync.status.overview import LedgerReading, Readings
 from orders_sync.traffic.traffic import Usage
 from orders_sync.worker.app import create_app
-from orders_sync.worker.queues import Queue
 
 T = TypeVar("T")
 

@@ -24,7 +24,7 @@ from celery.worker import state
 from orders_sync.bootstrap import Services, build, connect_traffic, process_name
 from orders_sync.broker.client import BROKER_AWAY, QueueLengths
 from orders_sync.broker.transport import install
-from orders_sync.domain.steps import Dispatch, Step
+from orders_sync.domain.steps import Dispatch, Queue, Step
 from orders_sync.embedded.home import run_folder
 from orders_sync.errors import ConfigurationError, LedgerUnavailable
 from orders_sync.logging import configure_logging
@@ -36,7 +36,7 @@ from orders_sync.worker.flower import rule_flower
 from orders_sync.worker.heartbeat import Heartbeat
 from orders_sync.worker.memory import share_arenas
 from orders_sync.worker.pulse import keep_pulse
-from orders_sync.worker.queues import INTAKE, Queue, declare_queues, queue_of, route_by_prefix
+from orders_sync.worker.queues import INTAKE, declare_queues, queue_of, route_by_prefix
 from orders_sync.worker.safety import check_safety
 from orders_sync.worker.schedule import beat_schedule
 

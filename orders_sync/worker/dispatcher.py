@@ -15,7 +15,7 @@ from typing import Final
 
 import structlog
 
-from orders_sync.domain.steps import Dispatch, Step
+from orders_sync.domain.steps import Dispatch, Queue, Step
 from orders_sync.domain.time import Clock
 from orders_sync.ledger import Ledger
 from orders_sync.ledger.due_work import Due, Heap
@@ -23,7 +23,7 @@ from orders_sync.ledger.processes import Worker
 from orders_sync.ledger.unreadable import park_unreadable
 from orders_sync.traffic.gates import Gates
 from orders_sync.worker.calls import CALLS, ERP_STEPS
-from orders_sync.worker.queues import Queue, queue_of
+from orders_sync.worker.queues import queue_of
 
 log = structlog.get_logger(__name__)
 
@@ -37,7 +37,7 @@ _LEAST: Final = 4
 #: So many accounts are served in one tick; the others are first in the tick after.
 _ACCOUNTS_A_TICK: Final = 100
 
-_URGENT: Final = frozenset({Step.SEND_CANCEL, Step.SEND_DENY})
+_URGENT: Final = frozenset(step for step in Step if step.queue is Queue.CANCEL)
 
 
 def open_gates(accounts: Sequence[str]) -> Mapping[str, Gates]:

@@ -18,6 +18,7 @@ from celery.concurrency import get_implementation
 from celery.signals import after_task_publish, beat_init, celeryd_after_setup
 
 from orders_sync.bootstrap import Services
+from orders_sync.domain.steps import Queue
 from orders_sync.errors import ConfigurationError, LedgerUnavailable
 from orders_sync.ledger.gauges import Gauges, LedgerState
 from orders_sync.metrics.broker import BrokerCollector, BrokerReader
@@ -28,7 +29,6 @@ from orders_sync.metrics.traffic import AccountTraffic, TrafficCollector
 from orders_sync.settings import Settings
 from orders_sync.traffic.breaker import Standing
 from orders_sync.traffic.traffic import Traffic
-from orders_sync.worker.queues import Queue
 
 log = structlog.get_logger(__name__)
 

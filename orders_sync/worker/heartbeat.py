@@ -15,11 +15,11 @@ from typing import Final
 import structlog
 
 from orders_sync.bootstrap import Services
+from orders_sync.domain.steps import Queue
 from orders_sync.errors import LedgerUnavailable
 from orders_sync.ledger.cursors import EVERY_ACCOUNT
 from orders_sync.ledger.processes import SEEN_EVERY
 from orders_sync.worker.dispatcher import Dispatcher, Pool
-from orders_sync.worker.queues import Queue
 
 log = structlog.get_logger(__name__)
 

@@ -3,27 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from enum import StrEnum
 from typing import Any
 
 from kombu import Exchange
 from kombu import Queue as KombuQueue
 
+from orders_sync.domain.steps import Queue
 from orders_sync.errors import ConfigurationError
-
-
-class Queue(StrEnum):
-    """A queue for each kind of work, so that none waits behind another."""
-
-    FEED = "feed"
-    ORDERS = "orders"
-    ERP = "erp"
-    INVOICE = "invoice"
-    TRACKING = "tracking"
-    CANCEL = "cancel"
-    CHANGE = "change"
-    UPKEEP = "upkeep"
-
 
 #: The prefix of the tasks that other services send; they go through the intake queue.
 INTAKE = "orders_sync"

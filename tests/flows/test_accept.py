@@ -12,7 +12,7 @@ from support.flow import STORE, Flow
 from orders_sync.domain.commands import Command, Outcome
 from orders_sync.erp.answers import BulkErp, CommandOutcome
 from orders_sync.errors import ErpRefused
-from orders_sync.outbound.steps import send_note
+from orders_sync.outbound.steps import send
 
 INSERT = """
 INSERT INTO erp_commands (account, order_id, kind, body)
@@ -231,7 +231,7 @@ def test_when_an_order_is_freed_the_next_in_line_is_dispatched_and_no_other(flow
     def meanwhile(claim: Any, services: Any) -> Any:
         for message in others:
             flow.run(message)
-        return send_note(claim, services)
+        return send(claim, services)
 
     flow.run_command(first, meanwhile)
 

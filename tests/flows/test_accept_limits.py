@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from support.flow import STORE, Flow
 
-from orders_sync.domain.acceptance import LONGEST
+from orders_sync.commands.acceptance import LONGEST
 from orders_sync.domain.commands import Command
 from orders_sync.outbound.accept import Accepted, accept
 

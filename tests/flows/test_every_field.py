@@ -9,7 +9,8 @@ import pytest
 from pydantic import BaseModel
 from support.flow import STORE, Flow
 
-from orders_sync.domain.bodies import BODIES, Quantity
+from orders_sync.commands import NAMED
+from orders_sync.commands.body import Quantity
 from orders_sync.vtex.fulfilment import fulfilment
 
 PACKAGE = {
@@ -86,11 +87,11 @@ def nested(model: type[BaseModel]) -> set[type[BaseModel]]:
     return set().union(*(walk(field.annotation) for field in model.model_fields.values()))
 
 
-@pytest.mark.parametrize("kind", list(BODIES))
+@pytest.mark.parametrize("kind", list(NAMED))
 def test_every_field_of_a_kind_has_a_row_here(kind: str) -> None:
-    assert set(FIELDS[kind]) == set(BODIES[kind].model_fields)
+    assert set(FIELDS[kind]) == set(NAMED[kind].body.model_fields)
 
-    for model in nested(BODIES[kind]) - {Quantity}:
+    for model in nested(NAMED[kind].body) - {Quantity}:
         assert all(
             any(
                 f'"{field.alias or name}"' in json.dumps(value)

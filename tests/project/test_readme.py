@@ -11,8 +11,8 @@ import pytest
 
 from orders_sync.cli import main
 from orders_sync.domain.rules import Standing
+from orders_sync.domain.steps import Queue
 from orders_sync.settings import RetrySettings
-from orders_sync.worker.queues import Queue
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from orders_sync.commands.verdicts import Known
 from orders_sync.domain.fulfilment import Fulfilment, FulfilmentLine, Package
-from orders_sync.domain.sending.verdicts import Known
 
 NOW = datetime(2026, 11, 27, 12, tzinfo=UTC)
 NOTHING_KNOWN = Known(now=NOW)

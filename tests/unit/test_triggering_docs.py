@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from orders_sync.domain.bodies import BODIES
+from orders_sync.commands import NAMED
 from orders_sync.outbound import tasks
 from orders_sync.settings import Settings
 
@@ -30,15 +30,13 @@ def rows(heading: str) -> str:
 def test_the_page_names_exactly_the_fields_there_are(kind: str, heading: str) -> None:
     named = set(re.findall(r"`([a-z_]+)`", re.sub(r" \| .* \|", " |", rows(heading))))
 
-    assert named == set(BODIES[kind].model_fields)
+    assert named == set(NAMED[kind].body.model_fields)
 
 
 def test_the_page_names_every_task_that_other_services_may_send() -> None:
     named = set(re.findall(r"`(orders_sync\.\w+)` \|", rows("## The commands")))
 
-    intakes = [thing for thing in vars(tasks).values() if isinstance(thing, tasks.IntakeTask)]
-    assert named == {task.name for task in intakes}
-    assert named == {f"orders_sync.{kind}" for kind in BODIES}
+    assert named == {task.name for task in tasks.INTAKE}
 
 
 def test_the_page_has_the_defaults_of_the_settings() -> None:

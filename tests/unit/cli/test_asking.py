@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from support.shop import STORE, Shop
 
-from orders_sync.domain.acceptance import read_body
+from orders_sync.commands.acceptance import read_body
 
 ORDER = "1172452900788-01"
 RIO = ["--city", "Rio", "--state", "RJ"]

@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
+from orders_sync.commands import NAMED
 from orders_sync.demo.demand import Demand
 from orders_sync.demo.erp_tables import open_as_erp
 from orders_sync.demo.fates import CONFLICTS, DEMO_ROUND, OF_SERVICE, Fate, deal
@@ -19,7 +20,6 @@ from orders_sync.demo.played_erp import PlayedErp
 from orders_sync.demo.played_service import messages
 from orders_sync.demo.records import ErpOrder, Line
 from orders_sync.demo.wishes import wishes
-from orders_sync.domain.bodies import BODIES
 from orders_sync.domain.commands import Command, Outcome
 from orders_sync.erp.staging import StagingErp
 from orders_sync.testing.factories import make_line, make_order
@@ -103,7 +103,7 @@ def test_all_but_what_is_impossible_is_understood_as_it_is_written(
     for command, asked in zip(_pulled(staging), played.asked, strict=True):
         assert command.order_id == order.order_id
         if not asked.is_impossible:
-            BODIES[command.kind].model_validate(command.body)
+            NAMED[command.kind].body.model_validate(command.body)
 
 
 @pytest.mark.parametrize(
@@ -251,5 +251,5 @@ def test_another_service_asks_for_what_our_tasks_take(fate: Fate) -> None:
         kind = message.task.removeprefix("orders_sync.")
         body = {**message.arguments, **message.arguments.get("tracking", {})}
         body.pop("tracking", None)
-        BODIES[kind].model_validate(body.get("invoice", body))
+        NAMED[kind].body.model_validate(body.get("invoice", body))
         assert kind == message.asked.kind

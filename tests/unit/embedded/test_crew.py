@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from orders_sync.demo.environment import demo_environment
+from orders_sync.domain.steps import Queue
 from orders_sync.embedded import commands
 from orders_sync.embedded.crew import Crew, flower_login, flower_login_file
 from orders_sync.settings import load_settings
-from orders_sync.worker.queues import Queue
 
 
 def test_workers_take_from_every_queue() -> None:

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import Table
 from unit.erp.erp_sql import ErpSql
 
-from orders_sync.domain.bodies import BODIES
+from orders_sync.commands import NAMED
 from orders_sync.erp.staging import StagingErp
 from orders_sync.erp.staging_tables import METADATA
 
@@ -39,7 +39,7 @@ def test_every_statement_of_the_page_runs_and_its_commands_are_sound(
         sql.execute(statement, account="mystore", order_id="1300000000001-01")
 
     commands = staging.pull(None).rows
-    assert all(BODIES[command.kind].model_validate(command.body) for command in commands)
+    assert all(NAMED[command.kind].body.model_validate(command.body) for command in commands)
     assert [command.kind for command in commands] == [
         "invoice",
         "track",
@@ -57,10 +57,10 @@ def test_the_page_names_every_field_of_every_command() -> None:
     package = ("courier", "tracking_number", "tracking_url", "dispatched_at")
     renamed = {"number": "invoice_number", "url": "invoice_url"}
     unnamed = {
-        f"{kind}.{field}"
-        for kind, body in BODIES.items()
-        for field in body.model_fields
-        if f"`{renamed.get(field, field)}`" not in table[kind]
-        and not (kind == "invoice" and field in package)
+        f"{name}.{field}"
+        for name, kind in NAMED.items()
+        for field in kind.body.model_fields
+        if f"`{renamed.get(field, field)}`" not in table[name]
+        and not (name == "invoice" and field in package)
     }
     assert unnamed == set()

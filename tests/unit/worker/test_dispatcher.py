@@ -12,7 +12,7 @@ import pytest
 
 from orders_sync.domain.commands import Command
 from orders_sync.domain.rules import Progress, Standing
-from orders_sync.domain.steps import Dispatch, Step, StepResult
+from orders_sync.domain.steps import Dispatch, Queue, Step, StepResult
 from orders_sync.ledger import Ledger
 from orders_sync.ledger.journal import Entry
 from orders_sync.ledger.migrate import upgrade
@@ -22,7 +22,7 @@ from orders_sync.outbound.accept import Desk, accept
 from orders_sync.testing.clock import SettableClock
 from orders_sync.traffic.gates import Gates
 from orders_sync.worker.dispatcher import MESSAGES_A_THREAD, Dispatcher, Pool
-from orders_sync.worker.queues import Queue, queue_of
+from orders_sync.worker.queues import queue_of
 
 A, B = "a-store", "b-store"
 NO_ROOM = Windows(account=0, total=0)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from orders_sync.bootstrap import Services
-from orders_sync.domain.steps import Dispatch, Step
+from orders_sync.domain.steps import Dispatch, Queue, Step
 from orders_sync.embedded.broker import EmbeddedBroker
 from orders_sync.ledger import Ledger
 from orders_sync.ledger.migrate import upgrade
@@ -21,7 +21,6 @@ from orders_sync.traffic.shared import Shared, connect
 from orders_sync.traffic.traffic import Traffic
 from orders_sync.worker.dispatcher import Dispatcher, open_gates
 from orders_sync.worker.heartbeat import Heartbeat
-from orders_sync.worker.queues import Queue
 
 STORE = "mystore"
 

@@ -6,13 +6,13 @@ from typing import Any
 import pytest
 import structlog
 
-from orders_sync.domain.steps import Dispatch, Step
+from orders_sync.domain.steps import Dispatch, Queue, Step
 from orders_sync.errors import ConfigurationError
 from orders_sync.ledger.migrate import upgrade
 from orders_sync.ledger.windows import DISPATCHED_FOR
 from orders_sync.settings import AccountSettings, RetrySettings, Settings
 from orders_sync.worker.app import OrdersSyncApp, celery_settings, create_app
-from orders_sync.worker.queues import Queue, queue_of, route_by_prefix
+from orders_sync.worker.queues import queue_of, route_by_prefix
 from orders_sync.worker.safety import check_safety
 from orders_sync.worker.schedule import beat_schedule
 

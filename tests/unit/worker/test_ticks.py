@@ -11,12 +11,12 @@ import pytest
 import redis
 from support.turns import leave_poll
 
+from orders_sync.domain.steps import Queue
 from orders_sync.embedded.broker import EmbeddedBroker
 from orders_sync.ledger.accounts import Chore
 from orders_sync.ledger.migrate import upgrade
 from orders_sync.settings import AccountSettings, Settings
 from orders_sync.worker.app import OrdersSyncApp, create_app
-from orders_sync.worker.queues import Queue
 from orders_sync.worker.schedule import QUICK_LEASE
 
 TASKS = (

@@ -10,17 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.fulfilments import NOTHING_KNOWN, NOW, ORDER, known, package
 
-from orders_sync.domain.bodies import InvoiceBody
+from orders_sync.commands.invoice import InvoiceBody, judge_invoice
+from orders_sync.commands.verdicts import AlreadySo, Known, NotAllowed, Send, SentInvoice, Wait
 from orders_sync.domain.fulfilment import PackageItem
-from orders_sync.domain.sending.invoice import judge_invoice
-from orders_sync.domain.sending.verdicts import (
-    AlreadySo,
-    Known,
-    NotAllowed,
-    Send,
-    SentInvoice,
-    Wait,
-)
 
 
 def invoice(**body: Any) -> InvoiceBody:

@@ -15,14 +15,12 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from support.fulfilments import NOW, ORDER, package
 
-from orders_sync.domain.bodies import ChangeBody, InvoiceBody, TrackBody
-from orders_sync.domain.fulfilment import AppliedChange, Fulfilment
-from orders_sync.domain.sending.cancel import judge_cancel
-from orders_sync.domain.sending.change import judge_change
-from orders_sync.domain.sending.intents import Intent
-from orders_sync.domain.sending.invoice import judge_invoice
-from orders_sync.domain.sending.tracking import judge_tracking
-from orders_sync.domain.sending.verdicts import (
+from orders_sync.commands.cancel import CancelBody, judge_cancel
+from orders_sync.commands.change import ChangeBody, judge_change
+from orders_sync.commands.intents import Intent
+from orders_sync.commands.invoice import InvoiceBody, judge_invoice
+from orders_sync.commands.track import TrackBody, judge_tracking
+from orders_sync.commands.verdicts import (
     AlreadySo,
     DoneChange,
     Known,
@@ -30,9 +28,12 @@ from orders_sync.domain.sending.verdicts import (
     SentInvoice,
     SentTracking,
 )
+from orders_sync.domain.fulfilment import AppliedChange, Fulfilment
 
 DISCOUNT = 200
 PIECE = [{"sku": "A", "quantity": 1}]
+
+CANCEL = CancelBody(reason="fraud")
 
 
 def invoice(number: str, **facts: Any) -> InvoiceBody:
@@ -173,7 +174,7 @@ def judge_goods(command: str, world: World) -> object:
         return judge_invoice(body, order, known)
     if isinstance(body, ChangeBody):
         return judge_change(body, order, known)
-    return judge_cancel(order, known)
+    return judge_cancel(CANCEL, order, known)
 
 
 @given(tries(GOODS))

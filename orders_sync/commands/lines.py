@@ -12,23 +12,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from orders_sync.domain.bodies import AnyBody, InvoiceBody
+from orders_sync.commands import KINDS
+from orders_sync.commands.body import Body
+from orders_sync.commands.invoice import InvoiceBody
+from orders_sync.commands.kind import TRACKING
 from orders_sync.domain.rules import OPEN, Standing
-
-GOODS: Final = "goods"
-TRACKING: Final = "tracking"
 
 #: A return waits until all of its order is invoiced, so no invoice may be behind it.
 RETURNS: Final = "returns"
 
 #: The line of each kind; a kind that is not named conflicts with nothing.
-LINES: Final = {
-    "invoice": GOODS,
-    "change": GOODS,
-    "cancel": GOODS,
-    "deny": GOODS,
-    "track": TRACKING,
-}
+LINES: Final = {kind.name: kind.line for kind in KINDS if kind.line}
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,17 +53,17 @@ class Place:
         return self.standing in OPEN
 
 
-def line_of(kind: str, vtex_number: str | None, body: AnyBody | None = None) -> str | None:
+def line_of(kind: str, body: Body | None) -> str | None:
     """Return the name of a command's line; None where it conflicts with nothing."""
     if isinstance(body, InvoiceBody) and body.type == "Input":
         return RETURNS
     line = LINES.get(kind)
-    return f"{line}/{vtex_number}" if line == TRACKING else line
+    return f"{line}/{body and body.vtex_number}" if line == TRACKING else line
 
 
-def is_rest(body: AnyBody) -> bool:
+def is_rest(body: Body) -> bool:
     """Check whether a body is an invoice whose value and items are whatever is left."""
-    return isinstance(body, InvoiceBody) and body.value_cents is None and body.items is None
+    return isinstance(body, InvoiceBody) and body.is_rest
 
 
 def _has_not_begun(_: Place, older: Place) -> bool:

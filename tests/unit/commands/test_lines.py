@@ -8,12 +8,20 @@ from typing import Any
 
 import pytest
 
-from orders_sync.domain.bodies import BODIES
-from orders_sync.domain.lines import GOODS, LINES, Place, blocker, blockers, is_rest, line_of
+from orders_sync.commands import NAMED
+from orders_sync.commands.kind import GOODS
+from orders_sync.commands.lines import LINES, Place, blocker, blockers, is_rest, line_of
 from orders_sync.domain.rules import Standing
 
 NOW = datetime(2026, 11, 27, 12, tzinfo=UTC)
 QUANTITY = {"sku": "1", "quantity": 1}
+BODIES = {
+    "invoice": {"number": "7"},
+    "track": {"invoice_number": "7", "delivered": True},
+    "change": {"reason": "late", "manual_discount_cents": 1},
+    "note": {"message": "hello"},
+    "sync": {},
+}
 
 
 def place(kind: str, position: int = 1, **known: Any) -> Place:
@@ -66,11 +74,13 @@ def waits(line: list[Place]) -> dict[str, str | None]:
 def test_a_command_stands_in_the_line_of_what_it_conflicts_with(
     kind: str, line: str | None
 ) -> None:
-    assert line_of(kind, "7") == line
+    body = NAMED[kind].body.model_validate(BODIES.get(kind, {"reason": "fraud"}))
+
+    assert line_of(kind, body) == line
 
 
 def test_every_kind_with_a_line_is_a_command() -> None:
-    assert set(LINES) <= set(BODIES)
+    assert set(LINES) <= set(NAMED)
 
 
 @pytest.mark.parametrize(
@@ -85,7 +95,7 @@ def test_every_kind_with_a_line_is_a_command() -> None:
 def test_an_invoice_without_value_and_items_is_of_all_that_is_left(
     kind: str, body: dict[str, Any], is_all: bool
 ) -> None:
-    assert is_rest(BODIES[kind].model_validate(body)) is is_all
+    assert is_rest(NAMED[kind].body.model_validate(body)) is is_all
 
 
 @pytest.mark.parametrize(
@@ -135,9 +145,11 @@ def test_tracking_passes_only_what_waits_for_its_number(
 
 
 def test_a_return_keeps_no_invoice_behind_it() -> None:
-    body = BODIES["invoice"].model_validate({"number": "7", "type": "Input", "items": [QUANTITY]})
+    body = NAMED["invoice"].body.model_validate(
+        {"number": "7", "type": "Input", "items": [QUANTITY]}
+    )
 
-    assert line_of("invoice", "7", body) not in {None, line_of("invoice", "8")}
+    assert line_of("invoice", body) not in {None, line_of("invoice", None)}
 
 
 def test_a_command_that_passes_one_still_waits_for_another() -> None:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orders_sync.domain.lines import DECIDING, Place, blockers
+from orders_sync.commands.lines import DECIDING, Place, blockers
 from orders_sync.domain.rules import Standing
 
 NOW = datetime(2026, 11, 27, 12, tzinfo=UTC)

@@ -9,9 +9,9 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
-from orders_sync.domain.bodies import BODIES, AnyBody, InvoiceBody, TrackBody, describe_problems
+from orders_sync.commands import NAMED
+from orders_sync.commands.body import Body, describe_problems
 from orders_sync.domain.commands import Command
-from orders_sync.domain.invoice_number import to_vtex_number
 
 #: The most characters. PostgreSQL's indices take 2704 bytes, and account and key share one.
 LONGEST: Final = {"account": 100, "order_id": 255, "key": 500}
@@ -35,26 +35,26 @@ class Acceptable:
 
     kind: str
     order_id: str
-    body: AnyBody
+    body: Body
     text: str
     key: str
     fingerprint: str
 
 
-def read_body(kind: str, body: Any) -> AnyBody:
+def read_body(kind: str, body: Any) -> Body:
     """Check a body against its kind.
 
     Raises:
         NotAcceptedError: the kind is none, or a field of the body is wrong; both are named.
     """
-    model = BODIES.get(kind)
-    if model is None:
+    named = NAMED.get(kind)
+    if named is None:
         raise NotAcceptedError(
             "command.invalid",
-            f"kind: {kind[:20]!r} is no command; expected one of {', '.join(BODIES)}",
+            f"kind: {kind[:20]!r} is no command; expected one of {', '.join(NAMED)}",
         )
     try:
-        return model.model_validate(body)
+        return named.body.model_validate(body)
     except ValidationError as error:
         raise NotAcceptedError("command.invalid", describe_problems(error)) from None
 
@@ -82,7 +82,8 @@ def check(command: Command, *, max_bytes: int) -> Acceptable:
     body = read_body(command.kind, command.body)
     text = body.model_dump_json(by_alias=True, exclude_none=True)
     fingerprint = _digest(f"{command.kind}|{command.order_id}|{text}")
-    key = command.key or _derived_key(command, body, fingerprint)
+    own_key = body.own_key or fingerprint[:32]
+    key = command.key or f"{command.kind}/{command.order_id}/{own_key}"
     return Acceptable(command.kind, command.order_id, body, text, key, fingerprint)
 
 
@@ -111,19 +112,6 @@ def storable(text: str) -> str:
 def raw_text(body: Any) -> str:
     """Write a body as it came, whatever it is."""
     return body if isinstance(body, str) else json.dumps(body, default=str, ensure_ascii=False)
-
-
-def vtex_number_of(body: AnyBody) -> str | None:
-    """Give the invoice number of a body as VTEX has it."""
-    if isinstance(body, InvoiceBody):
-        return to_vtex_number(body.number)
-    return to_vtex_number(body.invoice_number) if isinstance(body, TrackBody) else None
-
-
-def _derived_key(command: Command, body: AnyBody, fingerprint: str) -> str:
-    if isinstance(body, InvoiceBody):
-        return f"invoice/{command.order_id}/{to_vtex_number(body.number)}"
-    return f"{command.kind}/{command.order_id}/{fingerprint[:32]}"
 
 
 def _digest(text: str) -> str:

@@ -8,12 +8,11 @@ from typing import Any
 import pytest
 from support.fulfilments import NOTHING_KNOWN, NOW, ORDER, known, package
 
-from orders_sync.domain.bodies import CancelBody, ChangeBody, TrackBody
-from orders_sync.domain.fulfilment import Package
-from orders_sync.domain.sending.cancel import judge_cancel, judge_deny
-from orders_sync.domain.sending.change import judge_change
-from orders_sync.domain.sending.tracking import judge_tracking
-from orders_sync.domain.sending.verdicts import (
+from orders_sync.commands.cancel import CancelBody, judge_cancel
+from orders_sync.commands.change import ChangeBody, judge_change
+from orders_sync.commands.deny import DenyBody, judge_deny
+from orders_sync.commands.track import TrackBody, judge_tracking
+from orders_sync.commands.verdicts import (
     AlreadySo,
     Known,
     NotAllowed,
@@ -22,6 +21,10 @@ from orders_sync.domain.sending.verdicts import (
     SentTracking,
     Wait,
 )
+from orders_sync.domain.fulfilment import Package
+
+CANCEL = CancelBody(reason="fraud")
+DENY = DenyBody(reason="packed")
 
 
 @pytest.mark.parametrize(
@@ -44,11 +47,11 @@ def test_a_cancellation_by_status(
 ) -> None:
     order = replace(ORDER, status=status, packages=packages)
 
-    assert type(judge_cancel(order, NOTHING_KNOWN)) is verdict
+    assert type(judge_cancel(CANCEL, order, NOTHING_KNOWN)) is verdict
 
 
 def test_an_invoice_that_vtex_took_and_does_not_show_yet_stops_a_cancellation() -> None:
-    verdict = judge_cancel(ORDER, known(sent_invoices={"1": SentInvoice(1300, NOW)}))
+    verdict = judge_cancel(CANCEL, ORDER, known(sent_invoices={"1": SentInvoice(1300, NOW)}))
 
     assert isinstance(verdict, NotAllowed)
 
@@ -77,7 +80,7 @@ def test_an_invoice_that_vtex_took_and_does_not_show_yet_stops_a_cancellation() 
 def test_a_denial(changes: dict[str, Any], facts: Known, verdict: type) -> None:
     order = replace(ORDER, **{"status": "cancellation-requested", **changes})
 
-    assert type(judge_deny(order, facts)) is verdict
+    assert type(judge_deny(DENY, order, facts)) is verdict
 
 
 @pytest.mark.parametrize(

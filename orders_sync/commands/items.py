@@ -10,9 +10,9 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from orders_sync.domain.bodies import Quantity
+from orders_sync.commands.body import Quantity
+from orders_sync.commands.verdicts import NotAllowed
 from orders_sync.domain.fulfilment import Fulfilment, FulfilmentLine, InvoiceItem
-from orders_sync.domain.sending.verdicts import NotAllowed
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final
 
 from pydantic import AwareDatetime, TypeAdapter, ValidationError
-
-IntentKind = Literal["invoice", "track", "cancel", "deny", "change", "note"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +18,7 @@ class Intent:
     judge reads it. `is_edited`: a person has changed since what is to be sent.
     """
 
-    kind: IntentKind
+    kind: str
     at: AwareDatetime
     number: str | None = None
     value_cents: int | None = None

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from orders_sync.domain.bodies import TrackBody
+from orders_sync.commands.intents import Intent
 from orders_sync.domain.fulfilment import InvoiceType
-from orders_sync.domain.sending.intents import Intent, IntentKind
+
+if TYPE_CHECKING:
+    from orders_sync.commands.track import TrackBody
 
 T = TypeVar("T")
 
@@ -48,6 +50,10 @@ class NotAllowed:
     cause: str
     reason: str
     hint: str
+
+
+#: What a judge says.
+Verdict = Send[Any] | AlreadySo | Wait | NotAllowed
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +128,7 @@ class Known:
         own_at = self.own_intent.at if self.own_intent else None
         return self.wait_until_shown("the answer of the last try was lost", own_at)
 
-    def open_intents(self, kind: IntentKind) -> Iterable[Intent]:
+    def open_intents(self, kind: str) -> Iterable[Intent]:
         """Yield the intents of a kind that VTEX may still have to show."""
         return (
             intent for intent in self.intents if intent.kind == kind and not self.is_past(intent.at)

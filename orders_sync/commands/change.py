@@ -1,23 +1,61 @@
-"""May this change be sent, and what exactly is it?"""
+"""Changes of an order: what their callers give, and what of it may be sent when."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Annotated, Final, Self
 
-from orders_sync.domain.bodies import ChangeBody, NewItem, Quantity
-from orders_sync.domain.fulfilment import Change, ChangeItem, Fulfilment, Replacement
-from orders_sync.domain.rules import Group, group_of
-from orders_sync.domain.sending.intents import Intent
-from orders_sync.domain.sending.unseen import (
+from pydantic import Field, model_validator
+
+from orders_sync.commands.body import Body, Cents, Count, Part, Quantity, Text
+from orders_sync.commands.intents import Intent
+from orders_sync.commands.kind import GOODS, Kind
+from orders_sync.commands.unseen import (
     digest_of,
     shows_change,
     unseen_invoices,
     wait_for_cancellation,
     wait_for_changes,
 )
-from orders_sync.domain.sending.verdicts import AlreadySo, Known, NotAllowed, Send, Wait
+from orders_sync.commands.verdicts import AlreadySo, Known, NotAllowed, Send, Wait
+from orders_sync.domain.fulfilment import Change, ChangeItem, Fulfilment, Replacement
+from orders_sync.domain.rules import Group, group_of
+from orders_sync.domain.steps import Step
 
 _TAKES_CHANGES = frozenset({"handling", "waiting-for-fulfillment", "ready-for-invoicing"})
+
+
+class NewItem(Part):
+    """A SKU that a change adds."""
+
+    sku: Text
+    quantity: Count
+    price_cents: Cents | None = None
+
+
+class Exchange(Part):
+    """Items that a change replaces by others."""
+
+    from_: Annotated[tuple[Quantity, ...], Field(alias="from", min_length=1)]
+    to: Annotated[tuple[NewItem, ...], Field(min_length=1)]
+
+
+class ChangeBody(Body):
+    """A change of the order's items or price; the shopper may see the reason."""
+
+    reason: Text
+    add: tuple[NewItem, ...] = ()
+    remove: tuple[Quantity, ...] = ()
+    replace: tuple[Exchange, ...] = ()
+    manual_discount_cents: Cents = 0
+    manual_increment_cents: Cents = 0
+
+    @model_validator(mode="after")
+    def _changes_something(self) -> Self:
+        amounts = self.manual_discount_cents or self.manual_increment_cents
+        if not (self.add or self.remove or self.replace or amounts):
+            raise ValueError("give add, remove, replace, a discount or an increment")
+        return self
 
 
 def judge_change(
@@ -117,3 +155,14 @@ def _lines(wanted: Sequence[Quantity], order: Fulfilment) -> tuple[ChangeItem, .
             )
         found.append(ChangeItem(line.sku, each.quantity, line.line_id, each.price_cents))
     return tuple(found)
+
+
+CHANGE: Final = Kind(
+    name="change",
+    body=ChangeBody,
+    argument="change",
+    step=Step.SEND_CHANGE,
+    operations=("get_order", "create_change"),
+    line=GOODS,
+    judge=judge_change,
+)

@@ -1,21 +1,70 @@
-"""May this invoice be sent, and what exactly is it?"""
+"""Invoices: what their callers give, and what of it may be sent when."""
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Annotated, Final
 
-from orders_sync.domain.bodies import InvoiceBody
-from orders_sync.domain.fulfilment import Fulfilment, Invoice
-from orders_sync.domain.invoice_number import to_vtex_number
-from orders_sync.domain.rules import Group, group_of
-from orders_sync.domain.sending.intents import Intent
-from orders_sync.domain.sending.items import Chosen, choose, everything_left
-from orders_sync.domain.sending.unseen import (
+from pydantic import Field, field_validator
+
+from orders_sync.commands.body import Body, Count, File, Moment, Number, Quantity, Text
+from orders_sync.commands.intents import Intent
+from orders_sync.commands.items import Chosen, choose, everything_left
+from orders_sync.commands.kind import GOODS, Kind
+from orders_sync.commands.unseen import (
     unseen_invoices,
     wait_for_cancellation,
     wait_for_changes,
 )
-from orders_sync.domain.sending.verdicts import AlreadySo, Known, NotAllowed, Send, Wait
+from orders_sync.commands.verdicts import AlreadySo, Known, NotAllowed, Send, Wait
+from orders_sync.domain.fulfilment import Fulfilment, Invoice, InvoiceType
+from orders_sync.domain.invoice_number import to_vtex_number
+from orders_sync.domain.rules import Group, group_of
+from orders_sync.domain.steps import Step
+
+
+class InvoiceBody(Body):
+    """An invoice, of the whole order where `items` and `value_cents` are left out.
+
+    `type` is Output for a sale and Input for a return. `value_cents` counts freight in. `number`
+    may be as the ERP has it: what VTEX's routes do not survive is taken out of it on the way.
+    """
+
+    number: Number
+    type: InvoiceType = "Output"
+    issued_at: Moment | None = None
+    value_cents: Count | None = None
+    items: Annotated[tuple[Quantity, ...], Field(min_length=1)] | None = None
+    access_key: Text | None = None
+    url: Text | None = None
+    embedded_invoice: File | None = None
+    cfop: Text | None = None
+    courier: Text | None = None
+    tracking_number: Text | None = None
+    tracking_url: Text | None = None
+    dispatched_at: Moment | None = None
+
+    @field_validator("number")
+    @classmethod
+    def _survives(cls, value: str) -> str:
+        if not to_vtex_number(value):
+            raise ValueError("a letter or a digit is needed; VTEX's routes take no others")
+        return value
+
+    @property
+    def own_key(self) -> str:
+        """Its number: an invoice exists once."""
+        return self.vtex_number
+
+    @property
+    def vtex_number(self) -> str:
+        """Its number as VTEX has it."""
+        return to_vtex_number(self.number)
+
+    @property
+    def is_rest(self) -> bool:
+        """Whether its value and items are whatever is left of the order."""
+        return self.value_cents is None and self.items is None
+
 
 _WAITS: Final = {
     Group.INCOMPLETE: "the order is not complete in VTEX",
@@ -35,7 +84,7 @@ def judge_invoice(
     What VTEX took, or may have taken, counts as invoiced before the order shows it.
     https://developers.vtex.com/docs/api-reference/orders-api#post-/api/oms/pvt/orders/-orderId-/invoice
     """
-    number = to_vtex_number(body.number)
+    number = body.vtex_number
     standing = order.package(number)
     if standing is not None:
         if standing.type == body.type and body.value_cents in {None, standing.value_cents}:
@@ -173,3 +222,14 @@ def _send(
         cfop=body.cfop,
     )
     return Send(invoice, Intent("invoice", known.now, number, value, content=body.type))
+
+
+INVOICE: Final = Kind(
+    name="invoice",
+    body=InvoiceBody,
+    argument="invoice",
+    step=Step.SEND_INVOICE,
+    operations=("get_order", "invoice"),
+    line=GOODS,
+    judge=judge_invoice,
+)

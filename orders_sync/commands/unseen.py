@@ -8,6 +8,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from hashlib import sha256
 
+from orders_sync.commands.intents import Intent
+from orders_sync.commands.verdicts import DoneChange, Known, Wait
 from orders_sync.domain.fulfilment import (
     AppliedChange,
     Change,
@@ -16,8 +18,6 @@ from orders_sync.domain.fulfilment import (
     Fulfilment,
     InvoiceType,
 )
-from orders_sync.domain.sending.intents import Intent
-from orders_sync.domain.sending.verdicts import DoneChange, Known, Wait
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,14 +1,25 @@
-"""May this tracking be sent, and which calls does it take?"""
+"""Tracking: what its callers give, and what of it may be sent when."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
+from typing import Final, Self
 
-from pydantic import BaseModel
+from pydantic import BaseModel, model_validator
 
-from orders_sync.domain.bodies import TrackBody, TrackingEventBody
+from orders_sync.commands.body import Body, Day, Moment, Number, Part, Text
+from orders_sync.commands.intents import Intent
+from orders_sync.commands.kind import TRACKING, Kind
+from orders_sync.commands.verdicts import (
+    AlreadySo,
+    Known,
+    NotAllowed,
+    Send,
+    SentTracking,
+    Wait,
+)
 from orders_sync.domain.fulfilment import (
     Fulfilment,
     Package,
@@ -19,15 +30,43 @@ from orders_sync.domain.fulfilment import (
 )
 from orders_sync.domain.invoice_number import to_vtex_number
 from orders_sync.domain.rules import Group, group_of
-from orders_sync.domain.sending.intents import Intent
-from orders_sync.domain.sending.verdicts import (
-    AlreadySo,
-    Known,
-    NotAllowed,
-    Send,
-    SentTracking,
-    Wait,
-)
+from orders_sync.domain.steps import Step
+
+
+class TrackingEventBody(Part):
+    """Something that happened to a package."""
+
+    city: Text
+    state: Text
+    description: Text
+    date: Day
+
+
+class TrackBody(Body):
+    """Tracking of one invoice: its number and courier, or events on its way, or both.
+
+    A digital product has no parcel: its last event's description is the download URL.
+    """
+
+    invoice_number: Number
+    tracking_number: Text | None = None
+    tracking_url: Text | None = None
+    courier: Text | None = None
+    dispatched_at: Moment | None = None
+    events: tuple[TrackingEventBody, ...] = ()
+    delivered: bool = False
+    delivered_at: Moment | None = None
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Self:
+        if self.tracking_number is None and not self.events and not self.delivered:
+            raise ValueError("give a tracking_number, events, or delivered")
+        return self
+
+    @property
+    def vtex_number(self) -> str:
+        """The invoice's number as VTEX has it."""
+        return to_vtex_number(self.invoice_number)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +87,7 @@ class _Content(BaseModel):
 
 def judge_early(body: TrackBody, known: Known) -> Wait | None:
     """Say without a look at the order whether a tracking has to wait for its invoice."""
-    number = to_vtex_number(body.invoice_number)
+    number = body.vtex_number
     return Wait(f"invoice {number} comes first", 15) if number in known.coming_invoices else None
 
 
@@ -63,7 +102,7 @@ def judge_tracking(
     since this command was asked for is not sent: only its events are.
     https://developers.vtex.com/docs/api-reference/orders-api#put-/api/oms/pvt/orders/-orderId-/invoice/-invoiceNumber-/tracking
     """
-    number = to_vtex_number(body.invoice_number)
+    number = body.vtex_number
     package = order.package(number)
     if package is None:
         if group_of(order.status) is Group.CANCELLED:
@@ -218,3 +257,15 @@ def _identity(event: TrackingEvent) -> tuple[str, str, str, str]:
 def _day(at: date | datetime) -> str:
     """Give the day: VTEX keeps no time of an event."""
     return f"{at:%Y-%m-%d}"
+
+
+TRACK: Final = Kind(
+    name="track",
+    body=TrackBody,
+    argument="tracking",
+    step=Step.SEND_TRACKING,
+    operations=("get_order", "update_invoice"),
+    line=TRACKING,
+    judge=judge_tracking,
+    judge_early=judge_early,
+)

@@ -12,18 +12,12 @@ from typing import Any
 import pytest
 from support.fulfilments import NOTHING_KNOWN, NOW, ORDER, known, package, seconds_ago
 
-from orders_sync.domain.bodies import ChangeBody, InvoiceBody
-from orders_sync.domain.fulfilment import (
-    AppliedChange,
-    CancellationRequest,
-    ChangedItem,
-    Fulfilment,
-)
-from orders_sync.domain.sending.cancel import judge_cancel, judge_deny
-from orders_sync.domain.sending.change import judge_change
-from orders_sync.domain.sending.intents import Intent, IntentKind
-from orders_sync.domain.sending.invoice import judge_invoice
-from orders_sync.domain.sending.verdicts import (
+from orders_sync.commands.cancel import CancelBody, judge_cancel
+from orders_sync.commands.change import ChangeBody, judge_change
+from orders_sync.commands.deny import DenyBody, judge_deny
+from orders_sync.commands.intents import Intent
+from orders_sync.commands.invoice import InvoiceBody, judge_invoice
+from orders_sync.commands.verdicts import (
     AlreadySo,
     DoneChange,
     Known,
@@ -32,16 +26,25 @@ from orders_sync.domain.sending.verdicts import (
     SentInvoice,
     Wait,
 )
+from orders_sync.domain.fulfilment import (
+    AppliedChange,
+    CancellationRequest,
+    ChangedItem,
+    Fulfilment,
+)
 
 PART = {"items": [{"sku": "A", "quantity": 1}], "value_cents": 500}
 INVOICED = replace(ORDER, status="invoiced", packages=(package("S", 1300),))
+
+CANCEL = CancelBody(reason="fraud")
+DENY = DenyBody(reason="packed")
 
 
 def invoice(**body: Any) -> InvoiceBody:
     return InvoiceBody.model_validate({"number": "1", **body})
 
 
-def intent(kind: IntentKind, age: float, **facts: Any) -> Intent:
+def intent(kind: str, age: float, **facts: Any) -> Intent:
     return Intent(kind, seconds_ago(age), **facts)
 
 
@@ -332,7 +335,7 @@ def test_another_commands_change_of_the_same_content_is_not_taken_for_its_own() 
 def test_a_cancellation_beside_what_may_have_been_sent(
     status: str, facts: dict[str, Any], expected: object
 ) -> None:
-    assert outcome(judge_cancel(replace(ORDER, status=status), known(**facts))) == expected
+    assert outcome(judge_cancel(CANCEL, replace(ORDER, status=status), known(**facts))) == expected
 
 
 @pytest.mark.parametrize(
@@ -343,7 +346,7 @@ def test_a_cancellation_beside_what_may_have_been_sent(
     ],
 )
 def test_a_cancellations_intent_says_which_of_two_calls_it_is(status: str, content: str) -> None:
-    verdict = judge_cancel(replace(ORDER, status=status), NOTHING_KNOWN)
+    verdict = judge_cancel(CANCEL, replace(ORDER, status=status), NOTHING_KNOWN)
 
     assert isinstance(verdict, Send)
     assert verdict.intent == Intent("cancel", NOW, content=content)
@@ -393,7 +396,7 @@ def test_a_denial_beside_what_may_have_been_sent(
     facts_of_order = {"status": "cancellation-requested", "cancellation_request_id": "r1"}
     order = replace(ORDER, **{**facts_of_order, **changes})
 
-    assert outcome(judge_deny(order, known(**facts))) == expected
+    assert outcome(judge_deny(DENY, order, known(**facts))) == expected
 
 
 def test_how_long_vtex_may_take_is_a_setting() -> None:

@@ -1,0 +1,138 @@
+"""What the bodies of all kinds are made of: fields that are checked before anything is kept.
+
+A wrong body raises pydantic's `ValidationError`; `describe_problems` formats it for a person.
+Money is integer cents.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import date, datetime
+from typing import Annotated, Any, Final, Self
+
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    model_validator,
+)
+
+_DAY: Final = re.compile(r"\d{4}-\d\d-\d\d")
+_MOMENT: Final = re.compile(
+    r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d(:?\d\d)?)", re.IGNORECASE
+)
+_YEARS: Final = range(2000, 2100)
+
+
+def _read_moment(value: Any) -> datetime:
+    """Return an instant; pydantic alone would read `20261129` as seconds since 1970."""
+    if isinstance(value, str) and _MOMENT.fullmatch(value.strip()):
+        value = datetime.fromisoformat(value.strip().upper())
+    if isinstance(value, datetime) and value.utcoffset() is not None and value.year in _YEARS:
+        return value
+    raise ValueError("give a time with its offset from UTC, such as 2026-11-29T15:30:00-03:00")
+
+
+def _read_day(value: Any) -> date:
+    """Return a day, or an instant where one is given."""
+    if isinstance(value, str) and _DAY.fullmatch(value.strip()):
+        value = date.fromisoformat(value.strip())
+    if isinstance(value, date) and not isinstance(value, datetime) and value.year in _YEARS:
+        return value
+    try:
+        return _read_moment(value)
+    except ValueError:
+        raise ValueError(
+            "give a day, such as 2026-11-29, or a time with its offset, such as "
+            "2026-11-29T15:30:00-03:00"
+        ) from None
+
+
+def _read_text(value: Any) -> Any:
+    """Return a text of a whole number: an invoice's number often comes as one."""
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+def _read_number(value: Any) -> Any:
+    """Refuse true and false, which Python takes for 1 and 0."""
+    if isinstance(value, bool):
+        raise ValueError("give a whole number")  # noqa: TRY004 - pydantic takes no TypeError.
+    return value
+
+
+_stripped = StringConstraints(strip_whitespace=True, min_length=1)
+
+#: A text that is not empty.
+Text = Annotated[str, _stripped, Field(max_length=10_000), BeforeValidator(_read_text)]
+
+#: The number of an invoice, which makes its key where the caller gives none.
+Number = Annotated[str, _stripped, Field(max_length=100), BeforeValidator(_read_text)]
+
+#: A file in the body; the size of the whole body bounds it.
+File = Annotated[str, _stripped]
+
+#: Cents, 0 or more.
+Cents = Annotated[int, Field(ge=0), BeforeValidator(_read_number)]
+
+#: A whole number above 0.
+Count = Annotated[int, Field(gt=0), BeforeValidator(_read_number)]
+
+#: An instant with its offset from UTC.
+Moment = Annotated[AwareDatetime, BeforeValidator(_read_moment)]
+
+#: A day, or an instant.
+Day = Annotated[AwareDatetime | date, BeforeValidator(_read_day)]
+
+
+class Part(BaseModel):
+    """A body, or an object in one: other fields than its own are refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+class Body(Part):
+    """What the caller of a command gives."""
+
+    @property
+    def own_key(self) -> str | None:
+        """What makes the key of a command whose caller gives none; None: all of its content."""
+        return None
+
+    @property
+    def vtex_number(self) -> str | None:
+        """The number of the invoice that it is about, as VTEX has it."""
+        return None
+
+
+class Quantity(Part):
+    """Some of one line, named by `line_id` (VTEX's uniqueId) or of one `sku`."""
+
+    line_id: Text | None = None
+    sku: Text | None = None
+    quantity: Count
+    price_cents: Cents | None = None
+
+    @model_validator(mode="after")
+    def _named_once(self) -> Self:
+        if (self.line_id is None) == (self.sku is None):
+            raise ValueError("give either line_id or sku")
+        return self
+
+
+def describe_problems(error: ValidationError) -> str:
+    """Name each field that is wrong and what was expected, without what was sent."""
+    problems = error.errors(include_url=False, include_input=False, include_context=False)
+    return "; ".join(f"{_path(problem)}: {_plain(problem)}" for problem in problems[:5])
+
+
+def _path(problem: Any) -> str:
+    return ".".join(str(part)[:100] for part in problem["loc"]) or "body"
+
+
+def _plain(problem: Any) -> str:
+    words: str = "is missing" if problem["type"] == "missing" else problem["msg"]
+    return words.removeprefix("Value error, ")

@@ -1,0 +1,32 @@
+"""Notes: lines for the order's timeline in VTEX's Admin."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from orders_sync.commands.body import Body, Text
+from orders_sync.commands.intents import Intent
+from orders_sync.commands.kind import Kind
+from orders_sync.commands.verdicts import Known, Send
+from orders_sync.domain.steps import Step
+
+
+class NoteBody(Body):
+    """A line for the order's timeline in VTEX's Admin."""
+
+    message: Text
+    source: Text = "ERP"
+
+
+def judge_early(body: NoteBody, known: Known) -> Send[NoteBody]:
+    """Have it sent, whatever the order is like; after a lost answer it may stand there twice."""
+    return Send(body, Intent("note", known.now))
+
+
+NOTE: Final = Kind(
+    name="note",
+    body=NoteBody,
+    step=Step.SEND_NOTE,
+    operations=("add_interaction",),
+    judge_early=judge_early,
+)
