@@ -21,6 +21,8 @@ from pydantic import (
     model_validator,
 )
 
+from orders_sync.domain.fulfilment import FulfilmentLine
+
 _DAY: Final = re.compile(r"\d{4}-\d\d-\d\d")
 _MOMENT: Final = re.compile(
     r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d(:?\d\d)?)", re.IGNORECASE
@@ -109,7 +111,7 @@ class Body(Part):
 
 
 class Quantity(Part):
-    """Some of one line, named by `line_id` (VTEX's uniqueId) or of one `sku`."""
+    """Some of one line, named by `line_id` (VTEX's uniqueId), or of one `sku`."""
 
     line_id: Text | None = None
     sku: Text | None = None
@@ -117,10 +119,15 @@ class Quantity(Part):
     price_cents: Cents | None = None
 
     @model_validator(mode="after")
-    def _named_once(self) -> Self:
-        if (self.line_id is None) == (self.sku is None):
-            raise ValueError("give either line_id or sku")
+    def _is_named(self) -> Self:
+        if self.line_id is None and self.sku is None:
+            raise ValueError("give line_id or sku")
         return self
+
+    def names(self, line: FulfilmentLine) -> bool:
+        """Check whether it is about a line of the order."""
+        by_id = self.line_id in {None, line.line_id}
+        return by_id and self.sku in {None, line.sku, line.seller_sku}
 
 
 def describe_problems(error: ValidationError) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Annotated, Final, Self
 
 from pydantic import Field, model_validator
@@ -18,7 +18,7 @@ from orders_sync.commands.unseen import (
     wait_for_changes,
 )
 from orders_sync.commands.verdicts import AlreadySo, Known, NotAllowed, Send, Wait
-from orders_sync.domain.fulfilment import Change, ChangeItem, Fulfilment, Replacement
+from orders_sync.domain.fulfilment import Fulfilment
 from orders_sync.domain.rules import Group, group_of
 from orders_sync.domain.steps import Step
 
@@ -26,11 +26,17 @@ _TAKES_CHANGES = frozenset({"handling", "waiting-for-fulfillment", "ready-for-in
 
 
 class NewItem(Part):
-    """A SKU that a change adds."""
+    """A SKU that a change adds.
+
+    Of goods by weight, `unit_multiplier` is the weight of one piece, such as 0.412, in
+    `measurement_unit`, such as kg; without it VTEX takes the catalogue's.
+    """
 
     sku: Text
     quantity: Count
     price_cents: Cents | None = None
+    measurement_unit: Text | None = None
+    unit_multiplier: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
 
 
 class Exchange(Part):
@@ -60,24 +66,24 @@ class ChangeBody(Body):
 
 def judge_change(
     body: ChangeBody, order: Fulfilment, known: Known
-) -> Send[Change] | AlreadySo | Wait | NotAllowed:
+) -> Send[ChangeBody] | AlreadySo | Wait | NotAllowed:
     """Judge a change against the order.
 
     https://developers.vtex.com/docs/guides/order-modifications
     """
     own = known.own_intent
     if own is not None and shows_change(order, known, own.content):
-        asked = _change(body, order)
+        asked = _named(body, order)
         # Where its lines are gone, the change itself took them, if it is what was sent.
         took_them = isinstance(asked, NotAllowed) and not own.is_edited
-        if took_them or (isinstance(asked, Change) and digest_of(asked) == own.content):
+        if took_them or (isinstance(asked, ChangeBody) and digest_of(asked) == own.content):
             return AlreadySo("the change is in the order")
     elif (wait := known.wait_for_own()) is not None:
         return wait
     refusal = _by_status(order, known)
     if refusal is not None:
         return refusal
-    change = _change(body, order)
+    change = _named(body, order)
     if isinstance(change, NotAllowed):
         return change
     return Send(change, Intent("change", known.now, content=digest_of(change)))
@@ -104,41 +110,26 @@ def _by_status(order: Fulfilment, known: Known) -> Wait | NotAllowed | None:
     )
 
 
-def _change(body: ChangeBody, order: Fulfilment) -> Change | NotAllowed:
+def _named(body: ChangeBody, order: Fulfilment) -> ChangeBody | NotAllowed:
+    """Return the change with each line named as VTEX has it."""
     removed = _lines(body.remove, order)
     if isinstance(removed, NotAllowed):
         return removed
-    replaced: list[Replacement] = []
+    replaced: list[Exchange] = []
     for exchange in body.replace:
         taken = _lines(exchange.from_, order)
         if isinstance(taken, NotAllowed):
             return taken
-        replaced.append(Replacement(taken, _new(exchange.to)))
-    return Change(
-        reason=body.reason,
-        add=_new(body.add),
-        remove=removed,
-        replace=tuple(replaced),
-        manual_discount_cents=body.manual_discount_cents,
-        manual_increment_cents=body.manual_increment_cents,
-    )
+        replaced.append(exchange.model_copy(update={"from_": taken}))
+    return body.model_copy(update={"remove": removed, "replace": tuple(replaced)})
 
 
-def _new(items: Iterable[NewItem]) -> tuple[ChangeItem, ...]:
-    return tuple(ChangeItem(it.sku, it.quantity, price_cents=it.price_cents) for it in items)
-
-
-def _lines(wanted: Sequence[Quantity], order: Fulfilment) -> tuple[ChangeItem, ...] | NotAllowed:
+def _lines(items: Sequence[Quantity], order: Fulfilment) -> tuple[Quantity, ...] | NotAllowed:
     """Name each line by its uniqueId: by SKU alone VTEX fails where it stands on several."""
-    found: list[ChangeItem] = []
-    for each in wanted:
-        lines = [
-            line
-            for line in order.lines
-            if each.line_id == line.line_id
-            or (each.sku is not None and each.sku in {line.sku, line.seller_sku})
-        ]
-        name = f"line {each.line_id}" if each.line_id else f"SKU {each.sku}"
+    named: list[Quantity] = []
+    for item in items:
+        lines = [line for line in order.lines if item.names(line)]
+        name = f"line {item.line_id}" if item.line_id else f"SKU {item.sku}"
         if len(lines) != 1:
             several = "is on several lines" if lines else "is not in the order"
             return NotAllowed(
@@ -147,14 +138,14 @@ def _lines(wanted: Sequence[Quantity], order: Fulfilment) -> tuple[ChangeItem, .
                 "Name the order's line by line_id (VTEX's uniqueId), then retry.",
             )
         [line] = lines
-        if each.quantity > line.quantity:
+        if item.quantity > line.quantity:
             return NotAllowed(
                 "change.quantity_exceeded",
-                f"{each.quantity} of {name} were asked for, and the order has {line.quantity}.",
+                f"{item.quantity} of {name} were asked for, and the order has {line.quantity}.",
                 "Correct the quantity, then retry.",
             )
-        found.append(ChangeItem(line.sku, each.quantity, line.line_id, each.price_cents))
-    return tuple(found)
+        named.append(item.model_copy(update={"sku": line.sku, "line_id": line.line_id}))
+    return tuple(named)
 
 
 CHANGE: Final = Kind(

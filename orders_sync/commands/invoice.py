@@ -16,7 +16,7 @@ from orders_sync.commands.unseen import (
     wait_for_changes,
 )
 from orders_sync.commands.verdicts import AlreadySo, Known, NotAllowed, Send, Wait
-from orders_sync.domain.fulfilment import Fulfilment, Invoice, InvoiceType
+from orders_sync.domain.fulfilment import Fulfilment, InvoiceType
 from orders_sync.domain.invoice_number import to_vtex_number
 from orders_sync.domain.rules import Group, group_of
 from orders_sync.domain.steps import Step
@@ -36,7 +36,7 @@ class InvoiceBody(Body):
     items: Annotated[tuple[Quantity, ...], Field(min_length=1)] | None = None
     access_key: Text | None = None
     url: Text | None = None
-    embedded_invoice: File | None = None
+    embedded_invoice: Annotated[File | None, Field(repr=False)] = None
     cfop: Text | None = None
     courier: Text | None = None
     tracking_number: Text | None = None
@@ -78,7 +78,7 @@ _WAITS: Final = {
 
 def judge_invoice(
     body: InvoiceBody, order: Fulfilment, known: Known
-) -> Send[Invoice] | AlreadySo | Wait | NotAllowed:
+) -> Send[InvoiceBody] | AlreadySo | Wait | NotAllowed:
     """Judge an invoice against the order and what else was sent for it.
 
     What VTEX took, or may have taken, counts as invoiced before the order shows it.
@@ -144,7 +144,7 @@ def _by_status(body: InvoiceBody, order: Fulfilment, known: Known) -> Wait | Not
 
 def _judge_sale(
     body: InvoiceBody, order: Fulfilment, known: Known, number: str
-) -> Send[Invoice] | Wait | NotAllowed:
+) -> Send[InvoiceBody] | Wait | NotAllowed:
     unseen = unseen_invoices(order, known, "Output", but=number)
     remaining = order.remaining_cents - unseen.sent_cents
     if remaining <= 0:
@@ -165,7 +165,7 @@ def _judge_sale(
 
 def _judge_return(
     body: InvoiceBody, order: Fulfilment, known: Known, number: str
-) -> Send[Invoice] | Wait | NotAllowed:
+) -> Send[InvoiceBody] | Wait | NotAllowed:
     unseen = unseen_invoices(order, known, "Input", but=number)
     if order.remaining_cents > 0:
         # VTEX refunds nothing before the whole order was invoiced.
@@ -205,23 +205,16 @@ def _too_much(order: Fulfilment, number: str, value: int | None, remaining: int)
 
 def _send(
     body: InvoiceBody, number: str, value: int, chosen: Chosen, known: Known
-) -> Send[Invoice]:
-    invoice = Invoice(
-        number=number,
-        type=body.type,
-        issued_at=body.issued_at or known.now,
-        value_cents=value,
-        items=chosen.items,
-        access_key=body.access_key,
-        url=body.url,
-        embedded_invoice=body.embedded_invoice,
-        courier=body.courier,
-        tracking_number=body.tracking_number,
-        tracking_url=body.tracking_url,
-        dispatched_at=body.dispatched_at,
-        cfop=body.cfop,
+) -> Send[InvoiceBody]:
+    whole = body.model_copy(
+        update={
+            "number": number,
+            "issued_at": body.issued_at or known.now,
+            "value_cents": value,
+            "items": chosen.items,
+        }
     )
-    return Send(invoice, Intent("invoice", known.now, number, value, content=body.type))
+    return Send(whole, Intent("invoice", known.now, number, value, content=body.type))
 
 
 INVOICE: Final = Kind(

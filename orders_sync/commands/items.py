@@ -12,14 +12,14 @@ from dataclasses import dataclass
 
 from orders_sync.commands.body import Quantity
 from orders_sync.commands.verdicts import NotAllowed
-from orders_sync.domain.fulfilment import Fulfilment, FulfilmentLine, InvoiceItem
+from orders_sync.domain.fulfilment import Fulfilment, FulfilmentLine
 
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
     """Items of an invoice; `is_rest` where they are all that was left of the order."""
 
-    items: tuple[InvoiceItem, ...]
+    items: tuple[Quantity, ...]
     sum_cents: int
     is_rest: bool
 
@@ -44,7 +44,7 @@ def choose(
     left_of_sku = _quantities(order) if returned else _left_by_sku(order)
     parts: list[tuple[FulfilmentLine, int, int | None]] = []
     for each in wanted:
-        lines = [line for line in order.lines if _names(each, line)]
+        lines = [line for line in order.lines if each.names(line)]
         name = f"line {each.line_id}" if each.line_id else f"SKU {each.sku}"
         if not lines:
             return NotAllowed(
@@ -69,12 +69,6 @@ def choose(
     return _aggregate(parts, is_rest=not returned and not any(left_of_sku.values()))
 
 
-def _names(wanted: Quantity, line: FulfilmentLine) -> bool:
-    if wanted.line_id is not None:
-        return wanted.line_id == line.line_id
-    return wanted.sku in {line.sku, line.seller_sku}
-
-
 def _quantities(order: Fulfilment) -> Counter[str]:
     found: Counter[str] = Counter()
     for line in order.lines:
@@ -97,7 +91,7 @@ def _aggregate(parts: Iterable[tuple[FulfilmentLine, int, int | None]], *, is_re
         quantities[line.sku] += quantity
         sums[line.sku] += _worth(line, quantity) if price is None else price * quantity
     items = tuple(
-        InvoiceItem(sku, quantity, round(sums[sku] / quantity))
+        Quantity(sku=sku, quantity=quantity, price_cents=round(sums[sku] / quantity))
         for sku, quantity in quantities.items()
     )
     return Chosen(items, sum(sums.values()), is_rest)

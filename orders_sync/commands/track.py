@@ -20,20 +20,13 @@ from orders_sync.commands.verdicts import (
     SentTracking,
     Wait,
 )
-from orders_sync.domain.fulfilment import (
-    Fulfilment,
-    Package,
-    PackageEvent,
-    TrackingData,
-    TrackingEvent,
-    TrackingProgress,
-)
+from orders_sync.domain.fulfilment import Fulfilment, Package, PackageEvent
 from orders_sync.domain.invoice_number import to_vtex_number
 from orders_sync.domain.rules import Group, group_of
 from orders_sync.domain.steps import Step
 
 
-class TrackingEventBody(Part):
+class TrackingEvent(Part):
     """Something that happened to a package."""
 
     city: Text
@@ -53,7 +46,7 @@ class TrackBody(Body):
     tracking_url: Text | None = None
     courier: Text | None = None
     dispatched_at: Moment | None = None
-    events: tuple[TrackingEventBody, ...] = ()
+    events: tuple[TrackingEvent, ...] = ()
     delivered: bool = False
     delivered_at: Moment | None = None
 
@@ -61,6 +54,8 @@ class TrackBody(Body):
     def _says_something(self) -> Self:
         if self.tracking_number is None and not self.events and not self.delivered:
             raise ValueError("give a tracking_number, events, or delivered")
+        if self.delivered_at is not None and not self.delivered:
+            raise ValueError("delivered_at is for a package that is delivered; give delivered too")
         return self
 
     @property
@@ -71,11 +66,14 @@ class TrackBody(Body):
 
 @dataclass(frozen=True, slots=True)
 class Tracking:
-    """What to tell of an invoice's package: first how it travels, then what happened to it."""
+    """What to tell of an invoice's package: first how it travels, then what happened to it.
+
+    Each is a whole body, with what is to stay of what VTEX has; None where nothing is news.
+    """
 
     invoice_number: str
-    data: TrackingData | None
-    progress: TrackingProgress | None
+    parcel: TrackBody | None
+    progress: TrackBody | None
 
 
 class _Content(BaseModel):
@@ -117,17 +115,17 @@ def judge_tracking(
         return wait
     sent = known.sent_tracking.get(number, ())
     standing = _with_sent(package, _unseen(sent, package, known))
-    data, progress = _new_data(body, standing), _new_progress(body, standing)
-    if data is not None and _is_corrected(package, sent, known.own_intent):
-        data = None
-    if data is None and progress is None:
+    parcel, progress = _new_parcel(body, standing), _new_progress(body, standing)
+    if parcel is not None and _is_corrected(package, sent, known.own_intent):
+        parcel = None
+    if parcel is None and progress is None:
         return AlreadySo(f"the tracking of invoice {number}, or a later one, is in VTEX")
-    if progress is not None and data is None and not standing.tracking_number:
+    if parcel is None and not standing.tracking_number:
         # It may come with another command, which need not be accepted before this one.
         return Wait(f"invoice {number} has no tracking number, and VTEX takes no event before", 15)
     content = _Content(body=body, replaces=standing.tracking_number)
     intent = Intent("track", known.now, number, content=content.model_dump_json(exclude_none=True))
-    return Send(Tracking(number, data, progress), intent)
+    return Send(Tracking(number, parcel, progress), intent)
 
 
 def _wait_for_intents(number: str, package: Package, known: Known) -> Wait | None:
@@ -163,7 +161,7 @@ def _unseen(sent: Sequence[SentTracking], package: Package, known: Known) -> lis
 
 def _is_shown(intent: Intent, package: Package) -> bool:
     body = _content_of(intent).body
-    return _new_data(body, package) is None and _new_progress(body, package) is None
+    return _new_parcel(body, package) is None and _new_progress(body, package) is None
 
 
 def _is_corrected(package: Package, sent: Sequence[SentTracking], own: Intent | None) -> bool:
@@ -185,15 +183,15 @@ def _content_of(intent: Intent) -> _Content:
 
 
 def _with_sent(package: Package, sent: Sequence[TrackBody]) -> Package:
-    """Add what was sent, the oldest first, to what VTEX shows."""
+    """Return what VTEX shows with what was sent in it, the oldest first."""
     for body in sent:
-        data, progress = _new_data(body, package), _new_progress(body, package)
-        if data is not None:
+        parcel, progress = _new_parcel(body, package), _new_progress(body, package)
+        if parcel is not None:
             package = replace(
                 package,
-                tracking_number=data.tracking_number,
-                tracking_url=data.tracking_url,
-                courier=data.courier,
+                tracking_number=parcel.tracking_number,
+                tracking_url=parcel.tracking_url,
+                courier=parcel.courier,
             )
         if progress is not None:
             package = replace(
@@ -212,42 +210,50 @@ def _as_shown(event: TrackingEvent) -> PackageEvent:
     return PackageEvent(event.city, event.state, event.description, at, None)
 
 
-def _new_data(body: TrackBody, package: Package) -> TrackingData | None:
+def _new_parcel(body: TrackBody, package: Package) -> TrackBody | None:
+    """Return how the package travels, where that is news."""
     if body.tracking_number is None:
         return None
-    new = TrackingData(
-        body.tracking_number,
-        body.tracking_url or package.tracking_url,
-        body.courier or package.courier,
-        body.dispatched_at,
+    parcel = body.model_copy(
+        update={
+            "tracking_url": body.tracking_url or package.tracking_url,
+            "courier": body.courier or package.courier,
+        }
     )
-    same = (new.tracking_number, new.tracking_url or None, new.courier or None) == (
+    same = (parcel.tracking_number, parcel.tracking_url or None, parcel.courier or None) == (
         package.tracking_number,
         package.tracking_url or None,
         package.courier or None,
     )
-    return None if same else new
+    return None if same else parcel
 
 
-def _new_progress(body: TrackBody, package: Package) -> TrackingProgress | None:
+def _new_progress(body: TrackBody, package: Package) -> TrackBody | None:
+    """Return all that happened to the package, the oldest first, where some of it is news."""
     standing = [_as_sent(event) for event in package.events]
     known = {_identity(event) for event in standing}
-    fresh = [event for event in map(_event, body.events) if _identity(event) not in known]
+    fresh = [event for event in body.events if _identity(event) not in known]
     delivered = body.delivered or package.is_finished
     if not fresh and delivered == package.is_finished:
         return None
-    events = sorted([*standing, *fresh], key=lambda event: _day(event.date))
-    delivered_at = body.delivered_at or package.delivered_at
-    return TrackingProgress(tuple(events), delivered, delivered_at)
-
-
-def _event(body: TrackingEventBody) -> TrackingEvent:
-    return TrackingEvent(body.city, body.state, body.description, body.date)
+    return body.model_copy(
+        update={
+            "events": tuple(sorted([*standing, *fresh], key=lambda event: _day(event.date))),
+            "delivered": delivered,
+            "delivered_at": body.delivered_at or package.delivered_at,
+        }
+    )
 
 
 def _as_sent(event: PackageEvent) -> TrackingEvent:
+    """Return an event that VTEX has, to be sent once more; VTEX may have any of it empty."""
     at = event.created_at or event.changed_at or datetime(1970, 1, 1, tzinfo=UTC)
-    return TrackingEvent(event.city or "", event.state or "", event.description or "", at)
+    return TrackingEvent.model_construct(
+        city=event.city or "",
+        state=event.state or "",
+        description=event.description or "",
+        date=at,
+    )
 
 
 def _identity(event: TrackingEvent) -> tuple[str, str, str, str]:
@@ -255,7 +261,7 @@ def _identity(event: TrackingEvent) -> tuple[str, str, str, str]:
 
 
 def _day(at: date | datetime) -> str:
-    """Give the day: VTEX keeps no time of an event."""
+    """Return the day: VTEX keeps no time of an event."""
     return f"{at:%Y-%m-%d}"
 
 

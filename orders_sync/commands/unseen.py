@@ -7,17 +7,20 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from hashlib import sha256
+from typing import TYPE_CHECKING
 
 from orders_sync.commands.intents import Intent
 from orders_sync.commands.verdicts import DoneChange, Known, Wait
 from orders_sync.domain.fulfilment import (
     AppliedChange,
-    Change,
     ChangedItem,
-    ChangeItem,
     Fulfilment,
     InvoiceType,
 )
+
+if TYPE_CHECKING:
+    from orders_sync.commands.body import Quantity
+    from orders_sync.commands.change import ChangeBody, NewItem
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,10 +119,10 @@ def _reason(change: AppliedChange) -> str:
     return (change.reason or "").strip()
 
 
-def digest_of(change: Change) -> str:
+def digest_of(change: ChangeBody) -> str:
     """Return what tells a change from others, as far as an order's document shows it."""
-    added = [*change.add, *(item for swap in change.replace for item in swap.to_items)]
-    removed = [*change.remove, *(item for swap in change.replace for item in swap.from_items)]
+    added = [*change.add, *(item for swap in change.replace for item in swap.to)]
+    removed = [*change.remove, *(item for swap in change.replace for item in swap.from_)]
     return _digest(change.reason, added, removed)
 
 
@@ -130,15 +133,15 @@ def digest_of_applied(change: AppliedChange) -> str:
 
 def _digest(
     reason: str,
-    added: Iterable[ChangeItem | ChangedItem],
-    removed: Iterable[ChangeItem | ChangedItem],
+    added: Iterable[Quantity | NewItem | ChangedItem],
+    removed: Iterable[Quantity | NewItem | ChangedItem],
 ) -> str:
     content = [reason, _quantities(added), _quantities(removed)]
     return sha256(json.dumps(content).encode()).hexdigest()
 
 
-def _quantities(items: Iterable[ChangeItem | ChangedItem]) -> list[tuple[str, int]]:
+def _quantities(items: Iterable[Quantity | NewItem | ChangedItem]) -> list[tuple[str, int]]:
     quantities: Counter[str] = Counter()
     for item in items:
-        quantities[item.sku] += item.quantity
+        quantities[item.sku or ""] += item.quantity
     return sorted(quantities.items())

@@ -11,7 +11,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from orders_sync.domain.fulfilment import Change, TrackingData
+from orders_sync.commands.change import ChangeBody
+from orders_sync.commands.deny import DenyBody
+from orders_sync.commands.track import TrackBody
 from orders_sync.vtex import resources
 from orders_sync.vtex.client import VtexClient
 
@@ -54,19 +56,19 @@ OTHERS: Final = (
         "invoice and track",
         resources.NOTIFY_INVOICE,
         lambda vtex, order_id: vtex.update_invoice(
-            order_id, "0", TrackingData(tracking_number=_TEXT)
+            order_id, "0", TrackBody(invoice_number="0", tracking_number=_TEXT)
         ),
     ),
     Permission(
         "cancel and deny",
         resources.CANCEL_ORDER,
-        lambda vtex, order_id: vtex.deny_cancellation(order_id, order_id, _TEXT),
+        lambda vtex, order_id: vtex.deny_cancellation(order_id, order_id, DenyBody(reason=_TEXT)),
     ),
     Permission(
         "change orders",
         resources.CHANGE_ORDER,
         lambda vtex, order_id: vtex.preview_change(
-            order_id, Change(reason=_TEXT, manual_discount_cents=1)
+            order_id, ChangeBody(reason=_TEXT, manual_discount_cents=1)
         ),
     ),
     Permission("refund returns", resources.NOTIFY_REFUND, None),

@@ -1,116 +1,13 @@
-"""What is told to VTEX about an order, and what VTEX shows of it afterwards."""
+"""What VTEX answers to what it is told about an order, and what the order shows afterwards."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from datetime import date, datetime
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Literal
 
 #: A sale that goes out, or a return that comes in.
 InvoiceType = Literal["Output", "Input"]
-
-
-@dataclass(frozen=True, slots=True)
-class InvoiceItem:
-    """One SKU of an invoice; `price_cents` is the unit's, VTEX multiplies it."""
-
-    sku: str
-    quantity: int
-    price_cents: int
-    description: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Invoice:
-    """An invoice of an order or of a part of it.
-
-    `value_cents` counts freight and taxes in. A SKU stands on one item only. `issued_at` and
-    `dispatched_at` are aware. `access_key` is what VTEX calls `invoiceKey` (Brazil's NF-e key),
-    `embedded_invoice` the XML itself, which no repr
-    shows.
-    """
-
-    number: str
-    type: InvoiceType
-    issued_at: datetime
-    value_cents: int
-    items: tuple[InvoiceItem, ...]
-    access_key: str | None = None
-    url: str | None = None
-    embedded_invoice: str | None = field(default=None, repr=False)
-    courier: str | None = None
-    tracking_number: str | None = None
-    tracking_url: str | None = None
-    dispatched_at: datetime | None = None
-    cfop: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class TrackingData:
-    """How a package that was invoiced travels."""
-
-    tracking_number: str
-    tracking_url: str | None = None
-    courier: str | None = None
-    dispatched_at: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class TrackingEvent:
-    """Something that happened to a package on its way; `state` is the region's short name."""
-
-    city: str
-    state: str
-    description: str
-    date: date | datetime
-
-
-@dataclass(frozen=True, slots=True)
-class TrackingProgress:
-    """All that happened to a package so far, the oldest first, and whether it has arrived."""
-
-    events: tuple[TrackingEvent, ...]
-    delivered: bool
-    delivered_at: datetime | None
-
-
-@dataclass(frozen=True, slots=True)
-class ChangeItem:
-    """A SKU that a change adds or removes.
-
-    `unique_id` is the line's: without it VTEX picks a line by SKU, and fails where the SKU stands
-    on several.
-    """
-
-    sku: str
-    quantity: int
-    unique_id: str | None = None
-    price_cents: int | None = None
-    measurement_unit: str | None = None
-    unit_multiplier: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Replacement:
-    """Items that take the place of others."""
-
-    from_items: tuple[ChangeItem, ...]
-    to_items: tuple[ChangeItem, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """A change of an order; the shopper may see its reason.
-
-    Discount and increment come on top of what VTEX computes from the items.
-    """
-
-    reason: str
-    add: tuple[ChangeItem, ...] = ()
-    remove: tuple[ChangeItem, ...] = ()
-    replace: tuple[Replacement, ...] = ()
-    manual_discount_cents: int = 0
-    manual_increment_cents: int = 0
 
 
 @dataclass(frozen=True, slots=True)

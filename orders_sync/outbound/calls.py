@@ -109,11 +109,11 @@ def _track(sending: Sending) -> CommandResult:
     """
     vtex, order_id, tracking = sending.vtex, sending.order_id, sending.what
     number, receipt = tracking.invoice_number, None
-    if (data := tracking.data) is not None:
-        receipt = sending.write(lambda: vtex.update_invoice(order_id, number, data)).receipt
+    if (parcel := tracking.parcel) is not None:
+        receipt = sending.write(lambda: vtex.update_invoice(order_id, number, parcel)).receipt
     if (progress := tracking.progress) is not None:
         answer = sending.write(
-            lambda: vtex.update_tracking(order_id, number, progress), is_first=data is None
+            lambda: vtex.update_tracking(order_id, number, progress), is_first=parcel is None
         )
         receipt = answer.receipt
     return done(receipt)
@@ -122,7 +122,7 @@ def _track(sending: Sending) -> CommandResult:
 def _cancel(sending: Sending) -> CommandResult:
     """Ask for a cancellation, or confirm it; the order shows when it is cancelled."""
     claim, services = sending.claim, sending.services
-    answer = sending.write(lambda: sending.vtex.cancel_order(sending.order_id, sending.body.reason))
+    answer = sending.write(lambda: sending.vtex.cancel_order(sending.order_id, sending.body))
     taken = replace(sending.intent, at=services.clock())
     services.ledger.commands.note_intent(claim, taken.to_json())
     return CommandResult(
@@ -139,8 +139,8 @@ def _cancel(sending: Sending) -> CommandResult:
 
 
 def _deny(sending: Sending) -> CommandResult:
-    reason, request_id = sending.body.reason, sending.what
-    sending.write(lambda: sending.vtex.deny_cancellation(sending.order_id, request_id, reason))
+    denial, request_id = sending.body, sending.what
+    sending.write(lambda: sending.vtex.deny_cancellation(sending.order_id, request_id, denial))
     return done(None)
 
 
@@ -166,7 +166,7 @@ def _change(sending: Sending) -> CommandResult:
 
 def _note(sending: Sending) -> CommandResult:
     note = sending.what
-    sending.write(lambda: sending.vtex.add_interaction(sending.order_id, note.source, note.message))
+    sending.write(lambda: sending.vtex.add_interaction(sending.order_id, note))
     return done(None)
 
 

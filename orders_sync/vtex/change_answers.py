@@ -9,14 +9,12 @@ from typing import Any, Final
 
 from pydantic import Field
 
-from orders_sync.domain.fulfilment import ChangedItem, ChangeState
+from orders_sync.domain.fulfilment import ChangeState
 from orders_sync.vtex.documents import require
 from orders_sync.vtex.responses import presentable
 from orders_sync.vtex.schemas import (
-    Cents,
     CentsOrZero,
     Moment,
-    NumberOrZero,
     Rows,
     Text,
     TextOrEmpty,
@@ -51,19 +49,6 @@ class PastChange:
     date: datetime | None
 
 
-@dataclass(frozen=True, slots=True)
-class ChangeSummary:
-    """All changes of an order in one: what it gained and lost since it was placed."""
-
-    added: tuple[ChangedItem, ...]
-    removed: tuple[ChangedItem, ...]
-    replaced: tuple[tuple[tuple[ChangedItem, ...], tuple[ChangedItem, ...]], ...]
-    manual_discount_cents: int
-    manual_increment_cents: int
-    total_change_cents: int
-    last_change: datetime | None
-
-
 class _Total(WireModel):
     id: TextOrEmpty = ""
     value: CentsOrZero = 0
@@ -95,31 +80,6 @@ class _Detail(WireModel):
     finished: bool | None = None
     logs: Rows[Any] = Field(default_factory=list)
     cancellation_data: _Cancellation | None = None
-
-
-class _Item(WireModel):
-    id: TextOrEmpty = ""
-    quantity: NumberOrZero = 0
-    price: Cents | None = None
-
-
-class _Side(WireModel):
-    items: Rows[_Item] = Field(default_factory=list)
-
-
-class _Replaced(WireModel):
-    from_: _Side | None = Field(default=None, alias="from")
-    to: _Side | None = None
-
-
-class _Summary(WireModel):
-    added: Rows[_Item] = Field(default_factory=list)
-    removed: Rows[_Item] = Field(default_factory=list)
-    replaced: Rows[_Replaced] = Field(default_factory=list)
-    manual_discount_value_aggregated: CentsOrZero = 0
-    manual_increment_value_aggregated: CentsOrZero = 0
-    total_changes_value_aggregated: CentsOrZero = 0
-    last_change: Moment = None
 
 
 def change_preview(data: Any) -> ChangePreview:
@@ -175,24 +135,6 @@ def change_state(request_id: str, data: Any) -> ChangeState:
     )
 
 
-def change_summary(data: Any) -> ChangeSummary:
-    """Read the sum of an order's changes.
-
-    Raises:
-        Unreadable: the answer is none.
-    """
-    found = require(_Summary, data, "The summary of changes")
-    return ChangeSummary(
-        added=_items(found.added),
-        removed=_items(found.removed),
-        replaced=tuple((_side(it.from_), _side(it.to)) for it in found.replaced),
-        manual_discount_cents=found.manual_discount_value_aggregated,
-        manual_increment_cents=found.manual_increment_value_aggregated,
-        total_change_cents=found.total_changes_value_aggregated,
-        last_change=found.last_change,
-    )
-
-
 def _is_finished(detail: _Detail) -> bool:
     if detail.finished is not None:
         return detail.finished
@@ -206,11 +148,3 @@ def _log_text(entry: Any) -> str:
     if isinstance(entry, Mapping):
         entry = next((entry[key] for key in ("message", "text", "description") if key in entry), "")
     return presentable(entry, _LONGEST_TEXT) if isinstance(entry, str) else ""
-
-
-def _items(items: list[_Item]) -> tuple[ChangedItem, ...]:
-    return tuple(ChangedItem(sku=it.id, quantity=it.quantity, price_cents=it.price) for it in items)
-
-
-def _side(side: _Side | None) -> tuple[ChangedItem, ...]:
-    return _items(side.items) if side else ()

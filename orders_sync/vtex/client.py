@@ -5,35 +5,16 @@ Each group of endpoints has a file of its own and is joined here.
 
 from __future__ import annotations
 
-from orders_sync.vtex.cancellations import CancellationEndpoints
-from orders_sync.vtex.changes import ChangeEndpoints
 from orders_sync.vtex.credentials import Credentials
-from orders_sync.vtex.expressions import ExpressionEndpoints
 from orders_sync.vtex.feed import FeedEndpoints
 from orders_sync.vtex.hook import HookEndpoints
-from orders_sync.vtex.interactions import InteractionEndpoints
-from orders_sync.vtex.invoices import InvoiceEndpoints
-from orders_sync.vtex.legacy_changes import LegacyChangeEndpoints
-from orders_sync.vtex.listing import ListingEndpoints
-from orders_sync.vtex.orders import OrderEndpoints
-from orders_sync.vtex.payments import PaymentEndpoints
+from orders_sync.vtex.read import ReadEndpoints
+from orders_sync.vtex.write import WriteEndpoints
 
 __all__ = ["Credentials", "VtexClient"]
 
 
-class VtexClient(
-    FeedEndpoints,
-    HookEndpoints,
-    ExpressionEndpoints,
-    OrderEndpoints,
-    ListingEndpoints,
-    InvoiceEndpoints,
-    CancellationEndpoints,
-    ChangeEndpoints,
-    LegacyChangeEndpoints,
-    InteractionEndpoints,
-    PaymentEndpoints,
-):
+class VtexClient(FeedEndpoints, HookEndpoints, ReadEndpoints, WriteEndpoints):
     """VTEX as one account sees it: a method for each endpoint, typed in and out.
 
     It never sleeps and never retries; it may be shared by threads where its transport may.

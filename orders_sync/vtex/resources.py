@@ -17,7 +17,6 @@ NOTIFY_INVOICE: Final = "OMS > OMS access > Notify invoice"
 NOTIFY_REFUND: Final = "OMS > OMS access > Notify refund"
 CANCEL_ORDER: Final = "OMS > OMS access > Cancel order"
 CHANGE_ORDER: Final = "OMS > OMS access > Change order"
-NOTIFY_PAYMENT: Final = "OMS > OMS access > Notify payment"
 FULL_ACCESS: Final = "Checkout > Orders Full Access"
 
 #: By the name of the operation.
@@ -27,7 +26,6 @@ RESOURCES: Final[Mapping[str, str]] = MappingProxyType(
             (
                 "get_feed",
                 "commit_feed",
-                "evaluate_jsonata",
                 "get_feed_configuration",
                 "set_feed_configuration",
                 "delete_feed_configuration",
@@ -37,7 +35,7 @@ RESOURCES: Final[Mapping[str, str]] = MappingProxyType(
             ),
             FEED,
         ),
-        **dict.fromkeys(("get_order", "get_order_group", "get_payment_transaction"), VIEW_ORDER),
+        "get_order": VIEW_ORDER,
         "list_orders": LIST_ORDERS,
         "start_handling": WORKFLOW,
         "invoice": f"{NOTIFY_INVOICE} (of a return: Notify refund)",
@@ -49,15 +47,11 @@ RESOURCES: Final[Mapping[str, str]] = MappingProxyType(
                 "preview_change",
                 "get_change_history",
                 "get_change_detail",
-                "retry_change",
-                "cancel_change",
-                "get_change_summary",
                 "register_change",
             ),
             CHANGE_ORDER,
         ),
         "add_interaction": FULL_ACCESS,
-        "notify_payment": NOTIFY_PAYMENT,
     }
 )
 

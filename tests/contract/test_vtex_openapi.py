@@ -83,32 +83,12 @@ def test_vtexs_example_of_the_list_is_read(vtex: Vtex) -> None:
     assert (page.rows[0].order_id, page.rows[0].total_value) == ("1306331686122-01", 7453)
 
 
-def test_vtexs_example_of_an_order_group_is_read(vtex: Vtex) -> None:
-    operation = "GET /api/oms/pvt/orders/order-group/{orderGroup}"
-
-    orders = answering(vtex, operation).get_order_group("v71425090str")
-
-    assert [it.order_id for it in orders] == [it["orderId"] for it in example(vtex, operation)]
-    assert (orders[0].status, orders[0].value_cents) == (None, 5458)
-
-
 def test_vtexs_examples_of_changes_are_read(vtex: Vtex) -> None:
     changes = "GET /api/order-system/orders/{changeOrderId}/changes"
-    summary = "GET /api/orders/pvt/document/{orderId}/change-summary"
 
     (past,) = answering(vtex, changes).get_change_history("1-01")
     detail = f"{changes}/{{changeRequestId}}"
     state = answering(vtex, detail).get_change_detail("1-01", "R1")
-    total = answering(vtex, summary).get_change_summary("1-01")
 
     assert past.request_id == state.request_id == "e8532a32-7f7e-434a-88ec-29609f0ede46"
     assert (state.is_finished, state.is_done) == (True, True)
-    assert (total.total_change_cents, total.replaced[0][1][0].price_cents) == (-37393, 765)
-
-
-def test_vtexs_example_of_a_transaction_is_read(vtex: Vtex) -> None:
-    operation = "GET /api/oms/pvt/orders/{orderId}/payment-transaction"
-
-    found = answering(vtex, operation).get_payment_transaction("1-01")
-
-    assert (found.status, found.payments[0].value_cents) == ("Finished", 10150)

@@ -56,7 +56,6 @@ UNDOCUMENTED: Final[dict[str, tuple[set[str], str]]] = {
         "VTEX's guide gives an item of either side a price; the schema only those of `from`.",
     ),
     "preview change": ({"$.replace[].to.items[].price"}, "As in `create change`."),
-    "retry change": ({"$.replace[].to.items[].price"}, "As in `create change`."),
     "preview removal": ({"$.remove"}, "As in `create change of every kind`."),
 }
 

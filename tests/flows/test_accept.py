@@ -111,7 +111,7 @@ def test_an_answer_that_was_lost_is_given_again_as_things_are_now(
         pytest.param(
             "invoice",
             {"number": "1", "items": [{"quantity": 1}]},
-            "items.0: give either line_id or sku",
+            "items.0: give line_id or sku",
             id="deep inside",
         ),
         pytest.param("track", {"invoice_number": "1"}, "tracking_number", id="says nothing"),

@@ -51,7 +51,18 @@ FIELDS: dict[str, dict[str, tuple[Any, dict[str, Any]]]] = {
     "deny": {"reason": ("Embalado", {"denyReason": "Embalado"})},
     "change": {
         "reason": ("Atraso", {"reason": "Atraso"}),
-        "add": ([{"sku": "SKU", "quantity": 2, "price_cents": 703}], {"price": 703, "quantity": 2}),
+        "add": (
+            [
+                {
+                    "sku": "SKU",
+                    "quantity": 2,
+                    "price_cents": 703,
+                    "measurement_unit": "kg",
+                    "unit_multiplier": 0.412,
+                }
+            ],
+            {"price": 703, "quantity": 2, "measurementUnit": "kg", "unitMultiplier": 0.412},
+        ),
         "remove": ([{"quantity": 1}], {"quantity": 1}),
         "replace": (
             [

@@ -129,7 +129,7 @@ def test_events_of_a_corrected_tracking_are_sent_without_its_number() -> None:
     verdict = judge_tracking(body(events=[POSTED]), shown("NEW"), facts)
 
     assert isinstance(verdict, Send)
-    assert verdict.what.data is None
+    assert verdict.what.parcel is None
     assert verdict.what.progress is not None
     assert [event.description for event in verdict.what.progress.events] == ["posted"]
 
@@ -140,7 +140,7 @@ def test_later_events_without_a_number_correct_none() -> None:
     verdict = judge_tracking(body("T"), shown(None), facts)
 
     assert isinstance(verdict, Send)
-    assert verdict.what.data is not None
+    assert verdict.what.parcel is not None
 
 
 def test_what_arrived_of_a_tracking_in_two_calls_is_not_sent_again() -> None:
@@ -149,5 +149,5 @@ def test_what_arrived_of_a_tracking_in_two_calls_is_not_sent_again() -> None:
     verdict = judge_tracking(body(events=[POSTED]), shown("OLD"), facts)
 
     assert isinstance(verdict, Send)
-    assert verdict.what.data is None
+    assert verdict.what.parcel is None
     assert verdict.what.progress is not None

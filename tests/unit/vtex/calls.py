@@ -7,16 +7,13 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
 
-from orders_sync.domain.fulfilment import (
-    Change,
-    ChangeItem,
-    Invoice,
-    InvoiceItem,
-    Replacement,
-    TrackingData,
-    TrackingEvent,
-    TrackingProgress,
-)
+from orders_sync.commands.body import Quantity
+from orders_sync.commands.cancel import CancelBody
+from orders_sync.commands.change import ChangeBody, Exchange, NewItem
+from orders_sync.commands.deny import DenyBody
+from orders_sync.commands.invoice import InvoiceBody
+from orders_sync.commands.note import NoteBody
+from orders_sync.commands.track import TrackBody, TrackingEvent
 from orders_sync.vtex.client import VtexClient
 from orders_sync.vtex.hook_configuration import HookConfiguration
 from orders_sync.vtex.order_rows import OrderFilter, TimeSpan
@@ -31,13 +28,14 @@ FEED = FeedConfiguration.from_workflow(
 HOOK = HookConfiguration.from_workflow(
     ["ready-for-handling"], url="https://erp.example.com/hook", headers={"X-Secret": "made-up"}
 )
-PART = Invoice("NF1", "Output", NOON, 2499, (InvoiceItem("8", 1, 2499),))
-WHOLE = Invoice(
+ITEM = Quantity(sku="8", quantity=1, price_cents=2499)
+PART = InvoiceBody(number="NF1", issued_at=NOON, value_cents=2499, items=(ITEM,))
+WHOLE = InvoiceBody(
     number="NF2",
     type="Input",
     issued_at=NOON,
     value_cents=2499,
-    items=(InvoiceItem("8", 1, 2499, description="one"),),
+    items=(ITEM,),
     access_key="CFe35",
     url="https://erp.example.com/NF2.xml",
     embedded_invoice="<NFe/>",
@@ -47,24 +45,38 @@ WHOLE = Invoice(
     dispatched_at=NOON,
     cfop="5102",
 )
-TRACKING = TrackingData("TRK1", "https://swift.example.com/TRK1", "Swift", NOON)
-ON_ITS_WAY = TrackingProgress(
-    (TrackingEvent("Rio de Janeiro", "RJ", "Collected", date(2026, 11, 24)),),
-    delivered=False,
-    delivered_at=None,
+BARE_TRACKING = TrackBody(invoice_number="NF1", tracking_number="TRK1")
+TRACKING = TrackBody(
+    invoice_number="NF1",
+    tracking_number="TRK1",
+    tracking_url="https://swift.example.com/TRK1",
+    courier="Swift",
+    dispatched_at=NOON,
 )
-ARRIVED = TrackingProgress(
-    (TrackingEvent("Recife", "PE", "Delivered", LATER),), delivered=True, delivered_at=LATER
+COLLECTED = TrackingEvent(
+    city="Rio de Janeiro", state="RJ", description="Collected", date=date(2026, 11, 24)
 )
-SHORT = ChangeItem("8", 1, unique_id="40E7")
-OTHER = ChangeItem("9", 2, price_cents=1200, measurement_unit="kg", unit_multiplier=0.5)
-REMOVAL = Change("stock shortage", remove=(SHORT,))
-REPLACEMENT = Change("another size", replace=(Replacement((SHORT,), (OTHER,)),))
-ALL_AT_ONCE = Change(
-    "all at once",
+ON_ITS_WAY = TrackBody(invoice_number="NF1", events=(COLLECTED,))
+ARRIVED = TrackBody(
+    invoice_number="NF1",
+    events=(TrackingEvent(city="Recife", state="PE", description="Delivered", date=LATER),),
+    delivered=True,
+    delivered_at=LATER,
+)
+CANCELLATION = CancelBody(reason="no stock")
+DENIAL = DenyBody(reason="already packed")
+NOTE = NoteBody(message="Sale 42")
+SHORT = Quantity(line_id="40E7", sku="8", quantity=1)
+OTHER = NewItem(sku="9", quantity=2, price_cents=1200, measurement_unit="kg", unit_multiplier=0.5)
+PRICED = NewItem(sku="9", quantity=2, price_cents=1200)
+SWAP = Exchange.model_validate({"from": (SHORT,), "to": (OTHER,)})
+REMOVAL = ChangeBody(reason="stock shortage", remove=(SHORT,))
+REPLACEMENT = ChangeBody(reason="another size", replace=(SWAP,))
+ALL_AT_ONCE = ChangeBody(
+    reason="all at once",
     add=(OTHER,),
     remove=(SHORT,),
-    replace=(Replacement((SHORT,), (OTHER,)),),
+    replace=(SWAP,),
     manual_discount_cents=100,
     manual_increment_cents=50,
 )
@@ -115,11 +127,7 @@ CALLS = {
     "delete hook configuration": _call(
         "delete_hook_configuration", "DELETE /api/orders/hook/config"
     ),
-    "evaluate jsonata": _call(
-        "evaluate_jsonata", "POST /api/orders/expressions/jsonata", "value > 1", '{"value": 2}'
-    ),
     "get order": _call("get_order", f"GET {_OMS}/{{orderId}}", "1-01"),
-    "get order group": _call("get_order_group", f"GET {_OMS}/order-group/{{orderGroup}}", "v1str"),
     "start handling": _call("start_handling", f"POST {_OMS}/{{orderId}}/start-handling", "1-01"),
     "list orders": _call("list_orders", f"GET {_OMS}"),
     "list orders with every filter": _call("list_orders", f"GET {_OMS}", FILTER),
@@ -140,7 +148,7 @@ CALLS = {
         f"PATCH {_OMS}/{{orderId}}/invoice/{{invoiceNumber}}",
         "1-01",
         "NF1",
-        TrackingData("TRK1"),
+        BARE_TRACKING,
     ),
     "update tracking": _call(
         "update_tracking",
@@ -156,13 +164,15 @@ CALLS = {
         "NF1",
         ARRIVED,
     ),
-    "cancel order": _call("cancel_order", f"POST {_OMS}/{{orderId}}/cancel", "1-01", "no stock"),
+    "cancel order": _call(
+        "cancel_order", f"POST {_OMS}/{{orderId}}/cancel", "1-01", CancelBody(reason="no stock")
+    ),
     "deny cancellation": _call(
         "deny_cancellation",
         f"POST {_DOCUMENT}/deny-cancellation-request",
         "1-01",
         "C1",
-        "already packed",
+        DENIAL,
     ),
     "create change": _call("create_change", f"PATCH {_CHANGES}", "1-01", REPLACEMENT),
     "create change of every kind": _call("create_change", f"PATCH {_CHANGES}", "1-01", ALL_AT_ONCE),
@@ -172,30 +182,17 @@ CALLS = {
     "get change detail": _call(
         "get_change_detail", f"GET {_CHANGES}/{{changeRequestId}}", "1-01", "R1"
     ),
-    "retry change": _call(
-        "retry_change", f"POST {_CHANGES}/{{changeRequestId}}/retry", "1-01", "R1", REPLACEMENT
-    ),
-    "cancel change": _call(
-        "cancel_change", f"POST {_CHANGES}/{{changeRequestId}}/cancel", "1-01", "R1", "stuck"
-    ),
-    "get change summary": _call("get_change_summary", f"GET {_DOCUMENT}/change-summary", "1-01"),
     "register change": _call(
         "register_change",
         f"POST {_OMS}/{{orderId}}/changes",
         "1-01",
-        Change("another", add=(OTHER,), remove=(OTHER,), manual_discount_cents=1),
+        ChangeBody(reason="another", add=(PRICED,), manual_discount_cents=1),
         "key-1",
     ),
     "add interaction": _call(
-        "add_interaction", f"POST {_OMS}/{{orderId}}/interactions", "1-01", "ERP", "Sale 42"
-    ),
-    "get payment transaction": _call(
-        "get_payment_transaction", f"GET {_OMS}/{{orderId}}/payment-transaction", "1-01"
-    ),
-    "notify payment": _call(
-        "notify_payment",
-        f"POST {_OMS}/{{orderId}}/payments/{{paymentId}}/payment-notification",
+        "add_interaction",
+        f"POST {_OMS}/{{orderId}}/interactions",
         "1-01",
-        "P1",
+        NoteBody(message="Sale 42"),
     ),
 }

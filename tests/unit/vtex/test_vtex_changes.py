@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from unit.vtex.calls import ALL_AT_ONCE, OTHER, REMOVAL, REPLACEMENT, SHORT
+from unit.vtex.calls import ALL_AT_ONCE, OTHER, PRICED, REMOVAL, REPLACEMENT, SHORT
 from unit.vtex.recording import client_of
 
-from orders_sync.domain.fulfilment import Change, ChangedItem, ChangeRequest, Replacement
+from orders_sync.commands.change import ChangeBody, Exchange
+from orders_sync.domain.fulfilment import ChangeRequest
 from orders_sync.errors import OutcomeUnknown, ParkedError, Unreadable
 from orders_sync.vtex.change_answers import ChangePreview, PastChange
 from orders_sync.vtex.client import VtexClient
@@ -60,22 +60,18 @@ def test_a_change_of_every_kind_is_sent_whole() -> None:
 
 def test_only_the_asking_calls_the_account_by_its_long_name() -> None:
     answers = ["change-accepted-202", "change-preview", "change-history", "change-done"]
-    client, recorder = client_of(*answers, Response(204), Response(200))
+    client, recorder = client_of(*answers)
 
     client.create_change("1-01", REMOVAL)
     client.preview_change("1-01", REMOVAL)
     client.get_change_history("1-01")
     client.get_change_detail("1-01", "R/1")
-    client.retry_change("1-01", "R/1", REMOVAL)
-    client.cancel_change("1-01", "R/1", "stuck")
 
     assert [(it.method, it.path, it.query) for it in recorder.requests] == [
         ("PATCH", PATH, {"accountName": "mystore"}),
         ("POST", f"{PATH}/preview", {"an": "mystore"}),
         ("GET", PATH, {"an": "mystore"}),
         ("GET", f"{PATH}/R%2F1", {"an": "mystore"}),
-        ("POST", f"{PATH}/R%2F1/retry", {"an": "mystore"}),
-        ("POST", f"{PATH}/R%2F1/cancel", {"an": "mystore"}),
     ]
 
 
@@ -156,25 +152,12 @@ def test_the_log_of_a_change_is_read_without_personal_data() -> None:
     assert client.get_change_detail("1-01", "R").logs == ()
 
 
-def test_the_summary_of_all_changes_is_read() -> None:
-    client, recorder = client_of("change-summary")
-
-    found = client.get_change_summary("1-01")
-
-    assert recorder.requests[0].path == "/api/orders/pvt/document/1-01/change-summary"
-    assert found.added == (ChangedItem("11", 1, 749),)
-    assert found.removed == (ChangedItem("17", 7, 5500),)
-    assert found.replaced == (((ChangedItem("1", 1, 765),), (ChangedItem("1", 1, 765),)),)
-    assert (found.manual_increment_cents, found.total_change_cents) == (50, -37393)
-
-
 @pytest.mark.parametrize(
     "read",
     [
         pytest.param(lambda c: c.preview_change("1-01", REMOVAL), id="preview"),
         pytest.param(lambda c: c.get_change_history("1-01"), id="history"),
         pytest.param(lambda c: c.get_change_detail("1-01", "R"), id="detail"),
-        pytest.param(lambda c: c.get_change_summary("1-01"), id="summary"),
     ],
 )
 def test_an_answer_of_another_shape_is_unreadable(read: Callable[[VtexClient], Any]) -> None:
@@ -186,11 +169,11 @@ def test_an_answer_of_another_shape_is_unreadable(read: Callable[[VtexClient], A
 
 def test_a_legacy_change_is_sent_as_two_lists_with_prices() -> None:
     client, recorder = client_of("invoice-receipt")
-    priced = replace(SHORT, price_cents=2499)
-    change = Change(
-        "another size",
-        add=(OTHER,),
-        replace=(Replacement((priced,), (OTHER,)),),
+    priced = SHORT.model_copy(update={"price_cents": 2499})
+    change = ChangeBody(
+        reason="another size",
+        add=(PRICED,),
+        replace=(Exchange.model_validate({"from": (priced,), "to": (PRICED,)}),),
         manual_discount_cents=100,
     )
 
@@ -212,29 +195,11 @@ def test_a_legacy_change_is_sent_as_two_lists_with_prices() -> None:
     )
 
 
-UNSENDABLE = {
-    "nothing": ("asks for nothing", Change("why")),
-    "no reason": ("reason is empty", replace(REMOVAL, reason="")),
-    "a discount below zero": (
-        "manual_discount_cents is -1",
-        Change("why", manual_discount_cents=-1),
-    ),
-    "no quantity": ("SKU 8 is 0", Change("why", add=(replace(SHORT, quantity=0),))),
-    "a price below zero": ("below 0", Change("why", add=(replace(OTHER, price_cents=-1),))),
-    "no SKU": ("SKU is empty", Change("why", add=(replace(SHORT, sku=""),))),
-    "half a replacement": ("one of its sides", Change("why", replace=(Replacement((SHORT,), ()),))),
-}
-
-
-@pytest.mark.parametrize(("said", "change"), UNSENDABLE.values(), ids=UNSENDABLE.keys())
-def test_a_change_that_vtex_would_misread_is_not_sent(said: str, change: Change) -> None:
+def test_a_legacy_change_has_no_place_for_a_weight() -> None:
     client, recorder = client_of()
 
-    for send in (client.create_change, client.preview_change):
-        with pytest.raises(ParkedError, match=said):
-            send("1-01", change)
-    with pytest.raises(ParkedError, match=said):
-        client.retry_change("1-01", "R", change)
+    with pytest.raises(ParkedError, match="SKU 9 has a weight"):
+        client.register_change("1-01", ChangeBody(reason="x", add=(OTHER,)), "key-1")
     assert recorder.requests == []
 
 

@@ -99,24 +99,3 @@ def test_a_hooks_filter_of_two_types_is_refused() -> None:
 
 def test_no_repr_of_a_hook_shows_its_headers() -> None:
     assert "made-up" not in repr(HOOK)
-
-
-@pytest.mark.parametrize(("answer", "expected"), [("jsonata-true", True), ("jsonata-false", False)])
-@pytest.mark.parametrize("document", ['{"value": 2}', b'{"value": 2}'], ids=["text", "bytes"])
-def test_an_expression_is_tried_out(answer: str, *, expected: bool, document: str | bytes) -> None:
-    client, recorder = client_of(answer)
-
-    assert client.evaluate_jsonata("value > 1", document) is expected
-    assert recorder.sent == (
-        "POST",
-        "/api/orders/expressions/jsonata",
-        {"Expression": "value > 1", "Document": '{"value": 2}'},
-    )
-
-
-@pytest.mark.parametrize("body", [b"", b'"true"', b"1"])
-def test_an_expression_without_a_verdict_is_unreadable(body: bytes) -> None:
-    client, _ = client_of(Response(200, {}, body))
-
-    with pytest.raises(Unreadable, match="neither"):
-        client.evaluate_jsonata("value > 1", "{}")

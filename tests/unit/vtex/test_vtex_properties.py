@@ -13,13 +13,17 @@ from hypothesis import strategies as st
 from unit.vtex.calls import REMOVAL, TRACKING
 from unit.vtex.recording import CREDENTIALS, Recorder
 
-from orders_sync.domain.fulfilment import Invoice, InvoiceItem
+from orders_sync.commands.body import Quantity
+from orders_sync.commands.cancel import CancelBody
+from orders_sync.commands.deny import DenyBody
+from orders_sync.commands.invoice import InvoiceBody
+from orders_sync.commands.note import NoteBody
+from orders_sync.commands.track import TrackBody, TrackingEvent
 from orders_sync.vtex.client import VtexClient
 from orders_sync.vtex.exchange import Response
-from orders_sync.vtex.invoice_bodies import invoice_body
+from orders_sync.vtex.names import INVOICE, PARCEL, PROGRESS, encode
 from orders_sync.vtex.parsing import parse_timestamp
 from orders_sync.vtex.translate import fulfilment
-from orders_sync.vtex.wording import day_text, minute_text, moment_text
 
 ids = st.text(st.characters(exclude_categories=["Cs"]), min_size=1).filter(
     lambda text: text not in {".", ".."}
@@ -39,19 +43,17 @@ def test_every_id_of_every_route_stays_one_segment(order_id: str, other_id: str)
     recorder = Recorder([Response(200, {}, b'{"requestId": "R"}')] * 8)
     client = VtexClient("mystore", recorder, CREDENTIALS)
 
-    client.cancel_order(order_id, "why")
-    client.deny_cancellation(order_id, "C", "why")
-    client.add_interaction(order_id, "ERP", "note")
+    client.cancel_order(order_id, CancelBody(reason="why"))
+    client.deny_cancellation(order_id, "C", DenyBody(reason="why"))
+    client.add_interaction(order_id, NoteBody(message="note"))
     client.create_change(order_id, REMOVAL)
     client.update_invoice(order_id, other_id, TRACKING)
     client.get_change_detail(order_id, other_id)
-    client.cancel_change(order_id, other_id, "stuck")
-    client.notify_payment(order_id, other_id)
 
     segments = [segments_of(sent.path) for sent in recorder.requests]
     assert all(order_id in found for found in segments)
     assert all(other_id in found for found in segments[4:])
-    assert [len(found) for found in segments] == [7, 7, 7, 6, 8, 7, 8, 9]
+    assert [len(found) for found in segments] == [7, 7, 7, 6, 8, 7]
 
 
 def segments_of(path: str) -> list[str]:
@@ -70,9 +72,15 @@ def segments_of(path: str) -> list[str]:
 def test_money_reaches_the_wire_to_the_cent(
     value: int, items: dict[str, tuple[int, int]], issued_at: datetime
 ) -> None:
-    rows = tuple(InvoiceItem(sku, *figures) for sku, figures in items.items())
+    rows = tuple(
+        Quantity.model_construct(sku=sku, quantity=quantity, price_cents=price)
+        for sku, (quantity, price) in items.items()
+    )
+    invoice = InvoiceBody(number="NF1").model_copy(
+        update={"issued_at": issued_at, "value_cents": value, "items": rows}
+    )
 
-    body = json.loads(json.dumps(invoice_body(Invoice("NF1", "Output", issued_at, value, rows))))
+    body = json.loads(json.dumps(encode(invoice, INVOICE)))
 
     assert (body["invoiceValue"], int(body["invoiceValue"])) == (str(value), value)
     assert {it["id"]: (it["quantity"], it["price"]) for it in body["items"]} == items
@@ -111,11 +119,17 @@ def test_a_timestamp_of_any_precision_is_read(
 
 @given(moments)
 def test_a_time_keeps_its_clock_on_every_way_to_the_wire(moment: datetime) -> None:
-    whole = datetime.fromisoformat(moment_text(moment, "issued_at"))
+    event = TrackingEvent.model_construct(city="", state="", description="", date=moment)
+    body = TrackBody(invoice_number="7", tracking_number="T").model_copy(
+        update={"dispatched_at": moment, "delivered_at": moment, "events": (event,)}
+    )
 
+    written = {**encode(body, PARCEL), **encode(body, PROGRESS)}
+
+    whole = datetime.fromisoformat(written["dispatchedDate"])
     assert (whole, whole.utcoffset()) == (moment.replace(microsecond=0), moment.utcoffset())
-    assert day_text(moment) == day_text(moment.date()) == minute_text(moment)[:10]
-    assert minute_text(moment) == moment.strftime("%Y-%m-%d %H:%M")
+    assert written["events"][0]["date"] == moment.strftime("%Y-%m-%d")
+    assert written["deliveredDate"] == moment.strftime("%Y-%m-%d %H:%M")
 
 
 @given(st.dictionaries(texts.map(lambda name: f"x{name}"), values, max_size=4), texts | st.none())

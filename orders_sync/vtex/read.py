@@ -1,7 +1,4 @@
-"""VTEX's list of orders: a search index, some minutes behind, for a look back and not for truth.
-
-https://developers.vtex.com/docs/api-reference/orders-api#get-/api/oms/pvt/orders
-"""
+"""VTEX's orders: one, as it is now, and the list: a search index that is some minutes behind."""
 
 from __future__ import annotations
 
@@ -12,7 +9,7 @@ from datetime import datetime
 from typing import Final
 
 from orders_sync.errors import Unreadable
-from orders_sync.vtex.endpoints import Endpoints
+from orders_sync.vtex.endpoints import Endpoints, segment
 from orders_sync.vtex.order_rows import OrderFilter, OrderPage, OrderRow, TimeSpan, order_page
 from orders_sync.vtex.responses import read_json
 
@@ -27,8 +24,27 @@ _EVERYTHING: Final = OrderFilter()
 _ROWS_A_SLICE: Final = 70
 
 
-class ListingEndpoints(Endpoints):
-    """The orders of the account as its search index has them."""
+class ReadEndpoints(Endpoints):
+    """The orders of the account; a marketplace's id of the same order is not known here."""
+
+    def get_order(self, order_id: str) -> bytes:
+        """Read an order's document, byte for byte as VTEX sent it.
+
+        https://developers.vtex.com/docs/api-reference/orders-api#get-/api/oms/pvt/orders/-orderId-
+
+        Raises:
+            NotFound: the account has no such order.
+            Unreadable: the answer is not the document of this order.
+        """
+        operation = f"get_order {order_id}"
+        path = f"/api/oms/pvt/orders/{segment(order_id, operation)}"
+        request, response = self._call(operation, "GET", path)
+        document = read_json(request, response)
+        if not isinstance(document, dict):
+            raise Unreadable(f"{operation}: the answer must be a JSON object and is none.")
+        if document.get("orderId") != order_id:
+            raise Unreadable(f"{operation}: the answer's orderId is not the one asked for.")
+        return response.body
 
     def list_orders(
         self,
