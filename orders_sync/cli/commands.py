@@ -1,118 +1,114 @@
-"""`orders-sync invoice`, `track`, `cancel`, `deny` and `note`: tell VTEX something by hand."""
+"""`orders-sync invoice`, `track`, `cancel`, `deny` and `note`: tell VTEX something by hand.
+
+Their options are the fields of the kinds' bodies; lists are given with `--file`.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
-from typing import Any, TextIO
+from typing import Any, Literal, TextIO, get_args, get_origin
 
 import click
+from pydantic.fields import FieldInfo
 
 from orders_sync.cli.asking import about_order, ask, json_file, with_options
+from orders_sync.commands.body import ParcelBody
+from orders_sync.commands.cancel import CANCEL
+from orders_sync.commands.deny import DENY
+from orders_sync.commands.invoice import INVOICE
+from orders_sync.commands.kind import Kind
+from orders_sync.commands.note import NOTE
+from orders_sync.commands.track import TRACK
 
-_PACKAGE = (
-    click.option("--tracking-number", help="The carrier's number of the package."),
-    click.option("--tracking-url", help="Where the package can be followed."),
-    click.option("--courier", help="The carrier's name."),
-    click.option("--dispatched-at", help="When the package left, as 2026-11-27T12:00:00-03:00."),
+Fields = dict[str, Any]
+
+
+def command_of(
+    kind: Kind, *beside: Callable[[Any], Any], complete: Callable[[Fields], Fields] = dict
+) -> click.Command:
+    """Return the command that asks for a kind, with an option for each field that has one value.
+
+    `beside` are options that are no fields; `complete` makes fields of them.
+    """
+
+    def run(
+        *,
+        order_id: str,
+        account: str | None,
+        key: str | None,
+        as_json: bool,
+        file: TextIO | None = None,
+        **given: Any,
+    ) -> None:
+        body = with_options(file, complete(given))
+        ask(kind.name, order_id, body, account=account, key=key, as_json=as_json)
+
+    run.__doc__ = f"{kind.summary}\n\nThe fields are explained in docs/triggering.md."
+    has_lists = kind.argument is not None
+    options = [
+        *_options(kind, required=not has_lists),
+        *beside,
+        *([json_file] if has_lists else []),
+    ]
+    for decorate in reversed(options):
+        run = decorate(run)
+    return click.command(name=kind.name)(about_order(run))
+
+
+def _options(kind: Kind, *, required: bool) -> Iterator[Callable[[Any], Any]]:
+    fields = kind.body.model_fields
+    for name in sorted(fields, key=lambda name: name in ParcelBody.model_fields):
+        field = fields[name]
+        if field.description is None:
+            continue
+        long = f"--{name.replace('_', '-')}"
+        is_flag = field.annotation is bool
+        yield click.option(
+            *([long, "--invoice"] if name == "invoice_number" else [long]),
+            name,
+            is_flag=is_flag,
+            type=None if is_flag else _type_of(field),
+            required=required and field.is_required(),
+            help=field.description,
+        )
+
+
+def _type_of(field: FieldInfo) -> Any:
+    """Return the click type of an option; what is no number or choice is checked with the body."""
+    annotations = [field.annotation]
+    for annotation in annotations:
+        if get_origin(annotation) is Literal:
+            return click.Choice(get_args(annotation))
+        if annotation is int:
+            return click.INT
+        annotations += get_args(annotation)
+    return click.STRING
+
+
+_EVENT = (
+    click.option("--event", help="What happened to the package."),
+    click.option("--city", help="Where it happened; VTEX wants it with every event."),
+    click.option("--state", help="The state or province; VTEX wants it too."),
+    click.option("--date", help="The day it happened, as 2026-11-27; today if left out."),
 )
 
 
-def _package(function: Any) -> Any:
-    for decorate in reversed(_PACKAGE):
-        function = decorate(function)
-    return function
+def _with_event(given: Fields) -> Fields:
+    """Return the fields with the event that --event and its options say."""
+    event, city, state, date = (given.pop(name) for name in ("event", "city", "state", "date"))
+    if event is None:
+        if city or state or date:
+            raise click.UsageError("--city, --state and --date belong to an --event.")
+        return given
+    if not (city and state):
+        raise click.UsageError("An --event needs its --city and its --state.")
+    day = date or f"{datetime.now(UTC):%Y-%m-%d}"
+    return {**given, "events": [{"description": event, "city": city, "state": state, "date": day}]}
 
 
-@click.command()
-@about_order
-@click.option("--number", help="The invoice's number.")
-@click.option("--type", "type_", type=click.Choice(["Output", "Input"]), help="Input: a return.")
-@click.option("--value-cents", type=int, help="With freight; what is left of the order otherwise.")
-@click.option("--issued-at", help="As 2026-11-27T12:00:00-03:00; now if left out.")
-@click.option("--access-key", help="Its key at the tax office.")
-@click.option("--url", help="Where it can be read.")
-@click.option("--cfop", help="Brazil's code of the operation.")
-@_package
-@json_file
-def invoice(
-    *,
-    order_id: str,
-    account: str | None,
-    key: str | None,
-    as_json: bool,
-    file: TextIO | None,
-    type_: str | None,
-    **fields: Any,
-) -> None:
-    """Send an invoice of ORDER to VTEX: of all of it, or of the items in --file.
-
-    Fields for --file: see docs/triggering.md.
-    """
-    body = with_options(file, {"type": type_, **fields})
-    ask("invoice", order_id, body, account=account, key=key, as_json=as_json)
-
-
-@click.command()
-@about_order
-@click.option("--invoice", "invoice_number", help="The number of the invoice that travels.")
-@_package
-@click.option("--event", help="What happened to the package.")
-@click.option("--city", help="Where it happened; VTEX wants it with every event.")
-@click.option("--state", help="The state or province; VTEX wants it too.")
-@click.option("--date", help="The day it happened, as 2026-11-27; today if left out.")
-@click.option("--delivered", is_flag=True, help="The package arrived.")
-@click.option("--delivered-at", help="When it arrived, as 2026-11-27T12:00:00-03:00.")
-@json_file
-def track(
-    *,
-    order_id: str,
-    account: str | None,
-    key: str | None,
-    as_json: bool,
-    file: TextIO | None,
-    event: str | None,
-    city: str | None,
-    state: str | None,
-    date: str | None,
-    **fields: Any,
-) -> None:
-    """Tell VTEX how the package of an invoice of ORDER travels, and what happened to it."""
-    if event is not None:
-        if not (city and state):
-            raise click.UsageError("An --event needs its --city and its --state.")
-        day = date or f"{datetime.now(UTC):%Y-%m-%d}"
-        fields["events"] = [{"description": event, "city": city, "state": state, "date": day}]
-    elif city or state or date:
-        raise click.UsageError("--city, --state and --date belong to an --event.")
-    body = with_options(file, fields)
-    ask("track", order_id, body, account=account, key=key, as_json=as_json)
-
-
-@click.command()
-@about_order
-@click.option("--reason", required=True, help="Why; the customer may read it.")
-def cancel(
-    *, order_id: str, account: str | None, key: str | None, as_json: bool, reason: str
-) -> None:
-    """Cancel ORDER in VTEX, which takes no cancellation once it is invoiced."""
-    ask("cancel", order_id, {"reason": reason}, account=account, key=key, as_json=as_json)
-
-
-@click.command()
-@about_order
-@click.option("--reason", required=True, help="Why; the customer reads it.")
-def deny(
-    *, order_id: str, account: str | None, key: str | None, as_json: bool, reason: str
-) -> None:
-    """Deny the cancellation of ORDER that its customer requested."""
-    ask("deny", order_id, {"reason": reason}, account=account, key=key, as_json=as_json)
-
-
-@click.command()
-@about_order
-@click.option("--message", required=True, help="The line; the customer does not see it.")
-def note(
-    *, order_id: str, account: str | None, key: str | None, as_json: bool, message: str
-) -> None:
-    """Add a line to the timeline of ORDER in VTEX's Admin."""
-    ask("note", order_id, {"message": message}, account=account, key=key, as_json=as_json)
+invoice = command_of(INVOICE)
+track = command_of(TRACK, *_EVENT, complete=_with_event)
+cancel = command_of(CANCEL)
+deny = command_of(DENY)
+note = command_of(NOTE)

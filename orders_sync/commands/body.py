@@ -110,6 +110,17 @@ class Body(Part):
         return None
 
 
+class ParcelBody(Body):
+    """A body that may say how a package travels."""
+
+    courier: Text | None = Field(None, description="The carrier's name.")
+    tracking_number: Text | None = Field(None, description="The carrier's number of the package.")
+    tracking_url: Text | None = Field(None, description="Where the package can be followed.")
+    dispatched_at: Moment | None = Field(
+        None, description="When the package left, as 2026-11-27T12:00:00-03:00."
+    )
+
+
 class Quantity(Part):
     """Some of one line, named by `line_id` (VTEX's uniqueId), or of one `sku`."""
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
+from pydantic import Field
+
 from orders_sync.commands.body import Body, Text
 from orders_sync.commands.intents import Intent
 from orders_sync.commands.kind import GOODS, Kind
@@ -24,7 +26,7 @@ _LOOK_AGAIN_SECONDS: Final = 5.0
 class CancelBody(Body):
     """A cancellation and its reason."""
 
-    reason: Text
+    reason: Text = Field(description="Why; the customer may read it.")
 
 
 def judge_cancel(_: CancelBody, order: Fulfilment, known: Known) -> Verdict:
@@ -84,6 +86,7 @@ def _wait_for_own(group: Group, known: Known) -> Wait | None:
 
 CANCEL: Final = Kind(
     name="cancel",
+    summary="Cancel an order in VTEX.",
     body=CancelBody,
     step=Step.SEND_CANCEL,
     operations=("get_order", "cancel_order"),

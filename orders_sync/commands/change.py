@@ -150,6 +150,7 @@ def _lines(items: Sequence[Quantity], order: Fulfilment) -> tuple[Quantity, ...]
 
 CHANGE: Final = Kind(
     name="change",
+    summary="Change an order's items or price in VTEX.",
     body=ChangeBody,
     argument="change",
     step=Step.SEND_CHANGE,

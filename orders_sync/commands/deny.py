@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from pydantic import Field
+
 from orders_sync.commands.body import Body, Text
 from orders_sync.commands.cancel import REQUEST
 from orders_sync.commands.intents import Intent
@@ -18,7 +20,7 @@ from orders_sync.domain.steps import Step
 class DenyBody(Body):
     """A refusal of a requested cancellation; the customer sees the reason."""
 
-    reason: Text
+    reason: Text = Field(description="Why; the customer reads it.")
 
 
 def judge_deny(_: DenyBody, order: Fulfilment, known: Known) -> Verdict:
@@ -74,6 +76,7 @@ def _is_requested_by_seller(order: Fulfilment, known: Known) -> bool:
 
 DENY: Final = Kind(
     name="deny",
+    summary="Deny a cancellation that was requested.",
     body=DenyBody,
     step=Step.SEND_DENY,
     operations=("get_order", "deny_cancellation"),

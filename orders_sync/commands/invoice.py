@@ -6,7 +6,7 @@ from typing import Annotated, Final
 
 from pydantic import Field, field_validator
 
-from orders_sync.commands.body import Body, Count, File, Moment, Number, Quantity, Text
+from orders_sync.commands.body import Count, File, Moment, Number, ParcelBody, Quantity, Text
 from orders_sync.commands.intents import Intent
 from orders_sync.commands.items import Chosen, choose, everything_left
 from orders_sync.commands.kind import GOODS, Kind
@@ -22,26 +22,26 @@ from orders_sync.domain.rules import Group, group_of
 from orders_sync.domain.steps import Step
 
 
-class InvoiceBody(Body):
+class InvoiceBody(ParcelBody):
     """An invoice, of the whole order where `items` and `value_cents` are left out.
 
     `type` is Output for a sale and Input for a return. `value_cents` counts freight in. `number`
     may be as the ERP has it: what VTEX's routes do not survive is taken out of it on the way.
     """
 
-    number: Number
-    type: InvoiceType = "Output"
-    issued_at: Moment | None = None
-    value_cents: Count | None = None
+    number: Number = Field(description="The invoice's number.")
+    type: InvoiceType = Field("Output", description="Input: a return.")
+    issued_at: Moment | None = Field(
+        None, description="As 2026-11-27T12:00:00-03:00; now if left out."
+    )
+    value_cents: Count | None = Field(
+        None, description="With freight and taxes; what is left of the order otherwise."
+    )
     items: Annotated[tuple[Quantity, ...], Field(min_length=1)] | None = None
-    access_key: Text | None = None
-    url: Text | None = None
-    embedded_invoice: Annotated[File | None, Field(repr=False)] = None
-    cfop: Text | None = None
-    courier: Text | None = None
-    tracking_number: Text | None = None
-    tracking_url: Text | None = None
-    dispatched_at: Moment | None = None
+    access_key: Text | None = Field(None, description="Its key at the tax office.")
+    url: Text | None = Field(None, description="Where it can be read.")
+    embedded_invoice: File | None = Field(None, repr=False)
+    cfop: Text | None = Field(None, description="Brazil's code of the operation.")
 
     @field_validator("number")
     @classmethod
@@ -219,6 +219,7 @@ def _send(
 
 INVOICE: Final = Kind(
     name="invoice",
+    summary="Send an invoice to VTEX.",
     body=InvoiceBody,
     argument="invoice",
     step=Step.SEND_INVOICE,

@@ -29,16 +29,17 @@ class Kind:
     """A kind of command.
 
     `name` is the command line's word, the producer's method, and with `orders_sync.` before it the
-    name of the task for other services. `argument` is the task's keyword that holds the body; None:
-    the body's fields are keywords themselves. `step` is the first step on its way to VTEX; None:
-    nothing is sent. `operations` are the calls of VTEX that `step` cannot do without. `line` says
-    what it conflicts with; None: with nothing.
+    name of the task for other services. `summary` says on one line what it does. `argument` is the
+    task's keyword that holds the body; None: the body's fields are keywords themselves. `step` is
+    the first step on its way to VTEX; None: nothing is sent. `operations` are the calls of VTEX
+    that `step` cannot do without. `line` says what it conflicts with; None: with nothing.
 
     `judge` says whether it may be sent, and what; `judge_early` may say so before the order was
     read.
     """
 
     name: str
+    summary: str
     body: type[Body]
     argument: str | None = None
     step: Step | None = None

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from pydantic import Field
+
 from orders_sync.commands.body import Body, Text
 from orders_sync.commands.intents import Intent
 from orders_sync.commands.kind import Kind
@@ -14,8 +16,8 @@ from orders_sync.domain.steps import Step
 class NoteBody(Body):
     """A line for the order's timeline in VTEX's Admin."""
 
-    message: Text
-    source: Text = "ERP"
+    message: Text = Field(description="The line; the customer does not see it.")
+    source: Text = Field("ERP", description="Whose line it is; ERP if left out.")
 
 
 def judge_early(body: NoteBody, known: Known) -> Send[NoteBody]:
@@ -25,6 +27,7 @@ def judge_early(body: NoteBody, known: Known) -> Send[NoteBody]:
 
 NOTE: Final = Kind(
     name="note",
+    summary="Add a line to an order's timeline in VTEX.",
     body=NoteBody,
     step=Step.SEND_NOTE,
     operations=("add_interaction",),

@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from typing import Final, Self
 
-from pydantic import BaseModel, model_validator
+from pydantic import BaseModel, Field, model_validator
 
-from orders_sync.commands.body import Body, Day, Moment, Number, Part, Text
+from orders_sync.commands.body import Day, Moment, Number, ParcelBody, Part, Text
 from orders_sync.commands.intents import Intent
 from orders_sync.commands.kind import TRACKING, Kind
 from orders_sync.commands.verdicts import (
@@ -35,20 +35,18 @@ class TrackingEvent(Part):
     date: Day
 
 
-class TrackBody(Body):
+class TrackBody(ParcelBody):
     """Tracking of one invoice: its number and courier, or events on its way, or both.
 
     A digital product has no parcel: its last event's description is the download URL.
     """
 
-    invoice_number: Number
-    tracking_number: Text | None = None
-    tracking_url: Text | None = None
-    courier: Text | None = None
-    dispatched_at: Moment | None = None
+    invoice_number: Number = Field(description="The number of the invoice that travels.")
     events: tuple[TrackingEvent, ...] = ()
-    delivered: bool = False
-    delivered_at: Moment | None = None
+    delivered: bool = Field(False, description="The package arrived.")
+    delivered_at: Moment | None = Field(
+        None, description="When it arrived, as 2026-11-27T12:00:00-03:00."
+    )
 
     @model_validator(mode="after")
     def _says_something(self) -> Self:
@@ -267,6 +265,7 @@ def _day(at: date | datetime) -> str:
 
 TRACK: Final = Kind(
     name="track",
+    summary="Tell VTEX how a package travels.",
     body=TrackBody,
     argument="tracking",
     step=Step.SEND_TRACKING,

@@ -106,7 +106,9 @@ def test_fields_come_from_a_file_and_options_on_top(shop: Shop, tmp_path: Path) 
         pytest.param("[1]", "must be a JSON object with the fields, and is a list", id="a list"),
         pytest.param("[" * 100_000, "--file is not JSON", id="too deep"),
         pytest.param("{}", "number: is missing", id="a missing field"),
-        pytest.param('{"number": 1.5}', "number: Input should be a valid string", id="a wrong type"),
+        pytest.param(
+            '{"number": 1.5}', "number: Input should be a valid string", id="a wrong type"
+        ),
         pytest.param('{"number": "1", "nmber": 1}', "nmber: Extra inputs", id="an unknown field"),
         pytest.param('{"number": "/"}', "number: a letter or a digit is needed", id="a bad number"),
         pytest.param(
