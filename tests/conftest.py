@@ -8,7 +8,7 @@ import pytest
 
 from orders_sync.testing.clock import SettableClock
 
-pytest_plugins = ["support.postgres"]
+pytest_plugins = ["support.mariadb", "support.postgres", "support.erp_databases"]
 
 
 @pytest.fixture(autouse=True)

@@ -10,7 +10,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from sqlalchemy import URL, and_, insert, select, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import DBAPIError
 
 from orders_sync.domain.commands import Command, Outcome, Page
 from orders_sync.erp.base import CancelAnswer, Decision, ErpBase, Receipt
@@ -26,10 +26,10 @@ from orders_sync.erp.staging_database import (
     CONNECTIONS,
     close_engine,
     create_tables,
-    explained,
     missing_columns,
     open_engine,
 )
+from orders_sync.erp.staging_failures import explained, is_refusal
 from orders_sync.erp.staging_rows import line_rows, order_row, tombstone_row
 from orders_sync.erp.staging_tables import ERP_ORDER_LINES, ERP_ORDERS
 from orders_sync.errors import ConfigurationError
@@ -97,13 +97,16 @@ class StagingErp(ErpBase):
 
         Raises:
             ErpUnavailable: The database cannot be reached or is locked.
-            ErpRefused: The tables cannot hold the order.
+            ErpRefused: The tables cannot hold the order, or a rule of the ERP's refuses it.
         """
-        with explained():
+        with explained(order):
             try:
                 return self._write(order)
-            except IntegrityError:
+            except DBAPIError as error:
+                if not is_refusal(error):
+                    raise
                 # Only the unique key decides whether the order is new; somebody else was first.
+                # A rule of the ERP's may come before that key, and refuse what is there.
                 earlier = self._complete(order)
                 if earlier is None:
                     raise
@@ -117,7 +120,7 @@ class StagingErp(ErpBase):
 
         Raises:
             ErpUnavailable: The database cannot be reached or is locked.
-            ErpRefused: The tables cannot hold the tombstone.
+            ErpRefused: The tables cannot hold the tombstone, or a rule of the ERP's refuses it.
         """
         with explained():
             answer = self._cancel(order_id, reason)
@@ -125,7 +128,9 @@ class StagingErp(ErpBase):
                 return answer
             try:
                 self._write_tombstone(order_id, reason)
-            except IntegrityError:
+            except DBAPIError as error:
+                if not is_refusal(error):
+                    raise
                 # Somebody else's row came first.
                 answer = self._cancel(order_id, reason)
                 if answer is CancelAnswer.UNKNOWN:
@@ -137,8 +142,9 @@ class StagingErp(ErpBase):
 
         Raises:
             ErpUnavailable: The database cannot be reached or is locked.
+            ErpRefused: A rule of the ERP's refuses the question.
         """
-        with explained(), self._ready_engine().begin() as connection:
+        with explained(order), self._ready_engine().begin() as connection:
             return consider(
                 connection,
                 self._is(order.order_id),

@@ -8,22 +8,16 @@ https://docs.sqlalchemy.org/en/20/dialects/sqlite.html#pysqlite-transactional-dd
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from typing import Any, Final
 
 from sqlalchemy import URL, Connection, Engine, Table, create_engine, event, inspect, make_url
-from sqlalchemy.exc import (
-    ArgumentError,
-    DataError,
-    DBAPIError,
-    IntegrityError,
-    SQLAlchemyError,
-)
+from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from orders_sync.erp.shared_engines import SharedEngines
 from orders_sync.erp.staging_tables import METADATA
-from orders_sync.errors import ConfigurationError, ErpRefused, ErpUnavailable
+from orders_sync.errors import ConfigurationError
+from orders_sync.mysql import is_mysql, mysql_engine
 from orders_sync.postgresql import is_postgresql, postgresql_engine
 
 _LOCK_SECONDS: Final = 10.0
@@ -35,9 +29,6 @@ IDLE_CONNECTIONS: Final = 30
 
 #: An adapter is made from its account's options alone, so those of a process meet here.
 _ENGINES: Final = SharedEngines(idle=IDLE_CONNECTIONS)
-
-#: A driver raises the latter two for a number or a text that its database has no form for.
-_FAILURES: Final = (SQLAlchemyError, OverflowError, UnicodeError)
 
 
 def open_engine(url: str | URL, connections: int = CONNECTIONS) -> Engine:
@@ -69,6 +60,8 @@ def _create(url: URL, connections: int) -> Engine:
             return _create_sqlite(url, options)
         if is_postgresql(url):
             return postgresql_engine(url, setting="url", **options)
+        if is_mysql(url):
+            return mysql_engine(url, setting="url", **options)
         return create_engine(url, pool_pre_ping=True, **options)
     except ImportError as error:
         raise ConfigurationError(
@@ -96,35 +89,6 @@ def missing_columns(connection: Connection) -> list[str]:
         for table in METADATA.sorted_tables
         for name in _lacking(table, connection)
     ]
-
-
-@contextmanager
-def explained() -> Iterator[None]:
-    """Raise what a failed statement means in place of what the database or its driver raises.
-
-    Raises:
-        ErpRefused: a value does not fit into the tables.
-        ErpUnavailable: the database is away, too slow or locked.
-    """
-    try:
-        yield
-    except _FAILURES as error:
-        raise _explain(error) from None
-
-
-def _explain(error: Exception) -> ErpRefused | ErpUnavailable:
-    """Return a refusal where the error is about the row, else that the database is away.
-
-    A database's own message may repeat the row, so only the kind of the error is told.
-    """
-    origin = error.orig if isinstance(error, DBAPIError) and error.orig else error
-    kind = getattr(origin, "sqlite_errorname", None) or type(origin).__name__
-    if isinstance(error, (IntegrityError, DataError, OverflowError, UnicodeError)):
-        return ErpRefused(
-            f"The staging tables cannot hold a value of this order ({kind}).",
-            hint="Compare the order in VTEX with the columns' types in docs/staging-tables.md.",
-        )
-    return ErpUnavailable(f"The staging database did not do what it was asked ({kind}).")
 
 
 def _parse(url: str | URL) -> URL:

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import create_engine, func, insert, select
-from support.postgres import PostgresServer
 
 from orders_sync.domain.commands import Command
 from orders_sync.erp.base import Erp
@@ -111,15 +110,6 @@ def let_go(worker: subprocess.Popen[str]) -> None:
     assert worker.stdin is not None
     worker.stdin.write("go\n")
     worker.stdin.flush()
-
-
-@pytest.fixture
-def erp_url(database: str, request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """Give the URL of a database without tables."""
-    if database == "sqlite":
-        return f"sqlite:///{tmp_path / 'erp.sqlite3'}"
-    server: PostgresServer = request.getfixturevalue("postgres")
-    return server.url(request.getfixturevalue("postgres_database"))
 
 
 def staged(url: str, order_id: str) -> int:

@@ -55,12 +55,12 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture
-def guarded_flow(make_flow: Callable[..., Flow], broker: str, clock: SettableClock) -> Flow:
-    """A flow whose calls have to pass budget, breakers and pause, on the flow's own time."""
+def traffic(broker: str, clock: SettableClock) -> Traffic:
+    """Budget, breakers and pause of the store, on the flow's own time."""
     client = connect(broker)
     client.flushall()
     shared = Shared(client, clock=clock.epoch, server_micros=lambda: round(clock.epoch() * 1e6))
-    traffic = Traffic(
+    return Traffic(
         shared,
         {STORE: 5400},
         processes=1,
@@ -69,4 +69,9 @@ def guarded_flow(make_flow: Callable[..., Flow], broker: str, clock: SettableClo
         clock=clock.epoch,
         sleep=clock.advance,
     )
+
+
+@pytest.fixture
+def guarded_flow(make_flow: Callable[..., Flow], traffic: Traffic) -> Flow:
+    """A flow whose calls have to pass budget, breakers and pause."""
     return make_flow(traffic=traffic)

@@ -173,15 +173,6 @@ def postgres_ledger(postgres: PostgresServer, _migrated: str) -> Iterator[str]:
     postgres.drop(name)
 
 
-@pytest.fixture
-def erp_url(database: str, request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """Give the URL of an empty database for staging tables, one of each kind."""
-    if database == "sqlite":
-        return f"sqlite:///{tmp_path / 'erp.sqlite3'}"
-    server: PostgresServer = request.getfixturevalue("postgres")
-    return server.url(request.getfixturevalue("postgres_database"))
-
-
 def _server_user() -> str | None:
     """Name the user that runs the server: it refuses to be run by root."""
     if os.geteuid() != 0:

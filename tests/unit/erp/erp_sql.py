@@ -20,6 +20,6 @@ class ErpSql:
         self._connection = connection
 
     def execute(self, statement: str, **values: Any) -> CursorResult[Any]:
-        if values and self._connection.dialect.name == "postgresql":
+        if values and self._connection.dialect.name != "sqlite":
             statement = re.sub(r"(?<![:\w]):(\w+)", r"%(\1)s", statement)
         return self._connection.exec_driver_sql(statement, values or None)

@@ -30,6 +30,8 @@ REFUSE_ROW_2 = {
     "sqlite": "CREATE TRIGGER closed BEFORE UPDATE ON erp_commands WHEN OLD.id = 2 "
     "BEGIN SELECT RAISE(ABORT, 'closed'); END",
     "postgresql": "ALTER TABLE erp_commands ADD CHECK (id <> 2 OR state = 'new')",
+    "mariadb": "CREATE TRIGGER closed BEFORE UPDATE ON erp_commands FOR EACH ROW "
+    "IF OLD.id = 2 THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'closed'; END IF",
 }
 
 
@@ -186,11 +188,11 @@ def test_a_page_of_commands_is_one_statement(
 
 
 def test_an_answer_that_the_database_refuses_stops_no_other(
-    staging: StagingErp, sql: ErpSql, database: str
+    staging: StagingErp, sql: ErpSql, erp_database: str
 ) -> None:
     for _ in range(3):
         issue(sql)
-    sql.execute(REFUSE_ROW_2[database])
+    sql.execute(REFUSE_ROW_2[erp_database])
     answers = [(command, DONE) for command in staging.pull(None).rows]
 
     [(_, not_taken)] = answer_all(staging, answers)

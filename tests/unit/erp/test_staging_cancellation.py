@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from sqlalchemy import Engine, select
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import DBAPIError
 from unit.erp.erp_sql import ErpSql, MakeStaging
 
 from orders_sync.erp.base import CancelAnswer, Decision
@@ -131,5 +131,5 @@ def test_another_word_for_a_decision_is_refused_by_the_database(
 ) -> None:
     staging.place_order(ORDER)
 
-    with pytest.raises(IntegrityError):
+    with pytest.raises(DBAPIError):
         sql.execute("UPDATE erp_orders SET cancellation_decision = 'yes'")

@@ -35,7 +35,7 @@ def test_every_statement_of_the_page_runs_and_its_commands_are_sound(
 ) -> None:
     blocks = re.findall(r"```sql\n(.*?)```", PAGE.read_text(), re.DOTALL)
 
-    for statement in re.split(r";$", "".join(blocks), flags=re.MULTILINE):
+    for statement in filter(str.strip, re.split(r";$", "".join(blocks), flags=re.MULTILINE)):
         sql.execute(statement, account="mystore", order_id="1300000000001-01")
 
     commands = staging.pull(None).rows

@@ -1,0 +1,122 @@
+"""What an error of a database means, read from its code and not from its words.
+
+Sources of the codes:
+https://www.postgresql.org/docs/current/errcodes-appendix.html
+https://mariadb.com/kb/en/mariadb-error-code-reference/
+https://dev.mysql.com/doc/mysql-errors/8.4/en/server-error-reference.html
+https://www.sqlite.org/rescode.html
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Final
+
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, StatementError
+
+#: Classes of SQLSTATE that say nothing about the row: the server, the connection, the statement or
+#: its user is not as it should be, or somebody else was in the way. All others are about the row,
+#: since the people of a database may raise any code of their own.
+_NOT_OF_THE_ROW: Final = frozenset(
+    {"00", "01", "02", "03", "07", "08", "0A", "0B", "0L", "0P", "24", "25", "26", "28", "2B"}
+    | {"2D", "34", "37", "3B", "3D", "3F", "40", "42", "53", "55", "57", "58", "72", "F0", "HV"}
+    | {"HY", "HZ", "IM", "S0", "S1", "XX"}
+)
+#: The class whose messages quote the value.
+_DATA: Final = "22"
+
+#: MySQL and MariaDB: a rule refuses the row, as do SIGNAL (1644), a check (3819, 4025), a foreign
+#: key, a column that must have a value, a view's check option.
+_RULES: Final = frozenset(
+    {1048, 1216, 1217, 1364, 1369, 1451, 1452, 1643, 1644, 1761, 1762, 3819, 4025}
+)
+#: MySQL and MariaDB: a value does not fit, or is there already; the messages quote it.
+_VALUES: Final = frozenset(
+    {1062, 1118, 1153, 1172, 1242, 1264, 1265, 1292, 1329, 1366, 1406, 1411, 1441, 1586, 1690}
+    | {3140, 4038}
+)
+#: Numbers that no server uses for itself, and so an ERP's SIGNAL may (SET MYSQL_ERRNO).
+_OWN_NUMBERS: Final = (range(6000, 10_000), range(20_000, 65_536))
+
+_SQLITE_RULE: Final = "SQLITE_CONSTRAINT"
+_SQLITE_VALUES: Final = frozenset({"SQLITE_MISMATCH", "SQLITE_TOOBIG"})
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """What a statement failed with.
+
+    `code` is the SQLSTATE, SQLite's name or the driver's number of it, or the error's class where
+    there is none. `is_refusal` says that the statement's row is refused, so that the database is
+    there and other rows are not concerned. `words` are what a rule says in the words of whoever
+    made it; "" where the words are the database's about a value, which they quote.
+    """
+
+    code: str
+    is_refusal: bool
+    words: str = ""
+
+
+def read_failure(error: Exception) -> Failure:
+    """Return what an error of SQLAlchemy or of a driver means."""
+    origin: BaseException = error
+    if isinstance(error, StatementError) and error.orig is not None:
+        origin = error.orig
+    if isinstance(error, DBAPIError) and error.connection_invalidated:
+        return Failure(_state(origin) or type(origin).__name__, is_refusal=False)
+    name = getattr(origin, "sqlite_errorname", None)
+    if name:
+        return _of_sqlite(name, str(origin))
+    # A driver refuses what its database has no form for, and SQLAlchemy what is of another type.
+    is_of_value = isinstance(error, (IntegrityError, DataError, OverflowError, UnicodeError)) or (
+        isinstance(error, StatementError) and not isinstance(error, DBAPIError)
+    )
+    number, state = _number(origin), _state(origin)
+    if number:
+        failure = _of_mysql(number, state, str(origin.args[-1]))
+        return replace(failure, is_refusal=failure.is_refusal or is_of_value)
+    if state:
+        return _of_state(state, origin)
+    return Failure(type(origin).__name__, is_of_value)
+
+
+def _of_sqlite(name: str, words: str) -> Failure:
+    is_rule = name.startswith(_SQLITE_RULE)
+    return Failure(name, is_rule or name in _SQLITE_VALUES, words if is_rule else "")
+
+
+def _of_mysql(number: int, state: str, words: str) -> Failure:
+    """Judge by the number first: the SQLSTATE of most errors is HY000, and some drivers give none.
+
+    A SIGNAL has the number 1644 or one of its own, and any SQLSTATE.
+    """
+    code = state if state and state != "HY000" else str(number)
+    if number in _RULES or any(number in own for own in _OWN_NUMBERS):
+        return Failure(code, is_refusal=True, words=words)
+    return Failure(code, number in _VALUES or state.startswith(_DATA))
+
+
+def _of_state(state: str, origin: BaseException) -> Failure:
+    is_refusal = state[:2] not in _NOT_OF_THE_ROW
+    diagnostics = getattr(origin, "diag", None)
+    words = getattr(diagnostics, "message_primary", None) or ""
+    is_quotable = is_refusal and not state.startswith(_DATA)
+    return Failure(state, is_refusal, words if is_quotable else "")
+
+
+def _number(origin: BaseException) -> int | None:
+    """Return the number of an error of MySQL's or MariaDB's, whichever driver raised it."""
+    number = getattr(origin, "errno", None) or next(iter(origin.args), None)
+    is_number = isinstance(number, int) and not isinstance(origin, OSError)
+    return number if is_number else None
+
+
+def _state(origin: BaseException) -> str:
+    """Return the SQLSTATE; drivers keep it in one of these places."""
+    first = next(iter(origin.args), None)
+    candidates = (getattr(origin, "sqlstate", None), getattr(origin, "pgcode", None), first)
+    return next((text for text in candidates if isinstance(text, str) and _is_state(text)), "")
+
+
+def _is_state(text: str) -> bool:
+    return len(text) == 5 and text.isascii() and text.isalnum() and text.upper() == text
