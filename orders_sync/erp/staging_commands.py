@@ -96,8 +96,8 @@ def answer_row(key: str, outcome: Outcome, now: datetime) -> dict[str, Any]:
         "own_key": None if made_from_id else key,
         "row_id": int(made_from_id[1]) if made_from_id else None,
         "new_state": outcome.kind,
-        "new_answer": _storable(outcome.reason),
-        "new_receipt": _storable(outcome.receipt),
+        "new_answer": outcome.reason,
+        "new_receipt": outcome.receipt,
         "now": now,
     }
 
@@ -156,8 +156,3 @@ def _text(value: Any) -> str:
     """Take a text without the blanks that fixed-width columns pad it with."""
     text = value.decode(errors="replace") if isinstance(value, bytes) else str(value or "")
     return text.strip()
-
-
-def _storable(text: str | None) -> str | None:
-    """Replace what a database cannot hold: no answer may be lost for a character."""
-    return text and text.encode(errors="replace").decode().replace("\0", "?")

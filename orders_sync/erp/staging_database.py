@@ -16,6 +16,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from orders_sync.erp.shared_engines import SharedEngines
 from orders_sync.erp.staging_tables import METADATA
+from orders_sync.erp.staging_text import fit_texts
 from orders_sync.errors import ConfigurationError
 from orders_sync.mysql import is_mysql, mysql_engine
 from orders_sync.postgresql import is_postgresql, postgresql_engine
@@ -39,12 +40,18 @@ def open_engine(url: str | URL, connections: int = CONNECTIONS) -> Engine:
     Raises:
         ConfigurationError: The URL cannot be used; the message does not repeat it.
     """
-    return _ENGINES.open(_parse(url), connections, _create)
+    return _ENGINES.open(_parse(url), connections, _create_fitting)
 
 
 def close_engine(engine: Engine) -> None:
     """Close an engine for one of the accounts that opened it."""
     _ENGINES.close(engine)
+
+
+def _create_fitting(url: URL, connections: int) -> Engine:
+    engine = _create(url, connections)
+    fit_texts(engine)
+    return engine
 
 
 def _create(url: URL, connections: int) -> Engine:

@@ -78,10 +78,11 @@ class PostgresServer:
         """Give a database's URL."""
         return f"postgresql://tests@/{database}?host={self._socket}"
 
-    def create(self, template: str = "template0") -> str:
+    def create(self, template: str = "template0", encoding: str = "UTF8") -> str:
         """Make a database, a copy of `template`, and give its name."""
         name = f"test_{next(self._numbers)}"
-        self.command(f"CREATE DATABASE {name} TEMPLATE {template}")
+        locale = "" if encoding == "UTF8" else f"ENCODING {encoding} LOCALE 'C'"
+        self.command(f"CREATE DATABASE {name} TEMPLATE {template} {locale}")
         return name
 
     def drop(self, name: str) -> None:
