@@ -17,20 +17,25 @@ _SILENT_SECONDS: Final = 20
 #: Firewalls forget what is idle for some minutes; a connection is closed before that.
 _RECYCLE_SECONDS: Final = 180
 
-#: What each driver calls its time-outs for connecting, reading and writing.
+#: The drivers that have these time-outs.
+_DRIVERS: Final = frozenset({_DRIVER, "mysqldb", "mariadbconnector"})
 _TIME_OUTS: Final = {
-    "pymysql": ("connect_timeout", "read_timeout", "write_timeout"),
-    "mysqldb": ("connect_timeout", "read_timeout", "write_timeout"),
-    "mariadbconnector": ("connect_timeout", "read_timeout", "write_timeout"),
-    "mysqlconnector": ("connection_timeout", "read_timeout", "write_timeout"),
+    "connect_timeout": _CONNECT_SECONDS,
+    "read_timeout": _SILENT_SECONDS,
+    "write_timeout": _SILENT_SECONDS,
 }
 
-#: Waits for locks end before the statement is given up. A value that does not fit is refused
-#: instead of cut, also where the server's own mode is lax.
-_SESSION: Final = (
-    "SET SESSION innodb_lock_wait_timeout = 10, lock_wait_timeout = 10, time_zone = '+00:00', "
-    "sql_mode = CONCAT_WS(',', NULLIF(@@sql_mode, ''), 'STRICT_ALL_TABLES')"
-)
+#: Waits for locks end before the statement is given up. Who is silent within a transaction gives
+#: its locks back, where the server can see to it, and the connection in any case: a network that
+#: forgets leaves the server waiting too. A value that does not fit is refused instead of cut, also
+#: where the server's own mode is lax.
+#: https://mariadb.com/kb/en/comment-syntax/#executable-comment-syntax
+_SESSION: Final = """
+SET SESSION innodb_lock_wait_timeout = 10, lock_wait_timeout = 10, wait_timeout = 600,
+/*M!100300 idle_transaction_timeout = 30, */
+time_zone = '+00:00',
+sql_mode = CONCAT_WS(',', NULLIF(@@sql_mode, ''), 'STRICT_ALL_TABLES')
+"""
 
 
 def is_mysql(url: sa.URL) -> bool:
@@ -50,13 +55,13 @@ def mysql_engine(url: sa.URL, *, setting: str, **pool: Any) -> sa.Engine:
     if "+" not in url.drivername:
         url = url.set(drivername=f"{url.drivername}+{_DRIVER}")
     driver = url.drivername.partition("+")[2]
-    if driver not in _TIME_OUTS:
+    ours = f"{url.get_backend_name()}+{_DRIVER}://"
+    if driver not in _DRIVERS:
         raise ConfigurationError(
             f"{setting} names the driver {driver}, whose waits cannot be bounded. "
-            f"Write {url.get_backend_name()}+{_DRIVER}:// instead"
+            f"Write {ours} instead"
         )
-    seconds = (_CONNECT_SECONDS, _SILENT_SECONDS, _SILENT_SECONDS)
-    args: dict[str, Any] = dict(zip(_TIME_OUTS[driver], seconds, strict=True))
+    args: dict[str, Any] = dict(_TIME_OUTS)
     if driver != "mariadbconnector":
         args["charset"] = "utf8mb4"
     try:
@@ -71,7 +76,7 @@ def mysql_engine(url: sa.URL, *, setting: str, **pool: Any) -> sa.Engine:
     except ImportError as error:
         raise ConfigurationError(
             f"{setting} needs the Python package {error.name}, which is not installed. "
-            f"Run: pip install 'orders-sync[mysql]', and write {url.get_backend_name()}:// "
+            f"Write {ours} and run: pip install 'orders-sync[mysql]'"
         ) from None
     sa.event.listen(engine, "connect", _prepare)
     return engine
