@@ -82,11 +82,12 @@ def _create(url: URL, connections: int) -> Engine:
 
 def create_tables(engine: Engine) -> None:
     """Create what is missing of the staging tables; safe while others do the same."""
-    try:
-        METADATA.create_all(engine)
-    except DBAPIError:
-        # Where databases do not lock the catalogue, the other process has them created by now.
-        METADATA.create_all(engine)
+    for table in METADATA.sorted_tables:
+        try:
+            METADATA.create_all(engine, tables=[table])
+        except DBAPIError:
+            # Where databases do not lock the catalogue, the other process has created it by now.
+            METADATA.create_all(engine, tables=[table])
 
 
 def missing_columns(connection: Connection) -> list[str]:
