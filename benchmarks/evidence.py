@@ -13,7 +13,7 @@ from typing import Any, Self
 
 import requests
 
-from benchmarks.plant import Plant
+from benchmarks.plant import STORE, Plant
 
 _SAMPLE_SECONDS = 0.5
 _MINUTE = 60.0
@@ -123,22 +123,27 @@ class Books:
         """Count how often anything was parked, also where it went on later."""
         return int(self._ledger("SELECT count(*) FROM journal WHERE what = 'step.parked'")[0][0])
 
-    def in_erp(self) -> dict[str, float]:
-        """Tell when each order came to the ERP."""
+    def in_erp(self, account: str = STORE) -> dict[str, float]:
+        """Return when each order of an account came to the ERP, in seconds since the epoch.
+
+        Two accounts may have orders of the same id.
+        """
         rows = self._read(
             "erp.sqlite3",
-            "SELECT order_id, (julianday(placed_at) - 2440587.5) * 86400 FROM erp_orders",
+            "SELECT order_id, (julianday(placed_at) - 2440587.5) * 86400 FROM erp_orders "
+            "WHERE account = ?",
+            account,
         )
         return dict(rows)
 
     def _ledger(self, statement: str) -> list[Any]:
         return self._read("ledger.sqlite3", statement)
 
-    def _read(self, name: str, statement: str) -> list[Any]:
+    def _read(self, name: str, statement: str, *terms: str) -> list[Any]:
         path = self.plant.home / name
         connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=60)
         try:
-            return connection.execute(statement).fetchall()
+            return connection.execute(statement, terms).fetchall()
         finally:
             connection.close()
 

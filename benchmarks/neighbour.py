@@ -213,13 +213,13 @@ def _measure(street: Street, patience: float) -> Waits:
             due += _ORDER_EVERY_SECONDS
             (order_id,) = street.neighbour.admin("POST", "orders", count=1)["order_ids"]
             made[order_id] = time.time()
-        for order_id in made.keys() & Books(street.plant).in_erp().keys() - asked.keys():
+        for order_id in made.keys() & Books(street.plant).in_erp(_NEIGHBOUR).keys() - asked.keys():
             asked[order_id] = time.time()
             _send(street, "invoice", _NEIGHBOUR, order_id, invoice={"number": "1"})
         if len(made) == _ORDERS and made.keys() <= _sent(street).keys():
             break
         _watch(street, 0.1)
-    placed, sent, end = Books(street.plant).in_erp(), _sent(street), time.time()
+    placed, sent, end = Books(street.plant).in_erp(_NEIGHBOUR), _sent(street), time.time()
     return Waits(
         percentile([placed.get(each, end) - at for each, at in made.items()], 0.99),
         percentile([sent.get(each, end) - asked.get(each, at) for each, at in made.items()], 0.99),
