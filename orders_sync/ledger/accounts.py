@@ -108,26 +108,15 @@ class Accounts:
         Whoever does one calls `begin` first. A chore whose claim is not ended is due again after
         `lease`. Claims at the same time get different chores.
         """
-        due = (
-            sa.select(accounts.c.account, accounts.c.chore)
-            .where(
-                accounts.c.chore.in_([chore.value for chore in chores]),
-                accounts.c.due_at <= now + ahead,
-                _is_free(now, lease),
-            )
-            .order_by(accounts.c.due_at)
-            .limit(limit)
-            .with_for_update(skip_locked=True)
-            .cte("due")  # As a subquery, PostgreSQL may run it, and its limit, more than once.
-        )
-        statement = (
-            sa.update(accounts)
-            .where(sa.tuple_(accounts.c.account, accounts.c.chore).in_(sa.select(due)))
-            .values(claimed_at=now)
-            .returning(accounts)
-        )
+        terms = {
+            "of_chores": [chore.value for chore in chores],
+            "due_by": now + ahead,
+            "now": now,
+            "lost_since": now - lease,
+            "most": limit,
+        }
         with self._database.writing() as connection:
-            turns = [Turn.from_row(row) for row in connection.execute(statement)]
+            turns = [Turn.from_row(row) for row in connection.execute(_CLAIM, terms)]
         return sorted(turns, key=lambda turn: (turn.due_at or now, turn.account))
 
     def claim_one(
@@ -141,11 +130,11 @@ class Accounts:
                 .on_conflict_do_update(
                     index_elements=[accounts.c.account, accounts.c.chore],
                     set_={"claimed_at": now, "version": accounts.c.version + 1},
-                    where=_is_free(now, lease),
+                    where=_IS_FREE,
                 )
                 .returning(accounts)
             )
-            row = connection.execute(statement).one_or_none()
+            row = connection.execute(statement, {"lost_since": now - lease}).one_or_none()
         return None if row is None else Turn.from_row(row)
 
     def begin(self, chore: Chore, versions: Mapping[str, int]) -> Sequence[Turn]:
@@ -153,22 +142,11 @@ class Accounts:
 
         A claim that was repeated because its message is late is begun by whichever comes first.
         """
-        mine = (
-            accounts.c.chore == chore.value,
-            accounts.c.claimed_at.is_not(None),
-            sa.tuple_(accounts.c.account, accounts.c.version).in_(list(versions.items())),
-        )
-        statement = (
-            sa.update(accounts)
-            .where(*mine)
-            .values(version=accounts.c.version + 1)
-            .returning(accounts)
-        )
+        terms = {"of_chore": chore.value, "of_versions": list(versions.items())}
         with self._database.writing() as connection:
             # Whoever ends other turns of these accounts right now locks them in this order too.
-            rows = sa.select(accounts.c.account).where(*mine).order_by(accounts.c.account)
-            lock(connection, rows.with_for_update())
-            turns = [Turn.from_row(row) for row in connection.execute(statement)]
+            lock(connection, _CLAIMED, terms)
+            turns = [Turn.from_row(row) for row in connection.execute(_BEGIN, terms)]
         return sorted(turns, key=lambda turn: (turn.due_at or turn.claimed_at, turn.account))
 
     def end(self, endings: Collection[Ending]) -> None:
@@ -230,10 +208,6 @@ def wake(connection: sa.Connection, account: str, chore: Chore, at: datetime) ->
     )
 
 
-def _is_free(now: datetime, lease: timedelta) -> sa.ColumnElement[bool]:
-    return sa.or_(accounts.c.claimed_at.is_(None), accounts.c.claimed_at <= now - lease)
-
-
 def _of(turn: Turn) -> dict[str, object]:
     return {
         "of_account": turn.account,
@@ -242,16 +216,51 @@ def _of(turn: Turn) -> dict[str, object]:
     }
 
 
+def _time(name: str) -> sa.BindParameter[datetime]:
+    return sa.bindparam(name, type_=accounts.c.due_at.type)
+
+
+_IS_FREE = sa.or_(accounts.c.claimed_at.is_(None), accounts.c.claimed_at <= _time("lost_since"))
+_DUE = (
+    sa.select(accounts.c.account, accounts.c.chore)
+    .where(
+        accounts.c.chore.in_(sa.bindparam("of_chores", expanding=True)),
+        accounts.c.due_at <= _time("due_by"),
+        _IS_FREE,
+    )
+    .order_by(accounts.c.due_at)
+    .limit(sa.bindparam("most"))
+    .with_for_update(skip_locked=True)
+    .cte("due")  # As a subquery, PostgreSQL may run it, and its limit, more than once.
+)
+_CLAIM = (
+    sa.update(accounts)
+    .where(sa.tuple_(accounts.c.account, accounts.c.chore).in_(sa.select(_DUE)))
+    .values(claimed_at=_time("now"))
+    .returning(accounts)
+)
+_IS_CLAIMED = sa.and_(
+    accounts.c.chore == sa.bindparam("of_chore"),
+    accounts.c.claimed_at.is_not(None),
+    sa.tuple_(accounts.c.account, accounts.c.version).in_(
+        sa.bindparam("of_versions", expanding=True)
+    ),
+)
+_CLAIMED = (
+    sa.select(accounts.c.account).where(_IS_CLAIMED).order_by(accounts.c.account).with_for_update()
+)
+_BEGIN = (
+    sa.update(accounts)
+    .where(_IS_CLAIMED)
+    .values(version=accounts.c.version + 1)
+    .returning(accounts)
+)
 _MINE = sa.update(accounts).where(
     accounts.c.account == sa.bindparam("of_account"),
     accounts.c.chore == sa.bindparam("of_chore"),
     accounts.c.version == sa.bindparam("of_version"),
     accounts.c.claimed_at.is_not(None),
 )
-
-
-def _time(name: str) -> sa.BindParameter[datetime]:
-    return sa.bindparam(name, type_=accounts.c.due_at.type)
 
 
 _END = _MINE.values(

@@ -92,17 +92,9 @@ class Events:
 
     def in_flight_by_account(self, accounts: Collection[str]) -> Mapping[str, int]:
         """Count the orders of each account that are being worked on; those without are left out."""
-        statement = (
-            sa.select(orders.c.account, sa.func.count().label("orders"))
-            .where(
-                orders.c.account.in_(list(accounts)),
-                orders.c.standing.in_(OPEN),
-                sa.not_(waits_for_vtex()),
-            )
-            .group_by(orders.c.account)
-        )
+        terms = {"of_accounts": list(accounts)}
         with self._database.reading() as connection:
-            return {row.account: row.orders for row in connection.execute(statement)}
+            return {row.account: row.orders for row in connection.execute(_IN_FLIGHT, terms)}
 
     def to_acknowledge(
         self, account: str, *, delivered_after: datetime, limit: int, at_once: bool
@@ -136,6 +128,15 @@ def waits_for_vtex() -> sa.ColumnElement[bool]:
     )
 
 
+_IN_FLIGHT: Final = (
+    sa.select(orders.c.account, sa.func.count().label("orders"))
+    .where(
+        orders.c.account.in_(sa.bindparam("of_accounts", expanding=True)),
+        orders.c.standing.in_(OPEN),
+        sa.not_(waits_for_vtex()),
+    )
+    .group_by(orders.c.account)
+)
 _PROGRESS: Final = sa.select(orders.c.order_id, orders.c.progress).where(ARE_ORDERS)
 
 _RECORDED: Final = (

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
+from typing import Final
 
 import sqlalchemy as sa
 
@@ -72,47 +74,57 @@ class Leases:
         self, account: str, name: str, owner: str, now: datetime, length: timedelta
     ) -> int | None:
         """Take a lease that is free and return its version; None where another holds it."""
+        row = {
+            "account": account,
+            "name": name,
+            "lease_owner": owner,
+            "lease_until": now + length,
+            "version": 1,
+            "updated_at": now,
+        }
         with self._database.writing() as connection:
-            statement = insert_into(cursors, connection.dialect.name).values(
-                account=account,
-                name=name,
-                lease_owner=owner,
-                lease_until=now + length,
-                version=1,
-                updated_at=now,
-            )
-            taken = statement.on_conflict_do_update(
-                index_elements=[cursors.c.account, cursors.c.name],
-                set_={
-                    "lease_owner": owner,
-                    "lease_until": now + length,
-                    "version": cursors.c.version + 1,
-                    "updated_at": now,
-                },
-                where=sa.or_(cursors.c.lease_until.is_(None), cursors.c.lease_until <= now),
-            ).returning(cursors.c.version)
-            return connection.execute(taken).scalar_one_or_none()
+            statement = _take(connection.dialect.name)
+            version: int | None = connection.execute(statement, row).scalar_one_or_none()
+        return version
 
     def renew(self, account: str, name: str, version: int, until: datetime) -> bool:
         """Renew a lease; False where another has taken it over."""
-        statement = sa.update(cursors).where(_is_held(account, name, version))
+        terms = _held(account, name, version) | {"lease_until": until}
         with self._database.writing() as connection:
-            return connection.execute(statement.values(lease_until=until)).rowcount > 0
+            return connection.execute(_WRITE, terms).rowcount > 0
 
     def _give_back(
         self, account: str, name: str, lease: Lease, free_at: datetime, value: str | None
     ) -> None:
-        changes = {"lease_owner": None, "lease_until": free_at}
-        statement = (
-            sa.update(cursors)
-            .where(_is_held(account, name, lease.version))
-            .values(changes if value is None else {**changes, "value": value})
-        )
+        changes: dict[str, object] = {"lease_owner": None, "lease_until": free_at}
+        if value is not None:
+            changes["value"] = value
         with self._database.writing() as connection:
-            connection.execute(statement)
+            connection.execute(_WRITE, _held(account, name, lease.version) | changes)
 
 
-def _is_held(account: str, name: str, version: int) -> sa.ColumnElement[bool]:
-    return sa.and_(
-        cursors.c.account == account, cursors.c.name == name, cursors.c.version == version
-    )
+_WRITE: Final = sa.update(cursors).where(
+    cursors.c.account == sa.bindparam("of_account"),
+    cursors.c.name == sa.bindparam("of_name"),
+    cursors.c.version == sa.bindparam("of_version"),
+)
+
+
+def _held(account: str, name: str, version: int) -> dict[str, object]:
+    return {"of_account": account, "of_name": name, "of_version": version}
+
+
+@cache
+def _take(dialect: str) -> sa.Executable:
+    insert = insert_into(cursors, dialect)
+    new = insert.excluded
+    return insert.on_conflict_do_update(
+        index_elements=[cursors.c.account, cursors.c.name],
+        set_={
+            "lease_owner": new.lease_owner,
+            "lease_until": new.lease_until,
+            "version": cursors.c.version + 1,
+            "updated_at": new.updated_at,
+        },
+        where=sa.or_(cursors.c.lease_until.is_(None), cursors.c.lease_until <= new.updated_at),
+    ).returning(cursors.c.version)

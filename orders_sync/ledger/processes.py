@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Final
 
 import sqlalchemy as sa
@@ -58,20 +59,10 @@ class Processes:
             "seen_at": now,
         }
         with self._database.writing() as connection:
-            insert = insert_into(workers, connection.dialect.name)
-            statement = insert.on_conflict_do_update(
-                index_elements=[workers.c.process],
-                set_={"seen_at": now, "queues": row["queues"], "threads": threads},
-            )
-            connection.execute(statement, row)
+            connection.execute(_see(connection.dialect.name), row)
 
     def living(self, *, now: datetime) -> Sequence[Worker]:
         """List the workers that live, by node."""
-        statement = (
-            sa.select(workers)
-            .where(workers.c.seen_at > now - SILENT_FOR)
-            .order_by(workers.c.node, workers.c.process)
-        )
         with self._database.reading() as connection:
             return [
                 Worker(
@@ -81,7 +72,7 @@ class Processes:
                     row.threads,
                     row.seen_at,
                 )
-                for row in connection.execute(statement)
+                for row in connection.execute(_LIVING, {"silent_since": now - SILENT_FOR})
             ]
 
     def leave(self, process: str, *, now: datetime) -> None:
@@ -92,12 +83,32 @@ class Processes:
 
     def bury(self, *, now: datetime) -> Sequence[str]:
         """Free what processes have that are not seen any more; return their names."""
-        silent = sa.delete(workers).where(workers.c.seen_at <= now - SILENT_FOR)
         with self._database.writing() as connection:
-            dead = connection.execute(silent.returning(workers.c.process)).scalars().all()
+            dead = connection.execute(_BURY, {"silent_since": now - SILENT_FOR}).scalars().all()
             if dead:
                 _free(connection, dead, now)
         return dead
+
+
+_SILENT_SINCE: Final = sa.bindparam("silent_since", type_=workers.c.seen_at.type)
+_LIVING: Final = (
+    sa.select(workers)
+    .where(workers.c.seen_at > _SILENT_SINCE)
+    .order_by(workers.c.node, workers.c.process)
+)
+_BURY: Final = (
+    sa.delete(workers).where(workers.c.seen_at <= _SILENT_SINCE).returning(workers.c.process)
+)
+
+
+@cache
+def _see(dialect: str) -> sa.Executable:
+    insert = insert_into(workers, dialect)
+    new = insert.excluded
+    return insert.on_conflict_do_update(
+        index_elements=[workers.c.process],
+        set_={"seen_at": new.seen_at, "queues": new.queues, "threads": new.threads},
+    )
 
 
 def _free(connection: sa.Connection, processes: Sequence[str], now: datetime) -> None:
