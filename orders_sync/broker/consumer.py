@@ -11,12 +11,12 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 import structlog
 from celery import signals
@@ -35,6 +35,9 @@ from orders_sync.broker.pulse import pulse_of
 
 log = structlog.get_logger(__name__)
 
+#: Seconds between the events that show a worker as online in Flower, where none are given.
+_SHOWN_EVERY: Final = 10
+
 #: The exit status of a worker that was forced to end, as Celery's own cold shutdown has it.
 _FORCED_STATUS = 1
 
@@ -49,8 +52,17 @@ class Consumer(CeleryConsumer):
     lets broadcasts change the worker.
     """
 
-    def __init__(self, on_task_request: Callable[[Any], Any], *args: Any, **kwargs: Any) -> None:
-        super().__init__(guarded(on_task_request), *args, **kwargs)
+    def __init__(
+        self,
+        on_task_request: Callable[[Any], Any],
+        *args: Any,
+        worker_options: Mapping[str, Any],
+        **kwargs: Any,
+    ) -> None:
+        # Celery's own two seconds are dear for a worker that has nothing to do.
+        interval = worker_options.get("heartbeat_interval") or _SHOWN_EVERY
+        worker_options = {**worker_options, "heartbeat_interval": interval}
+        super().__init__(guarded(on_task_request), *args, worker_options=worker_options, **kwargs)
         options = self.app.conf.broker_transport_options
         self._options = {**options, "node": self.hostname}
         self._intake_queue = options.get("intake_queue")

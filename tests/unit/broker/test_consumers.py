@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from celery import Celery
+from celery.worker.consumer.heart import Heart
 from unit.broker.taking import send, taker
 
 from orders_sync.broker import keys
+from orders_sync.broker.consumer import Consumer
 from orders_sync.broker.presence import living_workers
 
 HEARD_OF = 20.0
@@ -101,3 +105,18 @@ def test_a_consumer_without_room_asks_for_nothing_and_hears_that_it_could(
 
     assert nothing_came
     assert pulse.exists()
+
+
+@pytest.mark.parametrize(("options", "seconds"), [({}, 10), ({"heartbeat_interval": 3}, 3)])
+def test_a_worker_is_shown_as_often_as_it_is_told_to_or_seldom(
+    options: dict[str, int], seconds: int
+) -> None:
+    app = Celery(broker="redis://127.0.0.1:1", set_as_current=False)
+
+    controller = SimpleNamespace(use_eventloop=True)
+    consumer = Consumer(
+        print, app=app, hostname="one", controller=controller, worker_options=options
+    )
+
+    (heart,) = (step for step in consumer.steps if isinstance(step, Heart))
+    assert heart.heartbeat_interval == seconds
