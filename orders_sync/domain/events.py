@@ -10,7 +10,7 @@ class OrderEvent:
     """One item of the feed; a reason to read the order, never the truth about it.
 
     `handle` acknowledges this one delivery: a redelivery of the same event brings a new handle.
-    `current_change` is VTEX's own text, kept as it came.
+    `current_change` is VTEX's own text, kept as it came; empty where VTEX gives none.
     https://developers.vtex.com/docs/guides/orders-feed
     """
 
@@ -26,9 +26,11 @@ class OrderEvent:
     def identity(self) -> str:
         """Tell the event apart from all others, however often and under whichever handle it comes.
 
-        VTEX does not promise that an event id stays the same when an event is delivered again.
+        VTEX does not promise that an event id stays the same when an event is delivered again, so
+        it only stands in where the time of the change is missing, and the handle for it.
         """
-        return f"{self.order_id}|{self.domain}|{self.state or ''}|{self.current_change}"
+        change = self.current_change or f"event {self.event_id or self.handle}"
+        return f"{self.order_id}|{self.domain}|{self.state or ''}|{change}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -86,11 +86,17 @@ class Package:
 
 @dataclass(frozen=True, slots=True)
 class ChangedItem:
-    """A SKU that a change added to the order or took out of it."""
+    """A SKU that a change added to the order or took out of it.
+
+    `unit_multiplier` is how many units of measure are in a piece; None where it is the SKU's own.
+    """
 
     sku: str
     quantity: int
     price_cents: int | None
+    unit_multiplier: float | None = None
+    line_id: str | None = None
+    name: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +124,13 @@ class CancellationRequest:
 
 @dataclass(frozen=True, slots=True)
 class FulfilmentLine:
-    """A line of the order, as far as invoices and changes ask for it."""
+    """A line of the order as the shopper has it at this time, as far as invoices ask for it.
+
+    Changes are counted in: an added SKU is a line, a removed one is none (see `domain/amounts.py`).
+    `selling_price_cents` and `piece_tax_cents` are of one piece, `total_cents` and `tax_cents` of
+    all `quantity` pieces: a part is worth its share of those (`amounts.share`), since VTEX rounds
+    the line. `line_id` is empty where VTEX gives none.
+    """
 
     index: int
     line_id: str
@@ -127,6 +139,8 @@ class FulfilmentLine:
     quantity: int
     selling_price_cents: int
     total_cents: int
+    tax_cents: int = 0
+    piece_tax_cents: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,39 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Annotated, Any
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Final
 
 from pydantic import AliasChoices, BeforeValidator, Field
 
+from orders_sync.domain.amounts import LineAmounts, SoldItem, amounts_now
 from orders_sync.domain.fulfilment import (
-    AppliedChange,
     CancellationRequest,
-    ChangedItem,
     Fulfilment,
     FulfilmentLine,
     Package,
     PackageEvent,
     PackageItem,
 )
+from orders_sync.vtex.amounts import sale
 from orders_sync.vtex.documents import parse_document, require, summarise
+from orders_sync.vtex.order_document import AmountsDocument
 from orders_sync.vtex.schemas import (
     Cents,
     CentsOrZero,
     Flag,
-    Item,
     Moment,
     Number,
-    NumberOrZero,
     Rows,
     Text,
     TextOrEmpty,
     WireModel,
 )
 
+#: The types of an invoice, by their words in small letters: VTEX keeps them in any capitals.
+_TYPES: Final = {"output": "Output", "input": "Input"}
+
 
 def fulfilment(document: bytes) -> Fulfilment:
-    """Read how far VTEX has an order.
+    """Read how far VTEX has an order, with its lines as the shopper has them at this time.
 
     What VTEX leaves out is empty; a sum, a quantity or a line that cannot be read is an error,
     because decisions are made of them.
@@ -49,14 +51,15 @@ def fulfilment(document: bytes) -> Fulfilment:
     cancellation = found.cancellation_data or _Cancellation()
     requests = tuple(_request(it) for it in found.cancellation_requests)
     packages = found.package_attachment.packages if found.package_attachment else []
-    changes = found.changes_attachment.changes_data if found.changes_attachment else []
+    facts = sale(found)
+    lines = tuple(map(_line, amounts_now(facts).lines))
     return Fulfilment(
         status=where.status,
         is_completed=where.is_completed,
         value_cents=found.value,
-        lines=tuple(_line(index, item) for index, item in enumerate(found.items)),
-        packages=tuple(map(_package, packages)),
-        changes=tuple(map(_change, changes)),
+        lines=lines,
+        packages=tuple(_package(package, facts.items, lines) for package in packages),
+        changes=facts.changes,
         cancellation_requests=requests,
         cancellation_request_id=_open_request(requests, cancellation.cancellation_request_id),
         cancellation_requested_by_seller=cancellation.requested_by_seller_notification,
@@ -110,7 +113,7 @@ class _CourierStatus(WireModel):
 class _Package(WireModel):
     invoice_number: TextOrEmpty = ""
     type: TextOrEmpty = ""
-    invoice_value: Cents
+    invoice_value: Cents | None = None
     items: Rows[_PackageItem] = Field(default_factory=list)
     courier: Text = None
     tracking_number: Text = None
@@ -126,38 +129,11 @@ class _PackageAttachment(WireModel):
     packages: Rows[_Package] = Field(default_factory=list)
 
 
-class _ChangedItem(WireModel):
-    id: TextOrEmpty = ""
-    quantity: NumberOrZero = 0
-    price: Cents | None = None
-
-
-class _Receipt(WireModel):
-    receipt: Text = None
-    date: Moment = None
-
-
-class _Change(WireModel):
-    reason: Text = None
-    discount_value: CentsOrZero = 0
-    increment_value: CentsOrZero = 0
-    items_added: Rows[_ChangedItem] = Field(default_factory=list)
-    items_removed: Rows[_ChangedItem] = Field(default_factory=list)
-    receipt: _Receipt | None = None
-
-
-class _ChangesAttachment(WireModel):
-    changes_data: Rows[_Change] = Field(default_factory=list)
-
-
 _CamelKeys = BeforeValidator(_camel_keys)
 
 
-class _Document(WireModel):
-    value: Cents
-    items: Rows[Item] = Field(default_factory=list)
+class _Document(AmountsDocument):
     package_attachment: _PackageAttachment | None = None
-    changes_attachment: _ChangesAttachment | None = None
     cancellation_data: Annotated[_Cancellation | None, _CamelKeys] = None
     cancellation_requests: Rows[Annotated[_Request, _CamelKeys]] = Field(default_factory=list)
     allow_cancellation: bool | None = None
@@ -166,27 +142,32 @@ class _Document(WireModel):
     )
 
 
-def _line(index: int, item: Item) -> FulfilmentLine:
-    selling = item.price if item.selling_price is None else item.selling_price
-    total = item.price_definition.total if item.price_definition else None
+def _line(line: LineAmounts) -> FulfilmentLine:
     return FulfilmentLine(
-        index=index,
-        line_id=item.unique_id,
-        sku=item.id,
-        seller_sku=item.seller_sku or item.id,
-        quantity=item.quantity,
-        selling_price_cents=selling,
-        total_cents=selling * item.quantity if total is None else total,
+        index=line.index,
+        line_id=line.line_id,
+        sku=line.sku,
+        seller_sku=line.seller_sku,
+        quantity=line.quantity,
+        selling_price_cents=line.selling_price_cents,
+        total_cents=line.total_cents,
+        tax_cents=line.tax_cents,
+        piece_tax_cents=line.piece_tax_cents,
     )
 
 
-def _package(package: _Package) -> Package:
+def _package(
+    package: _Package, sold: Sequence[SoldItem], lines: Sequence[FulfilmentLine]
+) -> Package:
     courier = package.courier_status or _CourierStatus()
+    value = package.invoice_value
+    if value is None:
+        value = sum(item.price * item.quantity for item in package.items)
     return Package(
         invoice_number=package.invoice_number,
-        type=package.type,
-        value_cents=package.invoice_value,
-        items=tuple(map(_package_item, package.items)),
+        type=_TYPES.get(package.type.strip().casefold(), package.type),
+        value_cents=value,
+        items=tuple(_package_item(item, sold, lines) for item in package.items),
         courier=package.courier,
         tracking_number=package.tracking_number,
         tracking_url=package.tracking_url,
@@ -200,14 +181,33 @@ def _package(package: _Package) -> Package:
     )
 
 
-def _package_item(item: _PackageItem) -> PackageItem:
+def _package_item(
+    item: _PackageItem, sold: Sequence[SoldItem], lines: Sequence[FulfilmentLine]
+) -> PackageItem:
     return PackageItem(
-        index=item.item_index,
+        index=_line_index(item, sold, lines),
         quantity=item.quantity,
         price_cents=item.price,
         sku=item.id,
         description=item.description,
     )
+
+
+def _line_index(
+    item: _PackageItem, sold: Sequence[SoldItem], lines: Sequence[FulfilmentLine]
+) -> int | None:
+    """Find the line of a package's item; the SKU decides where VTEX's place is not the SKU's.
+
+    VTEX leaves out the place 0, and has none in `items[]` for a SKU that a change added.
+    """
+    places = {row.index: {row.sku, row.seller_sku} for row in lines}
+    places = {row.index: {row.sku, row.seller_sku} for row in sold} | places
+    place = item.item_index
+    if item.id is None:
+        return 0 if place is None else place
+    if place is not None and item.id in places.get(place, ()):
+        return place
+    return next((index for index, skus in places.items() if item.id in skus), place)
 
 
 def _event(event: _CourierEvent) -> PackageEvent:
@@ -218,23 +218,6 @@ def _event(event: _CourierEvent) -> PackageEvent:
         created_at=event.create_date,
         changed_at=event.last_change,
     )
-
-
-def _change(change: _Change) -> AppliedChange:
-    receipt = change.receipt or _Receipt()
-    return AppliedChange(
-        reason=change.reason,
-        discount_cents=change.discount_value,
-        increment_cents=change.increment_value,
-        added=tuple(map(_changed_item, change.items_added)),
-        removed=tuple(map(_changed_item, change.items_removed)),
-        receipt=receipt.receipt,
-        date=receipt.date,
-    )
-
-
-def _changed_item(item: _ChangedItem) -> ChangedItem:
-    return ChangedItem(sku=item.id, quantity=item.quantity, price_cents=item.price)
 
 
 def _request(request: _Request) -> CancellationRequest:

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, Final, TypeVar, overload
 
 from pydantic_core import from_json
 
+T = TypeVar("T")
+
 _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
+
+#: Half characters, and the controls that databases or XML have no form for.
+_UNFIT: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
 
 
 def parse_json(text: bytes) -> Any:
@@ -48,3 +54,24 @@ def parse_timestamp(text: object) -> datetime | None:
     if moment.year == 1:
         return None
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+@overload
+def clean_text(value: str) -> str: ...
+@overload
+def clean_text(value: T) -> T: ...
+def clean_text(value: object) -> object:
+    """Return a text with U+FFFD for each character that no database need hold; pass others on.
+
+    Shoppers' texts are free: a name may have a NUL, or half a surrogate pair where it was cut off.
+    """
+    return _UNFIT.sub("\ufffd", value) if isinstance(value, str) else value
+
+
+def clean_json(value: Any) -> Any:
+    """Return a JSON value with all its texts cleaned."""
+    if isinstance(value, dict):
+        return {clean_text(key): clean_json(part) for key, part in value.items()}
+    if isinstance(value, list):
+        return [clean_json(part) for part in value]
+    return clean_text(value)

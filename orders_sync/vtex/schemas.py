@@ -7,16 +7,28 @@ https://developers.vtex.com/docs/api-reference/orders-api#get-/api/oms/pvt/order
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
+from decimal import Decimal
+from math import isfinite
 from typing import Annotated, Any, TypeVar
 
-from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import (
+    AliasChoices,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+)
 from pydantic.alias_generators import to_camel
 
 from orders_sync.vtex.feed_configuration import FeedConfiguration, FeedFilter, FeedQueue
-from orders_sync.vtex.parsing import parse_timestamp
+from orders_sync.vtex.parsing import clean_text, parse_timestamp
 
-__all__ = ["FeedConfiguration", "FeedFilter", "FeedItem", "FeedQueue", "OrderDocument"]
+__all__ = ["FeedConfiguration", "FeedFilter", "FeedItem", "FeedQueue"]
 
 T = TypeVar("T")
 
@@ -41,15 +53,51 @@ def _flag(value: Any) -> bool:
     return value is True or (isinstance(value, str) and value.lower() == "true")
 
 
+def _in_cents(value: Any) -> int | None:
+    """Read an amount that decides nothing by itself; what is none is None."""
+    try:
+        return None if isinstance(value, bool) else round(Decimal(str(value)))
+    except (ArithmeticError, ValueError):
+        return None
+
+
+def _multiplier(value: Any) -> Any:
+    """Read how many units are in a piece; VTEX means one where it says nothing, or nothing real."""
+    try:
+        multiplier = float(1 if value is None else value)
+    except (TypeError, ValueError):
+        return value
+    return multiplier if isfinite(multiplier) and multiplier > 0 else 1.0
+
+
+def _or_none(value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
+    """Read a part, or leave it out: an odd remark must not keep a paid order back."""
+    try:
+        return handler(value)
+    except ValidationError:
+        return None
+
+
+def _rows_or_none(value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
+    rows = value if isinstance(value, list) else []
+    return [part for row in rows if row is not None for part in _or_none([row], handler) or ()]
+
+
 Number = Annotated[int, BeforeValidator(_no_boolean)]
 NumberOrZero = Annotated[Number, _or(0)]
 Cents = Number
 CentsOrZero = NumberOrZero
-Text = str | None
-TextOrEmpty = Annotated[str, _or("")]
+CleanText = Annotated[str, BeforeValidator(clean_text)]
+Text = CleanText | None
+TextOrEmpty = Annotated[CleanText, _or("")]
+Multiplier = Annotated[float, BeforeValidator(_multiplier)]
 Flag = Annotated[bool, BeforeValidator(_flag)]
 Moment = Annotated[datetime | None, BeforeValidator(parse_timestamp)]
 Rows = Annotated[list[T], BeforeValidator(_without_nulls)]
+Odd = WrapValidator(_or_none)
+OddText = Annotated[Text, Odd]
+OddCents = Annotated[int | None, BeforeValidator(_in_cents)]
+OddRows = Annotated[list[T], WrapValidator(_rows_or_none)]
 
 
 class WireModel(BaseModel):
@@ -65,49 +113,15 @@ class WireModel(BaseModel):
 
 
 class FeedItem(WireModel):
-    """One item of the feed; `state` and `lastState` may be null, and are any text."""
+    """One item of the feed; order and handle are all it takes, and the rest is any text or none."""
 
     order_id: str = Field(min_length=1)
     handle: str = Field(min_length=1)
-    current_change: str = Field(min_length=1)
-    domain: TextOrEmpty = ""
-    event_id: TextOrEmpty = ""
-    state: Text = None
-    last_state: Text = None
-
-
-class PriceDefinition(WireModel):
-    """How VTEX priced a line; `total` is the line's, rounded as the customer pays it."""
-
-    total: Cents | None = None
-
-
-class Item(WireModel):
-    """One line. VTEX's schema says `priceDefinitions`, its documents `priceDefinition`."""
-
-    unique_id: str = Field(min_length=1)
-    id: str = Field(min_length=1)
-    seller_sku: Text = None
-    ref_id: Text = None
-    name: TextOrEmpty = ""
-    quantity: Annotated[Number, Field(ge=0)]
-    price: Cents
-    list_price: Cents | None = None
-    selling_price: Cents | None = None
-    tax: CentsOrZero = 0
-    is_gift: Flag = False
-    measurement_unit: Text = None
-    unit_multiplier: Annotated[float, _or(1.0)] = 1.0
-    price_definition: PriceDefinition | None = Field(
-        default=None, validation_alias=AliasChoices("priceDefinition", "priceDefinitions")
-    )
-
-
-class Total(WireModel):
-    """One of the order's sums; its id is one of an open set."""
-
-    id: TextOrEmpty = ""
-    value: CentsOrZero = 0
+    current_change: OddText = None
+    domain: OddText = None
+    event_id: OddText = None
+    state: OddText = None
+    last_state: OddText = None
 
 
 class ClientProfile(WireModel):
@@ -122,11 +136,17 @@ class ClientProfile(WireModel):
     is_corporate: Flag = False
     corporate_name: Text = None
     corporate_document: Text = None
+    trade_name: OddText = None
+    state_inscription: OddText = None
+    corporate_phone: OddText = None
+    customer_class: OddText = None
+    customer_code: OddText = None
 
 
 class ShippingAddress(WireModel):
-    """Where the order goes."""
+    """Where the order goes, a line of it, or its invoice."""
 
+    address_id: OddText = None
     address_type: Text = None
     receiver_name: Text = None
     postal_code: Text = None
@@ -141,10 +161,25 @@ class ShippingAddress(WireModel):
 
 
 class DeliveryId(WireModel):
-    """The courier and the warehouse that serve a line."""
+    """The courier, the dock and the warehouse that serve a line."""
 
     courier_id: Text = None
+    courier_name: OddText = None
+    dock_id: OddText = None
     warehouse_id: Text = None
+
+
+class DeliveryWindow(WireModel):
+    """The hours that the customer chose for a scheduled delivery."""
+
+    start_date_utc: Moment = None
+    end_date_utc: Moment = None
+
+
+class PickupStore(WireModel):
+    """Where a pickup waits."""
+
+    address: Annotated[ShippingAddress | None, Odd] = None
 
 
 class LogisticsInfo(WireModel):
@@ -157,6 +192,10 @@ class LogisticsInfo(WireModel):
     selected_sla: Text = None
     delivery_company: Text = None
     price: CentsOrZero = 0
+    selling_price: OddCents = None
+    address_id: OddText = None
+    delivery_window: Annotated[DeliveryWindow | None, Odd] = None
+    pickup_store_info: Annotated[PickupStore | None, Odd] = None
     shipping_estimate: Text = None
     shipping_estimate_date: Moment = None
     pickup_point_id: Text = None
@@ -167,7 +206,21 @@ class ShippingData(WireModel):
     """The order's address and its deliveries."""
 
     address: ShippingAddress | None = None
+    selected_addresses: OddRows[ShippingAddress] = Field(default_factory=list)
     logistics_info: Rows[LogisticsInfo] = Field(default_factory=list)
+
+
+def _lower_keys(value: Any) -> Any:
+    return {str(k).lower(): v for k, v in value.items()} if isinstance(value, Mapping) else None
+
+
+class ConnectorResponses(BaseModel):
+    """What the payment's connector answered; its names are in any capitals."""
+
+    model_config = ConfigDict(coerce_numbers_to_str=True, frozen=True, hide_input_in_errors=True)
+
+    authid: OddText = None
+    acquirercnpj: OddText = None
 
 
 class PaymentEntry(WireModel):
@@ -179,12 +232,16 @@ class PaymentEntry(WireModel):
     group: Text = None
     value: CentsOrZero = 0
     installments: NumberOrZero = 0
+    connector_responses: Annotated[ConnectorResponses | None, Odd, BeforeValidator(_lower_keys)] = (
+        None
+    )
 
 
 class Transaction(WireModel):
     """One transaction; one that is not active was replaced by another."""
 
     is_active: bool | None = None
+    transaction_id: OddText = None
     payments: Rows[PaymentEntry] = Field(default_factory=list)
 
 
@@ -198,24 +255,3 @@ class StorePreferences(WireModel):
     """The store's currency."""
 
     currency_code: Text = None
-
-
-class OrderDocument(WireModel):
-    """An order, as far as we read it."""
-
-    order_id: str = Field(min_length=1)
-    sequence: Text = None
-    order_group: Text = None
-    marketplace_order_id: Text = None
-    seller_order_id: Text = None
-    origin: Text = None
-    sales_channel: Text = None
-    creation_date: Moment = None
-    value: Cents
-    cancel_reason: Text = None
-    items: list[Item] = Field(min_length=1)
-    totals: Rows[Total] = Field(default_factory=list)
-    client_profile_data: ClientProfile | None = None
-    shipping_data: ShippingData | None = None
-    payment_data: PaymentData | None = None
-    store_preferences_data: StorePreferences | None = None

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from orders_sync.domain.amounts import LineAmounts, amounts_now, piece_cents
 from orders_sync.domain.events import OrderEvent, UnreadableEvent
-from orders_sync.domain.order import (
-    Address,
-    Customer,
-    Delivery,
-    Order,
-    OrderLine,
-    Payment,
-    Totals,
-)
+from orders_sync.domain.order import Component, Customer, Order, OrderLine, Payment, Totals
+from orders_sync.vtex.amounts import sale, services
+from orders_sync.vtex.deliveries import address, deliveries
 from orders_sync.vtex.documents import (
     OrderSummary,
     parse_document,
@@ -25,16 +22,14 @@ from orders_sync.vtex.documents import (
 )
 from orders_sync.vtex.feed_configuration import FeedConfiguration
 from orders_sync.vtex.fulfilment import fulfilment
+from orders_sync.vtex.order_document import Item, KitComponent, OrderDocument, Total
+from orders_sync.vtex.parsing import clean_json, clean_text
 from orders_sync.vtex.schemas import (
     ClientProfile,
+    ConnectorResponses,
     FeedItem,
-    Item,
-    LogisticsInfo,
-    OrderDocument,
     PaymentData,
     PaymentEntry,
-    ShippingAddress,
-    Total,
 )
 
 __all__ = [
@@ -47,7 +42,11 @@ __all__ = [
     "summary",
 ]
 
-_TOTALS: Final = frozenset({"Items", "Discounts", "Shipping", "Tax"})
+_TOTALS: Final = frozenset({"items", "discounts", "shipping", "tax"})
+
+#: VTEX's words for money that the marketplace took; the second is the older one.
+_BY_MARKETPLACE: Final = "PAYMENT-FROM-AFFILIATE"
+_ASSUMED: Final = "assumed value by affiliate"
 
 
 def event(item: Any) -> OrderEvent | UnreadableEvent:
@@ -58,11 +57,11 @@ def event(item: Any) -> OrderEvent | UnreadableEvent:
         return UnreadableEvent(handle if isinstance(handle, str) and handle else None, problem)
     return OrderEvent(
         order_id=read.order_id,
-        domain=read.domain,
+        domain=read.domain or "",
         state=read.state,
         last_state=read.last_state,
-        current_change=read.current_change,
-        event_id=read.event_id,
+        current_change=read.current_change or "",
+        event_id=read.event_id or "",
         handle=read.handle,
     )
 
@@ -81,7 +80,7 @@ def feed_configuration(data: Any) -> FeedConfiguration | None:
 
 
 def order(account: str, document: bytes) -> Order:
-    """Read an order's document.
+    """Read an order's document, with its lines as the shopper has them at this time.
 
     Raises:
         Unreadable: the document lacks something that an ERP needs; the message names the place
@@ -91,10 +90,12 @@ def order(account: str, document: bytes) -> Order:
     read = require(OrderDocument, data, "The order's document")
     where = summarise(data)
     shipping, currency = read.shipping_data, read.store_preferences_data
+    amounts = amounts_now(sale(read))
+    invoice = read.invoice_data.address if read.invoice_data else None
     return Order(
         account=account,
         order_id=read.order_id,
-        status=where.status,
+        status=clean_text(where.status),
         is_completed=where.is_completed,
         sequence=read.sequence,
         order_group=read.order_group,
@@ -107,47 +108,76 @@ def order(account: str, document: bytes) -> Order:
         value_cents=read.value,
         totals=_totals(read.totals),
         customer=_customer(read.client_profile_data or ClientProfile()),
-        address=_address(shipping.address) if shipping and shipping.address else None,
-        lines=tuple(_line(index, item) for index, item in enumerate(read.items)),
-        deliveries=tuple(map(_delivery, shipping.logistics_info)) if shipping else (),
+        address=address(shipping.address) if shipping and shipping.address else None,
+        lines=tuple(_line(line, read.items) for line in amounts.lines),
+        deliveries=deliveries(shipping, amounts.lines) if shipping else (),
         payments=_payments(read.payment_data) if read.payment_data else (),
         cancel_reason=read.cancel_reason,
         document=document,
+        invoice_address=address(invoice) if invoice else None,
+        remark=(read.open_text_field.value if read.open_text_field else None) or None,
+        custom_data=_custom_data(read.custom_data),
+        reckoning=amounts.reckoning,
     )
 
 
-def _line(index: int, item: Item) -> OrderLine:
-    selling = item.price if item.selling_price is None else item.selling_price
-    total = item.price_definition.total if item.price_definition else None
+def _line(line: LineAmounts, items: Sequence[Item]) -> OrderLine:
+    """Join a line's amounts with the texts of its SKU's line in `items[]`, if there is one."""
+    item = None if line.origin is None else items[line.origin]
+    is_own = item is not None and line.origin == line.index
+    unit_list = (
+        line.unit_price_cents if item is None or item.list_price is None else item.list_price
+    )
     return OrderLine(
-        index=index,
-        line_id=item.unique_id,
-        sku=item.id,
-        seller_sku=item.seller_sku or item.id,
-        ref_id=item.ref_id,
-        name=item.name,
-        quantity=item.quantity,
-        list_price_cents=item.price if item.list_price is None else item.list_price,
-        price_cents=item.price,
-        selling_price_cents=selling,
-        total_cents=selling * item.quantity if total is None else total,
-        tax_cents=item.tax,
-        is_gift=item.is_gift,
-        measurement_unit=item.measurement_unit,
-        unit_multiplier=item.unit_multiplier,
+        index=line.index,
+        line_id=line.line_id,
+        sku=line.sku,
+        seller_sku=line.seller_sku,
+        ref_id=item.ref_id if item else None,
+        name=item.name if item else line.name,
+        quantity=line.quantity,
+        list_price_cents=piece_cents(unit_list, line.unit_multiplier),
+        price_cents=line.price_cents,
+        selling_price_cents=line.selling_price_cents,
+        total_cents=line.total_cents,
+        tax_cents=line.tax_cents,
+        is_gift=item.is_gift if item and is_own else False,
+        measurement_unit=item.measurement_unit if item else None,
+        unit_multiplier=line.unit_multiplier,
+        unit_list_price_cents=unit_list,
+        unit_price_cents=line.unit_price_cents,
+        services=services(item) if item and is_own else (),
+        components=tuple(map(_component, item.components)) if item else (),
     )
+
+
+def _component(component: KitComponent) -> Component:
+    sku = component.id or component.seller_sku or ""
+    return Component(
+        unique_id=component.unique_id or "",
+        sku=sku,
+        seller_sku=component.seller_sku or sku,
+        ref_id=component.ref_id,
+        name=component.name or "",
+        quantity=1 if component.quantity is None else component.quantity,
+    )
+
+
+def _custom_data(data: Any) -> str | None:
+    """Return VTEX's custom data as JSON text; None where there is none."""
+    return json.dumps(clean_json(data), ensure_ascii=False) if data else None
 
 
 def _totals(totals: list[Total]) -> Totals:
-    def sum_of(*ids: str) -> int:
-        return sum(total.value for total in totals if total.id in ids)
-
+    sums: Counter[str] = Counter()
+    for total in totals:
+        sums[total.id.strip().casefold()] += total.value
     return Totals(
-        items_cents=sum_of("Items"),
-        discounts_cents=sum_of("Discounts"),
-        shipping_cents=sum_of("Shipping"),
-        tax_cents=sum_of("Tax"),
-        other_cents=sum(total.value for total in totals if total.id not in _TOTALS),
+        items_cents=sums["items"],
+        discounts_cents=sums["discounts"],
+        shipping_cents=sums["shipping"],
+        tax_cents=sums["tax"],
+        other_cents=sum(cents for key, cents in sums.items() if key not in _TOTALS),
     )
 
 
@@ -155,41 +185,22 @@ def _customer(profile: ClientProfile) -> Customer:
     return Customer(**profile.model_dump())
 
 
-def _address(address: ShippingAddress) -> Address:
-    return Address(
-        kind=address.address_type,
-        receiver=address.receiver_name,
-        **address.model_dump(exclude={"address_type", "receiver_name"}),
-    )
-
-
-def _delivery(info: LogisticsInfo) -> Delivery:
-    served_by = info.delivery_ids[0] if info.delivery_ids else None
-    return Delivery(
-        line_index=info.item_index,
-        channel=info.delivery_channel,
-        sla=info.selected_sla,
-        company=info.delivery_company,
-        price_cents=info.price,
-        estimate=info.shipping_estimate,
-        estimated_at=info.shipping_estimate_date,
-        pickup_point_id=info.pickup_point_id,
-        warehouse_id=served_by.warehouse_id if served_by else None,
-        courier_id=served_by.courier_id if served_by else None,
-    )
-
-
 def _payments(data: PaymentData) -> tuple[Payment, ...]:
     return tuple(
-        payment(entry)
+        payment(entry, transaction.transaction_id)
         for transaction in data.transactions
         if transaction.is_active is not False
         for entry in transaction.payments
     )
 
 
-def payment(entry: PaymentEntry) -> Payment:
-    """Read one means of payment."""
+def payment(entry: PaymentEntry, transaction_id: str | None) -> Payment:
+    """Read one means of payment.
+
+    https://developers.vtex.com/docs/guides/marketplace-payment-data-on-seller-orders
+    """
+    answers = entry.connector_responses or ConnectorResponses()
+    name = (entry.payment_system_name or "").casefold()
     return Payment(
         id=entry.id,
         system=entry.payment_system,
@@ -197,4 +208,8 @@ def payment(entry: PaymentEntry) -> Payment:
         group=entry.group,
         value_cents=entry.value,
         installments=entry.installments,
+        transaction_id=transaction_id,
+        authorization=answers.authid,
+        acquirer_document=answers.acquirercnpj,
+        is_by_marketplace=transaction_id == _BY_MARKETPLACE or name == _ASSUMED,
     )

@@ -49,7 +49,6 @@ def test_an_event_keeps_vtexs_own_text() -> None:
         pytest.param({**ITEM, "orderId": "\ud800"}, "h", "$.orderId", id="half a character"),
         pytest.param({**ITEM, "handle": None}, None, "$.handle", id="no handle"),
         pytest.param({**ITEM, "handle": ["h"]}, None, "$.handle", id="a handle that is no text"),
-        pytest.param({**ITEM, "currentChange": ""}, "h", "$.currentChange", id="no change"),
         pytest.param({}, None, "$.orderId", id="empty"),
         pytest.param("text", None, "$", id="a text"),
         pytest.param(None, None, "$", id="null"),
@@ -63,6 +62,34 @@ def test_a_poison_item_keeps_its_handle_and_names_its_problem(
     assert isinstance(found, UnreadableEvent)
     assert found.handle == handle
     assert found.problem.startswith(f"{place} ")
+
+
+@pytest.mark.parametrize("odd", [None, "", 7, ["x"], {"a": 1}, True, "\ud800"])
+@pytest.mark.parametrize("field", ["domain", "state", "lastState", "eventId", "currentChange"])
+def test_an_order_and_a_handle_are_all_that_an_event_takes(field: str, odd: object) -> None:
+    found = event({**ITEM, field: odd})
+
+    assert isinstance(found, OrderEvent)
+    assert (found.order_id, found.handle) == ("1-01", "h")
+    assert event({"orderId": "1-01", "handle": "h"}) == OrderEvent(
+        "1-01", "", None, None, "", "", "h"
+    )
+
+
+def test_two_events_without_their_time_are_two() -> None:
+    items = [
+        {"orderId": "1-01", "handle": "h1", "eventId": "E1"},
+        {"orderId": "1-01", "handle": "h2", "eventId": "E2"},
+        {"orderId": "1-01", "handle": "h3"},
+        {"orderId": "1-01", "handle": "h4"},
+        {"orderId": "1-01", "handle": "h5", "eventId": "E1"},
+    ]
+
+    identities = [read.identity for read in map(event, items) if isinstance(read, OrderEvent)]
+
+    assert len(identities) == 5
+    assert len(set(identities)) == 4
+    assert identities[0] == identities[4]
 
 
 @given(JSON_VALUES | st.fixed_dictionaries({}, optional=dict.fromkeys(ITEM, JSON_VALUES)))

@@ -102,6 +102,40 @@ def test_a_package_of_nulls_is_read() -> None:
     assert (package.items, package.events, package.is_finished) == ((), (), False)
 
 
+@pytest.mark.parametrize("value", [{"invoiceValue": None}, {}])
+def test_an_invoice_without_its_value_is_worth_its_items(value: dict[str, Any]) -> None:
+    items = [{"itemIndex": 0, "quantity": 2, "price": 1000}, {"quantity": 1, "price": "15"}]
+
+    (package,) = fulfilment(packed({"invoiceNumber": "1", **value, "items": items})).packages
+
+    assert package.value_cents == 2015
+
+
+@pytest.mark.parametrize(
+    ("item", "index"),
+    [
+        pytest.param({}, 0, id="the first, left out"),
+        pytest.param({"itemIndex": None, "id": "9"}, 1, id="by its SKU"),
+        pytest.param({"id": "S9"}, 1, id="by the seller's SKU"),
+        pytest.param({"itemIndex": 0, "id": "9"}, 1, id="another SKU's place"),
+        pytest.param({"itemIndex": 7, "id": "9"}, 1, id="a place that is none"),
+        pytest.param({"itemIndex": 1, "id": "unknown"}, 1, id="a SKU that is none"),
+    ],
+)
+def test_a_packages_item_finds_its_line(item: dict[str, Any], index: int) -> None:
+    lines = [LINE, {**LINE, "uniqueId": "U2", "id": "9", "sellerSku": "S9"}]
+    package = {**OUTPUT, "items": [{"quantity": 1, **item}]}
+
+    found = fulfilment(document(items=lines, packageAttachment={"packages": [package]}))
+
+    assert found.packages[0].items[0].index == index
+
+
+@pytest.mark.parametrize("word", ["output", "OUTPUT", " Output "])
+def test_the_type_of_an_invoice_is_read_in_any_capitals(word: str) -> None:
+    assert fulfilment(packed({**OUTPUT, "type": word})).invoiced_cents == 2000
+
+
 def test_only_outgoing_invoices_count_as_invoiced() -> None:
     item = {"itemIndex": 0, "quantity": 2, "price": 1000}
     found = fulfilment(
@@ -216,9 +250,9 @@ def test_a_request_tells_when_and_why() -> None:
             document(items=[{**LINE, "quantity": "x"}]), r"\$\.items\[0\]\.quantity", id="line"
         ),
         pytest.param(
-            packed(OUTPUT, {**OUTPUT, "invoiceValue": None}),
+            packed(OUTPUT, {**OUTPUT, "invoiceValue": "?"}),
             r"\$\.packageAttachment\.packages\[1\]\.invoiceValue",
-            id="an invoice without a value",
+            id="an invoice whose value is no number",
         ),
         pytest.param(
             packed({**OUTPUT, "items": [{"itemIndex": 0}]}),

@@ -1,0 +1,481 @@
+"""What an order's lines cost as the shopper has them at this time, and if it adds up. Pure.
+
+VTEX's documents say the same amount in several places, and not all of them are right in every
+order. So each amount has *readings*, and the order's own sums decide: the first reading that adds
+up to `value` is taken, else the first that adds up to the totals, else the usual one.
+
+A change may be counted into `items[]` already, in part, or not at all; `order_changes.py` counts
+it in, and only where the document shows that `items[]` was left alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from decimal import ROUND_HALF_UP, Decimal
+from enum import StrEnum
+from typing import Final
+
+from orders_sync.domain.fulfilment import AppliedChange
+from orders_sync.domain.order_changes import (
+    AS_WRITTEN,
+    VARIANTS,
+    WHOLE,
+    LineAmounts,
+    Variant,
+    brings_missing_sku,
+    has_items,
+    share,
+)
+
+__all__ = [
+    "Amounts",
+    "LineAmounts",
+    "PriceTag",
+    "Reason",
+    "Reckoning",
+    "Sale",
+    "Service",
+    "SoldItem",
+    "amounts_now",
+    "piece_cents",
+    "share",
+]
+
+#: Totals that have a place of their own in the reckoning, in lower case.
+_ITEMS: Final = "items"
+_DISCOUNTS: Final = "discounts"
+_SHIPPING: Final = "shipping"
+_TAX: Final = "tax"
+_CHANGE: Final = "change"
+_KNOWN: Final = frozenset({_ITEMS, _DISCOUNTS, _SHIPPING, _TAX, _CHANGE})
+
+
+@dataclass(frozen=True, slots=True)
+class PriceTag:
+    """A discount (below zero) or a tax of a whole line; `name` says which and where from."""
+
+    name: str
+    cents: int
+
+    @property
+    def is_tax(self) -> bool:
+        """Whether it is a tax."""
+        return self.name.casefold().startswith("tax")
+
+    @property
+    def is_tax_service(self) -> bool:
+        """Whether it is the line's tax as a tax service (TaxHub) computed it."""
+        return self.name.casefold().startswith("taxhub")
+
+    @property
+    def is_of_freight(self) -> bool:
+        """Whether it lowers the freight and not the goods."""
+        return "@shipping" in self.name.casefold()
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """A service sold with a line, such as gift wrapping or a warranty (`bundleItems`).
+
+    `price_cents` is of one; its price is in the order's value and in no line.
+    """
+
+    id: str
+    name: str
+    kind: str | None
+    quantity: int
+    price_cents: int
+
+    @property
+    def total_cents(self) -> int:
+        """What the service costs."""
+        return self.quantity * self.price_cents
+
+
+@dataclass(frozen=True, slots=True)
+class SoldItem:
+    """A line of `items[]` as VTEX wrote it.
+
+    `price_cents` is of one unit of measure, `selling_price_cents` and `tax_cents` of one piece,
+    which is `unit_multiplier` units. `defined_total_cents` is the total of its price definition.
+    """
+
+    index: int
+    line_id: str
+    sku: str
+    seller_sku: str
+    quantity: int
+    price_cents: int
+    unit_multiplier: float = 1.0
+    selling_price_cents: int | None = None
+    defined_total_cents: int | None = None
+    tax_cents: int = 0
+    is_gift: bool = False
+    tags: tuple[PriceTag, ...] = ()
+    services: tuple[Service, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Sale:
+    """An order's amounts as VTEX wrote them.
+
+    `totals` are pairs of an id and cents, of an open set. `freight_cents` is what the deliveries of
+    the lines cost together. `rounding_cents` is VTEX's `roundingError`. `is_chain`: sold through
+    another seller of ours. `is_elsewhere`: sold by a marketplace or a chain, not by the store.
+    """
+
+    value_cents: int
+    items: tuple[SoldItem, ...]
+    totals: tuple[tuple[str, int], ...] = ()
+    changes: tuple[AppliedChange, ...] = ()
+    freight_cents: int = 0
+    rounding_cents: int = 0
+    is_chain: bool = False
+    is_elsewhere: bool = False
+
+
+class Reason(StrEnum):
+    """The likely reason why an order's parts do not add up to its value."""
+
+    #: VTEX rounded.
+    ROUNDING = "rounding"
+    #: A marketplace's order may differ by right: its value decides.
+    MARKETPLACE = "marketplace"
+    #: The total Tax is not what the lines' taxes add up to.
+    TAX = "tax"
+    #: The order was changed, and the change is not told whole.
+    CHANGE = "change"
+    #: The lines and services do not add up to the totals Items and Discounts.
+    ITEMS = "items"
+    #: The totals do not add up to the value.
+    TOTALS = "totals"
+
+
+@dataclass(frozen=True, slots=True)
+class Reckoning:
+    """An order's parts in cents; all but `reason` add up to its value.
+
+    `lines_cents` and `tax_cents` are the lines' totals and taxes. `discounts_cents` are those that
+    are in no line (of the freight), `changes_cents` is what changes added or took beside the lines,
+    and `other_cents` is what VTEX's totals have beside these. `difference_cents` is what is missing
+    to the value, and `reason` why that may be; None where nothing is missing.
+    """
+
+    lines_cents: int = 0
+    services_cents: int = 0
+    freight_cents: int = 0
+    discounts_cents: int = 0
+    tax_cents: int = 0
+    changes_cents: int = 0
+    other_cents: int = 0
+    difference_cents: int = 0
+    reason: Reason | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Amounts:
+    """An order's lines as the shopper has them at this time, and the reckoning of the order."""
+
+    lines: tuple[LineAmounts, ...]
+    reckoning: Reckoning
+
+
+def amounts_now(sale: Sale) -> Amounts:
+    """Return the lines with all changes counted in once, and the order's reckoning."""
+    totals = _Totals(sale)
+    best = _best(_candidates(sale, totals, AS_WRITTEN), totals)
+    if has_items(sale.changes):
+        best = _with_changes(sale, totals, best)
+    lines = tuple(line for line in best.lines if line.quantity)
+    return Amounts(lines, best.reckon(totals))
+
+
+def piece_cents(unit_cents: int, unit_multiplier: float) -> int:
+    """Return the price of a piece from the price of a unit of measure, rounded half up."""
+    return _times(unit_cents, unit_multiplier, 1)
+
+
+def _times(cents: int, multiplier: float, quantity: int) -> int:
+    exact = Decimal(cents) * Decimal(repr(multiplier)) * quantity
+    return int(exact.to_integral_value(ROUND_HALF_UP))
+
+
+class _Totals:
+    """The order's own sums; `net_cents` is what the goods cost by them, None without such sums."""
+
+    def __init__(self, sale: Sale) -> None:
+        sums: dict[str, int] = {}
+        for name, cents in sale.totals:
+            key = name.strip().casefold()
+            sums[key] = sums.get(key, 0) + cents
+        self.sale = sale
+        self.change_cents = sums.get(_CHANGE)
+        self.tax_cents = sums.get(_TAX)
+        self.freight_cents = sums.get(_SHIPPING, 0 if sale.totals else sale.freight_cents)
+        self.other_cents = sum(cents for key, cents in sums.items() if key not in _KNOWN)
+        self.net_cents = sums[_ITEMS] + sums.get(_DISCOUNTS, 0) if _ITEMS in sums else None
+        # Discounts of the freight are in the total Discounts and in no line, or nowhere.
+        tags = [tag for item in sale.items for tag in item.tags if tag.is_of_freight]
+        by_tags = sum(tag.cents for tag in tags)
+        by_deliveries = min(sale.freight_cents - self.freight_cents, 0)
+        self.freight_discounts = tuple(dict.fromkeys((0, by_tags, by_deliveries)))
+
+
+#: Reads what the services of the lines cost together.
+_ServiceSum = Callable[[Sale, Sequence[LineAmounts]], int]
+
+
+@dataclass(frozen=True, slots=True)
+class _Candidate:
+    """One reading of a whole order."""
+
+    lines: tuple[LineAmounts, ...]
+    service_sum: _ServiceSum
+    services_cents: int
+    discounts_cents: int
+    changes_cents: int
+    is_feasible: bool
+
+    @property
+    def goods_cents(self) -> int:
+        """What the lines cost."""
+        return sum(line.total_cents for line in self.lines)
+
+    @property
+    def tax_cents(self) -> int:
+        """The taxes of the lines."""
+        return sum(line.tax_cents for line in self.lines)
+
+    def difference(self, totals: _Totals) -> int:
+        """Return what is missing to the order's value."""
+        beside = totals.freight_cents + totals.other_cents + self.changes_cents
+        goods = self.goods_cents + self.services_cents + self.discounts_cents
+        return totals.sale.value_cents - goods - self.tax_cents - beside
+
+    def matches_totals(self, totals: _Totals) -> bool:
+        """Check whether the goods cost what the totals Items and Discounts say."""
+        goods = self.goods_cents + self.services_cents + self.discounts_cents
+        return goods == totals.net_cents
+
+    def after(self, variant: Variant, sale: Sale) -> _Candidate:
+        """Return the same reading with changes counted in."""
+        lines, is_feasible = variant(self.lines, sale.changes)
+        services = self.service_sum(sale, lines)
+        return replace(self, lines=lines, services_cents=services, is_feasible=is_feasible)
+
+    def reckon(self, totals: _Totals) -> Reckoning:
+        """Return the reckoning of the order by this reading."""
+        difference = self.difference(totals)
+        reckoning = Reckoning(
+            lines_cents=self.goods_cents,
+            services_cents=self.services_cents,
+            freight_cents=totals.freight_cents,
+            discounts_cents=self.discounts_cents,
+            tax_cents=self.tax_cents,
+            changes_cents=self.changes_cents,
+            other_cents=totals.other_cents,
+            difference_cents=difference,
+        )
+        return replace(reckoning, reason=_reason(self, totals)) if difference else reckoning
+
+
+def _reason(candidate: _Candidate, totals: _Totals) -> Reason:
+    difference, sale = candidate.difference(totals), totals.sale
+    if abs(difference) in {abs(sale.rounding_cents), 1} or abs(difference) < len(candidate.lines):
+        return Reason.ROUNDING
+    if sale.is_elsewhere:
+        return Reason.MARKETPLACE
+    if difference == (totals.tax_cents or 0) - candidate.tax_cents:
+        return Reason.TAX
+    if sale.changes:
+        return Reason.CHANGE
+    if totals.net_cents is not None and not candidate.matches_totals(totals):
+        return Reason.ITEMS
+    return Reason.TOTALS
+
+
+def _best(candidates: Iterator[_Candidate], totals: _Totals) -> _Candidate:
+    """Return what adds up to the value, else to the totals, else the first."""
+    usual: _Candidate | None = None
+    by_totals: _Candidate | None = None
+    for candidate in candidates:
+        if candidate.difference(totals) == 0:
+            return candidate
+        usual = usual or candidate
+        if by_totals is None and candidate.matches_totals(totals):
+            by_totals = candidate
+    best = by_totals or usual
+    if best is None:
+        raise ValueError("an order has at least one reading")
+    return best
+
+
+def _candidates(sale: Sale, totals: _Totals, variant: Variant) -> Iterator[_Candidate]:
+    """Yield every reading of the order, the usual one first."""
+    for written in _readings(sale, totals):
+        lines, is_feasible = variant(written, sale.changes)
+        for service_sum in (_as_they_say, _by_piece, _in_the_lines):
+            services = service_sum(sale, lines)
+            for discounts in totals.freight_discounts:
+                for changes in dict.fromkeys((totals.change_cents or 0, 0)):
+                    yield _Candidate(
+                        lines,
+                        service_sum,
+                        services,
+                        discounts,
+                        changes,
+                        is_feasible,
+                    )
+
+
+def _with_changes(sale: Sale, totals: _Totals, written: _Candidate) -> _Candidate:
+    """Count the changes in where the document shows that `items[]` was left alone.
+
+    It does so by a total Change, by lines that do not add up without the changes, or by a SKU that
+    the changes leave the shopper with and no line has.
+    """
+    adds_up = written.difference(totals) == 0
+    if totals.change_cents is not None and (adds_up or written.matches_totals(totals)):
+        return _by_total_change(sale, totals.change_cents, written)
+    if adds_up:
+        whole = written.after(WHOLE[0], sale)
+        is_left_alone = brings_missing_sku(written.lines, sale.changes)
+        return whole if is_left_alone and whole.difference(totals) == 0 else written
+    for variant in VARIANTS:
+        for candidate in _candidates(sale, totals, variant):
+            if candidate.is_feasible and candidate.difference(totals) == 0:
+                return candidate
+    if written.matches_totals(totals):
+        return written
+    changed = [written.after(variant, sale) for variant in VARIANTS]
+    nearest = [written, *(candidate for candidate in changed if candidate.is_feasible)]
+    return min(nearest, key=lambda candidate: abs(candidate.difference(totals)))
+
+
+def _by_total_change(sale: Sale, change_cents: int, written: _Candidate) -> _Candidate:
+    """Count the changes in whole where the total Change is of their items.
+
+    It is where it is nearer to what they cost than to nothing. Else it is a manual discount or
+    increment, and `items[]` was rewritten.
+    """
+    if change_cents and not written.changes_cents:
+        return written  # The value has it in the lines: the total only tells of it.
+
+    def rest(candidate: _Candidate) -> int:
+        return change_cents - (_cost(candidate) - _cost(written))
+
+    changed = [written.after(variant, sale) for variant in WHOLE]
+    whole = [candidate for candidate in changed if candidate.is_feasible]
+    best = min(whole, key=lambda candidate: abs(rest(candidate)), default=None)
+    if best is None or abs(rest(best)) > abs(change_cents):
+        return written
+    return replace(best, changes_cents=rest(best))
+
+
+def _cost(candidate: _Candidate) -> int:
+    return candidate.goods_cents + candidate.tax_cents + candidate.services_cents
+
+
+def _services(sale: Sale, lines: Sequence[LineAmounts]) -> Iterator[tuple[Service, int]]:
+    """Yield each service with the pieces of its line; those of removed lines are gone."""
+    left = {line.index: line.quantity for line in lines if line.quantity}
+    for item in sale.items:
+        if item.index in left:
+            for service in item.services:
+                yield service, left[item.index]
+
+
+def _as_they_say(sale: Sale, lines: Sequence[LineAmounts]) -> int:
+    return sum(service.total_cents for service, _ in _services(sale, lines))
+
+
+def _by_piece(sale: Sale, lines: Sequence[LineAmounts]) -> int:
+    return sum(service.price_cents * pieces for service, pieces in _services(sale, lines))
+
+
+def _in_the_lines(_: Sale, __: Sequence[LineAmounts]) -> int:
+    return 0
+
+
+def _readings(sale: Sale, totals: _Totals) -> Iterator[tuple[LineAmounts, ...]]:
+    """Yield the lines of `items[]` by each reading of their totals, without repeats.
+
+    A chain order's price definition follows `price` (VTEX's known issue 663203).
+    """
+    taxes = _taxes(sale, totals)
+    seen: set[tuple[int, ...]] = set()
+    usual = (_computed, _defined) if sale.is_chain else (_defined, _computed)
+    for total_of in (*usual, _tagged, _sold, _with_free_gifts):
+        sums = tuple(total_of(item) for item in sale.items)
+        if sums not in seen:
+            seen.add(sums)
+            yield tuple(map(_line, sale.items, sums, taxes))
+
+
+def _line(item: SoldItem, total_cents: int, tax_cents: int) -> LineAmounts:
+    selling = item.selling_price_cents
+    if selling is None:
+        selling = share(total_cents, 1, item.quantity)
+    return LineAmounts(
+        index=item.index,
+        line_id=item.line_id,
+        sku=item.sku,
+        seller_sku=item.seller_sku,
+        quantity=item.quantity,
+        unit_price_cents=item.price_cents,
+        unit_multiplier=item.unit_multiplier,
+        price_cents=piece_cents(item.price_cents, item.unit_multiplier),
+        selling_price_cents=selling,
+        total_cents=total_cents if item.quantity else 0,
+        tax_cents=tax_cents if item.quantity else 0,
+        piece_tax_cents=share(tax_cents, 1, item.quantity),
+        origin=item.index,
+    )
+
+
+def _tagged(item: SoldItem) -> int:
+    """Compute the total from the price of a unit and the discounts of the line."""
+    discounts = sum(tag.cents for tag in item.tags if not (tag.is_tax or tag.is_of_freight))
+    return _times(item.price_cents, item.unit_multiplier, item.quantity) + discounts
+
+
+def _sold(item: SoldItem) -> int:
+    """Compute the total from the selling price of a piece, which VTEX rounds."""
+    if item.selling_price_cents is None:
+        return _tagged(item)
+    return item.selling_price_cents * item.quantity
+
+
+def _computed(item: SoldItem) -> int:
+    """Compute the total, exact to the cent where price and selling price agree."""
+    tagged, sold = _tagged(item), _sold(item)
+    total = tagged if abs(tagged - sold) <= item.quantity else sold
+    defined = item.defined_total_cents
+    # A price definition that differs by rounding alone is right: VTEX rounds the line.
+    return defined if defined is not None and abs(defined - total) <= item.quantity else total
+
+
+def _defined(item: SoldItem) -> int:
+    return _computed(item) if item.defined_total_cents is None else item.defined_total_cents
+
+
+def _with_free_gifts(item: SoldItem) -> int:
+    return 0 if item.is_gift else _defined(item)
+
+
+def _taxes(sale: Sale, totals: _Totals) -> tuple[int, ...]:
+    """Return each line's tax, by the first reading that adds up to the total Tax.
+
+    VTEX's `tax` is of one piece; a tax service's is in price tags of the whole line.
+    """
+    readings = [
+        tuple(item.tax_cents * item.quantity or _service_tax(item) for item in sale.items),
+        tuple(_service_tax(item) or item.tax_cents * item.quantity for item in sale.items),
+        tuple(item.tax_cents for item in sale.items),
+    ]
+    return next((taxes for taxes in readings if sum(taxes) == totals.tax_cents), readings[0])
+
+
+def _service_tax(item: SoldItem) -> int:
+    return sum(tag.cents for tag in item.tags if tag.is_tax_service)
