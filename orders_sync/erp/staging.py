@@ -1,4 +1,4 @@
-"""An ERP that is three tables in a SQL database, which the real ERP reads and writes.
+"""An ERP that is some tables in a SQL database, which the real ERP reads and writes.
 
 The tables are described in `docs/staging-tables.md`.
 """
@@ -25,13 +25,24 @@ from orders_sync.erp.staging_commands import (
 from orders_sync.erp.staging_database import (
     CONNECTIONS,
     close_engine,
-    create_tables,
     missing_columns,
     open_engine,
 )
 from orders_sync.erp.staging_failures import explained, is_refusal
-from orders_sync.erp.staging_rows import line_rows, order_row, tombstone_row
-from orders_sync.erp.staging_tables import ERP_ORDER_LINES, ERP_ORDERS
+from orders_sync.erp.staging_rows import (
+    component_rows,
+    line_rows,
+    order_row,
+    service_rows,
+    tombstone_row,
+)
+from orders_sync.erp.staging_schema import upgrade_tables
+from orders_sync.erp.staging_tables import (
+    ERP_ORDER_COMPONENTS,
+    ERP_ORDER_LINES,
+    ERP_ORDER_SERVICES,
+    ERP_ORDERS,
+)
 from orders_sync.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -52,10 +63,10 @@ def _utc_now() -> datetime:
 
 
 class StagingErp(ErpBase):
-    """Writes each order once into `erp_orders` and `erp_order_lines`, and reads `erp_commands`.
+    """Writes each order once into `erp_orders` and the tables beside it, and reads `erp_commands`.
 
     Its option `url` is a SQLAlchemy database URL; without one, the tables are in the SQLite file
-    `erp.sqlite3` in `home`. They are created on first use.
+    `erp.sqlite3` in `home`. They are created on first use, and brought up to date.
 
     Its option `cancellation` says who decides about a customer's wish to cancel:
 
@@ -191,7 +202,7 @@ class StagingErp(ErpBase):
                 connection.execute(answered(self.account), rows)
 
     def check(self) -> None:
-        """Connect, create the tables if need be, and compare their columns.
+        """Connect, create the tables or bring them up to date, and compare their columns.
 
         Raises:
             ErpUnavailable: The database cannot be reached or is locked.
@@ -234,10 +245,10 @@ class StagingErp(ErpBase):
         return str(policy)
 
     def _ready_engine(self) -> Engine:
-        """Give the engine, after its tables were seen or created once."""
+        """Return the engine, after its tables were created or brought up to date once."""
         with self._lock:
             if not self._is_ready:
-                create_tables(self._engine)
+                upgrade_tables(self._engine, now=self._clock())
                 self._is_ready = True
         return self._engine
 
@@ -274,9 +285,14 @@ class StagingErp(ErpBase):
         return None if reference is None else Receipt(reference)
 
     def _write_lines(self, connection: Connection, order: Order) -> None:
-        lines = [{**line, "account": self.account} for line in line_rows(order)]
-        if lines:
-            connection.execute(insert(ERP_ORDER_LINES), lines)
+        for table, rows in (
+            (ERP_ORDER_LINES, line_rows(order)),
+            (ERP_ORDER_COMPONENTS, component_rows(order)),
+            (ERP_ORDER_SERVICES, service_rows(order)),
+        ):
+            if rows:
+                owned = [{**row, "account": self.account} for row in rows]
+                connection.execute(insert(table), owned)
 
     def _cancel(self, order_id: str, reason: str) -> CancelAnswer:
         now = self._clock()

@@ -1,22 +1,38 @@
-"""An order as the rows of the staging tables."""
+"""An order as the rows of the staging tables.
+
+A text that is longer than its column is cut: the document has it whole.
+"""
 
 from __future__ import annotations
 
 import json
 from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
+
+from sqlalchemy import String, Table
+
+from orders_sync.erp.staging_tables import (
+    ERP_ORDER_COMPONENTS,
+    ERP_ORDER_LINES,
+    ERP_ORDER_SERVICES,
+    ERP_ORDERS,
+)
 
 if TYPE_CHECKING:
     from orders_sync.domain.order import Address, Customer, Delivery, Order, OrderLine
 
 Row = dict[str, Any]
 
+#: Of a TEXT, which ends at 65,535 bytes on MySQL: four a letter.
+_TEXT_LENGTH: Final = 16_000
+_WHOLE: Final = frozenset({"payments", "custom_data"})
+
 
 def order_row(order: Order) -> Row:
     """Turn an order into its row of `erp_orders`, without account, reference and state."""
-    totals = order.totals
-    return {
+    totals, reckoning = order.totals, order.reckoning
+    row = {
         "order_id": order.order_id,
         "status": order.status,
         "sequence": order.sequence,
@@ -35,9 +51,22 @@ def order_row(order: Order) -> Row:
         "other_cents": totals.other_cents,
         "payments": json.dumps([asdict(payment) for payment in order.payments]),
         "document": order.document,
+        "lines_cents": reckoning.lines_cents,
+        "services_cents": reckoning.services_cents,
+        "freight_cents": reckoning.freight_cents,
+        "beside_cents": reckoning.discounts_cents,
+        "line_taxes_cents": reckoning.tax_cents,
+        "changes_cents": reckoning.changes_cents,
+        "difference_cents": reckoning.difference_cents,
+        "difference_reason": reckoning.reason and reckoning.reason.value,
+        "destinations": _destinations(order),
+        "remark": order.remark,
+        "custom_data": order.custom_data,
         **_customer(order.customer),
-        **_address(order.address),
+        **_address("ship", order.address),
+        **_address("invoice", order.invoice_address, number="invoice_house_number"),
     }
+    return _fitted(ERP_ORDERS, row)
 
 
 def tombstone_row(order_id: str) -> Row:
@@ -64,10 +93,67 @@ def tombstone_row(order_id: str) -> Row:
 def line_rows(order: Order) -> list[Row]:
     """Turn an order's lines into their rows of `erp_order_lines`, without the account."""
     deliveries = {delivery.line_index: delivery for delivery in order.deliveries}
-    return [
+    rows = [
         {"order_id": order.order_id, **_line(line), **_delivery(deliveries.get(line.index))}
         for line in order.lines
     ]
+    return [_fitted(ERP_ORDER_LINES, row) for row in rows]
+
+
+def component_rows(order: Order) -> list[Row]:
+    """Turn the components of an order's kits into their rows, without the account."""
+    rows = [
+        {
+            "order_id": order.order_id,
+            "line_index": line.index,
+            "component_index": index,
+            "line_id": line.line_id,
+            **asdict(component),
+        }
+        for line in order.lines
+        for index, component in enumerate(line.components)
+    ]
+    return [_fitted(ERP_ORDER_COMPONENTS, row) for row in rows]
+
+
+def service_rows(order: Order) -> list[Row]:
+    """Turn the services of an order into their rows, without the account."""
+    rows = [
+        {
+            "order_id": order.order_id,
+            "line_index": line.index,
+            "service_index": index,
+            "line_id": line.line_id,
+            "service_id": service.id,
+            "name": service.name,
+            "kind": service.kind,
+            "quantity": service.quantity,
+            "price_cents": service.price_cents,
+            "total_cents": service.total_cents,
+        }
+        for line in order.lines
+        for index, service in enumerate(line.services)
+    ]
+    return [_fitted(ERP_ORDER_SERVICES, row) for row in rows]
+
+
+def _fitted(table: Table, row: Row) -> Row:
+    """Cut each text to its column's length."""
+    return {name: _cut(table, name, value) for name, value in row.items()}
+
+
+def _cut(table: Table, name: str, value: Any) -> Any:
+    kind = table.c[name].type
+    if not isinstance(value, str) or not isinstance(kind, String) or name in _WHOLE:
+        return value
+    return value[: kind.length or _TEXT_LENGTH]
+
+
+def _destinations(order: Order) -> int:
+    """Count the places that the lines go to; a line without its own goes to the order's."""
+    places = {delivery.line_index: delivery.address for delivery in order.deliveries}
+    found = {places.get(line.index) or order.address for line in order.lines}
+    return len(found - {None})
 
 
 def utc(moment: datetime | None) -> datetime | None:
@@ -88,24 +174,28 @@ def _customer(customer: Customer) -> Row:
         "customer_is_corporate": customer.is_corporate,
         "customer_corporate_name": customer.corporate_name,
         "customer_corporate_document": customer.corporate_document,
+        "customer_trade_name": customer.trade_name,
+        "customer_state_inscription": customer.state_inscription,
+        "customer_corporate_phone": customer.corporate_phone,
+        "customer_class": customer.customer_class,
+        "customer_code": customer.customer_code,
     }
 
 
-def _address(address: Address | None) -> Row:
-    if address is None:
-        return {}
+def _address(prefix: str, address: Address | None, *, number: str | None = None) -> Row:
+    """Turn an address into its columns; all rows of one insert have the same ones."""
     return {
-        "ship_kind": address.kind,
-        "ship_receiver": address.receiver,
-        "ship_postal_code": address.postal_code,
-        "ship_street": address.street,
-        "ship_number": address.number,
-        "ship_complement": address.complement,
-        "ship_neighborhood": address.neighborhood,
-        "ship_reference": address.reference,
-        "ship_city": address.city,
-        "ship_state": address.state,
-        "ship_country": address.country,
+        f"{prefix}_kind": address and address.kind,
+        f"{prefix}_receiver": address and address.receiver,
+        f"{prefix}_postal_code": address and address.postal_code,
+        f"{prefix}_street": address and address.street,
+        number or f"{prefix}_number": address and address.number,
+        f"{prefix}_complement": address and address.complement,
+        f"{prefix}_neighborhood": address and address.neighborhood,
+        f"{prefix}_reference": address and address.reference,
+        f"{prefix}_city": address and address.city,
+        f"{prefix}_state": address and address.state,
+        f"{prefix}_country": address and address.country,
     }
 
 
@@ -125,6 +215,8 @@ def _line(line: OrderLine) -> Row:
         "tax_cents": line.tax_cents,
         "measurement_unit": line.measurement_unit,
         "unit_multiplier": line.unit_multiplier,
+        "unit_list_price_cents": line.unit_list_price_cents,
+        "unit_price_cents": line.unit_price_cents,
         "is_gift": line.is_gift,
     }
 
@@ -140,4 +232,10 @@ def _delivery(delivery: Delivery | None) -> Row:
         "delivery_estimated_at": delivery and utc(delivery.estimated_at),
         "pickup_point_id": delivery and delivery.pickup_point_id,
         "warehouse_id": delivery and delivery.warehouse_id,
+        "delivery_from": delivery and utc(delivery.window_from),
+        "delivery_until": delivery and utc(delivery.window_until),
+        "dock_id": delivery and delivery.dock_id,
+        "courier_id": delivery and delivery.courier_id,
+        "courier_name": delivery and delivery.courier_name,
+        **_address("ship", delivery.address if delivery else None),
     }

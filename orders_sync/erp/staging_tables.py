@@ -27,17 +27,22 @@ from sqlalchemy import (
     column,
     func,
 )
-from sqlalchemy.dialects.mysql import LONGBLOB
+from sqlalchemy.dialects.mysql import LONGBLOB, LONGTEXT
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import TypeEngine
 
 METADATA: Final = MetaData()
+
+#: Of these tables: 1 had no components, services, addresses of lines and reckoning.
+VERSION: Final = 2
 
 _KEY = String(255)
 _CODE = String(255)
 _CENTS = BigInteger()
 _TIME = DateTime(timezone=True)
 _ID = BigInteger().with_variant(Integer(), "sqlite")
+#: JSON is of no use when it is cut; MySQL's TEXT ends at 64 KiB.
+_JSON = Text().with_variant(LONGTEXT(), "mysql", "mariadb")
 _BYTES = LargeBinary().with_variant(LONGBLOB(), "mysql", "mariadb")
 
 
@@ -47,6 +52,23 @@ def _filled(name: str, kind: TypeEngine[Any], comment: str) -> Column[Any]:
 
 def _maybe(name: str, kind: TypeEngine[Any], comment: str) -> Column[Any]:
     return Column(name, kind, nullable=True, comment=comment)
+
+
+def _address(prefix: str, about: str, *, house_number: str) -> list[Column[Any]]:
+    """Make the columns of an address; null where VTEX names none."""
+    return [
+        _maybe(f"{prefix}_kind", _CODE, f"{about} residential, pickup, or another word of VTEX's."),
+        _maybe(f"{prefix}_receiver", Text(), "Personal. Who takes it."),
+        _maybe(f"{prefix}_postal_code", _CODE, "Personal."),
+        _maybe(f"{prefix}_street", Text(), "Personal."),
+        _maybe(house_number, Text(), "Personal. House number."),
+        _maybe(f"{prefix}_complement", Text(), "Personal. Flat, floor, block."),
+        _maybe(f"{prefix}_neighborhood", Text(), "Personal."),
+        _maybe(f"{prefix}_reference", Text(), "Personal. A landmark that helps to find the place."),
+        _maybe(f"{prefix}_city", Text(), "Personal."),
+        _maybe(f"{prefix}_state", _CODE, "State or province."),
+        _maybe(f"{prefix}_country", _CODE, "ISO 3166 alpha-3 code."),
+    ]
 
 
 def _key(name: str, kind: TypeEngine[Any], comment: str) -> Column[Any]:
@@ -132,8 +154,37 @@ ERP_ORDERS: Final = Table(
     _maybe("ship_city", Text(), "Personal."),
     _maybe("ship_state", _CODE, "State or province."),
     _maybe("ship_country", _CODE, "ISO 3166 alpha-3 code."),
-    _filled("payments", Text(), "JSON list of the means of payment, amounts in value_cents."),
+    _filled("payments", _JSON, "JSON list of the means of payment, amounts in value_cents."),
     _filled("document", _BYTES, "VTEX's JSON of the order, byte for byte. Personal."),
+    _maybe("lines_cents", _CENTS, "Reckoning: the lines' total_cents together."),
+    _maybe("services_cents", _CENTS, "Reckoning: services sold with the lines (bundleItems)."),
+    _maybe("freight_cents", _CENTS, "Reckoning: the freight, before discounts of it."),
+    _maybe("beside_cents", _CENTS, "Reckoning: discounts that are in no line, of the freight."),
+    _maybe("line_taxes_cents", _CENTS, "Reckoning: the lines' tax_cents together."),
+    _maybe("changes_cents", _CENTS, "Reckoning: what changes added or took beside the lines."),
+    _maybe("difference_cents", _CENTS, "Reckoning: value_cents less all of it; 0 if it adds up."),
+    _maybe(
+        "difference_reason",
+        _CODE,
+        "Likely reason: rounding, marketplace, tax, change, items or totals; null if it adds up.",
+    ),
+    _maybe("destinations", Integer(), "To how many places the lines go; see erp_order_lines."),
+    _maybe("customer_trade_name", Text(), "Trade name of the company (tradeName)."),
+    _maybe(
+        "customer_state_inscription",
+        _CODE,
+        "The company's number at its state's tax office (stateInscription).",
+    ),
+    _maybe("customer_corporate_phone", _CODE, "Telephone of the company (corporatePhone)."),
+    _maybe("customer_class", _CODE, "The store's class of the customer (customerClass)."),
+    _maybe("customer_code", _CODE, "The store's code of the customer (customerCode)."),
+    *_address(
+        "invoice",
+        "Where the invoice goes (invoiceData.address):",
+        house_number="invoice_house_number",
+    ),
+    _maybe("remark", Text(), "Personal. The customer's remark (openTextField)."),
+    _maybe("custom_data", _JSON, "Personal. JSON object of the store's own fields (customData)."),
     Index("ix_erp_orders_open", "state", "taken_at"),
     Index("ix_erp_orders_cancellation", "cancellation_requested_at"),
     _one_of("erp_orders", "cancellation_decision", "agree", "deny"),
@@ -152,11 +203,11 @@ ERP_ORDER_LINES: Final = Table(
     _maybe("ref_id", _CODE, "The reference that the store gave the SKU, often the ERP's own key."),
     _filled("name", Text(), "Product name as the customer saw it."),
     _filled("quantity", Integer(), "Pieces, each of unit_multiplier units."),
-    _filled("list_price_cents", _CENTS, "List price of a piece."),
-    _filled("price_cents", _CENTS, "Price of a piece before discounts."),
+    _filled("list_price_cents", _CENTS, "List price of a piece, rounded."),
+    _filled("price_cents", _CENTS, "Price of a piece before discounts, rounded."),
     _filled("selling_price_cents", _CENTS, "Price of a piece after discounts, rounded."),
     _filled("total_cents", _CENTS, "The line's total after discounts, as VTEX rounded it."),
-    _filled("tax_cents", _CENTS, "Tax that VTEX adds to the line."),
+    _filled("tax_cents", _CENTS, "Tax of all pieces of the line, on top of total_cents."),
     _maybe("measurement_unit", _CODE, "Unit of the piece, such as un or kg."),
     _filled("unit_multiplier", Float(), "How many units are in a piece."),
     _filled("is_gift", Boolean(), "Whether the line is a gift of a promotion."),
@@ -168,12 +219,66 @@ ERP_ORDER_LINES: Final = Table(
     _maybe("delivery_estimated_at", _TIME, "Promised date."),
     _maybe("pickup_point_id", _CODE, "Pickup point where the customer fetches the line."),
     _maybe("warehouse_id", _CODE, "Warehouse from which VTEX reserved the line."),
+    _maybe(
+        "unit_list_price_cents", _CENTS, "List price of one measurement_unit, such as a kilogram."
+    ),
+    _maybe("unit_price_cents", _CENTS, "Price of one measurement_unit, before discounts."),
+    _maybe("delivery_from", _TIME, "Scheduled delivery: from when (deliveryWindow.startDateUtc)."),
+    _maybe("delivery_until", _TIME, "Scheduled delivery: until when (deliveryWindow.endDateUtc)."),
+    _maybe("dock_id", _CODE, "Loading dock that serves the line (deliveryIds.dockId)."),
+    _maybe("courier_id", _CODE, "VTEX's id of the carrier (deliveryIds.courierId)."),
+    _maybe("courier_name", Text(), "VTEX's name of the carrier (deliveryIds.courierName)."),
+    *_address("ship", "Where this line goes (logisticsInfo):", house_number="ship_number"),
     ForeignKeyConstraint(
         ["account", "order_id"],
         ["erp_orders.account", "erp_orders.order_id"],
         name="fk_erp_order_lines_order",
     ),
     comment="Lines of the orders, one row each; the same SKU may stand on several.",
+)
+
+# These name their lines by no foreign key: it would stop an ERP that deletes lines without them,
+# and MySQL refuses one to a table of another encoding.
+ERP_ORDER_COMPONENTS: Final = Table(
+    "erp_order_components",
+    METADATA,
+    _key("account", _KEY, "See erp_orders."),
+    _key("order_id", _KEY, "See erp_orders."),
+    _key("line_index", Integer(), "The kit's line; see erp_order_lines."),
+    _key("component_index", Integer(), "Position of the component in the kit, from 0."),
+    _filled("line_id", _CODE, "VTEX's uniqueId of the line."),
+    _filled("unique_id", _CODE, "VTEX's uniqueId of the component; may be empty."),
+    _filled("sku", _CODE, "SKU id in the marketplace."),
+    _filled("seller_sku", _CODE, "SKU id in the selling account."),
+    _maybe("ref_id", _CODE, "The reference that the store gave the SKU."),
+    _filled("name", Text(), "Product name."),
+    _filled("quantity", Integer(), "Pieces in one piece of the line, as VTEX writes it."),
+    comment="What is in a line that is a kit, one row each.",
+)
+
+ERP_ORDER_SERVICES: Final = Table(
+    "erp_order_services",
+    METADATA,
+    _key("account", _KEY, "See erp_orders."),
+    _key("order_id", _KEY, "See erp_orders."),
+    _key("line_index", Integer(), "The line that it was sold with; see erp_order_lines."),
+    _key("service_index", Integer(), "Position of the service in the line, from 0."),
+    _filled("line_id", _CODE, "VTEX's uniqueId of the line."),
+    _filled("service_id", _CODE, "VTEX's id of the service."),
+    _filled("name", Text(), "Name as the customer saw it."),
+    _maybe("kind", _CODE, "VTEX's word for its kind."),
+    _filled("quantity", Integer(), "How many were sold."),
+    _filled("price_cents", _CENTS, "Price of one."),
+    _filled("total_cents", _CENTS, "Price of all. It is in no line's total."),
+    comment="Services sold with a line, such as gift wrapping or a warranty, one row each.",
+)
+
+ERP_SCHEMA: Final = Table(
+    "erp_schema",
+    METADATA,
+    _key("version", Integer(), "Version of these tables."),
+    _filled("applied_at", _TIME, "When the database got it."),
+    comment="Versions that these tables have had, one row each. Left to orders_sync.",
 )
 
 ERP_COMMANDS: Final = Table(
@@ -185,7 +290,7 @@ ERP_COMMANDS: Final = Table(
     _filled("account", _KEY, "VTEX account that the order belongs to."),
     _filled("order_id", _KEY, "VTEX's orderId."),
     _filled("kind", String(16), "invoice, track, cancel, change, deny, note or sync."),
-    _maybe("body", Text(), "JSON object with the fields that have no column."),
+    _maybe("body", _JSON, "JSON object with the fields that have no column."),
     _maybe("invoice_number", _CODE, "The invoice's number; for track, the invoice it belongs to."),
     _maybe("value_cents", _CENTS, "The invoice's value, with freight and taxes."),
     _maybe("issued_at", _TIME, "When the invoice was issued."),

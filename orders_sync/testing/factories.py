@@ -16,6 +16,7 @@ from orders_sync.domain.order import (
     Order,
     OrderLine,
     Payment,
+    Reckoning,
     Totals,
 )
 
@@ -53,6 +54,7 @@ def make_order(
     rng = Random(order_id)  # noqa: S311 -- invented goods, no secret
     if isinstance(lines, int):
         lines = [make_line(index, rng=rng) for index in range(lines)]
+    customer, address = _customer(rng), _address(rng)
     totals = _totals(lines)
     value_cents = totals.items_cents + totals.discounts_cents + totals.shipping_cents
     order = Order(
@@ -70,15 +72,20 @@ def make_order(
         currency="BRL",
         value_cents=value_cents,
         totals=totals,
-        customer=_customer(rng),
-        address=_address(rng),
+        customer=customer,
+        address=address,
+        invoice_address=address,
+        remark="Deixar com o porteiro.",
+        custom_data='{"customApps": []}',
         lines=tuple(lines),
-        deliveries=tuple(make_delivery(line.index) for line in lines),
-        payments=(Payment(f"PAY{order_id}", "125", "Pix", "instantPayment", value_cents, 1),),
+        deliveries=tuple(make_delivery(line.index, address=address) for line in lines),
+        payments=(Payment(f"PAY{order_id}", "125", "Pix", "instantPayment", value_cents, 1, "T"),),
         cancel_reason=None,
         document=b"",
     )
     order = replace(order, **changes)
+    if "reckoning" not in changes:
+        order = replace(order, reckoning=_reckoning(order))
     return order if order.document else replace(order, document=_document(order))
 
 
@@ -106,6 +113,8 @@ def make_line(index: int = 0, *, rng: Random | None = None, **changes: Any) -> O
         is_gift=False,
         measurement_unit="un",
         unit_multiplier=1.0,
+        unit_list_price_cents=price_cents + 1000,
+        unit_price_cents=price_cents,
     )
     line = replace(line, **changes)
     if "total_cents" in changes:
@@ -126,6 +135,10 @@ def make_delivery(line_index: int = 0, **changes: Any) -> Delivery:
         pickup_point_id=None,
         warehouse_id="1_1",
         courier_id="ipe-1",
+        window_from=_FIRST_DAY + timedelta(days=33),
+        window_until=_FIRST_DAY + timedelta(days=33, hours=3),
+        dock_id="1",
+        courier_name="Ipê",
     )
     return replace(delivery, **changes)
 
@@ -138,6 +151,18 @@ def _totals(lines: Sequence[OrderLine]) -> Totals:
         shipping_cents=_SHIPPING_CENTS if lines else 0,
         tax_cents=0,
         other_cents=0,
+    )
+
+
+def _reckoning(order: Order) -> Reckoning:
+    lines_cents = sum(line.total_cents for line in order.lines)
+    tax_cents = sum(line.tax_cents for line in order.lines)
+    return Reckoning(
+        lines_cents=lines_cents,
+        freight_cents=order.totals.shipping_cents,
+        tax_cents=tax_cents,
+        difference_cents=order.value_cents
+        - (lines_cents + order.totals.shipping_cents + tax_cents),
     )
 
 
