@@ -106,7 +106,7 @@ def list_orders(
 def show_order(*, order_id: str, account: str | None, as_json: bool) -> None:
     """Tell the whole story of one order: where it is and why, and everything that happened.
 
-    --json: {order, whereabouts, document_read_at, events, commands, journal, acts}.
+    --json: {order, whereabouts, document_read_at, reckoning, events, commands, journal, acts}.
     """
     with open_ledger() as ledger:
         story = find_story(ledger, order_id, account, now=datetime.now(UTC))

@@ -12,8 +12,10 @@ import click
 from orders_sync.cli.missing import describe_missing
 from orders_sync.cli.whereabouts import whereabouts
 from orders_sync.cli.workplace import account_of
+from orders_sync.errors import Unreadable
 from orders_sync.ledger import Ledger
 from orders_sync.settings import load_settings
+from orders_sync.vtex.translate import order as read_order
 
 _MOST_COMMANDS = 1000
 
@@ -68,6 +70,7 @@ def _story(ledger: Ledger, account: str, order_id: str, now: datetime) -> dict[s
         "order": None if order is None else _only(order, _ORDER),
         "whereabouts": told,
         "document_read_at": document[1] if document else None,
+        "reckoning": _reckoning(account, document[0]) if document else None,
         "events": [_only(event, _EVENT) for event in events],
         "commands": [
             _only(command, _COMMAND)
@@ -76,6 +79,16 @@ def _story(ledger: Ledger, account: str, order_id: str, now: datetime) -> dict[s
         "journal": [_only(entry, _ENTRY) for entry in journal],
         "acts": [_only(act, _ACT) for act in inquiries.acts(account, order_id)],
     }
+
+
+def _reckoning(account: str, document: bytes) -> dict[str, Any] | None:
+    """Reckon the order up to its value; None where its document cannot be read."""
+    try:
+        order = read_order(account, document)
+    except Unreadable:
+        return None
+    reckoning = asdict(order.reckoning)
+    return {"value_cents": order.value_cents, "currency": order.currency, **reckoning}
 
 
 def only_orders(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

@@ -12,6 +12,15 @@ from orders_sync.cli.output import at, print_rows
 from orders_sync.domain.rules import Standing
 
 _TIME = "%Y-%m-%d %H:%M:%S"
+_PARTS = (
+    ("lines", "lines"),
+    ("services", "services"),
+    ("freight", "freight"),
+    ("discounts of it", "discounts"),
+    ("taxes", "tax"),
+    ("changes", "changes"),
+    ("other", "other"),
+)
 _ORDER_FIELDS = (
     "status progress standing next_step attempts failing_since due_at erp_reference cause reason "
     "hint first_seen_at updated_at"
@@ -23,6 +32,8 @@ def print_story(story: Mapping[str, Any]) -> None:
     order = story["order"]
     if order is not None:
         _print_order(order, story["whereabouts"], story["document_read_at"])
+        if story["reckoning"] is not None:
+            click.echo(f"{'reckoning':>14}: {describe_reckoning(story['reckoning'])}")
     _print_part("Events", map(_event_line, story["events"]), "None came.")
     _print_part("Commands", map(_command_lines, story["commands"]), "Nothing was asked for.")
     journal = story["journal"]
@@ -32,6 +43,20 @@ def print_story(story: Mapping[str, Any]) -> None:
     if story["acts"]:
         click.echo("\nBy hand")
         print_rows(story["acts"], ("at", "who", "did", "why"), empty="")
+
+
+def describe_reckoning(reckoning: Mapping[str, Any]) -> str:
+    """Return on one line how the order's parts add up to its value, in the currency's unit."""
+    parts = [
+        f"{words} {cents / 100:.2f}"
+        for words, name in _PARTS
+        if (cents := reckoning[f"{name}_cents"]) or name == "lines"
+    ]
+    value = f"{reckoning['value_cents'] / 100:.2f} {reckoning['currency'] or ''}".rstrip()
+    if not reckoning["difference_cents"]:
+        return f"{' + '.join(parts)} = {value}"
+    difference = f"{reckoning['difference_cents'] / 100:+.2f}"
+    return f"{' + '.join(parts)}, and {difference} to {value} (likely: {reckoning['reason']})"
 
 
 def print_fields(row: Mapping[str, Any], names: str) -> None:

@@ -48,6 +48,8 @@ def hand_over(claim: Claim, services: Services) -> StepResult:
         document = decision.document
     order = read_order(claim.account, document)
     receipt = services.erp(claim.account).place_order(order)
+    if order.reckoning.reason is not None:
+        services.metrics.order_differs(claim.account, order.reckoning.reason)
     placed = StepResult(
         Standing.ACTIVE,
         Step.START_HANDLING,

@@ -7,6 +7,7 @@ from typing import Final, Literal
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, ProcessCollector
 
 from orders_sync import __version__
+from orders_sync.domain.amounts import Reason
 from orders_sync.metrics.labels import cause_label
 
 #: `failed` tries count as attempts and `waited` ones do not; both come again.
@@ -83,6 +84,12 @@ class Metrics:
             ["account", "kind", "outcome"],
             registry=registry,
         )
+        self._differences = Counter(
+            "orders_sync_order_differences",
+            "Orders given to the ERP whose parts do not add up to their value, by likely reason.",
+            ["account", "reason"],
+            registry=registry,
+        )
         self._ticks = Counter(
             "orders_sync_beat_ticks", "Tasks that beat put on a queue.", ["task"], registry=registry
         )
@@ -125,6 +132,10 @@ class Metrics:
     def reconcile_found(self, account: str, kind: str, outcome: FindingOutcome) -> None:
         """Observe a disagreement that reconciling found; `kind` is one of `upkeep.drift.Kind`."""
         self._findings.labels(account, kind, outcome).inc()
+
+    def order_differs(self, account: str, reason: Reason) -> None:
+        """Observe an order given to the ERP that does not add up."""
+        self._differences.labels(account, reason.value).inc()
 
     def tick_sent(self, task: str, *, now: float) -> None:
         """Observe that beat put a task on its queue; `now` is in seconds since 1970."""

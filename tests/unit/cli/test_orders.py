@@ -1,22 +1,29 @@
 from __future__ import annotations
 
+import json
+from dataclasses import fields
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from support.office import ORDER, Office
+from support.order_documents import document as make_document
+from support.order_documents import item
 from support.parking import CAUSE, ORDER_CAUSE, parked_invoice, parked_order
 from support.shop import STORE, Shop
 
+from orders_sync.cli.telling import describe_reckoning
+from orders_sync.domain.amounts import Reckoning
 from orders_sync.domain.rules import Standing
 from orders_sync.domain.steps import Step, StepResult
 
 
-def handled(office: Office, order_id: str) -> None:
+def handled(office: Office, order_id: str, document: bytes = b"{}") -> None:
     orders = office.ledger.orders
     orders.look_again(STORE, order_id, now=office.clock())
     claim = orders.claim(STORE, order_id, Step.FETCH, owner="me", now=office.clock())
     assert claim is not None
-    done = StepResult(Standing.DONE, None, status="handling", document=b"{}")
+    done = StepResult(Standing.DONE, None, status="handling", document=document)
     orders.complete(claim, done, office.entry, now=office.clock())
 
 
@@ -99,6 +106,7 @@ def test_an_order_tells_its_whole_story(shop: Shop, office: Office) -> None:
         "order",
         "whereabouts",
         "document_read_at",
+        "reckoning",
         "events",
         "commands",
         "journal",
@@ -182,3 +190,46 @@ def test_what_is_mistyped_is_named(
     assert result.exit_code == status
     assert words in result.stderr
     assert shop.answers("orders", "list")["total"] == 0
+
+
+@pytest.mark.parametrize(
+    ("parts", "line"),
+    [
+        ({"lines_cents": 17900}, "lines 179.00 = 179.00 BRL"),
+        (
+            {"lines_cents": 10000, "services_cents": 300, "freight_cents": 500, "tax_cents": 7},
+            "lines 100.00 + services 3.00 + freight 5.00 + taxes 0.07 = 108.07 BRL",
+        ),
+        (
+            {"lines_cents": 10000, "discounts_cents": -50, "difference_cents": -1, "reason": "tax"},
+            "lines 100.00 + discounts of it -0.50, and -0.01 to 99.49 BRL (likely: tax)",
+        ),
+    ],
+)
+def test_the_reckoning_is_one_line(parts: dict[str, Any], line: str) -> None:
+    whole = {field.name: 0 for field in fields(Reckoning)} | {"reason": None} | parts
+    value = sum(cents for name, cents in whole.items() if name.endswith("_cents"))
+
+    assert describe_reckoning({**whole, "value_cents": value, "currency": "BRL"}) == line
+
+
+def test_an_order_is_shown_with_its_reckoning(shop: Shop, office: Office) -> None:
+    document = json.dumps(make_document(item("1", 2, 5000), totals={"Items": 10000}, value=9999))
+    handled(office, ORDER, document=document.encode())
+
+    answer = shop.answers("orders", "show", ORDER)
+
+    assert "and -0.01 to 99.99 (likely: rounding)" in shop.prints("orders", "show", ORDER)
+    assert (answer["reckoning"]["lines_cents"], answer["reckoning"]["reason"]) == (
+        10000,
+        "rounding",
+    )
+
+
+def test_an_order_whose_document_cannot_be_read_is_shown_without(
+    shop: Shop, office: Office
+) -> None:
+    handled(office, ORDER, document=b'{"status": "handling"}')
+
+    assert shop.answers("orders", "show", ORDER)["reckoning"] is None
+    assert "reckoning" not in shop.prints("orders", "show", ORDER)
