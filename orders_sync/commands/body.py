@@ -120,6 +120,12 @@ class ParcelBody(Body):
         None, description="When the package left, as 2026-11-27T12:00:00-03:00."
     )
 
+    @property
+    def says_parcel(self) -> bool:
+        """Whether it says anything of how the package travels."""
+        given = (self.courier, self.tracking_number, self.tracking_url, self.dispatched_at)
+        return any(value is not None for value in given)
+
 
 class Quantity(Part):
     """Some of one line, named by `line_id` (VTEX's uniqueId), or of one `sku`."""

@@ -120,8 +120,21 @@ def _named(body: ChangeBody, order: Fulfilment) -> ChangeBody | NotAllowed:
         taken = _lines(exchange.from_, order)
         if isinstance(taken, NotAllowed):
             return taken
-        replaced.append(exchange.model_copy(update={"from_": taken}))
-    return body.model_copy(update={"remove": removed, "replace": tuple(replaced)})
+        taken_for = tuple(_with_unit(item, order) for item in exchange.to)
+        replaced.append(exchange.model_copy(update={"from_": taken, "to": taken_for}))
+    added = tuple(_with_unit(item, order) for item in body.add)
+    changes = {"add": added, "remove": removed, "replace": tuple(replaced)}
+    return body.model_copy(update=changes)
+
+
+def _with_unit(item: NewItem, order: Fulfilment) -> NewItem:
+    """Return an item whose weight is told with the unit that the order has for its SKU."""
+    if item.unit_multiplier is None or item.measurement_unit is not None:
+        return item
+    units = (
+        line.measurement_unit for line in order.lines if item.sku in {line.sku, line.seller_sku}
+    )
+    return item.model_copy(update={"measurement_unit": next(units, None)})
 
 
 def _lines(items: Sequence[Quantity], order: Fulfilment) -> tuple[Quantity, ...] | NotAllowed:

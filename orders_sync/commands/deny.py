@@ -30,13 +30,7 @@ def judge_deny(_: DenyBody, order: Fulfilment, known: Known) -> Verdict:
     """
     group = group_of(order.status, is_completed=order.is_completed)
     if group is not Group.REQUESTED:
-        if group in {Group.CANCELLING, Group.CANCELLED}:
-            return NotAllowed(
-                "deny.cancelled",
-                f"The order is {order.status}; there is nothing left to deny.",
-                "Stop the shipment; discard the command.",
-            )
-        return AlreadySo(f"no cancellation is requested: the order is {order.status}")
+        return _without_request(order, known, group)
     own = known.own_intent
     if own is not None:
         denied = {
@@ -65,6 +59,22 @@ def judge_deny(_: DenyBody, order: Fulfilment, known: Known) -> Verdict:
         return wait
     request_id = order.cancellation_request_id
     return Send(request_id, Intent("deny", known.now, content=request_id))
+
+
+def _without_request(order: Fulfilment, known: Known, group: Group) -> AlreadySo | NotAllowed:
+    if group in {Group.CANCELLING, Group.CANCELLED}:
+        return NotAllowed(
+            "deny.cancelled",
+            f"The order is {order.status}; there is nothing left to deny.",
+            "Stop the shipment; discard the command.",
+        )
+    if known.own_intent or any(wish.is_denied for wish in order.cancellation_requests):
+        return AlreadySo("the requested cancellation is denied")
+    return NotAllowed(
+        "deny.not_requested",
+        f"Nobody asks for a cancellation: the order is {order.status}.",
+        "There is nothing to deny: discard the command.",
+    )
 
 
 def _is_requested_by_seller(order: Fulfilment, known: Known) -> bool:

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from datetime import timedelta
 from typing import Annotated, Final
 
 from pydantic import Field, field_validator
 
 from orders_sync.commands.body import Count, File, Moment, Number, ParcelBody, Quantity, Text
 from orders_sync.commands.intents import Intent
-from orders_sync.commands.items import Chosen, choose, everything_left
+from orders_sync.commands.items import choose, everything_left
 from orders_sync.commands.kind import GOODS, Kind
+from orders_sync.commands.track import TrackBody, judge_parcel
 from orders_sync.commands.unseen import (
     unseen_invoices,
     wait_for_cancellation,
     wait_for_changes,
 )
-from orders_sync.commands.verdicts import AlreadySo, Known, NotAllowed, Send, Wait
-from orders_sync.domain.fulfilment import Fulfilment, InvoiceType
+from orders_sync.commands.verdicts import AlreadySo, Known, NotAllowed, Send, Verdict, Wait
+from orders_sync.domain.fulfilment import Fulfilment, InvoiceType, Package
 from orders_sync.domain.invoice_number import to_vtex_number
 from orders_sync.domain.rules import Group, group_of
 from orders_sync.domain.steps import Step
@@ -66,6 +69,9 @@ class InvoiceBody(ParcelBody):
         return self.value_cents is None and self.items is None
 
 
+#: Issue times that are further apart are of two days, by whatever offset VTEX took them.
+_DAY: Final = timedelta(days=1)
+
 _WAITS: Final = {
     Group.INCOMPLETE: "the order is not complete in VTEX",
     Group.BEFORE: "the order is not ready for handling",
@@ -76,9 +82,7 @@ _WAITS: Final = {
 }
 
 
-def judge_invoice(
-    body: InvoiceBody, order: Fulfilment, known: Known
-) -> Send[InvoiceBody] | AlreadySo | Wait | NotAllowed:
+def judge_invoice(body: InvoiceBody, order: Fulfilment, known: Known) -> Verdict:
     """Judge an invoice against the order and what else was sent for it.
 
     What VTEX took, or may have taken, counts as invoiced before the order shows it.
@@ -87,13 +91,7 @@ def judge_invoice(
     number = body.vtex_number
     standing = order.package(number)
     if standing is not None:
-        if standing.type == body.type and body.value_cents in {None, standing.value_cents}:
-            return AlreadySo(f"invoice {number} is in VTEX")
-        return NotAllowed(
-            "invoice.number_taken",
-            f"Invoice {number} is in VTEX as {standing.type} of {standing.value_cents} cents.",
-            "VTEX corrects no invoice under the same number: send it under another one.",
-        )
+        return _judge_repeat(body, order, known, standing)
     wait = _wait_for_the_same(number, order, known)
     if wait is not None:
         return wait
@@ -104,6 +102,80 @@ def judge_invoice(
     return judge(body, order, known, number)
 
 
+def _judge_repeat(body: InvoiceBody, order: Fulfilment, known: Known, standing: Package) -> Verdict:
+    """Judge an invoice whose number VTEX has: VTEX corrects nothing of it but its tracking."""
+    if standing.type != body.type or body.value_cents not in {None, standing.value_cents}:
+        return NotAllowed(
+            "invoice.number_taken",
+            f"Invoice {standing.invoice_number} is in VTEX as {standing.type} of "
+            f"{standing.value_cents} cents.",
+            "VTEX corrects no invoice under the same number: send it under another one.",
+        )
+    already_so = AlreadySo(f"invoice {standing.invoice_number} is in VTEX")
+    own, sent = known.own_intent, known.sent_invoice(body.vtex_number)
+    is_own = own is not None and own.kind == "invoice" and not own.is_edited
+    if is_own or (sent is not None and sent.body is not None and _repeats(body, sent.body)):
+        return already_so
+    differing = _differing(body, standing, order)
+    if differing:
+        return NotAllowed(
+            "invoice.differs",
+            f"Invoice {standing.invoice_number} is in VTEX with another {', '.join(differing)}.",
+            "VTEX corrects no invoice: send it under another number, or discard the command.",
+        )
+    if body.tracking_number and standing.tracking_number not in {None, "", body.tracking_number}:
+        return NotAllowed(
+            "invoice.tracking_differs",
+            f"Invoice {standing.invoice_number} is in VTEX with another tracking number.",
+            "If this one is right, send it as tracking: orders-sync track.",
+        )
+    parcel = body.model_dump(include=set(ParcelBody.model_fields), exclude_none=True)
+    if not parcel:
+        return already_so
+    number = standing.invoice_number
+    return judge_parcel(TrackBody.model_construct(invoice_number=number, **parcel), order, known)
+
+
+def _repeats(body: InvoiceBody, sent: InvoiceBody) -> bool:
+    """Check whether an invoice says nothing but what was sent before."""
+    given = body.model_dump(exclude={"number"}, exclude_none=True)
+    return given.items() <= sent.model_dump().items()
+
+
+def _differing(body: InvoiceBody, standing: Package, order: Fulfilment) -> list[str]:
+    """Name the fields that are given and are not what VTEX has, as far as it shows them."""
+    fields = ("access_key", "url", "cfop")
+    differing = [f for f in fields if getattr(body, f) not in {None, getattr(standing, f)}]
+    issued = standing.issued_at
+    if body.issued_at and issued and abs(body.issued_at - issued) > _DAY:
+        # VTEX may have taken the time by another offset, so only the day is looked at.
+        differing.append("issued_at")
+    if (
+        body.items is not None
+        and standing.items
+        and _skus(body, order) != _skus_in(standing, order)
+    ):
+        differing.append("items")
+    return differing
+
+
+def _skus(body: InvoiceBody, order: Fulfilment) -> Counter[str]:
+    quantities: Counter[str] = Counter()
+    for item in body.items or ():
+        sku = next((line.sku for line in order.lines if item.names(line)), item.sku or "")
+        quantities[sku] += item.quantity
+    return quantities
+
+
+def _skus_in(package: Package, order: Fulfilment) -> Counter[str]:
+    by_index = {line.index: line.sku for line in order.lines}
+    quantities: Counter[str] = Counter()
+    for item in package.items:
+        at = by_index.get(item.index, "") if item.index is not None else ""
+        quantities[item.sku or at] += item.quantity
+    return quantities
+
+
 def _wait_for_the_same(number: str, order: Fulfilment, known: Known) -> Wait | None:
     """Return the wait until it is known whether VTEX has this very invoice."""
     own = known.own_intent
@@ -111,7 +183,7 @@ def _wait_for_the_same(number: str, order: Fulfilment, known: Known) -> Wait | N
         wait = known.wait_for_own()
         if wait is not None:
             return wait
-    sent = known.sent_invoices.get(number)
+    sent = known.sent_invoice(number)
     return known.wait_until_shown(
         f"another command's invoice {number} does not show in VTEX yet",
         sent.sent_at if sent else None,
@@ -142,9 +214,13 @@ def _by_status(body: InvoiceBody, order: Fulfilment, known: Known) -> Wait | Not
     return wait_for_cancellation(known) or wait_for_changes(order, known)
 
 
-def _judge_sale(
-    body: InvoiceBody, order: Fulfilment, known: Known, number: str
-) -> Send[InvoiceBody] | Wait | NotAllowed:
+def _judge_sale(body: InvoiceBody, order: Fulfilment, known: Known, number: str) -> Verdict:
+    if order.value_cents <= 0:
+        return NotAllowed(
+            "invoice.worth_nothing",
+            "The order is worth nothing, and VTEX takes no invoice of nothing.",
+            "Close the order in VTEX's Admin, then discard the command.",
+        )
     unseen = unseen_invoices(order, known, "Output", but=number)
     remaining = order.remaining_cents - unseen.sent_cents
     if remaining <= 0:
@@ -155,31 +231,31 @@ def _judge_sale(
     chosen = everything_left(order) if body.items is None else choose(body.items, order)
     if isinstance(chosen, NotAllowed):
         return chosen
-    value = body.value_cents or (remaining if chosen.is_rest else chosen.sum_cents)
+    value = body.value_cents or (remaining if chosen.is_rest else chosen.value_cents)
     if value > remaining:
         return _too_much(order, number, value, remaining)
     if unseen.wait is not None and value > remaining - unseen.open_cents:
         return unseen.wait
-    return _send(body, number, value, chosen, known)
+    left = remaining - value if chosen.is_rest else 0
+    return _send(body, number, value, chosen.items, known, left_cents=left)
 
 
-def _judge_return(
-    body: InvoiceBody, order: Fulfilment, known: Known, number: str
-) -> Send[InvoiceBody] | Wait | NotAllowed:
+def _judge_return(body: InvoiceBody, order: Fulfilment, known: Known, number: str) -> Verdict:
+    """Judge a return; without items it is money without goods, such as freight paid back."""
     unseen = unseen_invoices(order, known, "Input", but=number)
     if order.remaining_cents > 0:
         # VTEX refunds nothing before the whole order was invoiced.
         return Wait("the order is not fully invoiced, so VTEX would refund nothing", 60)
-    if body.items is None:
+    if body.items is None and body.value_cents is None:
         return NotAllowed(
             "invoice.return_without_items",
-            "A return needs its items: VTEX refunds what they name.",
-            "Give items with line_id or sku and quantity, then retry.",
+            "A return needs its items or its value: VTEX refunds what it says.",
+            "Give items with line_id or sku and quantity, or value_cents for money without goods.",
         )
-    chosen = choose(body.items, order, returned=True)
+    chosen = choose(body.items or (), order, returned=True)
     if isinstance(chosen, NotAllowed):
         return chosen
-    value = body.value_cents or chosen.sum_cents
+    value = body.value_cents or chosen.value_cents
     returned = order.returned_cents + unseen.sent_cents
     if returned + value > order.invoiced_cents:
         return NotAllowed(
@@ -188,9 +264,15 @@ def _judge_return(
             f"invoiced less the {returned} cents returned before.",
             "Correct the return's value or items, then retry.",
         )
+    if value <= 0:
+        return NotAllowed(
+            "invoice.worth_nothing",
+            f"What return {number} names cost nothing, and VTEX refunds nothing.",
+            "Give value_cents if money goes back all the same, or discard the command.",
+        )
     if unseen.wait is not None and returned + unseen.open_cents + value > order.invoiced_cents:
         return unseen.wait
-    return _send(body, number, value, chosen, known)
+    return _send(body, number, value, chosen.items, known)
 
 
 def _too_much(order: Fulfilment, number: str, value: int | None, remaining: int) -> NotAllowed:
@@ -204,17 +286,29 @@ def _too_much(order: Fulfilment, number: str, value: int | None, remaining: int)
 
 
 def _send(
-    body: InvoiceBody, number: str, value: int, chosen: Chosen, known: Known
+    body: InvoiceBody,
+    number: str,
+    value: int,
+    items: tuple[Quantity, ...],
+    known: Known,
+    *,
+    left_cents: int = 0,
 ) -> Send[InvoiceBody]:
     whole = body.model_copy(
         update={
             "number": number,
             "issued_at": body.issued_at or known.now,
             "value_cents": value,
-            "items": chosen.items,
+            "items": items,
         }
     )
-    return Send(whole, Intent("invoice", known.now, number, value, content=body.type))
+    remark = None
+    if left_cents:
+        remark = (
+            f"All pieces are invoiced, {left_cents} cents are not, and VTEX keeps the order open. "
+            f"Send one more invoice with value_cents {left_cents} and no items."
+        )
+    return Send(whole, Intent("invoice", known.now, number, value, content=body.type), remark)
 
 
 INVOICE: Final = Kind(

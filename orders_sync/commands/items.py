@@ -6,97 +6,122 @@ issues 1008459 and 1198829), so items of one SKU become one.
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from orders_sync.commands.body import Quantity
 from orders_sync.commands.verdicts import NotAllowed
+from orders_sync.domain.amounts import share
 from orders_sync.domain.fulfilment import Fulfilment, FulfilmentLine
 
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """Items of an invoice; `is_rest` where they are all that was left of the order."""
+    """Items of an invoice; `is_rest` where they are all that was left of the order.
+
+    `value_cents` is what they cost with their taxes.
+    """
 
     items: tuple[Quantity, ...]
-    sum_cents: int
+    value_cents: int
     is_rest: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """Some pieces of a line, after `before` others of it were invoiced or returned."""
+
+    line: FulfilmentLine
+    before: int
+    quantity: int
+    price_cents: int | None = None
+
+    @property
+    def goods_cents(self) -> int:
+        """What the pieces cost without their tax, so that all parts of a line add up to it."""
+        if self.price_cents is not None:
+            return self.price_cents * self.quantity
+        return self._share(self.line.total_cents)
+
+    @property
+    def value_cents(self) -> int:
+        """What the pieces cost with their tax; a caller's own price has it in."""
+        return self.goods_cents + (0 if self.price_cents else self._share(self.line.tax_cents))
+
+    def _share(self, cents: int) -> int:
+        """Return the pieces' share of a line; VTEX rounds the line, not the piece."""
+        pieces = self.line.quantity
+        return share(cents, self.before + self.quantity, pieces) - share(cents, self.before, pieces)
 
 
 def everything_left(order: Fulfilment) -> Chosen:
     """Choose what was not invoiced yet."""
-    left = _left_by_sku(order)
-    parts: list[tuple[FulfilmentLine, int, int | None]] = []
+    left = _left_by_sku(order, order.invoiced_quantity)
+    parts: list[_Part] = []
     for line in order.lines:
         taken = min(line.quantity, left[line.sku])
         left[line.sku] -= taken
         if taken:
-            parts.append((line, taken, None))
-    return _aggregate(parts, is_rest=True)
+            parts.append(_Part(line, line.quantity - taken, taken))
+    return _merge(parts, is_rest=True)
 
 
 def choose(
-    wanted: Sequence[Quantity], order: Fulfilment, *, returned: bool = False
+    items: Sequence[Quantity], order: Fulfilment, *, returned: bool = False
 ) -> Chosen | NotAllowed:
     """Find the lines that the caller names; a SKU on several lines is taken from the first on."""
+    done = order.returned_quantity if returned else order.invoiced_quantity
     left = {line.index: line.quantity for line in order.lines}
-    left_of_sku = _quantities(order) if returned else _left_by_sku(order)
-    parts: list[tuple[FulfilmentLine, int, int | None]] = []
-    for each in wanted:
-        lines = [line for line in order.lines if each.names(line)]
-        name = f"line {each.line_id}" if each.line_id else f"SKU {each.sku}"
+    left_of_sku = _left_by_sku(order, done)
+    parts: list[_Part] = []
+    for item in items:
+        lines = [line for line in order.lines if item.names(line)]
+        name = f"line {item.line_id}" if item.line_id else f"SKU {item.sku}"
         if not lines:
             return NotAllowed(
                 "invoice.item_unknown",
                 f"The order has no {name}.",
                 "Name the order's own lines (uniqueId) or SKUs, then retry.",
             )
-        missing = each.quantity
+        missing = item.quantity
         for line in lines:
             taken = min(missing, left[line.index], left_of_sku[line.sku])
             if taken:
+                before = line.quantity - left[line.index] + done(line.index)
+                before = min(before, line.quantity - taken)
+                parts.append(_Part(line, before, taken, item.price_cents))
                 left_of_sku[line.sku] -= taken
-                parts.append((line, taken, each.price_cents))
                 left[line.index] -= taken
                 missing -= taken
         if missing:
             return NotAllowed(
                 "invoice.quantity_exceeded",
-                f"{each.quantity} of {name} were asked for, {missing} more than are left.",
+                f"{item.quantity} of {name} were asked for, {missing} more than are left.",
                 "Correct the quantity, then retry.",
             )
-    return _aggregate(parts, is_rest=not returned and not any(left_of_sku.values()))
+    return _merge(parts, is_rest=not returned and not any(left_of_sku.values()))
 
 
-def _quantities(order: Fulfilment) -> Counter[str]:
-    found: Counter[str] = Counter()
+def _left_by_sku(order: Fulfilment, done: Callable[[int], int]) -> Counter[str]:
+    """Count the pieces that are not done: of a SKU on several lines VTEX names only one of them."""
+    left: Counter[str] = Counter()
     for line in order.lines:
-        found[line.sku] += line.quantity
-    return found
-
-
-def _left_by_sku(order: Fulfilment) -> Counter[str]:
-    """Count what was not invoiced: of a SKU on several lines VTEX names only one of them."""
-    left = _quantities(order)
-    for line in order.lines:
-        left[line.sku] -= order.invoiced_quantity(line.index)
+        left[line.sku] += line.quantity - done(line.index)
     return Counter({sku: max(quantity, 0) for sku, quantity in left.items()})
 
 
-def _aggregate(parts: Iterable[tuple[FulfilmentLine, int, int | None]], *, is_rest: bool) -> Chosen:
-    quantities: dict[str, int] = defaultdict(int)
-    sums: dict[str, int] = defaultdict(int)
-    for line, quantity, price in parts:
-        quantities[line.sku] += quantity
-        sums[line.sku] += _worth(line, quantity) if price is None else price * quantity
+def _merge(parts: Iterable[_Part], *, is_rest: bool) -> Chosen:
+    """Make one item of each SKU, its price rounded down so that items never exceed the value."""
+    quantities: Counter[str] = Counter()
+    goods: Counter[str] = Counter()
+    value = 0
+    for part in parts:
+        quantities[part.line.sku] += part.quantity
+        goods[part.line.sku] += part.goods_cents
+        value += part.value_cents
     items = tuple(
-        Quantity(sku=sku, quantity=quantity, price_cents=round(sums[sku] / quantity))
+        Quantity(sku=sku, quantity=quantity, price_cents=max(goods[sku], 0) // quantity)
         for sku, quantity in quantities.items()
     )
-    return Chosen(items, sum(sums.values()), is_rest)
-
-
-def _worth(line: FulfilmentLine, quantity: int) -> int:
-    """Give what a part of a line is worth; VTEX rounds the line, not the unit."""
-    return round(line.total_cents * quantity / line.quantity)
+    return Chosen(items, value, is_rest)

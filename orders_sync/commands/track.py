@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime
-from typing import Final, Self
+from datetime import UTC, date, datetime, time, tzinfo
+from typing import Final, Self, TypeVar
 
 from pydantic import BaseModel, Field, model_validator
 
@@ -18,12 +18,15 @@ from orders_sync.commands.verdicts import (
     NotAllowed,
     Send,
     SentTracking,
+    Verdict,
     Wait,
 )
 from orders_sync.domain.fulfilment import Fulfilment, Package, PackageEvent
-from orders_sync.domain.invoice_number import to_vtex_number
+from orders_sync.domain.invoice_number import is_routable, is_same_number, to_vtex_number
 from orders_sync.domain.rules import Group, group_of
 from orders_sync.domain.steps import Step
+
+T = TypeVar("T")
 
 
 class TrackingEvent(Part):
@@ -84,46 +87,88 @@ class _Content(BaseModel):
 def judge_early(body: TrackBody, known: Known) -> Wait | None:
     """Say without a look at the order whether a tracking has to wait for its invoice."""
     number = body.vtex_number
-    return Wait(f"invoice {number} comes first", 15) if number in known.coming_invoices else None
+    return Wait(f"invoice {number} comes first", 15) if known.is_coming(number) else None
 
 
-def judge_tracking(
-    body: TrackBody, order: Fulfilment, known: Known
-) -> Send[Tracking] | AlreadySo | Wait | NotAllowed:
+def judge_tracking(body: TrackBody, order: Fulfilment, known: Known) -> Verdict:
     """Judge a tracking against the packages that VTEX shows.
 
-    The full list of events is sent each time, VTEX's own among them, because VTEX does not say
-    whether new ones are added to the old; a package that was delivered stays so. What was just
-    sent counts as there, because VTEX shows it some seconds later. A number that was corrected
-    since this command was asked for is not sent: only its events are.
     https://developers.vtex.com/docs/api-reference/orders-api#put-/api/oms/pvt/orders/-orderId-/invoice/-invoiceNumber-/tracking
     """
     number = body.vtex_number
-    package = order.package(number)
+    if order.package(number) is not None:
+        return judge_parcel(body, order, known)
+    if group_of(order.status) is Group.CANCELLED:
+        return NotAllowed(
+            "tracking.order_cancelled",
+            f"The order is {order.status} and has no invoice {number}.",
+            "Nothing travels any more: discard the command (orders-sync parked discard).",
+        )
+    is_sent = known.sent_invoice(number) is not None
+    return Wait(f"invoice {number} is not in VTEX", 2 if is_sent else 15)
+
+
+def judge_parcel(body: TrackBody, order: Fulfilment, known: Known) -> Verdict:
+    """Judge the tracking of an invoice that VTEX has.
+
+    The full list of events is sent each time, VTEX's own among them, because VTEX does not say
+    whether new ones are added to the old; a package that was delivered stays so. What was just
+    sent counts as there, because VTEX shows it some seconds later. What was corrected since this
+    command was asked for is not sent: only its events are. Times are told by the store's clock.
+    """
+    package = order.package(body.invoice_number)
     if package is None:
-        if group_of(order.status) is Group.CANCELLED:
-            return NotAllowed(
-                "tracking.order_cancelled",
-                f"The order is {order.status} and has no invoice {number}.",
-                "Nothing travels any more: discard the command (orders-sync parked discard).",
-            )
-        return Wait(f"invoice {number} is not in VTEX", 2 if number in known.sent_invoices else 15)
+        raise LookupError("Only an invoice that VTEX shows is judged.")
+    number = package.invoice_number
+    if not is_routable(number):
+        return NotAllowed(
+            "tracking.number_unroutable",
+            f"VTEX has the invoice as {number!r}, and its routes of tracking do not take that.",
+            "Enter the tracking in VTEX's Admin, then discard the command.",
+        )
     wait = _wait_for_intents(number, package, known)
     if wait is not None:
         return wait
-    sent = known.sent_tracking.get(number, ())
-    standing = _with_sent(package, _unseen(sent, package, known))
-    parcel, progress = _new_parcel(body, standing), _new_progress(body, standing)
+    sent = known.sent_tracking_of(number)
+    unseen = [_by_stores_clock(late, order.zone) for late in _unseen(sent, package, known)]
+    standing = _with_sent(package, unseen)
+    standing = replace(standing, dispatched_at=_told_dispatch(standing, sent, known))
+    given = _by_stores_clock(body, order.zone)
+    parcel, progress = _news(given, standing)
     if parcel is not None and _is_corrected(package, sent, known.own_intent):
-        parcel = None
+        parcel, progress = None, _new_progress(given, standing)
     if parcel is None and progress is None:
         return AlreadySo(f"the tracking of invoice {number}, or a later one, is in VTEX")
     if parcel is None and not standing.tracking_number:
         # It may come with another command, which need not be accepted before this one.
         return Wait(f"invoice {number} has no tracking number, and VTEX takes no event before", 15)
-    content = _Content(body=body, replaces=standing.tracking_number)
+    content = _Content(body=given, replaces=standing.tracking_number)
     intent = Intent("track", known.now, number, content=content.model_dump_json(exclude_none=True))
     return Send(Tracking(number, parcel, progress), intent)
+
+
+def _by_stores_clock(body: TrackBody, zone: tzinfo | None) -> TrackBody:
+    """Return a tracking whose times are the store's: VTEX takes them without an offset."""
+
+    def local(at: T) -> T:
+        return at.astimezone(zone) if isinstance(at, datetime) and zone is not None else at
+
+    events = tuple(event.model_copy(update={"date": local(event.date)}) for event in body.events)
+    return body.model_copy(update={"events": events, "delivered_at": local(body.delivered_at)})
+
+
+def _told_dispatch(package: Package, sent: Sequence[SentTracking], known: Known) -> datetime | None:
+    """Return when VTEX was told that the parcel of this tracking number left."""
+    invoice = known.sent_invoice(package.invoice_number)
+    bodies: list[ParcelBody] = [invoice.body] if invoice and invoice.body else []
+    bodies += [tracking.body for tracking in sent]
+    told: datetime | None = None
+    for body in bodies:
+        if body.tracking_number not in {None, package.tracking_number}:
+            told = None
+        elif body.dispatched_at is not None:
+            told = body.dispatched_at
+    return told
 
 
 def _wait_for_intents(number: str, package: Package, known: Known) -> Wait | None:
@@ -132,7 +177,7 @@ def _wait_for_intents(number: str, package: Package, known: Known) -> Wait | Non
     VTEX puts a list of events in the place of the one before, so none may be sent beside another.
     """
     own = known.own_intent
-    if own is not None and not _is_shown(own, package):
+    if own is not None and own.kind == "track" and not _is_shown(own, package):
         wait = known.wait_for_own()
         if wait is not None:
             return wait
@@ -141,7 +186,7 @@ def _wait_for_intents(number: str, package: Package, known: Known) -> Wait | Non
         *(
             intent.at
             for intent in known.open_intents("track")
-            if intent.number == number and not _is_shown(intent, package)
+            if is_same_number(intent.number or "", number) and not _is_shown(intent, package)
         ),
     )
 
@@ -149,7 +194,8 @@ def _wait_for_intents(number: str, package: Package, known: Known) -> Wait | Non
 def _unseen(sent: Sequence[SentTracking], package: Package, known: Known) -> list[TrackBody]:
     """Return what VTEX took and may not show yet; what it shows of ours came after the rest."""
     own = known.own_intent
-    shown_at = own.at if own is not None and _is_shown(own, package) else None
+    is_shown = own is not None and own.kind == "track" and _is_shown(own, package)
+    shown_at = own.at if own is not None and is_shown else None
     return [
         tracking.body
         for tracking in sent
@@ -158,18 +204,19 @@ def _unseen(sent: Sequence[SentTracking], package: Package, known: Known) -> lis
 
 
 def _is_shown(intent: Intent, package: Package) -> bool:
-    body = _content_of(intent).body
-    return _new_parcel(body, package) is None and _new_progress(body, package) is None
+    # VTEX does not show when a package left.
+    body = _content_of(intent).body.model_copy(update={"dispatched_at": None})
+    return _news(body, package) == (None, None)
 
 
 def _is_corrected(package: Package, sent: Sequence[SentTracking], own: Intent | None) -> bool:
-    """Check whether another number took the place of this command's own.
+    """Check whether what this command says of the parcel was replaced since.
 
-    A later command sent it, or it is one that nobody here sent: then a person wrote it in VTEX.
+    A later command said otherwise, or nobody here did: then a person wrote it in VTEX.
     """
-    if any(tracking.is_later and tracking.body.tracking_number for tracking in sent):
+    if any(tracking.is_later and tracking.body.says_parcel for tracking in sent):
         return True
-    if own is None or not package.tracking_number:
+    if own is None or own.kind != "track" or not package.tracking_number:
         return False
     content = _content_of(own)
     ours = {content.body.tracking_number, *(tracking.body.tracking_number for tracking in sent)}
@@ -183,7 +230,7 @@ def _content_of(intent: Intent) -> _Content:
 def _with_sent(package: Package, sent: Sequence[TrackBody]) -> Package:
     """Return what VTEX shows with what was sent in it, the oldest first."""
     for body in sent:
-        parcel, progress = _new_parcel(body, package), _new_progress(body, package)
+        parcel, progress = _news(body, package)
         if parcel is not None:
             package = replace(
                 package,
@@ -208,22 +255,40 @@ def _as_shown(event: TrackingEvent) -> PackageEvent:
     return PackageEvent(event.city, event.state, event.description, at, None)
 
 
+def _news(body: TrackBody, package: Package) -> tuple[TrackBody | None, TrackBody | None]:
+    """Return what is news of the parcel, and of what happened to it.
+
+    With another tracking number it is another parcel: nothing of the one before stays.
+    """
+    parcel = _new_parcel(body, package)
+    number = package.tracking_number
+    if parcel is None or not number or parcel.tracking_number == number:
+        return parcel, _new_progress(body, package)
+    progress = _new_progress(
+        body, replace(package, events=(), is_finished=False, delivered_at=None)
+    )
+    has_past = bool(package.events) or package.is_finished
+    return parcel, body if progress is None and has_past else progress
+
+
 def _new_parcel(body: TrackBody, package: Package) -> TrackBody | None:
     """Return how the package travels, where that is news."""
-    if body.tracking_number is None:
+    number = body.tracking_number or package.tracking_number
+    if not body.says_parcel or not number:
         return None
+    is_same = package.tracking_number in {None, "", number}
+    url, courier = package.tracking_url or None, package.courier or None
     parcel = body.model_copy(
         update={
-            "tracking_url": body.tracking_url or package.tracking_url,
-            "courier": body.courier or package.courier,
+            "tracking_number": number,
+            "tracking_url": body.tracking_url or (url if is_same else None),
+            "courier": body.courier or courier,
+            "dispatched_at": body.dispatched_at or (package.dispatched_at if is_same else None),
         }
     )
-    same = (parcel.tracking_number, parcel.tracking_url or None, parcel.courier or None) == (
-        package.tracking_number,
-        package.tracking_url or None,
-        package.courier or None,
-    )
-    return None if same else parcel
+    standing = (package.tracking_number, url, courier, package.dispatched_at)
+    said = (number, parcel.tracking_url, parcel.courier, parcel.dispatched_at)
+    return None if said == standing else parcel
 
 
 def _new_progress(body: TrackBody, package: Package) -> TrackBody | None:
@@ -232,15 +297,31 @@ def _new_progress(body: TrackBody, package: Package) -> TrackBody | None:
     known = {_identity(event) for event in standing}
     fresh = [event for event in body.events if _identity(event) not in known]
     delivered = body.delivered or package.is_finished
-    if not fresh and delivered == package.is_finished:
+    delivered_at = body.delivered_at or package.delivered_at
+    if (
+        not fresh
+        and delivered == package.is_finished
+        and _minute(delivered_at) == _minute(package.delivered_at)
+    ):
         return None
     return body.model_copy(
         update={
-            "events": tuple(sorted([*standing, *fresh], key=lambda event: _day(event.date))),
+            "events": tuple(sorted([*standing, *fresh], key=_time)),
             "delivered": delivered,
-            "delivered_at": body.delivered_at or package.delivered_at,
+            "delivered_at": delivered_at,
         }
     )
+
+
+def _minute(at: datetime | None) -> str | None:
+    """Return a time of delivery as the clock shows it: VTEX keeps no offset of it."""
+    return None if at is None else f"{at:%Y-%m-%d %H:%M}"
+
+
+def _time(event: TrackingEvent) -> tuple[str, time]:
+    """Return an event's place among others; one without a time is first on its day."""
+    at = event.date
+    return (_day(at), at.time() if isinstance(at, datetime) else time.min)
 
 
 def _as_sent(event: PackageEvent) -> TrackingEvent:

@@ -17,6 +17,7 @@ from orders_sync.domain.fulfilment import (
     Fulfilment,
     InvoiceType,
 )
+from orders_sync.domain.invoice_number import is_same_number
 
 if TYPE_CHECKING:
     from orders_sync.commands.body import Quantity
@@ -43,12 +44,12 @@ def unseen_invoices(
     sent = [
         invoice
         for number, invoice in known.sent_invoices.items()
-        if invoice.type == kind and number != but and order.package(number) is None
+        if invoice.type == kind and not _is(number, but) and order.package(number) is None
     ]
     undecided = [
         intent
         for intent in known.open_intents("invoice")
-        if intent.content == kind and intent.number != but and not _shows(order, intent)
+        if intent.content == kind and not _is(intent.number, but) and not _shows(order, intent)
     ]
     return UnseenInvoices(
         sent_cents=sum(invoice.value_cents for invoice in sent),
@@ -59,6 +60,10 @@ def unseen_invoices(
             *(intent.at for intent in undecided),
         ),
     )
+
+
+def _is(number: str | None, other: str | None) -> bool:
+    return number is not None and other is not None and is_same_number(number, other)
 
 
 def _shows(order: Fulfilment, invoice: Intent) -> bool:

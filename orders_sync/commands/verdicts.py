@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from orders_sync.commands.intents import Intent
 from orders_sync.domain.fulfilment import InvoiceType
+from orders_sync.domain.invoice_number import is_same_number
 
 if TYPE_CHECKING:
+    from orders_sync.commands.invoice import InvoiceBody
     from orders_sync.commands.track import TrackBody
 
 T = TypeVar("T")
@@ -18,10 +20,14 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Send(Generic[T]):
-    """Send this, once `intent` is noted in the ledger."""
+    """Send this, once `intent` is noted in the ledger.
+
+    `remark` is what its caller is to know, though it takes effect.
+    """
 
     what: T
     intent: Intent
+    remark: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +64,12 @@ Verdict = Send[Any] | AlreadySo | Wait | NotAllowed
 
 @dataclass(frozen=True, slots=True)
 class SentInvoice:
-    """An invoice that VTEX has taken, and when."""
+    """An invoice that VTEX has taken, and when; `body` is None where it is erased."""
 
     value_cents: int
     sent_at: datetime
     type: InvoiceType = "Output"
+    body: InvoiceBody | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +118,18 @@ class Known:
     sent_tracking: Mapping[str, Sequence[SentTracking]] = field(default_factory=dict)
     receipts: frozenset[str] = frozenset()
 
+    def sent_invoice(self, number: str) -> SentInvoice | None:
+        """Return what VTEX has taken of another command under a number, however it is spelt."""
+        return _of_number(self.sent_invoices, number)
+
+    def sent_tracking_of(self, number: str) -> Sequence[SentTracking]:
+        """Return the tracking that VTEX has taken of an invoice, the oldest first."""
+        return _of_number(self.sent_tracking, number) or ()
+
+    def is_coming(self, number: str) -> bool:
+        """Check whether an invoice is asked for and not sent yet."""
+        return any(is_same_number(number, other) for other in self.coming_invoices)
+
     def wait_until_shown(self, reason: str, *times: datetime | None) -> Wait | None:
         """Return the wait until VTEX shows what was sent at `times`; None where it does already."""
         last = max((at for at in times if at is not None), default=None)
@@ -133,3 +152,10 @@ class Known:
         return (
             intent for intent in self.intents if intent.kind == kind and not self.is_past(intent.at)
         )
+
+
+def _of_number(numbered: Mapping[str, T], number: str) -> T | None:
+    if number in numbered:
+        return numbered[number]
+    same = (value for other, value in numbered.items() if is_same_number(number, other))
+    return next(same, None)

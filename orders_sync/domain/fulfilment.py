@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, tzinfo
 from typing import Literal
+
+from orders_sync.domain.invoice_number import is_same_number
 
 #: A sale that goes out, or a return that comes in.
 InvoiceType = Literal["Output", "Input"]
@@ -65,7 +67,8 @@ class PackageEvent:
 class Package:
     """An invoice as VTEX keeps it, with its tracking; `is_finished` means delivered.
 
-    `type` is VTEX's `Output` or `Input`, and any other word that VTEX may add.
+    `type` is VTEX's `Output` or `Input`, and any other word that VTEX may add. VTEX shows no
+    `dispatched_at`: it is what the ledger knows that VTEX was told.
     """
 
     invoice_number: str
@@ -82,6 +85,7 @@ class Package:
     events: tuple[PackageEvent, ...]
     is_finished: bool
     delivered_at: datetime | None
+    dispatched_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +145,7 @@ class FulfilmentLine:
     total_cents: int
     tax_cents: int = 0
     piece_tax_cents: int = 0
+    measurement_unit: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +154,7 @@ class Fulfilment:
 
     `value_cents` is what the order is worth now, changes counted in. The cancellation that can
     be answered now is `cancellation_request_id`; `cancellation_requested_by_seller` is None where
-    VTEX does not say.
+    VTEX does not say. `zone` is the store's own, by whose clock VTEX takes times without an offset.
     """
 
     status: str | None
@@ -163,6 +168,7 @@ class Fulfilment:
     cancellation_requested_by_seller: bool | None
     allows_cancellation: bool
     cancel_reason: str | None
+    zone: tzinfo | None = None
 
     @property
     def invoiced_cents(self) -> int:
@@ -180,15 +186,24 @@ class Fulfilment:
         return sum(it.value_cents for it in self.packages if it.type == "Input")
 
     def package(self, invoice_number: str) -> Package | None:
-        """Find the package of an invoice, if it has arrived in VTEX."""
-        return next((it for it in self.packages if it.invoice_number == invoice_number), None)
+        """Find the package of an invoice, however its number is spelt, if it has come to VTEX."""
+        same = [it for it in self.packages if is_same_number(it.invoice_number, invoice_number)]
+        exact = (it for it in same if it.invoice_number == invoice_number)
+        return next(exact, same[0] if same else None)
 
     def invoiced_quantity(self, index: int) -> int:
         """Sum how many of a line were invoiced to go out, as far as VTEX says which line it was."""
+        return self._quantity(index, "Output")
+
+    def returned_quantity(self, index: int) -> int:
+        """Sum how many of a line were invoiced to come back."""
+        return self._quantity(index, "Input")
+
+    def _quantity(self, index: int, kind: InvoiceType) -> int:
         return sum(
             item.quantity
             for package in self.packages
-            if package.type == "Output"
+            if package.type == kind
             for item in package.items
             if item.index == index
         )

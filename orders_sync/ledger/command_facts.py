@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from orders_sync.commands.change import ChangeBody
 from orders_sync.commands.intents import Intent
+from orders_sync.commands.invoice import InvoiceBody
 from orders_sync.commands.track import TrackBody
 from orders_sync.commands.verdicts import DoneChange, Known, SentInvoice, SentTracking
 from orders_sync.domain.fulfilment import InvoiceType
@@ -139,7 +140,9 @@ class CommandFacts:
             own_intent=None if claim.intent is None else Intent.from_json(claim.intent),
             intents=[Intent.from_json(row.intent) for row in rows if row.intent is not None],
             sent_invoices={
-                row.vtex_number: SentInvoice(row.value_cents, row.updated_at, _type_of(row.body))
+                row.vtex_number: SentInvoice(
+                    row.value_cents, row.updated_at, _type_of(row.body), _invoice_of(row.body)
+                )
                 for row in rows
                 if row.kind == "invoice"
                 and row.progress != "accepted"
@@ -179,3 +182,7 @@ def _taken_at(row: Any) -> datetime:
 def _type_of(body: str) -> InvoiceType:
     """Return an invoice's type, also where the rest of its body is erased."""
     return "Input" if '"type":"Input"' in body else "Output"
+
+
+def _invoice_of(body: str) -> InvoiceBody | None:
+    return None if body in ERASED else InvoiceBody.model_validate_json(body)

@@ -10,6 +10,7 @@ from typing import Any, Final, TypeVar
 
 from orders_sync.bootstrap import Services
 from orders_sync.commands.intents import Intent
+from orders_sync.commands.track import Tracking
 from orders_sync.domain.rules import Standing
 from orders_sync.domain.steps import CommandClaim, CommandResult, Step
 from orders_sync.errors import LeaseLost, NotFound, Refused, Unavailable, WaitError
@@ -32,7 +33,7 @@ _NOT_TAKEN: Final = (WaitError, Unavailable, NotFound)
 class Sending:
     """A command that may be sent: `what` is its judge's, and `intent` is noted before each write.
 
-    `body` is what its caller gave.
+    `body` is what its caller gave, `remark` what that is to know though it takes effect.
     """
 
     claim: CommandClaim
@@ -41,6 +42,7 @@ class Sending:
     body: Any
     what: Any
     intent: Intent
+    remark: str | None = None
 
     @property
     def order_id(self) -> str:
@@ -83,23 +85,31 @@ class Sending:
 
 
 def done(
-    receipt: str | None, *, value_cents: int | None = None, note: str | None = None
+    receipt: str | None,
+    *,
+    value_cents: int | None = None,
+    reason: str | None = None,
+    note: str | None = None,
 ) -> CommandResult:
-    """Return the end of a command that took effect."""
+    """Return the end of a command that took effect; `reason` is what its caller is to know."""
     return CommandResult(
         Standing.DONE,
         "done",
         progress="done",
         receipt=receipt,
         value_cents=value_cents,
+        reason=reason,
         note=note,
     )
 
 
 def _invoice(sending: Sending) -> CommandResult:
+    """Send an invoice; of one that VTEX has, what it lacks of its tracking."""
     invoice = sending.what
+    if isinstance(invoice, Tracking):
+        return _track(sending)
     answer = sending.write(lambda: sending.vtex.invoice(sending.order_id, invoice))
-    return done(answer.receipt, value_cents=invoice.value_cents)
+    return done(answer.receipt, value_cents=invoice.value_cents, reason=sending.remark)
 
 
 def _track(sending: Sending) -> CommandResult:

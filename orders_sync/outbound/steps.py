@@ -45,7 +45,9 @@ def send(claim: CommandClaim, services: Services) -> CommandResult:
     if not isinstance(verdict, Send):
         return _settle(verdict, claim, services)
     try:
-        return CALLS[kind.name](Sending(claim, services, vtex, body, verdict.what, verdict.intent))
+        return CALLS[kind.name](
+            Sending(claim, services, vtex, body, verdict.what, verdict.intent, verdict.remark)
+        )
     except Refused as error:
         return CommandResult(
             Standing.PARKED,

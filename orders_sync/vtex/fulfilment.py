@@ -18,7 +18,8 @@ from orders_sync.domain.fulfilment import (
 )
 from orders_sync.vtex.amounts import sale
 from orders_sync.vtex.documents import parse_document, require, summarise
-from orders_sync.vtex.order_document import AmountsDocument
+from orders_sync.vtex.order_document import AmountsDocument, Item
+from orders_sync.vtex.parsing import zone_named
 from orders_sync.vtex.schemas import (
     Cents,
     CentsOrZero,
@@ -26,6 +27,7 @@ from orders_sync.vtex.schemas import (
     Moment,
     Number,
     Rows,
+    StorePreferences,
     Text,
     TextOrEmpty,
     WireModel,
@@ -51,8 +53,9 @@ def fulfilment(document: bytes) -> Fulfilment:
     cancellation = found.cancellation_data or _Cancellation()
     requests = tuple(_request(it) for it in found.cancellation_requests)
     packages = found.package_attachment.packages if found.package_attachment else []
+    preferences = found.store_preferences_data
     facts = sale(found)
-    lines = tuple(map(_line, amounts_now(facts).lines))
+    lines = tuple(_line(line, found.items) for line in amounts_now(facts).lines)
     return Fulfilment(
         status=where.status,
         is_completed=where.is_completed,
@@ -65,6 +68,7 @@ def fulfilment(document: bytes) -> Fulfilment:
         cancellation_requested_by_seller=cancellation.requested_by_seller_notification,
         allows_cancellation=found.allow_cancellation is not False,
         cancel_reason=found.cancel_reason or cancellation.reason,
+        zone=zone_named(preferences.time_zone if preferences else None),
     )
 
 
@@ -136,13 +140,14 @@ class _Document(AmountsDocument):
     package_attachment: _PackageAttachment | None = None
     cancellation_data: Annotated[_Cancellation | None, _CamelKeys] = None
     cancellation_requests: Rows[Annotated[_Request, _CamelKeys]] = Field(default_factory=list)
+    store_preferences_data: StorePreferences | None = None
     allow_cancellation: bool | None = None
     cancel_reason: Text = Field(
         default=None, validation_alias=AliasChoices("cancelReason", "cancellationReason")
     )
 
 
-def _line(line: LineAmounts) -> FulfilmentLine:
+def _line(line: LineAmounts, items: Sequence[Item]) -> FulfilmentLine:
     return FulfilmentLine(
         index=line.index,
         line_id=line.line_id,
@@ -153,6 +158,7 @@ def _line(line: LineAmounts) -> FulfilmentLine:
         total_cents=line.total_cents,
         tax_cents=line.tax_cents,
         piece_tax_cents=line.piece_tax_cents,
+        measurement_unit=None if line.origin is None else items[line.origin].measurement_unit,
     )
 
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
+from functools import cache
 from typing import Any, Final, TypeVar, overload
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic_core import from_json
+from tzlocal.windows_tz import win_tz
 
 T = TypeVar("T")
 
@@ -54,6 +57,18 @@ def parse_timestamp(text: object) -> datetime | None:
     if moment.year == 1:
         return None
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+@cache
+def zone_named(name: str | None) -> tzinfo | None:
+    """Return a store's time zone; None where the name is of none that is known here.
+
+    VTEX gives the name that Windows has for it, `E. South America Standard Time`.
+    """
+    try:
+        return ZoneInfo(win_tz.get(name, name)) if name else None
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return None
 
 
 @overload

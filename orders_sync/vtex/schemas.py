@@ -252,6 +252,7 @@ class PaymentData(WireModel):
 
 
 class StorePreferences(WireModel):
-    """The store's currency."""
+    """The store's currency, and its time zone by the name that Windows gives it."""
 
     currency_code: Text = None
+    time_zone: Text = None

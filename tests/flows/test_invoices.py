@@ -27,7 +27,7 @@ def test_an_invoice_without_a_value_is_of_the_whole_order(flow: Flow) -> None:
 
     view = flow.box.order(order_id)
     assert view.status == "invoiced"
-    assert [(p.number, p.value) for p in view.packages] == [("NF10012", view.value)]
+    assert [(p.number, p.value) for p in view.packages] == [("NF-1001-2", view.value)]
     assert flow.command(command)["outcome"] == "done"
     assert flow.command(command)["receipt"]
 

@@ -21,10 +21,11 @@ from orders_sync.commands.verdicts import (
     SentTracking,
     Wait,
 )
-from orders_sync.domain.fulfilment import Package
+from orders_sync.domain.fulfilment import CancellationRequest, Package
 
 CANCEL = CancelBody(reason="fraud")
 DENY = DenyBody(reason="packed")
+DENIED = CancellationRequest("r1", None, None, is_denied=True)
 
 
 @pytest.mark.parametrize(
@@ -61,7 +62,13 @@ def test_an_invoice_that_vtex_took_and_does_not_show_yet_stops_a_cancellation() 
     [
         pytest.param({"cancellation_request_id": "r1"}, NOTHING_KNOWN, Send, id="requested"),
         pytest.param({}, NOTHING_KNOWN, NotAllowed, id="no request to name"),
-        pytest.param({"status": "handling"}, NOTHING_KNOWN, AlreadySo, id="not requested any more"),
+        pytest.param({"status": "handling"}, NOTHING_KNOWN, NotAllowed, id="nothing is requested"),
+        pytest.param(
+            {"status": "handling", "cancellation_requests": (DENIED,)},
+            NOTHING_KNOWN,
+            AlreadySo,
+            id="denied before",
+        ),
         pytest.param({"status": "canceled"}, NOTHING_KNOWN, NotAllowed, id="too late"),
         pytest.param(
             {"cancellation_request_id": "r1", "cancellation_requested_by_seller": True},
