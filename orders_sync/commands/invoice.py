@@ -232,6 +232,12 @@ def _judge_sale(body: InvoiceBody, order: Fulfilment, known: Known, number: str)
     if isinstance(chosen, NotAllowed):
         return chosen
     value = body.value_cents or (remaining if chosen.is_rest else chosen.value_cents)
+    if value <= 0:
+        return NotAllowed(
+            "invoice.worth_nothing",
+            f"What invoice {number} names costs nothing, and VTEX takes no invoice of nothing.",
+            "Invoice these pieces together with others, then discard the command.",
+        )
     if value > remaining:
         return _too_much(order, number, value, remaining)
     if unseen.wait is not None and value > remaining - unseen.open_cents:
