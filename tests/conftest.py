@@ -8,7 +8,12 @@ import pytest
 
 from orders_sync.testing.clock import SettableClock
 
-pytest_plugins = ["support.mariadb", "support.postgres", "support.erp_databases"]
+pytest_plugins = [
+    "support.mariadb",
+    "support.postgres",
+    "support.pgbouncer",
+    "support.erp_databases",
+]
 
 
 @pytest.fixture(autouse=True)

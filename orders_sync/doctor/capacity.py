@@ -15,7 +15,7 @@ from orders_sync.doctor.findings import Finding, State
 from orders_sync.erp.staging_database import CONNECTIONS, IDLE_CONNECTIONS
 from orders_sync.errors import OrdersSyncError
 from orders_sync.ledger.engine import Database
-from orders_sync.postgresql import is_postgresql
+from orders_sync.postgresql import is_pooled, is_postgresql
 from orders_sync.settings import Settings
 
 CAPACITY = "capacity"
@@ -86,12 +86,16 @@ def examine_capacity(settings: Settings) -> Iterator[Finding]:
     for server, number in needs.connections.items():
         try:
             with closing(Database(_text(urls[server]))) as database, database.reading() as reader:
-                allowed = reader.execute(_ALLOWED).scalar_one()
+                allowed = None if is_pooled(reader) else reader.execute(_ALLOWED).scalar_one()
         except (OrdersSyncError, sa.exc.SQLAlchemyError):
             says = f"{server} does not say how many it allows"
             yield Finding(CAPACITY, "connections", State.NOT_PROBED, says)
         else:
-            yield judge_connections(server, number, settings.processes, allowed)
+            yield (
+                _behind_pooler(server, number * settings.processes)
+                if allowed is None
+                else judge_connections(server, number, settings.processes, allowed)
+            )
 
 
 def judge_files(needed: int, limit: int) -> Finding:
@@ -118,6 +122,17 @@ def judge_connections(server: str, number: int, processes: int, allowed: int) ->
         "ORDERS_SYNC_PROCESSES says how many workers there are."
     )
     return Finding(CAPACITY, "connections", State.WARNING, says, do)
+
+
+def _behind_pooler(server: str, needed: int) -> Finding:
+    return Finding(
+        CAPACITY,
+        "connections",
+        State.NOT_PROBED,
+        f"{server} is a pooler, and does not say whether it takes the {needed} that the workers "
+        "may have (PgBouncer: max_client_conn); it gets nothing prepared, and bounds with each "
+        "transaction",
+    )
 
 
 def _shared(staging: Iterable[_Pool]) -> int:

@@ -41,7 +41,7 @@ class PostgresServer:
         self._binaries = binaries
         self._data = home / "data"
         self._socket = home
-        self._user = _server_user()
+        self._user = server_user()
         self._numbers = itertools.count()
         if self._user is not None:
             shutil.chown(home, self._user)
@@ -49,6 +49,11 @@ class PostgresServer:
         settings = {**_CONFIGURATION, **changes, "unix_socket_directories": f"'{self._socket}'"}
         with (self._data / "postgresql.conf").open("a") as configuration:
             configuration.writelines(f"{key} = {value}\n" for key, value in settings.items())
+
+    @property
+    def folder(self) -> Path:
+        """The folder of the server's socket."""
+        return self._socket
 
     def start(self) -> None:
         """Start the server and wait until it answers."""
@@ -174,7 +179,7 @@ def postgres_ledger(postgres: PostgresServer, _migrated: str) -> Iterator[str]:
     postgres.drop(name)
 
 
-def _server_user() -> str | None:
+def server_user() -> str | None:
     """Name the user that runs the server: it refuses to be run by root."""
     if os.geteuid() != 0:
         return None

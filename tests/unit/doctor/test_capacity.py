@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.pgbouncer import PgBouncer
 from support.postgres import PostgresServer
 
 from orders_sync.doctor.capacity import examine_capacity, judge_connections, judge_files, needs_of
@@ -88,6 +89,18 @@ def test_a_server_is_asked_how_many_it_allows(
         [_, finding] = examine_capacity(known)
         assert (finding.check, finding.state) == ("connections", state)
         assert "which allows 197" in finding.says
+
+
+def test_a_pooler_is_named_and_not_taken_for_its_server(
+    pgbouncer: PgBouncer, postgres_database: str, tmp_path: Path
+) -> None:
+    url = pgbouncer.url(postgres_database)
+
+    [_, finding] = examine_capacity(settings({}, ledger_url=url, home=tmp_path, processes=40))
+
+    assert finding.state is State.NOT_PROBED
+    assert "is a pooler" in finding.says
+    assert "the 800 that" in finding.says
 
 
 def test_a_server_that_is_away_is_not_counted(tmp_path: Path) -> None:
