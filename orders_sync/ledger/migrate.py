@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from typing import Final
 
 import sqlalchemy as sa
 from alembic import command
@@ -13,6 +14,19 @@ from alembic.script import ScriptDirectory
 
 from orders_sync.errors import ConfigurationError
 from orders_sync.ledger.engine import Database
+from orders_sync.ledger.tables import metadata
+
+#: Alembic's own name, `alembic_version`, may be another program's in the same database.
+VERSION_TABLE: Final = "orders_sync_version"
+
+#: Columns by which the ledger's first tables are told from another program's of the same names.
+_FIRST_TABLES: Final = {
+    "cursors": {"account", "name", "lease_until"},
+    "documents": {"account", "order_id", "read_at"},
+    "events": {"account", "identity", "deliveries"},
+    "journal": {"account", "at", "what"},
+    "orders": {"account", "order_id", "progress", "standing"},
+}
 
 #: Names the one lock that PostgreSQL keeps for processes that migrate at the same time.
 _POSTGRESQL_LOCK = 7_236_194
@@ -25,8 +39,8 @@ def upgrade(url: str) -> str:
     Processes that upgrade at the same time take turns.
 
     Raises:
-        ConfigurationError: `url` is not a database that can be opened, or a newer version of
-            this package has upgraded it.
+        ConfigurationError: `url` is not a database that can be opened, a newer version of this
+            package has upgraded it, or its tables are another program's.
         LedgerUnavailable: the database does not answer.
     """
     # An index of millions of rows takes its time, and so does whoever came first.
@@ -38,7 +52,11 @@ def upgrade(url: str) -> str:
                 connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_POSTGRESQL_LOCK)))
                 # Whoever waits long for a table has all others queue behind it.
                 connection.execute(sa.text(f"SET LOCAL lock_timeout = '{_TABLE_LOCK_SECONDS}s'"))
-            _refuse_newer(config, connection)
+            version = _refuse_newer(config, connection)
+            if version is None:
+                _refuse_foreign_tables(connection)
+            elif _own_version(connection) is None:
+                _move_version(config, connection, version)
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
         return _head(config)
@@ -66,8 +84,8 @@ def require_current(database: Database) -> None:
 
 
 def _refuse_newer(config: Config, connection: sa.Connection) -> str | None:
-    """Give the version that the tables have; None where there are none."""
-    found = MigrationContext.configure(connection).get_current_revision()
+    """Return the version that the tables have; None where there are none."""
+    found = _own_version(connection) or _earlier_version(connection)
     known = {each.revision for each in ScriptDirectory.from_config(config).walk_revisions()}
     if found is not None and found not in known:
         raise ConfigurationError(
@@ -75,6 +93,41 @@ def _refuse_newer(config: Config, connection: sa.Connection) -> str | None:
             "orders-sync does not know. Install the version that upgraded it, or a later one."
         )
     return found
+
+
+def _own_version(connection: sa.Connection) -> str | None:
+    return _versions(connection).get_current_revision()
+
+
+def _versions(connection: sa.Connection) -> MigrationContext:
+    return MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE})
+
+
+def _earlier_version(connection: sa.Connection) -> str | None:
+    """Return the version of a ledger that keeps it in `alembic_version`, as releases to 0006 do."""
+    inspector = sa.inspect(connection)
+    for table, columns in _FIRST_TABLES.items():
+        if not inspector.has_table(table):
+            return None
+        if not columns <= {column["name"] for column in inspector.get_columns(table)}:
+            return None
+    heads = MigrationContext.configure(connection).get_current_heads()
+    return heads[0] if len(heads) == 1 else None
+
+
+def _move_version(config: Config, connection: sa.Connection, version: str) -> None:
+    _versions(connection).stamp(ScriptDirectory.from_config(config), version)
+    connection.execute(sa.text("DROP TABLE alembic_version"))
+
+
+def _refuse_foreign_tables(connection: sa.Connection) -> None:
+    foreign = metadata.tables.keys() & set(sa.inspect(connection).get_table_names())
+    if foreign:
+        raise ConfigurationError(
+            "The database of ORDERS_SYNC_LEDGER_URL has tables of the ledger's names that are "
+            f"another program's: {', '.join(sorted(foreign))}. Nothing was changed. Give the "
+            "ledger a database of its own: CREATE DATABASE orders_sync"
+        )
 
 
 def _config() -> Config:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from alembic import context
 
+from orders_sync.ledger.migrate import VERSION_TABLE
 from orders_sync.ledger.tables import metadata
 
 context.configure(
     connection=context.config.attributes["connection"],
     target_metadata=metadata,
     render_as_batch=True,
+    version_table=VERSION_TABLE,
 )
 with context.begin_transaction():
     context.run_migrations()

@@ -5,6 +5,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 from alembic import command
 from support.office import Office
 from support.postgres import PostgresServer
@@ -36,6 +37,13 @@ def database_at(empty_url: str) -> Iterator[Callable[[str], Database]]:
         with database.writing() as connection:
             config.attributes["connection"] = connection
             command.upgrade(config, version)
+            # Where all releases until then kept it.
+            connection.execute(
+                sa.text("CREATE TABLE alembic_version (version_num VARCHAR(32) PRIMARY KEY)")
+            )
+            move = "INSERT INTO alembic_version SELECT version_num FROM orders_sync_version"
+            connection.execute(sa.text(move))
+            connection.execute(sa.text("DROP TABLE orders_sync_version"))
         return database
 
     yield at

@@ -17,7 +17,7 @@ from orders_sync.errors import ConfigurationError
 from orders_sync.ledger import migrate
 from orders_sync.ledger.accounts import Chore
 from orders_sync.ledger.engine import Database
-from orders_sync.ledger.migrate import require_current, upgrade
+from orders_sync.ledger.migrate import VERSION_TABLE, require_current, upgrade
 from orders_sync.ledger.pulse import LastRun, last_runs
 from orders_sync.ledger.tables import (
     commands,
@@ -34,6 +34,7 @@ VERSIONS = [
     for each in reversed([*ScriptDirectory.from_config(migrate._config()).walk_revisions()])
 ]
 PROCESSES = 4
+OPTIONS = {"compare_server_default": True, "version_table": VERSION_TABLE}
 NOW = datetime(2026, 11, 27, 12, tzinfo=UTC)
 OF_ORDER = {"account": "mystore", "order_id": "1-01"}
 
@@ -83,7 +84,7 @@ def shape(url: str) -> dict[str, Any]:
     """Describe tables as the database does: columns, keys, indices and what they are limited to."""
     engine = sa.create_engine(url)
     inspector = sa.inspect(engine)
-    tables = set(inspector.get_table_names()) - {"alembic_version"}
+    tables = set(inspector.get_table_names()) - {VERSION_TABLE}
     found = {
         table: {
             "columns": {
@@ -109,7 +110,7 @@ def shape(url: str) -> dict[str, Any]:
 def test_the_migrations_make_the_tables_that_the_code_uses(ledger_url: str) -> None:
     engine = sa.create_engine(ledger_url)
     with engine.connect() as connection:
-        context = MigrationContext.configure(connection, opts={"compare_server_default": True})
+        context = MigrationContext.configure(connection, opts=OPTIONS)
         differences = compare_metadata(context, metadata)
     engine.dispose()
 
@@ -204,9 +205,71 @@ def test_a_ledger_of_an_earlier_version_is_refused_with_the_command_that_helps(
 def test_a_ledger_of_a_later_version_is_left_alone(ledger_url: str) -> None:
     with closing(Database(ledger_url)) as database:
         with database.writing() as connection:
-            connection.execute(sa.text("UPDATE alembic_version SET version_num = '9999'"))
+            connection.execute(sa.text("UPDATE orders_sync_version SET version_num = '9999'"))
 
         with pytest.raises(ConfigurationError, match=r"version 9999, which .* does not know"):
             require_current(database)
     with pytest.raises(ConfigurationError, match=r"version 9999, which .* does not know"):
         upgrade(ledger_url)
+
+
+FOREIGN_VERSION = (
+    "CREATE TABLE alembic_version (version_num VARCHAR(32) PRIMARY KEY)",
+    "INSERT INTO alembic_version VALUES ('0003')",
+)
+
+
+def run(url: str, *statements: str) -> None:
+    with closing(Database(url)) as database, database.writing() as connection:
+        for statement in statements:
+            connection.execute(sa.text(statement))
+
+
+def rows(url: str, query: str) -> list[tuple[Any, ...]]:
+    with closing(Database(url)) as database, database.reading() as connection:
+        return [tuple(row) for row in connection.execute(sa.text(query))]
+
+
+def test_the_version_of_another_program_in_the_same_database_stays(empty_url: str) -> None:
+    run(empty_url, *FOREIGN_VERSION)
+
+    upgrade(empty_url)
+    upgrade(empty_url)
+
+    assert rows(empty_url, "SELECT version_num FROM alembic_version") == [("0003",)]
+    assert rows(empty_url, "SELECT version_num FROM orders_sync_version") == [(VERSIONS[-1],)]
+
+
+def test_the_version_of_an_earlier_release_moves_into_a_table_of_the_ledgers_own(
+    empty_url: str, database_at: Callable[[str], Database]
+) -> None:
+    database = database_at(VERSIONS[-1])
+    require_current(database)
+
+    upgrade(empty_url)
+
+    require_current(database)
+    with database.reading() as connection:
+        tables = sa.inspect(connection).get_table_names()
+    assert "alembic_version" not in tables
+    assert VERSION_TABLE in tables
+
+
+@pytest.mark.parametrize("version", [(), FOREIGN_VERSION])
+def test_tables_of_another_program_with_the_ledgers_names_are_named_and_left_alone(
+    version: tuple[str, ...], empty_url: str
+) -> None:
+    run(
+        empty_url,
+        *version,
+        "CREATE TABLE orders (id INTEGER PRIMARY KEY, total INTEGER)",
+        "CREATE TABLE events (id INTEGER PRIMARY KEY)",
+        "INSERT INTO orders VALUES (1, 2)",
+    )
+    before = shape(empty_url)
+
+    with pytest.raises(ConfigurationError, match=r"another program's: events, orders\. .*own"):
+        upgrade(empty_url)
+
+    assert shape(empty_url) == before
+    assert rows(empty_url, "SELECT id, total FROM orders") == [(1, 2)]
