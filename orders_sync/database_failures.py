@@ -59,9 +59,7 @@ class Failure:
 
 def read_failure(error: Exception) -> Failure:
     """Return what an error of SQLAlchemy or of a driver means."""
-    origin: BaseException = error
-    if isinstance(error, StatementError) and error.orig is not None:
-        origin = error.orig
+    origin = origin_of(error)
     if isinstance(error, DBAPIError) and error.connection_invalidated:
         return Failure(_state(origin) or type(origin).__name__, is_refusal=False)
     name = getattr(origin, "sqlite_errorname", None)
@@ -78,6 +76,13 @@ def read_failure(error: Exception) -> Failure:
     if state:
         return _of_state(state, origin)
     return Failure(type(origin).__name__, is_of_value)
+
+
+def origin_of(error: Exception) -> BaseException:
+    """Return the driver's error behind one of SQLAlchemy's, or the error itself."""
+    if isinstance(error, StatementError) and error.orig is not None:
+        return error.orig
+    return error
 
 
 def _of_sqlite(name: str, words: str) -> Failure:

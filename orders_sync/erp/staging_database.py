@@ -109,6 +109,11 @@ def _parse(url: str | URL) -> URL:
 
 
 def _create_sqlite(url: URL, options: dict[str, Any]) -> Engine:
+    if url.host:
+        raise ConfigurationError(
+            "url has a host, and a file of SQLite's comes after three slashes, such as "
+            "sqlite:////srv/orders/erp.sqlite3"
+        )
     name = url.database or ":memory:"
     if ":memory:" in name or "mode=memory" in name or url.query.get("mode") == "memory":
         raise ConfigurationError(

@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Final
 from unicodedata import combining, normalize
 
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from orders_sync.database_failures import Failure, read_failure
+from orders_sync.database_outages import outage_of
 from orders_sync.erp.staging_rows import line_rows, order_row
 from orders_sync.erp.staging_tables import ERP_ORDER_LINES, ERP_ORDERS
 from orders_sync.errors import ErpRefused, ErpUnavailable
@@ -24,6 +26,9 @@ if TYPE_CHECKING:
 
 #: A driver raises the latter two for a number or a text that its database has no form for.
 _FAILURES: Final = (SQLAlchemyError, OverflowError, UnicodeError)
+
+#: Where the database's URL is.
+_SETTING: Final = "the url of the account's ERP_OPTIONS"
 
 _LONGEST_WORDS: Final = 300
 _SHORTEST_NAME: Final = 3
@@ -54,8 +59,19 @@ def explained(order: Order | None = None) -> Iterator[None]:
     """
     try:
         yield
+    except PoolTimeoutError:
+        raise ErpUnavailable(
+            "All of this process's connections to the staging database are in use. Raise the "
+            "adapter's option connections, or find out why its calls take so long."
+        ) from None
     except _FAILURES as error:
-        raise _explain(read_failure(error), order) from None
+        failure = read_failure(error)
+        if failure.is_refusal:
+            raise _refusal(failure, order) from None
+        outage = outage_of(error)
+        raise ErpUnavailable(
+            f"The staging database {outage.behaviour} ({failure.code}). {outage.remedy(_SETTING)}"
+        ) from None
 
 
 def is_refusal(error: Exception) -> bool:
@@ -63,11 +79,7 @@ def is_refusal(error: Exception) -> bool:
     return read_failure(error).is_refusal
 
 
-def _explain(failure: Failure, order: Order | None) -> ErpRefused | ErpUnavailable:
-    if not failure.is_refusal:
-        return ErpUnavailable(
-            f"The staging database did not do what it was asked ({failure.code})."
-        )
+def _refusal(failure: Failure, order: Order | None) -> ErpRefused:
     if not failure.words:
         return ErpRefused(
             f"The staging tables cannot hold a value of this order ({failure.code}).",

@@ -11,6 +11,8 @@ import sqlalchemy as sa
 from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
+from orders_sync.database_failures import origin_of
+from orders_sync.database_outages import outage_of
 from orders_sync.errors import ConfigurationError, LedgerUnavailable
 from orders_sync.ledger.sqlite import Writer, sqlite_engine
 from orders_sync.postgresql import STATEMENT_SECONDS, is_postgresql, postgresql_engine
@@ -87,16 +89,16 @@ def _translated() -> Iterator[None]:
         ) from error
     except DBAPIError as error:
         if error.connection_invalidated or _is_away(error):
-            raise _no_answer(type(error.orig).__name__) from error
+            raise _no_answer(error) from error
         raise
     except sqlite3.OperationalError as error:
-        raise _no_answer(type(error).__name__) from error
+        raise _no_answer(error) from error
 
 
-def _no_answer(kind: str) -> LedgerUnavailable:
+def _no_answer(error: Exception) -> LedgerUnavailable:
+    outage, kind = outage_of(error), type(origin_of(error)).__name__
     return LedgerUnavailable(
-        f"The ledger's database does not answer ({kind}). Check that it runs and that "
-        f"{_SETTING} points to it."
+        f"The ledger's database {outage.behaviour} ({kind}). {outage.remedy(_SETTING)}"
     )
 
 
@@ -121,6 +123,8 @@ def _create_engine(url: str, seconds: float, connections: int) -> sa.Engine:
     except ArgumentError:
         raise _unusable("it is no URL of a database") from None
     if parsed.drivername in {"sqlite", "sqlite+pysqlite"}:
+        if parsed.host:
+            raise _unusable("a file of SQLite's comes after three slashes")
         return sqlite_engine(parsed, **pool)
     if is_postgresql(parsed):
         return postgresql_engine(parsed, setting=_SETTING, seconds=seconds, **pool)

@@ -267,6 +267,7 @@ def test_a_driver_whose_waits_have_no_end_is_refused_with_one_that_has(tmp_path:
         pytest.param({"url": 3}, "url must be a text", id="not a text"),
         pytest.param({"url": "hunter2"}, "url is no database URL", id="not a URL"),
         pytest.param({"url": "sqlite://"}, "in memory", id="in memory"),
+        pytest.param({"url": "sqlite://var/erp.db"}, "after three slashes", id="two slashes"),
         pytest.param({"url": "oracel://u:hunter2@h/d"}, "does not know: oracel", id="unknown kind"),
         pytest.param({"url": "oracle+oracledb://u:hunter2@h/d"}, "oracledb", id="no driver"),
     ],

@@ -26,6 +26,7 @@ _NEW_FILES = 60
     ("url", "says"),
     [
         pytest.param("nonsense", "it is no URL", id="no URL"),
+        pytest.param("sqlite://var/x.db", "after three slashes", id="two slashes"),
         pytest.param("oracle9://u:hunter2@x/y", "oracle9 is neither sqlite nor", id="unknown"),
         pytest.param("mysql+pymysql://u:hunter2@x/y", "pymysql is neither", id="another database"),
         pytest.param("postgresql+pg8000://u:hunter2@x/y", "pg8000 is neither", id="another driver"),
