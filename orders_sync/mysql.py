@@ -12,8 +12,9 @@ from orders_sync.errors import ConfigurationError
 _DRIVER: Final = "pymysql"
 
 _CONNECT_SECONDS: Final = 5
-#: A statement may take this long; whatever is silent for longer is given up, and closed.
-_SILENT_SECONDS: Final = 20
+#: A statement may take this long; whatever is silent for longer is given up, and closed. A call
+#: may meet two such silences: of a connection that waited open, and of the one in its place.
+_SILENT_SECONDS: Final = 12
 #: Firewalls forget what is idle for some minutes; a connection is closed before that.
 _RECYCLE_SECONDS: Final = 180
 

@@ -102,5 +102,5 @@ def test_every_connection_has_its_bounds(
         ).one()
 
     assert driver is not None
-    assert (driver.connect_timeout, driver._read_timeout, driver._write_timeout) == (5, 20, 20)
+    assert (driver.connect_timeout, driver._read_timeout, driver._write_timeout) == (5, 12, 12)
     assert tuple(server) == (10, 10, 600, 30, "+00:00", "STRICT_ALL_TABLES", "READ-COMMITTED")
