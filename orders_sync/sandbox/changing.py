@@ -129,12 +129,23 @@ class Changing:
         _price(change, order, repriced)
         order.rewrite(
             change_document(
-                order.document, change, repriced, lingers=self._dials.removed_lines_linger
+                order.document,
+                change,
+                repriced,
+                lingers=self._dials.removed_lines_linger,
+                is_left=self._leaves_items(order),
             )
         )
         change.status = "done"
         change.log(utc_text(to_ticks(now)), "The change was made.")
         self._invoicing.recount(order, now)
+
+    def _leaves_items(self, order: Order) -> bool:
+        """Whether `items` stays as it was sold; what the first change did, all do."""
+        if order.original is not None:
+            return bool(order.document.sold)
+        chance = self._dials.changes_leave_items
+        return bool(chance) and self._random.random() < chance
 
     def _reprice(self, order: Order, wanted: WantedChange) -> Repriced:
         repriced = reprice(order.document, wanted, self._random)

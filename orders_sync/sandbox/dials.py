@@ -28,6 +28,7 @@ class Dials:
         change_invoice_race: Whether a change ignores the invoices that came in while it ran.
         changes_v1: Whether the first version of changes is still switched on.
         removed_lines_linger: Whether lines that a change removed still show in the order.
+        changes_leave_items: Chance that the changes of an order leave `items` as it was sold.
         tracking_appends: Whether tracking events are added to those there, instead of in place.
         index_lag_seconds: How far List orders is behind.
         latency_min_seconds: The quickest answer.
@@ -44,6 +45,7 @@ class Dials:
         feed_short_reads: Chance that a read returns fewer events than it could.
         feed_empty_reads: Chance that a read returns nothing although there are events.
         fresh_event_ids: Whether an event that is delivered again has another `eventId`.
+        feed_without_change: Chance that an event lacks its `currentChange`.
         hollow_success: Chance that start-handling answers 204 and nothing happens.
         revoked: Whether every key is answered 401, as one that was revoked.
         forbidden: Calls that are answered 403, such as `get_order`.
@@ -61,6 +63,7 @@ class Dials:
     change_invoice_race: bool = False
     changes_v1: bool = False
     removed_lines_linger: bool = False
+    changes_leave_items: float = 0.0
     tracking_appends: bool = False
     index_lag_seconds: float = 0.0
     latency_min_seconds: float = 0.0
@@ -77,6 +80,7 @@ class Dials:
     feed_short_reads: float = 0.0
     feed_empty_reads: float = 0.0
     fresh_event_ids: bool = False
+    feed_without_change: float = 0.0
     hollow_success: float = 0.0
     revoked: bool = False
     forbidden: list[str] = field(default_factory=list)

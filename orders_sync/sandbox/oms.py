@@ -163,6 +163,9 @@ class Oms:
             "currentChange": utc_text(order.stamp(now)),
         }
         order.last_states[step.domain] = step.state
+        chance = self._dials.feed_without_change
+        if chance and self._random.random() < chance:
+            item["currentChange"] = None
         if step.poison:
             self._poison(item)
         return Event(order.order_id, step.state, item, step.stray)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 
 
@@ -32,8 +32,10 @@ def draw_ids(random: Random, account: str, number: int) -> OrderIds:
         return _own_store(long_id, str(group), sequence)
     if shape < 0.85:
         return _own_store(short_id, short_id.removesuffix("-01"), sequence)
-    if shape < 0.95:
+    if shape < 0.92:
         return _from_marketplace("SLR", short_id, sequence)
+    if shape < 0.95:
+        return replace(_from_marketplace("CHN", short_id, sequence), origin="Chain")
     foreign = random.choice(
         (
             f"abc/{number} 2",

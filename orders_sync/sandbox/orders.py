@@ -116,7 +116,7 @@ class Order:
         """Let the document tell of the invoices that are to show by now."""
         document = self.document
         self._packages = [
-            package_json(one, document.lines, document.value_cents)
+            package_json(one, document.placed_lines, document.value_cents)
             for one in self.invoices
             if one.is_shown
         ]

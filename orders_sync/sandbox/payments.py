@@ -16,8 +16,16 @@ _KINDS: Final = {
 }
 
 
-def draw_payments(random: Random, account: str, value: int) -> dict[str, Any]:
-    """Write `paymentData`, whose payments add up to `value` cents."""
+def draw_payments(
+    random: Random, account: str, value: int, *, is_elsewhere: bool = False
+) -> dict[str, Any]:
+    """Write `paymentData`, whose payments add up to `value` cents.
+
+    Of an order that was sold elsewhere, the marketplace took the money, and VTEX says so in one of
+    two ways.
+    """
+    if is_elsewhere:
+        return _from_affiliate(random, account, value)
     group = random.choices(tuple(_KINDS), (40, 10, 10, 30, 5, 5))[0]
     if group == "giftCard" and value > 1:
         part = random.randint(1, value - 1)
@@ -32,6 +40,23 @@ def draw_payments(random: Random, account: str, value: int) -> dict[str, Any]:
         "transactionId": f"{random.getrandbits(128):032X}",
         "merchantName": account.upper(),
         "payments": payments,
+    }
+    return {"transactions": [transaction], "giftCards": []}
+
+
+def _from_affiliate(random: Random, account: str, value: int) -> dict[str, Any]:
+    is_native = random.random() < 0.5
+    payment = _payment(random, "promissory", value)
+    if is_native:
+        authorization = f"{random.randrange(10**8):08}"
+        payment["connectorResponses"] = {"authId": authorization, "acquirerCnpj": "00000000000191"}
+    payment |= {"paymentSystem": "0" if is_native else "201"}
+    payment |= {"paymentSystemName": "Visa" if is_native else "Assumed value by affiliate"}
+    transaction = {
+        "isActive": True,
+        "transactionId": "PAYMENT-FROM-AFFILIATE" if is_native else None,
+        "merchantName": account.upper(),
+        "payments": [payment],
     }
     return {"transactions": [transaction], "giftCards": []}
 

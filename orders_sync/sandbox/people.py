@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from random import Random
-from typing import Final
+from typing import Any, Final
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +85,10 @@ class Person:
     postal_code: str
     corporate_name: str | None
     corporate_document: str | None
+    trade_name: str | None = None
+    state_inscription: str | None = None
+    remark: str | None = None
+    custom_data: dict[str, Any] | None = None
 
     def traces(self) -> list[str]:
         """List what must never be seen outside the ledger and the ERP."""
@@ -95,7 +99,8 @@ class Person:
             self.phone,
             self.street,
         ]
-        return found + [text for text in (self.corporate_name, self.corporate_document) if text]
+        others = (self.corporate_name, self.corporate_document, self.remark)
+        return found + [text for text in others if text]
 
 
 def draw_person(random: Random) -> Person:
@@ -112,17 +117,38 @@ def draw_person(random: Random) -> Person:
         last_name=last_name,
         document=_digits(random, 11),
         email=_alias(random),
-        phone=country.phone_prefix + "9" + _digits(random, 8),
+        phone=_phone(random, country),
         street=_street(random, language),
         number=str(random.randint(1, 9999)),
-        complement=random.choice((None, "10", "Apto 31 - Bloco B", "2º piso", "fundos")),
+        complement=random.choice(_COMPLEMENTS),
         neighborhood=neighborhood,
         city=city,
         state=state,
         postal_code=_digits(random, 8) if country is BRAZIL else _digits(random, 5),
         corporate_name=f"Comercial {last_name} {_digits(random, 4)} Ltda" if company else None,
         corporate_document=_digits(random, 14) if company else None,
+        trade_name=f"{last_name} & Cia" if company else None,
+        state_inscription=random.choice(("Isento", _digits(random, 9))) if company else None,
+        remark=f"Entregar na portaria {_digits(random, 9)}" if random.random() < 0.1 else None,
+        custom_data=_custom_data(random) if random.random() < 0.1 else None,
     )
+
+
+#: VTEX takes any text, also one with a NUL or with half a surrogate pair.
+_COMPLEMENTS: Final = (
+    None, "10", "Apto 31 - Bloco B", "2º piso", "fundos", "casa\x002", "torre \ud83c",
+)  # fmt: skip
+
+
+def _phone(random: Random, country: Country) -> str:
+    phone = country.phone_prefix + "9" + _digits(random, 8)
+    # VTEX validates no phone (known issue 680500).
+    return phone + "0" * 400 if random.random() < 0.03 else phone
+
+
+def _custom_data(random: Random) -> dict[str, Any]:
+    fields = {"costCenter": _digits(random, 4)}
+    return {"customApps": [{"id": "erp", "major": 1, "fields": fields}], "customFields": []}
 
 
 def _street(random: Random, language: str) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from random import Random
 from typing import Any, Final
@@ -31,13 +31,19 @@ class ChangeFailed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Repriced:
-    """An order after a change; `removed` are the lines of which nothing is left."""
+    """An order after a change; `removed` are the lines of which nothing is left.
+
+    `manual_cents` is what the shop took off or put on by hand, all changes together. `beside_cents`
+    is what the value has beside its totals, as a marketplace's order may.
+    """
 
     lines: tuple[Line, ...]
     removed: tuple[Line, ...]
     totals: list[dict[str, Any]]
     value_cents: int
     deltas: list[dict[str, Any]]
+    manual_cents: int
+    beside_cents: int
 
 
 def reprice(document: Document, wanted: WantedChange, random: Random) -> Repriced:
@@ -53,16 +59,18 @@ def reprice(document: Document, wanted: WantedChange, random: Random) -> Reprice
     if not lines:
         raise ChangeFailed("CHK0124", "Invalid change for order.")
     data = json.loads(b"{%b}" % document.fields)
-    totals = _totals(data, document, lines, wanted)
-    value = sum(total["value"] for total in totals)
+    before = _totals(data, document, document.lines, document.manual_cents)
+    beside = document.value_cents - sum(total["value"] for total in before)
+    manual = document.manual_cents + wanted.increment_cents - wanted.discount_cents
+    totals = _totals(data, document, lines, manual)
+    value = sum(total["value"] for total in totals) + beside
     if value < 0:
         raise ChangeFailed("CHK0034", "The value of the change exceed the order's price.")
     if value > document.value_cents and not _groups(data) <= _CAN_RAISE:
         message = "Change order cannot increase the value for this payment method."
         raise ChangeFailed("CHK00342", message)
-    return Repriced(
-        tuple(lines), tuple(removed), totals, value, _deltas(data["totals"], totals, wanted)
-    )
+    deltas = _deltas(before, totals, wanted)
+    return Repriced(tuple(lines), tuple(removed), totals, value, deltas, manual, beside)
 
 
 def require_not_invoiced(repriced: Repriced, invoiced: Mapping[str, int], cents: int) -> None:
@@ -81,7 +89,7 @@ def require_not_invoiced(repriced: Repriced, invoiced: Mapping[str, int], cents:
 
 def logistics_of(data: Mapping[str, Any], document: Document) -> dict[str, dict[str, Any]]:
     """Find each line's element of `logisticsInfo`, by the line's unique id."""
-    lines = (*document.lines, *document.lingering)
+    lines = document.shown_lines
     infos = data["shippingData"]["logisticsInfo"]
     return {line.unique_id: info for line, info in zip(lines, infos, strict=True)}
 
@@ -130,11 +138,9 @@ def _new_line(item: ChangedItem, known: Mapping[str, Sku], taken: set[str], rand
         message = "Item modification is not allowed when the measurement unit differs."
         raise ChangeFailed("SalesOrderSystem055", message)
     if item.unit_multiplier:
-        share = item.unit_multiplier / sku.unit_multiplier
-        price = round(sku.price_cents * share)
-        sku = replace(sku, unit_multiplier=item.unit_multiplier, price_cents=price)
+        sku = replace(sku, unit_multiplier=item.unit_multiplier)
     if item.price_cents is not None:
-        sku = replace(sku, price_cents=item.price_cents)
+        sku = replace(sku, unit_cents=item.price_cents)
     unique_id = item.unique_id
     if unique_id is None or unique_id in taken:
         unique_id = f"{random.getrandbits(128):032X}"
@@ -143,15 +149,15 @@ def _new_line(item: ChangedItem, known: Mapping[str, Sku], taken: set[str], rand
 
 
 def _totals(
-    data: Mapping[str, Any], document: Document, lines: list[Line], wanted: WantedChange
+    data: Mapping[str, Any], document: Document, lines: Sequence[Line], manual: int
 ) -> list[dict[str, Any]]:
     logistics = logistics_of(data, document)
     shipping = sum(
         logistics[line.unique_id]["sellingPrice"] for line in lines if line.unique_id in logistics
     )
-    before = sum(total["value"] for total in data["totals"] if total["id"] == "Change")
-    manual = before + wanted.increment_cents - wanted.discount_cents
     totals = totals_json(lines, shipping)
+    known = {"Change", *(total["id"] for total in totals)}
+    totals += [total for total in data["totals"] if total["id"] not in known]
     if manual:
         totals.append({"id": "Change", "name": "Total das Mudanças", "value": manual})
     return totals

@@ -15,10 +15,12 @@ def draw_shipping(
 ) -> tuple[dict[str, Any], int]:
     """Write `shippingData`, and say what shipping costs in cents.
 
-    A fifth of the orders is picked up in a store, and some are partly picked up.
+    A fifth of the orders is picked up in a store, and some are partly picked up. Of some the last
+    line goes to another address, and some are delivered in the hours that the customer chose.
     """
-    way = random.choices(("delivery", "pickup", "mixed"), (75, 20, 5))[0]
-    home, store = _home(person), _store(person)
+    way = random.choices(("delivery", "pickup", "mixed", "two"), (70, 20, 5, 5))[0]
+    home, store, work = _home(person), _store(person), _work(person)
+    is_scheduled = random.random() < 0.1
     days = random.randint(1, 12)
     due = datetime.fromtimestamp(created_at, UTC) + timedelta(days=days)
     logistics = []
@@ -26,15 +28,23 @@ def draw_shipping(
         pickup = way == "pickup" or (way == "mixed" and index == 0)
         price = 0 if pickup or line.is_gift else random.choice((0, 733, 1_500, 2_999))
         place = store if pickup else home
-        logistics.append(_logistics(index, line, place, price, f"{days}bd", due))
+        if way == "two" and index == len(lines) - 1:
+            place = work
+        info = _logistics(index, line, place, price, f"{days}bd", due)
+        if is_scheduled and not pickup:
+            info["deliveryWindow"] = _window(due)
+        logistics.append(info)
     shipping = {
         "id": "shippingData",
         "address": store if way == "pickup" else home,
         "logisticsInfo": logistics,
         "trackingHints": None,
-        "selectedAddresses": [home, store]
-        if way == "mixed"
-        else [home if way == "delivery" else store],
+        "selectedAddresses": {
+            "delivery": [home],
+            "pickup": [store],
+            "mixed": [home, store],
+            "two": [home, work],
+        }[way],
         "contactInformation": [],
     }
     return shipping, sum(info["sellingPrice"] for info in logistics)
@@ -113,6 +123,38 @@ def _home(person: Person) -> dict[str, Any]:
         "complement": person.complement,
         "reference": None,
         "geoCoordinates": [-43.3373718, -23.0105873],
+    }
+
+
+def _window(due: datetime) -> dict[str, Any]:
+    """Write the hours of a scheduled delivery, misspelt as VTEX does."""
+    start = due.replace(hour=11, minute=0, second=0, microsecond=0)
+    end = start + timedelta(hours=3)
+    return {
+        "startDateUtc": start.isoformat(),
+        "endDateUtc": end.isoformat(),
+        "price": 0,
+        "lisPrice": 0,
+        "tax": 0,
+    }
+
+
+def invoice_data(person: Person) -> dict[str, Any] | None:
+    """Write `invoiceData`: a company has its invoice sent to an address of its own."""
+    if person.corporate_name is None:
+        return None
+    address = {**_work(person), "addressType": "invoice"}
+    return {"address": address, "userPaymentInfo": None}
+
+
+def _work(person: Person) -> dict[str, Any]:
+    return {
+        **_home(person),
+        "addressType": "commercial",
+        "addressId": f"trabalho-{person.postal_code}",
+        "street": "Alameda dos Escritórios",
+        "number": "77",
+        "complement": None,
     }
 
 

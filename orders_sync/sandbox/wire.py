@@ -53,5 +53,9 @@ def json_response(status: int, data: Any) -> Response:
 
 
 def to_json(data: Any) -> bytes:
-    """Serialise as VTEX does: compact, and letters beyond ASCII as they are."""
-    return json.dumps(data, ensure_ascii=False, separators=(",", ":")).encode()
+    """Serialise as VTEX does: compact, and letters beyond ASCII as they are.
+
+    Half a surrogate pair has no bytes, so it is written as an escape.
+    """
+    text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
+    return text.encode(errors="backslashreplace")

@@ -8,6 +8,8 @@ import requests
 
 from orders_sync.sandbox import Box, LineView
 from orders_sync.testing.clock import SettableClock
+from orders_sync.vtex.translate import fulfilment
+from orders_sync.vtex.translate import order as order_of
 
 Call = Callable[..., requests.Response]
 Sale = Callable[..., dict[str, Any]]
@@ -84,6 +86,62 @@ def test_removed_lines_may_still_show(box: Box, call: Call, change: Change, orde
     assert len(order["shippingData"]["logisticsInfo"]) == len(order["items"])
     assert first not in box.order(order_id).lines
     assert sum(totals(order).values()) == order["value"]
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_changes_may_leave_the_items_as_they_were_sold(
+    box: Box, call: Call, change: Change, order_id: str, times: int
+) -> None:
+    box.dials.changes_leave_items = 1.0
+    before = call("GET", order_id).json()
+    first = box.order(order_id).lines[0]
+
+    change("PATCH", order_id, "", taking(first))
+    if times == 2:
+        change("PATCH", order_id, "", {"reason": "Sorry", "manualDiscountValue": 1})
+
+    order, truth = call("GET", order_id), box.order(order_id)
+    after = order.json()
+    assert (after["items"], after["shippingData"]) == (before["items"], before["shippingData"])
+    assert totals(after).pop("Change") == truth.value - before["value"]
+    assert {**totals(after), "Change": 0} == {**totals(before), "Change": 0}
+    assert sum(totals(after).values()) == after["value"] == truth.value
+    read = order_of("mystore", order.content)
+    assert [(line.line_id, line.quantity) for line in read.lines] == [
+        (line.line_id, line.quantity) for line in truth.lines
+    ]
+    assert read.reckoning.difference_cents == 0
+
+
+def test_an_added_article_is_invoiced_where_the_items_were_left_alone(
+    box: Box, call: Call, change: Change
+) -> None:
+    box.dials.changes_leave_items = 1.0
+    order_id = next(
+        name
+        for name in box.create_orders(30, handling=True)
+        if paid_by(call, name) == {"creditCard"}
+    )
+    sold = len(box.order(order_id).lines)
+
+    more = {"items": [{"id": "90001", "quantity": 1}]}
+    change("PATCH", order_id, "", {"reason": "More", "add": more})
+    seen = fulfilment(call("GET", order_id).content)
+
+    assert [(line.index, line.sku, line.total_cents) for line in seen.lines[sold:]] == [
+        (sold, "90001", 189_900)
+    ]
+    items = [{"id": "90001", "quantity": 1, "price": 189_900}]
+    invoice = {
+        "type": "Output",
+        "invoiceNumber": "1",
+        "invoiceValue": "189900",
+        "issuanceDate": "2026-11-29",
+        "items": items,
+    }
+    assert call("POST", order_id, "/invoice", invoice).ok
+    after = fulfilment(call("GET", order_id).content)
+    assert after.invoiced_quantity(sold) == 1
 
 
 def test_items_are_added_and_replaced(box: Box, call: Call, change: Change) -> None:
