@@ -10,12 +10,17 @@ from sqlalchemy import Connection, Engine, create_engine, inspect, make_url, tex
 from orders_sync.demo.records import ErpOrder, Line
 from orders_sync.postgresql import is_postgresql, postgresql_engine
 
-_ORDERS = "SELECT order_id, state, value_cents, placed_at FROM erp_orders"
+_ORDERS = (
+    "SELECT order_id, state, value_cents, placed_at, freight_cents, beside_cents, changes_cents, "
+    "other_cents, difference_cents FROM erp_orders"
+)
 #: The others were cancelled before they came; see docs/staging-tables.md.
 _CAME = "status IS NOT NULL"
 _LINES = text(
-    "SELECT line_id, sku, quantity, total_cents FROM erp_order_lines "
-    "WHERE order_id = :order_id ORDER BY line_index"
+    "SELECT line_id, sku, quantity, total_cents, tax_cents, "
+    "(SELECT coalesce(sum(s.total_cents), 0) FROM erp_order_services s "
+    "WHERE s.order_id = l.order_id AND s.line_index = l.line_index) "
+    "FROM erp_order_lines l WHERE order_id = :order_id ORDER BY line_index"
 )
 #: How long the ERP waits for its own database.
 PATIENCE_SECONDS = 30.0
@@ -43,8 +48,8 @@ def read_erp(engine: Engine) -> tuple[ErpOrder, ...]:
 def read_orders(connection: Connection, clauses: str) -> list[ErpOrder]:
     """Read the orders that SQL clauses choose, without their lines."""
     return [
-        ErpOrder(order_id, state, value_cents, (), _instant(placed_at))
-        for order_id, state, value_cents, placed_at in connection.execute(
+        ErpOrder(order_id, state, value_cents, (), _instant(placed_at), *parts)
+        for order_id, state, value_cents, placed_at, *parts in connection.execute(
             text(f"{_ORDERS} {clauses}")
         )
     ]
@@ -53,7 +58,7 @@ def read_orders(connection: Connection, clauses: str) -> list[ErpOrder]:
 def read_lines(connection: Connection, order_id: str) -> tuple[Line, ...]:
     """Read the lines of an order."""
     rows = connection.execute(_LINES, {"order_id": order_id})
-    return tuple(Line(*line) for line in rows)
+    return tuple(replace(Line(*facts), service_cents=int(cents)) for *facts, cents in rows)
 
 
 def _instant(placed_at: datetime | str) -> float:

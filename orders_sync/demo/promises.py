@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from orders_sync.demo.asked import is_in_effect
 from orders_sync.demo.command_promises import COMMAND_PROMISES
 from orders_sync.demo.records import PLAIN, AskedCommand, ErpOrder, Evidence, VtexOrder
+from orders_sync.demo.sums import adds_up, is_as_sold
 from orders_sync.domain.status import (
     CANCELLATION_REQUESTED,
     CANCELLED,
@@ -97,7 +98,10 @@ def nothing_lost(evidence: Evidence) -> tuple[Iterable[str], str]:
 
 
 def nothing_doubled(evidence: Evidence) -> tuple[Iterable[str], str]:
-    """What the ERP has is what VTEX sold, to the cent, and start handling took effect once."""
+    """What the ERP has is what VTEX sold, to the cent, and start handling took effect once.
+
+    The cents are summed here, line by line, and not taken from what is judged.
+    """
     vtex = {order.order_id: order for order in evidence.vtex_orders}
     rows = Counter(order.order_id for order in evidence.erp_orders)
     wrong = {order_id for order_id, count in rows.items() if count > 1}
@@ -191,11 +195,11 @@ def _same(order: VtexOrder | None, erp: ErpOrder, by_erp: Collection[str]) -> bo
     if not knows_the_end(order, erp, by_erp):
         return False
     changes = [change.value_cents for change in order.changes if change.is_done]
-    if order.value_cents != erp.value_cents + sum(changes):
+    if order.value_cents != erp.value_cents + sum(changes) or not adds_up(erp):
         return False
     if changes:
         return {line.line_id for line in order.lines} <= {line.line_id for line in erp.lines}
-    return sorted(order.lines, key=repr) == sorted(erp.lines, key=repr)
+    return is_as_sold(order, erp)
 
 
 def _by_id(orders: Iterable[ErpOrder]) -> dict[str, ErpOrder]:

@@ -11,12 +11,14 @@ PLAIN = "plain"
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line of an order, as VTEX sold it or as the ERP has it."""
+    """One line of an order, as VTEX sold it or as the ERP has it, with its services."""
 
     line_id: str
     sku: str
     quantity: int
     total_cents: int
+    tax_cents: int = 0
+    service_cents: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +74,7 @@ class VtexOrder:
     effect through the API, and `start_handling_at` has the times of it that are still known.
     `invoiced_at` and `tracked_at` are when the first invoice and the first tracking took effect,
     and `doubled` names what took effect twice. `calls` are the latest about it, oldest first.
+    `freight_cents` and `other_cents` are what was sold beside the lines.
     """
 
     order_id: str
@@ -93,6 +96,8 @@ class VtexOrder:
     tracked_at: float | None = None
     doubled: tuple[str, ...] = ()
     calls: tuple[SeenCall, ...] = ()
+    freight_cents: int = 0
+    other_cents: int = 0
 
     def package(self, number: str | None) -> Package | None:
         """Find an invoice by its number."""
@@ -101,13 +106,21 @@ class VtexOrder:
 
 @dataclass(frozen=True, slots=True)
 class ErpOrder:
-    """What the ERP's tables say about one order; `placed_at` is in seconds since the epoch."""
+    """What the ERP's tables say about one order; `placed_at` is in seconds since the epoch.
+
+    The last five are the columns of the reckoning: see `docs/staging-tables.md`.
+    """
 
     order_id: str
     state: str
     value_cents: int
     lines: tuple[Line, ...]
     placed_at: float
+    freight_cents: int = 0
+    beside_cents: int = 0
+    changes_cents: int = 0
+    other_cents: int = 0
+    difference_cents: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -149,7 +149,14 @@ def _order(order: Mapping[str, Any]) -> VtexOrder:
         is_completed=order["is_completed"],
         value_cents=order["value"],
         lines=tuple(
-            Line(line["line_id"], line["sku"], line["quantity"], line["total"])
+            Line(
+                line["line_id"],
+                line["sku"],
+                line["quantity"],
+                line["total"],
+                line["tax"],
+                line["services"],
+            )
             for line in order["lines"]
         ),
         ready_at=order["ready_at"],
@@ -171,6 +178,8 @@ def _order(order: Mapping[str, Any]) -> VtexOrder:
             SeenCall(call["at"], call["call"], call["effect"], call["about"])
             for call in order["calls"]
         ),
+        freight_cents=order["freight"],
+        other_cents=order["other"],
     )
 
 

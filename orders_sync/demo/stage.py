@@ -30,6 +30,9 @@ from orders_sync.ledger.migrate import upgrade
 _START_DEADLINE_SECONDS = 120.0
 _LOOK_EVERY_SECONDS = 0.1
 
+#: What VTEX does by right, in some accounts: every demo has some of it, however mild its chaos.
+ODD_DIALS = {"changes_leave_items": 0.5, "feed_without_change": 0.05}
+
 
 class DemoFailed(OrdersSyncError):
     """Raised when a demo cannot begin."""
@@ -95,6 +98,7 @@ class DemoStage:
         upgrade(f"sqlite:///{home / 'ledger.sqlite3'}")
         sandbox_url = self._start_sandbox()
         self.api = SandboxApi(sandbox_url)
+        self.api.turn_dials(ODD_DIALS)
         self._start_crew(demo_environment(home, broker_url=broker_url, sandbox_url=sandbox_url))
         # VTEX keeps no events for a feed that is not configured yet.
         self._wait_for(

@@ -20,12 +20,14 @@ from orders_sync.sandbox.record import Call
 
 @dataclass(frozen=True, slots=True)
 class LineView:
-    """One line of an order; `total` is in cents."""
+    """One line of an order; `total`, `tax` and what its `services` cost are in cents."""
 
     line_id: str
     sku: str
     quantity: int
     total: int
+    tax: int = 0
+    services: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +37,8 @@ class OrderView:
     `ready_at` is when its ready-for-handling event could first be read from a feed, `handling_at`
     when start-handling first took effect. `events_emitted` counts what feeds took. `invoices_total`
     adds the sales up and `refunds` what returns paid back; `invoice_effects` is how often each
-    invoice took effect, by number, and `doubled` names all that took effect twice.
+    invoice took effect, by number, and `doubled` names all that took effect twice. `freight` and
+    `other` are what was sold beside the lines, in cents.
     """
 
     order_id: str
@@ -59,6 +62,8 @@ class OrderView:
     changes: tuple[ChangeView, ...]
     interactions: tuple[tuple[str, str], ...]
     doubled: tuple[str, ...]
+    freight: int
+    other: int
 
     def to_dict(self) -> dict[str, Any]:
         """Write it as JSON has it."""
@@ -80,7 +85,14 @@ class OrderView:
 def view_order(order: Order, calls: list[Call]) -> OrderView:
     """Look at an order."""
     lines = (
-        LineView(line.unique_id, line.sku.id, line.quantity, line.total_cents)
+        LineView(
+            line.unique_id,
+            line.sku.id,
+            line.quantity,
+            line.total_cents,
+            line.tax_cents,
+            line.service_cents,
+        )
         for line in order.document.lines
     )
     return OrderView(
@@ -105,4 +117,6 @@ def view_order(order: Order, calls: list[Call]) -> OrderView:
         changes=tuple(map(view_change, order.changes)),
         interactions=tuple(order.interactions),
         doubled=doubled(order),
+        freight=order.document.shipping_cents,
+        other=order.document.other_cents,
     )
