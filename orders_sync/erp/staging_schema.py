@@ -22,6 +22,8 @@ from orders_sync.errors import ErpUnavailable
 _DENIED: Final = frozenset({1044, 1142, 1143, 1227})
 #: Databases that add several columns in one statement.
 _ADD_MANY: Final = frozenset({"postgresql", "mysql", "mariadb"})
+#: While a statement waits for the ERP's transactions, those that come later wait behind it.
+_SHORT_WAIT: Final = "SET LOCAL lock_timeout = '1s'"
 _ADD: Final = {"mssql": "ADD", "oracle": "ADD"}
 
 
@@ -107,6 +109,8 @@ def _add_what_is_missing(engine: Engine) -> None:
         for statement in statements:
             try:
                 with engine.begin() as connection:
+                    if connection.dialect.name == "postgresql":
+                        connection.exec_driver_sql(_SHORT_WAIT)
                     connection.exec_driver_sql(statement)
                     _comment(connection, statement)
             except DBAPIError as error:

@@ -145,6 +145,20 @@ def test_two_processes_bring_the_tables_up_to_date_at_once(version_1: Engine, er
     }
 
 
+def test_an_erp_that_is_at_work_on_its_tables_is_waited_for_a_moment(
+    version_1: Engine, make_staging: MakeStaging
+) -> None:
+    if version_1.dialect.name != "postgresql":
+        pytest.skip("elsewhere a reader holds nobody up, or the connection's own bound holds")
+    erp, order = make_staging(), make_order("new-01")
+    with version_1.begin() as connection:
+        connection.execute(text("SELECT count(*) FROM erp_orders"))
+        with pytest.raises(ErpUnavailable, match=r"LockNotAvailable|55P03"):
+            erp.place_order(order)
+
+    assert erp.place_order(order).reference == "mystore/new-01"
+
+
 def test_half_an_upgrade_is_finished(version_1: Engine) -> None:
     with version_1.connect() as connection:
         statements = missing_statements(connection)
