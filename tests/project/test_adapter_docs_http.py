@@ -179,8 +179,9 @@ def test_an_order_as_the_page_writes_it_adds_up_to_the_cent(
         erp.place_order(order)
 
     for order, body in zip(orders, acme.bodies, strict=True):
-        lines = sum(Decimal(line["total"]) for line in body["lines"])
-        extra = order.totals.tax_cents + order.totals.other_cents
+        parts = ("total", "tax", "services")
+        lines = sum(Decimal(line[part]) for line in body["lines"] for part in parts)
+        extra = order.reckoning.other_cents + order.reckoning.difference_cents
         rest = Decimal(body["shipping"]) + Decimal(extra) / 100
         assert Decimal(body["total"]) == lines + rest
         assert body["ordered_at"].endswith("-03:00")
