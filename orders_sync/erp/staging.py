@@ -193,7 +193,7 @@ class StagingErp(ErpBase):
         """
         now = self._clock()
         rows = [
-            answer_row(command.key, outcome, now)
+            answer_row(command.kind, command.key, outcome, now)
             for command, outcome in answers
             if command.key is not None
         ]

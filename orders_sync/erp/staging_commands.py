@@ -89,17 +89,25 @@ def answered(account: str) -> Update:
     )
 
 
-def answer_row(key: str, outcome: Outcome, now: datetime) -> dict[str, Any]:
+def answer_row(kind: str, key: str, outcome: Outcome, now: datetime) -> dict[str, Any]:
     """Make the values with which `answered` writes an outcome."""
     made_from_id = re.fullmatch(r"erp-([0-9]{1,18})", key)
     return {
         "own_key": None if made_from_id else key,
         "row_id": int(made_from_id[1]) if made_from_id else None,
         "new_state": outcome.kind,
-        "new_answer": outcome.reason,
+        "new_answer": outcome.reason and _by_columns(kind, outcome.reason),
         "new_receipt": outcome.receipt,
         "now": now,
     }
+
+
+def _by_columns(kind: str, reason: str) -> str:
+    """Return a reason with the columns that stand for fields: `number: is missing` says another."""
+    for (of_kind, column), field in _RENAMED.items():
+        if of_kind == kind:
+            reason = re.sub(rf"(^|; ){field}: ", rf"\1{column}: ", reason)
+    return reason
 
 
 def _body(kind: str, row: Mapping[Any, Any]) -> Any:

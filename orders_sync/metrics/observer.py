@@ -90,6 +90,12 @@ class Metrics:
             ["account", "reason"],
             registry=registry,
         )
+        self._short_invoices = Counter(
+            "orders_sync_invoices_leaving_cents",
+            "Invoices after which all pieces are invoiced and some of the order's value is not.",
+            ["account"],
+            registry=registry,
+        )
         self._ticks = Counter(
             "orders_sync_beat_ticks", "Tasks that beat put on a queue.", ["task"], registry=registry
         )
@@ -136,6 +142,10 @@ class Metrics:
     def order_differs(self, account: str, reason: Reason) -> None:
         """Observe an order given to the ERP that does not add up."""
         self._differences.labels(account, reason.value).inc()
+
+    def invoice_left_cents(self, account: str) -> None:
+        """Observe an invoice that took the last pieces of an order and not all of its value."""
+        self._short_invoices.labels(account).inc()
 
     def tick_sent(self, task: str, *, now: float) -> None:
         """Observe that beat put a task on its queue; `now` is in seconds since 1970."""

@@ -8,6 +8,8 @@ from datetime import timedelta
 from types import MappingProxyType
 from typing import Any, Final, TypeVar
 
+import structlog
+
 from orders_sync.bootstrap import Services
 from orders_sync.commands.intents import Intent
 from orders_sync.commands.track import Tracking
@@ -15,6 +17,8 @@ from orders_sync.domain.rules import Standing
 from orders_sync.domain.steps import CommandClaim, CommandResult, Step
 from orders_sync.errors import LeaseLost, NotFound, Refused, Unavailable, WaitError
 from orders_sync.vtex.client import VtexClient
+
+log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
 
@@ -109,6 +113,9 @@ def _invoice(sending: Sending) -> CommandResult:
     if isinstance(invoice, Tracking):
         return _track(sending)
     answer = sending.write(lambda: sending.vtex.invoice(sending.order_id, invoice))
+    if sending.remark:
+        sending.services.metrics.invoice_left_cents(sending.claim.account)
+        log.warning("invoice.cents_left", order_id=sending.order_id)
     return done(answer.receipt, value_cents=invoice.value_cents, reason=sending.remark)
 
 

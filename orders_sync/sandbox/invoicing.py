@@ -113,7 +113,7 @@ def _refund(order: Order, invoice: Invoice) -> None:
     """
     skus = [line.sku for line in invoice.lines]
     in_part = order.invoiced_cents < order.document.value_cents
-    if in_part or not skus or len(set(skus)) < len(skus):
+    if in_part or len(set(skus)) < len(skus):
         invoice.refund_problem = _NO_REFUND
     else:
         invoice.refund_cents = invoice.value_cents

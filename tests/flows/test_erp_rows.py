@@ -1,0 +1,95 @@
+"""What an ERP writes into `erp_commands`, and what VTEX and the row show afterwards."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from support.flow import STORE, Flow
+
+pytestmark = pytest.mark.parametrize("both_on", ["sqlite", "postgresql"], indirect=True)
+
+
+def write(flow: Flow, order_id: str, kind: str = "invoice", **columns: Any) -> None:
+    row = {"account": STORE, "order_id": order_id, "kind": kind, **columns}
+    names, values = ", ".join(row), ", ".join(f":{name}" for name in row)
+    flow.erp_writes(f"INSERT INTO erp_commands ({names}) VALUES ({values})", **row)  # noqa: S608 # names of ours.
+    flow.settle(rounds=3)
+
+
+def answers(flow: Flow) -> list[tuple[str, str | None]]:
+    rows = flow.erp_reads("SELECT state, answer FROM erp_commands ORDER BY id")
+    return [(state, answer) for state, answer in rows]
+
+
+def test_the_carrier_that_comes_with_the_invoices_second_row_reaches_vtex(flow: Flow) -> None:
+    [order_id] = flow.in_handling()
+
+    write(flow, order_id, invoice_number="A1")
+    write(flow, order_id, invoice_number="A1", tracking_number="LATE1", courier="Correios")
+
+    [package] = flow.box.order(order_id).packages
+    assert (package.number, package.tracking_number) == ("A1", "LATE1")
+    assert [state for state, _ in answers(flow)] == ["done", "done"]
+
+
+def test_two_series_with_the_same_digits_are_two_invoices(flow: Flow) -> None:
+    [order_id] = flow.in_handling()
+    half = flow.box.order(order_id).value // 2
+
+    write(flow, order_id, invoice_number="1/23", value_cents=half)
+    write(flow, order_id, invoice_number="12/3")
+
+    view = flow.box.order(order_id)
+    assert [package.number for package in view.packages] == ["1-23", "12-3"]
+    assert view.status == "invoiced"
+
+
+def test_a_corrected_tracking_number_keeps_nothing_of_the_old_parcel(flow: Flow) -> None:
+    [order_id] = flow.in_handling()
+
+    write(
+        flow,
+        order_id,
+        invoice_number="B1",
+        tracking_number="AA1",
+        courier="Correios",
+        tracking_url="https://c.example/AA1",
+    )
+    write(flow, order_id, "track", invoice_number="B1", tracking_number="ZZ9")
+
+    assert flow.sent[-1]["trackingNumber"] == "ZZ9"
+    assert flow.sent[-1]["trackingUrl"] is None
+
+
+def test_a_delivery_at_night_is_told_by_the_stores_clock(flow: Flow) -> None:
+    [order_id] = flow.in_handling()
+
+    write(flow, order_id, invoice_number="H1", tracking_number="T1")
+    write(flow, order_id, "track", invoice_number="H1", delivered_at="2026-11-29 01:30:00+00:00")
+
+    assert flow.sent[-1]["deliveredDate"] == "2026-11-28 22:30"
+
+
+def test_a_cent_that_is_left_is_told_in_the_answer_and_can_be_sent(flow: Flow) -> None:
+    [order_id] = flow.in_handling()
+
+    write(flow, order_id, invoice_number="1", value_cents=flow.box.order(order_id).value - 1)
+    write(flow, order_id, invoice_number="2", value_cents=1)
+
+    (first, told), (second, nothing) = answers(flow)
+    assert (first, second, nothing) == ("done", "done", None)
+    assert "1 cents are not" in (told or "")
+    assert flow.box.order(order_id).status == "invoiced"
+
+
+def test_a_refusal_names_the_columns_and_not_the_fields_behind_them(flow: Flow) -> None:
+    [order_id] = flow.in_handling()
+
+    write(flow, order_id, invoice_url=" " * 3, value_cents=0)
+
+    [(state, told)] = answers(flow)
+    assert state == "refused"
+    assert told is not None
+    assert told.startswith("invoice_number: is missing")
+    assert "value_cents: " in told
