@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from orders_sync.doctor.findings import Finding, State, of_error
+from orders_sync.erp.base import Erp, ErpBase
 from orders_sync.erp.registry import create
 from orders_sync.errors import OrdersSyncError
-from orders_sync.settings import Settings
+from orders_sync.settings import AccountSettings, Settings
 
 CHECK = "ERP"
 
@@ -23,5 +24,30 @@ def examine_erp(account: str, settings: Settings) -> Iterator[Finding]:
     try:
         erp.check()
         yield Finding(account, CHECK, State.OK, f"the adapter {keys.erp} reaches it")
+        if account == _first_of(settings, keys):
+            yield from _unserved(account, erp, settings)
     finally:
         erp.close()
+
+
+def _first_of(settings: Settings, keys: AccountSettings) -> str:
+    """Return the first of the accounts that share an ERP, which alone is asked about the rest."""
+    same = (keys.erp, keys.erp_options)
+    return min(
+        a for a, other in settings.accounts.items() if (other.erp, other.erp_options) == same
+    )
+
+
+def _unserved(account: str, erp: Erp, settings: Settings) -> Iterator[Finding]:
+    """Name the accounts for which the ERP wrote commands, and which are not configured here."""
+    if not isinstance(erp, ErpBase):
+        return
+    for stranger, count in sorted(erp.unserved(list(settings.accounts)).items()):
+        yield Finding(
+            account,
+            CHECK,
+            State.WARNING,
+            f"{count} commands wait for the account {stranger!r}, which is not configured here",
+            "Correct the account in their rows, or configure it: "
+            f"ORDERS_SYNC_ACCOUNTS__{stranger.upper()}__APP_KEY and the rest.",
+        )

@@ -19,7 +19,7 @@ from orders_sync.domain.commands import Command, Outcome, Page
 from orders_sync.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from pathlib import Path
 
     from orders_sync.domain.order import Order
@@ -192,6 +192,10 @@ class ErpBase(ABC):
 
     def check(self) -> None:  # noqa: B027 -- optional, not forgotten
         """Hold the ERP to be there."""
+
+    def unserved(self, accounts: Collection[str]) -> Mapping[str, int]:  # noqa: ARG002 -- the default looks at nothing
+        """Count the commands that wait for accounts which are none of these; none by default."""
+        return {}
 
     def close(self) -> None:  # noqa: B027 -- optional, not forgotten
         """Hold nothing, so give back nothing."""

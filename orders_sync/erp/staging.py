@@ -21,6 +21,7 @@ from orders_sync.erp.staging_commands import (
     answer_row,
     answered,
     as_command,
+    unserved,
 )
 from orders_sync.erp.staging_database import (
     CONNECTIONS,
@@ -46,7 +47,7 @@ from orders_sync.erp.staging_tables import (
 from orders_sync.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
     from pathlib import Path
 
     from sqlalchemy import ColumnElement, Connection, Engine
@@ -200,6 +201,16 @@ class StagingErp(ErpBase):
         if rows:
             with explained(), self._ready_engine().begin() as connection:
                 connection.execute(answered(self.account), rows)
+
+    def unserved(self, accounts: Collection[str]) -> Mapping[str, int]:
+        """Count the rows of `erp_commands` that wait for accounts which are none of these.
+
+        Raises:
+            ErpUnavailable: The database cannot be reached or is locked.
+        """
+        with explained(), self._ready_engine().connect() as connection:
+            rows = connection.execute(unserved(accounts))
+            return {row.account: row.number for row in rows}
 
     def check(self) -> None:
         """Connect, create the tables or bring them up to date, and compare their columns.

@@ -9,14 +9,16 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import and_, bindparam, or_, select, type_coerce, update
+from sqlalchemy import and_, bindparam, func, or_, select, type_coerce, update
 from sqlalchemy.types import NULLTYPE
 
 from orders_sync.domain.commands import Command, Outcome
 from orders_sync.erp.staging_tables import ERP_COMMANDS
 
 if TYPE_CHECKING:
-    from sqlalchemy import BindParameter, Update
+    from collections.abc import Collection
+
+    from sqlalchemy import BindParameter, Select, Update
 
 #: How many rows are offered, and answered, at once.
 PAGE_ROWS: Final = 100
@@ -62,6 +64,18 @@ def as_command(row: Mapping[Any, Any]) -> Command:
     kind = _text(row["kind"]).lower()
     key = row["command_key"] or f"erp-{row['id']}"
     return Command(kind, _text(row["order_id"]), _body(kind, row), str(key))
+
+
+def unserved(accounts: Collection[str]) -> Select[tuple[str, int]]:
+    """Make the statement that counts new rows of accounts which are none of these, by account."""
+    table = ERP_COMMANDS.c
+    is_strange = and_(table.state == NEW, table.account.not_in(list(accounts)))
+    return (
+        select(table.account, func.count().label("number"))
+        .where(is_strange)
+        .group_by(table.account)
+        .limit(20)
+    )
 
 
 def answered(account: str) -> Update:

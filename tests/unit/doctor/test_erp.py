@@ -1,0 +1,38 @@
+"""What doctor says of commands that the ERP wrote for an account that nobody serves."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from orders_sync.doctor.erp import examine_erp
+from orders_sync.doctor.findings import Finding, State
+from orders_sync.settings import AccountSettings, Settings
+
+KEYS = {"app_key": "key", "app_token": "token"}
+
+
+def examine(home: Path, account: str, *accounts: str) -> list[Finding]:
+    configured = {name: AccountSettings.model_validate(KEYS) for name in accounts}
+    return list(examine_erp(account, Settings(accounts=configured, home=home, _env_file=None)))
+
+
+def test_commands_for_an_account_that_is_not_configured_are_named_once(tmp_path: Path) -> None:
+    examine(tmp_path, "store", "store")
+    engine = sa.create_engine(f"sqlite:///{tmp_path / 'erp.sqlite3'}")
+    insert = (
+        "INSERT INTO erp_commands (account, order_id, kind, state) VALUES (:a, '1', 'note', :s)"
+    )
+    with engine.begin() as connection:
+        for account, state in [("stroe", "new"), ("stroe", "new"), ("old", "done"), ("b", "new")]:
+            connection.execute(sa.text(insert), {"a": account, "s": state})
+    engine.dispose()
+
+    first = examine(tmp_path, "b", "b", "store")
+    second = examine(tmp_path, "store", "b", "store")
+
+    [_, warning] = first
+    assert warning.state is State.WARNING
+    assert warning.says.startswith("2 commands wait for the account 'stroe'")
+    assert [finding.state for finding in second] == [State.OK]
