@@ -24,6 +24,8 @@ _IDLE_SECONDS: Final = 30
 _CONNECTION: Final[dict[str, Any]] = {
     "connect_timeout": _CONNECT_SECONDS,
     "application_name": "orders_sync",
+    # What a server in SQL_ASCII says is bytes to the driver otherwise.
+    "client_encoding": "utf8",
     "keepalives_idle": 10,
     "keepalives_interval": 5,
     "keepalives_count": 3,

@@ -35,6 +35,9 @@ _NEAR: Final = {
     0x2212: "-",
 }
 
+#: PostgreSQL's names of encodings that Python calls otherwise, beside WIN1252 and the like.
+#: https://www.postgresql.org/docs/current/multibyte.html
+_POSTGRESQL: Final = {"KOI8R": "koi8-r", "KOI8U": "koi8-u"}
 #: MySQL's names of encodings that Python calls otherwise. Its latin1 is Windows' own.
 #: https://mariadb.com/kb/en/supported-character-sets-and-collations/
 _MYSQL: Final = {"latin1": "cp1252", "latin2": "iso8859-2", "latin5": "iso8859-9"}
@@ -110,7 +113,7 @@ def _of_postgresql(connection: Any) -> list[str]:
     # Other drivers than psycopg do not say.
     info = getattr(connection, "info", None)
     name = (info and info.parameter_status("server_encoding")) or "UTF8"
-    python_name = _python_name(name.replace("WIN", "cp"))
+    python_name = _python_name(_POSTGRESQL.get(name, name.replace("WIN", "cp")))
     return [python_name] if python_name and python_name != "utf-8" else []
 
 

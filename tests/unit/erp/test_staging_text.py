@@ -21,16 +21,20 @@ ORDER_ID = "1300000000001-01"
 NAMES = ("Joana d\u2019Arc", "Zoë \U0001f600", "\u5317\u4eac", "half \ud800", "nul\0l")
 DOCUMENT = '{"firstName":  "Joana d\u2019Arc \U0001f600"}'.encode()
 
+KEPT_WHOLE = ("Joana d\u2019Arc", "Zoë \U0001f600", "\u5317\u4eac", "half ?", "nul?l")
+
 #: Encodings: what becomes of the names there.
 KEPT = {
     "postgresql-LATIN1": ("Joana d'Arc", "Zoë ?", "??", "half ?", "nul?l"),
     "postgresql-WIN1252": ("Joana d\u2019Arc", "Zoë ?", "??", "half ?", "nul?l"),
-    "postgresql-UTF8": ("Joana d\u2019Arc", "Zoë \U0001f600", "\u5317\u4eac", "half ?", "nul?l"),
+    "postgresql-KOI8R": ("Joana d'Arc", "Zoe ?", "??", "half ?", "nul?l"),
+    "postgresql-SQL_ASCII": KEPT_WHOLE,
+    "postgresql-UTF8": KEPT_WHOLE,
     "mariadb-latin1": ("Joana d\u2019Arc", "Zoë ?", "??", "half ?", "nul?l"),
     "mariadb-ascii": ("Joana d'Arc", "Zoe ?", "??", "half ?", "nul?l"),
     "mariadb-utf8mb3": ("Joana d\u2019Arc", "Zoë ?", "\u5317\u4eac", "half ?", "nul?l"),
-    "mariadb-utf8mb4": ("Joana d\u2019Arc", "Zoë \U0001f600", "\u5317\u4eac", "half ?", "nul?l"),
-    "sqlite-UTF8": ("Joana d\u2019Arc", "Zoë \U0001f600", "\u5317\u4eac", "half ?", "nul?l"),
+    "mariadb-utf8mb4": KEPT_WHOLE,
+    "sqlite-UTF8": KEPT_WHOLE,
 }
 
 
@@ -65,7 +69,8 @@ def erp(url: str, tmp_path: Path) -> Iterator[StagingErp]:
 
 @pytest.fixture
 def engine(url: str) -> Iterator[Engine]:
-    engine = create_engine(url)
+    is_postgresql = url.startswith("postgresql")
+    engine = create_engine(f"{url}&client_encoding=utf8" if is_postgresql else url)
     yield engine
     engine.dispose()
 
