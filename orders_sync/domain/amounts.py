@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from decimal import ROUND_HALF_UP, Decimal
 from enum import StrEnum
+from itertools import combinations
 from typing import Final
 
 from orders_sync.domain.fulfilment import AppliedChange
@@ -48,6 +49,8 @@ _DISCOUNTS: Final = "discounts"
 _SHIPPING: Final = "shipping"
 _TAX: Final = "tax"
 _CHANGE: Final = "change"
+#: Each more doubles what is tried.
+_MOST_SUSPECTS: Final = 8
 _KNOWN: Final = frozenset({_ITEMS, _DISCOUNTS, _SHIPPING, _TAX, _CHANGE})
 
 
@@ -346,18 +349,39 @@ def _with_changes(sale: Sale, totals: _Totals, written: _Candidate) -> _Candidat
         for candidate in _candidates(sale, totals, variant):
             if candidate.is_feasible and candidate.difference(totals) == 0:
                 return candidate
-    if written.matches_totals(totals):
-        return written
+    lingering = _without_lingering(sale, totals, written)
+    if lingering is not None or written.matches_totals(totals):
+        return lingering or written
     changed = [written.after(variant, sale) for variant in VARIANTS]
     nearest = [written, *(candidate for candidate in changed if candidate.is_feasible)]
     return min(nearest, key=lambda candidate: abs(candidate.difference(totals)))
 
 
+def _without_lingering(sale: Sale, totals: _Totals, written: _Candidate) -> _Candidate | None:
+    """Leave out the fewest lines of removed SKUs without which all adds up; None where none do.
+
+    Lines that a change removed whole may still show, beside others that are right (VTEX's known
+    issue 784171).
+    """
+    removed = {item.sku for change in sale.changes for item in change.removed}
+    suspects = [line.index for line in written.lines if {line.sku, line.seller_sku} & removed]
+    if len(suspects) > _MOST_SUSPECTS:
+        return None
+    for count in range(1, len(suspects) + 1):
+        for gone in combinations(suspects, count):
+            lines = tuple(line for line in written.lines if line.index not in gone)
+            services = written.service_sum(sale, lines)
+            candidate = replace(written, lines=lines, services_cents=services)
+            if candidate.difference(totals) == 0:
+                return candidate
+    return None
+
+
 def _by_total_change(sale: Sale, change_cents: int, written: _Candidate) -> _Candidate:
     """Count the changes in whole where the total Change is of their items.
 
-    It is where it is nearer to what they cost than to nothing. Else it is a manual discount or
-    increment, and `items[]` was rewritten.
+    It is where it is nearer to what they cost than to nothing, or where an added SKU has no line.
+    Else it is a manual discount or increment, and `items[]` was rewritten.
     """
     if change_cents and not written.changes_cents:
         return written  # The value has it in the lines: the total only tells of it.
@@ -368,7 +392,10 @@ def _by_total_change(sale: Sale, change_cents: int, written: _Candidate) -> _Can
     changed = [written.after(variant, sale) for variant in WHOLE]
     whole = [candidate for candidate in changed if candidate.is_feasible]
     best = min(whole, key=lambda candidate: abs(rest(candidate)), default=None)
-    if best is None or abs(rest(best)) > abs(change_cents):
+    if best is None:
+        return written
+    is_of_items = abs(rest(best)) <= abs(change_cents)
+    if not is_of_items and not brings_missing_sku(written.lines, sale.changes):
         return written
     return replace(best, changes_cents=rest(best))
 

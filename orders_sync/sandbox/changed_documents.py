@@ -9,7 +9,7 @@ from typing import Any
 
 from orders_sync.sandbox.changes import Change, ChangedItem
 from orders_sync.sandbox.documents import Document
-from orders_sync.sandbox.goods import Line, item_json
+from orders_sync.sandbox.goods import Line, Sku, item_json
 from orders_sync.sandbox.repricing import Repriced, logistics_of
 from orders_sync.sandbox.wire import to_json
 
@@ -104,7 +104,12 @@ def _items(items: Iterable[ChangedItem], lines: tuple[Line, ...]) -> list[dict[s
                 "name": sku.name if sku else item.sku,
                 "quantity": item.quantity,
                 "price": listed if item.price_cents is None else item.price_cents,
-                "unitMultiplier": item.unit_multiplier,
+                "unitMultiplier": item.unit_multiplier or _multiplier(sku),
             }
         )
     return found
+
+
+def _multiplier(sku: Sku | None) -> float | None:
+    """Return how much a piece of goods by weight has; VTEX says nothing of others."""
+    return sku.unit_multiplier if sku is not None and sku.unit != "un" else None

@@ -279,6 +279,30 @@ def test_a_removed_line_that_lingers_beside_an_added_one_is_gone() -> None:
     assert pieces(order) == [("1", 3, 3000), ("3", 1, 800)]
 
 
+def test_a_removed_line_that_lingers_beside_one_of_its_sku_is_gone() -> None:
+    lines = (item("1", 2, 1000), item("1", 1, 900, uniqueId="LINGERS"), item("2", 1, 500))
+    removed = change(removed=(swap("1", 4, 1000),)), change(removed=(swap("1", 1, 1000),))
+
+    order = read(document(*lines, totals={"Items": 2500, "Shipping": 700}, **changed(*removed)))
+
+    assert [(line.line_id, line.quantity) for line in order.lines] == [("U1", 2), ("U2", 1)]
+    assert order.reckoning.difference_cents == 0
+
+
+def test_an_added_sku_without_its_price_is_a_line_and_the_change_has_the_price() -> None:
+    order = left_alone(change(added=(swap("3", 2, None),)), by=900)
+
+    assert pieces(order) == [("1", 3, 3000), ("2", 1, 500), ("3", 2, 0)]
+    assert order.reckoning.changes_cents == 900
+
+
+def test_an_added_sku_whose_price_is_far_from_the_change_is_a_line() -> None:
+    order = left_alone(change(added=(swap("3", 2, 5000),)), by=900)
+
+    assert pieces(order)[-1] == ("3", 2, 10000)
+    assert order.reckoning.changes_cents == -9100
+
+
 def test_an_added_sku_that_no_line_has_is_a_line_also_where_the_sum_stays() -> None:
     both = changed(change(added=(swap("3", 1, 500),), removed=(swap("2", 1, 500),)))
 
