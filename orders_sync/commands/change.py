@@ -157,7 +157,7 @@ def _lines(items: Sequence[Quantity], order: Fulfilment) -> tuple[Quantity, ...]
                 f"{item.quantity} of {name} were asked for, and the order has {line.quantity}.",
                 "Correct the quantity, then retry.",
             )
-        named.append(item.model_copy(update={"sku": line.sku, "line_id": line.line_id}))
+        named.append(item.model_copy(update={"sku": line.sku, "line_id": line.line_id or None}))
     return tuple(named)
 
 

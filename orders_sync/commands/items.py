@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 from orders_sync.commands.body import Quantity
 from orders_sync.commands.verdicts import NotAllowed
-from orders_sync.domain.amounts import share
 from orders_sync.domain.fulfilment import Fulfilment, FulfilmentLine
+from orders_sync.domain.order_changes import share
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,9 @@
 """What an order's lines cost as the shopper has them at this time, and if it adds up. Pure.
 
 VTEX's documents say the same amount in several places, and not all of them are right in every
-order. So each amount has *readings*, and the order's own sums decide: the first reading that adds
-up to `value` is taken, else the first that adds up to the totals, else the usual one.
+order. So each amount has *readings* (`line_prices.py`), and the order's own sums decide: the first
+reading that adds up to `value` is taken, else the first that adds up to the totals, else the usual
+one.
 
 A change may be counted into `items[]` already, in part, or not at all; `order_changes.py` counts
 it in, and only where the document shows that `items[]` was left alone.
@@ -12,12 +13,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from decimal import ROUND_HALF_UP, Decimal
 from enum import StrEnum
 from itertools import combinations
 from typing import Final
 
 from orders_sync.domain.fulfilment import AppliedChange
+from orders_sync.domain.line_prices import Service, SoldItem, readings
 from orders_sync.domain.order_changes import (
     AS_WRITTEN,
     VARIANTS,
@@ -26,22 +27,7 @@ from orders_sync.domain.order_changes import (
     Variant,
     brings_missing_sku,
     has_items,
-    share,
 )
-
-__all__ = [
-    "Amounts",
-    "LineAmounts",
-    "PriceTag",
-    "Reason",
-    "Reckoning",
-    "Sale",
-    "Service",
-    "SoldItem",
-    "amounts_now",
-    "piece_cents",
-    "share",
-]
 
 #: Totals that have a place of their own in the reckoning, in lower case.
 _ITEMS: Final = "items"
@@ -52,71 +38,6 @@ _CHANGE: Final = "change"
 #: Each more doubles what is tried.
 _MOST_SUSPECTS: Final = 8
 _KNOWN: Final = frozenset({_ITEMS, _DISCOUNTS, _SHIPPING, _TAX, _CHANGE})
-
-
-@dataclass(frozen=True, slots=True)
-class PriceTag:
-    """A discount (below zero) or a tax of a whole line; `name` says which and where from."""
-
-    name: str
-    cents: int
-
-    @property
-    def is_tax(self) -> bool:
-        """Whether it is a tax."""
-        return self.name.casefold().startswith("tax")
-
-    @property
-    def is_tax_service(self) -> bool:
-        """Whether it is the line's tax as a tax service (TaxHub) computed it."""
-        return self.name.casefold().startswith("taxhub")
-
-    @property
-    def is_of_freight(self) -> bool:
-        """Whether it lowers the freight and not the goods."""
-        return "@shipping" in self.name.casefold()
-
-
-@dataclass(frozen=True, slots=True)
-class Service:
-    """A service sold with a line, such as gift wrapping or a warranty (`bundleItems`).
-
-    `price_cents` is of one; its price is in the order's value and in no line.
-    """
-
-    id: str
-    name: str
-    kind: str | None
-    quantity: int
-    price_cents: int
-
-    @property
-    def total_cents(self) -> int:
-        """What the service costs."""
-        return self.quantity * self.price_cents
-
-
-@dataclass(frozen=True, slots=True)
-class SoldItem:
-    """A line of `items[]` as VTEX wrote it.
-
-    `price_cents` is of one unit of measure, `selling_price_cents` and `tax_cents` of one piece,
-    which is `unit_multiplier` units. `defined_total_cents` is the total of its price definition.
-    """
-
-    index: int
-    line_id: str
-    sku: str
-    seller_sku: str
-    quantity: int
-    price_cents: int
-    unit_multiplier: float = 1.0
-    selling_price_cents: int | None = None
-    defined_total_cents: int | None = None
-    tax_cents: int = 0
-    is_gift: bool = False
-    tags: tuple[PriceTag, ...] = ()
-    services: tuple[Service, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,16 +113,6 @@ def amounts_now(sale: Sale) -> Amounts:
         best = _with_changes(sale, totals, best)
     lines = tuple(line for line in best.lines if line.quantity)
     return Amounts(lines, best.reckon(totals))
-
-
-def piece_cents(unit_cents: int, unit_multiplier: float) -> int:
-    """Return the price of a piece from the price of a unit of measure, rounded half up."""
-    return _times(unit_cents, unit_multiplier, 1)
-
-
-def _times(cents: int, multiplier: float, quantity: int) -> int:
-    exact = Decimal(cents) * Decimal(repr(multiplier)) * quantity
-    return int(exact.to_integral_value(ROUND_HALF_UP))
 
 
 class _Totals:
@@ -316,7 +227,7 @@ def _best(candidates: Iterator[_Candidate], totals: _Totals) -> _Candidate:
 
 def _candidates(sale: Sale, totals: _Totals, variant: Variant) -> Iterator[_Candidate]:
     """Yield every reading of the order, the usual one first."""
-    for written in _readings(sale, totals):
+    for written in readings(sale.items, total_tax_cents=totals.tax_cents, is_chain=sale.is_chain):
         lines, is_feasible = variant(written, sale.changes)
         for service_sum in (_as_they_say, _by_piece, _in_the_lines):
             services = service_sum(sale, lines)
@@ -423,86 +334,3 @@ def _by_piece(sale: Sale, lines: Sequence[LineAmounts]) -> int:
 
 def _in_the_lines(_: Sale, __: Sequence[LineAmounts]) -> int:
     return 0
-
-
-def _readings(sale: Sale, totals: _Totals) -> Iterator[tuple[LineAmounts, ...]]:
-    """Yield the lines of `items[]` by each reading of their totals, without repeats.
-
-    A chain order's price definition follows `price` (VTEX's known issue 663203).
-    """
-    taxes = _taxes(sale, totals)
-    seen: set[tuple[int, ...]] = set()
-    usual = (_computed, _defined) if sale.is_chain else (_defined, _computed)
-    for total_of in (*usual, _tagged, _sold, _with_free_gifts):
-        sums = tuple(total_of(item) for item in sale.items)
-        if sums not in seen:
-            seen.add(sums)
-            yield tuple(map(_line, sale.items, sums, taxes))
-
-
-def _line(item: SoldItem, total_cents: int, tax_cents: int) -> LineAmounts:
-    selling = item.selling_price_cents
-    if selling is None:
-        selling = share(total_cents, 1, item.quantity)
-    return LineAmounts(
-        index=item.index,
-        line_id=item.line_id,
-        sku=item.sku,
-        seller_sku=item.seller_sku,
-        quantity=item.quantity,
-        unit_price_cents=item.price_cents,
-        unit_multiplier=item.unit_multiplier,
-        price_cents=piece_cents(item.price_cents, item.unit_multiplier),
-        selling_price_cents=selling,
-        total_cents=total_cents if item.quantity else 0,
-        tax_cents=tax_cents if item.quantity else 0,
-        piece_tax_cents=share(tax_cents, 1, item.quantity),
-        origin=item.index,
-    )
-
-
-def _tagged(item: SoldItem) -> int:
-    """Compute the total from the price of a unit and the discounts of the line."""
-    discounts = sum(tag.cents for tag in item.tags if not (tag.is_tax or tag.is_of_freight))
-    return _times(item.price_cents, item.unit_multiplier, item.quantity) + discounts
-
-
-def _sold(item: SoldItem) -> int:
-    """Compute the total from the selling price of a piece, which VTEX rounds."""
-    if item.selling_price_cents is None:
-        return _tagged(item)
-    return item.selling_price_cents * item.quantity
-
-
-def _computed(item: SoldItem) -> int:
-    """Compute the total, exact to the cent where price and selling price agree."""
-    tagged, sold = _tagged(item), _sold(item)
-    total = tagged if abs(tagged - sold) <= item.quantity else sold
-    defined = item.defined_total_cents
-    # A price definition that differs by rounding alone is right: VTEX rounds the line.
-    return defined if defined is not None and abs(defined - total) <= item.quantity else total
-
-
-def _defined(item: SoldItem) -> int:
-    return _computed(item) if item.defined_total_cents is None else item.defined_total_cents
-
-
-def _with_free_gifts(item: SoldItem) -> int:
-    return 0 if item.is_gift else _defined(item)
-
-
-def _taxes(sale: Sale, totals: _Totals) -> tuple[int, ...]:
-    """Return each line's tax, by the first reading that adds up to the total Tax.
-
-    VTEX's `tax` is of one piece; a tax service's is in price tags of the whole line.
-    """
-    readings = [
-        tuple(item.tax_cents * item.quantity or _service_tax(item) for item in sale.items),
-        tuple(_service_tax(item) or item.tax_cents * item.quantity for item in sale.items),
-        tuple(item.tax_cents for item in sale.items),
-    ]
-    return next((taxes for taxes in readings if sum(taxes) == totals.tax_cents), readings[0])
-
-
-def _service_tax(item: SoldItem) -> int:
-    return sum(tag.cents for tag in item.tags if tag.is_tax_service)

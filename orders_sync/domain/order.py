@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from orders_sync.domain.amounts import Reckoning, Service
+from orders_sync.domain.amounts import Reckoning
+from orders_sync.domain.line_prices import Service
 
 __all__ = [
     "Address",

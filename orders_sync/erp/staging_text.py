@@ -45,10 +45,10 @@ _BMP: Final = frozenset({"utf8", "utf8mb3", "ucs2"})
 _ALL: Final = frozenset({"utf8mb4", "utf16", "utf16le", "utf32", "binary"})
 
 #: The encodings of the staging tables' columns; of the database, until they are there.
-_MYSQL_ENCODINGS: Final = """
+_MYSQL_ENCODINGS: Final = r"""
 SELECT DISTINCT character_set_name FROM information_schema.columns
 WHERE table_schema = DATABASE() AND character_set_name IS NOT NULL
-AND table_name IN ('erp_orders', 'erp_order_lines', 'erp_commands')
+AND table_name LIKE 'erp\_%'
 """
 _INFO: Final = "orders_sync.encodings"
 

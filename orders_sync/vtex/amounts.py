@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from orders_sync.domain.amounts import PriceTag, Sale, Service, SoldItem
+from orders_sync.domain.amounts import Sale
 from orders_sync.domain.fulfilment import AppliedChange, ChangedItem
+from orders_sync.domain.line_prices import PriceTag, Service, SoldItem
 from orders_sync.vtex.order_document import (
     AmountsDocument,
     BundleItem,

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from orders_sync.domain.amounts import LineAmounts
 from orders_sync.domain.order import Address, Delivery
+from orders_sync.domain.order_changes import LineAmounts
 from orders_sync.vtex.schemas import (
     DeliveryId,
     DeliveryWindow,

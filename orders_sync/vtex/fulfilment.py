@@ -7,7 +7,7 @@ from typing import Annotated, Any, Final
 
 from pydantic import AliasChoices, BeforeValidator, Field
 
-from orders_sync.domain.amounts import LineAmounts, SoldItem, amounts_now
+from orders_sync.domain.amounts import amounts_now
 from orders_sync.domain.fulfilment import (
     CancellationRequest,
     Fulfilment,
@@ -16,6 +16,8 @@ from orders_sync.domain.fulfilment import (
     PackageEvent,
     PackageItem,
 )
+from orders_sync.domain.line_prices import SoldItem
+from orders_sync.domain.order_changes import LineAmounts
 from orders_sync.vtex.amounts import sale
 from orders_sync.vtex.documents import parse_document, require, summarise
 from orders_sync.vtex.order_document import AmountsDocument, Item

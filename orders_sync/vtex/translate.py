@@ -7,9 +7,11 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from orders_sync.domain.amounts import LineAmounts, amounts_now, piece_cents
+from orders_sync.domain.amounts import amounts_now
 from orders_sync.domain.events import OrderEvent, UnreadableEvent
+from orders_sync.domain.line_prices import piece_cents
 from orders_sync.domain.order import Component, Customer, Order, OrderLine, Payment, Totals
+from orders_sync.domain.order_changes import LineAmounts
 from orders_sync.vtex.amounts import sale, services
 from orders_sync.vtex.deliveries import address, deliveries
 from orders_sync.vtex.documents import (
