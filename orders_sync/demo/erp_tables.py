@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from sqlalchemy import Connection, Engine, create_engine, inspect, make_url, text
 
 from orders_sync.demo.records import ErpOrder, Line
+from orders_sync.mysql import is_mysql, mysql_engine
 from orders_sync.postgresql import is_postgresql, postgresql_engine
 
 _ORDERS = (
@@ -27,10 +28,12 @@ PATIENCE_SECONDS = 30.0
 
 
 def open_as_erp(url: str, patience_seconds: float = PATIENCE_SECONDS) -> Engine:
-    """Make an engine of the ERP's own for its database, without connecting."""
+    """Make an engine of the ERP's own, without connecting; MySQL's waits have bounds of their own."""
     parsed = make_url(url)
     if is_postgresql(parsed):
         return postgresql_engine(parsed, setting="url", seconds=patience_seconds)
+    if is_mysql(parsed):
+        return mysql_engine(parsed, setting="url")
     return create_engine(parsed, connect_args={"timeout": patience_seconds})
 
 
