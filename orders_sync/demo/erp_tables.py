@@ -28,7 +28,7 @@ PATIENCE_SECONDS = 30.0
 
 
 def open_as_erp(url: str, patience_seconds: float = PATIENCE_SECONDS) -> Engine:
-    """Make an engine of the ERP's own, without connecting; MySQL's waits have bounds of their own."""
+    """Make an engine of the ERP itself, without connecting; on MySQL, its bounds are fixed."""
     parsed = make_url(url)
     if is_postgresql(parsed):
         return postgresql_engine(parsed, setting="url", seconds=patience_seconds)
