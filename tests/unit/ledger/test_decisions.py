@@ -67,7 +67,7 @@ def test_an_edited_command_keeps_its_key_and_is_known_to_its_caller(office: Offi
 
     row = office.row(command_id)
     assert row["body"] == '{"number":"8/1","type":"Output","value_cents":100}'
-    assert (row["key"], row["asked_key"], row["vtex_number"]) == ("erp-1", "erp-1", "81")
+    assert (row["key"], row["asked_key"], row["vtex_number"]) == ("erp-1", "erp-1", "8-1")
     assert office.ask("invoice", {"number": "7", "value_cents": 999}, "erp-1") == command_id
 
 
