@@ -5,7 +5,7 @@ https://developers.vtex.com/docs/guides/orders-feed
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 from orders_sync.domain.events import OrderEvent, UnreadableEvent
@@ -17,6 +17,9 @@ from orders_sync.vtex.translate import event, feed_configuration
 
 #: The most events that VTEX gives in one read.
 MAX_LOT: Final = 10
+
+#: An event has some 400 bytes. Parsed, a text of small parts takes twenty times its length.
+_LONGEST_EVENT_BYTES: Final = 64 * 1024
 
 _FEED: Final = "/api/orders/feed"
 _CONFIG: Final = "/api/orders/feed/config"
@@ -30,32 +33,21 @@ class FeedEndpoints(Endpoints):
 
         Raises:
             NotFound: the key has no feed configuration.
+            Unreadable: the answer is no list of at most `max_lot` events.
         """
         if not 1 <= max_lot <= MAX_LOT:
             raise ValueError(f"max_lot must be 1 to {MAX_LOT}, not {max_lot}.")
-        answer = self._call("get_feed", "GET", _FEED, query={"maxlot": str(max_lot)})
-        items = read_json(*answer)
+        request, response = self._call("get_feed", "GET", _FEED, query={"maxlot": str(max_lot)})
+        if len(response.body) > max_lot * _LONGEST_EVENT_BYTES:
+            raise Unreadable(_too_much(max_lot, f"{len(response.body)} bytes"))
+        items = read_json(request, response)
         if items is None:
             return []
         if not isinstance(items, list):
             raise Unreadable("get_feed: VTEX's answer must be a list of events and is none.")
+        if len(items) > max_lot:
+            raise Unreadable(_too_much(max_lot, f"{len(items)} items"))
         return [event(item) for item in items]
-
-    def iterate_feed(
-        self, max_lot: int = MAX_LOT
-    ) -> Iterator[Sequence[OrderEvent | UnreadableEvent]]:
-        """Read lot after lot until one is not full; commit each before the next, or later.
-
-        An empty lot is not given. Events that are not committed come again once the queue's
-        visibility time-out is over, so a reader that never commits may never end.
-
-        Raises:
-            NotFound: the key has no feed configuration.
-        """
-        while events := self.get_feed(max_lot):
-            yield events
-            if len(events) < max_lot:
-                return
 
     def commit_feed(self, handles: Sequence[str]) -> None:
         """Take the events of these handles out of the feed for good; no handles, no call."""
@@ -80,6 +72,9 @@ class FeedEndpoints(Endpoints):
         payload = configuration.to_wire()
         self._call("set_feed_configuration", "POST", _CONFIG, payload=payload)
 
-    def delete_feed_configuration(self) -> None:
-        """Remove the feed's configuration, and the feed with it."""
-        self._call("delete_feed_configuration", "DELETE", _CONFIG)
+
+def _too_much(max_lot: int, size: str) -> str:
+    return (
+        f"get_feed: VTEX was asked for {max_lot} events at most and answered {size}; none was "
+        "read. If it goes on, ask VTEX's support about the account's feed."
+    )

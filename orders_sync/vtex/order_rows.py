@@ -20,7 +20,9 @@ from pydantic import (
     WrapValidator,
 )
 
+from orders_sync.errors import Unreadable
 from orders_sync.vtex.documents import require
+from orders_sync.vtex.parsing import is_whole_text
 from orders_sync.vtex.schemas import Moment, Number, NumberOrZero, Text, WireModel
 
 #: The finest step in which VTEX's list tells instants apart.
@@ -102,9 +104,7 @@ def _orders(value: Any) -> Any:
     """Leave out what has no order id, since nobody could ask for it."""
     if not isinstance(value, list):
         return [] if value is None else value
-    return [
-        row for row in value if isinstance(row, Mapping) and isinstance(row.get("orderId"), str)
-    ]
+    return [row for row in value if isinstance(row, Mapping) and is_whole_text(row.get("orderId"))]
 
 
 _Lenient = WrapValidator(_or_none)
@@ -156,12 +156,18 @@ class OrderPage(WireModel):
     paging: Paging
 
 
-def order_page(data: Any) -> OrderPage:
-    """Read a page.
+def order_page(data: Any, per_page: int) -> OrderPage:
+    """Return a page of at most `per_page` rows.
 
     Raises:
         Unreadable: the answer is none.
     """
+    rows = data.get("list") if isinstance(data, Mapping) else None
+    if isinstance(rows, list) and len(rows) > per_page:
+        raise Unreadable(
+            f"list_orders: VTEX was asked for {per_page} rows at most and answered {len(rows)}; "
+            "none was read. If it goes on, ask VTEX's support about the account's list of orders."
+        )
     return require(OrderPage, data, "The list of orders")
 
 

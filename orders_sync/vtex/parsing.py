@@ -6,6 +6,7 @@ import json
 import re
 from datetime import UTC, datetime, tzinfo
 from functools import cache
+from math import isfinite
 from typing import Any, Final, TypeVar, overload
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -15,6 +16,14 @@ from tzlocal.windows_tz import win_tz
 T = TypeVar("T")
 
 _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
+
+#: No whole number of an order has more; Python refuses those of more than 4,300.
+_MOST_DIGITS: Final = 1000
+
+_REPLACEMENT: Final = "\ufffd"
+
+#: Half characters, and what stands where a byte was no part of one.
+_BROKEN: Final = re.compile("[\ud800-\udfff\ufffd]")
 
 #: Half characters, and the controls that databases or XML have no form for.
 _UNFIT: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
@@ -34,12 +43,17 @@ def parse_json(text: bytes) -> Any:
 
 
 def _parse_leniently(text: bytes) -> Any:
-    """Take half characters too: one cut-off name must not make a whole lot unreadable."""
+    """Take half characters, bad bytes and endless numbers too: each spoils its own value only."""
     try:
-        return json.loads(text)
+        return json.loads(text.decode(errors="replace"), parse_int=_whole_number)
     except (ValueError, RecursionError):
         pass  # The error would carry the text along, so another one is raised in its place.
     raise ValueError("This is not JSON.")
+
+
+def _whole_number(digits: str) -> int | float:
+    """Read a whole number; one of more digits than Python reads is infinite."""
+    return int(digits) if len(digits) <= _MOST_DIGITS else float(digits)
 
 
 def parse_timestamp(text: object) -> datetime | None:
@@ -80,13 +94,20 @@ def clean_text(value: object) -> object:
 
     Shoppers' texts are free: a name may have a NUL, or half a surrogate pair where it was cut off.
     """
-    return _UNFIT.sub("\ufffd", value) if isinstance(value, str) else value
+    return _UNFIT.sub(_REPLACEMENT, value) if isinstance(value, str) else value
+
+
+def is_whole_text(value: object) -> bool:
+    """Whether a value is a text that says something, all of it as it was written."""
+    return isinstance(value, str) and value != "" and not _BROKEN.search(value)
 
 
 def clean_json(value: Any) -> Any:
-    """Return a JSON value with all its texts cleaned."""
+    """Return a JSON value with all its texts cleaned, and null for a number that JSON lacks."""
     if isinstance(value, dict):
         return {clean_text(key): clean_json(part) for key, part in value.items()}
     if isinstance(value, list):
         return [clean_json(part) for part in value]
+    if isinstance(value, float) and not isfinite(value):
+        return None
     return clean_text(value)

@@ -72,7 +72,7 @@ class ReadEndpoints(Endpoints):
         answer = self._call(
             "list_orders", "GET", "/api/oms/pvt/orders", query={**query, **where.to_wire()}
         )
-        return order_page(read_json(*answer))
+        return order_page(read_json(*answer), per_page)
 
     def iterate_orders(
         self, start: datetime, end: datetime, where: OrderFilter = _EVERYTHING

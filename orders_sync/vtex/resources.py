@@ -28,7 +28,6 @@ RESOURCES: Final[Mapping[str, str]] = MappingProxyType(
                 "commit_feed",
                 "get_feed_configuration",
                 "set_feed_configuration",
-                "delete_feed_configuration",
                 "get_hook_configuration",
                 "set_hook_configuration",
                 "delete_hook_configuration",

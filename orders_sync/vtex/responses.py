@@ -6,7 +6,7 @@ https://developers.vtex.com/docs/guides/handling-errors-and-exceptions
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, Final, NamedTuple
@@ -30,12 +30,27 @@ WRONG_STATUS: Final = "OMS003"
 
 _LONGEST_MESSAGE: Final = 300
 _LONGEST_CODE: Final = 60
-_LONGEST_WAIT_SECONDS: Final = 3600.0
-_PERSONAL: Final = re.compile(
+_LONGEST_QUOTED_HEADER: Final = 40
+_LONGEST_WAIT_SECONDS: Final = 600.0
+
+#: An order's id, thirteen digits and its part, is no phone.
+_PRIVATE: Final = re.compile(
     r"[^\s@\"'<>]+@[^\s@\"'<>]+"  # an e-mail address
-    r"|\b\d{3}\.\d{3}\.\d{3}-\d{2}\b"  # a Brazilian person's document
-    r"|\b\d{2}\.\d{3}\.\d{3}/\d{4}-\d{2}\b"  # a Brazilian company's
+    r"|(?i:vtexappkey-[\w-]+)|\b[A-Z]{40,}\b"  # a key and a token of VTEX's
+    r"|(?<!\d)(?!\d{13}-\d\d(?!\d))(?:"
+    r"\+?\d{10,19}"  # a document, a phone or a card, without punctuation
+    r"|\d{3}[. ]?\d{3}[. ]?\d{3}[-./ ]?\d{2}"  # CPF, a Brazilian person's document
+    r"|[\dA-Z]{2}[. ]?[\dA-Z]{3}[. ]?[\dA-Z]{3}/[\dA-Z]{4}-?\d{2}"  # CNPJ, a company's
+    r"|\b(?=[A-Z]*\d)[\dA-Z]{12}\d{2}"  # CNPJ, without punctuation
+    r"|\+\d[\d ().-]{7,17}\d"  # a phone as it is dialled from abroad
+    r"|(?:55[ .-]?)?\(?\d{2}\)?[ .-]?9?\d{4}[ .-]?\d{4}"  # a Brazilian phone
+    r"|9?\d{4}-\d{4}|\d{5}-\d{3}"  # a phone without its area, a postal code
+    r")(?!\d)"
 )
+
+#: A shorter secret is none of VTEX's, and may be a word of any text.
+_SHORTEST_SECRET: Final = 8
+_SECRET_HEADERS: Final = ("X-VTEX-API-AppKey", "X-VTEX-API-AppToken")
 
 
 class VtexError(NamedTuple):
@@ -80,39 +95,54 @@ def read_json(request: Request, response: Response) -> Any:
 
 
 def retry_after(response: Response, *, now: datetime) -> float | None:
-    """Read `Retry-After`, seconds or a date, as seconds from now; None where it makes no sense."""
+    """Return `Retry-After`, seconds or a date, as seconds from now, of which ten minutes count.
+
+    None where it makes no sense.
+    """
+    asked = _asked_seconds(response, now)
+    return None if asked is None else min(asked, _LONGEST_WAIT_SECONDS)
+
+
+def _asked_seconds(response: Response, now: datetime) -> float | None:
     text = (response.header("Retry-After") or "").strip()
     if re.fullmatch(r"[0-9]+(\.[0-9]+)?", text):
-        return min(float(text), _LONGEST_WAIT_SECONDS)
+        return float(text)
     try:
         moment = parsedate_to_datetime(text)
     except (ValueError, OverflowError):
         return None
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
-    return min(max((moment - now).total_seconds(), 0.0), _LONGEST_WAIT_SECONDS)
+    return max((moment - now).total_seconds(), 0.0)
 
 
-def vtex_error(response: Response) -> VtexError:
-    """Find the code and the message of an error, in whichever wrapping VTEX sent them."""
+def vtex_error(response: Response, secrets: Sequence[str] = ()) -> VtexError:
+    """Return the code and the message of an error, in whichever wrapping VTEX sent them.
+
+    `secrets` are blotted out wherever VTEX repeats them.
+    """
     code, message = _code_and_message(response)
     return VtexError(
-        presentable(code or str(response.status), _LONGEST_CODE),
-        presentable(message, _LONGEST_MESSAGE) or "VTEX gave no message",
+        presentable(code or str(response.status), _LONGEST_CODE, secrets),
+        presentable(message, _LONGEST_MESSAGE, secrets) or "VTEX gave no message",
     )
 
 
-def presentable(text: str, longest: int) -> str:
-    """Make a text of VTEX's one short line, without what looks like personal data."""
-    line = _PERSONAL.sub("***", " ".join(text[: longest * 4].split()))
+def presentable(text: str, longest: int, secrets: Sequence[str] = ()) -> str:
+    """Return a text of VTEX's as one short line, without what looks personal or is secret."""
+    for secret in secrets:
+        if len(secret) >= _SHORTEST_SECRET:
+            text = re.sub(re.escape(secret), "***", text, flags=re.IGNORECASE)
+    line = _PRIVATE.sub("***", " ".join(text[: longest * 4].split()))
     return line if len(line) <= longest else f"{line[: longest - 1]}…"
 
 
 def _failure(request: Request, response: Response, now: datetime) -> OrdersSyncError:
     status = response.status
-    code, message = vtex_error(response)
-    said = f"{request}: VTEX answered {status}: {message}"
+    secrets = [request.headers.get(name, "") for name in _SECRET_HEADERS]
+    code, message = vtex_error(response, secrets)
     wait = retry_after(response, now=now)
+    said = f"{request}: VTEX answered {status}: {message}{_capped(response, now)}"
     if status == 429:
         return RateLimited(said, wait)
     if status >= 500 or status in {408, 425}:
@@ -123,6 +153,15 @@ def _failure(request: Request, response: Response, now: datetime) -> OrdersSyncE
             "permission or BASE_URL is not the account's own. Check the account's settings."
         )
     return _refusal(request, status, said, VtexError(code, message))
+
+
+def _capped(response: Response, now: datetime) -> str:
+    """Say that VTEX asked for a longer wait than is kept; empty where it did not."""
+    if (_asked_seconds(response, now) or 0.0) <= _LONGEST_WAIT_SECONDS:
+        return ""
+    asked = " ".join((response.header("Retry-After") or "").split())[:_LONGEST_QUOTED_HEADER]
+    minutes = _LONGEST_WAIT_SECONDS / 60
+    return f" (Retry-After: {asked}, of which {minutes:.0f} minutes are waited)"
 
 
 def _refusal(request: Request, status: int, said: str, error: VtexError) -> OrdersSyncError:

@@ -26,7 +26,7 @@ from pydantic import (
 from pydantic.alias_generators import to_camel
 
 from orders_sync.vtex.feed_configuration import FeedConfiguration, FeedFilter, FeedQueue
-from orders_sync.vtex.parsing import clean_text, parse_timestamp
+from orders_sync.vtex.parsing import clean_text, is_whole_text, parse_timestamp
 
 __all__ = ["FeedConfiguration", "FeedFilter", "FeedItem", "FeedQueue"]
 
@@ -61,6 +61,12 @@ def _in_cents(value: Any) -> int | None:
         return None
 
 
+def _whole_text(value: Any) -> Any:
+    if isinstance(value, float) or (value and isinstance(value, str) and not is_whole_text(value)):
+        raise ValueError("must be a text of whole characters")
+    return value
+
+
 def _multiplier(value: Any) -> Any:
     """Read how many units are in a piece; VTEX means one where it says nothing, or nothing real."""
     try:
@@ -90,6 +96,7 @@ CentsOrZero = NumberOrZero
 CleanText = Annotated[str, BeforeValidator(clean_text)]
 Text = CleanText | None
 TextOrEmpty = Annotated[CleanText, _or("")]
+WholeText = Annotated[str, Field(min_length=1), BeforeValidator(_whole_text)]
 Multiplier = Annotated[float, BeforeValidator(_multiplier)]
 Flag = Annotated[bool, BeforeValidator(_flag)]
 Moment = Annotated[datetime | None, BeforeValidator(parse_timestamp)]
@@ -115,8 +122,8 @@ class WireModel(BaseModel):
 class FeedItem(WireModel):
     """One item of the feed; order and handle are all it takes, and the rest is any text or none."""
 
-    order_id: str = Field(min_length=1)
-    handle: str = Field(min_length=1)
+    order_id: WholeText
+    handle: WholeText
     current_change: OddText = None
     domain: OddText = None
     event_id: OddText = None

@@ -25,7 +25,7 @@ from orders_sync.vtex.documents import (
 from orders_sync.vtex.feed_configuration import FeedConfiguration
 from orders_sync.vtex.fulfilment import fulfilment
 from orders_sync.vtex.order_document import Item, KitComponent, OrderDocument, Total
-from orders_sync.vtex.parsing import clean_json, clean_text
+from orders_sync.vtex.parsing import clean_json, clean_text, is_whole_text
 from orders_sync.vtex.schemas import (
     ClientProfile,
     ConnectorResponses,
@@ -56,7 +56,7 @@ def event(item: Any) -> OrderEvent | UnreadableEvent:
     read, problem = validate(FeedItem, item)
     if read is None:
         handle = item.get("handle") if isinstance(item, Mapping) else None
-        return UnreadableEvent(handle if isinstance(handle, str) and handle else None, problem)
+        return UnreadableEvent(handle if is_whole_text(handle) else None, problem)
     return OrderEvent(
         order_id=read.order_id,
         domain=read.domain or "",

@@ -29,7 +29,7 @@ def watched(flow: Flow) -> FeedState:
 def test_what_happened_in_a_gap_is_found(flow: Flow) -> None:
     [before] = flow.in_handling()
     later(flow)
-    flow.services.vtex(STORE).delete_feed_configuration()
+    flow.box.delete_feeds()
     flow.clock.advance(100 * HOURS)
     [unheard] = flow.box.create_orders(1)
     flow.box.cancel(before)
@@ -45,13 +45,12 @@ def test_what_happened_in_a_gap_is_found(flow: Flow) -> None:
 
 
 def test_an_order_that_a_person_took_over_in_a_gap_reaches_the_erp(flow: Flow) -> None:
-    vtex = flow.services.vtex(STORE)
-    vtex.delete_feed_configuration()
+    flow.box.delete_feeds()
     flow.box.create_orders(1, handling=True)  # Before we heard of any order it is not ours.
     flow.clock.advance(HOURS)
     watched(flow)
     [known] = flow.in_handling()
-    vtex.delete_feed_configuration()
+    flow.box.delete_feeds()
     [unheard] = flow.box.create_orders(1, handling=True)
     flow.clock.advance(HOURS)
 
@@ -71,7 +70,7 @@ def test_a_gap_begins_with_the_last_poll_that_succeeded(flow: Flow) -> None:
     flow.clock.advance(HOURS)
     with pytest.raises(AuthFailed):
         flow.poll()
-    flow.services.vtex(STORE).delete_feed_configuration()
+    flow.box.delete_feeds()
 
     watched(flow)
 
@@ -83,7 +82,7 @@ def test_without_a_poll_that_succeeded_a_gap_begins_with_the_last_event(flow: Fl
     last_event_at = flow.clock()
     with flow.services.ledger.database.writing() as connection:
         connection.execute(sa.update(accounts).values(succeeded_at=None))
-    flow.services.vtex(STORE).delete_feed_configuration()
+    flow.box.delete_feeds()
     flow.clock.advance(100 * HOURS)
 
     watched(flow)
@@ -100,7 +99,7 @@ def test_a_feed_that_is_there_has_no_gap(flow: Flow) -> None:
 
 def test_the_gap_is_noted_before_the_feed_is_there_again(flow: Flow) -> None:
     vtex = flow.services.vtex(STORE)
-    vtex.delete_feed_configuration()
+    flow.box.delete_feeds()
 
     class Dies:
         get_feed_configuration = vtex.get_feed_configuration
@@ -120,12 +119,12 @@ def test_the_gap_is_noted_before_the_feed_is_there_again(flow: Flow) -> None:
 
 def test_a_gap_that_is_not_reconciled_yet_grows(flow: Flow) -> None:
     flow.in_handling()
-    flow.services.vtex(STORE).delete_feed_configuration()
+    flow.box.delete_feeds()
     flow.clock.advance(A_WHILE)
     watched(flow)
     first = gap(flow)
     flow.in_handling()
-    flow.services.vtex(STORE).delete_feed_configuration()
+    flow.box.delete_feeds()
     flow.clock.advance(A_WHILE)
 
     watched(flow)
@@ -138,7 +137,7 @@ def test_a_walk_on_its_way_begins_again_at_the_gap(flow: Flow) -> None:
         flow.box.create_orders(5)
         flow.clock.advance(A_WHILE)
     later(flow, pages=1)
-    flow.services.vtex(STORE).delete_feed_configuration()
+    flow.box.delete_feeds()
 
     watched(flow)
     for _ in range(10):

@@ -13,7 +13,7 @@ from orders_sync.upkeep.watch_feed import FeedState, ensure_feed, wanted_configu
 
 def test_a_feed_that_is_not_configured_is(flow: Flow) -> None:
     vtex = flow.services.vtex(STORE)
-    vtex.delete_feed_configuration()
+    flow.box.delete_feeds()
 
     state, differences = ensure_feed(STORE, vtex=vtex, wanted=flow.settings.feed)
 
@@ -50,7 +50,7 @@ def test_the_order_of_statuses_is_no_difference(flow: Flow) -> None:
 
 def test_a_poll_that_finds_no_configuration_asks_for_one(make_flow: Callable[..., Flow]) -> None:
     flow = make_flow()
-    flow.services.vtex(STORE).delete_feed_configuration()
+    flow.box.delete_feeds()
     asked: list[str] = []
 
     new = flow.poll(restore_feed=lambda: asked.append(STORE))
@@ -70,7 +70,7 @@ def test_a_poll_succeeds_where_it_reads_the_feed(
     flow: Flow, is_configured: bool, in_flight: int, is_success: bool
 ) -> None:
     if not is_configured:
-        flow.services.vtex(STORE).delete_feed_configuration()
+        flow.box.delete_feeds()
 
     flow.poll(in_flight=in_flight)
 

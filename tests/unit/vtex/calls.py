@@ -113,15 +113,9 @@ def _call(method: str, operation: str, *arguments: Any) -> Call:
 
 CALLS = {
     "get feed": _call("get_feed", "GET /api/orders/feed"),
-    "iterate feed": Call(
-        "iterate_feed", "GET /api/orders/feed", lambda client: list(client.iterate_feed())
-    ),
     "commit feed": _call("commit_feed", "POST /api/orders/feed", ["handle"]),
     "get feed configuration": _call("get_feed_configuration", "GET /api/orders/feed/config"),
     "set feed configuration": _call("set_feed_configuration", "POST /api/orders/feed/config", FEED),
-    "delete feed configuration": _call(
-        "delete_feed_configuration", "DELETE /api/orders/feed/config"
-    ),
     "get hook configuration": _call("get_hook_configuration", "GET /api/orders/hook/config"),
     "set hook configuration": _call("set_hook_configuration", "POST /api/orders/hook/config", HOOK),
     "delete hook configuration": _call(

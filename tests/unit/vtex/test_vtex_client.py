@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 from urllib.parse import unquote, urlsplit
 
 import pytest
@@ -74,6 +75,47 @@ def test_half_a_character_in_one_event_leaves_the_others_readable() -> None:
     assert [found.handle for found in client.get_feed()] == ["h", None]
 
 
+@pytest.mark.parametrize(
+    "broken",
+    [
+        pytest.param(b'{"orderId": "1-01", "handle": "h\xff"}', id="a bad byte in the handle"),
+        pytest.param(b'{"orderId": "1\xff-01", "handle": "h1"}', id="a bad byte in the order"),
+        pytest.param(b'{"orderId": %b, "handle": "h1"}' % (b"7" * 5000), id="endless digits"),
+        pytest.param(b'{"handle": "h1", "state": {"a": %b}}' % (b"7" * 5000), id="no order"),
+    ],
+)
+def test_a_broken_item_of_the_feed_spoils_no_other(broken: bytes) -> None:
+    right = b'{"orderId": "2-01", "handle": "h2"}'
+    client, _ = client_of(Response(200, {}, b"[" + broken + b"," + right + b"]"))
+
+    spoilt, whole = client.get_feed()
+
+    assert isinstance(spoilt, UnreadableEvent)
+    assert spoilt.handle in {None, "h1"}
+    assert isinstance(whole, OrderEvent)
+    assert whole.order_id == "2-01"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param(b"[" + b"null," * 10 + b"null]", id="eleven items"),
+        pytest.param(b"[" + b"null," * 4_000_000 + b"null]", id="twenty megabytes of items"),
+        pytest.param(b'["' + b"x" * 700_000 + b'"]', id="one item of a length"),
+    ],
+)
+def test_a_lot_of_more_than_was_asked_for_is_refused(body: bytes) -> None:
+    client, _ = client_of(Response(200, {}, body))
+    tracemalloc.start()
+
+    with pytest.raises(Unreadable, match="was asked for 10 events at most"):
+        client.get_feed()
+
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 1_000_000
+
+
 def test_a_feed_without_a_configuration_is_not_found() -> None:
     client, _ = client_of("feed-not-configured")
 
@@ -132,17 +174,15 @@ def test_an_absent_feed_configuration_is_none(answer: Response | str) -> None:
     assert client.get_feed_configuration() is None
 
 
-def test_the_feed_configuration_is_set_and_deleted() -> None:
-    client, recorder = client_of("accepted-200-empty", "accepted-200-empty")
+def test_the_feed_configuration_is_set() -> None:
+    client, recorder = client_of("accepted-200-empty")
     wanted = FeedConfiguration.from_workflow(
         ["handling"], visibility_seconds=240, retention_seconds=345_600
     )
 
     client.set_feed_configuration(wanted)
-    client.delete_feed_configuration()
 
-    assert [sent.method for sent in recorder.requests] == ["POST", "DELETE"]
-    assert json.loads(recorder.requests[0].body or b"") == wanted.to_wire()
+    assert recorder.sent == ("POST", "/api/orders/feed/config", wanted.to_wire())
 
 
 def test_a_configuration_that_vtex_would_refuse_is_not_sent() -> None:

@@ -98,23 +98,22 @@ def test_a_connection_is_never_closed_while_it_is_used(hosts: list[Host]) -> Non
         list(threads.map(call, [adapter] * 400, hosts * 100))
 
 
-def endless(part: bytes) -> Callable[[socket.socket], None]:
-    """Answer without end, as fast as it is read."""
-
-    def answer(connection: socket.socket) -> None:
-        try:
-            while True:
-                connection.sendall(part)
-        except OSError:
-            connection.close()
-
-    return answer
+def pour(connection: socket.socket, part: bytes) -> None:
+    """Answer without end: single bytes some time apart, and all else as fast as it is read."""
+    pause = threading.Event()
+    try:
+        while not (len(part) == 1 and pause.wait(0.01)):
+            connection.sendall(part)
+    except OSError:
+        connection.close()
 
 
 @pytest.mark.parametrize(
     ("start", "part"),
     [
         pytest.param(b"", b"HTTP/1.1 100 Continue\r\n\r\n", id="100 Continue"),
+        pytest.param(b"HTTP/1.1 ", b"1", id="a status, byte by byte"),
+        pytest.param(OK + b"X-Slow: ", b"x", id="a header, byte by byte"),
         pytest.param(OK + b"Transfer-Encoding: chunked\r\n\r\n", b"1\r\nx\r\n", id="body"),
     ],
 )
@@ -128,7 +127,7 @@ def test_an_answer_without_end_ends_at_the_deadline(
         connection, _ = listener.accept()
         connection.recv(65_536)
         connection.sendall(start)
-        endless(part)(connection)
+        pour(connection, part)
 
     thread = threading.Thread(target=serve)
     thread.start()

@@ -211,22 +211,6 @@ def test_a_list_longer_than_thirty_pages_is_walked_whole() -> None:
     assert [row.order_id for row in rows] == list(index.orders)
 
 
-def test_the_feed_is_read_until_a_lot_is_not_full() -> None:
-    client, recorder = client_of("feed", "feed-empty", "feed")
-
-    lots = list(client.iterate_feed(max_lot=1))
-
-    assert [len(lot) for lot in lots] == [1]
-    assert len(recorder.requests) == 2
-
-
-def test_the_feed_is_not_read_again_after_a_lot_that_is_not_full() -> None:
-    client, recorder = client_of("feed", "feed")
-
-    assert [len(lot) for lot in client.iterate_feed()] == [1]
-    assert len(recorder.requests) == 1
-
-
 def test_a_feed_may_follow_an_expression() -> None:
     client, recorder = client_of("accepted-200-empty")
 

@@ -75,6 +75,22 @@ def test_no_repr_of_a_row_shows_the_shoppers_name() -> None:
     assert "Maria" not in repr(client.list_orders())
 
 
+@pytest.mark.parametrize("order_id", [b'"\\ud800"', b'"1\xff"', b'""', b"7" * 5000])
+def test_a_row_whose_id_cannot_be_read_hides_no_other_row(order_id: bytes) -> None:
+    rows = b'[{"orderId": %b}, {"orderId": "2-01"}]' % order_id
+    client, _ = client_of(Response(200, {}, b'{"list": %b, "paging": {"total": 2}}' % rows))
+
+    assert [row.order_id for row in client.list_orders().rows] == ["2-01"]
+
+
+def test_a_page_of_more_rows_than_were_asked_for_is_refused() -> None:
+    rows = b"null, " * 30 + b'{"orderId": "2-01"}'
+    client, _ = client_of(Response(200, {}, b'{"list": [%b], "paging": {"total": 2}}' % rows))
+
+    with pytest.raises(Unreadable, match="asked for 30 rows at most and answered 31"):
+        client.list_orders(per_page=30)
+
+
 def test_an_odd_row_hides_no_other_row() -> None:
     client, _ = client_of("order-list-odd-rows")
 

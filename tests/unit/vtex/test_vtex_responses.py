@@ -155,15 +155,15 @@ def test_an_error_says_how_long_vtex_wants_us_to_wait(name: str, seconds: float 
         pytest.param("0", 0.0, id="at once"),
         pytest.param("1.5", 1.5, id="a fraction"),
         pytest.param(" 30 ", 30.0, id="spaces"),
-        pytest.param("99999999", 3600.0, id="far too long"),
-        pytest.param("9" * 400, 3600.0, id="beyond a float"),
+        pytest.param("99999999", 600.0, id="far too long"),
+        pytest.param("9" * 400, 600.0, id="beyond a float"),
         pytest.param("-5", None, id="negative"),
         pytest.param("soon", None, id="a word"),
         pytest.param("nan", None, id="not a number"),
         pytest.param("", None, id="empty"),
         pytest.param("Tue, 24 Nov 2026 11:00:00 GMT", 0.0, id="a date gone by"),
         pytest.param("Tue, 24 Nov 2026 12:00:10", 10.0, id="a date without a zone"),
-        pytest.param("Tue, 24 Nov 2099 12:00:00 GMT", 3600.0, id="a date far off"),
+        pytest.param("Tue, 24 Nov 2099 12:00:00 GMT", 600.0, id="a date far off"),
         pytest.param("Tue, 99 Nov 2026 12:00:00 GMT", None, id="no date"),
     ],
 )
@@ -177,7 +177,7 @@ def test_retry_after_is_read_within_bounds(text: str, seconds: float | None) -> 
 def test_no_retry_after_is_too_odd_to_be_read(text: str) -> None:
     seconds = retry_after(Response(429, {"Retry-After": text}), now=NOW)
 
-    assert seconds is None or 0 <= timedelta(seconds=seconds).total_seconds() <= 3600
+    assert seconds is None or 0 <= timedelta(seconds=seconds).total_seconds() <= 600
 
 
 @given(st.integers(300, 599), st.binary(max_size=200), st.sampled_from(["", "text/html", "a/b"]))
@@ -188,6 +188,107 @@ def test_every_answer_that_is_no_success_becomes_one_of_our_errors(
 
     assert isinstance(error_of(READ, answer), OrdersSyncError)
     assert isinstance(error_of(WRITE, answer), OrdersSyncError)
+
+
+@pytest.mark.parametrize(
+    "asked", ["1000000000000", "601", "Fri, 31 Dec 9999 23:59:59 GMT"], ids=lambda text: text[:9]
+)
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_wait_beyond_reason_is_cut_to_minutes_and_said(status: int, asked: str) -> None:
+    error = error_of(READ, Response(status, {"Retry-After": asked}))
+
+    assert isinstance(error, RateLimited | Unavailable)
+    assert error.retry_after == 600.0
+    assert f"(Retry-After: {asked}, of which 10 minutes are waited)" in str(error)
+
+
+KEY, TOKEN = "vtexappkey-mystore-ABCDEF", "SoMeThing/Of+Our.Own-1234"
+SECRETS = {"X-VTEX-API-AppKey": KEY, "X-VTEX-API-AppToken": TOKEN}
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 429, 500])
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param(f"No {KEY} with {TOKEN} here".encode(), id="plain"),
+        pytest.param(json.dumps({"error": {"code": TOKEN, "message": KEY}}).encode(), id="code"),
+        pytest.param(json.dumps({"Message": f"{KEY.upper()}:{TOKEN.lower()}"}).encode(), id="case"),
+        pytest.param(f"{'x' * 1190} {TOKEN}".encode(), id="at the cut"),
+        pytest.param(f"{' ' * 1190}{TOKEN}".encode(), id="at the cut of blanks"),
+    ],
+)
+def test_our_own_key_and_token_are_never_quoted(status: int, body: bytes) -> None:
+    request = Request("POST", "/", headers=SECRETS, operation="invoice 1-01")
+
+    error = error_of(request, Response(status, {}, body))
+
+    told = f"{error!r} {error}".lower()
+    assert KEY.lower() not in told
+    assert TOKEN[:9].lower() not in told
+
+
+def test_another_application_s_key_and_token_are_never_quoted() -> None:
+    body = f"vtexappkey-other-QWERTY and {'ABCDEFGHIJ' * 6} differ".encode()
+
+    assert vtex_error(Response(401, {}, body)).message == "*** and *** differ"
+
+
+@pytest.mark.parametrize(
+    "personal",
+    [
+        "52998224725",
+        "529.982.247-25",
+        "529 982 247 25",
+        "529982247-25",
+        "11222333000181",
+        "11.222.333/0001-81",
+        "12.ABC.345/01DE-35",
+        "12ABC34501DE35",
+        "+5511987654321",
+        "+55 11 98765-4321",
+        "(11) 98765-4321",
+        "11 987654321",
+        "1133334444",
+        "98765-4321",
+        "+1 (212) 555-0100",
+        "4111111111111111",
+        "01310-100",
+    ],
+)
+def test_documents_phones_and_addresses_are_masked_however_they_are_written(personal: str) -> None:
+    answer = Response(400, {}, f"Value {personal}, or:{personal} is invalid".encode())
+
+    assert vtex_error(answer).message == "Value ***, or:*** is invalid"
+
+
+@pytest.mark.parametrize(
+    "harmless",
+    [
+        "1306331686122-01",
+        "v501556llux-01",
+        "2026-11-24T12:00:10.1234567Z",
+        "from 2025-12-01 to 2026-01-31",
+        "R$ 1.234.567,89",
+        "OMS003",
+        "ready-for-handling",
+        "item 310118449 of 12",
+        "INVALID_STATUS",
+    ],
+)
+def test_ids_dates_and_money_are_quoted(harmless: str) -> None:
+    assert vtex_error(Response(400, {}, f"Wrong: {harmless}".encode())).message.endswith(harmless)
+
+
+@pytest.mark.parametrize(
+    ("body", "data"),
+    [
+        pytest.param(b'[{"a": %b}, {"a": 1}]' % (b"9" * 5000), [float("inf"), 1], id="digits"),
+        pytest.param(b'[{"a": "x\xff"}, {"a": 1}]', ["x\ufffd", 1], id="a bad byte"),
+        pytest.param(b'[{"a": "\\ud800"}, {"a": 1}]', ["\ud800", 1], id="half a character"),
+    ],
+)
+def test_a_value_that_cannot_be_read_spoils_no_other(body: bytes, data: list[Any]) -> None:
+    assert [item["a"] for item in decipher(READ, Response(200, {}, body))] == data
 
 
 @pytest.mark.parametrize(
