@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+
 from orders_sync.bootstrap import with_broker
 from orders_sync.errors import ConfigurationError
+from orders_sync.private_files import UMASK, keep_private
 from orders_sync.settings import load_settings
 from orders_sync.worker.app import create_app, stop_with
 
@@ -13,10 +16,10 @@ _TASKS = (
     "orders_sync.upkeep.tasks",
 )
 
+os.umask(UMASK)
 try:
-    app = create_app(
-        with_broker(load_settings()),
-        include=_TASKS,
-    )
+    settings = load_settings()
+    keep_private(settings)
+    app = create_app(with_broker(settings), include=_TASKS)
 except ConfigurationError as error:
     stop_with(error)

@@ -14,6 +14,7 @@ import click
 
 from orders_sync import __version__
 from orders_sync.errors import ConfigurationError, OrdersSyncError
+from orders_sync.private_files import owner_only
 
 FAILED: Final = 1
 UNCONFIGURED: Final = 3
@@ -70,7 +71,8 @@ class LazyGroup(click.Group):
     def main(self, args: Sequence[str] | None = None, **extra: Any) -> Any:  # type: ignore[override]
         """Run, and end the process with the status that the outcome has."""
         try:
-            return super().main(args, **extra)
+            with owner_only():
+                return super().main(args, **extra)
         except ConfigurationError as error:
             _complain(error)
             sys.exit(UNCONFIGURED)

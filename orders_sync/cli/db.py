@@ -6,6 +6,7 @@ import click
 
 from orders_sync.cli.output import as_json, print_json
 from orders_sync.ledger.migrate import upgrade
+from orders_sync.private_files import keep_private
 from orders_sync.settings import load_settings
 
 
@@ -21,7 +22,9 @@ def upgrade_ledger(*, as_json: bool) -> None:
 
     --json: {version}.
     """
-    version = upgrade(load_settings().ledger)
+    settings = load_settings()
+    keep_private(settings)
+    version = upgrade(settings.ledger)
     if as_json:
         print_json({"version": version})
     else:

@@ -16,6 +16,7 @@ from orders_sync.ledger.acts import Act
 from orders_sync.ledger.migrate import require_current
 from orders_sync.ledger.searches import knows_account
 from orders_sync.logging import configure_logging
+from orders_sync.private_files import keep_private
 from orders_sync.settings import Settings, load_settings, require_accounts
 
 
@@ -24,6 +25,7 @@ def open_ledger() -> Iterator[Ledger]:
     """Open the ledger of the settings for the length of a command; its log is on standard error."""
     settings = load_settings()
     configure_logging(settings.log_format, settings.log_level)
+    keep_private(settings)
     ledger = Ledger(settings.ledger, lease=settings.lease)
     try:
         require_current(ledger.database)

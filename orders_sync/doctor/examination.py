@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Iterator
 from functools import partial
 
@@ -15,10 +16,12 @@ from orders_sync.doctor.ledger import LEDGER, examine_ledger
 from orders_sync.doctor.traffic import TRAFFIC, examine_traffic
 from orders_sync.domain.time import Clock
 from orders_sync.errors import ConfigurationError
+from orders_sync.private_files import open_paths
 from orders_sync.settings import Settings, require_accounts
 from orders_sync.vtex.connections import VtexAdapter
 
 _SETTINGS = "settings"
+_SHOWN_PATHS = 8
 
 
 def examine(
@@ -37,6 +40,7 @@ def examine(
             yield Finding(subject, "all", State.NOT_PROBED, "the settings are wrong")
         return
     yield _accounts(settings)
+    yield _privacy(settings)
     probes = [
         Probe(BROKER, "all", lambda: examine_broker(settings, clock=clock)),
         Probe(TRAFFIC, "shared", lambda: examine_traffic(settings)),
@@ -57,6 +61,21 @@ def examine(
         probes.append(Probe(account, CHECK, partial(examine_erp, account, settings)))
     yield from run_probes(probes, seconds=seconds)
     adapter.close()
+
+
+def _privacy(settings: Settings) -> Finding:
+    """Look at who may read what lies in the home folder: the ledger's orders and the secrets."""
+    exposed = open_paths(settings)
+    if not exposed:
+        return Finding(_SETTINGS, "private", State.OK, "the home folder is its owner's only")
+    return Finding(
+        _SETTINGS,
+        "private",
+        State.WARNING,
+        f"other users of this machine may use {len(exposed)} of our folders and files, such as "
+        f"{exposed[0]}",
+        f"Close them, as their owner: chmod go= -- {shlex.join(map(str, exposed[:_SHOWN_PATHS]))}",
+    )
 
 
 def _accounts(settings: Settings) -> Finding:

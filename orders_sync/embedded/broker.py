@@ -19,6 +19,7 @@ import redis
 from orders_sync.embedded.home import logs_folder, run_folder, write_privately
 from orders_sync.embedded.processes import Child, ProcessSpec
 from orders_sync.errors import ConfigurationError, OrdersSyncError
+from orders_sync.private_files import private_folder
 from orders_sync.settings import child_environment
 
 _HOST = "127.0.0.1"
@@ -69,7 +70,7 @@ class EmbeddedBroker:
             BrokerFailed: it does not start.
         """
         server = find_server()
-        broker_folder(self._home).mkdir(parents=True, exist_ok=True)
+        private_folder(broker_folder(self._home))
         for _ in range(_PORTS_TRIED):
             port, password = free_port(), secrets.token_urlsafe(24)
             url = f"redis://:{password}@{_HOST}:{port}/0"

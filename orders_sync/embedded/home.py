@@ -12,6 +12,7 @@ from pathlib import Path
 
 from orders_sync.embedded.launcher import hold
 from orders_sync.errors import OrdersSyncError
+from orders_sync.private_files import private_folder
 
 _LOOK_EVERY_SECONDS = 0.02
 _LEFTOVER_DEADLINE_SECONDS = 10.0
@@ -47,8 +48,7 @@ def sole_use(home: Path) -> Iterator[None]:
     Raises:
         HomeInUse: another process does.
     """
-    # The ledger in it holds what is personal of orders.
-    home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    private_folder(home)
     lock = home / "up.lock"
     descriptor = hold(lock)
     if descriptor is None:

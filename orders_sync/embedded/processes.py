@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from orders_sync.embedded import launcher
+from orders_sync.private_files import owner_only, private_folder
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +49,13 @@ class Child:
 
     def start(self) -> None:
         """Start the process."""
-        self._run.mkdir(parents=True, exist_ok=True)
-        self.spec.log.parent.mkdir(parents=True, exist_ok=True)
+        private_folder(self._run)
+        private_folder(self.spec.log.parent)
         if self.spec.pulse is not None:
             self.spec.pulse.unlink(missing_ok=True)
         lock = (self._run / f"{self.spec.name}.pid").absolute()
         starter = (sys.executable, "-I", "-S", launcher.__file__, str(lock), str(os.getpid()))
-        with self.spec.log.open("ab") as log:
+        with owner_only(), self.spec.log.open("ab") as log:
             self._process = subprocess.Popen(  # noqa: S603 # The programs are named in `commands`.
                 (*starter, *self.spec.argv),
                 env=self.spec.env,

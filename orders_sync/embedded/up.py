@@ -11,6 +11,7 @@ from orders_sync.embedded.home import logs_folder, run_folder, sole_use, stop_le
 from orders_sync.embedded.stop import StopRequested, StopSignals
 from orders_sync.embedded.supervisor import STOP_SECONDS, Supervisor
 from orders_sync.ledger.migrate import upgrade
+from orders_sync.private_files import keep_private
 from orders_sync.settings import Settings, child_environment, require_accounts
 from orders_sync.settings_problems import PREFIX
 
@@ -32,6 +33,7 @@ def run_up(
     require_accounts(settings)
     home = settings.home.absolute()
     with StopSignals() as signals, sole_use(home):
+        keep_private(settings)
         silence = settings.silence_seconds
         supervisor = Supervisor(run_folder(home), say=say, silence_seconds=silence)
         try:

@@ -53,6 +53,7 @@ def test_a_unit_may_do_no_more_than_it_must(unit: str) -> None:
     assert service(unit)["User"] == "orders-sync"
     assert service(unit)["ProtectSystem"] == "strict"
     assert service(unit)["NoNewPrivileges"] == "yes"
+    assert service(unit)["UMask"] == "0077"
     assert service(unit)["WorkingDirectory"] == "/var/lib/" + service(unit)["StateDirectory"]
 
 

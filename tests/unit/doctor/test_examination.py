@@ -18,6 +18,7 @@ from orders_sync.embedded.broker import EmbeddedBroker
 from orders_sync.errors import ConfigurationError
 from orders_sync.ledger import Ledger
 from orders_sync.ledger.migrate import upgrade
+from orders_sync.private_files import owner_only
 from orders_sync.sandbox import Box
 from orders_sync.sandbox.server import serving
 from orders_sync.settings import AccountSettings, Settings
@@ -42,6 +43,12 @@ def found(settings: Settings, clock: Callable[[], datetime] = now) -> Found:
 def troubles(findings: Found) -> dict[tuple[str, str], State]:
     calm = {State.OK, State.NOT_PROBED}
     return {name: finding.state for name, finding in findings.items() if finding.state not in calm}
+
+
+@pytest.fixture(autouse=True)
+def _owner_only() -> Iterator[None]:
+    with owner_only():
+        yield
 
 
 @pytest.fixture
@@ -252,3 +259,18 @@ def test_wrong_settings_are_the_one_finding() -> None:
     assert findings[0].says == "ORDERS_SYNC_HOME is wrong."
     assert {finding.state for finding in findings[1:]} == {State.NOT_PROBED}
     assert exit_status(findings) == 3
+
+
+def test_what_others_may_use_is_named_with_what_closes_it(make: Callable[..., Settings]) -> None:
+    settings = make()
+    ledger = settings.home / "ledger.sqlite3"
+    ledger.touch()
+    ledger.chmod(0o640)
+
+    finding = found(settings)["settings", "private"]
+
+    assert finding.state is State.WARNING
+    assert str(ledger) in finding.says
+    assert finding.do is not None
+    assert finding.do.endswith(f"chmod go= -- {ledger}")
+    assert ledger.stat().st_mode & 0o777 == 0o640
