@@ -45,14 +45,6 @@ def print_more(total: int, shown: int, counted: int) -> None:
         click.echo(f"{most}{total - shown} more; see them with --limit, or narrow the search.")
 
 
-def in_words(seconds: float) -> str:
-    """Say a length of time as a person would: 35 s, 12 min, 5 h, 3 d."""
-    for unit, name in ((86_400, "d"), (3600, "h"), (60, "min")):
-        if seconds >= unit * 2:
-            return f"{seconds / unit:.0f} {name}"
-    return f"{seconds:.0f} s"
-
-
 def at(moment: datetime) -> str:
     """Write an instant for a person."""
     return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"

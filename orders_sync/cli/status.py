@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from orders_sync.cli.doctor import print_findings
-from orders_sync.cli.output import as_json, at, in_words, print_json
-from orders_sync.doctor.findings import Finding, exit_status
+from orders_sync.cli.output import as_json, at, print_json
+from orders_sync.doctor.findings import Finding, exit_status, in_words
 from orders_sync.logging import configure_logging
 from orders_sync.metrics.labels import OTHER
 from orders_sync.settings import load_settings, require_accounts
@@ -37,7 +37,7 @@ def status(*, as_json: bool) -> None:
     last two by cause; budget is {calls, per_minute, budget, held_seconds}. strays is {parked,
     in_broker, dropped}, queues the messages by queue, each of needs {subject, check, state, says,
     do}. What is not known, since a part is away, is null. Accounts that are not configured are
-    summed up as other.
+    summed up as other; needs names them where their work is late.
 
     Exit status: 0 all goes by itself, 1 something needs a person, 3 a setting is wrong.
     """
@@ -57,6 +57,7 @@ def status(*, as_json: bool) -> None:
             readings,
             poll_seconds=settings.poll_seconds,
             lease_seconds=settings.lease_seconds,
+            silence_seconds=settings.silence_seconds,
         )
     )
     if as_json:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from orders_sync.cli.output import at, in_words
+from orders_sync.cli.output import at
+from orders_sync.doctor.findings import in_words
 from orders_sync.domain.rules import Progress, Standing
 
 #: What is due is dispatched within seconds, unless its gate is closed or nobody serves its queue.

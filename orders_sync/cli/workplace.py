@@ -123,6 +123,10 @@ def account_of(ledger: Ledger, order_id: str, account: str | None) -> str:
     if len(accounts) == 1:
         return accounts[0]
     settings = load_settings()
+    # Somebody's slip of an account's name must not make the order ambiguous for good.
+    configured = [name for name in accounts if name in settings.accounts]
+    if len(configured) == 1:
+        return configured[0]
     if not accounts:
         require_accounts(settings)
         if len(settings.accounts) == 1:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 
 from orders_sync.doctor.account import examine_account
+from orders_sync.doctor.beat import BEAT, acquit_beat
 from orders_sync.doctor.bounded import Probe, run_probes
 from orders_sync.doctor.broker import BROKER, examine_broker
 from orders_sync.doctor.capacity import CAPACITY, examine_capacity
@@ -14,6 +15,8 @@ from orders_sync.doctor.erp import CHECK, examine_erp
 from orders_sync.doctor.findings import Finding, State
 from orders_sync.doctor.ledger import LEDGER, examine_ledger
 from orders_sync.doctor.traffic import TRAFFIC, examine_traffic
+from orders_sync.doctor.work import examine_work
+from orders_sync.doctor.workers import read_taking
 from orders_sync.domain.time import Clock
 from orders_sync.errors import ConfigurationError
 from orders_sync.private_files import open_paths
@@ -36,8 +39,8 @@ def examine(
         settings = load()
     except ConfigurationError as error:
         yield Finding(_SETTINGS, "readable", State.UNCONFIGURED, str(error))
-        for subject in (BROKER, "workers", TRAFFIC, LEDGER, "beat", CAPACITY, "accounts"):
-            yield Finding(subject, "all", State.NOT_PROBED, "the settings are wrong")
+        rest = f"{BROKER}, workers, {TRAFFIC}, {LEDGER}, {BEAT}, {CAPACITY}, accounts"
+        yield Finding("the rest", "all", State.NOT_PROBED, f"{rest}: the settings are wrong")
         return
     yield _accounts(settings)
     yield _privacy(settings)
@@ -45,6 +48,7 @@ def examine(
         Probe(BROKER, "all", lambda: examine_broker(settings, clock=clock)),
         Probe(TRAFFIC, "shared", lambda: examine_traffic(settings)),
         Probe(LEDGER, "all", lambda: examine_ledger(settings, clock=clock)),
+        Probe("work", "all", lambda: examine_work(settings, clock=clock)),
         Probe(CAPACITY, "all", lambda: examine_capacity(settings)),
     ]
     adapter = VtexAdapter(settings.vtex.connections)
@@ -59,8 +63,11 @@ def examine(
         )
         probes.append(Probe(account, "VTEX", look))
         probes.append(Probe(account, CHECK, partial(examine_erp, account, settings)))
-    yield from run_probes(probes, seconds=seconds)
+    findings = list(run_probes(probes, seconds=seconds))
     adapter.close()
+    is_late = any(each.subject == BEAT and each.state is State.FAILED for each in findings)
+    ticks, workers = read_taking(settings) if is_late else (0, ())
+    yield from acquit_beat(findings, ticks=ticks, workers=workers)
 
 
 def _privacy(settings: Settings) -> Finding:

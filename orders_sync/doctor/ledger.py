@@ -34,7 +34,7 @@ _RECENTLY = timedelta(days=7)
 
 def examine_ledger(settings: Settings, *, clock: Clock) -> Iterator[Finding]:
     """Look at the ledger's database, its tables and its clock, and at the last polls."""
-    if _is_missing(settings.ledger):
+    if is_missing(settings.ledger):
         do = "Make it: orders-sync db upgrade (orders-sync up does it too)."
         yield Finding(LEDGER, "reachable", State.UNCONFIGURED, "it was never made", do)
         yield Finding(_BEAT, "alive", State.NOT_PROBED, "there is no ledger to see it by")
@@ -105,8 +105,8 @@ def _strays_dropped(dropped: Dropped) -> Finding:
     )
 
 
-def _is_missing(url: str) -> bool:
-    """Whether the ledger is a file that is not there; opening it would make an empty one."""
+def is_missing(url: str) -> bool:
+    """Return whether the ledger is a file that is not there; opening it would make an empty one."""
     try:
         parsed = sa.make_url(url)
     except sa.exc.ArgumentError:

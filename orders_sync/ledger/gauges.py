@@ -52,10 +52,14 @@ class LedgerState:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """How many orders and commands wait, by account and cause."""
+    """How many orders and commands wait, by account, step and cause.
+
+    `failing` is when the first of them failed that has not succeeded since, by the same key.
+    """
 
     orders: Mapping[Key, int] = field(default_factory=dict)
     commands: Mapping[Key, int] = field(default_factory=dict)
+    failing: Mapping[Key, datetime] = field(default_factory=dict)
 
 
 class Gauges:
@@ -100,8 +104,13 @@ class Gauges:
             LedgerUnavailable: the database does not answer.
         """
         with self._database.reading() as connection:
+            of_orders = _grouped(connection, _failing(orders))
+            of_commands = _grouped(connection, _failing(commands))
             return Waiting(
-                _grouped(connection, _waiting(orders)), _grouped(connection, _waiting(commands))
+                _grouped(connection, _waiting(orders)),
+                _grouped(connection, _waiting(commands)),
+                # Orders and commands have no step in common.
+                of_orders | of_commands,
             )
 
 
@@ -160,7 +169,22 @@ _STRAYS: Final = (
 
 
 def _waiting(table: sa.Table) -> sa.Select[Any]:
-    return _count(table.c.account, table.c.cause, where=table.c.standing == Standing.WAITING)
+    return _count(
+        table.c.account,
+        table.c.next_step,
+        table.c.cause,
+        where=table.c.standing == Standing.WAITING,
+    )
+
+
+def _failing(table: sa.Table) -> sa.Select[Any]:
+    return _by(
+        table.c.account,
+        table.c.next_step,
+        table.c.cause,
+        value=sa.func.min(table.c.failing_since),
+        where=sa.and_(table.c.standing.in_(OPEN), table.c.failing_since.is_not(None)),
+    )
 
 
 def _oldest_order() -> sa.Select[Any]:

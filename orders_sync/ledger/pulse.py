@@ -18,13 +18,15 @@ from orders_sync.ledger.tables import UtcDateTime, accounts
 class LastRun:
     """When a chore last ran, and until when it rests because that failed.
 
-    `succeeded_at` is when the last run ended that succeeded, `due_at` when the next one is due.
+    `succeeded_at` is when the last run ended that succeeded, `due_at` when the next one is due,
+    and `failure` the kind of error that the last run ended with.
     """
 
     at: datetime
     rests_until: datetime | None = None
     succeeded_at: datetime | None = None
     due_at: datetime | None = None
+    failure: str | None = None
 
     @property
     def alive_at(self) -> datetime:
@@ -47,6 +49,7 @@ def _last_run(row: sa.Row[Any]) -> LastRun:
         rests_until=row.due_at if row.failure else None,
         succeeded_at=row.succeeded_at,
         due_at=row.due_at,
+        failure=row.failure,
     )
 
 

@@ -1,7 +1,7 @@
-"""What of an overview needs a person.
+"""What of an overview needs a person, the true cause first.
 
-What ends by itself does not: a lag, a breaker that is open, a budget that is used up. A feed that
-was not read for long does, whatever the reason: no new order comes in.
+What ends by itself does not, unless it lasts: a lag, a breaker that is open, a budget that is used
+up. What it is a consequence of is told in its place.
 """
 
 from __future__ import annotations
@@ -10,36 +10,72 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Final
 
+from orders_sync.doctor.beat import acquit_beat
 from orders_sync.doctor.findings import Finding, State
 from orders_sync.doctor.ledger import judge_polls
 from orders_sync.doctor.traffic import judge_usage, sick_processes
-from orders_sync.doctor.workers import judge_held
+from orders_sync.doctor.work import LedgerReading, judge_lateness, judge_peers, judge_strangers
+from orders_sync.doctor.workers import judge_consumption, judge_held
+from orders_sync.domain.steps import Queue
 from orders_sync.metrics.labels import OTHER
-from orders_sync.status.overview import AccountOverview, LedgerReading, Overview, Readings
+from orders_sync.status.overview import AccountOverview, Overview, Readings
 
 #: As in the alert that means the same.
 _UNREAD: Final = timedelta(minutes=15)
 
 
 def judge(
-    overview: Overview, readings: Readings, *, poll_seconds: float, lease_seconds: float
+    overview: Overview,
+    readings: Readings,
+    *,
+    poll_seconds: float,
+    lease_seconds: float,
+    silence_seconds: float,
 ) -> Iterator[Finding]:
     """Say what a person must see to, one finding each; none where that is nothing."""
     yield from readings.troubles
+    workers = [
+        finding
+        for finding in (
+            *judge_consumption(readings.workers, silence_seconds),
+            *judge_held(readings.workers, lease_seconds),
+        )
+        if finding.state is not State.OK
+    ]
+    accounts = [
+        finding
+        for account in overview.accounts
+        if account.account != OTHER
+        for finding in _account(account, overview, readings, poll_seconds)
+    ]
+    ticks = overview.broker.waiting.get(Queue.FEED, 0) if overview.broker else 0
+    blamed = acquit_beat([*workers, *accounts], ticks=ticks, workers=readings.workers)
+    yield from (finding for finding in blamed if finding.state is not State.NOT_PROBED)
+    if readings.ledger is not None:
+        names = [account.account for account in overview.accounts]
+        yield from judge_strangers(names, readings.ledger.state, now=overview.at)
     for account in overview.accounts:
         yield from _parked(account)
-        if account.account == OTHER:
-            continue
-        usage = readings.traffic.get(account.account)
-        if usage is not None and (usage.pause or usage.forbidden or sick_processes(usage)):
-            yield judge_usage(usage)
-        if readings.ledger is not None:
-            yield from _late_poll(account, readings.ledger, poll_seconds, overview.at)
-    held = judge_held(readings.workers, lease_seconds)
-    yield from (finding for finding in held if finding.state is not State.OK)
     if overview.strays_parked:
         says = f"{overview.strays_parked} messages came that no task can take"
         yield Finding("strays", "parked", State.WARNING, says, "orders-sync parked list")
+
+
+def _account(
+    account: AccountOverview, overview: Overview, readings: Readings, poll_seconds: float
+) -> Iterator[Finding]:
+    """Say what keeps an account's work, and only where nothing does that it is late."""
+    name, ledger, now = account.account, readings.ledger, overview.at
+    causes: list[Finding] = []
+    usage = readings.traffic.get(name)
+    if usage is not None and (usage.pause or usage.forbidden or sick_processes(usage)):
+        causes.append(judge_usage(usage))
+    if ledger is not None:
+        causes += judge_peers(name, ledger, now=now)
+        causes += _late_poll(account, ledger, poll_seconds, now)
+    yield from causes
+    if ledger is not None and not causes:
+        yield from judge_lateness(name, ledger.state, now=now)
 
 
 def _late_poll(

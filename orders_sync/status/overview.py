@@ -13,9 +13,9 @@ from typing import Final
 
 from orders_sync.broker.presence import LivingWorker
 from orders_sync.doctor.findings import Finding
+from orders_sync.doctor.work import LedgerReading, cause_behind
 from orders_sync.domain.rules import OPEN
-from orders_sync.ledger.gauges import Key, LedgerState, Waiting
-from orders_sync.ledger.pulse import LastRun
+from orders_sync.ledger.gauges import Key, LedgerState
 from orders_sync.metrics.broker import BrokerState
 from orders_sync.metrics.labels import OTHER, one_of
 from orders_sync.traffic.breaker import Standing as BreakerStanding
@@ -23,15 +23,6 @@ from orders_sync.traffic.limiter import Used
 from orders_sync.traffic.traffic import Usage
 
 _IN_FLIGHT: Final = tuple(standing.value for standing in OPEN)
-
-
-@dataclass(frozen=True, slots=True)
-class LedgerReading:
-    """What the ledger says; `polls` is by account."""
-
-    state: LedgerState
-    waiting: Waiting = field(default_factory=Waiting)
-    polls: Mapping[str, LastRun] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,9 +139,16 @@ def _work(
     by_standing = _by_last(standings, name, accounts)
     return Work(
         in_flight=sum(by_standing.get(each, 0) for each in _IN_FLIGHT),
-        waiting=_by_last(waiting, name, accounts),
+        waiting=_by_last(_by_true_cause(waiting), name, accounts),
         parked=_by_last(parked, name, accounts),
     )
+
+
+def _by_true_cause(waiting: Mapping[Key, int]) -> Mapping[Key, int]:
+    totals: Counter[Key] = Counter()
+    for (account, step, cause), number in waiting.items():
+        totals[account, cause_behind(step, cause)] += number
+    return totals
 
 
 def _by_last(found: Mapping[Key, int], name: str, accounts: Collection[str]) -> Mapping[str, int]:

@@ -6,7 +6,6 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
-from datetime import timedelta
 from typing import Final, Generic, TypeVar
 
 from orders_sync.bootstrap import connect_traffic, with_broker
@@ -17,18 +16,14 @@ from orders_sync.doctor.broker import BROKER
 from orders_sync.doctor.findings import Finding, State, of_error
 from orders_sync.doctor.ledger import LEDGER
 from orders_sync.doctor.traffic import TRAFFIC
+from orders_sync.doctor.work import read_ledger
 from orders_sync.domain.steps import Queue
 from orders_sync.domain.time import Clock
 from orders_sync.errors import ConfigurationError, OrdersSyncError
-from orders_sync.ledger.accounts import Chore
-from orders_sync.ledger.engine import Database
-from orders_sync.ledger.gauges import Gauges
-from orders_sync.ledger.migrate import require_current
-from orders_sync.ledger.pulse import last_runs
 from orders_sync.metrics.broker import BrokerState, read_state
 from orders_sync.settings import Settings
 from orders_sync.settings_shown import without_passwords
-from orders_sync.status.overview import LedgerReading, Readings
+from orders_sync.status.overview import Readings
 from orders_sync.traffic.traffic import Usage
 from orders_sync.worker.app import create_app
 
@@ -66,7 +61,7 @@ class _Reading(Generic[T]):
 
 def read_all(settings: Settings, *, clock: Clock, seconds: float = 10.0) -> Readings:
     """Read every part at once; all of it takes `seconds` at most."""
-    ledger = _Reading(LEDGER, lambda: _read_ledger(settings, clock))
+    ledger = _Reading(LEDGER, lambda: read_ledger(settings, clock))
     broker = _Reading(BROKER, lambda: _read_broker(settings))
     traffic = _Reading(TRAFFIC, lambda: _read_traffic(settings))
     deadline = time.monotonic() + seconds
@@ -78,18 +73,6 @@ def read_all(settings: Settings, *, clock: Clock, seconds: float = 10.0) -> Read
     return Readings(
         in_ledger, state, usages or {}, [each for each in troubles if each is not None], workers
     )
-
-
-def _read_ledger(settings: Settings, clock: Clock) -> LedgerReading:
-    recent = timedelta(seconds=settings.feed.visibility_seconds * 2)
-    with closing(Database(settings.ledger)) as database:
-        require_current(database)
-        gauges, now = Gauges(database), clock()
-        return LedgerReading(
-            gauges.read(now=now, delivered_after=now - recent),
-            gauges.read_waiting(),
-            last_runs(database, Chore.POLL),
-        )
 
 
 def _read_broker(settings: Settings) -> tuple[BrokerState, Sequence[LivingWorker]]:

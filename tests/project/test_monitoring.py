@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import pytest
 import yaml
 from prometheus_client.metrics_core import Metric
 
+from orders_sync.doctor.work import LATE_COMMANDS, LATE_ORDERS, URGENT_KINDS
 from orders_sync.metrics import Metrics
 from orders_sync.metrics.broker import BrokerCollector
 from orders_sync.metrics.ledger import LedgerCollector
@@ -125,6 +127,17 @@ def test_every_alert_is_tested_and_says_what_it_means_and_where_to_read_on(
     assert alert["labels"]["severity"] in {"critical", "warning"}
     assert re.fullmatch(r"docs/operations\.md#alert-[a-z-]+", alert["annotations"]["runbook"])
     assert alert["alert"].removeprefix("OrdersSync") in tests
+
+
+@pytest.mark.parametrize(
+    ("name", "bound"),
+    [("OrdersSyncOrdersLate", LATE_ORDERS), ("OrdersSyncCommandsLate", LATE_COMMANDS)],
+)
+def test_alerts_and_screens_call_the_same_age_late(name: str, bound: timedelta) -> None:
+    (alert,) = (each for each in ALERTS if each["alert"] == name)
+
+    assert alert["expr"].endswith(f" > {bound.total_seconds():.0f}")
+    assert "commands" not in alert["expr"] or all(kind in alert["expr"] for kind in URGENT_KINDS)
 
 
 @pytest.mark.skipif(not OPERATIONS.exists(), reason="docs/operations.md is not written yet")

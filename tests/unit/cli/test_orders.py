@@ -233,3 +233,13 @@ def test_an_order_whose_document_cannot_be_read_is_shown_without(
 
     assert shop.answers("orders", "show", ORDER)["reckoning"] is None
     assert "reckoning" not in shop.prints("orders", "show", ORDER)
+
+
+def test_a_slip_of_an_account_makes_no_order_ambiguous(shop: Shop) -> None:
+    for account in (STORE, "mystroe"):
+        shop.ledger.orders.look_again(account, ORDER, now=datetime.now(UTC))
+
+    story = shop.answers("orders", "show", ORDER)
+
+    assert story["order"]["account"] == STORE
+    assert shop.answers("orders", "show", ORDER, "--account", "mystroe")["order"] is not None

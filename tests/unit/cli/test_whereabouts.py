@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from orders_sync.cli.output import in_words
 from orders_sync.cli.whereabouts import whereabouts
+from orders_sync.doctor.findings import in_words
 
 NOW = datetime(2026, 11, 27, 12, tzinfo=UTC)
 LATER = NOW + timedelta(seconds=35)

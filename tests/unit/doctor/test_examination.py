@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from redis import Redis
 from support.turns import leave_poll
 
 from orders_sync.doctor.erp import CHECK as ERP
 from orders_sync.doctor.examination import examine
 from orders_sync.doctor.findings import Finding, State, exit_status
+from orders_sync.doctor.workers import read_taking
 from orders_sync.embedded.broker import EmbeddedBroker
 from orders_sync.errors import ConfigurationError
 from orders_sync.ledger import Ledger
@@ -274,3 +276,53 @@ def test_what_others_may_use_is_named_with_what_closes_it(make: Callable[..., Se
     assert finding.do is not None
     assert finding.do.endswith(f"chmod go= -- {ledger}")
     assert ledger.stat().st_mode & 0o777 == 0o640
+
+
+def test_work_that_waits_for_hours_is_told_by_its_cause(make: Callable[..., Settings]) -> None:
+    settings = make(base_url=NOWHERE)
+    upgrade(settings.ledger)
+    ledger = Ledger(settings.ledger, lease=timedelta(seconds=60))
+    began = now() - timedelta(hours=2)
+    for dispatch in ledger.orders.look_again(STORE, "a-01", now=began):
+        claim = ledger.orders.claim(STORE, "a-01", dispatch.step, owner="me", now=began)
+        assert claim is not None
+        ledger.orders.defer(
+            claim,
+            None,
+            due_at=now(),
+            cause="vtex.unavailable",
+            reason="503",
+            counts=True,
+            now=began,
+        )
+    ledger.close()
+
+    findings = found(settings)
+
+    assert findings[STORE, "VTEX"].state is State.FAILED
+    assert "for 2 h (vtex.unavailable); in flight: 1 orders" in findings[STORE, "VTEX"].says
+
+
+def test_ticks_that_no_worker_takes_are_no_fault_of_beat(
+    make: Callable[..., Settings], tmp_path: Path
+) -> None:
+    broker = EmbeddedBroker(tmp_path)
+    settings = make(broker_url=broker.start())
+    upgrade(settings.ledger)
+    with Redis.from_url(settings.broker_url or "") as redis:
+        redis.lpush("feed", "a tick")
+
+    ticks, workers = read_taking(settings)
+
+    broker.stop()
+    assert (ticks, list(workers)) == (1, [])
+
+
+def test_settings_that_are_wrong_are_one_line_and_one_for_the_rest() -> None:
+    def load() -> Settings:
+        raise ConfigurationError("ORDERS_SYNC_HOME is wrong.")
+
+    first, rest = examine(load, clock=now, made_up_id=MADE_UP)
+
+    assert (first.state, rest.state) == (State.UNCONFIGURED, State.NOT_PROBED)
+    assert "the settings are wrong" in rest.says

@@ -228,3 +228,26 @@ def _with_values(statement: str, values: tuple[object, ...]) -> str:
     for value in values:
         statement = statement.replace("?", f"'{value}'", 1)
     return statement
+
+
+def test_why_work_waits_and_since_when_it_fails_is_told_by_step(
+    ledger: Ledger, clock: SettableClock
+) -> None:
+    began = clock()
+    ledger.orders.look_again(STORE, "a-01", now=began)
+    for cause, counts in (("vtex.unavailable", True), ("traffic.breaker", False)):
+        ledger.orders.defer(
+            claim(ledger, clock, "a-01"),
+            None,
+            due_at=clock(),
+            cause=cause,
+            reason="no",
+            counts=counts,
+            now=clock(),
+        )
+        clock.advance(60)
+
+    waiting = Gauges(ledger.database).read_waiting()
+
+    key = (STORE, "orders.fetch", "traffic.breaker")
+    assert (waiting.orders, waiting.failing) == ({key: 1}, {key: began})

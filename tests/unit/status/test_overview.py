@@ -9,10 +9,12 @@ import pytest
 
 from orders_sync.broker.presence import LivingWorker
 from orders_sync.doctor.findings import Finding, State, exit_status
+from orders_sync.doctor.work import LATE_ORDERS, LedgerReading
 from orders_sync.ledger.gauges import LedgerState, Waiting
 from orders_sync.ledger.pulse import LastRun
+from orders_sync.metrics.broker import BrokerState
 from orders_sync.status.judgement import judge
-from orders_sync.status.overview import LedgerReading, Readings, Work, compose
+from orders_sync.status.overview import Readings, Work, compose
 from orders_sync.traffic.breaker import BreakerState, Standing
 from orders_sync.traffic.limiter import Used
 from orders_sync.traffic.pause import PauseState
@@ -47,7 +49,13 @@ def with_usage(usage: Usage) -> Readings:
 
 def needs(readings: Readings) -> list[Finding]:
     return list(
-        judge(compose(["shop"], readings, now=NOW), readings, poll_seconds=1.0, lease_seconds=120)
+        judge(
+            compose(["shop"], readings, now=NOW),
+            readings,
+            poll_seconds=1.0,
+            lease_seconds=120,
+            silence_seconds=90,
+        )
     )
 
 
@@ -72,7 +80,10 @@ def test_work_is_summed_up_by_cause_the_largest_first() -> None:
         commands={("shop", "invoice", "active"): 1, ("shop", "cancel", "waiting"): 1},
         oldest_order={("shop",): NOW - timedelta(minutes=2)},
     )
-    waiting = Waiting(orders={("shop", "erp.unavailable"): 4}, commands={("shop", "x"): 1})
+    waiting = Waiting(
+        orders={("shop", "erp.hand_over", "erp.unavailable"): 4},
+        commands={("shop", "invoice.send", "x"): 1},
+    )
     readings = replace(QUIET, ledger=LedgerReading(state, waiting))
 
     (account,) = compose(["shop"], readings, now=NOW).accounts
@@ -145,10 +156,11 @@ OPEN_BREAKER = BreakerState("erp", Standing.OPEN, 10, 9, NOW.timestamp())
                 LedgerState(
                     NOW,
                     orders={("shop", "waiting"): 9},
-                    oldest_order={("shop",): NOW - timedelta(hours=9)},
+                    oldest_order={("shop",): NOW - LATE_ORDERS},
+                    oldest_command={("shop", "note"): NOW - timedelta(hours=9)},
                 )
             ),
-            id="a lag",
+            id="a lag that is not long",
         ),
         pytest.param(with_usage(Usage("shop", USED, (OPEN_BREAKER,), None)), id="an open breaker"),
         pytest.param(
@@ -262,3 +274,120 @@ def test_what_does_not_end_by_itself_needs_a_person(
     assert (finding.subject, finding.check) == (subject, check)
     assert words in finding.says
     assert exit_status([finding]) == 1
+
+
+def waiting_for(step: str, cause: str, since: datetime) -> LedgerReading:
+    state = LedgerState(
+        NOW,
+        orders={("shop", "active"): 500, ("shop", "waiting"): 4},
+        oldest_order={("shop",): NOW - timedelta(hours=4)},
+    )
+    key = ("shop", step, cause)
+    polls = QUIET.ledger.polls if QUIET.ledger else {}
+    return LedgerReading(state, Waiting(orders={key: 4}, failing={key: since}), polls)
+
+
+@pytest.mark.parametrize("cause", ["erp.unavailable", "traffic.breaker"])
+def test_an_erp_that_is_down_for_hours_is_the_one_thing_that_needs_a_person(cause: str) -> None:
+    ledger = waiting_for("erp.hand_over", cause, NOW - timedelta(hours=3))
+    readings = replace(
+        QUIET, ledger=ledger, traffic={"shop": Usage("shop", USED, (OPEN_BREAKER,), None)}
+    )
+
+    (finding,) = needs(readings)
+
+    assert (finding.subject, finding.check, finding.state) == ("shop", "ERP", State.FAILED)
+    assert "since 2026-11-27 09:00 UTC, for 3 h (erp.unavailable); in flight: 504 orders" in (
+        finding.says
+    )
+
+
+def test_vtex_that_is_down_is_told_from_the_erp() -> None:
+    ledger = waiting_for("orders.fetch", "traffic.breaker", NOW - timedelta(hours=3))
+
+    (finding,) = needs(replace(QUIET, ledger=ledger))
+
+    assert finding.check == "VTEX"
+
+
+def test_an_erp_that_is_asked_in_vain_is_told_where_no_order_waits_for_it() -> None:
+    assert QUIET.ledger is not None
+    pull = LastRun(NOW - SECOND, NOW + SECOND, NOW - timedelta(hours=1), failure="BreakerOpen")
+
+    (finding,) = needs(replace(QUIET, ledger=replace(QUIET.ledger, pulls={"shop": pull})))
+
+    assert (finding.check, finding.state) == ("ERP", State.FAILED)
+
+
+def test_a_wait_at_a_breaker_is_shown_by_what_opened_it() -> None:
+    waiting = Waiting(
+        orders={
+            ("shop", "erp.hand_over", "traffic.breaker"): 3,
+            ("shop", "erp.cancel", "erp.unavailable"): 1,
+            ("shop", "orders.fetch", "traffic.breaker"): 2,
+            ("shop", "orders.fetch", "traffic.budget"): 1,
+        }
+    )
+    readings = replace(QUIET, ledger=LedgerReading(LedgerState(NOW), waiting))
+
+    (account,) = compose(["shop"], readings, now=NOW).accounts
+
+    assert account.orders is not None
+    assert account.orders.waiting == {
+        "erp.unavailable": 4,
+        "vtex.unavailable": 2,
+        "traffic.budget": 1,
+    }
+
+
+@pytest.mark.parametrize(
+    ("state", "check"),
+    [
+        pytest.param(
+            LedgerState(NOW, oldest_order={("shop",): NOW - timedelta(minutes=16)}),
+            "orders",
+            id="orders",
+        ),
+        pytest.param(
+            LedgerState(NOW, oldest_command={("shop", "cancel"): NOW - timedelta(minutes=61)}),
+            "commands",
+            id="a cancellation",
+        ),
+    ],
+)
+def test_what_is_late_without_a_cause_needs_a_person(state: LedgerState, check: str) -> None:
+    (finding,) = needs(with_state(state))
+
+    assert (finding.check, finding.state) == (check, State.WARNING)
+
+
+def test_late_work_of_accounts_that_are_not_configured_is_told_by_their_names() -> None:
+    hour = NOW - timedelta(hours=1)
+    state = LedgerState(
+        NOW,
+        orders={("shpo", "waiting"): 1, ("maria@example.com", "active"): 1},
+        commands={("shpo", "invoice", "active"): 2},
+        oldest_command={("shpo", "invoice"): hour},
+    )
+
+    (finding,) = needs(with_state(state))
+
+    assert finding.says == (
+        "2 orders and 2 commands in flight are of accounts that are not configured here: shpo"
+    )
+    assert "maria" not in str(finding)
+
+
+def test_beat_is_not_accused_where_workers_do_not_take_what_it_sends() -> None:
+    late = with_poll(LastRun(NOW - timedelta(minutes=5)))
+    waiting = BrokerState({"feed": 12, "orders": 0}, 0, 0)
+    held = LivingWorker("one@a", 1, (61.0,))
+
+    (untaken,) = needs(replace(late, broker=waiting))
+    (held_up,) = needs(replace(late, workers=[held]))
+    deaf, *_ = needs(replace(late, workers=[LivingWorker("one@a", 500)]))
+
+    assert (untaken.subject, untaken.check) == ("workers", "taking")
+    assert "no worker takes the 12 messages" in untaken.says
+    assert "calls hold up one@a" in held_up.says
+    assert (deaf.subject, deaf.check) == ("workers", "consuming")

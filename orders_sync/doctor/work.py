@@ -1,0 +1,197 @@
+"""Judges the work of each account by how long it waits, the true cause first.
+
+`orders-sync status`, `orders-sync doctor` and the alerts `OrdersSyncOrdersLate` and
+`OrdersSyncCommandsLate` have these bounds in common.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import closing
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Final
+
+from orders_sync.doctor.findings import Finding, State, in_words
+from orders_sync.doctor.ledger import is_missing
+from orders_sync.domain.rules import OPEN
+from orders_sync.domain.time import Clock
+from orders_sync.errors import ErpUnavailable, OrdersSyncError, Unavailable
+from orders_sync.ledger.accounts import Chore
+from orders_sync.ledger.engine import Database
+from orders_sync.ledger.gauges import Gauges, Key, LedgerState, Waiting
+from orders_sync.ledger.migrate import require_current
+from orders_sync.ledger.pulse import LastRun, last_runs
+from orders_sync.settings import Settings
+from orders_sync.traffic.waits import BreakerOpen
+from orders_sync.worker.calls import ERP_STEPS
+
+#: Orders in flight, and a peer that does not answer, need a person after so long.
+LATE_ORDERS: Final = timedelta(minutes=15)
+#: The same for invoices and cancellations.
+LATE_COMMANDS: Final = timedelta(hours=1)
+URGENT_KINDS: Final = ("invoice", "cancel")
+
+#: What a VTEX account may be called; anybody may send a message that names something else.
+_NAME: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,60}")
+_OF_NOBODY: Final = "other"
+_NAMED: Final = 5
+
+_PEERS: Final = (
+    (
+        ErpUnavailable.cause,
+        "ERP",
+        "See to the ERP; orders-sync doctor says how it fails. The work goes on by itself then.",
+    ),
+    (
+        Unavailable.cause,
+        "VTEX",
+        "See https://status.vtex.com, and orders-sync doctor. The work goes on by itself then.",
+    ),
+)
+#: How a pull ends while the ERP does not answer.
+_PULL_FAILURES: Final = frozenset({ErpUnavailable.__name__, BreakerOpen.__name__})
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerReading:
+    """What the ledger says; `polls` and `pulls` are by account."""
+
+    state: LedgerState
+    waiting: Waiting = field(default_factory=Waiting)
+    polls: Mapping[str, LastRun] = field(default_factory=dict)
+    pulls: Mapping[str, LastRun] = field(default_factory=dict)
+
+
+def read_ledger(settings: Settings, clock: Clock) -> LedgerReading:
+    """Read what is unfinished, and when chores last ran.
+
+    Raises:
+        ConfigurationError: the ledger must be upgraded first.
+        LedgerUnavailable: the database does not answer.
+    """
+    recent = timedelta(seconds=settings.feed.visibility_seconds * 2)
+    with closing(Database(settings.ledger)) as database:
+        require_current(database)
+        gauges, now = Gauges(database), clock()
+        return LedgerReading(
+            gauges.read(now=now, delivered_after=now - recent),
+            gauges.read_waiting(),
+            last_runs(database, Chore.POLL),
+            last_runs(database, Chore.PULL),
+        )
+
+
+def examine_work(settings: Settings, *, clock: Clock) -> Iterator[Finding]:
+    """Look at what waits for too long; a ledger that cannot be read is another probe's finding."""
+    if is_missing(settings.ledger):
+        return
+    try:
+        reading = read_ledger(settings, clock)
+    except OrdersSyncError:
+        return
+    now = clock()
+    for account in sorted(settings.accounts):
+        outages = list(judge_peers(account, reading, now=now))
+        yield from outages or judge_lateness(account, reading.state, now=now)
+    yield from judge_strangers(settings.accounts, reading.state, now=now)
+
+
+def cause_behind(step: str, cause: str) -> str:
+    """Return why a step waits: a breaker is open since its peer does not answer."""
+    if cause != BreakerOpen.cause:
+        return cause
+    known = {each.value for each in ERP_STEPS}
+    return ErpUnavailable.cause if step in known else Unavailable.cause
+
+
+def judge_peers(account: str, reading: LedgerReading, *, now: datetime) -> Iterator[Finding]:
+    """Name the ERP, or VTEX, where work of the account has waited for it for too long."""
+    state, waiting = reading.state, reading.waiting
+    for cause, peer, do in _PEERS:
+        failing = [at for key, at in waiting.failing.items() if _waits(key, account, cause)]
+        if peer == "ERP":
+            failing += _pull_failing(reading.pulls.get(account))
+        if not failing or now - min(failing) <= LATE_ORDERS:
+            continue
+        since = min(failing)
+        says = (
+            f"calls to it fail since {since:%Y-%m-%d %H:%M} UTC, for {_span(since, now)} "
+            f"({cause}); in flight: {_in_flight(state.orders, account)} orders, "
+            f"{_in_flight(state.commands, account)} commands"
+        )
+        yield Finding(account, peer, State.FAILED, says, do)
+
+
+def judge_lateness(account: str, state: LedgerState, *, now: datetime) -> Iterator[Finding]:
+    """Name the oldest order and commands of the account where they are late."""
+    orders = [at for key, at in state.oldest_order.items() if key[0] == account]
+    if orders and now - min(orders) > LATE_ORDERS:
+        says = f"the oldest in flight was asked for {_span(min(orders), now)} ago"
+        do = f"orders-sync orders list --older-than 15m --standing waiting --account {account}"
+        yield Finding(account, "orders", State.WARNING, says, do)
+    for kind in URGENT_KINDS:
+        since = state.oldest_command.get((account, kind))
+        if since is not None and now - since > LATE_COMMANDS:
+            says = f"the oldest {kind} was asked for {_span(since, now)} ago"
+            do = f"orders-sync commands list --kind {kind} --older-than 1h --account {account}"
+            yield Finding(account, "commands", State.WARNING, says, do)
+
+
+def judge_strangers(
+    accounts: Collection[str], state: LedgerState, *, now: datetime
+) -> Iterator[Finding]:
+    """Tell of late work of accounts that are not configured here: no worker of ours takes it.
+
+    What does not look like an account's name is not quoted.
+    """
+    since = [
+        at
+        for ages in (state.oldest_order, state.oldest_command)
+        for key, at in ages.items()
+        if key[0] not in accounts
+    ]
+    if not since or now - min(since) <= LATE_ORDERS:
+        return
+    orders, commands = (
+        {key: n for key, n in counts.items() if key[0] not in accounts and key[-1] in OPEN}
+        for counts in (state.orders, state.commands)
+    )
+    names = sorted({key[0] for key in (*orders, *commands) if _NAME.fullmatch(key[0])})
+    more = ", ..." if len(names) > _NAMED else ""
+    named = f": {', '.join(names[:_NAMED])}{more}" if names else ""
+    says = (
+        f"{sum(orders.values())} orders and {sum(commands.values())} commands in flight are of "
+        f"accounts that are not configured here{named}"
+    )
+    example = names[0] if names else "NAME"
+    yield Finding(
+        _OF_NOBODY,
+        "not configured",
+        State.WARNING,
+        says,
+        f"Set ORDERS_SYNC_ACCOUNTS__{example.upper()}__APP_KEY and the rest; or, "
+        "where a name was a slip, ask again with the right one. "
+        f"See: orders-sync commands list --account {example}",
+    )
+
+
+def _span(since: datetime, now: datetime) -> str:
+    return in_words((now - since).total_seconds())
+
+
+def _in_flight(counts: Mapping[Key, int], account: str) -> int:
+    return sum(n for key, n in counts.items() if key[0] == account and key[-1] in OPEN)
+
+
+def _waits(key: Key, account: str, cause: str) -> bool:
+    of_account, step, its_cause = key
+    return of_account == account and cause_behind(step, its_cause) == cause
+
+
+def _pull_failing(pull: LastRun | None) -> list[datetime]:
+    """Return since when the ERP was asked in vain for what it wants, if it is."""
+    if pull is None or pull.failure not in _PULL_FAILURES or pull.succeeded_at is None:
+        return []
+    return [pull.succeeded_at]
