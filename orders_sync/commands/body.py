@@ -21,7 +21,7 @@ from pydantic import (
     model_validator,
 )
 
-from orders_sync.domain.fulfilment import FulfilmentLine
+from orders_sync.domain.invoice_number import is_writable
 
 _DAY: Final = re.compile(r"\d{4}-\d\d-\d\d")
 _MOMENT: Final = re.compile(
@@ -90,6 +90,17 @@ Moment = Annotated[AwareDatetime, BeforeValidator(_read_moment)]
 Day = Annotated[AwareDatetime | date, BeforeValidator(_read_day)]
 
 
+def require_writable(number: str) -> str:
+    """Return an invoice's number that can be written to VTEX.
+
+    Raises:
+        ValueError: nothing of it can, or a letter is of another alphabet.
+    """
+    if not is_writable(number):
+        raise ValueError("a letter or a digit of A to Z and 0 to 9 is needed, and none of others")
+    return number
+
+
 class Part(BaseModel):
     """A body, or an object in one: other fields than its own are refused."""
 
@@ -140,11 +151,6 @@ class Quantity(Part):
         if self.line_id is None and self.sku is None:
             raise ValueError("give line_id or sku")
         return self
-
-    def names(self, line: FulfilmentLine) -> bool:
-        """Check whether it is about a line of the order."""
-        by_id = self.line_id in {None, line.line_id}
-        return by_id and self.sku in {None, line.sku, line.seller_sku}
 
 
 def describe_problems(error: ValidationError) -> str:

@@ -13,9 +13,9 @@ from orders_sync.commands.kind import GOODS, Kind
 from orders_sync.commands.unseen import (
     digest_of,
     shows_change,
-    unseen_invoices,
     wait_for_cancellation,
     wait_for_changes,
+    wait_for_invoices,
 )
 from orders_sync.commands.verdicts import AlreadySo, Known, NotAllowed, Send, Wait
 from orders_sync.domain.fulfilment import Fulfilment
@@ -104,7 +104,7 @@ def _by_status(order: Fulfilment, known: Known) -> Wait | NotAllowed | None:
     if order.status not in _TAKES_CHANGES:
         return Wait(f"VTEX takes changes in handling, and the order is {order.status}")
     return (
-        unseen_invoices(order, known, "Output").wait
+        wait_for_invoices(order, known)
         or wait_for_cancellation(known)
         or wait_for_changes(order, known)
     )
@@ -141,7 +141,7 @@ def _lines(items: Sequence[Quantity], order: Fulfilment) -> tuple[Quantity, ...]
     """Name each line by its uniqueId: by SKU alone VTEX fails where it stands on several."""
     named: list[Quantity] = []
     for item in items:
-        lines = [line for line in order.lines if item.names(line)]
+        lines = order.lines_of(item.line_id, item.sku)
         name = f"line {item.line_id}" if item.line_id else f"SKU {item.sku}"
         if len(lines) != 1:
             several = "is on several lines" if lines else "is not in the order"

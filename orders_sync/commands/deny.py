@@ -68,7 +68,7 @@ def _without_request(order: Fulfilment, known: Known, group: Group) -> AlreadySo
             f"The order is {order.status}; there is nothing left to deny.",
             "Stop the shipment; discard the command.",
         )
-    if known.own_intent or any(wish.is_denied for wish in order.cancellation_requests):
+    if known.own_intent is not None:
         return AlreadySo("the requested cancellation is denied")
     return NotAllowed(
         "deny.not_requested",

@@ -3,24 +3,34 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from datetime import timedelta
-from typing import Annotated, Final
+from typing import Final, Self
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
-from orders_sync.commands.body import Count, File, Moment, Number, ParcelBody, Quantity, Text
+from orders_sync.commands.body import (
+    Count,
+    File,
+    Moment,
+    Number,
+    ParcelBody,
+    Quantity,
+    Text,
+    require_writable,
+)
 from orders_sync.commands.intents import Intent
 from orders_sync.commands.items import choose, everything_left
 from orders_sync.commands.kind import GOODS, Kind
-from orders_sync.commands.track import TrackBody, judge_parcel
+from orders_sync.commands.track import TrackBody, judge_parcel, number_unclear
 from orders_sync.commands.unseen import (
-    unseen_invoices,
+    foresee,
     wait_for_cancellation,
     wait_for_changes,
 )
 from orders_sync.commands.verdicts import AlreadySo, Known, NotAllowed, Send, Verdict, Wait
 from orders_sync.domain.fulfilment import Fulfilment, InvoiceType, Package
-from orders_sync.domain.invoice_number import to_vtex_number
+from orders_sync.domain.invoice_number import may_be_same_number, to_vtex_number
 from orders_sync.domain.rules import Group, group_of
 from orders_sync.domain.steps import Step
 
@@ -40,7 +50,7 @@ class InvoiceBody(ParcelBody):
     value_cents: Count | None = Field(
         None, description="With freight and taxes; what is left of the order otherwise."
     )
-    items: Annotated[tuple[Quantity, ...], Field(min_length=1)] | None = None
+    items: tuple[Quantity, ...] | None = None
     access_key: Text | None = Field(None, description="Its key at the tax office.")
     url: Text | None = Field(None, description="Where it can be read.")
     embedded_invoice: File | None = Field(None, repr=False)
@@ -49,9 +59,13 @@ class InvoiceBody(ParcelBody):
     @field_validator("number")
     @classmethod
     def _survives(cls, value: str) -> str:
-        if not to_vtex_number(value):
-            raise ValueError("a letter or a digit is needed; VTEX's routes take no others")
-        return value
+        return require_writable(value)
+
+    @model_validator(mode="after")
+    def _is_of_something(self) -> Self:
+        if self.items == () and self.value_cents is None:
+            raise ValueError("without items, give value_cents")
+        return self
 
     @property
     def own_key(self) -> str:
@@ -89,9 +103,11 @@ def judge_invoice(body: InvoiceBody, order: Fulfilment, known: Known) -> Verdict
     https://developers.vtex.com/docs/api-reference/orders-api#post-/api/oms/pvt/orders/-orderId-/invoice
     """
     number = body.vtex_number
-    standing = order.package(number)
-    if standing is not None:
-        return _judge_repeat(body, order, known, standing)
+    standing = known.packages_of(order, body.number)
+    if len(standing) > 1:
+        return number_unclear(body.number, standing)
+    if standing:
+        return _judge_repeat(body, order, known, standing[0])
     wait = _wait_for_the_same(number, order, known)
     if wait is not None:
         return wait
@@ -117,6 +133,11 @@ def _judge_repeat(body: InvoiceBody, order: Fulfilment, known: Known, standing: 
     if is_own or (sent is not None and sent.body is not None and _repeats(body, sent.body)):
         return already_so
     differing = _differing(body, standing, order)
+    if body.embedded_invoice and not (
+        sent and sent.body and sent.body.embedded_invoice == body.embedded_invoice
+    ):
+        # VTEX does not show it, so it may be another.
+        differing.append("embedded_invoice")
     if differing:
         return NotAllowed(
             "invoice.differs",
@@ -132,6 +153,13 @@ def _judge_repeat(body: InvoiceBody, order: Fulfilment, known: Known, standing: 
     parcel = body.model_dump(include=set(ParcelBody.model_fields), exclude_none=True)
     if not parcel:
         return already_so
+    if not (body.tracking_number or standing.tracking_number):
+        return NotAllowed(
+            "tracking.number_missing",
+            f"Invoice {standing.invoice_number} is in VTEX without a tracking number, and VTEX "
+            "takes no other word of a parcel before it has one.",
+            "Send it again with its tracking_number, or discard the command.",
+        )
     number = standing.invoice_number
     return judge_parcel(TrackBody.model_construct(invoice_number=number, **parcel), order, known)
 
@@ -139,7 +167,7 @@ def _judge_repeat(body: InvoiceBody, order: Fulfilment, known: Known, standing: 
 def _repeats(body: InvoiceBody, sent: InvoiceBody) -> bool:
     """Check whether an invoice says nothing but what was sent before."""
     given = body.model_dump(exclude={"number"}, exclude_none=True)
-    return given.items() <= sent.model_dump().items()
+    return given.items() <= sent.model_dump(exclude_none=True).items()
 
 
 def _differing(body: InvoiceBody, standing: Package, order: Fulfilment) -> list[str]:
@@ -150,30 +178,28 @@ def _differing(body: InvoiceBody, standing: Package, order: Fulfilment) -> list[
     if body.issued_at and issued and abs(body.issued_at - issued) > _DAY:
         # VTEX may have taken the time by another offset, so only the day is looked at.
         differing.append("issued_at")
-    if (
-        body.items is not None
-        and standing.items
-        and _skus(body, order) != _skus_in(standing, order)
-    ):
+    if body.items and standing.items and not _are_of(standing, body.items, order):
         differing.append("items")
     return differing
 
 
-def _skus(body: InvoiceBody, order: Fulfilment) -> Counter[str]:
-    quantities: Counter[str] = Counter()
-    for item in body.items or ():
-        sku = next((line.sku for line in order.lines if item.names(line)), item.sku or "")
-        quantities[sku] += item.quantity
-    return quantities
-
-
-def _skus_in(package: Package, order: Fulfilment) -> Counter[str]:
+def _are_of(package: Package, items: Sequence[Quantity], order: Fulfilment) -> bool:
+    """Check whether a package has these items, at the prices that are given."""
     by_index = {line.index: line.sku for line in order.lines}
-    quantities: Counter[str] = Counter()
-    for item in package.items:
-        at = by_index.get(item.index, "") if item.index is not None else ""
-        quantities[item.sku or at] += item.quantity
-    return quantities
+    shown: Counter[str] = Counter()
+    prices: dict[str, int] = {}
+    for part in package.items:
+        sku = part.sku or by_index.get(-1 if part.index is None else part.index, "")
+        shown[sku] += part.quantity
+        prices[sku] = part.price_cents
+    asked: Counter[str] = Counter()
+    for item in items:
+        lines = order.lines_of(item.line_id, item.sku)
+        sku = lines[0].sku if lines else ""
+        asked[sku] += item.quantity
+        if item.price_cents not in {None, prices.get(sku)}:
+            return False
+    return asked == shown
 
 
 def _wait_for_the_same(number: str, order: Fulfilment, known: Known) -> Wait | None:
@@ -187,7 +213,11 @@ def _wait_for_the_same(number: str, order: Fulfilment, known: Known) -> Wait | N
     return known.wait_until_shown(
         f"another command's invoice {number} does not show in VTEX yet",
         sent.sent_at if sent else None,
-        *(intent.at for intent in known.open_intents("invoice") if intent.number == number),
+        *(
+            intent.at
+            for intent in known.open_intents("invoice")
+            if may_be_same_number(intent.number or "", number)
+        ),
     )
 
 
@@ -221,16 +251,21 @@ def _judge_sale(body: InvoiceBody, order: Fulfilment, known: Known, number: str)
             "The order is worth nothing, and VTEX takes no invoice of nothing.",
             "Close the order in VTEX's Admin, then discard the command.",
         )
-    unseen = unseen_invoices(order, known, "Output", but=number)
-    remaining = order.remaining_cents - unseen.sent_cents
-    if remaining <= 0:
+    foreseen = foresee(order, known, "Output", but=number)
+    order, remaining = foreseen.order, foreseen.order.remaining_cents
+    if remaining <= 0 or (body.value_cents or 0) > remaining:
         return _too_much(order, number, body.value_cents, remaining)
-    if unseen.wait is not None and (body.items is None or body.value_cents is None):
-        # What is left, in items and in cents, would come from a document that is behind.
-        return unseen.wait
+    if foreseen.wait is not None:
+        return foreseen.wait
     chosen = everything_left(order) if body.items is None else choose(body.items, order)
     if isinstance(chosen, NotAllowed):
         return chosen
+    if not (chosen.items or chosen.is_rest):
+        return NotAllowed(
+            "invoice.without_items",
+            f"Invoice {number} names no items, and the order has some left.",
+            "Leave items out for all that is left, or name them.",
+        )
     value = body.value_cents or (remaining if chosen.is_rest else chosen.value_cents)
     if value <= 0:
         return NotAllowed(
@@ -240,15 +275,12 @@ def _judge_sale(body: InvoiceBody, order: Fulfilment, known: Known, number: str)
         )
     if value > remaining:
         return _too_much(order, number, value, remaining)
-    if unseen.wait is not None and value > remaining - unseen.open_cents:
-        return unseen.wait
     left = remaining - value if chosen.is_rest else 0
     return _send(body, number, value, chosen.items, known, left_cents=left)
 
 
 def _judge_return(body: InvoiceBody, order: Fulfilment, known: Known, number: str) -> Verdict:
     """Judge a return; without items it is money without goods, such as freight paid back."""
-    unseen = unseen_invoices(order, known, "Input", but=number)
     if order.remaining_cents > 0:
         # VTEX refunds nothing before the whole order was invoiced.
         return Wait("the order is not fully invoiced, so VTEX would refund nothing", 60)
@@ -258,11 +290,13 @@ def _judge_return(body: InvoiceBody, order: Fulfilment, known: Known, number: st
             "A return needs its items or its value: VTEX refunds what it says.",
             "Give items with line_id or sku and quantity, or value_cents for money without goods.",
         )
+    foreseen = foresee(order, known, "Input", but=number)
+    order = foreseen.order
     chosen = choose(body.items or (), order, returned=True)
     if isinstance(chosen, NotAllowed):
         return chosen
     value = body.value_cents or chosen.value_cents
-    returned = order.returned_cents + unseen.sent_cents
+    returned = order.returned_cents
     if returned + value > order.invoiced_cents:
         return NotAllowed(
             "invoice.over_returned",
@@ -276,9 +310,7 @@ def _judge_return(body: InvoiceBody, order: Fulfilment, known: Known, number: st
             f"What return {number} names cost nothing, and VTEX refunds nothing.",
             "Give value_cents if money goes back all the same, or discard the command.",
         )
-    if unseen.wait is not None and returned + unseen.open_cents + value > order.invoiced_cents:
-        return unseen.wait
-    return _send(body, number, value, chosen.items, known)
+    return foreseen.wait or _send(body, number, value, chosen.items, known)
 
 
 def _too_much(order: Fulfilment, number: str, value: int | None, remaining: int) -> NotAllowed:

@@ -30,40 +30,65 @@ class Chosen:
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """Some pieces of a line, after `before` others of it were invoiced or returned."""
+    """Some pieces of a line, after `before` others of it were invoiced or returned.
+
+    `paid_cents` is what the whole line is worth of the order's value, its tax with it.
+    """
 
     line: FulfilmentLine
+    paid_cents: int
     before: int
     quantity: int
     price_cents: int | None = None
 
     @property
     def goods_cents(self) -> int:
-        """What the pieces cost without their tax, so that all parts of a line add up to it."""
+        """What the pieces cost without their tax."""
         if self.price_cents is not None:
             return self.price_cents * self.quantity
-        return self._share(self.line.total_cents)
+        return self._share(min(self.line.total_cents, self.paid_cents))
 
     @property
     def value_cents(self) -> int:
         """What the pieces cost with their tax; a caller's own price has it in."""
-        return self.goods_cents + (0 if self.price_cents else self._share(self.line.tax_cents))
+        return self.goods_cents if self.price_cents is not None else self._share(self.paid_cents)
 
     def _share(self, cents: int) -> int:
-        """Return the pieces' share of a line; VTEX rounds the line, not the piece."""
+        """Return the pieces' share of a line, so that all parts add up to it."""
         pieces = self.line.quantity
         return share(cents, self.before + self.quantity, pieces) - share(cents, self.before, pieces)
 
 
+def _paid(order: Fulfilment) -> dict[int, int]:
+    """Return what each line is worth of the order's value, by its index.
+
+    Lines may cost more than the order is worth, after a manual discount or in a marketplace: each
+    then has its share of the value.
+    """
+    costs = {line.index: line.total_cents + line.tax_cents for line in order.lines}
+    total = sum(costs.values())
+    if total <= order.value_cents:
+        return costs
+    paid: dict[int, int] = {}
+    before = 0
+    for index, cents in costs.items():
+        until = before + cents
+        paid[index] = share(order.value_cents, until, total) - share(
+            order.value_cents, before, total
+        )
+        before = until
+    return paid
+
+
 def everything_left(order: Fulfilment) -> Chosen:
     """Choose what was not invoiced yet."""
-    left = _left_by_sku(order, order.invoiced_quantity)
+    left, paid = _left_by_sku(order, order.invoiced_quantity), _paid(order)
     parts: list[_Part] = []
     for line in order.lines:
         taken = min(line.quantity, left[line.sku])
         left[line.sku] -= taken
         if taken:
-            parts.append(_Part(line, line.quantity - taken, taken))
+            parts.append(_Part(line, paid[line.index], line.quantity - taken, taken))
     return _merge(parts, is_rest=True)
 
 
@@ -73,10 +98,10 @@ def choose(
     """Find the lines that the caller names; a SKU on several lines is taken from the first on."""
     done = order.returned_quantity if returned else order.invoiced_quantity
     left = {line.index: line.quantity for line in order.lines}
-    left_of_sku = _left_by_sku(order, done)
+    left_of_sku, paid = _left_by_sku(order, done), _paid(order)
     parts: list[_Part] = []
     for item in items:
-        lines = [line for line in order.lines if item.names(line)]
+        lines = order.lines_of(item.line_id, item.sku)
         name = f"line {item.line_id}" if item.line_id else f"SKU {item.sku}"
         if not lines:
             return NotAllowed(
@@ -90,7 +115,7 @@ def choose(
             if taken:
                 before = line.quantity - left[line.index] + done(line.index)
                 before = min(before, line.quantity - taken)
-                parts.append(_Part(line, before, taken, item.price_cents))
+                parts.append(_Part(line, paid[line.index], before, taken, item.price_cents))
                 left_of_sku[line.sku] -= taken
                 left[line.index] -= taken
                 missing -= taken

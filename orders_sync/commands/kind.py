@@ -67,4 +67,7 @@ class Kind:
             return dict(arguments)
         body = arguments.get(self.argument)
         beside = {name: value for name, value in arguments.items() if name != self.argument}
-        return {**beside, **body} if isinstance(body, Mapping) else body
+        if not isinstance(body, Mapping):
+            return body
+        twice = {f"{n}, given twice": v for n, v in beside.items() if body.get(n, v) != v}
+        return {**beside, **body, **twice}

@@ -16,6 +16,7 @@ from orders_sync.commands import KINDS
 from orders_sync.commands.body import Body
 from orders_sync.commands.invoice import InvoiceBody
 from orders_sync.commands.kind import TRACKING
+from orders_sync.domain.invoice_number import joined, may_be_same_number
 from orders_sync.domain.rules import OPEN, Standing
 
 #: A return waits until all of its order is invoiced, so no invoice may be behind it.
@@ -58,7 +59,8 @@ def line_of(kind: str, body: Body | None) -> str | None:
     if isinstance(body, InvoiceBody) and body.type == "Input":
         return RETURNS
     line = LINES.get(kind)
-    return f"{line}/{body and body.vtex_number}" if line == TRACKING else line
+    number = body.vtex_number if body else None
+    return f"{line}/{number and joined(number)}" if line == TRACKING else line
 
 
 def is_rest(body: Body) -> bool:
@@ -94,7 +96,11 @@ PASSES: Final[Sequence[tuple[str, str, Callable[[Place, Place], bool]]]] = (
 def _replaces(later: Place, parked: Place) -> bool:
     """Check whether a command is its caller's correction of a parked one."""
     same_key = parked.asked_key is not None and parked.asked_key == later.asked_key
-    same_number = parked.number is not None and parked.number == later.number
+    same_number = (
+        parked.number is not None
+        and later.number is not None
+        and may_be_same_number(parked.number, later.number)
+    )
     return later.kind == parked.kind and (same_key or same_number)
 
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, tzinfo
 from typing import Final, Self, TypeVar
 
-from pydantic import BaseModel, Field, model_validator
+from pydantic import BaseModel, Field, field_validator, model_validator
 
-from orders_sync.commands.body import Day, Moment, Number, ParcelBody, Part, Text
+from orders_sync.commands.body import Day, Moment, Number, ParcelBody, Part, Text, require_writable
 from orders_sync.commands.intents import Intent
 from orders_sync.commands.kind import TRACKING, Kind
 from orders_sync.commands.verdicts import (
@@ -22,7 +22,7 @@ from orders_sync.commands.verdicts import (
     Wait,
 )
 from orders_sync.domain.fulfilment import Fulfilment, Package, PackageEvent
-from orders_sync.domain.invoice_number import is_routable, is_same_number, to_vtex_number
+from orders_sync.domain.invoice_number import is_routable, may_be_same_number, to_vtex_number
 from orders_sync.domain.rules import Group, group_of
 from orders_sync.domain.steps import Step
 
@@ -50,6 +50,11 @@ class TrackBody(ParcelBody):
     delivered_at: Moment | None = Field(
         None, description="When it arrived, as 2026-11-27T12:00:00-03:00."
     )
+
+    @field_validator("invoice_number")
+    @classmethod
+    def _survives(cls, value: str) -> str:
+        return require_writable(value)
 
     @model_validator(mode="after")
     def _says_something(self) -> Self:
@@ -96,8 +101,12 @@ def judge_tracking(body: TrackBody, order: Fulfilment, known: Known) -> Verdict:
     https://developers.vtex.com/docs/api-reference/orders-api#put-/api/oms/pvt/orders/-orderId-/invoice/-invoiceNumber-/tracking
     """
     number = body.vtex_number
-    if order.package(number) is not None:
-        return judge_parcel(body, order, known)
+    packages = known.packages_of(order, body.invoice_number)
+    if len(packages) > 1:
+        return number_unclear(body.invoice_number, packages)
+    if packages:
+        named = body.model_copy(update={"invoice_number": packages[0].invoice_number})
+        return judge_parcel(named, order, known)
     if group_of(order.status) is Group.CANCELLED:
         return NotAllowed(
             "tracking.order_cancelled",
@@ -106,6 +115,16 @@ def judge_tracking(body: TrackBody, order: Fulfilment, known: Known) -> Verdict:
         )
     is_sent = known.sent_invoice(number) is not None
     return Wait(f"invoice {number} is not in VTEX", 2 if is_sent else 15)
+
+
+def number_unclear(number: str, packages: Sequence[Package]) -> NotAllowed:
+    """Return the refusal of a number that may be of several invoices."""
+    names = " or ".join(repr(package.invoice_number) for package in packages)
+    return NotAllowed(
+        "invoice.number_unclear",
+        f"The number {number!r} may be {names}, which VTEX has.",
+        "Write the number with its parts set apart, as VTEX has it.",
+    )
 
 
 def judge_parcel(body: TrackBody, order: Fulfilment, known: Known) -> Verdict:
@@ -186,7 +205,7 @@ def _wait_for_intents(number: str, package: Package, known: Known) -> Wait | Non
         *(
             intent.at
             for intent in known.open_intents("track")
-            if is_same_number(intent.number or "", number) and not _is_shown(intent, package)
+            if may_be_same_number(intent.number or "", number) and not _is_shown(intent, package)
         ),
     )
 

@@ -5,17 +5,19 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from orders_sync.commands.intents import Intent
-from orders_sync.commands.verdicts import DoneChange, Known, Wait
+from orders_sync.commands.verdicts import DoneChange, Known, SentInvoice, Wait
 from orders_sync.domain.fulfilment import (
     AppliedChange,
     ChangedItem,
     Fulfilment,
     InvoiceType,
+    Package,
+    PackageItem,
 )
 from orders_sync.domain.invoice_number import is_same_number
 
@@ -23,47 +25,76 @@ if TYPE_CHECKING:
     from orders_sync.commands.body import Quantity
     from orders_sync.commands.change import ChangeBody, NewItem
 
+_UNSEEN: Final = "another invoice does not show in VTEX yet"
+
 
 @dataclass(frozen=True, slots=True)
-class UnseenInvoices:
-    """Invoices that the order does not show.
+class Foreseen:
+    """The order as it is once VTEX shows the invoices that it has taken.
 
-    VTEX took `sent_cents` of them for certain, and perhaps `open_cents`. `wait` lasts until VTEX
-    shows them; None where there is nothing more to wait for.
+    `wait` lasts until that can be told: of an invoice whose answer was lost it is not known whether
+    VTEX took it, of one for "the rest" not which pieces; None where nothing is to be waited for.
     """
 
-    sent_cents: int
-    open_cents: int
+    order: Fulfilment
     wait: Wait | None
 
 
-def unseen_invoices(
-    order: Fulfilment, known: Known, kind: InvoiceType, *, but: str | None = None
-) -> UnseenInvoices:
-    """Return the invoices of a kind of the order's other commands, `but` those of one number."""
-    sent = [
-        invoice
-        for number, invoice in known.sent_invoices.items()
-        if invoice.type == kind and not _is(number, but) and order.package(number) is None
-    ]
+def foresee(order: Fulfilment, known: Known, kind: InvoiceType, *, but: str) -> Foreseen:
+    """Count the invoices of a kind in that VTEX has taken and does not show, `but` one number."""
+    sent = [n for n in _unseen(order, known, kind) if not is_same_number(n, but)]
+    invoices = [known.sent_invoices[number] for number in sent]
     undecided = [
-        intent
+        intent.at
         for intent in known.open_intents("invoice")
-        if intent.content == kind and not _is(intent.number, but) and not _shows(order, intent)
+        if intent.content == kind
+        and not is_same_number(intent.number or "", but)
+        and not _shows(order, intent)
     ]
-    return UnseenInvoices(
-        sent_cents=sum(invoice.value_cents for invoice in sent),
-        open_cents=sum(intent.value_cents or 0 for intent in undecided),
-        wait=known.wait_until_shown(
-            "another invoice does not show in VTEX yet",
-            *(invoice.sent_at for invoice in sent),
-            *(intent.at for intent in undecided),
-        ),
+    unclear = [i.sent_at for i in invoices if i.body is None or i.body.items is None]
+    packages = [_as_shown(number, known.sent_invoices[number], order) for number in sent]
+    return Foreseen(
+        replace(order, packages=(*order.packages, *packages)),
+        known.wait_until_shown(_UNSEEN, *unclear, *undecided),
     )
 
 
-def _is(number: str | None, other: str | None) -> bool:
-    return number is not None and other is not None and is_same_number(number, other)
+def wait_for_invoices(order: Fulfilment, known: Known) -> Wait | None:
+    """Return the wait until the order shows the sales that VTEX took or may have taken."""
+    sent = [known.sent_invoices[number].sent_at for number in _unseen(order, known, "Output")]
+    undecided = [i.at for i in known.open_intents("invoice") if not _shows(order, i)]
+    return known.wait_until_shown(_UNSEEN, *sent, *undecided)
+
+
+def _unseen(order: Fulfilment, known: Known, kind: InvoiceType) -> list[str]:
+    return [
+        number
+        for number, invoice in known.sent_invoices.items()
+        if invoice.type == kind and order.package(number) is None
+    ]
+
+
+def _as_shown(number: str, invoice: SentInvoice, order: Fulfilment) -> Package:
+    """Return the package that VTEX will show of an invoice."""
+    asked = (invoice.body.items or ()) if invoice.body else ()
+    named = [(order.lines_of(item.line_id, item.sku), item.quantity) for item in asked]
+    items = [PackageItem(lines[0].index, quantity, 0) for lines, quantity in named if lines]
+    return Package(
+        invoice_number=number,
+        type=invoice.type,
+        value_cents=invoice.value_cents,
+        items=tuple(items),
+        courier=None,
+        tracking_number=None,
+        tracking_url=None,
+        access_key=None,
+        url=None,
+        cfop=None,
+        issued_at=None,
+        events=(),
+        is_finished=False,
+        delivered_at=None,
+    )
 
 
 def _shows(order: Fulfilment, invoice: Intent) -> bool:

@@ -8,8 +8,8 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from orders_sync.commands.intents import Intent
-from orders_sync.domain.fulfilment import InvoiceType
-from orders_sync.domain.invoice_number import is_same_number
+from orders_sync.domain.fulfilment import Fulfilment, InvoiceType, Package
+from orders_sync.domain.invoice_number import is_same_number, may_be_same_number
 
 if TYPE_CHECKING:
     from orders_sync.commands.invoice import InvoiceBody
@@ -119,16 +119,40 @@ class Known:
     receipts: frozenset[str] = frozenset()
 
     def sent_invoice(self, number: str) -> SentInvoice | None:
-        """Return what VTEX has taken of another command under a number, however it is spelt."""
+        """Return what VTEX has taken of another command under a number."""
         return _of_number(self.sent_invoices, number)
 
     def sent_tracking_of(self, number: str) -> Sequence[SentTracking]:
         """Return the tracking that VTEX has taken of an invoice, the oldest first."""
         return _of_number(self.sent_tracking, number) or ()
 
+    def packages_of(self, order: Fulfilment, number: str) -> Sequence[Package]:
+        """Return the packages that an invoice's number may name; one, unless it is unclear.
+
+        A number without its parts set apart is another's with the same letters, unless this ledger
+        sent that one: then the ERP's own spelling of it is known, and is another.
+        """
+        exact = order.package(number)
+        if exact is not None:
+            return [exact]
+        return [
+            package
+            for package in order.packages
+            if may_be_same_number(package.invoice_number, number)
+            and not self._is_another(package.invoice_number, number)
+        ]
+
+    def _is_another(self, vtex_number: str, number: str) -> bool:
+        sent = self.sent_invoices.get(vtex_number)
+        return (
+            sent is not None
+            and sent.body is not None
+            and not is_same_number(sent.body.number, number)
+        )
+
     def is_coming(self, number: str) -> bool:
         """Check whether an invoice is asked for and not sent yet."""
-        return any(is_same_number(number, other) for other in self.coming_invoices)
+        return any(may_be_same_number(number, other) for other in self.coming_invoices)
 
     def wait_until_shown(self, reason: str, *times: datetime | None) -> Wait | None:
         """Return the wait until VTEX shows what was sent at `times`; None where it does already."""

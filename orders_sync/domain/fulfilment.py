@@ -186,10 +186,20 @@ class Fulfilment:
         return sum(it.value_cents for it in self.packages if it.type == "Input")
 
     def package(self, invoice_number: str) -> Package | None:
-        """Find the package of an invoice, however its number is spelt, if it has come to VTEX."""
+        """Find the package of an invoice by the parts of its number, if it has come to VTEX."""
         same = [it for it in self.packages if is_same_number(it.invoice_number, invoice_number)]
         exact = (it for it in same if it.invoice_number == invoice_number)
         return next(exact, same[0] if same else None)
+
+    def lines_of(self, line_id: str | None, sku: str | None) -> tuple[FulfilmentLine, ...]:
+        """Find the lines of an id and a SKU, of which one may be left out.
+
+        A SKU is VTEX's; the seller's own counts where no line has it, since one seller's may be
+        VTEX's of another line.
+        """
+        lines = [line for line in self.lines if line_id in {None, line.line_id}]
+        by_sku = [line for line in lines if sku in {None, line.sku}]
+        return tuple(by_sku or (line for line in lines if line.seller_sku == sku))
 
     def invoiced_quantity(self, index: int) -> int:
         """Sum how many of a line were invoiced to go out, as far as VTEX says which line it was."""

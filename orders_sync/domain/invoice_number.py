@@ -11,7 +11,9 @@ import unicodedata
 from typing import Final
 
 _UNSAFE: Final = re.compile(r"[^A-Za-z0-9.-]+")
-_APART: Final = re.compile(r"[^a-z0-9]+")
+
+#: Categories of characters that only set parts apart: punctuation, blanks, controls.
+_APART: Final = frozenset("PZC")
 
 
 def to_vtex_number(number: str) -> str:
@@ -22,25 +24,49 @@ def to_vtex_number(number: str) -> str:
     return _UNSAFE.sub("-", _plain(number)).strip("-.")
 
 
+def is_writable(number: str) -> bool:
+    """Check whether a number can be written to VTEX so that no other becomes the same.
+
+    It has a letter or a digit, and none that has no form in ASCII: without its letter, another
+    alphabet's number would be one of digits alone.
+    """
+    lost = any(
+        not character.isascii() and unicodedata.category(character)[0] not in _APART
+        for character in _plain(number)
+    )
+    return bool(to_vtex_number(number)) and not lost
+
+
 def is_routable(number: str) -> bool:
     """Check whether VTEX's routes of tracking survive a number as VTEX has it."""
-    return bool(number) and not _UNSAFE.search(number) and number.strip(".") != ""
+    return bool(number.strip(".")) and not _UNSAFE.search(number)
 
 
 def is_same_number(one: str, other: str) -> bool:
-    """Check whether two spellings are of one number: 000.123/1 is 000-123-1 and 0001231.
+    """Check whether two spellings have the same parts: 000.123/1 is 000-123-1."""
+    return _parts(one) == _parts(other)
 
-    Where both have their parts set apart, the parts have to be equal: 1/23 is not 12/3.
+
+def may_be_same_number(one: str, other: str) -> bool:
+    """Check whether two spellings may be of one number: 0001231 may be 000.123/1.
+
+    Where both set parts apart, they have to be the same parts: 1/23 is never 12/3.
     """
-    parts, others = _parts(one), _parts(other)
-    if parts == others:
-        return True
-    return min(len(parts), len(others)) == 1 and "".join(parts) == "".join(others)
+    apart = min(len(_parts(one)), len(_parts(other))) > 1
+    return is_same_number(one, other) or (not apart and joined(one) == joined(other))
+
+
+def joined(number: str) -> str:
+    """Return the parts of a number, put together: spellings that may be of one number have one."""
+    return "".join(_parts(number))
 
 
 def _plain(number: str) -> str:
-    return unicodedata.normalize("NFKD", number).encode("ascii", "ignore").decode()
+    """Return a number without accents."""
+    apart = unicodedata.normalize("NFKD", number)
+    return "".join(character for character in apart if not unicodedata.combining(character))
 
 
 def _parts(number: str) -> list[str]:
-    return [part for part in _APART.split(_plain(number).lower()) if part]
+    letters = (c if c.isalnum() else " " for c in _plain(number).casefold())
+    return "".join(letters).split()

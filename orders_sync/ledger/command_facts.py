@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
+from orders_sync.commands.body import ParcelBody
 from orders_sync.commands.change import ChangeBody
 from orders_sync.commands.intents import Intent
 from orders_sync.commands.invoice import InvoiceBody
@@ -130,8 +131,8 @@ class CommandFacts:
         done = [row for row in rows if row.progress == "done" and row.body not in ERASED]
         sent_tracking: dict[str, list[SentTracking]] = defaultdict(list)
         for row in done:
-            if row.kind == "track":
-                body = TrackBody.model_validate_json(row.body)
+            body = _tracking_of(row)
+            if body is not None:
                 is_later = row.position > claim.position
                 sent_tracking[row.vtex_number].append(SentTracking(body, row.updated_at, is_later))
         return Known(
@@ -144,9 +145,7 @@ class CommandFacts:
                     row.value_cents, row.updated_at, _type_of(row.body), _invoice_of(row.body)
                 )
                 for row in rows
-                if row.kind == "invoice"
-                and row.progress != "accepted"
-                and row.value_cents is not None
+                if row.kind == "invoice" and row.progress != "accepted" and row.value_cents
             },
             coming_invoices=frozenset(
                 row.vtex_number
@@ -182,6 +181,18 @@ def _taken_at(row: Any) -> datetime:
 def _type_of(body: str) -> InvoiceType:
     """Return an invoice's type, also where the rest of its body is erased."""
     return "Input" if '"type":"Input"' in body else "Output"
+
+
+def _tracking_of(row: Any) -> TrackBody | None:
+    """Return the tracking that VTEX took of a command; an invoice may have told of one that was."""
+    if row.kind == "track":
+        return TrackBody.model_validate_json(row.body)
+    if row.kind != "invoice" or row.value_cents != 0:
+        return None
+    parcel = InvoiceBody.model_validate_json(row.body).model_dump(
+        include=set(ParcelBody.model_fields)
+    )
+    return TrackBody.model_construct(invoice_number=row.vtex_number, **parcel)
 
 
 def _invoice_of(body: str) -> InvoiceBody | None:

@@ -111,7 +111,8 @@ def _invoice(sending: Sending) -> CommandResult:
     """Send an invoice; of one that VTEX has, what it lacks of its tracking."""
     invoice = sending.what
     if isinstance(invoice, Tracking):
-        return _track(sending)
+        # Nothing was invoiced by it, which tells it from an invoice, and from one that was there.
+        return replace(_track(sending), value_cents=0)
     answer = sending.write(lambda: sending.vtex.invoice(sending.order_id, invoice))
     if sending.remark:
         sending.services.metrics.invoice_left_cents(sending.claim.account)

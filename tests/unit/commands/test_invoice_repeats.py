@@ -69,6 +69,12 @@ def test_a_repeat_of_what_vtex_shows_is_already_so(body: dict[str, Any]) -> None
         pytest.param({"url": "https://n/2"}, "invoice.differs", id="url"),
         pytest.param({"cfop": "6102"}, "invoice.differs", id="cfop, which VTEX lacks"),
         pytest.param({"items": [{"sku": "A", "quantity": 2}]}, "invoice.differs", id="items"),
+        pytest.param(
+            {"items": [{**item, "price_cents": 1} for item in ITEMS]},
+            "invoice.differs",
+            id="prices of items",
+        ),
+        pytest.param({"embedded_invoice": "<nfe/>"}, "invoice.differs", id="embedded_invoice"),
         pytest.param({"issued_at": NOW - timedelta(days=3)}, "invoice.differs", id="issued_at"),
         pytest.param({"tracking_number": "T2"}, "invoice.tracking_differs", id="tracking_number"),
     ],
@@ -109,11 +115,12 @@ def test_the_time_of_dispatch_is_sent_where_vtex_was_not_told_it() -> None:
     assert verdict.what.parcel.dispatched_at == NOW
 
 
-def test_what_was_sent_before_is_not_sent_over_its_correction() -> None:
-    sent = SentInvoice(1300, seconds_ago(99), body=invoice(**LATE))
+@pytest.mark.parametrize("more", [{}, {"items": ITEMS}])
+def test_what_was_sent_before_is_not_sent_over_its_correction(more: dict[str, Any]) -> None:
+    sent = SentInvoice(1300, seconds_ago(99), body=invoice(**LATE, **more))
     facts = {"sent_invoices": {"NF-1": sent}}
 
-    assert isinstance(judge(LATE, facts, tracking_number="RIGHT"), AlreadySo)
+    assert isinstance(judge({**LATE, **more}, facts, tracking_number="RIGHT"), AlreadySo)
 
 
 def test_tracking_in_a_repeat_waits_for_other_tracking_to_show() -> None:
@@ -130,3 +137,20 @@ def test_our_own_invoice_whose_answer_was_lost_is_not_compared() -> None:
     verdict = judge({"cfop": "5102", "value_cents": 1300}, {"own_intent": own})
 
     assert isinstance(verdict, AlreadySo)
+
+
+def test_a_number_that_may_be_of_two_invoices_is_refused() -> None:
+    order = replace(ORDER, packages=(package("1-23", 5), package("12-3", 5)))
+
+    verdict = judge_invoice(invoice(number="123"), order, known())
+
+    assert isinstance(verdict, NotAllowed)
+    assert verdict.cause == "invoice.number_unclear"
+
+
+def test_another_spelling_waits_for_an_answer_that_was_lost() -> None:
+    lost = Intent("invoice", seconds_ago(5), "000.123-1", 1300, content="Output")
+
+    verdict = judge_invoice(invoice(number="0001231"), ORDER, known(intents=[lost]))
+
+    assert isinstance(verdict, Wait)

@@ -179,3 +179,34 @@ def test_money_without_goods_goes_back_up_to_what_was_paid() -> None:
     assert (freight.what.value_cents, freight.what.items) == (500, ())
     assert isinstance(verdict, NotAllowed)
     assert verdict.cause == "invoice.over_returned"
+
+
+def test_a_sku_is_vtexs_before_it_is_a_sellers() -> None:
+    """One line's SKU is another line's at its seller."""
+    lines = (
+        FulfilmentLine(0, "L0", "200", "100", 1, 9_000, 9_000),
+        FulfilmentLine(1, "L1", "100", "300", 1, 100, 100),
+    )
+    order = replace(ORDER, lines=lines, value_cents=9_100)
+    two = {"number": "1", "items": [{"sku": "100", "quantity": 2}]}
+
+    verdict = judge_invoice(InvoiceBody.model_validate(two), order, NOTHING_KNOWN)
+    _, part = sent(order, items=[{"sku": "100", "quantity": 1}])
+
+    assert isinstance(verdict, NotAllowed)
+    assert part.what.value_cents == 100
+
+
+@given(lines=lines, discount=st.integers(1, 5_000), data=st.data())
+def test_any_parts_of_an_order_that_is_worth_less_than_its_lines_end_at_its_value(
+    lines: tuple[FulfilmentLine, ...], discount: int, data: st.DataObject
+) -> None:
+    order = order_of(lines, -discount)
+    if order.value_cents <= 0:
+        return
+    for row in data.draw(st.permutations(lines)):
+        items = [{"line_id": row.line_id, "quantity": row.quantity}]
+        if order.remaining_cents and not is_worth_nothing(order, items=items):
+            order, _ = sent(order, items=items)
+
+    assert order.remaining_cents == 0

@@ -11,6 +11,7 @@ from support.fulfilments import NOTHING_KNOWN, NOW, ORDER, known, package
 from orders_sync.commands.cancel import CancelBody, judge_cancel
 from orders_sync.commands.change import ChangeBody, judge_change
 from orders_sync.commands.deny import DenyBody, judge_deny
+from orders_sync.commands.intents import Intent
 from orders_sync.commands.track import TrackBody, judge_tracking
 from orders_sync.commands.verdicts import (
     AlreadySo,
@@ -65,9 +66,9 @@ def test_an_invoice_that_vtex_took_and_does_not_show_yet_stops_a_cancellation() 
         pytest.param({"status": "handling"}, NOTHING_KNOWN, NotAllowed, id="nothing is requested"),
         pytest.param(
             {"status": "handling", "cancellation_requests": (DENIED,)},
-            NOTHING_KNOWN,
+            known(own_intent=Intent("deny", NOW, content="r1")),
             AlreadySo,
-            id="denied before",
+            id="denied by this, whose answer was lost",
         ),
         pytest.param({"status": "canceled"}, NOTHING_KNOWN, NotAllowed, id="too late"),
         pytest.param(

@@ -48,6 +48,9 @@ def intent(kind: str, age: float, **facts: Any) -> Intent:
     return Intent(kind, seconds_ago(age), **facts)
 
 
+B = {"sku": "B", "quantity": 1}
+
+
 def sale(age: float, number: str = "2", value: int = 500) -> Intent:
     return intent("invoice", age, number=number, value_cents=value, content="Output")
 
@@ -87,7 +90,9 @@ def test_an_invoice_whose_answer_was_lost(
             {"items": PART["items"]}, {"intents": [sale(10)]}, 20, id="no value but VTEX's"
         ),
         pytest.param({"value_cents": 5}, {"intents": [sale(10)]}, 20, id="no items but VTEX's"),
-        pytest.param(PART, {"intents": [sale(10, value=800)]}, Send, id="there is room for both"),
+        pytest.param(
+            PART, {"intents": [sale(10, value=800)]}, 20, id="room, but its pieces may be taken"
+        ),
         pytest.param(PART, {"intents": [sale(10, value=801)]}, 20, id="there may be no room"),
         pytest.param(PART, {"intents": [sale(30, value=801)]}, Send, id="there is room after all"),
         pytest.param(
@@ -108,9 +113,21 @@ def test_an_invoice_whose_answer_was_lost(
         ),
         pytest.param(
             {**PART, "value_cents": 800},
-            {"sent_invoices": {"2": SentInvoice(500, NOW)}},
+            {"sent_invoices": {"2": SentInvoice(500, NOW, body=invoice(items=[B]))}},
             Send,
-            id="room beside one that was sent",
+            id="room beside one of other pieces that was sent",
+        ),
+        pytest.param(
+            {**PART, "items": [B]},
+            {"sent_invoices": {"2": SentInvoice(200, NOW, body=invoice(items=[B]))}},
+            NotAllowed,
+            id="the same piece was sent",
+        ),
+        pytest.param(
+            PART,
+            {"sent_invoices": {"2": SentInvoice(500, NOW, body=invoice(value_cents=500))}},
+            30,
+            id="one of pieces that VTEX knows alone",
         ),
         pytest.param(PART, {"intents": [intent("cancel", 4)]}, 26, id="an open cancellation"),
         pytest.param(PART, {"intents": [intent("cancel", 30)]}, Send, id="which never came"),

@@ -140,11 +140,14 @@ def test_an_invoice_that_vtex_has_with_another_value_is_refused() -> None:
     assert verdict.cause == "invoice.number_taken"
 
 
+OTHER = invoice(number="unseen", items=[{"sku": "B", "quantity": 1}])
+
+
 @given(value=st.integers(1, 3000), invoiced=st.integers(0, 1300), unseen=st.integers(0, 1300))
 def test_no_sale_ever_exceeds_what_is_left(value: int, invoiced: int, unseen: int) -> None:
     packages = (package("old", invoiced),) if invoiced else ()
     order = replace(ORDER, packages=packages)
-    facts = known(sent_invoices={"unseen": SentInvoice(unseen, NOW)} if unseen else {})
+    facts = known(sent_invoices={"unseen": SentInvoice(unseen, NOW, body=OTHER)} if unseen else {})
 
     body = invoice(value_cents=value, items=[{"sku": "A", "quantity": 1}])
 
