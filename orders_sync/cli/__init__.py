@@ -15,6 +15,7 @@ import click
 from orders_sync import __version__
 from orders_sync.errors import ConfigurationError, OrdersSyncError
 from orders_sync.private_files import owner_only
+from orders_sync.terminal import LINES, legible
 
 FAILED: Final = 1
 UNCONFIGURED: Final = 3
@@ -68,6 +69,15 @@ class LazyGroup(click.Group):
         with formatter.section("Commands"):
             formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
 
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; what click prints of its errors is spelt out."""
+        try:
+            return super().invoke(ctx)
+        except click.ClickException as error:
+            # Final for type checkers; click reads it when it prints the error.
+            error.message = legible(error.message, keep=LINES)  # type: ignore[misc]
+            raise
+
     def main(self, args: Sequence[str] | None = None, **extra: Any) -> Any:  # type: ignore[override]
         """Run, and end the process with the status that the outcome has."""
         try:
@@ -92,4 +102,4 @@ def main() -> None:
 
 
 def _complain(error: object) -> None:
-    click.echo(f"orders-sync: {error}", err=True)
+    click.echo(f"orders-sync: {legible(str(error), keep=LINES)}", err=True)

@@ -10,7 +10,7 @@ from typing import Any, TextIO, TypeVar
 
 import click
 
-from orders_sync.cli.output import as_json, print_json
+from orders_sync.cli.output import as_json, echo, print_json
 from orders_sync.cli.parameters import ORDER_ID, account_of_order
 from orders_sync.cli.workplace import (
     account_of,
@@ -23,6 +23,7 @@ from orders_sync.commands.acceptance import NotAcceptedError, check
 from orders_sync.domain.commands import Command
 from orders_sync.outbound.accept import Accepted, Desk, accept
 from orders_sync.settings import load_settings
+from orders_sync.terminal import order_command
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -136,5 +137,5 @@ def _report(kind: str, account: str, order_id: str, accepted: Accepted, *, as_js
         )
     if not as_json:
         how = "is accepted" if accepted.is_new else "was accepted before"
-        click.echo(f"The {kind} of order {order_id} {how}: command {accepted.command_id}")
-        click.echo(f"See how far it is: orders-sync orders show {order_id} --account {account}")
+        echo(f"The {kind} of order {order_id} {how}: command {accepted.command_id}")
+        echo(f"See how far it is: {order_command('orders show', order_id, account)}")

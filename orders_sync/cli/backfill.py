@@ -13,12 +13,13 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
 from orders_sync.cli.dates import Moment, require_span
-from orders_sync.cli.output import as_json, at, print_json
+from orders_sync.cli.output import as_json, at, echo, print_json
 from orders_sync.cli.parameters import ACCOUNT
 from orders_sync.cli.workplace import chosen_accounts, dispatcher, open_ledger
 from orders_sync.errors import ConfigurationError
 from orders_sync.ledger import Ledger
 from orders_sync.settings import Settings, load_settings, require_accounts
+from orders_sync.terminal import legible
 from orders_sync.traffic.lanes import Lane
 from orders_sync.upkeep.backfill import Backfill, Plan, Tally, kept_tally
 
@@ -161,7 +162,7 @@ class _Display:
         self._bar.update(self._task, completed=done, note=note)
         if not self._console.is_terminal and time.monotonic() >= self._next_line_at:
             self._next_line_at = time.monotonic() + _LINE_EVERY_SECONDS
-            self._console.print(note, markup=False)
+            self._console.print(legible(note), markup=False)
 
 
 def _told(plan: Plan, tally: Tally, *, dry_run: bool, was_done: bool) -> dict[str, Any]:
@@ -184,10 +185,10 @@ def _print(told: dict[str, Any]) -> None:
     taken, position = told["taken"], at(told["position"])
     verb = "would be taken" if told["dry_run"] else "taken"
     if told["was_done"]:
-        click.echo(f"{told['account']}: done before, {taken} taken. Begin anew with --restart.")
+        echo(f"{told['account']}: done before, {taken} taken. Begin anew with --restart.")
         return
-    click.echo(f"{told['account']}: {taken} {verb}, {told['known']} known before.")
+    echo(f"{told['account']}: {taken} {verb}, {told['known']} known before.")
     for status, number in told["by_status"].items():
-        click.echo(f"  {status}: {number}")
+        echo(f"  {status}: {number}")
     if told["position"] < told["to"]:
-        click.echo(f"VTEX's list reaches until {position}. Later orders: the same command, later.")
+        echo(f"VTEX's list reaches until {position}. Later orders: the same command, later.")

@@ -7,7 +7,7 @@ from typing import Any, TextIO
 import click
 
 from orders_sync.cli.asking import about_order, ask, read_object, require_acceptable
-from orders_sync.cli.output import print_json
+from orders_sync.cli.output import echo, print_json
 from orders_sync.cli.workplace import account_of, open_ledger
 from orders_sync.commands.change import ChangeBody, judge_change
 from orders_sync.commands.verdicts import Known, NotAllowed, Send, Wait
@@ -77,5 +77,5 @@ def _preview(order_id: str, body: dict[str, Any], *, account: str | None, as_jso
         print_json(shown)
         return
     for name, value in shown.items():
-        click.echo(f"{name}: {value}")
-    click.echo("In cents. Nothing was changed.")
+        echo(f"{name}: {value}")
+    echo("In cents. Nothing was changed.")

@@ -5,9 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-import click
-
-from orders_sync.cli.output import print_rows
+from orders_sync.cli.output import echo, print_rows
 from orders_sync.cli.story import only_commands
 from orders_sync.cli.telling import print_fields
 from orders_sync.domain.rules import Standing
@@ -37,11 +35,13 @@ def print_command(command: dict[str, Any]) -> None:
     """Tell about one command on the screen."""
     print_fields(command, _COMMAND_FIELDS)
     if command["others"]:
-        click.echo(f"{'others':>14}: {command['others']} more are parked for the same cause")
-    click.echo("\nBody")
-    click.echo(_indented(command["body"]))
+        echo(f"{'others':>14}: {command['others']} more are parked for the same cause")
+    echo()
+    echo("Body")
+    echo(_indented(command["body"]), of_lines=True)
     if command["acts"]:
-        click.echo("\nBy hand")
+        echo()
+        echo("By hand")
         print_rows(command["acts"], ("at", "who", "did", "why"), empty="")
 
 

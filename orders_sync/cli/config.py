@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from orders_sync.cli.output import as_json, print_json
+from orders_sync.cli.output import as_json, echo, print_json
 from orders_sync.settings import load_settings
 from orders_sync.settings_shown import Shown, show
 
@@ -25,7 +25,7 @@ def config(*, as_json: bool) -> None:
         print_json({each.name: _as_object(each) for each in shown})
         return
     for each in shown:
-        click.echo(f"{each.name}={_as_typed(each.value)}  # {each.source}")
+        echo(f"{each.name}={_as_typed(each.value)}  # {each.source}")
 
 
 def _as_typed(value: Any) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from orders_sync.cli.output import as_json, print_json
+from orders_sync.cli.output import as_json, echo, print_json
 from orders_sync.ledger.migrate import upgrade
 from orders_sync.private_files import keep_private
 from orders_sync.settings import load_settings
@@ -28,4 +28,4 @@ def upgrade_ledger(*, as_json: bool) -> None:
     if as_json:
         print_json({"version": version})
     else:
-        click.echo(f"The ledger is at version {version}.")
+        echo(f"The ledger is at version {version}.")

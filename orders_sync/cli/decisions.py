@@ -11,7 +11,7 @@ import click
 
 from orders_sync.cli import FAILED
 from orders_sync.cli.chosen import Chosen, check_choice, choose
-from orders_sync.cli.output import as_json, print_json
+from orders_sync.cli.output import as_json, echo, print_json
 from orders_sync.cli.parameters import ACCOUNT, CAUSE, ORDER_ID
 from orders_sync.cli.strays import ReturnRoute
 from orders_sync.cli.workplace import (
@@ -173,9 +173,9 @@ def _report(
         )
         return
     if not (done or refused):
-        click.echo(f"Nothing is parked for {cause}.")
+        echo(f"Nothing is parked for {cause}.")
     past = {"retry": "Retrying", "discard": "Discarded"}[verb]
     for each in done:
-        click.echo(f"Would {verb} {each}." if dry_run else f"{past} {each}.")
+        echo(f"Would {verb} {each}." if dry_run else f"{past} {each}.")
     for _, said in refused:
-        click.echo(f"Not done: {said}", err=True)
+        echo(f"Not done: {said}", err=True)

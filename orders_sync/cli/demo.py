@@ -14,6 +14,7 @@ import click
 
 from orders_sync.cli import FAILED
 from orders_sync.cli.display import Display, show_result
+from orders_sync.cli.output import echo
 from orders_sync.demo.plan import Chaos, DemoPlan
 from orders_sync.demo.run import DemoResult, run_demo
 from orders_sync.embedded.stop import StopRequested
@@ -58,7 +59,7 @@ def demo(
     plan = DemoPlan(home, orders, workers, chaos, seed, flower)
     result = _run(plan, keep=keep)
     if as_json:
-        click.echo(json.dumps(to_json(result)))
+        echo(json.dumps(to_json(result)))
     else:
         show_result(result)
     sys.exit(0 if result.all_kept else FAILED)

@@ -10,9 +10,10 @@ from datetime import UTC, datetime
 
 import click
 
-from orders_sync.cli.output import as_json, print_json
+from orders_sync.cli.output import as_json, echo, print_json
 from orders_sync.doctor.findings import Finding, State, exit_status
 from orders_sync.logging import configure_logging
+from orders_sync.terminal import legible
 
 _MARKS = {
     State.OK: ("ok", "green"),
@@ -53,8 +54,10 @@ def print_findings(findings: Sequence[Finding]) -> None:
     width = max(len(f"{finding.subject}: {finding.check}") for finding in findings)
     for finding in findings:
         mark, colour = _MARKS[finding.state]
-        name = f"{finding.subject}: {finding.check}"
-        do = f" -> {finding.do}" if finding.do else ""
-        click.echo(f"{click.style(f'{mark:6}', fg=colour)}  {name:{width}}  {finding.says}{do}")
+        name = legible(f"{finding.subject}: {finding.check}")
+        do = f" -> {legible(finding.do)}" if finding.do else ""
+        click.echo(
+            f"{click.style(f'{mark:6}', fg=colour)}  {name:{width}}  {legible(finding.says)}{do}"
+        )
     troubled = [f for f in findings if f.state not in {State.OK, State.NOT_PROBED}]
-    click.echo(f"{len(troubled)} of {len(findings)} need a person." if troubled else "All is well.")
+    echo(f"{len(troubled)} of {len(findings)} need a person." if troubled else "All is well.")

@@ -9,7 +9,7 @@ from typing import Any, TextIO
 import click
 
 from orders_sync.cli.asking import json_file, read_object
-from orders_sync.cli.output import as_json, print_json
+from orders_sync.cli.output import as_json, echo, print_json
 from orders_sync.cli.parameters import ORDER_ID
 from orders_sync.cli.workplace import act_now, dispatcher, open_ledger
 from orders_sync.outbound import decide
@@ -68,8 +68,8 @@ def edit_parked(
             }
         )
         return
-    click.echo(f"Command {command_id} is changed and will be sent.")
-    click.echo(f"See how far it is: orders-sync parked show {command_id}")
+    echo(f"Command {command_id} is changed and will be sent.")
+    echo(f"See how far it is: orders-sync parked show {command_id}")
 
 
 def _changed(body: Any, fields: Sequence[str]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from orders_sync.cli.feed_options import as_configured, configuration_options
-from orders_sync.cli.output import as_json, print_json, print_rows
+from orders_sync.cli.output import as_json, echo, print_json, print_rows
 from orders_sync.cli.parameters import ACCOUNT
 from orders_sync.cli.workplace import chosen_accounts
 from orders_sync.settings import Settings, load_settings, require_accounts
@@ -92,7 +92,7 @@ def configure_feed(
             outcome, differences = _configure(vtex, wanted, replace=replace)
             done.append({"account": name, "outcome": outcome, "differences": differences})
         if wanted.difference(as_configured(services.settings.feed)):
-            click.echo("The settings (ORDERS_SYNC_FEED__*) want another one.", err=True)
+            echo("The settings (ORDERS_SYNC_FEED__*) want another one.", err=True)
     if as_json:
         print_json(done)
     else:
@@ -137,7 +137,7 @@ def peek_feed(*, account: str | None, limit: int, as_json: bool) -> None:
         return
     print_rows(rows, _PEEKED, empty=f"The feed of {name} gave no event just now.")
     if rows:
-        click.echo(
+        echo(
             f"Hidden from the workers until {again:%H:%M:%S} UTC ({hidden} s), then given again. "
             "Nothing was recorded or acknowledged."
         )
@@ -190,16 +190,16 @@ def _services() -> Iterator[Services]:
 def _print_feed(each: dict[str, Any]) -> None:
     account, found = each["account"], each["configuration"]
     if found is None:
-        click.echo(
+        echo(
             f"{account}: no feed is configured; a worker will create it, or now: "
             f"orders-sync feed configure --account {account}"
         )
         return
-    click.echo(f"{account}: {'; '.join(each['differences']) or 'configured as the settings say'}")
+    echo(f"{account}: {'; '.join(each['differences']) or 'configured as the settings say'}")
     chosen = found["filter"]
     what = chosen.get("expression") or ", ".join(chosen.get("status") or ["every status"])
-    click.echo(f"  {chosen.get('type')}: {what}")
-    click.echo(f"  {found.get('quantity') or 0} events wait in it, those being worked on too")
+    echo(f"  {chosen.get('type')}: {what}")
+    echo(f"  {found.get('quantity') or 0} events wait in it, those being worked on too")
 
 
 def _print_outcome(each: dict[str, Any]) -> None:
@@ -209,6 +209,6 @@ def _print_outcome(each: dict[str, Any]) -> None:
         "replaced": "the feed is configured anew.",
         "refused": "the feed is configured otherwise.",
     }
-    click.echo(f"{each['account']}: {words[each['outcome']]}")
+    echo(f"{each['account']}: {words[each['outcome']]}")
     for difference in each["differences"]:
-        click.echo(f"  {difference}")
+        echo(f"  {difference}")

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import click
 
+from orders_sync.cli.output import echo
 from orders_sync.domain import status as s
 from orders_sync.settings import FeedSettings
 from orders_sync.upkeep.watch_feed import wanted_configuration
@@ -68,7 +69,7 @@ def as_configured(
     for status in sorted(set(statuses) - set(_KNOWN)):
         close = difflib.get_close_matches(status, _KNOWN, n=1)
         advice = f" Did you mean {close[0]}?" if close else ""
-        click.echo(f"VTEX's list has no status {status}, so no event may come.{advice}", err=True)
+        echo(f"VTEX's list has no status {status}, so no event may come.{advice}", err=True)
     said = {
         "statuses": statuses,
         "visibility_seconds": visibility_seconds,

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import click
 
-from orders_sync.cli.output import as_json, print_json
+from orders_sync.cli.output import as_json, echo, print_json
 from orders_sync.cli.parameters import ORDER_ID, account_of_order
 from orders_sync.cli.workplace import account_of, act_now, open_ledger
 from orders_sync.ledger.forgetting import Forgettable, forget_order, forgettable
@@ -44,12 +44,12 @@ def forget(*, order_id: str, account: str | None, why: str, yes: bool, as_json: 
         told = {"documents": done.documents, "commands": done.commands, "given_up": done.given_up}
         print_json({"account": account, "order_id": order_id, **told})
         return
-    click.echo(
+    echo(
         f"Erased of order {order_id} of {account}: documents {done.documents}, "
         f"commands' bodies {done.commands}. Given up: {done.given_up}."
     )
-    click.echo(f"What stays: {_STAYS}.")
-    click.echo("VTEX and the ERP keep copies of their own; have the order erased there too.")
+    echo(f"What stays: {_STAYS}.")
+    echo("VTEX and the ERP keep copies of their own; have the order erased there too.")
 
 
 def _question(order_id: str, account: str, found: Forgettable) -> str:

@@ -8,6 +8,7 @@ from orders_sync.errors import NotFound, OrdersSyncError
 from orders_sync.ledger import Ledger
 from orders_sync.ledger.searches import suborders
 from orders_sync.settings import Settings
+from orders_sync.terminal import legible, order_command
 
 _CALL_SECONDS = 5.0
 
@@ -17,16 +18,16 @@ def describe_missing(ledger: Ledger, settings: Settings, accounts: Sequence[str]
     split = suborders(ledger.database, accounts, it)
     if split:
         account, order_id = split[0]
-        ids = ", ".join(order_id for _, order_id in split)
+        ids = ", ".join(legible(order_id) for _, order_id in split)
         return (
-            f"{it} is a purchase; its orders in the ledger are {ids}. "
-            f"See: orders-sync orders show {order_id} --account {account}"
+            f"{legible(it)} is a purchase; its orders in the ledger are {ids}. "
+            f"See: {order_command('orders show', order_id, account)}"
         )
-    said = f"Order {it} is not in the ledger"
+    said = f"Order {legible(it)} is not in the ledger"
     for account in accounts:
         if account not in settings.accounts:
             continue
-        command = f"orders-sync orders sync {it} --account {account}"
+        command = order_command("orders sync", it, account)
         try:
             _read(settings, account, it)
         except NotFound:
@@ -38,7 +39,7 @@ def describe_missing(ledger: Ledger, settings: Settings, accounts: Sequence[str]
     return (
         f"{said}, and VTEX has none by that id in {where}. Check the id (a marketplace's is not "
         "its seller's); if VTEX shows it later: "
-        f"orders-sync orders sync {it} --account {accounts[0]}"
+        f"{order_command('orders sync', it, accounts[0])}"
     )
 
 

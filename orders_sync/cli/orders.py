@@ -8,7 +8,7 @@ import click
 
 from orders_sync.cli.backfill import backfill_orders
 from orders_sync.cli.forget import forget
-from orders_sync.cli.output import as_json, print_json, print_more, print_rows
+from orders_sync.cli.output import as_json, echo, print_json, print_more, print_rows
 from orders_sync.cli.parameters import (
     ACCOUNT,
     CAUSE,
@@ -30,6 +30,7 @@ from orders_sync.cli.workplace import (
 from orders_sync.domain.rules import Standing
 from orders_sync.ledger.searches import COUNTED, OrderSearch, search_orders
 from orders_sync.settings import load_settings
+from orders_sync.terminal import order_command
 
 _COLUMNS = (
     "account",
@@ -139,7 +140,7 @@ def sync_order(*, order_id: str, account: str | None, as_json: bool) -> None:
     if as_json:
         print_json({"account": account, "order_id": order_id})
         return
-    click.echo(
+    echo(
         f"Order {order_id} of {account} will be read: "
-        f"orders-sync orders show {order_id} --account {account}"
+        f"{order_command('orders show', order_id, account)}"
     )

@@ -15,6 +15,7 @@ from click.shell_completion import CompletionItem
 _SUGGESTIONS = 50
 #: Longer ones are refused wherever they come from.
 _LONGEST_ID = 255
+_UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 
@@ -39,12 +40,15 @@ class Suggested(click.ParamType[str]):
 
 
 class OrderId(Suggested):
-    """The id of an order or a command, without blanks around it."""
+    """The id of an order or a command, without blanks around it.
+
+    What does not show is let in: an order of another system may be called so.
+    """
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """Refuse what cannot be an id."""
-        text = str(value).strip()
-        if not text or not text.isprintable() or len(text) > _LONGEST_ID:
+        text = str(value).strip(" \t\r\n")
+        if not text or _UNSTORABLE.search(text) or len(text) > _LONGEST_ID:
             self.fail("an id has letters and digits, such as 1172452900788-01", param, ctx)
         return text
 

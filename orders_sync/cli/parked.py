@@ -12,7 +12,7 @@ import click
 from orders_sync.cli.command import print_command, told_of_command
 from orders_sync.cli.decisions import discard_parked, retry_parked
 from orders_sync.cli.editing import edit_parked
-from orders_sync.cli.output import as_json, at, print_json, print_rows
+from orders_sync.cli.output import as_json, at, echo, print_json, print_rows
 from orders_sync.cli.parameters import ACCOUNT, CAUSE, ORDER_ID, account_of_order, limit
 from orders_sync.cli.story import find_story, only_commands, only_orders
 from orders_sync.cli.strays import print_dropped, print_stray, print_strays, told_of_stray
@@ -20,6 +20,7 @@ from orders_sync.cli.telling import print_story
 from orders_sync.cli.workplace import open_ledger, require_known
 from orders_sync.domain.rules import Standing
 from orders_sync.ledger.searches import parked_counts
+from orders_sync.terminal import command_line
 
 
 @click.group()
@@ -81,7 +82,8 @@ def list_parked(*, account: str | None, cause: str | None, limit: int, as_json: 
     if dropped:
         print_dropped(dropped)
     if events:
-        click.echo("\nItems of the feed that are no events (acknowledged, kept here to be seen):")
+        echo()
+        echo("Items of the feed that are no events (acknowledged, kept here to be seen):")
         print_rows(events, ("account", "problem", "first_seen_at"), empty="")
 
 
@@ -127,7 +129,7 @@ def _shown(event: Mapping[str, Any]) -> dict[str, Any]:
 
 def _print_by_cause(rows: Sequence[dict[str, Any]], causes: Mapping[str, int]) -> None:
     if not causes:
-        click.echo("Nothing is parked.")
+        echo("Nothing is parked.")
         return
     by_cause: dict[str, list[dict[str, Any]]] = {cause: [] for cause in causes}
     for row in rows:
@@ -135,17 +137,18 @@ def _print_by_cause(rows: Sequence[dict[str, Any]], causes: Mapping[str, int]) -
     # What most wait for comes first; among equals the alphabet decides.
     for cause in sorted(by_cause, key=lambda each: (-causes.get(each, 0), each)):
         group, number = by_cause[cause], causes.get(cause, 0)
-        click.secho(f"{cause}: {number} parked", bold=True)
+        echo(f"{cause}: {number} parked", bold=True)
         for row in group:
             _print_row(row)
         if number > len(group):
-            click.echo(f"  and {number - len(group)} more: --cause {cause} --limit {number}")
-        click.echo(f"  All of them: orders-sync parked retry --cause {cause} --all")
+            echo(f"  and {number - len(group)} more: --cause {cause} --limit {number}")
+        retry = command_line("orders-sync", "parked", "retry", "--cause", cause, "--all")
+        echo(f"  All of them: {retry}")
 
 
 def _print_row(row: Mapping[str, Any]) -> None:
     name = f"{row['kind']} {row['id']} of order" if "kind" in row else "order"
     since = at(row["updated_at"])
-    click.echo(f"  {name} {row['order_id'] or '?'} of {row['account'] or '?'}, since {since}")
-    click.echo(f"    {row['reason']}")
-    click.echo(f"    {row['hint']}")
+    echo(f"  {name} {row['order_id'] or '?'} of {row['account'] or '?'}, since {since}")
+    echo(f"    {row['reason']}")
+    echo(f"    {row['hint']}")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from orders_sync.cli.doctor import print_findings
-from orders_sync.cli.output import as_json, at, print_json
+from orders_sync.cli.output import as_json, at, echo, print_json
 from orders_sync.doctor.findings import Finding, exit_status, in_words
 from orders_sync.logging import configure_logging
 from orders_sync.metrics.labels import OTHER
@@ -86,20 +86,20 @@ def _as_object(overview: Overview, needs: Sequence[Finding]) -> dict[str, Any]:
 
 def _print(overview: Overview, needs: Sequence[Finding]) -> None:
     for account in overview.accounts:
-        click.secho(account.account, bold=True)
+        echo(account.account, bold=True)
         _print_lines(_account_lines(account, overview.at))
-    click.secho("all accounts", bold=True)
+    echo("all accounts", bold=True)
     _print_lines(_shared_lines(overview))
-    click.echo()
+    echo()
     if needs:
         print_findings(needs)
     else:
-        click.echo("Nothing needs a person.")
+        echo("Nothing needs a person.")
 
 
 def _print_lines(lines: Iterator[tuple[str, str]]) -> None:
     for name, says in lines:
-        click.echo(f"  {name:10} {says}")
+        echo(f"  {name:10} {says}")
 
 
 def _account_lines(account: AccountOverview, now: datetime) -> Iterator[tuple[str, str]]:

@@ -7,10 +7,8 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
-import click
-
 from orders_sync.broker.scripts import STRAYS_LIMIT
-from orders_sync.cli.output import at, print_rows
+from orders_sync.cli.output import at, echo, print_rows
 from orders_sync.cli.telling import print_fields
 from orders_sync.ledger import Ledger
 from orders_sync.ledger.decisions import DecisionRefused
@@ -55,18 +53,20 @@ class ReturnRoute:
 
 def print_strays(strays: Sequence[Mapping[str, Any]], total: int) -> None:
     """List strays in words, with what a person can do."""
-    click.echo(f"\nStray messages, which no task could take: {total} parked")
+    echo()
+    echo(f"Stray messages, which no task could take: {total} parked")
     print_rows(strays, _COLUMNS, empty="")
-    click.echo("  What its sender meant: orders-sync parked show ID, then retry or discard it.")
+    echo("  What its sender meant: orders-sync parked show ID, then retry or discard it.")
 
 
 def print_dropped(dropped: Dropped) -> None:
     """Say that the broker had more strays than it keeps."""
-    click.echo(
-        f"\n{dropped.count} stray messages were dropped by {at(dropped.seen_at)}: the broker keeps "
-        f"no more than {STRAYS_LIMIT}.\n"
-        "  Mend their sender, and have it send again what is still wanted."
+    echo()
+    echo(
+        f"{dropped.count} stray messages were dropped by {at(dropped.seen_at)}: the broker keeps "
+        f"no more than {STRAYS_LIMIT}."
     )
+    echo("  Mend their sender, and have it send again what is still wanted.")
 
 
 def told_of_stray(ledger: Ledger, stray: Mapping[str, Any], *, with_body: bool) -> dict[str, Any]:
@@ -82,23 +82,25 @@ def print_stray(stray: Mapping[str, Any]) -> None:
     """Tell about one stray on the screen."""
     print_fields(stray, _FIELDS)
     if stray["standing"] == "parked":
-        click.echo()
+        echo()
         if stray["reason"] in RETRYABLE and stray["has_body"]:
-            click.echo("Once a worker knows the task, or the queue is the right one:")
-            click.echo(f"  orders-sync parked retry {stray['id']}")
-        click.echo("Once its sender has mended it:")
-        click.echo(f"  orders-sync parked discard {stray['id']} --reason TEXT")
+            echo("Once a worker knows the task, or the queue is the right one:")
+            echo(f"  orders-sync parked retry {stray['id']}")
+        echo("Once its sender has mended it:")
+        echo(f"  orders-sync parked discard {stray['id']} --reason TEXT")
     if "body" in stray:
-        click.echo("\nMessage")
-        click.echo("It is erased." if stray["body"] is None else _shown(stray["body"]))
+        echo()
+        echo("Message")
+        echo("It is erased." if stray["body"] is None else _shown(stray["body"]), of_lines=True)
     elif stray["has_body"]:
-        click.echo("\nIts body may be personal. To see it: --body")
+        echo()
+        echo("Its body may be personal. To see it: --body")
 
 
 def _shown(body: str) -> str:
-    """Indent JSON, and spell out what a terminal would obey."""
+    """Return a body, indented where it is JSON."""
     try:
         text = json.dumps(json.loads(body), indent=2, ensure_ascii=False)
     except (ValueError, RecursionError):
         text = body
-    return "".join(c if c.isprintable() or c == "\n" else ascii(c)[1:-1] for c in text)
+    return text

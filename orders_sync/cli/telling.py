@@ -6,10 +6,9 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-import click
-
-from orders_sync.cli.output import at, print_rows
+from orders_sync.cli.output import at, echo, print_rows
 from orders_sync.domain.rules import Standing
+from orders_sync.terminal import legible
 
 _TIME = "%Y-%m-%d %H:%M:%S"
 _PARTS = (
@@ -33,7 +32,7 @@ def print_story(story: Mapping[str, Any]) -> None:
     if order is not None:
         _print_order(order, story["whereabouts"], story["document_read_at"])
         if story["reckoning"] is not None:
-            click.echo(f"{'reckoning':>14}: {describe_reckoning(story['reckoning'])}")
+            echo(f"{'reckoning':>14}: {describe_reckoning(story['reckoning'])}")
     _print_part("Events", map(_event_line, story["events"]), "None came.")
     _print_part("Commands", map(_command_lines, story["commands"]), "Nothing was asked for.")
     journal = story["journal"]
@@ -41,7 +40,8 @@ def print_story(story: Mapping[str, Any]) -> None:
     lines = [_entry_line(entry, began) for entry in journal]
     _print_part("Steps", lines, "Nothing happened yet.")
     if story["acts"]:
-        click.echo("\nBy hand")
+        echo()
+        echo("By hand")
         print_rows(story["acts"], ("at", "who", "did", "why"), empty="")
 
 
@@ -64,28 +64,29 @@ def print_fields(row: Mapping[str, Any], names: str) -> None:
     for name in names.split():
         value = row[name]
         if value not in {None, 0}:
-            shown = at(value) if isinstance(value, datetime) else value
-            click.echo(f"{name.replace('_', ' '):>14}: {shown}")
+            shown = at(value) if isinstance(value, datetime) else legible(str(value))
+            echo(f"{name.replace('_', ' '):>14}: {shown}")
 
 
 def _print_order(
     order: Mapping[str, Any], where: Mapping[str, Any], read_at: datetime | None
 ) -> None:
-    click.secho(f"Order {order['order_id']} of {order['account']}", bold=True)
-    click.echo(where["sentence"])
+    echo(legible(f"Order {order['order_id']} of {order['account']}"), bold=True)
+    echo(where["sentence"])
     for command in where["do"]:
-        click.echo(f"  {command}")
-    click.echo()
+        echo(f"  {command}")
+    echo()
     print_fields(order, _ORDER_FIELDS)
     if read_at is not None:
-        click.echo(f"{'read from VTEX':>14}: {at(read_at)}")
+        echo(f"{'read from VTEX':>14}: {at(read_at)}")
 
 
 def _print_part(title: str, lines: Any, nothing: str) -> None:
-    click.echo(f"\n{title}")
+    echo()
+    echo(f"{title}")
     shown = list(lines)
     for line in shown or [nothing]:
-        click.echo(f"  {line}")
+        echo(f"  {line}", of_lines=True)
 
 
 def _event_line(event: Mapping[str, Any]) -> str:
@@ -95,7 +96,7 @@ def _event_line(event: Mapping[str, Any]) -> str:
     change = f"{event['last_state']} -> {event['state']}"
     what = event["problem"] or f"{event['domain']} {change}"
     deliveries = f"deliveries {event['deliveries']}"
-    return f"{event['first_seen_at']:{_TIME}}  {what}, {deliveries}, {seen}"
+    return legible(f"{event['first_seen_at']:{_TIME}}  {what}, {deliveries}, {seen}")
 
 
 def _entry_line(entry: Mapping[str, Any], began: datetime | None) -> str:
@@ -106,7 +107,7 @@ def _entry_line(entry: Mapping[str, Any], began: datetime | None) -> str:
         words.append(f"took {entry['seconds']:.2f} s")
     note = f": {entry['note']}" if entry["note"] else ""
     since = (entry["at"] - (began or entry["at"])).total_seconds()
-    return f"{entry['at']:{_TIME}}  +{since:.1f} s  {', '.join(words)}{note}"
+    return legible(f"{entry['at']:{_TIME}}  +{since:.1f} s  {', '.join(words)}{note}")
 
 
 def _command_lines(command: Mapping[str, Any]) -> str:
@@ -115,8 +116,8 @@ def _command_lines(command: Mapping[str, Any]) -> str:
     cause = f": {command['cause']}" if command["cause"] else ""
     key = f" under {command['asked_key']}" if command["asked_key"] else ""
     lines = [
-        f"{command['created_at']:{_TIME}}  {name}  {command['standing']}{cause}",
-        f"command {command['id']}, asked for by {command['source']}{key}",
+        legible(f"{command['created_at']:{_TIME}}  {name}  {command['standing']}{cause}"),
+        legible(f"command {command['id']}, asked for by {command['source']}{key}"),
     ]
     is_parked = command["standing"] == Standing.PARKED
     due = command["due_at"]
@@ -130,5 +131,5 @@ def _command_lines(command: Mapping[str, Any]) -> str:
         ("retry", f"orders-sync parked retry {command['id']}" if is_parked else None),
     ):
         if value is not None:
-            lines.append(f"{words}: {value}")
+            lines.append(legible(f"{words}: {value}"))
     return "\n    ".join(lines)

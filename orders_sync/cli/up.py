@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from orders_sync.cli.output import echo
 from orders_sync.embedded.up import run_up
 from orders_sync.settings import load_settings
 
@@ -30,5 +31,5 @@ def up(*, workers: int, flower: bool, flower_port: int) -> None:
         load_settings(),
         workers=workers,
         flower_port=flower_port if flower else None,
-        say=lambda sentence: click.echo(sentence, err=True),
+        say=lambda sentence: echo(sentence, err=True),
     )

@@ -10,6 +10,7 @@ from typing import Any
 from orders_sync.cli.output import at
 from orders_sync.doctor.findings import in_words
 from orders_sync.domain.rules import Progress, Standing
+from orders_sync.terminal import order_command
 
 #: What is due is dispatched within seconds, unless its gate is closed or nobody serves its queue.
 _OVERDUE = timedelta(seconds=30)
@@ -37,13 +38,12 @@ def whereabouts(order: Mapping[str, Any], *, now: datetime) -> Whereabouts:
 
 
 def _parked(order: Mapping[str, Any]) -> Whereabouts:
-    name = _name(order)
     since = at(order["updated_at"])
     return Whereabouts(
         f"Parked since {since}: it waits for a person.",
         (
-            f"orders-sync parked retry {name}",
-            f'orders-sync parked discard {name} --reason "..."',
+            _command("parked retry", order),
+            _command("parked discard --reason ...", order),
         ),
     )
 
@@ -71,10 +71,10 @@ def _open(order: Mapping[str, Any], standing: Standing, now: datetime) -> Wherea
         soon = in_words(max((due - now).total_seconds(), 0.0))
         return Whereabouts(
             f"Waits for its next try of {step} at {at(due)}, in {soon}{tries}.",
-            (f"orders-sync orders sync {_name(order)}",),
+            (_command("orders sync", order),),
         )
     return Whereabouts(f"{step} is on its queue, and is put there again if it gets lost.")
 
 
-def _name(order: Mapping[str, Any]) -> str:
-    return f"{order['order_id']} --account {order['account']}"
+def _command(command: str, order: Mapping[str, Any]) -> str:
+    return order_command(command, order["order_id"], order["account"])

@@ -17,6 +17,7 @@ from orders_sync.ledger.journal import Entry, write_entries
 from orders_sync.ledger.lines import align
 from orders_sync.ledger.retention import FINISHED, erase_for_good, erase_orders
 from orders_sync.ledger.tables import commands, orders
+from orders_sync.terminal import order_command
 
 FORGOTTEN = "order.forgotten"
 
@@ -138,5 +139,5 @@ def _forgettable(
 def _at_work(what: str, account: str, order_id: str) -> str:
     return (
         f"{what} is being worked on, and nothing was erased. Try again when it is done or parked: "
-        f"orders-sync orders show {order_id} --account {account}"
+        f"{order_command('orders show', order_id, account)}"
     )

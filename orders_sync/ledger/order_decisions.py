@@ -15,6 +15,7 @@ from orders_sync.ledger.engine import Database
 from orders_sync.ledger.journal import Entry, write_entries
 from orders_sync.ledger.tables import orders
 from orders_sync.ledger.wakeups import next_of, settle
+from orders_sync.terminal import order_command
 
 _STATE = sa.select(orders.c.standing, orders.c.version, orders.c.lease_until)
 
@@ -80,6 +81,6 @@ def _parked(
     if row.standing != Standing.PARKED:
         raise DecisionRefused(
             f"Order {order_id} of {account} is not parked: it is {row.standing}. Read it afresh: "
-            f"orders-sync orders sync {order_id} --account {account}"
+            f"{order_command('orders sync', order_id, account)}"
         )
     return row

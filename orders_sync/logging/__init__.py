@@ -7,17 +7,21 @@ An adapter's lines are ours where its logger's name begins with `orders_sync.erp
 
 from __future__ import annotations
 
+import json
 import logging
 import sys
+from collections.abc import Sequence
 from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import PurePath
 from typing import Any, Final, Literal
 
 import structlog
+from structlog.typing import EventDict, Processor, WrappedLogger
 
 from orders_sync.logging.errors import describe_exc_info
 from orders_sync.logging.libraries import keep_bodies_out
+from orders_sync.terminal import legible
 
 __all__ = ["configure_logging"]
 
@@ -39,7 +43,7 @@ def configure_logging(
     log_format: Literal["console", "json"], level: Literal["debug", "info", "warning", "error"]
 ) -> None:
     """Send everything that is logged, by us and by libraries, to standard error in one format."""
-    shared: list[structlog.typing.Processor] = [
+    shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
@@ -53,7 +57,7 @@ def configure_logging(
             foreign_pre_chain=shared,
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                _renderer(log_format),
+                *_renderers(log_format),
             ],
         )
     )
@@ -72,10 +76,25 @@ def configure_logging(
     )
 
 
-def _renderer(log_format: Literal["console", "json"]) -> structlog.typing.Processor:
+def _renderers(log_format: Literal["console", "json"]) -> Sequence[Processor]:
     if log_format == "json":
-        return structlog.processors.JSONRenderer(ensure_ascii=False, default=_as_text)
-    return structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+        return [structlog.processors.JSONRenderer(serializer=_line_of_json, default=_as_text)]
+    return [_spell_out, structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
+
+
+def _line_of_json(event: Any, **named: Any) -> str:
+    """Return JSON in which only what shows stands by itself."""
+    text = json.dumps(event, ensure_ascii=False, **named)
+    if text.isprintable():
+        return text
+    return "".join(part if part.isprintable() else json.dumps(part)[1:-1] for part in text)
+
+
+def _spell_out(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
+    """Spell out what a terminal would obey in an event's texts."""
+    return {
+        name: legible(value) if isinstance(value, str) else value for name, value in event.items()
+    }
 
 
 def _as_text(value: Any) -> str:

@@ -19,6 +19,7 @@ from orders_sync.doctor.workers import judge_consumption, judge_held
 from orders_sync.domain.steps import Queue
 from orders_sync.metrics.labels import OTHER
 from orders_sync.status.overview import AccountOverview, Overview, Readings
+from orders_sync.terminal import command_line
 
 #: As in the alert that means the same.
 _UNREAD: Final = timedelta(minutes=15)
@@ -97,11 +98,11 @@ def _parked(account: AccountOverview) -> Iterator[Finding]:
     for kind, work in (("orders", account.orders), ("commands", account.commands)):
         if work is not None and work.parked:
             causes = ", ".join(f"{cause or '?'} {n}" for cause, n in work.parked.items())
-            of_account = "" if account.account == OTHER else f" --account {account.account}"
+            of_account = () if account.account == OTHER else ("--account", account.account)
             yield Finding(
                 account.account,
                 f"parked {kind}",
                 State.WARNING,
                 f"{sum(work.parked.values())}: {causes}",
-                f"orders-sync parked list{of_account}",
+                command_line("orders-sync", "parked", "list", *of_account),
             )

@@ -96,6 +96,22 @@ def test_a_line_of_ours_is_one_json_object_with_its_fields(lines: Lines) -> None
     }
 
 
+@pytest.mark.parametrize("log_format", ["json", "console"])
+def test_a_line_holds_nothing_that_a_terminal_obeys(
+    log_format: Format, configure: Configure
+) -> None:
+    output = configure(log_format, "debug")
+    odd = "\x1b]8;;http://x\x07 \u202e \x9b2J \u2028 João"
+
+    structlog.get_logger("orders_sync.x").info("order.parked", order_id=odd, ids=[odd])
+
+    line = output.getvalue().removesuffix("\n")
+    assert line.isprintable()
+    assert "João" in line
+    if log_format == "json":
+        assert json.loads(line)["order_id"] == odd
+
+
 @pytest.mark.parametrize(
     "fail", [raise_refused_value, raise_refused_row, raise_missing_key, raise_from_another]
 )

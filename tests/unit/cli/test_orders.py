@@ -176,7 +176,7 @@ def test_an_order_is_taken_up_to_be_read(shop: Shop) -> None:
         pytest.param(["list", "--older-than", "5x"], 2, "write 90s, 30m, 2h", id="age"),
         pytest.param(["list", "--limit", "0"], 2, "1<=x<=10000", id="limit"),
         pytest.param(["show", " "], 2, "an id has letters and digits", id="blank id"),
-        pytest.param(["show", "a\nb"], 2, "an id has letters and digits", id="two lines"),
+        pytest.param(["show", "a\0b"], 2, "an id has letters and digits", id="NUL"),
         pytest.param(
             ["sync", ORDER, "--account", "nope"], 1, f"Configured: {STORE}.", id="sync of nobody's"
         ),
