@@ -9,7 +9,10 @@ import click
 from orders_sync.cli.output import as_json, echo, print_json
 from orders_sync.cli.parameters import ORDER_ID, account_of_order
 from orders_sync.cli.workplace import account_of, act_now, open_ledger
+from orders_sync.ledger import Ledger
 from orders_sync.ledger.forgetting import Forgettable, forget_order, forgettable
+from orders_sync.ledger.retention import empty_log
+from orders_sync.settings import load_settings
 
 _STAYS = "ids, keys, receipts, amounts, statuses, times, the journal and who did what"
 
@@ -32,7 +35,8 @@ def forget(*, order_id: str, account: str | None, why: str, yes: bool, as_json: 
     What is parked of it is given up. VTEX and the ERP have copies of their own, and a new event of
     the order, or `orders sync`, has it read from VTEX again.
 
-    --json: {account, order_id, documents, commands, given_up}; how many were erased or given up.
+    --json: {account, order_id, documents, commands, given_up, traces_in}; how many were erased or
+    given up, and the files that may still hold what was erased.
     """
     with open_ledger() as ledger:
         account = account_of(ledger, order_id, account)
@@ -40,8 +44,14 @@ def forget(*, order_id: str, account: str | None, why: str, yes: bool, as_json: 
         if not yes:
             click.confirm(_question(order_id, account, found), abort=True, err=True)
         done = forget_order(ledger.database, account, order_id, act_now(why))
+        left = _traces(ledger)
     if as_json:
-        told = {"documents": done.documents, "commands": done.commands, "given_up": done.given_up}
+        told = {
+            "documents": done.documents,
+            "commands": done.commands,
+            "given_up": done.given_up,
+            "traces_in": left,
+        }
         print_json({"account": account, "order_id": order_id, **told})
         return
     echo(
@@ -49,7 +59,22 @@ def forget(*, order_id: str, account: str | None, why: str, yes: bool, as_json: 
         f"commands' bodies {done.commands}. Given up: {done.given_up}."
     )
     echo(f"What stays: {_STAYS}.")
+    for place in left:
+        echo(f"Not gone yet from {place}.")
+    if left:
+        echo("Run the same command again while orders-sync up runs and no other command does.")
     echo("VTEX and the ERP keep copies of their own; have the order erased there too.")
+
+
+def _traces(ledger: Ledger) -> list[str]:
+    """Have the files of the home folder hold nothing of what was erased; name those that may."""
+    from orders_sync.embedded.broker import broker_folder, forget_past  # noqa: PLC0415 - It is slow.
+
+    home = load_settings().home
+    left = [] if empty_log(ledger.database) else ["the ledger's write-ahead log"]
+    if not forget_past(home):
+        left.append(f"the embedded broker's files in {broker_folder(home)}")
+    return left
 
 
 def _question(order_id: str, account: str, found: Forgettable) -> str:

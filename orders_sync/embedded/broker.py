@@ -25,6 +25,7 @@ from orders_sync.settings import child_environment
 _HOST = "127.0.0.1"
 _START_DEADLINE_SECONDS = 60.0
 _STOP_SECONDS = 10.0
+_REWRITE_SECONDS = 30.0
 _LOOK_EVERY_SECONDS = 0.05
 _PORTS_TRIED = 5
 
@@ -142,6 +143,34 @@ def running_broker_url(home: Path) -> str | None:
     except FileNotFoundError:
         return None
     return url if _answers(url) else None
+
+
+def forget_past(
+    home: Path, *, seconds: float = _REWRITE_SECONDS, pause: Callable[[float], None] = time.sleep
+) -> bool:
+    """Have the home folder's broker write its file anew, with what it holds now and nothing else.
+
+    Wait for it `seconds` at most, and return whether it is done; without a file there is nothing
+    to do. https://valkey.io/commands/bgrewriteaof/
+    """
+    logs = broker_folder(home) / "appendonlydir"
+    before = set(logs.glob("*.aof"))
+    if not before:
+        return True
+    url = running_broker_url(home)
+    if url is None:
+        return False
+    deadline = time.monotonic() + seconds
+    with redis.Redis.from_url(url, socket_connect_timeout=1, socket_timeout=2) as client:
+        try:
+            client.bgrewriteaof()
+            while any(path.exists() for path in before):
+                if time.monotonic() > deadline:
+                    return False
+                pause(_LOOK_EVERY_SECONDS)
+        except redis.RedisError:
+            return False
+    return True
 
 
 def find_server() -> Path:

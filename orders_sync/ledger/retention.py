@@ -106,6 +106,19 @@ def erase_for_good(connection: sa.Connection) -> None:
         connection.exec_driver_sql("PRAGMA secure_delete = ON")
 
 
+def empty_log(database: Database) -> bool:
+    """Have an SQLite file's write-ahead log hold nothing of what was erased; return whether so.
+
+    A reader that is in the midst of its transaction prevents it. Other databases see to it alone.
+    https://www.sqlite.org/pragma.html#pragma_wal_checkpoint
+    """
+    if database.engine.dialect.name != "sqlite":
+        return True
+    with database.reading() as connection:
+        is_busy: int = connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").one()[0]
+    return not is_busy
+
+
 @dataclass(frozen=True, slots=True)
 class ErasedOrders:
     """The orders that something was erased of, and how much."""

@@ -13,7 +13,7 @@ from orders_sync.domain.rules import Standing
 from orders_sync.domain.time import Clock
 from orders_sync.ledger import Ledger
 from orders_sync.ledger.cursors import EVERY_ACCOUNT, Cursors
-from orders_sync.ledger.retention import FINISHED, Erased, Retention
+from orders_sync.ledger.retention import FINISHED, Erased, Retention, empty_log
 from orders_sync.ledger.tables import commands, orders
 
 log = structlog.get_logger(__name__)
@@ -61,6 +61,8 @@ def purge(*, owner: str, ledger: Ledger, clock: Clock, retention: timedelta | No
         for each in _ROUNDS:
             erased += _run(each, ledger, clock, before, started + _MOST_TIME)
         strays = ledger.strays.erase_bodies(before=before)
+    if strays or erased != Erased():
+        empty_log(ledger.database)
     if strays:
         log.info("purge.strays", bodies=strays)
     if erased != Erased():

@@ -10,7 +10,9 @@ from celery import shared_task
 
 from orders_sync.broker.client import broker_client
 from orders_sync.broker.strays import Strays
+from orders_sync.embedded.broker import forget_past
 from orders_sync.ledger.accounts import Chore
+from orders_sync.ledger.retention import Erased
 from orders_sync.traffic.lanes import Lane
 from orders_sync.upkeep.collect_strays import collect_strays
 from orders_sync.upkeep.gap import GapKeeper
@@ -99,12 +101,14 @@ def purge_orders(self: ChoreTask, turns: Mapping[str, int] | None = None) -> Non
     services, days = self.services, self.services.settings.retention_days
 
     def work(_: str) -> Ran:
-        purge(
+        erased = purge(
             owner=self.services.process,
             ledger=services.ledger,
             clock=services.clock,
             retention=timedelta(days=days) if days else None,
         )
+        if erased != Erased():
+            forget_past(services.settings.home, seconds=0)
         return Ran()
 
     self.run_chore(None, turns, work)
