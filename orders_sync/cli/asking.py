@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
+import stat
+import sys
 import uuid
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from typing import Any, TextIO, TypeVar
+from typing import Any, Final, TypeVar
 
 import click
 
@@ -27,10 +30,46 @@ from orders_sync.terminal import order_command
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+#: As many times the largest body that is accepted may be read, since JSON has blanks.
+_BLANKS: Final = 4
+
+
+class BoundedFile(click.ParamType[bytes]):
+    """A file's bytes, or those of standard input; neither may be larger than a body could be."""
+
+    name = "file"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> bytes:
+        """Read the file, unless it is of a kind that may have no end."""
+        if isinstance(value, bytes):
+            return value
+        most: int = load_settings().max_command_bytes * _BLANKS
+        if value == "-":
+            text = sys.stdin.buffer.read(most + 1)
+        else:
+            try:
+                # A pipe that nobody writes to is opened at once, and refused.
+                with open(value, "rb", opener=_open_at_once) as file:
+                    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                        self.fail(f"{value} is no regular file; give - and pipe it in", param, ctx)
+                    text = file.read(most + 1)
+            except OSError as error:
+                self.fail(f"{value}: {error.strerror}", param, ctx)
+        if len(text) > most:
+            self.fail(f"it has more than {most} bytes, which no command has", param, ctx)
+        return text
+
+
+def _open_at_once(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NONBLOCK)
+
+
 json_file = click.option(
     "--file",
     "file",
-    type=click.File(encoding="utf-8-sig"),
+    type=BoundedFile(),
     metavar="JSON|-",
     help="A file with a JSON object of fields (-: standard input); options come on top of it.",
 )
@@ -92,18 +131,18 @@ def require_acceptable(command: Command, max_bytes: int) -> None:
         raise click.ClickException(f"Refused, and nothing was kept: {error}.") from error
 
 
-def read_object(file: TextIO) -> dict[str, Any]:
-    """Read a JSON object from a file.
+def read_object(text: bytes) -> dict[str, Any]:
+    """Return the JSON object that a file holds.
 
     Raises:
         click.ClickException: there is none in it.
     """
     try:
-        value = json.load(file)
+        value = json.loads(text.decode("utf-8-sig"))
     except json.JSONDecodeError as error:
         where = f"line {error.lineno}, column {error.colno}"
         raise click.ClickException(f"--file is not JSON: {error.msg} at {where}.") from error
-    except (UnicodeDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise click.ClickException("--file is not JSON in UTF-8 that can be read.") from error
     if not isinstance(value, dict):
         raise click.ClickException(
@@ -112,11 +151,11 @@ def read_object(file: TextIO) -> dict[str, Any]:
     return value
 
 
-def with_options(file: TextIO | None, options: Mapping[str, Any]) -> dict[str, Any]:
+def with_options(file: bytes | None, options: Mapping[str, Any]) -> dict[str, Any]:
     """Put the options that were given on top of the file's fields."""
     # A flag that was not set is no option that was given.
     given = {n: value for n, value in options.items() if value is not None and value is not False}
-    return {**(read_object(file) if file else {}), **given}
+    return {**({} if file is None else read_object(file)), **given}
 
 
 def _report(kind: str, account: str, order_id: str, accepted: Accepted, *, as_json: bool) -> None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, TextIO
+from typing import Any
 
 import click
 
-from orders_sync.cli.asking import about_order, ask, read_object, require_acceptable
+from orders_sync.cli.asking import BoundedFile, about_order, ask, read_object, require_acceptable
 from orders_sync.cli.output import echo, print_json
 from orders_sync.cli.workplace import account_of, open_ledger
 from orders_sync.commands.change import ChangeBody, judge_change
@@ -20,7 +20,7 @@ from orders_sync.settings import load_settings
 @click.option(
     "--file",
     "file",
-    type=click.File(encoding="utf-8-sig"),
+    type=BoundedFile(),
     metavar="JSON|-",
     required=True,
     help="A file with the change as a JSON object (-: standard input).",
@@ -32,7 +32,7 @@ def change(
     account: str | None,
     key: str | None,
     as_json: bool,
-    file: TextIO,
+    file: bytes,
     dry_run: bool,
 ) -> None:
     """Change ORDER in VTEX: add, remove or replace items, discount or increment its price.

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
-from typing import Any, Literal, TextIO, get_args, get_origin
+from typing import Any, Literal, get_args, get_origin
 
 import click
 from pydantic.fields import FieldInfo
@@ -38,7 +38,7 @@ def command_of(
         account: str | None,
         key: str | None,
         as_json: bool,
-        file: TextIO | None = None,
+        file: bytes | None = None,
         **given: Any,
     ) -> None:
         body = with_options(file, complete(given))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import Any, TextIO
+from typing import Any
 
 import click
 
@@ -28,7 +28,7 @@ def edit_parked(
     *,
     command_id: str,
     fields: tuple[str, ...],
-    file: TextIO | None,
+    file: bytes | None,
     order_id: str | None,
     key: str | None,
     why: str | None,
@@ -41,11 +41,11 @@ def edit_parked(
 
     --json: {command_id, account, order_id}.
     """
-    if not (fields or file or order_id or key):
+    if not (fields or file is not None or order_id or key):
         raise click.UsageError("Say what to change: --set FIELD=VALUE, or --file.")
     settings = load_settings()
     with open_ledger() as ledger:
-        body = read_object(file) if file else decide.body_of(command_id, ledger)
+        body = read_object(file) if file is not None else decide.body_of(command_id, ledger)
         following = decide.edit(
             command_id,
             _changed(body, fields) if fields else body,

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -148,3 +149,27 @@ def test_what_a_person_asked_for_is_in_the_operators_log(shop: Shop) -> None:
 
     [act] = shop.ledger.inquiries.acts(STORE, ORDER)
     assert act["did"] == f"cancel {command_id}"
+
+
+@pytest.mark.parametrize("kind", ["endless", "a pipe", "a huge file", "a folder", "nothing"])
+@pytest.mark.parametrize("command", ["change", "invoice"])
+def test_what_no_command_could_be_is_not_read(
+    shop: Shop, tmp_path: Path, command: str, kind: str
+) -> None:
+    path = tmp_path / "body.json"
+    match kind:
+        case "endless":
+            path = Path("/dev/zero")
+        case "a pipe":
+            os.mkfifo(path)
+        case "a huge file":
+            with path.open("wb") as file:
+                file.truncate(2 * 1024**3)
+        case "a folder":
+            path.mkdir()
+
+    result = shop.types(command, "1-01", "--account", "mystore", "--file", str(path))
+
+    assert result.exit_code == 2
+    assert "Invalid value for '--file'" in result.stderr
+    assert "Traceback" not in result.output
