@@ -6,8 +6,8 @@ variable, says what is wrong and shows a right value. Secrets are never printed.
 
 from __future__ import annotations
 
-import difflib
 import os
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -29,10 +29,27 @@ from pydantic import (
     field_validator,
     model_validator,
 )
-from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+)
 
 from orders_sync.errors import ConfigurationError
-from orders_sync.settings_problems import EXAMPLES, PREFIX, describe, describe_json
+from orders_sync.settings_problems import (
+    EXAMPLES,
+    PREFIX,
+    describe,
+    describe_json,
+    describe_name,
+    is_setting,
+)
+
+_FILE = "_FILE"
+_SECRETS_DIR = f"{PREFIX}SECRETS_DIR"
+_LONGEST_VALUE = 1024 * 1024
 
 _HOUR = 3600.0
 _DAY = 24 * _HOUR
@@ -157,6 +174,7 @@ class Settings(BaseSettings):
     )
 
     accounts: dict[str, AccountSettings] = Field(default_factory=dict)
+    secrets_dir: Path | None = None
     home: Path = Path("var")
     # URLs may carry passwords, so they stay out of what is printed of the settings.
     broker_url: str | None = Field(default=None, repr=False)
@@ -198,6 +216,20 @@ class Settings(BaseSettings):
     metrics_port: Annotated[int, Field(ge=1, le=65_535)] | None = None
     metrics_address: Annotated[str, StringConstraints(min_length=1)] = "127.0.0.1"
 
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - it takes _FILE for a setting
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - it knows no accounts
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Have the environment win over files with secrets, and these over `.env`."""
+        has_env_file = getattr(dotenv_settings, "env_file", None) is not None
+        layers = _sources() if has_env_file else _sources()[:2]
+        return init_settings, *(_Given(settings_cls, given) for given in layers)
+
     @field_validator("broker_url", "redis_url")
     @classmethod
     def _redis_scheme(cls, value: str | None, info: ValidationInfo) -> str | None:
@@ -235,7 +267,7 @@ def load_settings() -> Settings:
     except ValidationError as error:
         raise ConfigurationError(describe(error, Settings.model_construct())) from None
     except SettingsError:
-        raise ConfigurationError(describe_json(_variables())) from None
+        raise ConfigurationError(describe_json(_variables(), Settings)) from None
 
 
 def require_accounts(settings: Settings) -> None:
@@ -267,19 +299,91 @@ def watchdog_address() -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class Variable:
-    """A variable that is set for us, in the environment or, with its line, in `.env`."""
+    """A variable that is set for us: in the environment, a file of its own, or a line of `.env`."""
 
     name: str
     value: str | None = field(repr=False)
     line: int | None = None
+    file: Path | None = None
 
 
 def variables() -> list[Variable]:
-    """List everything that is set for us: the environment's, which win, before those of `.env`."""
+    """List everything that is set for us: the environment's, which win, then files', then `.env`'s.
+
+    Raises:
+        ConfigurationError: a file, or the folder of files, cannot be read.
+    """
+    environment, files, env_file = _sources()
+    return [*environment, *files, *env_file]
+
+
+def _sources() -> tuple[list[Variable], list[Variable], list[Variable]]:
     lines = _lines_of_env_file()
-    found = [Variable(name, value) for name, value in os.environ.items()]
-    found += [Variable(n, value, lines.get(n, 0)) for n, value in dotenv_values(".env").items()]
-    return [each for each in found if each.name.upper().startswith(PREFIX)]
+    environment = [Variable(name, value) for name, value in os.environ.items()]
+    env_file = [Variable(n, value, lines.get(n, 0)) for n, value in dotenv_values(".env").items()]
+    environment, env_file = _ours(environment), _ours(env_file)
+    given = {each.name.upper(): each for each in reversed([*environment, *env_file])}
+    pointers = {name: each for name, each in given.items() if _is_pointer(name)}
+    files = [
+        Variable(name.removesuffix(_FILE), _content(each.name, path), file=path)
+        for name, each in pointers.items()
+        for path in [Path(each.value or "")]
+    ]
+    folder = given.get(_SECRETS_DIR)
+    if folder is not None and folder.value:
+        files += _files_of(folder.name, Path(folder.value))
+    return (
+        [each for each in environment if not _is_pointer(each.name.upper())],
+        files,
+        [each for each in env_file if not _is_pointer(each.name.upper())],
+    )
+
+
+def _ours(some: list[Variable]) -> list[Variable]:
+    return [each for each in some if each.name.upper().startswith(PREFIX)]
+
+
+def _is_pointer(name: str) -> bool:
+    """Return whether a variable names the file that holds the value of a setting."""
+    is_one = name.endswith(_FILE) and not is_setting(name, Settings)
+    return is_one and is_setting(name.removesuffix(_FILE), Settings)
+
+
+def _files_of(variable: str, folder: Path) -> list[Variable]:
+    try:
+        paths = sorted(path for path in folder.iterdir() if path.is_file())
+    except OSError as error:
+        raise _unreadable(variable, folder, error) from None
+    ours = [path for path in paths if path.name.upper().startswith(PREFIX)]
+    return [Variable(path.name.upper(), _content(variable, path), file=path) for path in ours]
+
+
+def _content(variable: str, path: Path) -> str:
+    """Read a value from a file, without the line's end that an editor puts behind it."""
+    try:
+        with path.open(encoding="utf-8") as stream:
+            text = stream.read(_LONGEST_VALUE + 1)
+    except (OSError, ValueError) as error:
+        raise _unreadable(variable, path, error) from None
+    if len(text) > _LONGEST_VALUE:
+        raise ConfigurationError(f"{variable} is wrong: {path} is longer than a setting can be.")
+    return text.strip()
+
+
+def _unreadable(variable: str, path: Path, error: OSError | ValueError) -> ConfigurationError:
+    why = getattr(error, "strerror", None) or "it is not text in UTF-8"
+    return ConfigurationError(f"{variable} is wrong: {path} cannot be read: {why}.")
+
+
+class _Given(EnvSettingsSource):
+    """Settings from variables, wherever these are from."""
+
+    def __init__(self, settings_cls: type[BaseSettings], given: Sequence[Variable]) -> None:
+        self._given = given
+        super().__init__(settings_cls)
+
+    def _load_env_vars(self) -> Mapping[str, str | None]:
+        return {each.name.lower(): each.value for each in self._given}
 
 
 def _lines_of_env_file() -> dict[str, int]:
@@ -302,10 +406,7 @@ def _variables() -> dict[str, str | None]:
 
 
 def _refuse_unknown_names() -> None:
-    known = {name.upper() for name in Settings.model_fields}
     for variable in _variables():
-        name = variable.removeprefix(PREFIX).split("__")[0]
-        if name not in known:
-            close = difflib.get_close_matches(name, known, n=1)
-            advice = f"Did you mean {PREFIX}{close[0]}?" if close else "Remove it."
-            raise ConfigurationError(f"{variable} is not a setting of orders_sync. {advice}")
+        problem = describe_name(variable, Settings)
+        if problem is not None:
+            raise ConfigurationError(problem)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import difflib
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
@@ -25,6 +26,7 @@ EXAMPLES: Mapping[str, str] = {
     "HOME": "./var",
     "ACKNOWLEDGE": "handled",
     "STATUSES": '["ready-for-handling", "canceled"]',
+    "SECRETS_DIR": "/run/secrets",
     "LOG_FORMAT": "json",
     "LOG_LEVEL": "info",
 }
@@ -35,20 +37,67 @@ def describe(error: ValidationError, defaults: BaseModel) -> str:
     first = error.errors(include_url=False, include_input=False)[0]
     path = [str(part).upper() for part in first["loc"]]
     variable = PREFIX + "__".join(path)
-    wrong = {
-        "missing": "is missing",
-        "extra_forbidden": "is not a setting of orders_sync; remove it or mend its name",
-    }.get(first["type"], f"is wrong: {_plain(first['msg'])}")
+    if first["type"] == "extra_forbidden":
+        return f"{variable} is not a setting of orders_sync. {_advice(path, type(defaults))}"
+    wrong = "is missing" if first["type"] == "missing" else f"is wrong: {_plain(first['msg'])}"
     return f"{variable} {wrong}.{_right_value(variable, path, defaults)}"
 
 
-def describe_json(variables: Mapping[str, str | None]) -> str:
+def describe_json(variables: Mapping[str, str | None], model: type[BaseModel]) -> str:
     """Find the setting whose JSON cannot be read; pydantic-settings names only its root."""
     for variable, value in variables.items():
-        if value and value.lstrip()[0] in "[{" and not _is_json(value):
-            path = variable.removeprefix(PREFIX).split("__")
+        path = variable.removeprefix(PREFIX).split("__")
+        if _takes_json(path, model) and not _is_json(value or ""):
             return f"{variable} is wrong: it is not valid JSON.{_right_value(variable, path)}"
-    return f"A {PREFIX}* setting that takes JSON is not valid JSON. Check them in .env.example."
+    return f"One of the {PREFIX}* settings takes JSON, and has none. See .env.example."
+
+
+def describe_name(variable: str, model: type[BaseModel]) -> str | None:
+    """Say that a variable is no setting, and which may have been meant; None where it is one."""
+    path = variable.removeprefix(PREFIX).split("__")
+    if _annotation(path, model) is not None:
+        return None
+    return f"{variable} is not a setting of orders_sync. {_advice(path, model)}"
+
+
+def is_setting(variable: str, model: type[BaseModel]) -> bool:
+    """Return whether a variable, or what is in its JSON, is a setting."""
+    return _annotation(variable.removeprefix(PREFIX).split("__"), model) is not None
+
+
+def _advice(path: Sequence[str], model: type[BaseModel]) -> str:
+    """Suggest the name that is nearest where the path leaves what is known."""
+    known = next(n for n in range(len(path)) if _annotation(path[: n + 1], model) is None)
+    above, wrong = path[:known], path[known]
+    block: Any = _annotation(above, model) if above else model
+    names = [name.upper() for name in getattr(block, "model_fields", {})]
+    close = difflib.get_close_matches(wrong, names, n=1)
+    if close:
+        return f"Did you mean {PREFIX}{'__'.join((*above, close[0], *path[known + 1 :]))}?"
+    of = PREFIX + "__".join(above)
+    return f"Remove it; {of} has: {', '.join(names)}." if above and names else "Remove it."
+
+
+def _annotation(path: Sequence[str], model: type[BaseModel]) -> Any:
+    """Return the type of the setting at a path, in upper case; None where there is none."""
+    kind: Any = model
+    for part in path:
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            field = {name.upper(): each for name, each in kind.model_fields.items()}.get(part)
+            if field is None:
+                return None
+            kind = field.annotation
+        elif get_origin(kind) is dict:
+            kind = get_args(kind)[1]
+        elif kind is not Any:
+            return None
+    return kind
+
+
+def _takes_json(path: Sequence[str], model: type[BaseModel]) -> bool:
+    kind = _annotation(path, model)
+    is_block = isinstance(kind, type) and issubclass(kind, BaseModel)
+    return is_block or get_origin(kind) in {dict, list, tuple}
 
 
 def _is_json(text: str) -> bool:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from orders_sync.settings import Settings, Variable, variables
+from orders_sync.settings import AccountSettings, Settings, Variable, variables
 from orders_sync.settings_problems import PREFIX
 
 HIDDEN = "***"
@@ -20,17 +20,23 @@ _SECRET = re.compile(r"password|secret|token|app_key", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """One setting in force. `variable` is None where the default holds."""
+    """One setting in force. `variable` is None where the default holds.
+
+    `is_changed` tells whether it was set to something else than its default.
+    """
 
     name: str
     value: Any
     variable: Variable | None
+    is_changed: bool = False
 
     @property
     def source(self) -> str:
         """Say where the value comes from, for a person."""
         if self.variable is None:
             return "default"
+        if self.variable.file is not None:
+            return f"file {self.variable.file}"
         if self.variable.line is None:
             return f"environment variable {self.variable.name}"
         return f".env line {self.variable.line}"
@@ -43,20 +49,27 @@ def show(settings: Settings) -> list[Shown]:
     values["ledger_url"] = settings.ledger
     for account, block in values["accounts"].items():
         block["base_url"] = settings.base_url(account)
-    return [
-        Shown(PREFIX + "__".join(path), _hidden(path[-1], value), find_source(path, found))
-        for path, value in _flat(values)
-    ]
+    defaults = dict(_flat(Settings.model_construct().model_dump(mode="json")))
+    of_account = {name.upper(): f.default for name, f in AccountSettings.model_fields.items()}
+    shown = []
+    for path, value in _flat(values):
+        source = find_source(path, found)
+        is_changed = source is not None and value != defaults.get(path, of_account.get(path[-1]))
+        name = PREFIX + "__".join(path)
+        shown.append(Shown(name, _hidden(path[-1], value), source, is_changed))
+    return shown
 
 
 def find_source(path: Sequence[str], found: Sequence[Variable]) -> Variable | None:
     """Find the variable that a setting comes from; `path` is its name's parts, in upper case.
 
-    The environment wins over `.env`, and the setting's own variable over one that holds JSON of
-    several; `found` has the environment's first.
+    The environment wins over files, these over `.env`, and the setting's own variable over one that
+    holds JSON of several.
     """
-    for is_file in (False, True):
-        some = {v.name.upper(): v for v in found if (v.line is not None) == is_file}
+    for origin in ((False, False), (False, True), (True, False)):
+        some = {
+            v.name.upper(): v for v in found if (v.line is not None, v.file is not None) == origin
+        }
         for length in range(len(path), 0, -1):
             variable = some.get(PREFIX + "__".join(path[:length]))
             if variable is not None and _holds(variable.value, path[length:]):

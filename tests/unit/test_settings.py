@@ -104,6 +104,56 @@ def test_secrets_are_never_printed(monkeypatch: pytest.MonkeyPatch) -> None:
             id="a queue that does not exist",
         ),
         pytest.param(
+            {"ORDERS_SYNC_ACCOUNTS__MYSTORE__APPTOKEN": "topsecret", KEY: "k"},
+            ["__APPTOKEN is not a setting", f"Did you mean {TOKEN}?"],
+            id="a name without its line",
+        ),
+        pytest.param(
+            {"ORDERS_SYNC_RETRY__ORDER__ATTEMPTS": "3"},
+            ["Did you mean ORDERS_SYNC_RETRY__ORDERS__ATTEMPTS?"],
+            id="a queue in the singular",
+        ),
+        pytest.param(
+            {"ORDERS_SYNC_FEED": '{"status": []}'},
+            ["Did you mean ORDERS_SYNC_FEED__STATUSES?"],
+            id="a typo inside JSON",
+        ),
+        pytest.param(
+            {"ORDERS_SYNC_VTEX__COLOUR": "red"},
+            ["ORDERS_SYNC_VTEX__COLOUR", "ORDERS_SYNC_VTEX has: CONNECT_SECONDS"],
+            id="nothing that is near",
+        ),
+        pytest.param(
+            {"ORDERS_SYNC_HOME__FOLDER": "x"},
+            ["ORDERS_SYNC_HOME__FOLDER is not a setting"],
+            id="a part of what has none",
+        ),
+        pytest.param(
+            {"ORDERS_SYNC_FEED__STATUSES": "handling,canceled"},
+            ["ORDERS_SYNC_FEED__STATUSES is wrong: it is not valid JSON", '=["ready'],
+            id="a list that is not JSON",
+        ),
+        pytest.param(
+            {"ORDERS_SYNC_ACCOUNTS": "mystore"},
+            ["ORDERS_SYNC_ACCOUNTS is wrong: it is not valid JSON"],
+            id="a block that is not JSON",
+        ),
+        pytest.param(
+            {f"{TOKEN}_FILE": "/no/such/file", KEY: "k"},
+            [f"{TOKEN}_FILE is wrong: /no/such/file cannot be read: No such file"],
+            id="a file that is not there",
+        ),
+        pytest.param(
+            {"ORDERS_SYNC_SECRETS_DIR": "/no/such/folder"},
+            ["ORDERS_SYNC_SECRETS_DIR is wrong: /no/such/folder cannot be read"],
+            id="a folder that is not there",
+        ),
+        pytest.param(
+            {"ORDERS_SYNC_BROKER_FILE": "x"},
+            ["ORDERS_SYNC_BROKER_FILE is not a setting"],
+            id="a file of nothing",
+        ),
+        pytest.param(
             {"ORDERS_SYNC_ACKNOWLEDGE": "never"},
             ["ORDERS_SYNC_ACKNOWLEDGE is wrong", "=handled"],
             id="neither of two words",
@@ -140,7 +190,11 @@ def test_every_setting_of_the_example_file_is_one(
     empty_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     example = (Path(__file__).parents[2] / ".env.example").read_text()
-    lines = [line.removeprefix("# ") for line in example.splitlines() if "ORDERS_SYNC_" in line]
+    lines = [
+        line.removeprefix("# ")
+        for line in example.splitlines()
+        if "ORDERS_SYNC_" in line and "/run/secrets" not in line
+    ]
     (empty_folder / ".env").write_text("\n".join(lines))
 
     settings = load_settings()
@@ -151,3 +205,51 @@ def test_every_setting_of_the_example_file_is_one(
     assert settings.feed == defaults.feed
     assert settings.vtex == defaults.vtex
     monkeypatch.undo()
+
+
+def test_a_secret_is_read_from_the_file_that_its_variable_names(
+    empty_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (empty_folder / "token").write_text("from a file\n")
+
+    settings = load(monkeypatch, **{KEY: "k", f"{TOKEN}_FILE": "token"})
+
+    assert settings.accounts["mystore"].app_token.get_secret_value() == "from a file"
+
+
+def test_a_folder_has_a_file_for_each_secret(
+    empty_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = empty_folder / "secrets"
+    folder.mkdir()
+    for name, value in {
+        KEY: "k",
+        TOKEN.lower(): "t",
+        "ORDERS_SYNC_BROKER_URL": "redis://files/0",
+        "another_program": "x",
+    }.items():
+        (folder / name).write_text(f"{value}\n")
+    (folder / "..data").mkdir()
+    (empty_folder / ".env").write_text(f"ORDERS_SYNC_SECRETS_DIR={folder}\n{TOKEN}=of dotenv\n")
+
+    settings = load(monkeypatch, ORDERS_SYNC_BROKER_URL="redis://environment/0")
+
+    account = settings.accounts["mystore"]
+    assert (account.app_key.get_secret_value(), account.app_token.get_secret_value()) == ("k", "t")
+    assert settings.broker_url == "redis://environment/0"
+
+
+def test_a_slip_in_the_name_of_a_file_is_found(
+    empty_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (empty_folder / "ORDERS_SYNC_BROKER_ULR").write_text("redis://files/0")
+
+    with pytest.raises(ConfigurationError, match="Did you mean ORDERS_SYNC_BROKER_URL"):
+        load(monkeypatch, ORDERS_SYNC_SECRETS_DIR=str(empty_folder))
+
+
+def test_no_file_is_read_further_than_a_setting_can_be_long(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with pytest.raises(ConfigurationError, match="longer than a setting can be"):
+        load(monkeypatch, ORDERS_SYNC_BROKER_URL_FILE="/dev/zero")

@@ -61,6 +61,7 @@ def test_each_setting_says_where_it_comes_from() -> None:
         "source": "default",
         "variable": None,
         "line": None,
+        "file": None,
     }
     assert (found[KEY]["source"], found[KEY]["variable"]) == ("environment", KEY)
     assert (
@@ -131,3 +132,29 @@ def test_options_of_an_adapter_are_traced_to_their_own_variables() -> None:
 )
 def test_passwords_are_hidden_in_a_url(url: str, shown: str) -> None:
     assert without_passwords(url) == shown
+
+
+@pytest.mark.usefixtures("secrets")
+def test_what_is_set_is_shown_alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "redis").write_text("redis://:topsecret@shared:6379/1\n")
+    monkeypatch.setenv("ORDERS_SYNC_REDIS_URL_FILE", str(tmp_path / "redis"))
+    monkeypatch.setenv("ORDERS_SYNC_PROCESSES", "4")
+
+    result = CliRunner().invoke(config, ["--set"])
+
+    assert [line.partition("=")[0] for line in result.output.splitlines()] == [
+        KEY,
+        "ORDERS_SYNC_ACCOUNTS__MYSTORE__APP_TOKEN",
+        "ORDERS_SYNC_ACCOUNTS__MYSTORE__ERP_OPTIONS",
+        "ORDERS_SYNC_BROKER_URL",
+        "ORDERS_SYNC_REDIS_URL",
+        "ORDERS_SYNC_LEDGER_URL",
+        "ORDERS_SYNC_POLL_SECONDS",
+    ]
+    assert f"redis://:***@shared:6379/1  # file {tmp_path / 'redis'}" in result.output
+
+
+def test_that_nothing_is_set_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    assert CliRunner().invoke(config, ["--set"]).output.startswith("Nothing is set")
