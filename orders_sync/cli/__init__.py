@@ -1,6 +1,7 @@
 """The command line, `orders-sync`.
 
-Exit status: 0 done, 1 refused or failed, 2 wrong usage, 3 something must be configured first.
+Exit status: 0 done, 1 refused or failed, 2 wrong usage, 3 something must be configured first,
+130 ended by Ctrl-C.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from orders_sync.terminal import LINES, legible
 
 FAILED: Final = 1
 UNCONFIGURED: Final = 3
+INTERRUPTED: Final = 130
 
 #: name: (where the command is, what `--help` says about it). Only the one that is run is imported.
 COMMANDS: Final = {
@@ -40,6 +42,7 @@ COMMANDS: Final = {
     "feed": ("orders_sync.cli.feed:feed", "Look at the accounts' feeds; configure them."),
     "doctor": ("orders_sync.cli.doctor:doctor", "What works, and what to do about the rest."),
     "config": ("orders_sync.cli.config:config", "The settings in force, and where they come from."),
+    "broker": ("orders_sync.cli.broker:broker", "The broker's URL, for other services."),
     "db": ("orders_sync.cli.db:db", "Create or upgrade the ledger's tables."),
     "completion": ("orders_sync.cli.completion:completion", "Completion for your shell."),
     "sandbox": ("orders_sync.cli.sandbox:sandbox", "Serve a VTEX in a box over HTTP."),
@@ -70,9 +73,11 @@ class LazyGroup(click.Group):
             formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command; what click prints of its errors is spelt out."""
+        """Run a command; its errors are spelt out, and Ctrl-C ends it without a word."""
         try:
             return super().invoke(ctx)
+        except KeyboardInterrupt:
+            ctx.exit(INTERRUPTED)
         except click.ClickException as error:
             # Final for type checkers; click reads it when it prints the error.
             error.message = legible(error.message, keep=LINES)  # type: ignore[misc]

@@ -7,6 +7,7 @@ import secrets
 import shutil
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from orders_sync.cli.display import Display, show_result
 from orders_sync.cli.output import echo
 from orders_sync.demo.plan import Chaos, DemoPlan
 from orders_sync.demo.run import DemoResult, run_demo
+from orders_sync.domain.words import count_of
 from orders_sync.embedded.stop import StopRequested
 
 _SEEDS = 1_000_000
@@ -37,6 +39,7 @@ _SEEDS = 1_000_000
 @click.option("--seed", type=int, help="Repeat a demo: its orders and its chaos.")
 @click.option("--flower/--no-flower", default=True, show_default=True, help="Run Flower as well.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object, and nothing else.")
+@click.option("--stay", is_flag=True, help="Leave it running at its end, to look around.")
 @click.option("--keep", is_flag=True, help="Keep the folder with the logs and databases.")
 def demo(
     *,
@@ -46,6 +49,7 @@ def demo(
     seed: int | None,
     flower: bool,
     as_json: bool,
+    stay: bool,
     keep: bool,
 ) -> None:
     """See it run: orders go from a VTEX in a box, through real workers, into an ERP's tables.
@@ -56,12 +60,18 @@ def demo(
     """
     home = Path(tempfile.mkdtemp(prefix="orders-sync-demo-"))
     seed = secrets.randbelow(_SEEDS) if seed is None else seed
-    plan = DemoPlan(home, orders, workers, chaos, seed, flower)
-    result = _run(plan, keep=keep)
-    if as_json:
-        echo(json.dumps(to_json(result)))
-    else:
-        show_result(result)
+    plan = DemoPlan(home, orders, workers, chaos, seed, flower, stay)
+
+    def tell(result: DemoResult) -> None:
+        if as_json:
+            echo(json.dumps(to_json(result)))
+        else:
+            show_result(result)
+
+    result = _run(plan, tell, keep=keep)
+    if not stay:
+        tell(result)
+        echo("Look around: orders-sync demo --stay goes on running at its end.", err=True)
     sys.exit(0 if result.all_kept else FAILED)
 
 
@@ -79,23 +89,25 @@ def to_json(result: DemoResult) -> dict[str, Any]:
         "commands": figures.road_out.commands,
         "commands_per_second": round(figures.road_out.per_second, 3),
         "vtex_calls_per_command": round(figures.road_out.vtex_calls_per_command, 3),
-        "promises": {verdict.name: verdict.kept for verdict in result.verdicts},
+        "promises": {each.name: each.kept if each.tested else None for each in result.verdicts},
     }
 
 
-def _run(plan: DemoPlan, *, keep: bool) -> DemoResult:
+def _run(plan: DemoPlan, tell: Callable[[DemoResult], None], *, keep: bool) -> DemoResult:
     """Run a demo; its folder stays if that was asked for, or if it failed and the logs say why."""
     with Display() as display:
-        display.say(
-            f"Starting {plan.workers} workers for {plan.orders} orders; "
-            f"chaos {plan.chaos}, seed {plan.seed}."
-        )
+
+        def tell_now(result: DemoResult) -> None:
+            display.rest()
+            tell(result)
+
+        display.say(f"{count_of(plan.orders, 'order')}; chaos {plan.chaos}, seed {plan.seed}.")
         try:
-            result = run_demo(plan, display)
-        except StopRequested:
+            result = run_demo(plan, display, tell=tell_now)
+        except StopRequested as stop:
             display.say("Interrupted; everything is stopped.")
             _leave(plan.home, display, keep=keep)
-            sys.exit(FAILED)
+            sys.exit(stop.status)
         except Exception:
             _leave(plan.home, display, keep=True)
             raise

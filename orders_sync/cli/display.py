@@ -14,6 +14,7 @@ from rich.table import Table
 
 from orders_sync.demo.plan import Progress
 from orders_sync.demo.run import DemoResult
+from orders_sync.domain.words import count_of
 
 _LINE_EVERY_SECONDS = 2.0
 
@@ -49,13 +50,17 @@ class Display:
     ) -> None:
         self._bars.stop()
 
+    def rest(self) -> None:
+        """Take the bars away; what was said stays."""
+        self._bars.stop()
+
     def say(self, sentence: str) -> None:
         """Print a sentence above the bars."""
         self._console.print(sentence, markup=False)
 
     def show(self, progress: Progress) -> None:
         """Show how far it is."""
-        note = f"{progress.events_waiting} events wait"
+        note = f"events in the feed: {progress.events_waiting}"
         if progress.killed:
             note += f", workers killed: {progress.killed}"
         if self._console.is_terminal:
@@ -82,12 +87,14 @@ def show_result(result: DemoResult) -> None:
     table = Table("Promise", "", "As VTEX and the ERP saw it")
     for verdict in result.verdicts:
         kept = "[green]kept[/]" if verdict.kept else "[bold red]BROKEN[/]"
+        if not verdict.tested:
+            kept = "not tested"
         table.add_row(verdict.name.replace("_", " "), kept, verdict.why)
     console.print(table)
     figures = result.figures
     calls = ", ".join(f"{name} {n:.2f}" for name, n in sorted(figures.calls_by_name.items()))
     console.print(
-        f"{figures.orders} orders in {figures.seconds:.1f} s: "
+        f"{count_of(figures.orders, 'order')} in {figures.seconds:.1f} s: "
         f"{figures.orders_per_second:.1f} a second, "
         f"{figures.vtex_calls_per_order:.2f} VTEX calls an order ({calls})."
     )
@@ -98,7 +105,7 @@ def show_result(result: DemoResult) -> None:
         )
     commands = figures.road_out
     console.print(
-        f"{commands.commands} commands in {commands.seconds:.1f} s: "
+        f"{count_of(commands.commands, 'command')} in {commands.seconds:.1f} s: "
         f"{commands.per_second:.1f} a second, "
         f"{commands.vtex_calls_per_command:.2f} VTEX calls a command."
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import click
 
 from orders_sync.cli.output import echo
@@ -25,11 +27,12 @@ def up(*, workers: int, flower: bool, flower_port: int) -> None:
     """Run broker, workers, beat and Flower for the configured accounts, until it is stopped.
 
     Without ORDERS_SYNC_BROKER_URL the embedded broker is started too. What ends is started again.
-    Ctrl-C or SIGTERM stops everything within 30 seconds.
+    Ctrl-C or SIGTERM stops everything within 30 seconds; the exit status is 130 or 0.
     """
-    run_up(
+    status = run_up(
         load_settings(),
         workers=workers,
         flower_port=flower_port if flower else None,
         say=lambda sentence: echo(sentence, err=True),
     )
+    sys.exit(status)

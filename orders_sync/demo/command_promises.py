@@ -8,13 +8,14 @@ from collections.abc import Iterable
 from orders_sync.demo.asked import is_in_effect
 from orders_sync.demo.records import Answer, AskedCommand, Evidence, ParcelEvent, VtexOrder
 from orders_sync.domain.status import CANCELLATION_REQUESTED, CANCELLED, CANCELLING, INVOICED
+from orders_sync.domain.words import count_of, was_or_were
 
 #: VTEX offers no way to look whether a note is there, so one may stand twice after a lost answer.
 _MAY_REPEAT = "interaction"
 _GIVEN_UP = CANCELLED | CANCELLING | {CANCELLATION_REQUESTED}
 
 
-def invoices_add_up(evidence: Evidence) -> tuple[Iterable[str], str]:
+def invoices_add_up(evidence: Evidence) -> tuple[Iterable[str], str, int]:
     """The invoices of each order sum to its value at VTEX, which shows it as invoiced.
 
     So it is for every order that the ERP has, but for those that were cancelled.
@@ -29,10 +30,11 @@ def invoices_add_up(evidence: Evidence) -> tuple[Iterable[str], str]:
         if not _adds_up(order, numbers[order.order_id], rivals[order.order_id])
     ]
     count = sum(len(numbers[order.order_id]) for order in due)
-    return wrong, f"{len(due)} orders, {count} invoices: each order's sum to its value"
+    seen = f"{count_of(len(due), 'order')}, {count_of(count, 'invoice')}: "
+    return wrong, f"{seen}each order's sum to its value", count
 
 
-def nothing_twice(evidence: Evidence) -> tuple[Iterable[str], str]:
+def nothing_twice(evidence: Evidence) -> tuple[Iterable[str], str, int]:
     """No invoice, refund, change, tracking event or cancellation took effect twice."""
     asked = Counter((one.order_id, one.number) for one in evidence.wanted if one.is_return)
     twice = [
@@ -42,10 +44,12 @@ def nothing_twice(evidence: Evidence) -> tuple[Iterable[str], str]:
     ]
     refunds = sum(one.is_return for o in evidence.vtex_orders for one in o.packages)
     changes = sum(len(order.changes) for order in evidence.vtex_orders)
-    return twice, f"nothing took effect twice, among it {refunds} refunds and {changes} changes"
+    seen = f"{count_of(refunds, 'refund')} and {count_of(changes, 'change')}"
+    effects = changes + sum(len(order.packages) for order in evidence.vtex_orders)
+    return twice, f"nothing took effect twice, among it {seen}", effects
 
 
-def no_cancel_after_invoice(evidence: Evidence) -> tuple[Iterable[str], str]:
+def no_cancel_after_invoice(evidence: Evidence) -> tuple[Iterable[str], str, int]:
     """An order has invoices or a cancellation, never both."""
     wrong = [
         order.order_id
@@ -54,10 +58,11 @@ def no_cancel_after_invoice(evidence: Evidence) -> tuple[Iterable[str], str]:
     ]
     asked = {one.order_id for one in evidence.asked or () if one.kind == "cancel"}
     cancelled = sum(o.order_id in asked and o.status in CANCELLED for o in evidence.vtex_orders)
-    return wrong, f"{cancelled} orders were cancelled as asked, and none of them has an invoice"
+    seen = f"{count_of(cancelled, 'order')} {was_or_were(cancelled)} cancelled as asked"
+    return wrong, f"{seen}, and none of them has an invoice", cancelled
 
 
-def tracking_in_order(evidence: Evidence) -> tuple[Iterable[str], str]:
+def tracking_in_order(evidence: Evidence) -> tuple[Iterable[str], str, int]:
     """Each invoice has its tracking events, in order, and is finished once it was delivered."""
     vtex = {order.order_id: order for order in evidence.vtex_orders}
     wanted: defaultdict[tuple[str, str | None], list[AskedCommand]] = defaultdict(list)
@@ -71,10 +76,11 @@ def tracking_in_order(evidence: Evidence) -> tuple[Iterable[str], str]:
     ]
     early = [order.order_id for order in evidence.vtex_orders if _is_early(order)]
     events = sum(len(asked.events) for tracks in wanted.values() for asked in tracks)
-    return [*wrong, *early], f"{events} events of {len(wanted)} invoices: each there, and in order"
+    seen = f"{count_of(events, 'event')} of {count_of(len(wanted), 'invoice')}"
+    return [*wrong, *early], f"{seen}: each there, and in order", events
 
 
-def refusals_answered(evidence: Evidence) -> tuple[Iterable[str], str]:
+def refusals_answered(evidence: Evidence) -> tuple[Iterable[str], str, int]:
     """What could not be was refused, with a reason and without effect; nothing else was."""
     vtex = {order.order_id: order for order in evidence.vtex_orders}
     asked = evidence.asked or ()
@@ -85,7 +91,8 @@ def refusals_answered(evidence: Evidence) -> tuple[Iterable[str], str]:
         if one.row is not None
         and not _is_answered(one, evidence.answers.get(one.row), vtex.get(one.order_id))
     ]
-    return wrong, f"{len(impossible)} commands could not be: each refused, and without effect"
+    seen = f"{count_of(len(impossible), 'command')} could not be: each refused, and without effect"
+    return wrong, seen, len(impossible)
 
 
 #: All of the above, in the order they are told in.

@@ -11,7 +11,10 @@ Chaos = Literal["off", "mild", "wild"]
 
 @dataclass(frozen=True, slots=True)
 class DemoPlan:
-    """One demo; the same `seed` makes the same orders and the same chaos."""
+    """One demo; the same `seed` makes the same orders and the same chaos.
+
+    One that `stays` goes on running when it was judged, to be looked around in.
+    """
 
     home: Path
     orders: int
@@ -19,6 +22,7 @@ class DemoPlan:
     chaos: Chaos
     seed: int
     flower: bool
+    stays: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from orders_sync.domain.status import (
     INVOICED,
     READY_FOR_HANDLING,
 )
+from orders_sync.domain.words import count_of
 
 #: Orders that nobody can read, and that VTEX would still show as ready.
 _UNREADABLE = frozenset({"malformed", "vanished"})
@@ -27,18 +28,26 @@ _ENDED = frozenset({"done", "refused"})
 _SHOWN = 3
 
 
+#: What violates a promise, what was seen where nothing does, and how much was there to judge.
+Judged = tuple[Iterable[str], str, int]
+
+
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """One promise, whether it was kept, and what shows it."""
+    """One promise, whether it was kept, and what shows it.
+
+    One that was not `tested`, since nothing happened that could break it, counts as kept.
+    """
 
     name: str
     kept: bool
     why: str
+    tested: bool = True
 
 
 def judge(evidence: Evidence) -> tuple[Verdict, ...]:
     """Judge every promise; those about commands only where somebody was there to ask for them."""
-    promises: list[Callable[[Evidence], tuple[Iterable[str], str]]] = [
+    promises: list[Callable[[Evidence], Judged]] = [
         nothing_lost,
         nothing_doubled,
         in_order,
@@ -78,7 +87,7 @@ def knows_the_end(order: VtexOrder, erp: ErpOrder, by_erp: Collection[str]) -> b
     return order.status not in CANCELLED or erp.state == "cancelled" or erp.order_id in by_erp
 
 
-def nothing_lost(evidence: Evidence) -> tuple[Iterable[str], str]:
+def nothing_lost(evidence: Evidence) -> Judged:
     """Every order to fulfil is in the ERP and in handling at VTEX, every command in effect there.
 
     The ERP has each line of it. Commands that were to be refused are another promise's matter.
@@ -91,13 +100,15 @@ def nothing_lost(evidence: Evidence) -> tuple[Iterable[str], str]:
         order = vtex.get(asked.order_id)
         if order is None or not is_in_effect(asked, order):
             lost.append(f"{asked.kind} of {asked.order_id}")
-    return lost, (
-        f"{len(owed)} orders to fulfil: each in the ERP, and in handling at VTEX or past it; "
-        f"{len(evidence.wanted)} commands: each in effect at VTEX"
+    wanted = len(evidence.wanted)
+    seen = (
+        f"{count_of(len(owed), 'order')} to fulfil: each in the ERP, and in handling at VTEX or "
+        f"past it; {count_of(wanted, 'command')}: each in effect at VTEX"
     )
+    return lost, seen, len(owed) + wanted
 
 
-def nothing_doubled(evidence: Evidence) -> tuple[Iterable[str], str]:
+def nothing_doubled(evidence: Evidence) -> Judged:
     """What the ERP has is what VTEX sold, to the cent, and start handling took effect once.
 
     The cents are summed here, line by line, and not taken from what is judged.
@@ -108,18 +119,20 @@ def nothing_doubled(evidence: Evidence) -> tuple[Iterable[str], str]:
     known = cancelled_by_erp(evidence.asked or ())
     wrong |= {o.order_id for o in evidence.erp_orders if not _same(vtex.get(o.order_id), o, known)}
     wrong |= {o.order_id for o in evidence.vtex_orders if o.start_handling_effects > 1}
-    return sorted(wrong), f"{len(rows)} orders in the ERP: each once, and equal to the cent"
+    seen = f"{count_of(len(rows), 'order')} in the ERP: each once, and equal to the cent"
+    return sorted(wrong), seen, len(rows)
 
 
-def in_order(evidence: Evidence) -> tuple[Iterable[str], str]:
+def in_order(evidence: Evidence) -> Judged:
     """Start handling took effect only once the ERP had the order."""
     erp = _by_id(evidence.erp_orders)
     told = [order for order in evidence.vtex_orders if order.start_handling_at]
     early = [order.order_id for order in told if _too_early(order, erp.get(order.order_id))]
-    return early, f"{len(told)} orders: the ERP had each before VTEX was told"
+    seen = f"{count_of(len(told), 'order')}: the ERP had each before VTEX was told"
+    return early, seen, len(told)
 
 
-def everything_ended(evidence: Evidence) -> tuple[Iterable[str], str]:
+def everything_ended(evidence: Evidence) -> Judged:
     """No event waits at VTEX, and no order or command is left to work on."""
     left = [
         order.order_id
@@ -133,14 +146,16 @@ def everything_ended(evidence: Evidence) -> tuple[Iterable[str], str]:
     ]
     waiting = evidence.feed_visible + evidence.feed_in_flight
     if waiting and not left:
-        left = [f"{waiting} events in the feed"]
-    return left, (
-        f"every event is acknowledged, each of {len(evidence.answers)} commands of the ERP is done "
+        left = [f"{count_of(waiting, 'event')} in the feed"]
+    answers = len(evidence.answers)
+    seen = (
+        f"every event is acknowledged, each of {count_of(answers, 'command')} of the ERP is done "
         "or refused, and nothing is left to do"
     )
+    return left, seen, len(evidence.vtex_orders) + answers
 
 
-def one_bad_thing_stops_nothing(evidence: Evidence) -> tuple[Iterable[str], str]:
+def one_bad_thing_stops_nothing(evidence: Evidence) -> Judged:
     """Every order without trouble was handled, whatever trouble others had.
 
     One that the store cancelled needs no handling.
@@ -152,22 +167,29 @@ def one_bad_thing_stops_nothing(evidence: Evidence) -> tuple[Iterable[str], str]
         if order.handling_at is None and order.status not in CANCELLED
     ]
     troubled = len(evidence.vtex_orders) - len(plain)
-    return stopped, f"{len(plain)} plain orders got through beside {troubled} troubled ones"
+    others = count_of(troubled, "troubled one")
+    seen = f"{count_of(len(plain), 'plain order')} got through beside {others}"
+    return stopped, seen, min(len(plain), troubled)
 
 
-def nothing_personal_leaks(evidence: Evidence) -> tuple[Iterable[str], str]:
+def nothing_personal_leaks(evidence: Evidence) -> Judged:
     """No log, and nothing that was ever put into the broker, has personal data in it."""
     leaks = list(evidence.leaks)
     if not (evidence.searched and evidence.people):
         leaks.append("nothing was searched")
-    return leaks, f"none of {evidence.people} texts is in {evidence.searched} logs and broker files"
+    texts = count_of(evidence.people, "text")
+    seen = f"none of {texts} is in {count_of(evidence.searched, 'log')} and broker files"
+    return leaks, seen, evidence.people
 
 
-def verdict(name: str, violations: Iterable[str], kept: str) -> Verdict:
-    """Judge a promise by what violates it; `kept` says what was seen where nothing does."""
+def verdict(name: str, violations: Iterable[str], kept: str, judged: int = 1) -> Verdict:
+    """Judge a promise by what violates it; `kept` says what was seen where nothing does.
+
+    Where nothing was `judged`, it was not tested.
+    """
     found = list(violations)
     if not found:
-        return Verdict(name, kept=True, why=kept)
+        return Verdict(name, kept=True, why=kept, tested=judged > 0)
     more = f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
     return Verdict(name, kept=False, why=f"broken by {', '.join(found[:_SHOWN])}{more}")
 

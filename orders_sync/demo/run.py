@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from random import Random
 
@@ -13,7 +15,7 @@ from orders_sync.demo.play import Play
 from orders_sync.demo.promises import Verdict, judge
 from orders_sync.demo.stage import DemoStage
 from orders_sync.embedded.home import sole_use
-from orders_sync.embedded.stop import StopSignals
+from orders_sync.embedded.stop import StopRequested, StopSignals
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +31,15 @@ class DemoResult:
         return all(verdict.kept for verdict in self.verdicts)
 
 
-def run_demo(plan: DemoPlan, audience: Audience) -> DemoResult:
+_LOOK_EVERY_SECONDS = 0.2
+
+
+def run_demo(
+    plan: DemoPlan, audience: Audience, *, tell: Callable[[DemoResult], None]
+) -> DemoResult:
     """Start everything, pour the orders in, stop everything, and judge what was seen.
+
+    `tell` is given the result of a demo that stays, while everything still runs.
 
     Raises:
         ConfigurationError: there is no broker to start.
@@ -48,11 +57,25 @@ def run_demo(plan: DemoPlan, audience: Audience) -> DemoResult:
             seen = stage.api.everything()
             erp_orders = stage.demand.erp_orders()
             asked, answers = stage.demand.asked, stage.demand.answers()
+            figures = measure(
+                seen.orders,
+                started_at=started_at,
+                calls=play.calls_of_road_in,
+                road_out=play.road_out(),
+            )
+            if plan.stays:
+                evidence = collect_evidence(plan.home, seen, erp_orders, asked, answers)
+                result = DemoResult(figures, judge(evidence))
+                tell(result)
+                audience.say(stage.look_around())
+                _stay(stage)
+                return result
         evidence = collect_evidence(plan.home, seen, erp_orders, asked, answers)
-    figures = measure(
-        seen.orders,
-        started_at=started_at,
-        calls=play.calls_of_road_in,
-        road_out=play.road_out(),
-    )
     return DemoResult(figures, judge(evidence))
+
+
+def _stay(stage: DemoStage) -> None:
+    """Keep everything running until a signal comes."""
+    with suppress(StopRequested):
+        while True:
+            stage.pause(_LOOK_EVERY_SECONDS)

@@ -20,12 +20,13 @@ from orders_sync.demo.sandbox_api import SandboxApi
 from orders_sync.embedded import commands
 from orders_sync.embedded.broker import free_port
 from orders_sync.embedded.crew import Crew, flower_login
-from orders_sync.embedded.home import logs_folder, run_folder
+from orders_sync.embedded.home import logs_folder, run_folder, write_privately
 from orders_sync.embedded.processes import ProcessSpec
 from orders_sync.embedded.supervisor import RestartDelays, Supervisor
 from orders_sync.embedded.up import start_broker
 from orders_sync.errors import OrdersSyncError
 from orders_sync.ledger.migrate import upgrade
+from orders_sync.settings_problems import PREFIX
 
 _START_DEADLINE_SECONDS = 120.0
 _LOOK_EVERY_SECONDS = 0.1
@@ -63,6 +64,7 @@ class DemoStage:
             run_folder(plan.home), say=say, delays=RestartDelays(first=0.5, cap=0.5)
         )
         self._random = random
+        self._settings: dict[str, str] = {}
         self.worker_names: list[str] = []
 
     def __enter__(self) -> Self:
@@ -92,14 +94,32 @@ class DemoStage:
         self._supervisor.tend()
         self._pause(seconds)
 
+    def look_around(self) -> str:
+        """Write settings that let commands look at the demo; return what to type."""
+        home = self._plan.home
+        lines = [f"{name}={value}" for name, value in self._settings.items()]
+        write_privately(home / ".env", "\n".join(lines) + "\n")
+        return (
+            f"Everything goes on. Look around: cd {home} && orders-sync status (or orders list, "
+            "commands list, parked list, doctor). Ctrl-C stops it."
+        )
+
     def _start(self) -> None:
         home = self._plan.home
+        self._say(
+            "Starting, on this machine only: a broker (Valkey), a VTEX in a box, "
+            f"{self._plan.workers} workers, beat, "
+            f"{'Flower, ' if self._plan.flower else ''}an ERP's tables (SQLite), and another "
+            "service that sends commands."
+        )
         broker_url = start_broker(home, self._supervisor, self._pause)
         upgrade(f"sqlite:///{home / 'ledger.sqlite3'}")
         sandbox_url = self._start_sandbox()
         self.api = SandboxApi(sandbox_url)
         self.api.turn_dials(ODD_DIALS)
-        self._start_crew(demo_environment(home, broker_url=broker_url, sandbox_url=sandbox_url))
+        env = demo_environment(home, broker_url=broker_url, sandbox_url=sandbox_url)
+        self._settings = {name: env[name] for name in env if name.startswith(PREFIX)}
+        self._start_crew(env)
         # VTEX keeps no events for a feed that is not configured yet.
         self._wait_for(
             lambda: self.api.report().feed_configured, "the workers to configure the feed"

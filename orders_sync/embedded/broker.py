@@ -210,5 +210,17 @@ def free_port() -> int:
         return port
 
 
+def port_is_free(port: int) -> bool:
+    """Return whether nobody listens on a port of 127.0.0.1."""
+    with socket.socket() as probe:
+        # As servers do: the connections of one that ended a moment ago do not count.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((_HOST, port))
+        except OSError:
+            return False
+        return True
+
+
 def _url_file(home: Path) -> Path:
     return broker_folder(home) / "url"

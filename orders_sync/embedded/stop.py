@@ -13,6 +13,15 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 class StopRequested(BaseException):
     """Raised by a pause once a signal asked this process to stop; no error, so nothing eats it."""
 
+    def __init__(self, number: int = signal.SIGTERM) -> None:
+        super().__init__(number)
+        self.number = number
+
+    @property
+    def status(self) -> int:
+        """The exit status of a process that a signal ended before its end, as shells count it."""
+        return 128 + self.number
+
 
 class StopSignals:
     """Holds the signals back while it is entered, so that none interrupts what is half done.
@@ -22,12 +31,13 @@ class StopSignals:
 
     def __init__(self) -> None:
         self._asked = threading.Event()
+        self._number: int = signal.SIGTERM
         self._former: dict[signal.Signals, Any] = {}
 
     def pause(self, seconds: float) -> None:
         """Wait, or raise `StopRequested` as soon as a signal has come."""
         if self._asked.wait(seconds):
-            raise StopRequested
+            raise StopRequested(self._number)
 
     def __enter__(self) -> Self:
         for number in _SIGNALS:
@@ -43,5 +53,7 @@ class StopSignals:
         for number, former in self._former.items():
             signal.signal(number, former)
 
-    def _note(self, _number: int, _frame: FrameType | None) -> None:
+    def _note(self, number: int, _frame: FrameType | None) -> None:
+        if not self._asked.is_set():
+            self._number = number
         self._asked.set()

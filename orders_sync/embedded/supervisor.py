@@ -121,6 +121,12 @@ class Supervisor:
             else:
                 self._listen(watched)
 
+    @property
+    def is_consuming(self) -> bool:
+        """Whether each process that has a pulse has shown it."""
+        pulses = [watched.child.spec.pulse for watched in self._watched.values()]
+        return all(pulse is None or pulse.exists() for pulse in pulses)
+
     def stop(self) -> None:
         """Stop everything within `STOP_SECONDS`: first all that work, then what they need."""
         children = [watched.child for watched in self._watched.values()]

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
-from orders_sync.embedded.broker import EmbeddedBroker
+from orders_sync.embedded.broker import EmbeddedBroker, port_is_free
 from orders_sync.embedded.crew import Crew, flower_login_file
 from orders_sync.embedded.home import logs_folder, run_folder, sole_use, stop_leftovers
 from orders_sync.embedded.stop import StopRequested, StopSignals
 from orders_sync.embedded.supervisor import STOP_SECONDS, Supervisor
+from orders_sync.errors import OrdersSyncError
 from orders_sync.ledger.migrate import upgrade
 from orders_sync.private_files import keep_private
 from orders_sync.settings import Settings, child_environment, require_accounts
@@ -18,19 +20,26 @@ from orders_sync.settings_problems import PREFIX
 _LOOK_EVERY_SECONDS = 0.2
 
 
+class PortInUse(OrdersSyncError):
+    """Raised where another program has the port that Flower was to have."""
+
+
 def run_up(
     settings: Settings, *, workers: int, flower_port: int | None, say: Callable[[str], None]
-) -> None:
+) -> int:
     """Run everything until a signal asks for the end; whatever else ends is started again.
 
-    `say` is told in sentences what happens.
+    `say` is told in sentences what happens, and that everything runs only once all workers consume.
+    Returns the exit status: 0, or 130 where Ctrl-C ended it.
 
     Raises:
         ConfigurationError: something must be set first; nothing was started.
         HomeInUse: the home folder's processes run already.
         LedgerUnavailable: the ledger's database does not answer.
+        PortInUse: another program has Flower's port; nothing was started.
     """
     require_accounts(settings)
+    _require_free(flower_port)
     home = settings.home.absolute()
     with StopSignals() as signals, sole_use(home):
         keep_private(settings)
@@ -42,14 +51,26 @@ def run_up(
             upgrade(settings.ledger)
             broker_url = settings.broker_url or start_broker(home, supervisor, signals.pause)
             _start_crew(settings, supervisor, broker_url, workers, flower_port)
-            say(_describe(settings, home, flower_port))
+            is_told = False
             while True:
                 supervisor.tend()
+                if not is_told and supervisor.is_consuming:
+                    say(_describe(settings, home, flower_port))
+                    is_told = True
                 signals.pause(_LOOK_EVERY_SECONDS)
-        except StopRequested:
+        except StopRequested as stop:
             say(f"Stopping; this takes {STOP_SECONDS:g} s at most.")
+            return stop.status if stop.number == signal.SIGINT else 0
         finally:
             supervisor.stop()
+
+
+def _require_free(flower_port: int | None) -> None:
+    if flower_port is not None and not port_is_free(flower_port):
+        raise PortInUse(
+            f"Port {flower_port} of 127.0.0.1 is in use, and not by us. Give Flower another with "
+            "--flower-port, or leave it out with --no-flower."
+        )
 
 
 def start_broker(home: Path, supervisor: Supervisor, pause: Callable[[float], None]) -> str:

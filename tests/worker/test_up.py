@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,7 +16,7 @@ from support import deafening_erp
 from support.running import Running, kill_everything, process_ids
 from support.waiting import until
 
-from orders_sync.demo.environment import ACCOUNT, demo_environment
+from orders_sync.demo.environment import ACCOUNT, demo_environment, plain_environment
 from orders_sync.demo.erp_tables import open_as_erp, read_erp
 from orders_sync.demo.evidence import collect_evidence
 from orders_sync.demo.promises import is_settled, judge
@@ -121,7 +123,54 @@ def test_a_setting_that_only_the_workers_can_judge_stops_it_with_their_line(
 
         assert status == 3
         assert "orders-sync: ORDERS_SYNC_ACCOUNTS__SANDBOX__ERP" in up.stderr
+        assert "Running" not in up.stderr
         assert process_ids(home) == {}
+
+
+def test_times_that_the_start_up_check_refuses_are_said_before_anything_runs(
+    tmp_path: Path, home: Path
+) -> None:
+    env = demo_environment(home, broker_url="", sandbox_url="http://127.0.0.1:9")
+    del env["ORDERS_SYNC_BROKER_URL"]
+    env["ORDERS_SYNC_LEASE_SECONDS"] = "5"
+
+    with Running(tmp_path, "up", "--no-flower", env=env) as up:
+        status = up.end()
+
+        assert (status, "Running" in up.stderr) == (3, False)
+        assert "ORDERS_SYNC_LEASE_SECONDS=5 is shorter" in up.stderr
+
+
+def test_a_port_that_a_stranger_has_is_said_before_anything_runs(
+    tmp_path: Path, home: Path
+) -> None:
+    env = demo_environment(home, broker_url="", sandbox_url="http://127.0.0.1:9")
+    del env["ORDERS_SYNC_BROKER_URL"]
+    with socket.create_server(("127.0.0.1", 0)) as stranger:
+        port = stranger.getsockname()[1]
+
+        with Running(tmp_path, "up", "--flower-port", str(port), env=env) as up:
+            status = up.end()
+
+            assert status == 1
+            assert up.stderr.startswith(f"orders-sync: Port {port} of 127.0.0.1 is in use")
+            assert "http://" not in up.stderr
+            assert process_ids(home) == {}
+
+
+def test_ctrl_c_ends_it_with_the_status_for_that(up: Up, home: Path) -> None:
+    running = up()
+    shown = subprocess.run(
+        [sys.executable, "-m", "orders_sync", "broker", "url"],
+        env={**plain_environment(), "ORDERS_SYNC_HOME": str(home)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert redis.Redis.from_url(shown.stdout.strip()).ping()
+    assert running.ask(signal.SIGINT, within=STOP_SECONDS) == 130
+    assert process_ids(home) == {}
 
 
 def test_it_works_until_it_is_told_to_stop(up: Up, home: Path, api: SandboxApi) -> None:

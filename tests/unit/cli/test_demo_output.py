@@ -8,7 +8,7 @@ from orders_sync.cli.demo import to_json
 from orders_sync.cli.display import Display, show_result
 from orders_sync.demo.figures import CommandFigures, Figures
 from orders_sync.demo.plan import Progress
-from orders_sync.demo.promises import Verdict
+from orders_sync.demo.promises import Verdict, verdict
 from orders_sync.demo.run import DemoResult
 from orders_sync.testing.clock import SettableClock
 
@@ -67,6 +67,18 @@ def test_the_result_tells_each_promise_and_why(capsys: pytest.CaptureFixture[str
     assert "10 commands in 4.0 s: 2.5 a second, 2.10 VTEX calls a command." in shown
 
 
+def test_a_promise_that_nothing_tested_is_not_called_kept(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    result = DemoResult(FIGURES, (verdict("nothing_lost", [], "0 orders", 0),))
+
+    show_result(result)
+
+    assert "nothing lost │ not tested │ 0 orders" in capsys.readouterr().out
+    assert to_json(result)["promises"] == {"nothing_lost": None}
+    assert result.all_kept
+
+
 def test_without_a_terminal_progress_is_a_line_now_and_then(
     capsys: pytest.CaptureFixture[str], clock: SettableClock
 ) -> None:
@@ -90,7 +102,7 @@ def test_without_a_terminal_progress_is_a_line_now_and_then(
     captured = capsys.readouterr()
     assert captured.out == ""
     line = (
-        "   1.0 s  ordered 5/9, handled 3/8, commands answered 4/9, 2 events wait, "
+        "   1.0 s  ordered 5/9, handled 3/8, commands answered 4/9, events in the feed: 2, "
         "workers killed: 1"
     )
     assert captured.err.splitlines() == [line] * 3

@@ -28,6 +28,8 @@ def failing(monkeypatch: pytest.MonkeyPatch) -> click.Command:
     @click.command()
     @click.argument("kind")
     def failing(kind: str) -> None:
+        if kind == "interrupted":
+            raise KeyboardInterrupt
         raise (ConfigurationError if kind == "unset" else OrdersSyncError)("X is wrong.")
 
     module.failing = failing  # type: ignore[attr-defined]
@@ -91,3 +93,10 @@ def test_an_error_is_one_line_and_a_status(kind: str, status: int) -> None:
 )
 def test_wrong_usage_has_a_status_of_its_own(arguments: list[str]) -> None:
     assert CliRunner().invoke(main, arguments).exit_code == 2
+
+
+@pytest.mark.usefixtures("failing")
+def test_ctrl_c_has_the_status_that_shells_have_for_it() -> None:
+    result = CliRunner().invoke(main, ["failing", "interrupted"])
+
+    assert (result.exit_code, result.output) == (130, "")

@@ -96,7 +96,7 @@ def test_an_order_that_was_cancelled_in_place_of_an_invoice_breaks_nothing() -> 
     verdicts = judged((vtex(), order), (erp(), erp("2-01")), asked=asked, answers=answers)
 
     assert broken(verdicts) == set()
-    assert verdicts["no_cancel_after_invoice"].why.startswith("1 orders were cancelled")
+    assert verdicts["no_cancel_after_invoice"].why.startswith("1 order was cancelled")
 
 
 @pytest.mark.parametrize(

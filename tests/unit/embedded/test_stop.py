@@ -13,8 +13,10 @@ def test_a_signal_is_noticed_at_the_next_pause(number: signal.Signals) -> None:
     with StopSignals() as signals:
         os.kill(os.getpid(), number)
 
-        with pytest.raises(StopRequested):
+        with pytest.raises(StopRequested) as caught:
             signals.pause(30)
+
+    assert (caught.value.number, caught.value.status) == (number, 128 + number)
 
 
 def test_without_a_signal_a_pause_ends_by_itself() -> None:
