@@ -211,12 +211,13 @@ def connect_traffic(settings: Settings, *, process: str | None = None) -> Traffi
     if not url.startswith(REDIS_SCHEMES):
         raise ConfigurationError(
             "ORDERS_SYNC_REDIS_URL is missing: the budget of calls is kept in one Redis that all "
-            f"processes share, and {url.partition(':')[0]}:// of ORDERS_SYNC_BROKER_URL does not "
-            "name one. Set ORDERS_SYNC_REDIS_URL=redis://localhost:6379/0 (or rediss://, unix://)."
+            f"processes share, and {url.partition(':')[0]}:// of ORDERS_SYNC_BROKER_URL cannot "
+            "name it. Set ORDERS_SYNC_REDIS_URL=redis://localhost:6379/0 (or rediss://, "
+            "sentinel://, unix://)."
         )
     budgets = {name: each.requests_per_minute for name, each in settings.accounts.items()}
     return Traffic(
-        Shared(connect(url)),
+        Shared(connect(url, seconds=settings.redis_seconds, sentinel=settings.sentinel)),
         budgets,
         processes=settings.processes,
         random=random.SystemRandom(),

@@ -38,6 +38,7 @@ from pydantic_settings import (
 )
 
 from orders_sync.errors import ConfigurationError
+from orders_sync.sentinel_url import SENTINEL_SCHEME, read_sentinel_url
 from orders_sync.settings_problems import (
     EXAMPLES,
     PREFIX,
@@ -54,9 +55,9 @@ _LONGEST_VALUE = 1024 * 1024
 _HOUR = 3600.0
 _DAY = 24 * _HOUR
 
-#: The addresses of one Redis; a broker's may also name several, or Celery's own scheme.
-REDIS_SCHEMES = ("redis://", "rediss://", "unix://")
-_BROKER_SCHEMES = (*REDIS_SCHEMES, "redis+socket://", "sentinel://")
+#: The addresses of a Redis; a broker's may also have Celery's own scheme.
+REDIS_SCHEMES = ("redis://", "rediss://", "unix://", SENTINEL_SCHEME)
+_BROKER_SCHEMES = (*REDIS_SCHEMES, "redis+socket://")
 
 Secret = Annotated[SecretStr, Field(min_length=1)]
 Url = Annotated[str, StringConstraints(pattern=r"^https?://[^/\s]+", strip_whitespace=True)]
@@ -107,6 +108,20 @@ class VtexSettings(_Part):
     max_body_bytes: PositiveInt = 20 * 1024 * 1024
     visible_after_seconds: PositiveFloat = 30.0
     connections: PositiveInt = 100
+
+
+class SentinelSettings(_Part):
+    """How to reach a Redis that sentinels watch over, where a URL begins with `sentinel://`.
+
+    User and password are the sentinels' own. `tls` says who speaks TLS, with certificates that
+    `ca_file` vouches for, or without it those whom the machine trusts.
+    """
+
+    master: Annotated[str, StringConstraints(min_length=1)] = "mymaster"
+    username: str | None = None
+    password: Secret | None = None
+    tls: Literal["none", "redis", "sentinels", "both"] = "none"
+    ca_file: Path | None = None
 
 
 class RetryPolicy(_Part):
@@ -179,6 +194,8 @@ class Settings(BaseSettings):
     # URLs may carry passwords, so they stay out of what is printed of the settings.
     broker_url: str | None = Field(default=None, repr=False)
     redis_url: str | None = Field(default=None, repr=False)
+    # How long a call to VTEX or the ERP may wait for Redis to tell whether it may be made now.
+    redis_seconds: PositiveFloat = 0.25
     ledger_url: str | None = Field(default=None, repr=False)
 
     ledger_connections: Annotated[int, Field(ge=2)] = 20
@@ -209,6 +226,7 @@ class Settings(BaseSettings):
 
     feed: FeedSettings = Field(default_factory=FeedSettings)
     vtex: VtexSettings = Field(default_factory=VtexSettings)
+    sentinel: SentinelSettings = Field(default_factory=SentinelSettings)
     retry: RetrySettings = Field(default_factory=RetrySettings)
 
     log_format: Literal["console", "json"] = "console"
@@ -235,7 +253,9 @@ class Settings(BaseSettings):
     def _redis_scheme(cls, value: str | None, info: ValidationInfo) -> str | None:
         schemes = _BROKER_SCHEMES if info.field_name == "broker_url" else REDIS_SCHEMES
         if value is not None and not value.startswith(schemes):
-            raise ValueError("must start with redis:// or rediss://")
+            raise ValueError("must start with redis://, rediss:// or sentinel://")
+        if value is not None and value.startswith(SENTINEL_SCHEME):
+            read_sentinel_url(value)
         return value
 
     @property

@@ -163,6 +163,7 @@ class Channel(redis.Channel):
         self.scripts: dict[str, Any] = {}
         self._receivers: dict[str, Any] = {}
         self._is_unrecorded = False
+        self.is_silent = False
         self._ours: Redis | None = None
         self._kombus: Any = None
         super().__init__(*args, **kwargs)
@@ -337,13 +338,14 @@ class Channel(redis.Channel):
 
     @contextmanager
     def noting_absence(self) -> Iterator[None]:
-        """Note for the pulse that the broker was away, if it was.
+        """Note that the broker was away, if it was: for the pulse, and to leave without a goodbye.
 
         kombu's timers run in the event loop, and hold it up while a broker hangs.
         """
         try:
             yield
         except self.connection_errors:
+            self.is_silent = True
             if self.connection is not None:
                 self.connection.pulse.tried()
             raise
@@ -357,7 +359,7 @@ class Channel(redis.Channel):
         """Put back what was taken, and leave; where the broker is gone, others put it back."""
         self.presence.stop()
         try:
-            if self.presence.was_shown and self.is_connected:
+            if self.presence.was_shown and self.is_connected and not self.is_silent:
                 self.exchange.finish()
                 self.qos.restore_unacked_once()
                 self._broker().zrem(self.key(keys.CONSUMERS), self.consumer)

@@ -38,6 +38,9 @@ log = structlog.get_logger(__name__)
 #: Seconds between the events that show a worker as online in Flower, where none are given.
 _SHOWN_EVERY: Final = 10
 
+#: Seconds between two tries to connect; Celery's own grow to half a minute.
+_RECONNECTION: Final = {"interval_start": 1, "interval_step": 1, "interval_max": 4}
+
 #: The exit status of a worker that was forced to end, as Celery's own cold shutdown has it.
 _FORCED_STATUS = 1
 
@@ -86,6 +89,11 @@ class Consumer(CeleryConsumer):
         connect = self.app.connection_for_write
         connection = connect(url, heartbeat=heartbeat, transport_options=self._options)
         return self.ensure_connected(connection)
+
+    def ensure_connected(self, conn: Any) -> Any:
+        """Connect, and try again every few seconds for as long as the broker is away."""
+        conn.ensure_connection = partial(conn.ensure_connection, **_RECONNECTION)
+        return super().ensure_connected(conn)
 
     def check(self, payload: Any, queue: str, tag: str) -> dict[str, Any]:
         """Return what Celery may see of a message.

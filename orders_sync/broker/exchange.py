@@ -181,6 +181,7 @@ class Exchange:
         try:
             answer = connection.read_response(push_request=True)
             self._channel.connection.pulse.answered()
+            self._channel.is_silent = False
         except ResponseError as error:
             self._channel.connection.pulse.tried()
             # Celery ends a worker for an answer that says no; for a lost connection it tries again.

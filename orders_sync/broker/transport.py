@@ -112,7 +112,7 @@ class Transport(redis.Transport):
 
 
 class SentinelChannel(Channel, redis.SentinelChannel):
-    """The channel for a Redis that sentinels watch over."""
+    """The channel for a Redis that sentinels watch over; each new connection asks them for it."""
 
     from_transport_options: Any = (
         *redis.SentinelChannel.from_transport_options,

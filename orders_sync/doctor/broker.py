@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -16,6 +16,17 @@ from orders_sync.doctor.workers import examine_workers
 from orders_sync.domain.steps import Queue, Step
 from orders_sync.domain.time import Clock
 from orders_sync.errors import ConfigurationError
+from orders_sync.redis_client import SentinelAnswer, ask_sentinels, checks_no_certificate
+from orders_sync.redis_failures import (
+    CLUSTER_DO,
+    CLUSTER_SAYS,
+    FULL_DO,
+    FULL_SAYS,
+    READ_ONLY_DO,
+    READ_ONLY_SAYS,
+    read_redis_failure,
+)
+from orders_sync.sentinel_url import SENTINEL_SCHEME
 from orders_sync.settings import Settings
 from orders_sync.settings_shown import without_passwords
 from orders_sync.worker.app import create_app
@@ -24,6 +35,8 @@ from orders_sync.worker.safety import check_safety
 BROKER = "broker"
 #: https://docs.celeryq.dev/en/stable/getting-started/backends-and-brokers/redis.html
 _OLDEST = (6, 2)
+#: The part of a bound from which on it is said that little is left.
+_NEARLY = 0.9
 _FAILURES = (RedisError, OperationalError, OSError)
 
 
@@ -37,23 +50,27 @@ def examine_broker(settings: Settings, *, clock: Clock) -> Iterator[Finding]:
             "workers", "alive", State.NOT_PROBED, "there is no broker to ask them through"
         )
         return
+    yield from examine_sentinels(settings)
+    yield from judge_certificates(settings.broker_url or "", "ORDERS_SYNC_BROKER_URL")
     app = create_app(settings, include=())
     yield _safety(settings, app.conf)
     try:
         with app.connection_for_read(connect_timeout=3) as connection:
             connection.ensure_connection(max_retries=1, interval_start=0, timeout=3)
             client = connection.default_channel.client
-            yield from _server(client, settings, clock)
+            info = client.info()
+            yield from _server(client, info, settings, clock)
+            if info.get("cluster_enabled"):
+                yield Finding(
+                    "workers", "alive", State.NOT_PROBED, "no worker takes from a cluster"
+                )
+                return
             yield _depths(client, settings)
     except _FAILURES as error:
         where = without_passwords(settings.broker_url or "")
-        yield Finding(
-            BROKER,
-            "reachable",
-            State.FAILED,
-            f"{where} does not answer ({type(error).__name__})",
-            "Start it, or correct ORDERS_SYNC_BROKER_URL.",
-        )
+        failure = read_redis_failure(error, setting="ORDERS_SYNC_BROKER_URL")
+        says = f"{where}: {failure.says}"
+        yield Finding(BROKER, "reachable", State.FAILED, says, failure.do)
         yield Finding("workers", "alive", State.NOT_PROBED, "the broker is not reachable")
         return
     yield from examine_workers(app, settings)
@@ -67,12 +84,74 @@ def _safety(settings: Settings, conf: Any) -> Finding:
     return Finding(BROKER, "safety settings", State.OK, "no message is lost or doubled by them")
 
 
-def _server(client: Any, settings: Settings, clock: Clock) -> Iterator[Finding]:
-    info, ours = client.info(), clock()
+def examine_sentinels(settings: Settings) -> Iterator[Finding]:
+    """Ask each sentinel that the settings name for the primary."""
+    named = {url for url in (settings.broker_url, settings.redis_url) if url}
+    for url in sorted(url for url in named if url.startswith(SENTINEL_SCHEME)):
+        yield judge_sentinels(list(ask_sentinels(url, settings.sentinel)), settings.sentinel.master)
+
+
+def judge_sentinels(answers: Sequence[SentinelAnswer], master: str) -> Finding:
+    """Say whether the sentinels agree on a primary that works, and which of them do not answer."""
+    check, total = "sentinels", len(answers)
+    silent = [each for each in answers if each.error is not None]
+    primaries = {each.primary for each in answers if each.primary and each.is_up}
+    if len(primaries) != 1:
+        return _no_primary(answers, silent, master)
+    says = f"{total - len(silent)} of {total} answer; the primary of {master} is {min(primaries)}"
+    unaware = [each.sentinel for each in answers if not each.error and not each.is_up]
+    if silent:
+        error = silent[0].error or RedisError()
+        failure = read_redis_failure(error, setting="ORDERS_SYNC_BROKER_URL")
+        says = f"{says}; of {', '.join(each.sentinel for each in silent)}: {failure.says}"
+        return Finding(BROKER, check, State.WARNING, says, failure.do)
+    if unaware:
+        says = f"{says}; {', '.join(unaware)} cannot see it"
+        return Finding(BROKER, check, State.WARNING, says, "Look at the log of those sentinels.")
+    return Finding(BROKER, check, State.OK, says)
+
+
+def _no_primary(
+    answers: Sequence[SentinelAnswer], silent: Sequence[SentinelAnswer], master: str
+) -> Finding:
+    if len(silent) == len(answers):
+        error = silent[0].error or RedisError()
+        failure = read_redis_failure(error, setting="ORDERS_SYNC_BROKER_URL")
+        says = f"none answers: {failure.says}"
+        return Finding(BROKER, "sentinels", State.FAILED, says, failure.do)
+    known = sorted({name for each in answers for name in each.known})
+    if master not in known:
+        says = f"they know no primary {master}, but {', '.join(known) or 'none at all'}"
+        do = f"Set ORDERS_SYNC_SENTINEL__MASTER={known[0] if known else 'as in sentinel.conf'}"
+        return Finding(BROKER, "sentinels", State.FAILED, says, do)
+    says = f"they know no primary of {master} that works, or name several"
+    do = "A failover takes seconds; if this stays, their logs say why they choose none."
+    return Finding(BROKER, "sentinels", State.FAILED, says, do)
+
+
+def judge_certificates(url: str, setting: str, subject: str = BROKER) -> Iterator[Finding]:
+    """Say aloud where nobody checks who answers."""
+    if checks_no_certificate(url):
+        yield Finding(
+            subject,
+            "certificate",
+            State.WARNING,
+            "ssl_cert_reqs is none, so nobody checks who answers: whoever is in between reads the "
+            "password and every message",
+            f"Name the authority instead: {setting}=rediss://...?ssl_ca_certs=/path/ca.pem",
+        )
+
+
+def _server(
+    client: Any, info: dict[str, Any], settings: Settings, clock: Clock
+) -> Iterator[Finding]:
+    ours = clock()
     where = without_passwords(settings.broker_url or "")
     yield judge_version(info, where)
+    yield from judge_role(info, BROKER, "ORDERS_SYNC_BROKER_URL")
     yield judge_persistence(info)
     yield judge_memory(info)
+    yield from judge_clients(info)
     seconds, microseconds = client.time()
     theirs = datetime.fromtimestamp(seconds + microseconds / 1e6, UTC)
     yield compare_clocks(BROKER, theirs, ours)
@@ -87,6 +166,38 @@ def judge_version(info: dict[str, Any], where: str) -> Finding:
     if numbers < _OLDEST:
         return Finding(BROKER, "reachable", State.FAILED, says, "Run Redis 6.2 or later.")
     return Finding(BROKER, "reachable", State.OK, says)
+
+
+def judge_role(info: dict[str, Any], subject: str, setting: str) -> Iterator[Finding]:
+    """Name a server that cannot do the work, from its INFO: a cluster, or a read-only replica."""
+    if info.get("cluster_enabled"):
+        do = CLUSTER_DO.format(setting=setting)
+        yield Finding(subject, "role", State.UNCONFIGURED, CLUSTER_SAYS, do)
+    elif info.get("role") == "slave" and info.get("slave_read_only", 1):
+        primary = f"{info.get('master_host')}:{info.get('master_port')}"
+        says = f"{READ_ONLY_SAYS} of {primary}"
+        yield Finding(subject, "role", State.FAILED, says, READ_ONLY_DO.format(setting=setting))
+
+
+def judge_room(info: dict[str, Any], subject: str) -> Iterator[Finding]:
+    """Say whether a server that throws nothing away is full, or nearly."""
+    used, most = int(info.get("used_memory", 0)), int(info.get("maxmemory", 0))
+    if info.get("maxmemory_policy") != "noeviction" or not most or used < most * _NEARLY:
+        return
+    if used >= most:
+        yield Finding(subject, "memory", State.FAILED, FULL_SAYS, FULL_DO)
+    else:
+        says = f"{used:,} bytes of at most {most:,} are used"
+        yield Finding(subject, "memory", State.WARNING, says, FULL_DO)
+
+
+def judge_clients(info: dict[str, Any]) -> Iterator[Finding]:
+    """Say whether the server has room for more connections."""
+    clients, most = int(info.get("connected_clients", 0)), int(info.get("maxclients", 0))
+    if most and clients >= most * _NEARLY:
+        says = f"{clients} connections of at most {most}"
+        do = "Raise maxclients (and the server's limit of open files), before it refuses workers."
+        yield Finding(BROKER, "connections", State.WARNING, says, do)
 
 
 def judge_persistence(info: dict[str, Any]) -> Finding:
@@ -109,6 +220,8 @@ def judge_persistence(info: dict[str, Any]) -> Finding:
 def judge_memory(info: dict[str, Any]) -> Finding:
     """Say whether the server would rather refuse messages than throw some away."""
     policy = info.get("maxmemory_policy", "unknown")
+    for finding in judge_room(info, BROKER):
+        return finding
     if policy == "noeviction":
         return Finding(BROKER, "memory", State.OK, "noeviction")
     return Finding(

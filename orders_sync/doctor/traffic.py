@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from typing import Any
+
+import redis
 
 from orders_sync.bootstrap import connect_traffic, with_broker
+from orders_sync.doctor.broker import judge_certificates, judge_role, judge_room
 from orders_sync.doctor.findings import Finding, State
 from orders_sync.errors import ConfigurationError
+from orders_sync.redis_client import open_redis
+from orders_sync.redis_failures import read_redis_failure
 from orders_sync.settings import Settings
 from orders_sync.settings_shown import without_passwords
 from orders_sync.traffic.breaker import Standing
@@ -17,6 +23,8 @@ from orders_sync.vtex.resources import resource_of
 
 TRAFFIC = "traffic"
 _CHECK = "calls"
+_SETTING = "ORDERS_SYNC_REDIS_URL"
+_SECONDS = 3.0
 
 
 def examine_traffic(settings: Settings) -> Iterator[Finding]:
@@ -33,6 +41,10 @@ def examine_traffic(settings: Settings) -> Iterator[Finding]:
         yield Finding(TRAFFIC, "shared", State.UNCONFIGURED, str(error))
         return
     try:
+        troubles = list(_examine_server(settings))
+        yield from troubles
+        if any(each.state is not State.WARNING for each in troubles):
+            return
         for account in sorted(settings.accounts):
             usage = traffic.usage(account)
             if usage.used is None:
@@ -41,6 +53,28 @@ def examine_traffic(settings: Settings) -> Iterator[Finding]:
             yield judge_usage(usage)
     finally:
         traffic.close()
+
+
+def _examine_server(settings: Settings) -> Iterator[Finding]:
+    """Name what keeps a Redis of the budget's own from keeping it; the broker's has its checks."""
+    url = settings.redis_url
+    if url is None or url == settings.broker_url:
+        return
+    yield from judge_certificates(url, _SETTING, subject=TRAFFIC)
+    client: Any = open_redis(url, settings.sentinel, seconds=_SECONDS)
+    try:
+        info = client.info()
+        yield from judge_role(info, TRAFFIC, _SETTING)
+        yield from judge_room(info, TRAFFIC)
+    except redis.RedisError as error:
+        failure = read_redis_failure(error, setting=_SETTING)
+        says = (
+            f"{without_passwords(url)}: {failure.says}, so each process keeps to its own part of "
+            "the budget"
+        )
+        yield Finding(TRAFFIC, "shared", State.FAILED, says, failure.do)
+    finally:
+        client.close()
 
 
 def judge_usage(usage: Usage) -> Finding:
@@ -123,5 +157,5 @@ def _unshared(settings: Settings) -> Finding:
         "shared",
         State.FAILED,
         f"{where} does not answer, so each process keeps to its own part of the budget",
-        "Start it, or correct ORDERS_SYNC_REDIS_URL.",
+        f"Start it, or correct {_SETTING}; if it is slow, raise ORDERS_SYNC_REDIS_SECONDS.",
     )

@@ -15,6 +15,8 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from orders_sync.broker.keys import STRAYS, STRAYS_DROPPED
+from orders_sync.redis_client import open_redis
+from orders_sync.settings import SentinelSettings
 
 _TIMEOUT_SECONDS = 3
 
@@ -37,13 +39,12 @@ class BrokerState:
 class BrokerReader:
     """Asks a Redis broker for the lengths of queues."""
 
-    def __init__(self, url: str, queues: Sequence[str]) -> None:
+    def __init__(
+        self, url: str, queues: Sequence[str], sentinel: SentinelSettings | None = None
+    ) -> None:
         self._queues = queues
-        self._client = redis.Redis.from_url(
-            url.replace("redis+socket://", "unix://", 1),
-            socket_timeout=_TIMEOUT_SECONDS,
-            socket_connect_timeout=_TIMEOUT_SECONDS,
-        )
+        address = url.replace("redis+socket://", "unix://", 1)
+        self._client = open_redis(address, sentinel, seconds=_TIMEOUT_SECONDS)
 
     def __call__(self) -> BrokerState:
         """Read the present lengths.

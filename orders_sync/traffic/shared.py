@@ -18,6 +18,9 @@ import structlog
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from orders_sync.redis_client import open_redis
+from orders_sync.settings import SentinelSettings
+
 log = structlog.get_logger(__name__)
 
 _PREFIX: Final = "orders_sync:traffic"
@@ -46,17 +49,16 @@ class Script:
 Command = tuple[Script | str, *tuple[str | int, ...]]
 
 
-def connect(url: str) -> redis.Redis:
-    """Open a client whose calls end within a quarter of a second, whatever happens to Redis."""
+def connect(
+    url: str,
+    *,
+    seconds: float = _SOCKET_SECONDS,
+    sentinel: SentinelSettings | None = None,
+) -> redis.Redis:
+    """Open a client whose waits end within so many seconds, whatever happens to Redis."""
     # A connection that broke while it was idle is replaced at once; nothing else is repeated.
     retry = Retry(NoBackoff(), 1, supported_errors=(redis.ConnectionError,))
-    return redis.Redis.from_url(
-        url,
-        socket_timeout=_SOCKET_SECONDS,
-        socket_connect_timeout=_SOCKET_SECONDS,
-        retry=retry,
-        decode_responses=True,
-    )
+    return open_redis(url, sentinel, seconds=seconds, retry=retry, decode_responses=True)
 
 
 def key(account: str, name: str) -> str:

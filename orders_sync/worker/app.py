@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import ssl
 import sys
 import uuid
 from collections.abc import Sequence
@@ -29,6 +28,7 @@ from orders_sync.embedded.home import run_folder
 from orders_sync.errors import ConfigurationError, LedgerUnavailable
 from orders_sync.logging import configure_logging
 from orders_sync.logging.crashes import log_crashes
+from orders_sync.redis_client import broker_options, broker_tls, broker_url
 from orders_sync.settings import Settings, require_accounts, watchdog_address
 from orders_sync.worker.dispatcher import Dispatcher, open_gates
 from orders_sync.worker.exposure import refuse_hidden_metrics, show_metrics
@@ -43,6 +43,9 @@ from orders_sync.worker.schedule import beat_schedule
 log = structlog.get_logger(__name__)
 
 CONFIGURATION_STATUS = 3
+
+#: A broker that leaves a question unanswered for so long is gone, though its connection stands.
+_SILENT_SECONDS = 4
 
 
 class OrdersSyncApp(Celery):
@@ -138,16 +141,16 @@ def celery_settings(settings: Settings) -> dict[str, Any]:
     https://docs.celeryq.dev/en/stable/userguide/configuration.html
     """
     return {
-        "broker_url": settings.broker_url,
+        "broker_url": broker_url(settings),
         "broker_transport_options": {
             "visibility_timeout": settings.visibility_timeout_seconds,
             "unacked_restore_interval": 5,
             "unacked_restore_throttle": 1,
             "priority_steps": [0],
-            "socket_timeout": 10,
+            "socket_timeout": _SILENT_SECONDS,
             "socket_connect_timeout": 3,
             "socket_keepalive": True,
-            "health_check_interval": 25,
+            "health_check_interval": _SILENT_SECONDS,
             "connect_retries_timeout": 10,
             "client_name": "orders_sync",
             "pulse_folder": str(run_folder(settings.home.absolute())),
@@ -155,8 +158,9 @@ def celery_settings(settings: Settings) -> dict[str, Any]:
             "intake_queue": settings.intake_queue,
             "intake_prefix": f"{INTAKE}.",
             "allow_control": settings.allow_control,
+            **broker_options(settings),
         },
-        "broker_use_ssl": _tls(settings.broker_url),
+        "broker_use_ssl": broker_tls(settings),
         "broker_connection_retry_on_startup": True,
         "broker_connection_max_retries": None,
         "task_acks_late": True,
@@ -184,12 +188,6 @@ def celery_settings(settings: Settings) -> dict[str, Any]:
         "beat_scheduler": "celery.beat:Scheduler",
         "timezone": "UTC",
     }
-
-
-def _tls(broker_url: str | None) -> dict[str, Any] | None:
-    if broker_url is None or not broker_url.startswith("rediss://"):
-        return None
-    return {"ssl_cert_reqs": ssl.CERT_REQUIRED}
 
 
 def _connect_signals(app: OrdersSyncApp) -> None:

@@ -89,7 +89,7 @@ def add_shared_figures(services: Services) -> None:
     registry.register(LedgerCollector(ledger, settings.accounts))
     if settings.broker_url is not None:
         queues = [*(queue.value for queue in Queue), settings.intake_queue]
-        reader = BrokerReader(settings.broker_url, queues)
+        reader = BrokerReader(settings.broker_url, queues, settings.sentinel)
         broker = CachedReading(reader, failures=redis.RedisError)
         registry.register(BrokerCollector(broker))
     if services.traffic is not None:

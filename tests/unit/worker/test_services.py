@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pydantic import ValidationError
 
 from orders_sync.bootstrap import Services, build, connect_traffic
 from orders_sync.errors import ConfigurationError
@@ -35,7 +34,6 @@ def services(tmp_path: Path) -> Iterator[Services]:
 @pytest.mark.parametrize(
     "url",
     [
-        pytest.param("sentinel://one:26379;sentinel://two:26379", id="sentinels"),
         pytest.param("redis+socket:///run/redis.sock", id="Celery's name of a socket"),
     ],
 )
@@ -51,7 +49,7 @@ def test_a_broker_that_cannot_keep_the_budget_asks_for_a_redis_in_one_line(
 
 def test_a_redis_of_its_own_keeps_the_budget_beside_any_broker(tmp_path: Path) -> None:
     traffic = connect_traffic(
-        settings(tmp_path, broker_url="sentinel://one:26379", redis_url=NOWHERE)
+        settings(tmp_path, broker_url="redis+socket:///run/redis.sock", redis_url=NOWHERE)
     )
 
     assert traffic.usage(STORE).used is None
@@ -75,8 +73,3 @@ def test_without_traffic_nobody_is_asked(tmp_path: Path) -> None:
 
     assert services.erp_rests(STORE) is None
     services.close()
-
-
-def test_the_budget_cannot_be_kept_by_sentinels(tmp_path: Path) -> None:
-    with pytest.raises(ValidationError, match="must start with redis://"):
-        settings(tmp_path, redis_url="sentinel://one:26379")
