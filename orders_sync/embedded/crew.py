@@ -9,7 +9,7 @@ from pathlib import Path
 
 from orders_sync.broker.pulse import pulse_file
 from orders_sync.embedded import commands
-from orders_sync.embedded.home import logs_folder, run_folder, write_privately
+from orders_sync.embedded.home import beat_pulse_file, logs_folder, run_folder, write_privately
 from orders_sync.embedded.processes import ProcessSpec
 
 _FLOWER_AUTH = "FLOWER_BASIC_AUTH"
@@ -31,7 +31,8 @@ class Crew:
     def specs(self) -> list[ProcessSpec]:
         """Say how each process is started."""
         specs = [self._worker(number) for number in range(1, self.workers + 1)]
-        specs.append(self._spec("beat", commands.beat(self.log_level), self.env))
+        beat = self._spec("beat", commands.beat(self.log_level), self.env)
+        specs.append(replace(beat, pulse=beat_pulse_file(self.home)))
         if self.flower_port is not None:
             env = {_FLOWER_AUTH: flower_login(self.home), **self.env}
             specs.append(self._spec("flower", commands.flower(self.flower_port), env))

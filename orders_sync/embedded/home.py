@@ -32,6 +32,11 @@ def run_folder(home: Path) -> Path:
     return home / "run"
 
 
+def beat_pulse_file(home: Path) -> Path:
+    """Return the file that beat touches with each message that the broker took."""
+    return home / "beat.pulse"
+
+
 def write_privately(path: Path, text: str) -> None:
     """Write a file that only its owner may read, all of it or nothing."""
     unfinished = path.with_name(f"{path.name}.new")

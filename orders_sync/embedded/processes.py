@@ -22,7 +22,7 @@ class ProcessSpec:
     `argv` begins with the path of a program. Output of both kinds is appended to `log`. `folder`
     is where it runs; None is this process's own. One that is `vital` is never started again: when
     it ends, all ends. One that `stops_last` is needed by the others. `pulse` is the file that a
-    worker touches while it consumes.
+    worker touches while it consumes, and beat while it sends.
     """
 
     name: str

@@ -35,9 +35,9 @@ from orders_sync.worker.exposure import refuse_hidden_metrics, show_metrics
 from orders_sync.worker.flower import rule_flower
 from orders_sync.worker.heartbeat import Heartbeat
 from orders_sync.worker.memory import share_arenas
-from orders_sync.worker.pulse import keep_pulse
+from orders_sync.worker.pulse import end_surely, keep_pulse
 from orders_sync.worker.queues import INTAKE, declare_queues, queue_of, route_by_prefix
-from orders_sync.worker.safety import check_safety
+from orders_sync.worker.safety import check_broker, check_safety
 from orders_sync.worker.schedule import beat_schedule
 
 log = structlog.get_logger(__name__)
@@ -208,6 +208,7 @@ def _connect_signals(app: OrdersSyncApp) -> None:
         stop=stop_with,
     )
     keep_pulse(settings.home)
+    end_surely()
 
     @worker_init.connect(weak=False)
     def _check(sender: Any, **_: Any) -> None:
@@ -216,6 +217,7 @@ def _connect_signals(app: OrdersSyncApp) -> None:
             require_accounts(settings)
             refuse_hidden_metrics(settings, sender.pool_cls)
             check_safety(settings, app.conf, app.tasks)
+            check_broker(app)
             app.services.check()
         except (ConfigurationError, LedgerUnavailable) as error:
             # Celery logs what a signal raises and starts all the same, unless it is an exit.

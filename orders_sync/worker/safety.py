@@ -5,10 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+import structlog
+
+from orders_sync.broker.client import BROKER_AWAY, broker_client
 from orders_sync.broker.transport import check_kombu
 from orders_sync.errors import ConfigurationError
+from orders_sync.redis_client import checks_no_certificate
+from orders_sync.redis_failures import CLUSTER_DO, CLUSTER_SAYS
 from orders_sync.settings import Settings
 from orders_sync.worker.queues import INTAKE, queue_of
+
+log = structlog.get_logger(__name__)
 
 #: Steps that call VTEX twice and an ERP once must end before their message is taken for lost.
 _CALLS_OF_A_STEP = 3
@@ -26,6 +33,31 @@ def check_safety(settings: Settings, conf: Any, task_names: Iterable[str]) -> No
     for name in task_names:
         if not name.startswith(("celery.", f"{INTAKE}.")):
             queue_of(name)
+
+
+def check_broker(app: Any) -> None:
+    """Check that the broker, where it answers, is no cluster; say aloud whom nobody checks.
+
+    Raises:
+        ConfigurationError: it is a Redis Cluster.
+    """
+    settings: Settings = app.orders_sync_settings
+    named = {
+        "ORDERS_SYNC_BROKER_URL": settings.broker_url,
+        "ORDERS_SYNC_REDIS_URL": settings.redis_url,
+    }
+    for name, url in named.items():
+        if checks_no_certificate(url or ""):
+            log.warning("redis.certificate_not_checked", setting=name)
+    try:
+        with broker_client(app) as client:
+            server: Any = client
+            is_cluster = server.info("cluster").get("cluster_enabled")
+    except BROKER_AWAY:
+        return
+    if is_cluster:
+        do = CLUSTER_DO.format(setting="ORDERS_SYNC_BROKER_URL")
+        raise ConfigurationError(f"The broker cannot be used: {CLUSTER_SAYS}. {do}")
 
 
 def _check_celery(conf: Any) -> None:

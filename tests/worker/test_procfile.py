@@ -17,8 +17,8 @@ from support.plant import Plant
 from support.waiting import until
 
 from orders_sync.embedded.broker import free_port
+from orders_sync.embedded.home import beat_pulse_file as pulse_file
 from orders_sync.embedded.processes import Child
-from orders_sync.worker.pulse import pulse_file
 
 PROCFILE = Path(__file__).parents[2] / "Procfile"
 LINES = dict(line.split(": ", 1) for line in PROCFILE.read_text().splitlines())
