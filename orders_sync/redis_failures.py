@@ -6,6 +6,7 @@ https://redis.io/docs/latest/operate/oss_and_stack/reference/cluster-spec/
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
@@ -140,7 +141,7 @@ _MEANINGS: Final = (
     (
         ("timeout", "timed out", "unreachable"),
         "it does not answer in time",
-        "Is its machine up, and does a firewall let us through? Else correct {setting}.",
+        "Is its machine up, does a firewall let us through, does the port speak TLS as {setting} has it?",
     ),
     (
         ("connection closed by server", "connection reset", "unexpected_eof", "eof occurred"),
@@ -153,7 +154,8 @@ _MEANINGS: Final = (
 def read_redis_failure(error: BaseException, *, setting: str) -> RedisFailure:
     """Return what an error means; `setting` is the variable that names the server."""
     words = " | ".join(_words(error)).lower()
-    if "filenotfounderror" in words and "connecting to" not in words:
+    # The path of a socket has no port.
+    if re.search(r"error 2 connecting to [^/ ]+:\d", words):
         return RedisFailure(_NO_FILE_SAYS, _NO_FILE_DO.format(setting=setting))
     for marks, says, do in _MEANINGS:
         if any(mark in words for mark in marks):

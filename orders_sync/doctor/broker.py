@@ -73,7 +73,12 @@ def examine_broker(settings: Settings, *, clock: Clock) -> Iterator[Finding]:
         yield Finding(BROKER, "reachable", State.FAILED, says, failure.do)
         yield Finding("workers", "alive", State.NOT_PROBED, "the broker is not reachable")
         return
-    yield from examine_workers(app, settings)
+    try:
+        yield from examine_workers(app, settings)
+    except _FAILURES as error:
+        failure = read_redis_failure(error, setting="ORDERS_SYNC_BROKER_URL")
+        says = f"they cannot be asked through the broker: {failure.says}"
+        yield Finding("workers", "alive", State.NOT_PROBED, says)
 
 
 def _safety(settings: Settings, conf: Any) -> Finding:
