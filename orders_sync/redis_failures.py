@@ -141,7 +141,7 @@ _MEANINGS: Final = (
     (
         ("timeout", "timed out", "unreachable"),
         "it does not answer in time",
-        "Is its machine up, does a firewall let us through, does the port speak TLS as {setting} has it?",
+        "Is its machine up, does a firewall let us in, does the port speak TLS as {setting} does?",
     ),
     (
         ("connection closed by server", "connection reset", "unexpected_eof", "eof occurred"),
