@@ -27,6 +27,14 @@ NEW: Final = "new"
 DONE: Final = "done"
 
 _TIMES: Final = ("issued_at", "dispatched_at", "delivered_at")
+#: A day and a time of day; `fromisoformat` alone reads `2026-W48-7` and `20261129` too.
+_MOMENT: Final = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,9})?)?"
+    r"(Z|[+-][0-9]{2}(:?[0-9]{2})?)?",
+    re.IGNORECASE,
+)
+#: Cents that a BIGINT holds have fewer digits; to write out an exponent could take all memory.
+_MOST_DIGITS: Final = 19
 
 #: The columns that stand for fields of the body.
 _FIELDS: Final = (
@@ -157,17 +165,29 @@ def _plain(name: str, value: Any) -> Any:
         value = _text(value)
     if name in _TIMES:
         return _time(value)
-    if isinstance(value, Decimal):
-        return int(value) if value == value.to_integral_value() else str(value)
-    return value
+    return _number(value) if isinstance(value, Decimal) else value
+
+
+def _number(value: Decimal) -> int | str:
+    """Return a whole number as one; what is none (a fraction, NaN, Infinity) is its text."""
+    is_short = value.is_finite() and value.adjusted() < _MOST_DIGITS
+    return int(value) if is_short and value == value.to_integral_value() else str(value)
 
 
 def _time(value: Any) -> str | None:
-    """Write a time in ISO 8601, in UTC: a driver's zone may change from one pull to the next."""
+    """Write a time in ISO 8601, in UTC: a driver's zone may change from one pull to the next.
+
+    What has no time of day stays as it is, and is refused where commands are accepted: midnight UTC
+    of a day is the day before in the Americas.
+    """
     if value is None:
         return None
+    if not isinstance(value, datetime) and not _MOMENT.fullmatch(str(value)):
+        return str(value)
     try:
-        moment = value if isinstance(value, datetime) else datetime.fromisoformat(str(value))
+        moment = (
+            value if isinstance(value, datetime) else datetime.fromisoformat(str(value).upper())
+        )
         zoned = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
         return zoned.astimezone(UTC).isoformat()
     except (ValueError, OverflowError):

@@ -71,6 +71,23 @@ def test_a_delivery_at_night_is_told_by_the_stores_clock(flow: Flow) -> None:
     assert flow.sent[-1]["deliveredDate"] == "2026-11-28 22:30"
 
 
+def test_a_day_without_its_hour_is_refused_with_an_example(
+    flow: Flow, both_on: dict[str, Any]
+) -> None:
+    if both_on.get("erp_options"):  # PostgreSQL
+        pytest.skip("The column makes it midnight before anybody reads it.")
+    [order_id] = flow.in_handling()
+    write(flow, order_id, invoice_number="D1", tracking_number="T1")
+    before = len(flow.sent)
+
+    write(flow, order_id, "track", invoice_number="D1", delivered_at="2026-11-29")
+
+    state, answer = answers(flow)[1]
+    assert (state, len(flow.sent)) == ("refused", before)
+    assert "delivered_at" in (answer or "")
+    assert "2026-11-29T15:30:00-03:00" in (answer or "")
+
+
 def test_a_cent_that_is_left_is_told_in_the_answer_and_can_be_sent(flow: Flow) -> None:
     [order_id] = flow.in_handling()
 

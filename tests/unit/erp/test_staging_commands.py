@@ -7,9 +7,11 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 from sqlalchemy.exc import DBAPIError
 from unit.erp.erp_sql import ErpSql, MakeStaging
 
+from orders_sync.commands.invoice import InvoiceBody
 from orders_sync.domain.commands import Command
 from orders_sync.erp.staging import StagingErp
 from orders_sync.erp.staging_commands import as_command
@@ -273,7 +275,6 @@ def test_values_of_other_databases_become_what_json_has() -> None:
         "kind": "invoice",
         "body": {"type": "Output"},
         "issued_at": datetime(2026, 11, 27, 9, tzinfo=brasilia),
-        "dispatched_at": date(2026, 11, 28),
         "delivered_at": datetime.max.replace(tzinfo=brasilia),
     }
 
@@ -282,5 +283,79 @@ def test_values_of_other_databases_become_what_json_has() -> None:
     assert [body["value_cents"] for body in bodies] == [5, "0.5"]
     assert bodies[0]["type"] == "Output"
     assert bodies[0]["issued_at"] == "2026-11-27T12:00:00+00:00"
-    assert bodies[0]["dispatched_at"] == "2026-11-28T00:00:00+00:00"
     assert bodies[0]["delivered_at"] == "9999-12-31 23:59:59.999999-03:00"
+
+
+def read_column(name: str, value: Any) -> Any:
+    row = {**dict.fromkeys(ERP_COMMANDS.c.keys()), "id": 7, "order_id": ORDER_ID, "kind": "invoice"}
+    return as_command({**row, name: value}).body[name]
+
+
+@pytest.mark.parametrize("column", ["issued_at", "dispatched_at", "delivered_at"])
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        pytest.param("2026-11-29", "2026-11-29", id="a day"),
+        pytest.param(date(2026, 11, 29), "2026-11-29", id="a DATE"),
+        pytest.param(20261129, "20261129", id="a number"),
+        pytest.param("20261129T153000", "20261129T153000", id="without its signs"),
+        pytest.param("2026-W48-7", "2026-W48-7", id="a day of a week"),
+        pytest.param("2026-W48-7T10:00", "2026-W48-7T10:00", id="a time in a week"),
+        pytest.param("2026-11-29T15", "2026-11-29T15", id="an hour without minutes"),
+        pytest.param("2026-13-29 10:00", "2026-13-29 10:00", id="a month there is not"),
+    ],
+)
+def test_what_has_no_day_and_time_of_day_is_left_for_the_check_of_the_body(
+    value: Any, text: str, column: str
+) -> None:
+    read = read_column(column, value)
+
+    assert read == text
+    with pytest.raises(ValidationError, match="such as 2026-11-29T15:30:00-03:00"):
+        InvoiceBody.model_validate({"number": "A1", "issued_at": read})
+
+
+@pytest.mark.parametrize(
+    ("text", "read"),
+    [
+        pytest.param("2026-11-29 15:30", "2026-11-29T15:30:00+00:00", id="no seconds"),
+        pytest.param("2026-11-29t15:30:00z", "2026-11-29T15:30:00+00:00", id="small letters"),
+        pytest.param("2026-11-29 15:30:00-03", "2026-11-29T18:30:00+00:00", id="an hour's offset"),
+        pytest.param(
+            "2026-11-29 15:30:00.1234567", "2026-11-29T15:30:00.123456+00:00", id="SQL Server's"
+        ),
+    ],
+)
+def test_a_day_with_its_time_of_day_is_told_in_utc(text: str, read: str) -> None:
+    assert read_column("issued_at", text) == read
+
+
+@pytest.mark.parametrize("number", ["Infinity", "-Infinity", "NaN", "sNaN", "1E+5000", "0.5"])
+def test_a_number_that_is_no_amount_of_cents_is_refused_by_itself(number: str) -> None:
+    read = read_column("value_cents", Decimal(number))
+
+    assert read == number
+    with pytest.raises(ValidationError, match="value_cents"):
+        InvoiceBody.model_validate({"number": "A1", "value_cents": read})
+
+
+def test_a_whole_number_is_cents_however_it_is_scaled() -> None:
+    cents = [read_column("value_cents", Decimal(text)) for text in ("0E-8", "1.5E+3", "9E+18")]
+
+    assert cents == [0, 1500, 9 * 10**18]
+
+
+@on_sqlite
+@pytest.mark.parametrize("number", ["9e999", "-9e999"])
+def test_a_real_without_end_hides_no_other_row(
+    number: str, staging: StagingErp, sql: ErpSql
+) -> None:
+    write(sql, kind="invoice", invoice_number="A1")
+    sql.execute(f"UPDATE erp_commands SET value_cents = {number}")  # noqa: S608 -- the test's own
+    write(sql, command_key="after")
+
+    odd, after = pull(staging)
+
+    assert after.key == "after"
+    with pytest.raises(ValidationError, match="value_cents"):
+        InvoiceBody.model_validate(odd.body)
