@@ -79,6 +79,7 @@ def test_the_map_names_every_room_that_a_contract_knows() -> None:
         "postgresql",
         "postgresql_connection",
         "settings_problems",
+        "settings_sources",
         "settings_shown",
     }
     assert rooms - named <= beside
