@@ -87,7 +87,7 @@ _MEANINGS: Final = (
         ("Correct the password in {setting}; what is neither letter nor digit is written %XX."),
     ),
     (
-        ("noauth", "authentication required"),
+        ("noauth", "authentication required", "already authenticated"),
         "it wants a password",
         (
             "Put it into {setting}: redis://:password@host:6379/0 (a sentinel's own is "

@@ -14,6 +14,7 @@ from typing import Any
 
 from redis import Redis, RedisError
 from redis.backoff import NoBackoff
+from redis.exceptions import AuthenticationError
 from redis.retry import Retry
 from support.waiting import until
 
@@ -43,7 +44,7 @@ def _answers(port: int) -> bool:
     try:
         return bool(client.ping())
     except RedisError as error:
-        return "authentication" in str(error).lower()
+        return isinstance(error, AuthenticationError) or "authenticat" in str(error)
     finally:
         client.close()
 
