@@ -11,7 +11,7 @@ it in, and only where the document shows that `items[]` was left alone.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from itertools import combinations
@@ -98,10 +98,30 @@ class Reckoning:
 
 
 @dataclass(frozen=True, slots=True)
+class ChargedService(Service):
+    """A service as the order's value has it.
+
+    `is_in_line`: the totals of the lines have its price already, so it costs nothing beside them.
+    """
+
+    is_in_line: bool = False
+
+    @property
+    def total_cents(self) -> int:
+        """What the service costs beside the line."""
+        return 0 if self.is_in_line else self.quantity * self.price_cents
+
+
+@dataclass(frozen=True, slots=True)
 class Amounts:
-    """An order's lines as the shopper has them at this time, and the reckoning of the order."""
+    """An order's lines as the shopper has them at this time, and the reckoning of the order.
+
+    `services` are those of each line that has some, by the line's index; together they cost the
+    reckoning's `services_cents`.
+    """
 
     lines: tuple[LineAmounts, ...]
+    services: Mapping[int, tuple[ChargedService, ...]]
     reckoning: Reckoning
 
 
@@ -112,7 +132,8 @@ def amounts_now(sale: Sale) -> Amounts:
     if has_items(sale.changes):
         best = _with_changes(sale, totals, best)
     lines = tuple(line for line in best.lines if line.quantity)
-    return Amounts(lines, best.reckon(totals))
+    services = dict(_services(sale, lines, best.charge))
+    return Amounts(lines, services, best.reckon(totals))
 
 
 class _Totals:
@@ -136,8 +157,8 @@ class _Totals:
         self.freight_discounts = tuple(dict.fromkeys((0, by_tags, by_deliveries)))
 
 
-#: Reads what the services of the lines cost together.
-_ServiceSum = Callable[[Sale, Sequence[LineAmounts]], int]
+#: Reads how a service of a line of so many pieces is charged.
+_Charge = Callable[[Service, int], ChargedService]
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +166,7 @@ class _Candidate:
     """One reading of a whole order."""
 
     lines: tuple[LineAmounts, ...]
-    service_sum: _ServiceSum
+    charge: _Charge
     services_cents: int
     discounts_cents: int
     changes_cents: int
@@ -175,7 +196,7 @@ class _Candidate:
     def after(self, variant: Variant, sale: Sale) -> _Candidate:
         """Return the same reading with changes counted in."""
         lines, is_feasible = variant(self.lines, sale.changes)
-        services = self.service_sum(sale, lines)
+        services = _services_cents(sale, lines, self.charge)
         return replace(self, lines=lines, services_cents=services, is_feasible=is_feasible)
 
     def reckon(self, totals: _Totals) -> Reckoning:
@@ -229,13 +250,13 @@ def _candidates(sale: Sale, totals: _Totals, variant: Variant) -> Iterator[_Cand
     """Yield every reading of the order, the usual one first."""
     for written in readings(sale.items, total_tax_cents=totals.tax_cents, is_chain=sale.is_chain):
         lines, is_feasible = variant(written, sale.changes)
-        for service_sum in (_as_they_say, _by_piece, _in_the_lines):
-            services = service_sum(sale, lines)
+        for charge in (_as_they_say, _by_piece, _in_the_lines):
+            services = _services_cents(sale, lines, charge)
             for discounts in totals.freight_discounts:
                 for changes in dict.fromkeys((totals.change_cents or 0, 0)):
                     yield _Candidate(
                         lines,
-                        service_sum,
+                        charge,
                         services,
                         discounts,
                         changes,
@@ -281,7 +302,7 @@ def _without_lingering(sale: Sale, totals: _Totals, written: _Candidate) -> _Can
     for count in range(1, len(suspects) + 1):
         for gone in combinations(suspects, count):
             lines = tuple(line for line in written.lines if line.index not in gone)
-            services = written.service_sum(sale, lines)
+            services = _services_cents(sale, lines, written.charge)
             candidate = replace(written, lines=lines, services_cents=services)
             if candidate.difference(totals) == 0:
                 return candidate
@@ -315,22 +336,40 @@ def _cost(candidate: _Candidate) -> int:
     return candidate.goods_cents + candidate.tax_cents + candidate.services_cents
 
 
-def _services(sale: Sale, lines: Sequence[LineAmounts]) -> Iterator[tuple[Service, int]]:
-    """Yield each service with the pieces of its line; those of removed lines are gone."""
+def _services(
+    sale: Sale, lines: Sequence[LineAmounts], charge: _Charge
+) -> Iterator[tuple[int, tuple[ChargedService, ...]]]:
+    """Yield a line's index with its services, as charged; those of removed lines are gone."""
     left = {line.index: line.quantity for line in lines if line.quantity}
     for item in sale.items:
-        if item.index in left:
-            for service in item.services:
-                yield service, left[item.index]
+        if item.services and item.index in left:
+            pieces = left[item.index]
+            yield item.index, tuple(charge(service, pieces) for service in item.services)
 
 
-def _as_they_say(sale: Sale, lines: Sequence[LineAmounts]) -> int:
-    return sum(service.total_cents for service, _ in _services(sale, lines))
+def _services_cents(sale: Sale, lines: Sequence[LineAmounts], charge: _Charge) -> int:
+    rows = _services(sale, lines, charge)
+    return sum(service.total_cents for _, services in rows for service in services)
 
 
-def _by_piece(sale: Sale, lines: Sequence[LineAmounts]) -> int:
-    return sum(service.price_cents * pieces for service, pieces in _services(sale, lines))
+def _as_they_say(service: Service, _: int) -> ChargedService:
+    return _charged(service, service.quantity)
 
 
-def _in_the_lines(_: Sale, __: Sequence[LineAmounts]) -> int:
-    return 0
+def _by_piece(service: Service, pieces: int) -> ChargedService:
+    return _charged(service, pieces)
+
+
+def _in_the_lines(service: Service, _: int) -> ChargedService:
+    return _charged(service, service.quantity, is_in_line=True)
+
+
+def _charged(service: Service, quantity: int, *, is_in_line: bool = False) -> ChargedService:
+    return ChargedService(
+        id=service.id,
+        name=service.name,
+        kind=service.kind,
+        quantity=quantity,
+        price_cents=service.price_cents,
+        is_in_line=is_in_line,
+    )

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from orders_sync.domain.amounts import Reckoning
-from orders_sync.domain.line_prices import Service
+from orders_sync.domain.amounts import ChargedService, Reckoning
 
 __all__ = [
     "Address",
+    "ChargedService",
     "Component",
     "Customer",
     "Delivery",
@@ -17,7 +17,6 @@ __all__ = [
     "OrderLine",
     "Payment",
     "Reckoning",
-    "Service",
     "Totals",
 ]
 
@@ -70,7 +69,7 @@ class OrderLine:
     unit_multiplier: float
     unit_list_price_cents: int = 0
     unit_price_cents: int = 0
-    services: tuple[Service, ...] = ()
+    services: tuple[ChargedService, ...] = ()
     components: tuple[Component, ...] = ()
 
 
@@ -166,13 +165,17 @@ class Payment:
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """The order's sums in cents; discounts are negative, `other_cents` is what VTEX adds beside."""
+    """The order's sums in cents, as VTEX wrote them; discounts are negative.
+
+    `change_cents` is the total Change of a changed order, and `other_cents` all other totals.
+    """
 
     items_cents: int
     discounts_cents: int
     shipping_cents: int
     tax_cents: int
     other_cents: int
+    change_cents: int = 0
 
 
 @dataclass(frozen=True, slots=True)

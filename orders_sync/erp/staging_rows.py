@@ -130,6 +130,7 @@ def service_rows(order: Order) -> list[Row]:
             "quantity": service.quantity,
             "price_cents": service.price_cents,
             "total_cents": service.total_cents,
+            "is_in_line": service.is_in_line,
         }
         for line in order.lines
         for index, service in enumerate(line.services)

@@ -133,7 +133,7 @@ ERP_ORDERS: Final = Table(
     _filled("discounts_cents", _CENTS, "Sum of the discounts; zero or negative."),
     _filled("shipping_cents", _CENTS, "Shipping."),
     _filled("tax_cents", _CENTS, "Taxes that VTEX adds to the items."),
-    _filled("other_cents", _CENTS, "What VTEX's totals contain beside the four above."),
+    _filled("other_cents", _CENTS, "What VTEX's totals contain beside the four above and Change."),
     _maybe("customer_first_name", Text(), "Personal."),
     _maybe("customer_last_name", Text(), "Personal."),
     _maybe("customer_document_type", _CODE, "Kind of the document, such as cpf."),
@@ -269,7 +269,8 @@ ERP_ORDER_SERVICES: Final = Table(
     _maybe("kind", _CODE, "VTEX's word for its kind."),
     _filled("quantity", Integer(), "How many were sold."),
     _filled("price_cents", _CENTS, "Price of one."),
-    _filled("total_cents", _CENTS, "Price of all. It is in no line's total."),
+    _filled("total_cents", _CENTS, "Price of all, beside the line's total; 0 if is_in_line."),
+    _maybe("is_in_line", Boolean(), "Whether the line's total has its price already."),
     comment="Services sold with a line, such as gift wrapping or a warranty, one row each.",
 )
 

@@ -45,11 +45,6 @@ def applied_changes(document: AmountsDocument) -> tuple[AppliedChange, ...]:
     return tuple(map(_change, attachment.changes_data)) if attachment else ()
 
 
-def services(item: Item) -> tuple[Service, ...]:
-    """Return the services that were sold with a line."""
-    return tuple(map(_service, item.bundle_items))
-
-
 def _item(index: int, item: Item) -> SoldItem:
     return SoldItem(
         index=index,
@@ -64,7 +59,7 @@ def _item(index: int, item: Item) -> SoldItem:
         tax_cents=item.tax,
         is_gift=item.is_gift,
         tags=tuple(PriceTag(tag.name or "", _tag_cents(tag)) for tag in item.price_tags),
-        services=services(item),
+        services=tuple(map(_service, item.bundle_items)),
     )
 
 

@@ -7,12 +7,12 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from orders_sync.domain.amounts import amounts_now
+from orders_sync.domain.amounts import ChargedService, amounts_now
 from orders_sync.domain.events import OrderEvent, UnreadableEvent
 from orders_sync.domain.line_prices import piece_cents
 from orders_sync.domain.order import Component, Customer, Order, OrderLine, Payment, Totals
 from orders_sync.domain.order_changes import LineAmounts
-from orders_sync.vtex.amounts import sale, services
+from orders_sync.vtex.amounts import sale
 from orders_sync.vtex.deliveries import address, deliveries
 from orders_sync.vtex.documents import (
     OrderSummary,
@@ -44,7 +44,7 @@ __all__ = [
     "summary",
 ]
 
-_TOTALS: Final = frozenset({"items", "discounts", "shipping", "tax"})
+_TOTALS: Final = frozenset({"items", "discounts", "shipping", "tax", "change"})
 
 #: VTEX's words for money that the marketplace took; the second is the older one.
 _BY_MARKETPLACE: Final = "PAYMENT-FROM-AFFILIATE"
@@ -111,7 +111,9 @@ def order(account: str, document: bytes) -> Order:
         totals=_totals(read.totals),
         customer=_customer(read.client_profile_data or ClientProfile()),
         address=address(shipping.address) if shipping and shipping.address else None,
-        lines=tuple(_line(line, read.items) for line in amounts.lines),
+        lines=tuple(
+            _line(line, read.items, amounts.services.get(line.index, ())) for line in amounts.lines
+        ),
         deliveries=deliveries(shipping, amounts.lines) if shipping else (),
         payments=_payments(read.payment_data) if read.payment_data else (),
         cancel_reason=read.cancel_reason,
@@ -123,7 +125,9 @@ def order(account: str, document: bytes) -> Order:
     )
 
 
-def _line(line: LineAmounts, items: Sequence[Item]) -> OrderLine:
+def _line(
+    line: LineAmounts, items: Sequence[Item], services: tuple[ChargedService, ...]
+) -> OrderLine:
     """Join a line's amounts with the texts of its SKU's line in `items[]`, if there is one."""
     item = None if line.origin is None else items[line.origin]
     is_own = item is not None and line.origin == line.index
@@ -148,7 +152,7 @@ def _line(line: LineAmounts, items: Sequence[Item]) -> OrderLine:
         unit_multiplier=line.unit_multiplier,
         unit_list_price_cents=unit_list,
         unit_price_cents=line.unit_price_cents,
-        services=services(item) if item and is_own else (),
+        services=services,
         components=tuple(map(_component, item.components)) if item else (),
     )
 
@@ -179,6 +183,7 @@ def _totals(totals: list[Total]) -> Totals:
         discounts_cents=sums["discounts"],
         shipping_cents=sums["shipping"],
         tax_cents=sums["tax"],
+        change_cents=sums["change"],
         other_cents=sum(cents for key, cents in sums.items() if key not in _TOTALS),
     )
 

@@ -15,7 +15,7 @@ from sqlalchemy import Engine, create_engine, insert, inspect, select, text
 from support.staging_version_1 import create_version_1
 from unit.erp.erp_sql import MakeStaging
 
-from orders_sync.domain.order import Component, Service
+from orders_sync.domain.order import ChargedService, Component
 from orders_sync.erp.staging_schema import missing_statements, upgrade_tables
 from orders_sync.erp.staging_tables import (
     ERP_COMMANDS,
@@ -71,7 +71,7 @@ def test_tables_of_version_1_get_what_they_lack_and_keep_their_rows(
     before = columns(version_1)
     kit = make_line(
         components=(Component("UC", "901", "901", None, "Part", 2),),
-        services=(Service("7", "Wrap", "Gift", 2, 150),),
+        services=(ChargedService("7", "Wrap", "Gift", 2, 150),),
     )
 
     make_staging().place_order(make_order("new-01", lines=[kit]))

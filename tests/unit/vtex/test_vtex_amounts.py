@@ -9,6 +9,7 @@ from support.order_documents import document, encoded, item, read
 
 from orders_sync.domain.amounts import Reason, Reckoning
 from orders_sync.domain.order import OrderLine
+from orders_sync.erp.staging_rows import service_rows
 from orders_sync.vtex.translate import fulfilment
 
 CHEESE: dict[str, Any] = {
@@ -139,23 +140,29 @@ def test_a_lines_tax_is_of_all_its_pieces(line: dict[str, Any], tax: int, of_a_p
 
 
 @pytest.mark.parametrize(
-    ("service", "cents"),
+    ("service", "row"),
     [
-        pytest.param({"price": 150, "quantity": 2}, 300, id="as it says"),
-        pytest.param({"price": 150, "quantity": 1}, 300, id="one a piece, as the sum has it"),
-        pytest.param({"price": "150"}, 150, id="no quantity"),
-        pytest.param({"price": 200, "sellingPrice": 150}, 150, id="discounted"),
-        pytest.param({"price": 150, "quantity": 2}, 0, id="in no sum"),
-        pytest.param({"quantity": 2}, 0, id="without a price"),
+        pytest.param({"price": 150, "quantity": 2}, (2, 150, 300, False), id="as it says"),
+        pytest.param({"price": 150, "quantity": 1}, (2, 150, 300, False), id="one a piece"),
+        pytest.param({"price": "150"}, (1, 150, 150, False), id="no quantity"),
+        pytest.param({"price": 200, "sellingPrice": 150}, (1, 150, 150, False), id="discounted"),
+        pytest.param({"price": 150, "quantity": 2}, (2, 150, 0, True), id="in no sum"),
+        pytest.param({"quantity": 2}, (2, 0, 0, False), id="without a price"),
     ],
 )
-def test_services_are_in_the_sum_and_in_no_line(service: dict[str, Any], cents: int) -> None:
+def test_services_are_told_as_the_sum_has_them(
+    service: dict[str, Any], row: tuple[int, int, int, bool]
+) -> None:
+    cents = row[2]
     wrapped = item("7", 2, 10000, bundleItems=[{"id": 1033, "name": "Wrap", **service}, None])
 
     order = read(document(wrapped, totals={"Items": 20000 + cents, "Shipping": 700}))
 
     assert order.lines[0].total_cents == 20000
-    assert [sold.id for sold in order.lines[0].services] == ["1033"]
+    (told,) = service_rows(order)
+    assert told["service_id"] == "1033"
+    assert (told["quantity"], told["price_cents"]) == row[:2]
+    assert (told["total_cents"], told["is_in_line"]) == row[2:]
     assert order.reckoning == Reckoning(lines_cents=20000, services_cents=cents, freight_cents=700)
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from decimal import ROUND_HALF_UP, Decimal
+from pathlib import Path
 from typing import Any
 
 from hypothesis import given, settings
@@ -14,8 +16,11 @@ from hypothesis import strategies as st
 from support.order_documents import change, changed, document, encoded, swap
 
 from orders_sync.domain.order import Order
+from orders_sync.erp.staging_rows import line_rows, order_row, service_rows
 from orders_sync.errors import Unreadable
 from orders_sync.vtex.translate import fulfilment, order
+
+PAGE = Path(__file__).parents[3] / "docs" / "staging-tables.md"
 
 #: How VTEX may tell of a change: by a total Change, by the other totals, or in the lines.
 SHAPES = ("left alone", "left alone, sums rewritten", "rewritten")
@@ -169,7 +174,21 @@ def spelt(value: Any, odd: Callable[[], str]) -> Any:
     return value
 
 
+#: What docs/staging-tables.md adds up to `value_cents`.
+ADDED_UP = re.findall(r"`(\w+_cents)` (?:[+]|is `value_cents`)", PAGE.read_text())
+
+
+def check_rows(found: Order) -> None:
+    """Check what an ERP sees: the columns that the page adds up, and the lines' own rows."""
+    row, lines = order_row(found), line_rows(found)
+    assert sum(row[name] for name in ADDED_UP) == row["value_cents"]
+    assert sum(line["total_cents"] for line in lines) == row["lines_cents"]
+    assert sum(line["tax_cents"] for line in lines) == row["line_taxes_cents"]
+    assert sum(service["total_cents"] for service in service_rows(found)) == row["services_cents"]
+
+
 def check_sum(found: Order) -> None:
+    check_rows(found)
     parts = found.reckoning
     assert found.value_cents == (
         parts.lines_cents
@@ -229,6 +248,23 @@ def test_no_piece_is_counted_twice_whatever_the_value_is(case: Case, data: st.Da
     shown = Counter[str]({row["id"]: row["quantity"] for row in wrong["items"]})
     gained = Counter[str]({row.sku: row.quantity for row in case.added})
     assert all(0 < count <= shown[sku] + gained[sku] for sku, count in pieces.items())
+
+
+@settings(max_examples=200, deadline=None)
+@given(cases(), st.integers(-900, 900).filter(bool), st.booleans(), st.data())
+def test_the_columns_add_up_with_a_manual_price_and_any_service(
+    case: Case, manual_cents: int, in_value: bool, data: st.DataObject
+) -> None:
+    whole = written(replace(case, removed=(), added=()))
+    for row in whole["items"]:
+        for service in row["bundleItems"]:
+            service["quantity"] = data.draw(st.integers(0, 3))
+    whole["totals"].append({"id": "Change", "name": "Change", "value": manual_cents})
+    whole["value"] += manual_cents if in_value else 0
+    amount = "incrementValue" if manual_cents > 0 else "discountValue"
+    whole |= changed({**change(), amount: abs(manual_cents)})
+
+    check_sum(order("mystore", encoded(whole)))
 
 
 TEXT = st.text(max_size=5)
