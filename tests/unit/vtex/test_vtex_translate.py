@@ -190,11 +190,17 @@ def test_where_an_order_stands_is_read_from_the_rest_of_a_ruin(
 
 def test_totals_are_summed_by_id_and_the_unknown_ones_are_kept() -> None:
     rows = [("Items", 100), ("Items", 5), ("Discounts", -7), ("Shipping", 9), ("Change", 3)]
+    rows += [("DiscountMarketplace", -2), ("Interest", 1)]
 
     totals = read(totals=[{"id": name, "value": value} for name, value in rows]).totals
 
     assert totals == Totals(
-        items_cents=105, discounts_cents=-7, shipping_cents=9, tax_cents=0, other_cents=3
+        items_cents=105,
+        discounts_cents=-7,
+        shipping_cents=9,
+        tax_cents=0,
+        other_cents=-1,
+        change_cents=3,
     )
 
 
