@@ -17,6 +17,7 @@ __all__ = [
     "OrderLine",
     "Payment",
     "Reckoning",
+    "Source",
     "Totals",
 ]
 
@@ -116,13 +117,30 @@ class Address:
 
 
 @dataclass(frozen=True, slots=True)
+class Source:
+    """A warehouse that serves a line, with its loading dock and its carrier (`deliveryIds[]`).
+
+    `quantity` is how many pieces come from it, as they were sold; None where VTEX does not tell.
+    """
+
+    warehouse_id: str | None
+    dock_id: str | None
+    courier_id: str | None
+    courier_name: str | None
+    quantity: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class Delivery:
     """How one line reaches the customer.
 
     `channel` is VTEX's `delivery` or `pickup-in-point`. `estimate` is VTEX's term, such as `3bd`
     (three business days). `address` is the line's own, or its pickup point's; None where VTEX names
     none. `window_from` and `window_until` are the hours that the customer chose for a scheduled
-    delivery. `dock_id` is the loading dock that serves the line.
+    delivery. `price_cents` is the line's part of the freight, its discounts taken off.
+
+    `sources` are all that serve the line; `warehouse_id`, `dock_id`, `courier_id` and
+    `courier_name` are the first's.
     """
 
     line_index: int
@@ -140,6 +158,7 @@ class Delivery:
     window_until: datetime | None = None
     dock_id: str | None = None
     courier_name: str | None = None
+    sources: tuple[Source, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,7 @@ Row = dict[str, Any]
 
 #: Of a TEXT, which ends at 65,535 bytes on MySQL: four a letter.
 _TEXT_LENGTH: Final = 16_000
-_WHOLE: Final = frozenset({"payments", "custom_data"})
+_WHOLE: Final = frozenset({"payments", "custom_data", "sources"})
 
 
 def order_row(order: Order) -> Row:
@@ -238,5 +238,6 @@ def _delivery(delivery: Delivery | None) -> Row:
         "dock_id": delivery and delivery.dock_id,
         "courier_id": delivery and delivery.courier_id,
         "courier_name": delivery and delivery.courier_name,
+        "sources": delivery and json.dumps([asdict(source) for source in delivery.sources]),
         **_address("ship", delivery.address if delivery else None),
     }

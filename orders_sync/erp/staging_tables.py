@@ -214,7 +214,7 @@ ERP_ORDER_LINES: Final = Table(
     _maybe("delivery_channel", _CODE, "delivery or pickup-in-point."),
     _maybe("delivery_sla", Text(), "Shipping method that the customer chose."),
     _maybe("delivery_company", Text(), "Carrier."),
-    _maybe("delivery_price_cents", _CENTS, "The line's part of the shipping."),
+    _maybe("delivery_price_cents", _CENTS, "The line's part of the freight, after discounts."),
     _maybe("delivery_estimate", _CODE, "Promised term, such as 3bd (three business days)."),
     _maybe("delivery_estimated_at", _TIME, "Promised date."),
     _maybe("pickup_point_id", _CODE, "Pickup point where the customer fetches the line."),
@@ -228,6 +228,7 @@ ERP_ORDER_LINES: Final = Table(
     _maybe("dock_id", _CODE, "Loading dock that serves the line (deliveryIds.dockId)."),
     _maybe("courier_id", _CODE, "VTEX's id of the carrier (deliveryIds.courierId)."),
     _maybe("courier_name", Text(), "VTEX's name of the carrier (deliveryIds.courierName)."),
+    _maybe("sources", _JSON, "JSON list of all that serve the line (deliveryIds); see below."),
     *_address("ship", "Where this line goes (logisticsInfo):", house_number="ship_number"),
     ForeignKeyConstraint(
         ["account", "order_id"],

@@ -2,20 +2,60 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Final
 
-from orders_sync.domain.order import Address, Delivery
+from pydantic import Field
+
+from orders_sync.domain.order import Address, Delivery, Source
 from orders_sync.domain.order_changes import LineAmounts
+from orders_sync.vtex.documents import validate
 from orders_sync.vtex.schemas import (
     DeliveryId,
     DeliveryWindow,
     LogisticsInfo,
+    Number,
+    OddCents,
+    Rows,
     ShippingAddress,
     ShippingData,
+    WireModel,
 )
 
 _PICKUP: Final = "pickup-in-point"
+
+#: What serves each line, by the line's index.
+Sources = Mapping[int, tuple[Source, ...]]
+
+
+class _SourceEntry(DeliveryId):
+    quantity: OddCents = None
+
+
+class _ServedLine(WireModel):
+    item_index: Number
+    delivery_ids: Rows[_SourceEntry] = Field(default_factory=list)
+
+
+class _Logistics(WireModel):
+    logistics_info: Rows[_ServedLine] = Field(default_factory=list)
+
+
+def sources(document: Mapping[str, Any]) -> Sources:
+    """Return the warehouses, docks and carriers of each line, by the line's index."""
+    logistics, _ = validate(_Logistics, document.get("shippingData"))
+    if logistics is None:
+        return {}
+    return {
+        line.item_index: tuple(Source(**entry.model_dump()) for entry in line.delivery_ids)
+        for line in reversed(logistics.logistics_info)
+    }
+
+
+def paid_cents(info: LogisticsInfo) -> int:
+    """Return the line's part of the freight, its discounts taken off."""
+    return info.price if info.selling_price is None else info.selling_price
 
 
 def address(address: ShippingAddress) -> Address:
@@ -27,37 +67,46 @@ def address(address: ShippingAddress) -> Address:
     )
 
 
-def deliveries(shipping: ShippingData, lines: Sequence[LineAmounts]) -> tuple[Delivery, ...]:
+def deliveries(
+    shipping: ShippingData, lines: Sequence[LineAmounts], served_by: Sources
+) -> tuple[Delivery, ...]:
     """Read the delivery of each line that the shopper has.
 
     A line that a change added has VTEX's own delivery if there is one, else the one that the line
-    of its SKU has, or that all lines have in common.
+    of its SKU has, or that all lines have in common, at no price.
     """
     infos = {info.item_index: info for info in reversed(shipping.logistics_info)}
-    own = {info.item_index: _delivery(info, info.item_index, shipping) for info in infos.values()}
+    own = {
+        index: _delivery(info, shipping, served_by.get(index, ())) for index, info in infos.items()
+    }
     places = {(delivery.channel, delivery.address) for delivery in own.values()}
-    common = next(iter(infos.values()), None) if len(places) == 1 else None
+    common = next(iter(own.values()), None) if len(places) == 1 else None
     rows = []
     for line in lines:
         if line.index in own:
             rows.append(own[line.index])
         elif line.index != line.origin:
-            model = infos.get(line.origin, common) if line.origin is not None else common
+            model = own.get(line.origin, common) if line.origin is not None else common
             if model is not None:
-                free = model.model_copy(update={"price": 0})
-                rows.append(_delivery(free, line.index, shipping))
+                rows.append(_as_added(model, line.index))
     return tuple(rows)
 
 
-def _delivery(info: LogisticsInfo, line_index: int, shipping: ShippingData) -> Delivery:
+def _as_added(model: Delivery, line_index: int) -> Delivery:
+    """Return a line's delivery as that of an added line: no price, and pieces from anywhere."""
+    places = tuple(replace(source, quantity=None) for source in model.sources)
+    return replace(model, line_index=line_index, price_cents=0, sources=places)
+
+
+def _delivery(info: LogisticsInfo, shipping: ShippingData, sources: tuple[Source, ...]) -> Delivery:
     served_by = info.delivery_ids[0] if info.delivery_ids else DeliveryId()
     window = info.delivery_window or DeliveryWindow()
     return Delivery(
-        line_index=line_index,
+        line_index=info.item_index,
         channel=info.delivery_channel,
         sla=info.selected_sla,
         company=info.delivery_company,
-        price_cents=info.price,
+        price_cents=paid_cents(info),
         estimate=info.shipping_estimate,
         estimated_at=info.shipping_estimate_date,
         pickup_point_id=info.pickup_point_id,
@@ -68,6 +117,7 @@ def _delivery(info: LogisticsInfo, line_index: int, shipping: ShippingData) -> D
         window_until=window.end_date_utc,
         dock_id=served_by.dock_id,
         courier_name=served_by.courier_name,
+        sources=sources,
     )
 
 

@@ -7,9 +7,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from support.order_documents import document, item, read
+from support.order_documents import change, changed, document, item, read, swap
 
-from orders_sync.domain.order import Order
+from orders_sync.domain.order import Order, Source
+from orders_sync.erp.staging_rows import line_rows, order_row
 
 HOME = {"addressId": "H", "addressType": "residential", "city": "Olinda"}
 WORK = {"addressId": "W", "addressType": "commercial", "city": "Recife"}
@@ -80,6 +81,48 @@ def test_dock_and_carrier_are_told() -> None:
 
     assert (delivery.dock_id, delivery.warehouse_id) == ("3", "1_1")
     assert (delivery.courier_id, delivery.courier_name) == ("c", "Ipê")
+
+
+def test_a_line_from_two_warehouses_tells_both_with_their_pieces() -> None:
+    near = {"warehouseId": "N", "dockId": "1", "courierId": "a", "courierName": "A", "quantity": 2}
+    far = {"warehouseId": "F", "dockId": 2, "quantity": "odd"}
+
+    first, second = shipped({"deliveryIds": [near, None, far]}, {"deliveryIds": None}).deliveries
+
+    assert first.sources == (Source("N", "1", "a", "A", 2), Source("F", "2", None, None, None))
+    assert (first.warehouse_id, second.sources) == ("N", ())
+
+
+def test_what_the_lines_pay_for_delivery_is_what_the_order_does() -> None:
+    lines: list[dict[str, Any]] = [
+        {"price": 900, "sellingPrice": 400},
+        {"price": 700, "sellingPrice": 0},
+        {"price": 150},
+        {"price": 50, "sellingPrice": None},
+    ]
+    logistics = [{"itemIndex": place, **info} for place, info in enumerate(lines)]
+    items = [item(str(place), 1, 100) for place in range(4)]
+    totals = {"Items": 400, "Shipping": 600}
+
+    order = read(document(*items, totals=totals, shippingData={"logisticsInfo": logistics}))
+
+    row, paid = order_row(order), [line["delivery_price_cents"] for line in line_rows(order)]
+    assert paid == [400, 0, 150, 50]
+    assert sum(paid) == row["freight_cents"] + row["beside_cents"]
+
+
+def test_an_added_line_goes_with_the_others_and_pays_no_delivery() -> None:
+    served = {"warehouseId": "N", "quantity": 1}
+    info = {"itemIndex": 0, "price": 900, "sellingPrice": 400, "deliveryIds": [served]}
+    told = changed(change(added=(swap("new", 1, 250),)))
+    totals = {"Items": 100, "Shipping": 400, "Change": 250}
+    shipping = {"address": HOME, "logisticsInfo": [info]}
+
+    order = read(document(item("0", 1, 100), totals=totals, shippingData=shipping, **told))
+
+    assert [at.price_cents for at in order.deliveries] == [400, 0]
+    assert [at.sources[0].quantity for at in order.deliveries] == [1, None]
+    assert [json.loads(row["sources"])[0]["warehouse_id"] for row in line_rows(order)] == ["N", "N"]
 
 
 @pytest.mark.parametrize(
