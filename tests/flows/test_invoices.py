@@ -200,10 +200,9 @@ def test_an_invoice_whose_answer_was_lost_is_not_looked_for_before_vtex_shows_it
 
 
 def test_the_rest_waits_for_an_invoice_that_does_not_show_yet_and_not_longer(flow: Flow) -> None:
-    order_id = next(order for order in flow.in_handling(10) if len(lines_of(flow, order)) > 1)
-    piece = {"line_id": lines_of(flow, order_id)[0].line_id, "quantity": 1}
+    [order_id] = flow.in_handling()
     flow.box.dials.visible_after_seconds = 6
-    flow.ask("invoice", order_id, {"number": "1", "value_cents": 100, "items": [piece]})
+    flow.ask("invoice", order_id, {"number": "1", "value_cents": 100})
     flow.drain()
 
     rest = flow.ask("invoice", order_id, {"number": "2"})
@@ -216,6 +215,20 @@ def test_the_rest_waits_for_an_invoice_that_does_not_show_yet_and_not_longer(flo
     assert waiting["due_at"] - asked_at <= timedelta(seconds=30 * 1.25)
     packages = {package.number: package.value for package in flow.box.order(order_id).packages}
     assert packages == {"1": 100, "2": flow.box.order(order_id).value - 100}
+
+
+def test_the_rest_waits_for_no_invoice_whose_pieces_are_known(flow: Flow) -> None:
+    order_id = next(order for order in flow.in_handling(10) if len(lines_of(flow, order)) > 1)
+    piece = {"line_id": lines_of(flow, order_id)[0].line_id, "quantity": 1}
+    flow.box.dials.visible_after_seconds = 6
+
+    flow.ask("invoice", order_id, {"number": "1", "value_cents": 100, "items": [piece]})
+    rest = flow.ask("invoice", order_id, {"number": "2"})
+    flow.drain()
+
+    assert flow.command(rest)["outcome"] == "done"
+    value = flow.box.order(order_id).value
+    assert [sent["invoiceValue"] for sent in flow.sent[-2:]] == ["100", f"{value - 100}"]
 
 
 def test_tracking_waits_for_its_invoice_and_goes_on_as_soon_as_it_is_there(flow: Flow) -> None:
