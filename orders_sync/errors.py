@@ -98,7 +98,7 @@ class ErpUnavailable(RetryableError):
 class WaitError(OrdersSyncError):
     """Raised when the step must wait for something else; waiting is not a failed attempt."""
 
-    cause: ClassVar[str] = "waiting"
+    cause: ClassVar[str] = "order.not_ready"
 
     def __init__(self, message: str, seconds: float) -> None:
         super().__init__(message, seconds)

@@ -8,13 +8,15 @@ import stat
 import sys
 import uuid
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from functools import wraps
 from typing import Any, Final, TypeVar
 
 import click
 
 from orders_sync.cli.output import as_json, echo, print_json
-from orders_sync.cli.parameters import ORDER_ID, account_of_order
+from orders_sync.cli.parameters import DURATION, ORDER_ID, account_of_order
+from orders_sync.cli.waiting import wait_for_end
 from orders_sync.cli.workplace import (
     account_of,
     dispatcher,
@@ -24,9 +26,9 @@ from orders_sync.cli.workplace import (
 )
 from orders_sync.commands.acceptance import NotAcceptedError, check
 from orders_sync.domain.commands import Command
+from orders_sync.domain.rules import OPEN, Standing
 from orders_sync.outbound.accept import Accepted, Desk, accept
 from orders_sync.settings import load_settings
-from orders_sync.terminal import order_command
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -75,16 +77,41 @@ json_file = click.option(
 )
 
 
+#: What `--json` adds with `--wait`.
+_OUTCOME: Final = ("standing", "outcome", "cause", "reason", "receipt")
+
+#: What a kind is called in a sentence, where that is not its name.
+_NOUNS: Final = {"track": "tracking", "cancel": "cancellation", "deny": "denial"}
+
+
 def about_order(function: F) -> F:
-    """Add what every command takes: the order, --account, --key and --json."""
+    """Add what every command takes: the order, --account, --key, --wait and --json.
+
+    The function is given `patience`, how long to wait for the outcome, or None.
+    """
+
+    @wraps(function)
+    def run(*, wait: bool, timeout: timedelta, **given: Any) -> None:
+        function(patience=timeout if wait else None, **given)
+
+    wrapped: Any = run
     for decorate in (
         as_json,
+        click.option(
+            "--timeout", type=DURATION, default="5m", show_default=True, help="How long to --wait."
+        ),
+        click.option(
+            "--wait",
+            is_flag=True,
+            help="Wait for the outcome; exit status 1 where it is refused, parked or not there.",
+        ),
         click.option("--key", help="Makes a repeat harmless; made from the content if left out."),
         account_of_order,
         click.argument("order_id", metavar="ORDER", type=ORDER_ID),
     ):
-        function = decorate(function)
-    return function
+        wrapped = decorate(wrapped)
+    result: F = wrapped
+    return result
 
 
 def ask(
@@ -95,15 +122,23 @@ def ask(
     account: str | None,
     key: str | None,
     as_json: bool,
+    patience: timedelta | None,
 ) -> None:
-    """Have a command kept and dispatched, and say which it is.
+    """Have a command kept and dispatched, and say which it is; with `patience`, what became of it.
 
     Raises:
-        click.ClickException: it was refused; the message says why.
+        click.ClickException: it was refused, or parked, or is not at its end; the message says why.
     """
     settings = load_settings()
     command = Command(kind, order_id, body, key)
-    require_acceptable(command, settings.max_command_bytes)
+    try:
+        require_acceptable(command, settings.max_command_bytes)
+    except click.ClickException as error:
+        if as_json:
+            refused = _as_object(kind, account, order_id, None, error.message)
+            print_json(refused)
+        raise
+    row: Mapping[str, Any] | None = None
     with open_ledger() as ledger:
         account = account_of(ledger, order_id, account)
         require_configured(account)
@@ -116,7 +151,19 @@ def ask(
         )
         accepted = accept(command, account=account, source="cli", desk=desk)
         log_act(ledger, account, order_id, did=f"{kind} {accepted.command_id}", why=None)
-    _report(kind, account, order_id, accepted, as_json=as_json)
+        if not as_json and accepted.refusal is None:
+            _say_accepted(kind, account, order_id, accepted)
+        if patience is not None and accepted.refusal is None:
+            row = wait_for_end(ledger, accepted.command_id, patience=patience)
+    if as_json:
+        told = _as_object(kind, account, order_id, accepted, accepted.refusal)
+        print_json(told if row is None else told | {name: row.get(name) for name in _OUTCOME})
+    if accepted.refusal is not None:
+        raise click.ClickException(
+            f"Refused: {accepted.refusal}. Kept as: orders-sync parked show {accepted.command_id}"
+        )
+    if row is not None:
+        _report_end(accepted.command_id, row, is_quiet=as_json)
 
 
 def require_acceptable(command: Command, max_bytes: int) -> None:
@@ -158,23 +205,47 @@ def with_options(file: bytes | None, options: Mapping[str, Any]) -> dict[str, An
     return {**({} if file is None else read_object(file)), **given}
 
 
-def _report(kind: str, account: str, order_id: str, accepted: Accepted, *, as_json: bool) -> None:
-    if as_json:
-        print_json(
-            {
-                "command_id": accepted.command_id,
-                "kind": kind,
-                "account": account,
-                "order_id": order_id,
-                "is_new": accepted.is_new,
-                "refusal": accepted.refusal,
-            }
-        )
-    if accepted.refusal is not None:
+def _as_object(
+    kind: str,
+    account: str | None,
+    order_id: str,
+    accepted: Accepted | None,
+    refusal: str | None,
+) -> dict[str, Any]:
+    return {
+        "command_id": accepted.command_id if accepted else None,
+        "kind": kind,
+        "account": account,
+        "order_id": order_id,
+        "is_new": accepted.is_new if accepted else False,
+        "refusal": refusal,
+    }
+
+
+def _say_accepted(kind: str, account: str, order_id: str, accepted: Accepted) -> None:
+    how = "is accepted" if accepted.is_new else "was accepted before"
+    noun = _NOUNS.get(kind, kind)
+    echo(f"The {noun} of order {order_id} {how}: command {accepted.command_id}")
+    echo(f"See how far it is: {order_command('orders show', order_id, account)}")
+
+
+def _report_end(command_id: str, row: Mapping[str, Any], *, is_quiet: bool) -> None:
+    """Say what became of a command.
+
+    Raises:
+        click.ClickException: VTEX was not told; the message says why.
+    """
+    standing, why = row["standing"], row["reason"] or row["cause"] or "no reason is known"
+    if standing == Standing.DONE:
+        if not is_quiet:
+            receipt = f" Receipt: {row['receipt']}." if row["receipt"] else ""
+            echo(f"Done: VTEX has it.{receipt}")
+        return
+    if standing in OPEN:
         raise click.ClickException(
-            f"Refused: {accepted.refusal}. Kept as: orders-sync parked show {accepted.command_id}"
+            f"Not done yet, and it goes on: {row['reason'] or 'it is on its queue'}. "
+            f"See: orders-sync commands show {command_id}"
         )
-    if not as_json:
-        how = "is accepted" if accepted.is_new else "was accepted before"
-        echo(f"The {kind} of order {order_id} {how}: command {accepted.command_id}")
-        echo(f"See how far it is: {order_command('orders show', order_id, account)}")
+    word = "Refused" if row["outcome"] == "refused" else "Given up"
+    word = "Parked" if standing == Standing.PARKED and row["outcome"] != "refused" else word
+    raise click.ClickException(f"{word}: {why} See: orders-sync commands show {command_id}")

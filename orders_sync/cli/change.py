@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import click
@@ -32,6 +33,7 @@ def change(
     account: str | None,
     key: str | None,
     as_json: bool,
+    patience: timedelta | None,
     file: bytes,
     dry_run: bool,
 ) -> None:
@@ -43,7 +45,15 @@ def change(
     if dry_run:
         _preview(order_id, body, account=account, as_json=as_json)
     else:
-        ask("change", order_id, body, account=account, key=key, as_json=as_json)
+        ask(
+            "change",
+            order_id,
+            body,
+            account=account,
+            key=key,
+            as_json=as_json,
+            patience=patience,
+        )
 
 
 def _preview(order_id: str, body: dict[str, Any], *, account: str | None, as_json: bool) -> None:

@@ -35,7 +35,7 @@ def print_command(command: dict[str, Any]) -> None:
     """Tell about one command on the screen."""
     print_fields(command, _COMMAND_FIELDS)
     if command["others"]:
-        echo(f"{'others':>14}: {command['others']} more are parked for the same cause")
+        echo(f"{'others':>14}: {command['others']} more parked for the same cause")
     echo()
     echo("Body")
     echo(_indented(command["body"]), of_lines=True)

@@ -6,7 +6,7 @@ Their options are the fields of the kinds' bodies; lists are given with `--file`
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, get_args, get_origin
 
 import click
@@ -38,11 +38,20 @@ def command_of(
         account: str | None,
         key: str | None,
         as_json: bool,
+        patience: timedelta | None,
         file: bytes | None = None,
         **given: Any,
     ) -> None:
         body = with_options(file, complete(given))
-        ask(kind.name, order_id, body, account=account, key=key, as_json=as_json)
+        ask(
+            kind.name,
+            order_id,
+            body,
+            account=account,
+            key=key,
+            as_json=as_json,
+            patience=patience,
+        )
 
     run.__doc__ = f"{kind.summary}\n\nThe fields are explained in docs/triggering.md."
     has_lists = kind.argument is not None

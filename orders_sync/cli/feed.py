@@ -13,6 +13,7 @@ from orders_sync.cli.feed_options import as_configured, configuration_options
 from orders_sync.cli.output import as_json, echo, print_json, print_rows
 from orders_sync.cli.parameters import ACCOUNT
 from orders_sync.cli.workplace import chosen_accounts
+from orders_sync.domain.words import count_of
 from orders_sync.settings import Settings, load_settings, require_accounts
 
 if TYPE_CHECKING:
@@ -199,7 +200,8 @@ def _print_feed(each: dict[str, Any]) -> None:
     chosen = found["filter"]
     what = chosen.get("expression") or ", ".join(chosen.get("status") or ["every status"])
     echo(f"  {chosen.get('type')}: {what}")
-    echo(f"  {found.get('quantity') or 0} events wait in it, those being worked on too")
+    events = count_of(found.get("quantity") or 0, "event")
+    echo(f"  {events} in it, those being worked on too")
 
 
 def _print_outcome(each: dict[str, Any]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import click
@@ -71,7 +71,7 @@ def _story(ledger: Ledger, account: str, order_id: str, now: datetime) -> dict[s
         "whereabouts": told,
         "document_read_at": document[1] if document else None,
         "reckoning": _reckoning(account, document[0]) if document else None,
-        "events": [_only(event, _EVENT) for event in events],
+        "events": [_only(event, _EVENT) for event in sorted(events, key=changed_at)],
         "commands": [
             _only(command, _COMMAND)
             for command in sorted(commands, key=lambda row: (row["created_at"], row["id"]))
@@ -79,6 +79,16 @@ def _story(ledger: Ledger, account: str, order_id: str, now: datetime) -> dict[s
         "journal": [_only(entry, _ENTRY) for entry in journal],
         "acts": [_only(act, _ACT) for act in inquiries.acts(account, order_id)],
     }
+
+
+def changed_at(event: Mapping[str, Any]) -> datetime:
+    """Return when VTEX says that an event's change was made, or else when it was first seen."""
+    seen: datetime = event["first_seen_at"]
+    try:
+        at = datetime.fromisoformat(event["current_change"] or "")
+    except ValueError:
+        return seen
+    return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 
 def _reckoning(account: str, document: bytes) -> dict[str, Any] | None:

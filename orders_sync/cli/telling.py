@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from orders_sync.cli.output import at, echo, print_rows
+from orders_sync.cli.story import changed_at
 from orders_sync.domain.rules import Standing
 from orders_sync.terminal import legible
 
@@ -96,7 +97,9 @@ def _event_line(event: Mapping[str, Any]) -> str:
     change = f"{event['last_state']} -> {event['state']}"
     what = event["problem"] or f"{event['domain']} {change}"
     deliveries = f"deliveries {event['deliveries']}"
-    return legible(f"{event['first_seen_at']:{_TIME}}  {what}, {deliveries}, {seen}")
+    first = f"first seen {event['first_seen_at']:{_TIME}}"
+    when = changed_at(event).astimezone(UTC)
+    return legible(f"{when:{_TIME}}  {what}, {first}, {deliveries}, {seen}")
 
 
 def _entry_line(entry: Mapping[str, Any], began: datetime | None) -> str:

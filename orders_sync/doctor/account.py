@@ -11,6 +11,7 @@ from orders_sync.doctor.clock import compare_clocks
 from orders_sync.doctor.findings import Finding, State
 from orders_sync.doctor.permissions import LIST_ORDERS, OTHERS, READ_FEED, Permission
 from orders_sync.domain.time import Clock
+from orders_sync.domain.words import count_of
 from orders_sync.errors import OrdersSyncError, Unavailable
 from orders_sync.settings import FeedSettings, Settings
 from orders_sync.upkeep.watch_feed import wanted_configuration
@@ -90,7 +91,7 @@ def judge_feed(account: str, found: FeedConfiguration | None, wanted: FeedSettin
             "Set ORDERS_SYNC_FEED__* to what is there, or: "
             f"orders-sync feed configure --replace --account {account}",
         )
-    waiting = f"{found.quantity or 0} events in it"
+    waiting = f"{count_of(found.quantity or 0, 'event')} in it"
     if found.oldest_event_seconds:
         waiting += f", the oldest {found.oldest_event_seconds:.0f} s old"
     return Finding(account, _FEED, State.OK, f"as the settings say; {waiting}")

@@ -8,6 +8,7 @@ from typing import Final
 from orders_sync.broker.presence import LivingWorker
 from orders_sync.doctor.findings import Finding, State
 from orders_sync.doctor.workers import WORKERS
+from orders_sync.domain.words import count_of
 
 BEAT: Final = "beat"
 
@@ -55,5 +56,5 @@ def _to_blame(ticks: int, workers: Sequence[LivingWorker]) -> str | None:
     if held_up:
         return f"calls hold up {', '.join(held_up)}"
     if ticks:
-        return f"beat sends, and no worker takes the {ticks} messages on feed"
+        return f"beat sends, and no worker takes what lies on feed ({count_of(ticks, 'message')})"
     return None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from orders_sync.doctor.findings import Finding, State, of_error
+from orders_sync.domain.words import count_of
 from orders_sync.erp.base import Erp, ErpBase
 from orders_sync.erp.registry import create
 from orders_sync.errors import OrdersSyncError
@@ -47,7 +48,8 @@ def _unserved(account: str, erp: Erp, settings: Settings) -> Iterator[Finding]:
             account,
             CHECK,
             State.WARNING,
-            f"{count} commands wait for the account {stranger!r}, which is not configured here",
+            f"{count_of(count, 'command')} {'waits' if count == 1 else 'wait'} for the account "
+            f"{stranger!r}, which is not configured here",
             "Correct the account in their rows, or configure it: "
             f"ORDERS_SYNC_ACCOUNTS__{stranger.upper()}__APP_KEY and the rest.",
         )

@@ -17,6 +17,7 @@ from orders_sync.doctor.findings import Finding, State, in_words
 from orders_sync.doctor.ledger import is_missing
 from orders_sync.domain.rules import OPEN
 from orders_sync.domain.time import Clock
+from orders_sync.domain.words import count_of
 from orders_sync.errors import ErpUnavailable, OrdersSyncError, Unavailable
 from orders_sync.ledger.accounts import Chore
 from orders_sync.ledger.engine import Database
@@ -118,8 +119,8 @@ def judge_peers(account: str, reading: LedgerReading, *, now: datetime) -> Itera
         since = min(failing)
         says = (
             f"calls to it fail since {since:%Y-%m-%d %H:%M} UTC, for {_span(since, now)} "
-            f"({cause}); in flight: {_in_flight(state.orders, account)} orders, "
-            f"{_in_flight(state.commands, account)} commands"
+            f"({cause}); in flight: {count_of(_in_flight(state.orders, account), 'order')}, "
+            f"{count_of(_in_flight(state.commands, account), 'command')}"
         )
         yield Finding(account, peer, State.FAILED, says, do)
 
@@ -162,7 +163,8 @@ def judge_strangers(
     more = ", ..." if len(names) > _NAMED else ""
     named = f": {', '.join(names[:_NAMED])}{more}" if names else ""
     says = (
-        f"{sum(orders.values())} orders and {sum(commands.values())} commands in flight are of "
+        f"{count_of(sum(orders.values()), 'order')} and "
+        f"{count_of(sum(commands.values()), 'command')} in flight are of "
         f"accounts that are not configured here{named}"
     )
     example = names[0] if names else "NAME"

@@ -17,6 +17,7 @@ from orders_sync.doctor.traffic import judge_usage, sick_processes
 from orders_sync.doctor.work import LedgerReading, judge_lateness, judge_peers, judge_strangers
 from orders_sync.doctor.workers import judge_consumption, judge_held
 from orders_sync.domain.steps import Queue
+from orders_sync.domain.words import count_of
 from orders_sync.metrics.labels import OTHER
 from orders_sync.status.overview import AccountOverview, Overview, Readings
 from orders_sync.terminal import command_line
@@ -58,7 +59,7 @@ def judge(
     for account in overview.accounts:
         yield from _parked(account)
     if overview.strays_parked:
-        says = f"{overview.strays_parked} messages came that no task can take"
+        says = f"{count_of(overview.strays_parked, 'message')} came that no task can take"
         yield Finding("strays", "parked", State.WARNING, says, "orders-sync parked list")
 
 

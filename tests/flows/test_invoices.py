@@ -211,7 +211,7 @@ def test_the_rest_waits_for_an_invoice_that_does_not_show_yet_and_not_longer(flo
     waiting = flow.command(rest)
     flow.settle(rounds=3)
 
-    assert waiting["cause"] == "waiting"
+    assert waiting["cause"] == "order.not_ready"
     assert waiting["due_at"] - asked_at <= timedelta(seconds=30 * 1.25)
     packages = {package.number: package.value for package in flow.box.order(order_id).packages}
     assert packages == {"1": 100, "2": flow.box.order(order_id).value - 100}

@@ -2,10 +2,15 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from support.office import Office
 from support.shop import STORE, Shop
+from support.waiting import until
 
 from orders_sync.commands.acceptance import read_body
 
@@ -66,7 +71,7 @@ def test_a_person_reads_the_command_and_how_to_see_it(shop: Shop) -> None:
     lines = shop.prints("cancel", ORDER, "--reason", "fraud").splitlines()
 
     [command] = shop.ledger.inquiries.list_commands()
-    assert lines[0].endswith(f"is accepted: command {command['id']}")
+    assert lines[0] == f"The cancellation of order {ORDER} is accepted: command {command['id']}"
     assert lines[1].endswith(f"orders-sync orders show {ORDER} --account {STORE}")
 
 
@@ -173,3 +178,64 @@ def test_what_no_command_could_be_is_not_read(
     assert result.exit_code == 2
     assert "Invalid value for '--file'" in result.stderr
     assert "Traceback" not in result.output
+
+
+@pytest.mark.parametrize(
+    ("end", "status", "words", "standing"),
+    [
+        pytest.param(Office.finish, 0, "Done: VTEX has it.", "done", id="done"),
+        pytest.param(Office.park, 1, "Parked: no See: orders-sync", "parked", id="parked"),
+    ],
+)
+@pytest.mark.parametrize("options", [[], ["--json"]], ids=["for people", "for programs"])
+def test_it_waits_for_what_becomes_of_a_command(
+    shop: Shop,
+    office: Office,
+    end: Callable[[Office, str], object],
+    status: int,
+    words: str,
+    standing: str,
+    options: list[str],
+) -> None:
+    office.clock.now = datetime.now(UTC) + timedelta(minutes=1)
+
+    def work() -> None:
+        until(lambda: bool(shop.ledger.inquiries.list_commands()))
+        [command] = shop.ledger.inquiries.list_commands()
+        end(office, command["id"])
+
+    with ThreadPoolExecutor(1) as worker:
+        working = worker.submit(work)
+        result = shop.types("cancel", ORDER, "--reason", "fraud", "--wait", *options)
+        working.result()
+
+    assert result.exit_code == status
+    if options:
+        assert json.loads(result.stdout)["standing"] == standing
+    else:
+        assert words in result.output
+
+
+def test_what_does_not_end_in_time_goes_on(shop: Shop) -> None:
+    result = shop.types("cancel", ORDER, "--reason", "fraud", "--wait", "--timeout", "0s")
+
+    assert result.exit_code == 1
+    assert "Not done yet, and it goes on" in result.stderr
+    assert shop.ledger.inquiries.list_commands()[0]["standing"] == "active"
+
+
+def test_a_command_that_is_done_already_is_not_waited_for(shop: Shop, office: Office) -> None:
+    done = shop.answers("note", ORDER, "--message", "call us")["command_id"]
+    office.clock.now = datetime.now(UTC) + timedelta(minutes=1)
+    office.finish(done)
+
+    assert shop.answers("note", ORDER, "--message", "call us", "--wait")["standing"] == "done"
+
+
+def test_a_refusal_is_told_to_programs_too(shop: Shop) -> None:
+    result = shop.types("invoice", ORDER, "--file", "-", "--json", stdin="{}")
+
+    answer = json.loads(result.stdout)
+    assert result.exit_code == 1
+    assert (answer["command_id"], answer["is_new"]) == (None, False)
+    assert "number: is missing" in answer["refusal"]

@@ -14,6 +14,7 @@ from support.shop import STORE, Shop
 
 from orders_sync.cli.telling import describe_reckoning
 from orders_sync.domain.amounts import Reckoning
+from orders_sync.domain.events import OrderEvent
 from orders_sync.domain.rules import Standing
 from orders_sync.domain.steps import Step, StepResult
 
@@ -243,3 +244,17 @@ def test_a_slip_of_an_account_makes_no_order_ambiguous(shop: Shop) -> None:
 
     assert story["order"]["account"] == STORE
     assert shop.answers("orders", "show", ORDER, "--account", "mystroe")["order"] is not None
+
+
+def test_events_are_told_in_the_order_of_their_changes(shop: Shop) -> None:
+    now = datetime.now(UTC)
+    late, early = "2026-11-27T12:00:05.1234567Z", "2026-11-27T12:00:04.9Z"
+    for state, change in (("handling", late), ("ready-for-handling", early)):
+        event = OrderEvent(ORDER, "Fulfillment", state, "", change, "e", f"handle {state}")
+        shop.ledger.events.record(STORE, [event], now=now)
+
+    output = shop.prints("orders", "show", ORDER)
+    story = shop.answers("orders", "show", ORDER)
+
+    assert [each["state"] for each in story["events"]] == ["ready-for-handling", "handling"]
+    assert "2026-11-27 12:00:04  Fulfillment  -> ready-for-handling, first seen" in output

@@ -300,7 +300,7 @@ def test_work_that_waits_for_hours_is_told_by_its_cause(make: Callable[..., Sett
     findings = found(settings)
 
     assert findings[STORE, "VTEX"].state is State.FAILED
-    assert "for 2 h (vtex.unavailable); in flight: 1 orders" in findings[STORE, "VTEX"].says
+    assert "for 2 h (vtex.unavailable); in flight: 1 order," in findings[STORE, "VTEX"].says
 
 
 def test_ticks_that_no_worker_takes_are_no_fault_of_beat(

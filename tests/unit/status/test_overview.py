@@ -388,6 +388,6 @@ def test_beat_is_not_accused_where_workers_do_not_take_what_it_sends() -> None:
     deaf, *_ = needs(replace(late, workers=[LivingWorker("one@a", 500)]))
 
     assert (untaken.subject, untaken.check) == ("workers", "taking")
-    assert "no worker takes the 12 messages" in untaken.says
+    assert "no worker takes what lies on feed (12 messages)" in untaken.says
     assert "calls hold up one@a" in held_up.says
     assert (deaf.subject, deaf.check) == ("workers", "consuming")
