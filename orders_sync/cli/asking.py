@@ -29,6 +29,7 @@ from orders_sync.domain.commands import Command
 from orders_sync.domain.rules import OPEN, Standing
 from orders_sync.outbound.accept import Accepted, Desk, accept
 from orders_sync.settings import load_settings
+from orders_sync.terminal import order_command
 
 F = TypeVar("F", bound=Callable[..., Any])
 

@@ -116,7 +116,7 @@ def test_fields_come_from_a_file_and_options_on_top(shop: Shop, tmp_path: Path) 
             '{"number": 1.5}', "number: Input should be a valid string", id="a wrong type"
         ),
         pytest.param('{"number": "1", "nmber": 1}', "nmber: Extra inputs", id="an unknown field"),
-        pytest.param('{"number": "/"}', "number: a letter or a digit is needed", id="a bad number"),
+        pytest.param('{"number": "/"}', "number: a letter or a digit of A to Z", id="a bad number"),
         pytest.param(
             json.dumps({"number": "1", "embedded_invoice": "x" * 2**20}),
             "ORDERS_SYNC_MAX_COMMAND_BYTES",
