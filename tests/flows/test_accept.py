@@ -133,7 +133,8 @@ def test_rubbish_is_refused_with_the_fields_path_and_is_kept_where_people_see_it
     assert state == "refused"
     assert words in answer
     assert parked["standing"] == "parked"
-    assert parked["reason"] == answer
+    # The ERP reads its column's name where the body's field has another.
+    assert parked["reason"] == answer.replace("invoice_number: ", "number: ", kind == "invoice")
     assert flow.calls(order_id, "invoice") == []
 
 
