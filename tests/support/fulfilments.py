@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from orders_sync.commands.verdicts import Known
+from orders_sync.commands.intents import Intent
+from orders_sync.commands.verdicts import Known, Wait
 from orders_sync.domain.fulfilment import Fulfilment, FulfilmentLine, Package
 
 NOW = datetime(2026, 11, 27, 12, tzinfo=UTC)
@@ -57,3 +58,16 @@ ORDER = Fulfilment(
 
 def seconds_ago(seconds: float) -> datetime:
     return NOW - timedelta(seconds=seconds)
+
+
+def intent(kind: str, age: float, **facts: Any) -> Intent:
+    return Intent(kind, seconds_ago(age), **facts)
+
+
+def sale(age: float, number: str = "2", value: int = 500) -> Intent:
+    return intent("invoice", age, number=number, value_cents=value, content="Output")
+
+
+def outcome(verdict: object) -> object:
+    """Return the seconds of a wait that ends at a known time, and the type of any other verdict."""
+    return verdict.seconds if isinstance(verdict, Wait) and verdict.is_exact else type(verdict)
