@@ -147,9 +147,9 @@ RUBBISH: dict[str, tuple[str, dict[str, Any], str]] = {
     "no order": ("invoice", {"account": STORE, "invoice": {"number": "1"}}, "order_id: is missing"),
     "no body": ("invoice", {"account": STORE, "order_id": "1-01"}, "body: Input should be"),
     "a list": ("change", {"account": STORE, "order_id": "2-01", "change": [1]}, "body: Input"),
-    "a number": (
+    "a list for a number": (
         "invoice",
-        {"account": STORE, "order_id": "3-01", "invoice": {"number": 7}},
+        {"account": STORE, "order_id": "3-01", "invoice": {"number": [7]}},
         "number: Input should be a valid string",
     ),
     "a misspelt field": (
@@ -160,7 +160,7 @@ RUBBISH: dict[str, tuple[str, dict[str, Any], str]] = {
     "a misspelt argument": (
         "cancel",
         {"account": STORE, "order_id": "5-01", "raeson": "x"},
-        "reason: Input should be",
+        "reason: is missing; raeson: Extra inputs",
     ),
     "too much": (
         "note",
