@@ -16,6 +16,7 @@ from orders_sync.commands.intents import Intent
 from orders_sync.commands.kind import Kind
 from orders_sync.commands.refusals import hint_for
 from orders_sync.commands.verdicts import AlreadySo, Known, NotAllowed, Send, Verdict, Wait
+from orders_sync.domain.fulfilment import Fulfilment
 from orders_sync.domain.rules import Standing
 from orders_sync.domain.steps import CommandClaim, CommandResult, Step
 from orders_sync.errors import ParkedError, Refused, WaitError
@@ -61,8 +62,12 @@ def send(claim: CommandClaim, services: Services) -> CommandResult:
 def _judge(kind: Kind, body: Any, claim: CommandClaim, known: Known, vtex: VtexClient) -> Verdict:
     verdict = kind.judge_early(body, known)
     if verdict is None:
-        verdict = kind.judge(body, fulfilment(vtex.get_order(claim.order_id)), known)
+        verdict = kind.judge(body, _read(claim, vtex), known)
     return verdict
+
+
+def _read(claim: CommandClaim, vtex: VtexClient) -> Fulfilment:
+    return fulfilment(vtex.get_order(claim.order_id))
 
 
 def _earlier_change(

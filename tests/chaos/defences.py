@@ -85,10 +85,10 @@ def _no_reading_first() -> None:
     read = steps._read
     kept: dict[str, Any] = {}
 
-    def read_unless_failed(claim: Any, services: Any) -> Any:
+    def read_unless_failed(claim: Any, vtex: Any) -> Any:
         if claim.failing_since is not None and claim.command_id in kept:
             return kept.pop(claim.command_id)
-        kept[claim.command_id] = found = read(claim, services)
+        kept[claim.command_id] = found = read(claim, vtex)
         return found
 
     _replace("orders_sync.outbound.steps", _read=read_unless_failed, _is_same=lambda *_: False)
