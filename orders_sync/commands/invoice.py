@@ -160,8 +160,9 @@ def _judge_repeat(body: InvoiceBody, order: Fulfilment, known: Known, standing: 
             "takes no other word of a parcel before it has one.",
             "Send it again with its tracking_number, or discard the command.",
         )
-    number = standing.invoice_number
-    return judge_parcel(TrackBody.model_construct(invoice_number=number, **parcel), order, known)
+    parcel = {"tracking_number": standing.tracking_number, **parcel}
+    tracking = TrackBody(invoice_number=standing.invoice_number, **parcel)
+    return judge_parcel(tracking, order, known)
 
 
 def _repeats(body: InvoiceBody, sent: InvoiceBody) -> bool:

@@ -105,6 +105,22 @@ def test_tracking_that_came_later_is_sent_as_tracking() -> None:
     assert verdict.what.progress is None
 
 
+@pytest.mark.parametrize(
+    "word",
+    [
+        pytest.param({"courier": "Ipê"}, id="courier"),
+        pytest.param({"tracking_url": "https://t/1"}, id="tracking_url"),
+        pytest.param({"dispatched_at": NOW}, id="dispatched_at"),
+    ],
+)
+def test_one_more_word_of_a_parcel_that_has_its_number_is_sent(word: dict[str, Any]) -> None:
+    verdict = judge(word, tracking_number="T1")
+
+    assert isinstance(verdict, Send)
+    parcel = verdict.what.parcel
+    assert (parcel.tracking_number, {name: getattr(parcel, name) for name in word}) == ("T1", word)
+
+
 def test_the_time_of_dispatch_is_sent_where_vtex_was_not_told_it() -> None:
     body = {"tracking_number": "T1", "dispatched_at": NOW}
     sent = SentInvoice(1300, seconds_ago(99), body=invoice(tracking_number="T1", courier="Ipê"))
