@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import sqlalchemy as sa
+from pydantic import ValidationError
 
-from orders_sync.commands.body import ParcelBody
+from orders_sync.commands.body import Body, ParcelBody
 from orders_sync.commands.change import ChangeBody
 from orders_sync.commands.intents import Intent
 from orders_sync.commands.invoice import InvoiceBody
@@ -23,6 +24,8 @@ from orders_sync.ledger.retention import ERASED
 from orders_sync.ledger.tables import commands
 
 Row = dict[str, Any]
+
+B = TypeVar("B", bound=Body)
 
 
 #: Stands before an outcome in `told` where the ERP did not take the answer.
@@ -142,7 +145,10 @@ class CommandFacts:
             intents=[Intent.from_json(row.intent) for row in rows if row.intent is not None],
             sent_invoices={
                 row.vtex_number: SentInvoice(
-                    row.value_cents, row.updated_at, _type_of(row.body), _invoice_of(row.body)
+                    row.value_cents,
+                    row.updated_at,
+                    _type_of(row.body),
+                    _kept(InvoiceBody, row.body),
                 )
                 for row in rows
                 if row.kind == "invoice" and row.progress != "accepted" and row.value_cents
@@ -156,9 +162,9 @@ class CommandFacts:
             is_changing=any(row.kind == "change" and row.progress == "sent" for row in rows),
             is_cancelling=any(row.kind == "cancel" and row.outcome == "accepted" for row in rows),
             done_changes=[
-                DoneChange(ChangeBody.model_validate_json(row.body).reason, row.updated_at)
+                DoneChange(change.reason, row.updated_at)
                 for row in done
-                if row.kind == "change"
+                if row.kind == "change" and (change := _kept(ChangeBody, row.body)) is not None
             ],
             cancelled_at=max(
                 (
@@ -186,14 +192,22 @@ def _type_of(body: str) -> InvoiceType:
 def _tracking_of(row: Any) -> TrackBody | None:
     """Return the tracking that VTEX took of a command; an invoice may have told of one that was."""
     if row.kind == "track":
-        return TrackBody.model_validate_json(row.body)
+        return _kept(TrackBody, row.body)
     if row.kind != "invoice" or row.value_cents != 0:
         return None
-    parcel = InvoiceBody.model_validate_json(row.body).model_dump(
-        include=set(ParcelBody.model_fields)
-    )
+    invoice = _kept(InvoiceBody, row.body)
+    if invoice is None:
+        return None
+    parcel = invoice.model_dump(include=set(ParcelBody.model_fields))
     return TrackBody.model_construct(invoice_number=row.vtex_number, **parcel)
 
 
-def _invoice_of(body: str) -> InvoiceBody | None:
-    return None if body in ERASED else InvoiceBody.model_validate_json(body)
+def _kept(model: type[B], body: str) -> B | None:
+    """Return a body as it is kept; None where it is erased, or was taken by laxer rules.
+
+    Nobody is stopped by it: it is another command's, and VTEX has taken it.
+    """
+    try:
+        return None if body in ERASED else model.model_validate_json(body)
+    except ValidationError:
+        return None

@@ -9,8 +9,11 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any, Final
 
+from pydantic import ValidationError
+
 from orders_sync.bootstrap import Services
 from orders_sync.commands import KINDS, NAMED
+from orders_sync.commands.body import describe_problems
 from orders_sync.commands.change import ChangeBody
 from orders_sync.commands.intents import Intent
 from orders_sync.commands.kind import Kind
@@ -33,7 +36,7 @@ _CLOCKS_DIFFER: Final = timedelta(minutes=5)
 def send(claim: CommandClaim, services: Services) -> CommandResult:
     """Send a command, unless its judge says otherwise; what VTEX refuses is final, in its words."""
     kind = NAMED[claim.kind]
-    body = kind.body.model_validate_json(claim.body)
+    body = _body(kind, claim)
     known = services.ledger.command_facts.known(
         claim, now=services.clock(), visible_after=_visible_after(services)
     )
@@ -57,6 +60,22 @@ def send(claim: CommandClaim, services: Services) -> CommandResult:
             reason=error.message,
             hint=hint_for(error.code, error.message, error.hint),
         )
+
+
+def _body(kind: Kind, claim: CommandClaim) -> Any:
+    """Return what the caller gave, which laxer rules may have taken.
+
+    Raises:
+        ParkedError: today's rules do not take it.
+    """
+    try:
+        return kind.body.model_validate_json(claim.body)
+    except ValidationError as error:
+        raise ParkedError(
+            describe_problems(error),
+            cause="command.invalid",
+            hint=f"Correct it: orders-sync parked edit {claim.command_id}",
+        ) from None
 
 
 def _judge(kind: Kind, body: Any, claim: CommandClaim, known: Known, vtex: VtexClient) -> Verdict:
