@@ -2,55 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, Final
-
-from pydantic import Field
+from typing import Final
 
 from orders_sync.domain.order import Address, Delivery, Source
 from orders_sync.domain.order_changes import LineAmounts
-from orders_sync.vtex.documents import validate
 from orders_sync.vtex.schemas import (
     DeliveryId,
     DeliveryWindow,
     LogisticsInfo,
-    Number,
-    OddCents,
-    Rows,
     ShippingAddress,
     ShippingData,
-    WireModel,
 )
 
 _PICKUP: Final = "pickup-in-point"
-
-#: What serves each line, by the line's index.
-Sources = Mapping[int, tuple[Source, ...]]
-
-
-class _SourceEntry(DeliveryId):
-    quantity: OddCents = None
-
-
-class _ServedLine(WireModel):
-    item_index: Number
-    delivery_ids: Rows[_SourceEntry] = Field(default_factory=list)
-
-
-class _Logistics(WireModel):
-    logistics_info: Rows[_ServedLine] = Field(default_factory=list)
-
-
-def sources(document: Mapping[str, Any]) -> Sources:
-    """Return the warehouses, docks and carriers of each line, by the line's index."""
-    logistics, _ = validate(_Logistics, document.get("shippingData"))
-    if logistics is None:
-        return {}
-    return {
-        line.item_index: tuple(Source(**entry.model_dump()) for entry in line.delivery_ids)
-        for line in reversed(logistics.logistics_info)
-    }
 
 
 def paid_cents(info: LogisticsInfo) -> int:
@@ -67,18 +33,14 @@ def address(address: ShippingAddress) -> Address:
     )
 
 
-def deliveries(
-    shipping: ShippingData, lines: Sequence[LineAmounts], served_by: Sources
-) -> tuple[Delivery, ...]:
+def deliveries(shipping: ShippingData, lines: Sequence[LineAmounts]) -> tuple[Delivery, ...]:
     """Read the delivery of each line that the shopper has.
 
     A line that a change added has VTEX's own delivery if there is one, else the one that the line
     of its SKU has, or that all lines have in common, at no price.
     """
     infos = {info.item_index: info for info in reversed(shipping.logistics_info)}
-    own = {
-        index: _delivery(info, shipping, served_by.get(index, ())) for index, info in infos.items()
-    }
+    own = {index: _delivery(info, shipping) for index, info in infos.items()}
     places = {(delivery.channel, delivery.address) for delivery in own.values()}
     common = next(iter(own.values()), None) if len(places) == 1 else None
     rows = []
@@ -98,7 +60,7 @@ def _as_added(model: Delivery, line_index: int) -> Delivery:
     return replace(model, line_index=line_index, price_cents=0, sources=places)
 
 
-def _delivery(info: LogisticsInfo, shipping: ShippingData, sources: tuple[Source, ...]) -> Delivery:
+def _delivery(info: LogisticsInfo, shipping: ShippingData) -> Delivery:
     served_by = info.delivery_ids[0] if info.delivery_ids else DeliveryId()
     window = info.delivery_window or DeliveryWindow()
     return Delivery(
@@ -117,7 +79,7 @@ def _delivery(info: LogisticsInfo, shipping: ShippingData, sources: tuple[Source
         window_until=window.end_date_utc,
         dock_id=served_by.dock_id,
         courier_name=served_by.courier_name,
-        sources=sources,
+        sources=tuple(Source(**entry.model_dump()) for entry in info.delivery_ids),
     )
 
 

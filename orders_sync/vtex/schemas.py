@@ -168,12 +168,13 @@ class ShippingAddress(WireModel):
 
 
 class DeliveryId(WireModel):
-    """The courier, the dock and the warehouse that serve a line."""
+    """The courier, the dock and the warehouse that serve so many pieces of a line."""
 
     courier_id: Text = None
     courier_name: OddText = None
     dock_id: OddText = None
     warehouse_id: Text = None
+    quantity: OddCents = None
 
 
 class DeliveryWindow(WireModel):

@@ -13,7 +13,7 @@ from orders_sync.domain.line_prices import piece_cents
 from orders_sync.domain.order import Component, Customer, Order, OrderLine, Payment, Totals
 from orders_sync.domain.order_changes import LineAmounts
 from orders_sync.vtex.amounts import sale
-from orders_sync.vtex.deliveries import address, deliveries, sources
+from orders_sync.vtex.deliveries import address, deliveries
 from orders_sync.vtex.documents import (
     OrderSummary,
     parse_document,
@@ -114,7 +114,7 @@ def order(account: str, document: bytes) -> Order:
         lines=tuple(
             _line(line, read.items, amounts.services.get(line.index, ())) for line in amounts.lines
         ),
-        deliveries=(deliveries(shipping, amounts.lines, sources(data)) if shipping else ()),
+        deliveries=(deliveries(shipping, amounts.lines) if shipping else ()),
         payments=_payments(read.payment_data) if read.payment_data else (),
         cancel_reason=read.cancel_reason,
         document=document,
