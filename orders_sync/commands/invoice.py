@@ -161,8 +161,8 @@ def _judge_repeat(body: InvoiceBody, order: Fulfilment, known: Known, standing: 
             "Send it again with its tracking_number, or discard the command.",
         )
     parcel = {"tracking_number": standing.tracking_number, **parcel}
-    tracking = TrackBody(invoice_number=standing.invoice_number, **parcel)
-    return judge_parcel(tracking, order, known)
+    tracking = TrackBody(invoice_number=body.number, **parcel)
+    return judge_parcel(tracking, standing, order.zone, known)
 
 
 def _repeats(body: InvoiceBody, sent: InvoiceBody) -> bool:

@@ -105,8 +105,7 @@ def judge_tracking(body: TrackBody, order: Fulfilment, known: Known) -> Verdict:
     if len(packages) > 1:
         return number_unclear(body.invoice_number, packages)
     if packages:
-        named = body.model_copy(update={"invoice_number": packages[0].invoice_number})
-        return judge_parcel(named, order, known)
+        return judge_parcel(body, packages[0], order.zone, known)
     if group_of(order.status) is Group.CANCELLED:
         return NotAllowed(
             "tracking.order_cancelled",
@@ -127,17 +126,14 @@ def number_unclear(number: str, packages: Sequence[Package]) -> NotAllowed:
     )
 
 
-def judge_parcel(body: TrackBody, order: Fulfilment, known: Known) -> Verdict:
-    """Judge the tracking of an invoice that VTEX has.
+def judge_parcel(body: TrackBody, package: Package, zone: tzinfo | None, known: Known) -> Verdict:
+    """Judge the tracking of an invoice that VTEX has; `zone` is the store's.
 
     The full list of events is sent each time, VTEX's own among them, because VTEX does not say
     whether new ones are added to the old; a package that was delivered stays so. What was just
     sent counts as there, because VTEX shows it some seconds later. What was corrected since this
     command was asked for is not sent: only its events are. Times are told by the store's clock.
     """
-    package = order.package(body.invoice_number)
-    if package is None:
-        raise LookupError("Only an invoice that VTEX shows is judged.")
     number = package.invoice_number
     if not is_routable(number):
         return NotAllowed(
@@ -149,10 +145,10 @@ def judge_parcel(body: TrackBody, order: Fulfilment, known: Known) -> Verdict:
     if wait is not None:
         return wait
     sent = known.sent_tracking_of(number)
-    unseen = [_by_stores_clock(late, order.zone) for late in _unseen(sent, package, known)]
+    unseen = [_by_stores_clock(late, zone) for late in _unseen(sent, package, known)]
     standing = _with_sent(package, unseen)
     standing = replace(standing, dispatched_at=_told_dispatch(standing, sent, known))
-    given = _by_stores_clock(body, order.zone)
+    given = _by_stores_clock(body, zone)
     parcel, progress = _news(given, standing)
     if parcel is not None and _is_corrected(package, sent, known.own_intent):
         parcel, progress = None, _new_progress(given, standing)
