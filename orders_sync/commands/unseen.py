@@ -79,22 +79,7 @@ def _as_shown(number: str, invoice: SentInvoice, order: Fulfilment) -> Package:
     asked = (invoice.body.items or ()) if invoice.body else ()
     named = [(order.lines_of(item.line_id, item.sku), item.quantity) for item in asked]
     items = [PackageItem(lines[0].index, quantity, 0) for lines, quantity in named if lines]
-    return Package(
-        invoice_number=number,
-        type=invoice.type,
-        value_cents=invoice.value_cents,
-        items=tuple(items),
-        courier=None,
-        tracking_number=None,
-        tracking_url=None,
-        access_key=None,
-        url=None,
-        cfop=None,
-        issued_at=None,
-        events=(),
-        is_finished=False,
-        delivered_at=None,
-    )
+    return Package(number, invoice.type, invoice.value_cents, tuple(items))
 
 
 def _shows(order: Fulfilment, invoice: Intent) -> bool:

@@ -75,16 +75,16 @@ class Package:
     type: str
     value_cents: int
     items: tuple[PackageItem, ...]
-    courier: str | None
-    tracking_number: str | None
-    tracking_url: str | None
-    access_key: str | None
-    url: str | None
-    cfop: str | None
-    issued_at: datetime | None
-    events: tuple[PackageEvent, ...]
-    is_finished: bool
-    delivered_at: datetime | None
+    courier: str | None = None
+    tracking_number: str | None = None
+    tracking_url: str | None = None
+    access_key: str | None = None
+    url: str | None = None
+    cfop: str | None = None
+    issued_at: datetime | None = None
+    events: tuple[PackageEvent, ...] = ()
+    is_finished: bool = False
+    delivered_at: datetime | None = None
     dispatched_at: datetime | None = None
 
 

@@ -22,23 +22,8 @@ def line(index: int, sku: str, quantity: int, total: int) -> FulfilmentLine:
 
 
 def package(number: str, value: int, **changes: Any) -> Package:
-    facts: dict[str, Any] = {
-        "invoice_number": number,
-        "type": "Output",
-        "value_cents": value,
-        "items": (),
-        "courier": None,
-        "tracking_number": None,
-        "tracking_url": None,
-        "access_key": None,
-        "url": None,
-        "cfop": None,
-        "issued_at": None,
-        "events": (),
-        "is_finished": False,
-        "delivered_at": None,
-    }
-    return Package(**{**facts, **changes})
+    facts: dict[str, Any] = {"type": "Output", "items": (), **changes}
+    return Package(invoice_number=number, value_cents=value, **facts)
 
 
 ORDER = Fulfilment(
