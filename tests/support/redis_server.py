@@ -32,7 +32,8 @@ def running_redis(folder: Path, *options: str) -> Iterator[int]:
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(argv, cwd=folder, stdout=log, stderr=log)
     try:
-        until(lambda: _answers(port), "the server answers")
+        until(lambda: process.poll() is not None or _answers(port), "the server answers")
+        assert process.poll() is None, (folder / "log").read_text()[-1000:]
         yield port
     finally:
         process.kill()

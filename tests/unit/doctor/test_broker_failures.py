@@ -17,6 +17,7 @@ from support.redis_server import Authority, running_redis, tls_before
 from orders_sync.doctor.broker import examine_broker
 from orders_sync.doctor.findings import Finding, State
 from orders_sync.doctor.traffic import examine_traffic
+from orders_sync.embedded.broker import free_port
 from orders_sync.errors import ConfigurationError
 from orders_sync.settings import AccountSettings, Settings
 from orders_sync.worker.app import create_app
@@ -53,7 +54,9 @@ def tls_port(tmp_path: Path, authority: Authority) -> Iterator[int]:
 
 
 def test_a_cluster_is_refused_by_name(tmp_path: Path) -> None:
-    with running_redis(tmp_path / "redis", "--cluster-enabled", "yes") as port:
+    # By default the port of a cluster's bus is the server's and 10000, which may be none.
+    cluster = ["--cluster-enabled", "yes", "--cluster-port", str(free_port())]
+    with running_redis(tmp_path / "redis", *cluster) as port:
         url = f"redis://127.0.0.1:{port}/0"
         found = examine(tmp_path, url)
         own = list(examine_traffic(settings(tmp_path, "redis://127.0.0.1:9/0", redis_url=url)))
