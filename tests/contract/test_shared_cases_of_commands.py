@@ -18,6 +18,7 @@ from orders_sync.commands.invoice import InvoiceBody
 from orders_sync.commands.track import Tracking
 from orders_sync.commands.verdicts import AlreadySo, Known, NotAllowed, Send, Verdict
 from orders_sync.erp.staging_commands import as_command
+from orders_sync.erp.staging_tables import ERP_COMMANDS
 from orders_sync.vtex.fulfilment import fulfilment
 from orders_sync.vtex.names import CHANGE, encode
 
@@ -25,21 +26,7 @@ CASES = Path(__file__).parents[3] / "shared" / "cases" / "vtex"
 
 pytestmark = pytest.mark.skipif(not CASES.is_dir(), reason="the shared cases are not here")
 
-COLUMNS = (
-    "command_key",
-    "invoice_number",
-    "value_cents",
-    "access_key",
-    "invoice_url",
-    "tracking_number",
-    "tracking_url",
-    "courier",
-    "reason",
-    "message",
-    "issued_at",
-    "dispatched_at",
-    "delivered_at",
-)
+COLUMNS = [column.name for column in ERP_COMMANDS.columns]
 
 
 def judge(case: str, **other: Any) -> Verdict:

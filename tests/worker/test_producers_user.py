@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,9 +12,8 @@ import redis
 import yaml
 from celery import Celery
 from redis.exceptions import NoPermissionError, RedisError
-from support.waiting import until
+from support.redis_server import running_redis
 
-from orders_sync.embedded.broker import find_server, free_port
 from orders_sync.producer import NotSentError, Producer
 
 ROOT = Path(__file__).parents[2]
@@ -32,23 +30,8 @@ def arguments() -> list[str]:
 
 @pytest.fixture(scope="module")
 def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
-    port, folder = free_port(), tmp_path_factory.mktemp("redis")
-    command = [str(find_server()), *arguments(), "--bind", "127.0.0.1", "--port", str(port)]
-    with (folder / "log").open("wb") as log:
-        server = subprocess.Popen(command, cwd=folder, stdout=log, stderr=log)
-    try:
-        until(lambda: answers(port), "the server answers")
+    with running_redis(tmp_path_factory.mktemp("redis"), *arguments()) as port:
         yield port
-    finally:
-        server.kill()
-        server.wait()
-
-
-def answers(port: int) -> bool:
-    try:
-        return bool(client(port, "default").ping())
-    except RedisError:
-        return False
 
 
 def client(port: int, user: str) -> Any:
