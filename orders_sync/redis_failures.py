@@ -125,7 +125,7 @@ _MEANINGS: Final = (
         "no sentinel names a primary that works",
         (
             "Look at the sentinels: do they answer, take ORDERS_SYNC_SENTINEL__PASSWORD, and know "
-            " ORDERS_SYNC_SENTINEL__MASTER?"
+            "ORDERS_SYNC_SENTINEL__MASTER?"
         ),
     ),
     (

@@ -39,11 +39,10 @@ def encode(part: Part, table: Table, *, with_nulls: bool = False) -> dict[str, A
     What is None is left out, since VTEX takes a field that is absent where it refuses null, unless
     it wants all fields (`with_nulls`).
     """
-    values = {field: getattr(part, field) for field in table}
-    written = {
-        row.name: None if values[field] is None else row.write(values[field])
-        for field, row in table.items()
-    }
+    written = {}
+    for field, row in table.items():
+        value = getattr(part, field)
+        written[row.name] = None if value is None else row.write(value)
     return {name: value for name, value in written.items() if with_nulls or value is not None}
 
 
