@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import stat
@@ -14,19 +15,16 @@ from typing import Any, Final, TypeVar
 
 import click
 
+from orders_sync.backoffice.accounts import account_of, require_configured
+from orders_sync.backoffice.waiting import Outcomes
 from orders_sync.cli.output import as_json, echo, print_json
 from orders_sync.cli.parameters import DURATION, ORDER_ID, account_of_order
-from orders_sync.cli.waiting import wait_for_end
-from orders_sync.cli.workplace import (
-    account_of,
-    dispatcher,
-    log_act,
-    open_ledger,
-    require_configured,
-)
+from orders_sync.cli.workplace import act_now, dispatcher, open_ledger
+from orders_sync.commands import noun_of
 from orders_sync.commands.acceptance import NotAcceptedError, check
 from orders_sync.domain.commands import Command
 from orders_sync.domain.rules import OPEN, Standing
+from orders_sync.ledger import Ledger
 from orders_sync.outbound.accept import Accepted, Desk, accept
 from orders_sync.settings import load_settings
 from orders_sync.terminal import order_command
@@ -80,9 +78,6 @@ json_file = click.option(
 
 #: What `--json` adds with `--wait`.
 _OUTCOME: Final = ("standing", "outcome", "cause", "reason", "receipt")
-
-#: What a kind is called in a sentence, where that is not its name.
-_NOUNS: Final = {"track": "tracking", "cancel": "cancellation", "deny": "denial"}
 
 
 def about_order(function: F) -> F:
@@ -141,8 +136,8 @@ def ask(
         raise
     row: Mapping[str, Any] | None = None
     with open_ledger() as ledger:
-        account = account_of(ledger, order_id, account)
-        require_configured(account)
+        account = account_of(ledger, settings, order_id, account)
+        require_configured(settings, account)
         desk = Desk(
             ledger=ledger,
             clock=lambda: datetime.now(UTC),
@@ -151,11 +146,12 @@ def ask(
             max_bytes=settings.max_command_bytes,
         )
         accepted = accept(command, account=account, source="cli", desk=desk)
-        log_act(ledger, account, order_id, did=f"{kind} {accepted.command_id}", why=None)
+        did = f"{kind} {accepted.command_id}"
+        ledger.inquiries.log_act(act_now(None), did=did, account=account, order_id=order_id)
         if not as_json and accepted.refusal is None:
             _say_accepted(kind, account, order_id, accepted)
         if patience is not None and accepted.refusal is None:
-            row = wait_for_end(ledger, accepted.command_id, patience=patience)
+            row = _wait(ledger, accepted.command_id, patience)
     if as_json:
         told = _as_object(kind, account, order_id, accepted, accepted.refusal)
         print_json(told if row is None else told | {name: row.get(name) for name in _OUTCOME})
@@ -165,6 +161,11 @@ def ask(
         )
     if row is not None:
         _report_end(accepted.command_id, row, is_quiet=as_json)
+
+
+def _wait(ledger: Ledger, command_id: str, patience: timedelta) -> Mapping[str, Any]:
+    row = asyncio.run(Outcomes(ledger).wait(command_id, seconds=patience.total_seconds()))
+    return dict.fromkeys(_OUTCOME) if row is None else row
 
 
 def require_acceptable(command: Command, max_bytes: int) -> None:
@@ -225,8 +226,7 @@ def _as_object(
 
 def _say_accepted(kind: str, account: str, order_id: str, accepted: Accepted) -> None:
     how = "is accepted" if accepted.is_new else "was accepted before"
-    noun = _NOUNS.get(kind, kind)
-    echo(f"The {noun} of order {order_id} {how}: command {accepted.command_id}")
+    echo(f"The {noun_of(kind)} of order {order_id} {how}: command {accepted.command_id}")
     echo(f"See how far it is: {order_command('orders show', order_id, account)}")
 
 

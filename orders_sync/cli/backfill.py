@@ -13,9 +13,10 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
 from orders_sync.cli.dates import Moment, require_span
-from orders_sync.cli.output import as_json, at, echo, print_json
+from orders_sync.cli.output import as_json, echo, print_json
 from orders_sync.cli.parameters import ACCOUNT
 from orders_sync.cli.workplace import chosen_accounts, dispatcher, open_ledger
+from orders_sync.domain.words import at
 from orders_sync.errors import ConfigurationError
 from orders_sync.ledger import Ledger
 from orders_sync.settings import Settings, load_settings, require_accounts

@@ -7,9 +7,10 @@ from typing import Any
 
 import click
 
+from orders_sync.backoffice.accounts import account_of
 from orders_sync.cli.asking import BoundedFile, about_order, ask, read_object, require_acceptable
 from orders_sync.cli.output import echo, print_json
-from orders_sync.cli.workplace import account_of, open_ledger
+from orders_sync.cli.workplace import open_ledger
 from orders_sync.commands.change import ChangeBody, judge_change
 from orders_sync.commands.verdicts import Known, NotAllowed, Send, Wait
 from orders_sync.domain.commands import Command
@@ -63,7 +64,7 @@ def _preview(order_id: str, body: dict[str, Any], *, account: str | None, as_jso
     settings = load_settings()
     require_acceptable(Command("change", order_id, body), settings.max_command_bytes)
     with open_ledger() as ledger:
-        account = account_of(ledger, order_id, account)
+        account = account_of(ledger, settings, order_id, account)
     services = build(settings)
     try:
         vtex = services.vtex(account)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from orders_sync.backoffice.story import only_commands
 from orders_sync.cli.output import echo, print_rows
-from orders_sync.cli.story import only_commands
 from orders_sync.cli.telling import print_fields
 from orders_sync.domain.rules import Standing
 from orders_sync.ledger import Ledger

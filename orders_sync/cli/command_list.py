@@ -6,14 +6,16 @@ from datetime import UTC, datetime, timedelta
 
 import click
 
+from orders_sync.backoffice.accounts import require_known
+from orders_sync.backoffice.story import only_commands
 from orders_sync.cli.command import print_command, told_of_command
 from orders_sync.cli.output import as_json, print_json, print_more, print_rows
 from orders_sync.cli.parameters import ACCOUNT, CAUSE, DURATION, ORDER_ID, limit
-from orders_sync.cli.story import only_commands
-from orders_sync.cli.workplace import open_ledger, require_known
+from orders_sync.cli.workplace import open_ledger
 from orders_sync.commands import NAMED
 from orders_sync.domain.rules import Standing
 from orders_sync.ledger.searches import COUNTED, CommandSearch, search_commands
+from orders_sync.settings import load_settings
 
 _COLUMNS = (
     "id",
@@ -69,7 +71,8 @@ def list_commands(
         asked_before=datetime.now(UTC) - older_than if older_than else None,
     )
     with open_ledger() as ledger:
-        require_known(ledger, account)
+        if account is not None:
+            require_known(ledger, load_settings(), account)
         rows, total = search_commands(ledger.database, search, limit=limit)
     if as_json:
         print_json({"commands": only_commands(rows), "total": total})

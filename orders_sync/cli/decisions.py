@@ -9,29 +9,23 @@ from typing import Any, TypeVar
 
 import click
 
+from orders_sync.backoffice.accounts import require_known
+from orders_sync.backoffice.parked import Parked, discard, named, parked_for, retry
 from orders_sync.cli import FAILED
-from orders_sync.cli.chosen import Chosen, check_choice, choose
 from orders_sync.cli.output import as_json, echo, print_json
 from orders_sync.cli.parameters import ACCOUNT, CAUSE, ORDER_ID
 from orders_sync.cli.strays import ReturnRoute
-from orders_sync.cli.workplace import (
-    act_now,
-    dispatcher,
-    look_again,
-    open_ledger,
-    require_known,
-)
+from orders_sync.cli.workplace import act_now, dispatcher, open_ledger
 from orders_sync.domain.steps import Dispatch
 from orders_sync.ledger import Ledger
+from orders_sync.ledger.acts import Act
 from orders_sync.ledger.decisions import DecisionRefused
-from orders_sync.ledger.order_decisions import discard_order, require_parked
-from orders_sync.outbound import decide
 from orders_sync.settings import load_settings
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 #: Carries one decision out; gives what to dispatch.
-_Decide = Callable[[Ledger, Chosen, str | None], Sequence[Dispatch]]
+_Decide = Callable[[Ledger, Parked, Act], Sequence[Dispatch]]
 
 _CHOICE = (
     click.argument("ids", nargs=-1, type=ORDER_ID, metavar="[ORDER|COMMAND|STRAY]..."),
@@ -61,7 +55,7 @@ def retry_parked(**choice: Any) -> None:
     --json: {done, refused, dry_run}; each of done is {account, order_id, command_id, kind,
     stray_id}, each of refused has its `why` too.
     """
-    _decide_all("retry", partial(_retry, put_back=ReturnRoute()), **choice)
+    _decide_all("retry", partial(retry, put_back=ReturnRoute()), **choice)
 
 
 @click.command("discard")
@@ -83,7 +77,7 @@ def discard_parked(**choice: Any) -> None:
     --json: {done, refused, dry_run}; each of done is {account, order_id, command_id, kind,
     stray_id}, each of refused has its `why` too.
     """
-    _decide_all("discard", _discard, **choice)
+    _decide_all("discard", discard, **choice)
 
 
 def _decide_all(
@@ -99,65 +93,53 @@ def _decide_all(
     as_json: bool,
     why: str | None,
 ) -> None:
-    check_choice(ids, cause, is_all=is_all, dry_run=dry_run)
-    done: list[Chosen] = []
-    refused: list[tuple[Chosen, str]] = []
+    _check_choice(ids, cause, is_all=is_all, dry_run=dry_run)
+    settings = load_settings()
+    done: list[Parked] = []
+    refused: list[tuple[Parked, str]] = []
     with open_ledger() as ledger:
-        require_known(ledger, account)
-        chosen = choose(ledger, ids, cause, account)
+        if account is not None:
+            require_known(ledger, settings, account)
+        if cause is not None:
+            chosen = parked_for(ledger, cause, account)
+        else:
+            chosen = [named(ledger, settings, own, account) for own in dict.fromkeys(ids)]
         if is_all and chosen and not (yes or dry_run):
             question = f"{verb.capitalize()} {len(chosen)} parked for {cause}?"
             click.confirm(question, abort=True, err=True)
-        dispatch = dispatcher(load_settings()) if chosen and not dry_run else None
-        for each in chosen:
+        dispatch = dispatcher(settings) if chosen and not dry_run else None
+        for parked in chosen:
             try:
-                following = decide_one(ledger, each, why) if dispatch else ()
+                following = decide_one(ledger, parked, act_now(why)) if dispatch else ()
             except DecisionRefused as error:
-                refused.append((each, str(error)))
+                refused.append((parked, str(error)))
                 continue
-            done.append(each)
-            for it in following:
-                dispatch(it) if dispatch else None
+            done.append(parked)
+            for step in following:
+                dispatch(step) if dispatch else None
     _report(verb, done, refused, cause=cause, dry_run=dry_run, as_json=as_json)
     if refused:
         sys.exit(FAILED)
 
 
-def _retry(
-    ledger: Ledger, each: Chosen, why: str | None, *, put_back: ReturnRoute
-) -> Sequence[Dispatch]:
-    if each.stray_id is not None:
-        ledger.strays.retry(each.stray_id, put_back, act_now(why))
-        return ()
-    if each.command_id is not None:
-        return decide.retry(each.command_id, ledger=ledger, act=act_now(why))
-    require_parked(ledger.database, each.account, each.order_id)
-    following: list[Dispatch] = []
-    look_again(
-        ledger,
-        each.account,
-        each.order_id,
-        did="parked retry",
-        why=why,
-        dispatch=following.append,
-    )
-    return following
+def _check_choice(ids: Sequence[str], cause: str | None, *, is_all: bool, dry_run: bool) -> None:
+    """Refuse a choice that is none, or that may be larger than was meant.
 
-
-def _discard(ledger: Ledger, each: Chosen, why: str | None) -> Sequence[Dispatch]:
-    act = act_now(why)
-    if each.stray_id is not None:
-        ledger.strays.discard(each.stray_id, act)
-        return ()
-    if each.command_id is not None:
-        return ledger.decisions.discard(each.command_id, act)
-    return discard_order(ledger.database, each.account, each.order_id, act)
+    Raises:
+        click.UsageError: ids and a cause were given, or neither, or a cause without --all.
+    """
+    if bool(ids) == bool(cause):
+        raise click.UsageError("Name orders or commands, or strays, or one --cause.")
+    if ids and is_all:
+        raise click.UsageError("--all belongs to a --cause.")
+    if cause and not (is_all or dry_run):
+        raise click.UsageError(f"Say --all to take everything that is parked for {cause}.")
 
 
 def _report(
     verb: str,
-    done: Sequence[Chosen],
-    refused: Sequence[tuple[Chosen, str]],
+    done: Sequence[Parked],
+    refused: Sequence[tuple[Parked, str]],
     *,
     cause: str | None,
     dry_run: bool,

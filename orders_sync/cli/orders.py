@@ -6,6 +6,9 @@ from datetime import UTC, datetime, timedelta
 
 import click
 
+from orders_sync.backoffice.accounts import account_of, require_configured, require_known
+from orders_sync.backoffice.parked import read_again
+from orders_sync.backoffice.story import only_orders
 from orders_sync.cli.backfill import backfill_orders
 from orders_sync.cli.forget import forget
 from orders_sync.cli.output import as_json, echo, print_json, print_more, print_rows
@@ -17,16 +20,9 @@ from orders_sync.cli.parameters import (
     account_of_order,
     limit,
 )
-from orders_sync.cli.story import find_story, only_orders
+from orders_sync.cli.story import find_story
 from orders_sync.cli.telling import print_story
-from orders_sync.cli.workplace import (
-    account_of,
-    dispatcher,
-    look_again,
-    open_ledger,
-    require_configured,
-    require_known,
-)
+from orders_sync.cli.workplace import act_now, dispatcher, open_ledger
 from orders_sync.domain.rules import Standing
 from orders_sync.ledger.searches import COUNTED, OrderSearch, search_orders
 from orders_sync.settings import load_settings
@@ -90,7 +86,8 @@ def list_orders(
         heard_before=datetime.now(UTC) - older_than if older_than else None,
     )
     with open_ledger() as ledger:
-        require_known(ledger, account)
+        if account is not None:
+            require_known(ledger, load_settings(), account)
         rows, total = search_orders(ledger.database, search, limit=limit)
     if as_json:
         print_json({"orders": only_orders(rows), "total": total})
@@ -126,17 +123,14 @@ def sync_order(*, order_id: str, account: str | None, as_json: bool) -> None:
 
     --json: {account, order_id}.
     """
+    settings = load_settings()
     with open_ledger() as ledger:
-        account = account_of(ledger, order_id, account)
-        require_configured(account)
-        look_again(
-            ledger,
-            account,
-            order_id,
-            did="orders sync",
-            why=None,
-            dispatch=dispatcher(load_settings()),
-        )
+        account = account_of(ledger, settings, order_id, account)
+        require_configured(settings, account)
+        following = read_again(ledger, account, order_id, act_now(None), did="orders sync")
+        dispatch = dispatcher(settings)
+        for step in following:
+            dispatch(step)
     if as_json:
         print_json({"account": account, "order_id": order_id})
         return

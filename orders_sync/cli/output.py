@@ -55,11 +55,6 @@ def print_more(total: int, shown: int, counted: int) -> None:
         echo(f"{most}{total - shown} more; see them with --limit, or narrow the search.")
 
 
-def at(moment: datetime) -> str:
-    """Write an instant for a person."""
-    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
-
-
 def _cell(value: Any) -> str:
     if value is None:
         return ""

@@ -9,17 +9,21 @@ from typing import Any
 
 import click
 
+from orders_sync.backoffice.accounts import require_known
+from orders_sync.backoffice.story import only_commands, only_orders
 from orders_sync.cli.command import print_command, told_of_command
 from orders_sync.cli.decisions import discard_parked, retry_parked
 from orders_sync.cli.editing import edit_parked
-from orders_sync.cli.output import as_json, at, echo, print_json, print_rows
+from orders_sync.cli.output import as_json, echo, print_json, print_rows
 from orders_sync.cli.parameters import ACCOUNT, CAUSE, ORDER_ID, account_of_order, limit
-from orders_sync.cli.story import find_story, only_commands, only_orders
+from orders_sync.cli.story import find_story
 from orders_sync.cli.strays import print_dropped, print_stray, print_strays, told_of_stray
 from orders_sync.cli.telling import print_story
-from orders_sync.cli.workplace import open_ledger, require_known
+from orders_sync.cli.workplace import open_ledger
 from orders_sync.domain.rules import Standing
+from orders_sync.domain.words import at
 from orders_sync.ledger.searches import parked_counts
+from orders_sync.settings import load_settings
 from orders_sync.terminal import command_line
 
 
@@ -57,7 +61,8 @@ def list_parked(*, account: str | None, cause: str | None, limit: int, as_json: 
         "limit": limit,
     }
     with open_ledger() as ledger:
-        require_known(ledger, account)
+        if account is not None:
+            require_known(ledger, load_settings(), account)
         inquiries = ledger.inquiries
         orders = only_orders(inquiries.list_orders(**wanted))
         commands = only_commands(inquiries.list_commands(**wanted))

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from orders_sync.cli.doctor import print_findings
-from orders_sync.cli.output import as_json, at, echo, print_json
-from orders_sync.doctor.findings import Finding, exit_status, in_words
+from orders_sync.cli.output import as_json, echo, print_json
+from orders_sync.doctor.findings import Finding, exit_status
+from orders_sync.domain.words import at, in_words
 from orders_sync.logging import configure_logging
 from orders_sync.metrics.labels import OTHER
 from orders_sync.settings import load_settings, require_accounts

@@ -1,115 +1,89 @@
-"""The whole story of one order, gathered from the ledger."""
+"""One order's story, or what to say where the ledger knows nothing of it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict
-from datetime import UTC, datetime
+from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
-import click
-
-from orders_sync.cli.missing import describe_missing
-from orders_sync.cli.whereabouts import whereabouts
-from orders_sync.cli.workplace import account_of
-from orders_sync.errors import Unreadable
+from orders_sync.backoffice.accounts import NotKnown, account_of
+from orders_sync.backoffice.story import story_of
+from orders_sync.errors import NotFound, OrdersSyncError
 from orders_sync.ledger import Ledger
-from orders_sync.settings import load_settings
-from orders_sync.vtex.translate import order as read_order
+from orders_sync.ledger.searches import suborders
+from orders_sync.settings import Settings, load_settings
+from orders_sync.terminal import legible, order_command
 
-_MOST_COMMANDS = 1000
-
-#: What `--json` gives of each; times are ISO 8601 in UTC.
-_ORDER = (
-    "account order_id status progress standing next_step due_at attempts failing_since cause "
-    "reason hint erp_reference lease_owner lease_until first_seen_at updated_at"
-)
-_EVENT = (
-    "event_id domain state last_state current_change first_seen_at delivered_at deliveries "
-    "acknowledged_at asks_nothing problem"
-)
-_COMMAND = (
-    "id account order_id kind asked_key source progress standing outcome told next_step receipt "
-    "vtex_number value_cents due_at attempts cause reason hint created_at retried_at updated_at"
-)
-_ENTRY = "at what step attempt seconds task_id note"
-_ACT = "at who did why"
+_CALL_SECONDS = 5.0
 
 
 def find_story(
     ledger: Ledger, order_id: str, account: str | None, *, now: datetime
 ) -> dict[str, Any]:
-    """Gather the order, its events, commands, steps, and what people did about it.
-
-    `account` may be left out where only one has the order.
+    """Return the story of an order; `account` may be left out where only one has it.
 
     Raises:
-        click.ClickException: the ledger knows nothing of the order, and VTEX was asked about it;
-            or more than one account has it.
+        NotKnown: the ledger knows nothing of the order, and VTEX was asked about it; or more than
+            one account has it.
     """
+    settings = load_settings()
     if account is None and not ledger.inquiries.accounts_of(order_id):
         commands = ledger.inquiries.list_commands(order_id=order_id, limit=1)
-        settings = load_settings()
         if not commands and settings.accounts:
             accounts = sorted(settings.accounts)
-            raise click.ClickException(describe_missing(ledger, settings, accounts, order_id))
+            raise NotKnown(_describe_missing(ledger, settings, accounts, order_id))
         account = commands[0]["account"] if commands else None
-    return _story(ledger, account_of(ledger, order_id, account), order_id, now)
+    account = account_of(ledger, settings, order_id, account)
+    story = story_of(ledger, account, order_id, now=now)
+    if story is None:
+        raise NotKnown(_describe_missing(ledger, settings, [account], order_id))
+    return story
 
 
-def _story(ledger: Ledger, account: str, order_id: str, now: datetime) -> dict[str, Any]:
-    inquiries = ledger.inquiries
-    order, events, journal = inquiries.story(account, order_id)
-    commands = inquiries.list_commands(account=account, order_id=order_id, limit=_MOST_COMMANDS)
-    if order is None and not commands:
-        message = describe_missing(ledger, load_settings(), [account], order_id)
-        raise click.ClickException(message)
-    document = ledger.orders.document(account, order_id)
-    told = None if order is None else asdict(whereabouts(order, now=now))
-    return {
-        "order": None if order is None else _only(order, _ORDER),
-        "whereabouts": told,
-        "document_read_at": document[1] if document else None,
-        "reckoning": _reckoning(account, document[0]) if document else None,
-        "events": [_only(event, _EVENT) for event in sorted(events, key=changed_at)],
-        "commands": [
-            _only(command, _COMMAND)
-            for command in sorted(commands, key=lambda row: (row["created_at"], row["id"]))
-        ],
-        "journal": [_only(entry, _ENTRY) for entry in journal],
-        "acts": [_only(act, _ACT) for act in inquiries.acts(account, order_id)],
-    }
+def _describe_missing(
+    ledger: Ledger, settings: Settings, accounts: Sequence[str], named: str
+) -> str:
+    """Ask VTEX about an order by its id (`named`) and say in one line what can be done."""
+    split = suborders(ledger.database, accounts, named)
+    if split:
+        account, order_id = split[0]
+        ids = ", ".join(legible(order_id) for _, order_id in split)
+        return (
+            f"{legible(named)} is a purchase; its orders in the ledger are {ids}. "
+            f"See: {order_command('orders show', order_id, account)}"
+        )
+    said = f"Order {legible(named)} is not in the ledger"
+    for account in accounts:
+        if account not in settings.accounts:
+            continue
+        command = order_command("orders sync", named, account)
+        try:
+            _read(settings, account, named)
+        except NotFound:
+            continue
+        except OrdersSyncError as error:
+            return f"{said}, and VTEX could not be asked ({_short(error)}). Fetch it: {command}"
+        return f"{said}, and VTEX has it in {account}. Fetch it: {command}"
+    where = ", ".join(accounts)
+    return (
+        f"{said}, and VTEX has none by that id in {where}. Check the id (a marketplace's is not "
+        "its seller's); if VTEX shows it later: "
+        f"{order_command('orders sync', named, accounts[0])}"
+    )
 
 
-def changed_at(event: Mapping[str, Any]) -> datetime:
-    """Return when VTEX says that an event's change was made, or else when it was first seen."""
-    seen: datetime = event["first_seen_at"]
+def _read(settings: Settings, account: str, order_id: str) -> None:
+    from orders_sync.bootstrap import build  # noqa: PLC0415 - requests is slow to import.
+
+    bounds = settings.vtex.model_copy(
+        update={"read_seconds": _CALL_SECONDS, "total_seconds": _CALL_SECONDS}
+    )
+    services = build(settings.model_copy(update={"vtex": bounds}))
     try:
-        at = datetime.fromisoformat(event["current_change"] or "")
-    except ValueError:
-        return seen
-    return at if at.tzinfo else at.replace(tzinfo=UTC)
+        services.vtex(account).get_order(order_id)
+    finally:
+        services.close()
 
 
-def _reckoning(account: str, document: bytes) -> dict[str, Any] | None:
-    """Reckon the order up to its value; None where its document cannot be read."""
-    try:
-        order = read_order(account, document)
-    except Unreadable:
-        return None
-    reckoning = asdict(order.reckoning)
-    return {"value_cents": order.value_cents, "currency": order.currency, **reckoning}
-
-
-def only_orders(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Give of each order what programs may rely on."""
-    return [_only(row, _ORDER) for row in rows]
-
-
-def only_commands(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Give of each command what programs may rely on."""
-    return [_only(row, _COMMAND) for row in rows]
-
-
-def _only(row: Mapping[str, Any], names: str) -> dict[str, Any]:
-    return {name: row[name] for name in names.split()}
+def _short(error: OrdersSyncError) -> str:
+    return str(error).rstrip(".")

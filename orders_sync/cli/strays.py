@@ -8,8 +8,9 @@ from functools import cached_property
 from typing import Any
 
 from orders_sync.broker.scripts import STRAYS_LIMIT
-from orders_sync.cli.output import at, echo, print_rows
+from orders_sync.cli.output import echo, print_rows
 from orders_sync.cli.telling import print_fields
+from orders_sync.domain.words import at
 from orders_sync.ledger import Ledger
 from orders_sync.ledger.decisions import DecisionRefused
 from orders_sync.ledger.strays import RETRYABLE, Dropped

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from orders_sync.cli.output import at, echo, print_rows
-from orders_sync.cli.story import changed_at
+from orders_sync.backoffice.story import changed_at
+from orders_sync.cli.output import echo, print_rows
 from orders_sync.domain.rules import Standing
+from orders_sync.domain.words import at
 from orders_sync.terminal import legible
 
 _TIME = "%Y-%m-%d %H:%M:%S"

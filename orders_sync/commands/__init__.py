@@ -25,3 +25,8 @@ NAMED: Final[Mapping[str, Kind]] = MappingProxyType({kind.name: kind for kind in
 def first_step(name: str) -> Step | None:
     """Return the first step of a kind; None where it is none, or nothing is sent."""
     return NAMED[name].step if name in NAMED else None
+
+
+def noun_of(name: str) -> str:
+    """Return what a command of a kind is called in a sentence; none may be so called."""
+    return NAMED[name].noun if name in NAMED else "command"

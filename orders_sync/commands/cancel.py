@@ -86,6 +86,7 @@ def _wait_for_own(group: Group, known: Known) -> Wait | None:
 
 CANCEL: Final = Kind(
     name="cancel",
+    noun="cancellation",
     summary="Cancel an order in VTEX.",
     body=CancelBody,
     step=Step.SEND_CANCEL,

@@ -163,6 +163,7 @@ def _lines(items: Sequence[Quantity], order: Fulfilment) -> tuple[Quantity, ...]
 
 CHANGE: Final = Kind(
     name="change",
+    noun="change",
     summary="Change an order's items or price in VTEX.",
     body=ChangeBody,
     argument="change",

@@ -86,6 +86,7 @@ def _is_requested_by_seller(order: Fulfilment, known: Known) -> bool:
 
 DENY: Final = Kind(
     name="deny",
+    noun="denial",
     summary="Deny a cancellation that was requested.",
     body=DenyBody,
     step=Step.SEND_DENY,

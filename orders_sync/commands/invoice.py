@@ -352,6 +352,7 @@ def _send(
 
 INVOICE: Final = Kind(
     name="invoice",
+    noun="invoice",
     summary="Send an invoice to VTEX.",
     body=InvoiceBody,
     argument="invoice",

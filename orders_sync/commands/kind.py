@@ -29,7 +29,8 @@ class Kind:
     """A kind of command.
 
     `name` is the command line's word, the producer's method, and with `orders_sync.` before it the
-    name of the task for other services. `summary` says on one line what it does. `argument` is the
+    name of the task for other services. `noun` is what a command of it
+    is called in a sentence; `summary` says on one line what it does. `argument` is the
     task's keyword that holds the body; None: the body's fields are keywords themselves. `step` is
     the first step on its way to VTEX; None: nothing is sent. `operations` are the calls of VTEX
     that `step` cannot do without. `line` says what it conflicts with; None: with nothing.
@@ -39,6 +40,7 @@ class Kind:
     """
 
     name: str
+    noun: str
     summary: str
     body: type[Body]
     argument: str | None = None

@@ -27,6 +27,7 @@ def judge_early(body: NoteBody, known: Known) -> Send[NoteBody]:
 
 NOTE: Final = Kind(
     name="note",
+    noun="note",
     summary="Add a line to an order's timeline in VTEX.",
     body=NoteBody,
     step=Step.SEND_NOTE,

@@ -12,4 +12,4 @@ class SyncBody(Body):
     """Nothing: the order is read from VTEX now."""
 
 
-SYNC: Final = Kind(name="sync", summary="Read an order from VTEX now.", body=SyncBody)
+SYNC: Final = Kind(name="sync", noun="read", summary="Read an order from VTEX now.", body=SyncBody)

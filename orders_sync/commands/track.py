@@ -361,6 +361,7 @@ def _day(at: date | datetime) -> str:
 
 TRACK: Final = Kind(
     name="track",
+    noun="tracking update",
     summary="Tell VTEX how a package travels.",
     body=TrackBody,
     argument="tracking",

@@ -50,11 +50,3 @@ def of_error(subject: str, check: str, error: Exception) -> Finding:
     if isinstance(error, OrdersSyncError):
         return Finding(subject, check, State.FAILED, str(error))
     return Finding(subject, check, State.FAILED, f"It failed with {type(error).__name__}.")
-
-
-def in_words(seconds: float) -> str:
-    """Return a length of time as a person says it: 35 s, 12 min, 5 h, 3 d."""
-    for unit, name in ((86_400, "d"), (3600, "h"), (60, "min")):
-        if seconds >= unit * 2:
-            return f"{seconds / unit:.0f} {name}"
-    return f"{seconds:.0f} s"

@@ -13,11 +13,11 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 
-from orders_sync.doctor.findings import Finding, State, in_words
+from orders_sync.doctor.findings import Finding, State
 from orders_sync.doctor.ledger import is_missing
 from orders_sync.domain.rules import OPEN
 from orders_sync.domain.time import Clock
-from orders_sync.domain.words import count_of
+from orders_sync.domain.words import count_of, in_words
 from orders_sync.errors import ErpUnavailable, OrdersSyncError, Unavailable
 from orders_sync.ledger.accounts import Chore
 from orders_sync.ledger.engine import Database

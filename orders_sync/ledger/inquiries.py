@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -17,7 +16,7 @@ Row = dict[str, Any]
 
 
 class Inquiries:
-    """Reads of the ledger for the command line."""
+    """What the ledger is asked, and what it is told of people's acts."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -59,6 +58,14 @@ class Inquiries:
         found = self._rows(sa.select(commands).where(commands.c.id == command_id))
         return found[0] if found else None
 
+    def standings(self, command_ids: Collection[str]) -> Mapping[str, Standing]:
+        """Give the standing of each command that is there."""
+        statement = sa.select(commands.c.id, commands.c.standing).where(
+            commands.c.id.in_(command_ids)
+        )
+        with self._database.reading() as connection:
+            return {row.id: Standing(row.standing) for row in connection.execute(statement)}
+
     def list_commands(
         self,
         *,
@@ -98,19 +105,10 @@ class Inquiries:
             .order_by(operator_log.c.id)
         )
 
-    def log_act(
-        self,
-        *,
-        at: datetime,
-        who: str,
-        did: str,
-        account: str,
-        order_id: str | None,
-        why: str | None,
-    ) -> None:
+    def log_act(self, act: Act, *, did: str, account: str, order_id: str | None) -> None:
         """Keep who did what by hand."""
         with self._database.writing() as connection:
-            keep_act(connection, Act(at, who, why), did, account=account, order_id=order_id)
+            keep_act(connection, act, did, account=account, order_id=order_id)
 
     def _rows(self, statement: sa.Select[Any]) -> list[Row]:
         with self._database.reading() as connection:

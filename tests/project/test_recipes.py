@@ -31,6 +31,7 @@ class GreetBody(Body):
 
 
 GREET = Kind(
+    noun="greeting",
     name="greet",
     summary="Greet.",
     body=GreetBody,

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from orders_sync.cli.whereabouts import whereabouts
-from orders_sync.doctor.findings import in_words
+from orders_sync.backoffice.whereabouts import whereabouts
+from orders_sync.domain.words import in_words
 
 NOW = datetime(2026, 11, 27, 12, tzinfo=UTC)
 LATER = NOW + timedelta(seconds=35)
@@ -64,10 +64,38 @@ ORDER: dict[str, Any] = {
 def test_one_sentence_says_where_an_order_is(
     facts: dict[str, Any], words: str, command: str | None
 ) -> None:
-    where = whereabouts({**ORDER, **facts}, now=NOW)
+    where = whereabouts({**ORDER, **facts}, [], now=NOW)
 
     assert words in where.sentence
     assert (f"orders-sync {command}" if command else None) == (where.do[0] if where.do else None)
+
+
+def test_the_sentence_counts_what_vtex_shall_be_told_of_a_finished_order() -> None:
+    order = {**ORDER, "standing": "done", "progress": "handling", "erp_reference": "SO1"}
+    asked = [
+        ("invoice", "done"),
+        ("track", "done"),
+        ("invoice", "parked"),
+        ("track", "waiting"),
+        ("track", "active"),
+        ("cancel", "parked"),
+        ("no kind", "parked"),
+        ("deny", "void"),
+        ("sync", "done"),
+    ]
+    commands = [
+        {"id": f"c{n}", "kind": kind, "standing": standing}
+        for n, (kind, standing) in enumerate(asked)
+    ]
+
+    where = whereabouts(order, commands, now=NOW)
+
+    assert where.sentence == (
+        "Done: the ERP has it as SO1, and VTEX knows. 1 invoice and 1 tracking update are done. "
+        "2 tracking updates are on their way. "
+        "1 invoice, 1 cancellation and 1 command wait for a person."
+    )
+    assert where.do == tuple(f"orders-sync parked show c{n}" for n in (2, 5, 6))
 
 
 @pytest.mark.parametrize(

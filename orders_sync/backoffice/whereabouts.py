@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
-from orders_sync.cli.output import at
-from orders_sync.doctor.findings import in_words
-from orders_sync.domain.rules import Progress, Standing
-from orders_sync.terminal import order_command
+from orders_sync.commands import noun_of
+from orders_sync.commands.sync import SYNC
+from orders_sync.domain.rules import OPEN, Progress, Standing
+from orders_sync.domain.words import at, count_of, in_words
+from orders_sync.terminal import command_line, order_command
 
 #: What is due is dispatched within seconds, unless its gate is closed or nobody serves its queue.
-_OVERDUE = timedelta(seconds=30)
+_OVERDUE: Final = timedelta(seconds=30)
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,8 +26,43 @@ class Whereabouts:
     do: tuple[str, ...] = ()
 
 
-def whereabouts(order: Mapping[str, Any], *, now: datetime) -> Whereabouts:
-    """Say where an order of the ledger is."""
+def whereabouts(
+    order: Mapping[str, Any], commands: Sequence[Mapping[str, Any]], *, now: datetime
+) -> Whereabouts:
+    """Say where an order of the ledger is, and how far that is what VTEX shall be told of it."""
+    where = _of_order(order, now)
+    sentences = [
+        where.sentence,
+        _told(commands, (Standing.DONE,), "is done", "are done"),
+        _told(commands, OPEN, "is on its way", "are on their way"),
+        _told(commands, (Standing.PARKED,), "waits for a person", "wait for a person"),
+    ]
+    do = [
+        *where.do,
+        *(
+            command_line("orders-sync", "parked", "show", row["id"])
+            for row in commands
+            if row["standing"] == Standing.PARKED
+        ),
+    ]
+    return Whereabouts(" ".join(filter(None, sentences)), tuple(do))
+
+
+def _told(
+    commands: Sequence[Mapping[str, Any]], standings: Collection[str], is_: str, are: str
+) -> str | None:
+    """Return how many commands of each kind have one of the standings; None where none has."""
+    kinds = Counter(
+        row["kind"] for row in commands if row["standing"] in standings and row["kind"] != SYNC.name
+    )
+    if not kinds:
+        return None
+    counts = [count_of(number, noun_of(kind)) for kind, number in kinds.items()]
+    counted = " and ".join(filter(None, [", ".join(counts[:-1]), counts[-1]]))
+    return f"{counted} {is_ if kinds.total() == 1 else are}."
+
+
+def _of_order(order: Mapping[str, Any], now: datetime) -> Whereabouts:
     standing = Standing(order["standing"])
     if standing is Standing.PARKED:
         return _parked(order)

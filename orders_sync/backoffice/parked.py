@@ -1,0 +1,121 @@
+"""What waits for a person: orders, commands and stray messages, and what is decided of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from orders_sync.backoffice.accounts import account_of
+from orders_sync.domain.rules import Standing
+from orders_sync.domain.steps import Dispatch
+from orders_sync.ledger import Ledger
+from orders_sync.ledger.acts import Act
+from orders_sync.ledger.order_decisions import discard_order, require_parked
+from orders_sync.outbound import decide
+from orders_sync.settings import Settings
+
+#: As many at a time; a run again takes the next.
+_MOST = 10_000
+
+#: Puts a message (queue, message) back on its queue.
+PutBack = Callable[[str, bytes], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Parked:
+    """An order, a command of one, or a stray message, which has neither order nor account."""
+
+    account: str
+    order_id: str
+    command_id: str | None = None
+    kind: str | None = None
+    stray_id: str | None = None
+
+    def __str__(self) -> str:
+        if self.stray_id is not None:
+            return f"stray message {self.stray_id}"
+        what = f"{self.kind} {self.command_id} of " if self.command_id else ""
+        return f"{what}order {self.order_id or '?'} of {self.account or '?'}"
+
+    def as_object(self) -> dict[str, Any]:
+        """Return what programs are told of it."""
+        return asdict(self)
+
+
+def parked_for(ledger: Ledger, cause: str, account: str | None) -> list[Parked]:
+    """Return all that is parked for a cause, of one account or of all; strays are of none."""
+    wanted: dict[str, Any] = {
+        "account": account,
+        "standing": Standing.PARKED,
+        "cause": cause,
+        "limit": _MOST,
+    }
+    orders = ledger.inquiries.list_orders(**wanted)
+    commands = ledger.inquiries.list_commands(**wanted)
+    strays = [] if account else ledger.strays.parked(reason=cause, limit=_MOST)
+    return [
+        *(Parked(row["account"], row["order_id"]) for row in orders),
+        *(_command(row) for row in commands),
+        *(_stray(row["id"]) for row in strays),
+    ]
+
+
+def named(ledger: Ledger, settings: Settings, its_id: str, account: str | None) -> Parked:
+    """Return the command, the stray or the order of an id; whether it is parked is not asked.
+
+    Raises:
+        NotKnown: it may be an order's, of none or of several accounts.
+    """
+    row = ledger.inquiries.command(its_id)
+    if row is not None:
+        return _command(row)
+    if ledger.strays.find(its_id) is not None:
+        return _stray(its_id)
+    return Parked(account_of(ledger, settings, its_id, account), its_id)
+
+
+def retry(ledger: Ledger, parked: Parked, act: Act, *, put_back: PutBack) -> Sequence[Dispatch]:
+    """Go on with what is parked from what VTEX says now; returns what to dispatch at once.
+
+    Raises:
+        DecisionRefused: it is not parked, or cannot be retried; the message says why.
+    """
+    if parked.stray_id is not None:
+        ledger.strays.retry(parked.stray_id, put_back, act)
+        return ()
+    if parked.command_id is not None:
+        return decide.retry(parked.command_id, ledger=ledger, act=act)
+    require_parked(ledger.database, parked.account, parked.order_id)
+    return read_again(ledger, parked.account, parked.order_id, act, did="parked retry")
+
+
+def discard(ledger: Ledger, parked: Parked, act: Act) -> Sequence[Dispatch]:
+    """Give up what is parked; returns what waited for it, to dispatch.
+
+    Raises:
+        DecisionRefused: it is not parked, or is being worked on; the message says why.
+    """
+    if parked.stray_id is not None:
+        ledger.strays.discard(parked.stray_id, act)
+        return ()
+    if parked.command_id is not None:
+        return ledger.decisions.discard(parked.command_id, act)
+    return discard_order(ledger.database, parked.account, parked.order_id, act)
+
+
+def read_again(
+    ledger: Ledger, account: str, order_id: str, act: Act, *, did: str
+) -> Sequence[Dispatch]:
+    """Have an order read afresh by the workers, and keep who asked for it."""
+    following = ledger.orders.look_again(account, order_id, now=act.at)
+    ledger.inquiries.log_act(act, did=did, account=account, order_id=order_id)
+    return following
+
+
+def _command(row: dict[str, Any]) -> Parked:
+    return Parked(row["account"], row["order_id"], row["id"], row["kind"])
+
+
+def _stray(stray_id: str) -> Parked:
+    return Parked(account="", order_id="", stray_id=stray_id)
