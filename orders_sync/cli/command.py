@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from orders_sync.backoffice.story import only_commands
+from orders_sync.backoffice.story import CommandStatus, as_object
 from orders_sync.cli.output import echo, print_rows
 from orders_sync.cli.telling import print_fields
 from orders_sync.domain.rules import Standing
@@ -24,7 +24,7 @@ def told_of_command(ledger: Ledger, command: dict[str, Any]) -> dict[str, Any]:
     counts = parked_counts(ledger.database)
     is_parked = command["standing"] == Standing.PARKED
     return {
-        **only_commands([command])[0],
+        **as_object(CommandStatus, command),
         "body": command["body"],
         "others": counts.get(command["cause"] or "", 1) - 1 if is_parked else 0,
         "acts": [act for act in acts if command["id"] in act["did"]],

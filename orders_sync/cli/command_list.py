@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import click
 
 from orders_sync.backoffice.accounts import require_known
-from orders_sync.backoffice.story import only_commands
+from orders_sync.backoffice.story import CommandStatus, as_object
 from orders_sync.cli.command import print_command, told_of_command
 from orders_sync.cli.output import as_json, print_json, print_more, print_rows
 from orders_sync.cli.parameters import ACCOUNT, CAUSE, DURATION, ORDER_ID, limit
@@ -75,7 +75,8 @@ def list_commands(
             require_known(ledger, load_settings(), account)
         rows, total = search_commands(ledger.database, search, limit=limit)
     if as_json:
-        print_json({"commands": only_commands(rows), "total": total})
+        commands = [as_object(CommandStatus, row) for row in rows]
+        print_json({"commands": commands, "total": total})
         return
     print_rows(rows, _COLUMNS, empty="No commands.")
     print_more(total, len(rows), COUNTED)

@@ -8,7 +8,7 @@ import click
 
 from orders_sync.backoffice.accounts import account_of, require_configured, require_known
 from orders_sync.backoffice.parked import read_again
-from orders_sync.backoffice.story import only_orders
+from orders_sync.backoffice.story import OrderStatus, as_object
 from orders_sync.cli.backfill import backfill_orders
 from orders_sync.cli.forget import forget
 from orders_sync.cli.output import as_json, echo, print_json, print_more, print_rows
@@ -90,7 +90,8 @@ def list_orders(
             require_known(ledger, load_settings(), account)
         rows, total = search_orders(ledger.database, search, limit=limit)
     if as_json:
-        print_json({"orders": only_orders(rows), "total": total})
+        orders = [as_object(OrderStatus, row) for row in rows]
+        print_json({"orders": orders, "total": total})
         return
     as_read = " A status is the one that an order had in VTEX when it was read last."
     print_rows(rows, _COLUMNS, empty=f"No orders.{as_read if status else ''}")

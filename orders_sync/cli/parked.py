@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from orders_sync.backoffice.accounts import require_known
-from orders_sync.backoffice.story import only_commands, only_orders
+from orders_sync.backoffice.story import CommandStatus, OrderStatus
 from orders_sync.cli.command import print_command, told_of_command
 from orders_sync.cli.decisions import discard_parked, retry_parked
 from orders_sync.cli.editing import edit_parked
@@ -64,8 +64,13 @@ def list_parked(*, account: str | None, cause: str | None, limit: int, as_json: 
         if account is not None:
             require_known(ledger, load_settings(), account)
         inquiries = ledger.inquiries
-        orders = only_orders(inquiries.list_orders(**wanted))
-        commands = only_commands(inquiries.list_commands(**wanted))
+        orders = [
+            OrderStatus.model_validate(row).model_dump() for row in inquiries.list_orders(**wanted)
+        ]
+        commands = [
+            CommandStatus.model_validate(row).model_dump()
+            for row in inquiries.list_commands(**wanted)
+        ]
         counts = parked_counts(ledger.database, account)
         events = [] if cause else inquiries.parked_events(limit=limit)
         strays = [] if account else ledger.strays.parked(reason=cause, limit=limit)

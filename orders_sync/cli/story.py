@@ -37,7 +37,7 @@ def find_story(
     story = story_of(ledger, account, order_id, now=now)
     if story is None:
         raise NotKnown(_describe_missing(ledger, settings, [account], order_id))
-    return story
+    return story.model_dump()
 
 
 def _describe_missing(

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from orders_sync.backoffice.story import changed_at
+from orders_sync.backoffice.story import EventSeen
 from orders_sync.cli.output import echo, print_rows
 from orders_sync.domain.rules import Standing
 from orders_sync.domain.words import at
@@ -99,7 +99,7 @@ def _event_line(event: Mapping[str, Any]) -> str:
     what = event["problem"] or f"{event['domain']} {change}"
     deliveries = f"deliveries {event['deliveries']}"
     first = f"first seen {event['first_seen_at']:{_TIME}}"
-    when = changed_at(event).astimezone(UTC)
+    when = EventSeen.model_validate(event).changed_at.astimezone(UTC)
     return legible(f"{when:{_TIME}}  {what}, {first}, {deliveries}, {seen}")
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from pydantic import ValidationError
 
 from orders_sync.commands import NAMED
-from orders_sync.commands.body import Body, describe_problems
+from orders_sync.commands.body import Body, Problem, problems_of
 from orders_sync.domain.commands import Command
 
 #: The most characters. PostgreSQL's indices take 2704 bytes, and account and key share one.
@@ -18,12 +19,16 @@ LONGEST: Final = {"account": 100, "order_id": 255, "key": 500}
 
 
 class NotAcceptedError(ValueError):
-    """Raised when a command cannot be accepted; `cause` groups, the text tells the caller why."""
+    """Raised when a command cannot be accepted; `cause` groups, the text tells the caller why.
 
-    def __init__(self, cause: str, message: str) -> None:
-        super().__init__(cause, message)
+    `problems` are the fields that are wrong, where it is fields.
+    """
+
+    def __init__(self, cause: str, message: str, problems: Sequence[Problem] = ()) -> None:
+        super().__init__(cause, message, problems)
         self.cause = cause
         self.message = message
+        self.problems = problems
 
     def __str__(self) -> str:
         return self.message
@@ -56,7 +61,8 @@ def read_body(kind: str, body: Any) -> Body:
     try:
         return named.body.model_validate(body)
     except ValidationError as error:
-        raise NotAcceptedError("command.invalid", describe_problems(error)) from None
+        problems = problems_of(error)
+        raise NotAcceptedError("command.invalid", "; ".join(map(str, problems)), problems) from None
 
 
 def check(command: Command, *, max_bytes: int) -> Acceptable:

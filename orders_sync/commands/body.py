@@ -7,6 +7,8 @@ Money is integer cents.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Annotated, Any, Final, Self
 
@@ -28,6 +30,7 @@ _MOMENT: Final = re.compile(
     r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d(:?\d\d)?)", re.IGNORECASE
 )
 _YEARS: Final = range(2000, 2100)
+_MOST_PROBLEMS: Final = 5
 
 
 def _read_moment(value: Any) -> datetime:
@@ -153,10 +156,26 @@ class Quantity(Part):
         return self
 
 
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A field that is wrong, by its path, and what was expected of it."""
+
+    field: str
+    expected: str
+
+    def __str__(self) -> str:
+        return f"{self.field}: {self.expected}"
+
+
+def problems_of(error: ValidationError) -> Sequence[Problem]:
+    """Return the first fields that are wrong, without what was sent."""
+    problems = error.errors(include_url=False, include_input=False, include_context=False)
+    return [Problem(_path(problem), _plain(problem)) for problem in problems[:_MOST_PROBLEMS]]
+
+
 def describe_problems(error: ValidationError) -> str:
     """Name each field that is wrong and what was expected, without what was sent."""
-    problems = error.errors(include_url=False, include_input=False, include_context=False)
-    return "; ".join(f"{_path(problem)}: {_plain(problem)}" for problem in problems[:5])
+    return "; ".join(map(str, problems_of(error)))
 
 
 def _path(problem: Any) -> str:

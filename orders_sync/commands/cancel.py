@@ -87,8 +87,10 @@ def _wait_for_own(group: Group, known: Known) -> Wait | None:
 CANCEL: Final = Kind(
     name="cancel",
     noun="cancellation",
+    collection="cancellations",
     summary="Cancel an order in VTEX.",
     body=CancelBody,
+    example={"reason": "Out of stock"},
     step=Step.SEND_CANCEL,
     operations=("get_order", "cancel_order"),
     line=GOODS,

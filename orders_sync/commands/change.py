@@ -164,8 +164,10 @@ def _lines(items: Sequence[Quantity], order: Fulfilment) -> tuple[Quantity, ...]
 CHANGE: Final = Kind(
     name="change",
     noun="change",
+    collection="changes",
     summary="Change an order's items or price in VTEX.",
     body=ChangeBody,
+    example={"reason": "Late delivery", "manual_discount_cents": 500},
     argument="change",
     step=Step.SEND_CHANGE,
     operations=("get_order", "create_change"),

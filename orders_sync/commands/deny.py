@@ -87,8 +87,10 @@ def _is_requested_by_seller(order: Fulfilment, known: Known) -> bool:
 DENY: Final = Kind(
     name="deny",
     noun="denial",
+    collection="denials",
     summary="Deny a cancellation that was requested.",
     body=DenyBody,
+    example={"reason": "The order is packed already"},
     step=Step.SEND_DENY,
     operations=("get_order", "deny_cancellation"),
     line=GOODS,

@@ -353,8 +353,10 @@ def _send(
 INVOICE: Final = Kind(
     name="invoice",
     noun="invoice",
+    collection="invoices",
     summary="Send an invoice to VTEX.",
     body=InvoiceBody,
+    example={"number": "000123", "access_key": "35261100000000000000"},
     argument="invoice",
     step=Step.SEND_INVOICE,
     operations=("get_order", "invoice"),

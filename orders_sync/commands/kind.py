@@ -29,10 +29,11 @@ class Kind:
     """A kind of command.
 
     `name` is the command line's word, the producer's method, and with `orders_sync.` before it the
-    name of the task for other services. `noun` is what a command of it
-    is called in a sentence; `summary` says on one line what it does. `argument` is the
-    task's keyword that holds the body; None: the body's fields are keywords themselves. `step` is
-    the first step on its way to VTEX; None: nothing is sent. `operations` are the calls of VTEX
+    name of the task for other services. `noun` is what a command of it is called in a sentence,
+    `collection` the last word of its path in the HTTP API. `summary` says on one line what it does;
+    `example` is a body. `argument` is the task's keyword that holds the body; None: the body's
+    fields are keywords themselves. `step` is the first step on its way to VTEX; None: nothing is
+    sent. `operations` are the calls of VTEX
     that `step` cannot do without. `line` says what it conflicts with; None: with nothing.
 
     `judge` says whether it may be sent, and what; `judge_early` may say so before the order was
@@ -41,8 +42,10 @@ class Kind:
 
     name: str
     noun: str
+    collection: str
     summary: str
     body: type[Body]
+    example: Mapping[str, Any]
     argument: str | None = None
     step: Step | None = None
     operations: Sequence[str] = ()

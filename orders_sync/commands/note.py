@@ -28,8 +28,10 @@ def judge_early(body: NoteBody, known: Known) -> Send[NoteBody]:
 NOTE: Final = Kind(
     name="note",
     noun="note",
+    collection="notes",
     summary="Add a line to an order's timeline in VTEX.",
     body=NoteBody,
+    example={"message": "The customer asked for a delivery in the afternoon"},
     step=Step.SEND_NOTE,
     operations=("add_interaction",),
     judge_early=judge_early,

@@ -12,4 +12,11 @@ class SyncBody(Body):
     """Nothing: the order is read from VTEX now."""
 
 
-SYNC: Final = Kind(name="sync", noun="read", summary="Read an order from VTEX now.", body=SyncBody)
+SYNC: Final = Kind(
+    name="sync",
+    noun="read",
+    collection="reads",
+    summary="Read an order from VTEX now.",
+    body=SyncBody,
+    example={},
+)

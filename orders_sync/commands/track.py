@@ -362,8 +362,10 @@ def _day(at: date | datetime) -> str:
 TRACK: Final = Kind(
     name="track",
     noun="tracking update",
+    collection="tracking",
     summary="Tell VTEX how a package travels.",
     body=TrackBody,
+    example={"invoice_number": "000123", "tracking_number": "BR123", "courier": "Correios"},
     argument="tracking",
     step=Step.SEND_TRACKING,
     operations=("get_order", "update_invoice"),

@@ -7,6 +7,7 @@ from functools import cached_property
 
 from orders_sync.ledger.acceptance import Acceptance
 from orders_sync.ledger.accounts import Accounts
+from orders_sync.ledger.callers import Callers
 from orders_sync.ledger.command_facts import CommandFacts
 from orders_sync.ledger.decisions import Decisions
 from orders_sync.ledger.due_work import DueWork
@@ -76,6 +77,11 @@ class Ledger:
     def inquiries(self) -> Inquiries:
         """What people and commands ask of the ledger."""
         return Inquiries(self.database)
+
+    @cached_property
+    def callers(self) -> Callers:
+        """Services that call over HTTP."""
+        return Callers(self.database)
 
     @cached_property
     def strays(self) -> Strays:

@@ -146,7 +146,8 @@ commands = sa.Table(
     sa.Column("asked_key", sa.Text, comment="the key as the caller gave it"),
     sa.Column("fingerprint", sa.String(64), nullable=False, comment="tells bodies apart"),
     sa.Column("body", sa.Text, nullable=False, comment="JSON, as it was asked for or edited"),
-    sa.Column("source", sa.String(20), nullable=False, comment="service, erp, cli or rules"),
+    sa.Column("source", sa.String(20), nullable=False, comment="service, erp, cli, http or rules"),
+    sa.Column("caller", ShortText(100), comment="the token that asked for it over HTTP"),
     _flag("asked_by_erp", "its ERP is to be answered"),
     sa.Column("progress", sa.String(20), nullable=False, comment="accepted, sent or done"),
     sa.Column("standing", sa.String(20), nullable=False, comment="what happens with it now"),
@@ -194,6 +195,21 @@ commands = sa.Table(
         where="asked_by_erp AND told IS DISTINCT FROM outcome",
         sqlite="asked_by_erp = 1 AND told IS NOT outcome",
     ),
+)
+
+callers = sa.Table(
+    "callers",
+    metadata,
+    sa.Column("id", sa.String(16), primary_key=True, comment="the part of a token that is shown"),
+    sa.Column("name", sa.String(100), nullable=False),
+    sa.Column("digest", sa.String(64), nullable=False, comment="SHA-256 of the whole token"),
+    sa.Column("scopes", sa.Text, nullable=False, comment="what it may do, by blanks"),
+    sa.Column("accounts", sa.Text, comment="the accounts it is for, by blanks; empty: all"),
+    sa.Column("created_at", UtcDateTime, nullable=False),
+    sa.Column("expires_at", UtcDateTime),
+    sa.Column("revoked_at", UtcDateTime),
+    sa.Column("used_at", UtcDateTime, comment="its last use, to the minute"),
+    sa.UniqueConstraint("name"),
 )
 
 documents = sa.Table(

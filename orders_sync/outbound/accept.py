@@ -30,12 +30,12 @@ from orders_sync.ledger.decisions import REFUSED_KEY
 
 log = structlog.get_logger(__name__)
 
-Source = Literal["service", "erp", "cli", "rules"]
+Source = Literal["service", "erp", "cli", "http", "rules"]
 
 Row = dict[str, Any]
 
 #: The columns that not every row fills: rows of one lot have the same ones.
-_OPTIONAL: Final = ("vtex_number", "line", "due_at", "cause", "reason", "hint")
+_OPTIONAL: Final = ("vtex_number", "line", "due_at", "cause", "reason", "hint", "caller")
 
 #: As much of a command that was refused as is kept for a person to mend.
 _KEPT_CHARACTERS = 100_000
@@ -51,6 +51,17 @@ class Accepted:
     command_id: str
     is_new: bool
     refusal: str | None = None
+
+
+class KeyTakenError(NotAcceptedError):
+    """Raised where a key belongs to `command_id`, which has other content."""
+
+    def __init__(self, command_id: str) -> None:
+        super().__init__(
+            "command.key_conflict",
+            f"The key is command {command_id}'s, which has other content: give this one another.",
+        )
+        self.command_id = command_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +95,30 @@ def accept(
         [command], account=account, source=source, desk=desk, not_before=not_before
     )
     return accepted
+
+
+def accept_or_refuse(command: Command, *, account: str, caller: str, desk: Desk) -> Accepted:
+    """Keep a command of a caller who waits for the answer, and have it sent.
+
+    What is refused is not kept.
+
+    Raises:
+        NotAcceptedError: a field is wrong, or the key is another command's (`KeyTakenError`).
+        LedgerUnavailable: nothing was kept.
+    """
+    now = desk.clock()
+    require_storable("account", account)
+    row = _checked_row(command, account, "http", desk, now, None) | {"caller": caller}
+
+    def conflict(_: Row, kept: Mapping[str, Any]) -> Row:
+        # It ends the transaction, so that nothing is kept.
+        raise KeyTakenError(kept["id"])
+
+    addition = desk.ledger.acceptance.add(account, [row], in_place_of=conflict, now=now)
+    for dispatch in addition.dispatches:
+        desk.dispatch(dispatch)
+    [kept] = addition.kept
+    return _accepted(kept)
 
 
 def accept_all(
@@ -132,9 +167,20 @@ def _row_of(
 ) -> Row:
     try:
         require_storable("account", account)
-        checked = check(command, max_bytes=desk.max_bytes)
+        return _checked_row(command, account, source, desk, now, not_before)
     except NotAcceptedError as error:
         return _refused(command, account, source, error, desk, now)
+
+
+def _checked_row(
+    command: Command,
+    account: str,
+    source: Source,
+    desk: Desk,
+    now: datetime,
+    not_before: datetime | None,
+) -> Row:
+    checked = check(command, max_bytes=desk.max_bytes)
     is_done = checked.kind == SYNC
     return {
         **_common(command, account, source, desk.new_id(), now),

@@ -32,6 +32,8 @@ class GreetBody(Body):
 
 GREET = Kind(
     noun="greeting",
+    collection="greetings",
+    example={"words": "Good morning"},
     name="greet",
     summary="Greet.",
     body=GreetBody,
