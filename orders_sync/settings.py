@@ -115,6 +115,18 @@ class SentinelSettings(_Part):
     ca_file: Path | None = None
 
 
+class GatewaySettings(_Part):
+    """Where `orders-sync serve` listens, and how often a token may call each of its processes.
+
+    `proxies` are addresses whose X-Forwarded-For and X-Forwarded-Proto are believed; * is all.
+    """
+
+    address: Annotated[str, StringConstraints(min_length=1)] = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65_535)] = 8080
+    proxies: str | None = None
+    requests_per_minute: PositiveInt = 1200
+
+
 class RetryPolicy(_Part):
     """How long and how often a failed step of one queue is tried again.
 
@@ -218,6 +230,7 @@ class Settings(BaseSettings):
     feed: FeedSettings = Field(default_factory=FeedSettings)
     vtex: VtexSettings = Field(default_factory=VtexSettings)
     sentinel: SentinelSettings = Field(default_factory=SentinelSettings)
+    gateway: GatewaySettings = Field(default_factory=GatewaySettings)
     retry: RetrySettings = Field(default_factory=RetrySettings)
 
     log_format: Literal["console", "json"] = "console"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import Any
 
 from orders_sync.backoffice.accounts import account_of
@@ -11,6 +12,7 @@ from orders_sync.domain.rules import Standing
 from orders_sync.domain.steps import Dispatch
 from orders_sync.ledger import Ledger
 from orders_sync.ledger.acts import Act
+from orders_sync.ledger.decisions import DecisionRefused
 from orders_sync.ledger.order_decisions import discard_order, require_parked
 from orders_sync.outbound import decide
 from orders_sync.settings import Settings
@@ -41,6 +43,41 @@ class Parked:
     def as_object(self) -> dict[str, Any]:
         """Return what programs are told of it."""
         return asdict(self)
+
+
+class ReturnRoute:
+    """Puts messages back on their queues; the broker is looked for when the first one comes."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    def __call__(self, queue: str, message: bytes) -> None:
+        """Put a message on a queue as it was, the last to be taken.
+
+        Raises:
+            ConfigurationError: no broker is set.
+            DecisionRefused: it does not answer.
+        """
+        from orders_sync.broker.client import (  # noqa: PLC0415 - Celery is slow to import.
+            BROKER_AWAY,
+            broker_client,
+        )
+
+        try:
+            with broker_client(self._app) as client:
+                client.lpush(queue, message)
+        except BROKER_AWAY as error:
+            raise DecisionRefused(
+                f"The broker does not answer ({type(error).__name__}), so the message is still "
+                "parked. See: orders-sync doctor"
+            ) from error
+
+    @cached_property
+    def _app(self) -> Any:
+        from orders_sync.bootstrap import with_broker  # noqa: PLC0415 - Celery is slow to import.
+        from orders_sync.worker.app import create_app  # noqa: PLC0415
+
+        return create_app(with_broker(self._settings), include=())
 
 
 def parked_for(ledger: Ledger, cause: str, account: str | None) -> list[Parked]:

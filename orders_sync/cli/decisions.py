@@ -10,11 +10,10 @@ from typing import Any, TypeVar
 import click
 
 from orders_sync.backoffice.accounts import require_known
-from orders_sync.backoffice.parked import Parked, discard, named, parked_for, retry
+from orders_sync.backoffice.parked import Parked, ReturnRoute, discard, named, parked_for, retry
 from orders_sync.cli import FAILED
 from orders_sync.cli.output import as_json, echo, print_json
 from orders_sync.cli.parameters import ACCOUNT, CAUSE, ORDER_ID
-from orders_sync.cli.strays import ReturnRoute
 from orders_sync.cli.workplace import act_now, dispatcher, open_ledger
 from orders_sync.domain.steps import Dispatch
 from orders_sync.ledger import Ledger
@@ -55,7 +54,7 @@ def retry_parked(**choice: Any) -> None:
     --json: {done, refused, dry_run}; each of done is {account, order_id, command_id, kind,
     stray_id}, each of refused has its `why` too.
     """
-    _decide_all("retry", partial(retry, put_back=ReturnRoute()), **choice)
+    _decide_all("retry", partial(retry, put_back=ReturnRoute(load_settings())), **choice)
 
 
 @click.command("discard")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from functools import cached_property
 from typing import Any
 
 from orders_sync.broker.scripts import STRAYS_LIMIT
@@ -12,44 +11,10 @@ from orders_sync.cli.output import echo, print_rows
 from orders_sync.cli.telling import print_fields
 from orders_sync.domain.words import at
 from orders_sync.ledger import Ledger
-from orders_sync.ledger.decisions import DecisionRefused
 from orders_sync.ledger.strays import RETRYABLE, Dropped
-from orders_sync.settings import load_settings
 
 _COLUMNS = ("id", "arrived_at", "queue", "reason", "name", "size")
 _FIELDS = "id arrived_at queue reason name size standing decided_at"
-
-
-class ReturnRoute:
-    """Puts messages back on their queues; the broker is looked for when the first one comes."""
-
-    def __call__(self, queue: str, message: bytes) -> None:
-        """Put a message on a queue as it was, the last to be taken.
-
-        Raises:
-            ConfigurationError: no broker is set.
-            DecisionRefused: it does not answer.
-        """
-        from orders_sync.broker.client import (  # noqa: PLC0415 - Celery is slow to import.
-            BROKER_AWAY,
-            broker_client,
-        )
-
-        try:
-            with broker_client(self._app) as client:
-                client.lpush(queue, message)
-        except BROKER_AWAY as error:
-            raise DecisionRefused(
-                f"The broker does not answer ({type(error).__name__}), so the message is still "
-                "parked. See: orders-sync doctor"
-            ) from error
-
-    @cached_property
-    def _app(self) -> Any:
-        from orders_sync.bootstrap import with_broker  # noqa: PLC0415 - Celery is slow to import.
-        from orders_sync.worker.app import create_app  # noqa: PLC0415
-
-        return create_app(with_broker(load_settings()), include=())
 
 
 def print_strays(strays: Sequence[Mapping[str, Any]], total: int) -> None:

@@ -52,6 +52,11 @@ def flower(port: int) -> tuple[str, ...]:
     return _python(*_CELERY, "flower", "--address=127.0.0.1", f"--port={port}")
 
 
+def gateway(port: int) -> tuple[str, ...]:
+    """Give the command of the HTTP gateway, for this machine only."""
+    return _python("orders_sync", "serve", "--address=127.0.0.1", f"--port={port}")
+
+
 def sandbox(
     *, account: str, seed: int, chaos: str, requests_per_minute: int | None = None
 ) -> tuple[str, ...]:

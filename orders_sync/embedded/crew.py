@@ -1,4 +1,4 @@
-"""The processes that do the work of one home folder: workers, beat and Flower."""
+"""The processes that do the work of one home folder: workers, beat, Flower and the gateway."""
 
 from __future__ import annotations
 
@@ -18,13 +18,17 @@ _FLOWER_USER = "orders-sync"
 
 @dataclass(frozen=True, slots=True)
 class Crew:
-    """Who works, where, and with which environment; no Flower where `flower_port` is None."""
+    """Who works, where, and with which environment.
+
+    Without a port there is no Flower, or no gateway.
+    """
 
     home: Path
     env: Mapping[str, str] = field(repr=False)
     workers: int
     flower_port: int | None
     log_level: str
+    gateway_port: int | None = None
     folder: Path | None = None
     intake_queue: str = "celery"
 
@@ -36,6 +40,8 @@ class Crew:
         if self.flower_port is not None:
             env = {_FLOWER_AUTH: flower_login(self.home), **self.env}
             specs.append(self._spec("flower", commands.flower(self.flower_port), env))
+        if self.gateway_port is not None:
+            specs.append(self._spec("gateway", commands.gateway(self.gateway_port), self.env))
         return specs
 
     @property

@@ -1,9 +1,10 @@
-"""`orders-sync up`: broker, workers, beat and Flower for the configured accounts, until stopped."""
+"""`orders-sync up`: all processes of the configured accounts, until it is stopped."""
 
 from __future__ import annotations
 
 import signal
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from orders_sync.embedded.broker import EmbeddedBroker, port_is_free
@@ -21,12 +22,18 @@ _LOOK_EVERY_SECONDS = 0.2
 
 
 class PortInUse(OrdersSyncError):
-    """Raised where another program has the port that Flower was to have."""
+    """Raised where another program has the port that one of ours was to have."""
 
 
-def run_up(
-    settings: Settings, *, workers: int, flower_port: int | None, say: Callable[[str], None]
-) -> int:
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """Where this machine's users find Flower and the gateway; None: it does not run."""
+
+    flower: int | None = None
+    gateway: int | None = None
+
+
+def run_up(settings: Settings, *, workers: int, ports: Ports, say: Callable[[str], None]) -> int:
     """Run everything until a signal asks for the end; whatever else ends is started again.
 
     `say` is told in sentences what happens, and that everything runs only once all workers consume.
@@ -36,10 +43,11 @@ def run_up(
         ConfigurationError: something must be set first; nothing was started.
         HomeInUse: the home folder's processes run already.
         LedgerUnavailable: the ledger's database does not answer.
-        PortInUse: another program has Flower's port; nothing was started.
+        PortInUse: another program has a port; nothing was started.
     """
     require_accounts(settings)
-    _require_free(flower_port)
+    _require_free("Flower", "flower", ports.flower)
+    _require_free("the HTTP API", "gateway", ports.gateway)
     home = settings.home.absolute()
     with StopSignals() as signals, sole_use(home):
         keep_private(settings)
@@ -50,12 +58,12 @@ def run_up(
                 say(f"Stopped {name}, which an earlier run had left.")
             upgrade(settings.ledger)
             broker_url = settings.broker_url or start_broker(home, supervisor, signals.pause)
-            _start_crew(settings, supervisor, broker_url, workers, flower_port)
+            _start_crew(settings, supervisor, broker_url, workers, ports)
             is_told = False
             while True:
                 supervisor.tend()
                 if not is_told and supervisor.is_consuming:
-                    say(_describe(settings, home, flower_port))
+                    say(_describe(settings, home, ports))
                     is_told = True
                 signals.pause(_LOOK_EVERY_SECONDS)
         except StopRequested as stop:
@@ -65,11 +73,11 @@ def run_up(
             supervisor.stop()
 
 
-def _require_free(flower_port: int | None) -> None:
-    if flower_port is not None and not port_is_free(flower_port):
+def _require_free(what: str, option: str, port: int | None) -> None:
+    if port is not None and not port_is_free(port):
         raise PortInUse(
-            f"Port {flower_port} of 127.0.0.1 is in use, and not by us. Give Flower another with "
-            "--flower-port, or leave it out with --no-flower."
+            f"Port {port} of 127.0.0.1 is in use, and not by us. Give {what} another with "
+            f"--{option}-port, or leave it out with --no-{option}."
         )
 
 
@@ -87,7 +95,7 @@ def _start_crew(
     supervisor: Supervisor,
     broker_url: str,
     workers: int,
-    flower_port: int | None,
+    ports: Ports,
 ) -> None:
     home = settings.home.absolute()
     env = child_environment(
@@ -97,8 +105,9 @@ def _start_crew(
         home,
         env,
         workers,
-        flower_port,
+        ports.flower,
         settings.log_level,
+        gateway_port=ports.gateway,
         intake_queue=settings.intake_queue,
     )
     for spec in crew.specs():
@@ -115,11 +124,13 @@ def _shares(settings: Settings, workers: int) -> dict[str, str]:
     return {f"{PREFIX}PROCESSES": str(workers)}
 
 
-def _describe(settings: Settings, home: Path, flower_port: int | None) -> str:
+def _describe(settings: Settings, home: Path, ports: Ports) -> str:
     parts = [
         f"Running for {', '.join(sorted(settings.accounts))}; logs are in {logs_folder(home)}."
     ]
-    if flower_port is not None:
+    if ports.gateway is not None:
+        parts.append(f"HTTP API: http://127.0.0.1:{ports.gateway}/api/docs.")
+    if ports.flower is not None:
         login = flower_login_file(home)
-        parts.append(f"Flower: http://127.0.0.1:{flower_port} (user and password: {login}).")
+        parts.append(f"Flower: http://127.0.0.1:{ports.flower} (user and password: {login}).")
     return " ".join([*parts, "Ctrl-C stops it."])

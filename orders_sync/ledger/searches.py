@@ -71,33 +71,61 @@ class CommandSearch:
         return found
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a page of a search ends: the last row's time of change, and its id."""
+
+    at: datetime
+    row_id: str
+
+
+def _beyond(
+    place: Place | None, at: sa.ColumnElement[Any], row_id: sa.ColumnElement[Any]
+) -> list[sa.ColumnElement[bool]]:
+    if place is None:
+        return []
+    # The first condition is one that an index of times serves.
+    beyond = sa.or_(at < place.at, row_id < place.row_id)
+    return [at <= place.at, beyond]
+
+
 def search_orders(
-    database: Database, search: OrderSearch, *, limit: int
+    database: Database, search: OrderSearch, *, limit: int, after: Place | None = None
 ) -> tuple[Sequence[dict[str, Any]], int]:
-    """Find orders, the latest changed first; gives the rows, and the number of all (`COUNTED`)."""
+    """Find orders, the latest changed first; gives the rows, and the number of all (`COUNTED`).
+
+    With `after`, those that come after a place.
+    """
     matching = search.conditions()
-    latest = sa.select(orders).where(*matching).order_by(orders.c.updated_at.desc()).limit(limit)
+    latest = (
+        sa.select(orders)
+        .where(*matching, *_beyond(after, orders.c.updated_at, orders.c.order_id))
+        .order_by(orders.c.updated_at.desc(), orders.c.order_id.desc())
+        .limit(limit)
+    )
     return _found(database, latest, sa.select(orders.c.order_id).where(*matching), limit)
 
 
 def search_commands(
-    database: Database, search: CommandSearch, *, limit: int
+    database: Database, search: CommandSearch, *, limit: int, after: Place | None = None
 ) -> tuple[Sequence[dict[str, Any]], int]:
     """Find commands, the latest changed first; gives the rows, and the number of all (`COUNTED`).
 
-    Commands are indexed by standing and time, so the latest of each standing are put together.
+    With `after`, those that come after a place. Commands are indexed by standing and time, so the
+    latest of each standing are put together.
     """
     standings = list(Standing) if search.standing is None else [search.standing]
     of_each = [
         sa.select(commands)
         .where(commands.c.standing == standing, *search.conditions())
-        .order_by(commands.c.updated_at.desc())
+        .where(*_beyond(after, commands.c.updated_at, commands.c.id))
+        .order_by(commands.c.updated_at.desc(), commands.c.id.desc())
         .limit(limit)
         .subquery()
         for standing in standings
     ]
     some = sa.union_all(*(sa.select(each) for each in of_each)).subquery()
-    latest = sa.select(some).order_by(some.c.updated_at.desc()).limit(limit)
+    latest = sa.select(some).order_by(some.c.updated_at.desc(), some.c.id.desc()).limit(limit)
     all_of_them = sa.select(commands.c.id).where(
         commands.c.standing.in_(standings), *search.conditions()
     )

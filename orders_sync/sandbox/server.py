@@ -13,6 +13,7 @@ from typing import Any, Final
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from orders_sync.listening import listen, url_of
 from orders_sync.sandbox.admin import ADMIN_PATH, Admin
 from orders_sync.sandbox.box import Box
 from orders_sync.sandbox.wire import Dropped, Request, Response
@@ -28,16 +29,16 @@ def serve(box: Box, host: str, port: int, ready: Callable[[str], object] | None 
     `ready` is called with the base URL once requests are answered. Raises OSError where the port
     is taken.
     """
-    listener = _listen(host, port)
-    _Server(box, ready, _url(listener)).run(sockets=[listener])
+    listener = listen(host, port)
+    _Server(box, ready, url_of(listener)).run(sockets=[listener])
 
 
 @contextlib.contextmanager
 def serving(box: Box, host: str = "127.0.0.1") -> Iterator[str]:
     """Serve the box from a thread, for as long as the block lasts; gives the base URL."""
     started = threading.Event()
-    listener = _listen(host, 0)
-    server = _Server(box, lambda _: started.set(), _url(listener))
+    listener = listen(host, 0)
+    server = _Server(box, lambda _: started.set(), url_of(listener))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
     thread.start()
     try:
@@ -129,21 +130,3 @@ async def _write(answer: Response, send: Any) -> None:
         headers.append((b"content-length", str(len(answer.body)).encode()))
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})
     await send({"type": "http.response.body", "body": answer.body})
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # asyncio switches Nagle's delay off only for sockets that say they are TCP.
-    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((host, port))
-    except OSError:
-        listener.close()
-        raise
-    return listener
-
-
-def _url(listener: socket.socket) -> str:
-    host, port = listener.getsockname()[:2]
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

@@ -66,7 +66,9 @@ def up(tmp_path: Path, home: Path, api: SandboxApi) -> Iterator[Up]:
         env.update(changes)
         folder = tmp_path / f"start{len(running)}"
         folder.mkdir()
-        running.append(Running(folder, "up", "--workers", "1", "--no-flower", env=env))
+        running.append(
+            Running(folder, "up", "--workers", "1", "--no-flower", "--no-gateway", env=env)
+        )
         running[-1].wait_for("Running for sandbox")
         until(lambda: set(process_ids(home)) == EVERYBODY)
         return running[-1]
@@ -118,7 +120,7 @@ def test_a_setting_that_only_the_workers_can_judge_stops_it_with_their_line(
     del env["ORDERS_SYNC_BROKER_URL"]
     env["ORDERS_SYNC_ACCOUNTS__SANDBOX__ERP"] = "nonsense"
 
-    with Running(tmp_path, "up", "--no-flower", env=env) as up:
+    with Running(tmp_path, "up", "--no-flower", "--no-gateway", env=env) as up:
         status = up.end()
 
         assert status == 3
@@ -134,22 +136,23 @@ def test_times_that_the_start_up_check_refuses_are_said_before_anything_runs(
     del env["ORDERS_SYNC_BROKER_URL"]
     env["ORDERS_SYNC_LEASE_SECONDS"] = "5"
 
-    with Running(tmp_path, "up", "--no-flower", env=env) as up:
+    with Running(tmp_path, "up", "--no-flower", "--no-gateway", env=env) as up:
         status = up.end()
 
         assert (status, "Running" in up.stderr) == (3, False)
         assert "ORDERS_SYNC_LEASE_SECONDS=5 is shorter" in up.stderr
 
 
+@pytest.mark.parametrize(("whose", "other"), [("flower", "gateway"), ("gateway", "flower")])
 def test_a_port_that_a_stranger_has_is_said_before_anything_runs(
-    tmp_path: Path, home: Path
+    tmp_path: Path, home: Path, whose: str, other: str
 ) -> None:
     env = demo_environment(home, broker_url="", sandbox_url="http://127.0.0.1:9")
     del env["ORDERS_SYNC_BROKER_URL"]
     with socket.create_server(("127.0.0.1", 0)) as stranger:
         port = stranger.getsockname()[1]
 
-        with Running(tmp_path, "up", "--flower-port", str(port), env=env) as up:
+        with Running(tmp_path, "up", f"--{whose}-port", str(port), f"--no-{other}", env=env) as up:
             status = up.end()
 
             assert status == 1

@@ -1,0 +1,36 @@
+"""`orders-sync serve`."""
+
+from __future__ import annotations
+
+import click
+
+from orders_sync.cli.output import echo
+from orders_sync.logging import configure_logging
+from orders_sync.private_files import keep_private
+from orders_sync.settings import load_settings, require_accounts
+
+
+@click.command()
+@click.option("--address", help="Listen here; ORDERS_SYNC_GATEWAY__ADDRESS if left out.")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    help="Listen on this port, 0: a free one; ORDERS_SYNC_GATEWAY__PORT if left out.",
+)
+def serve(*, address: str | None, port: int | None) -> None:
+    """Serve the HTTP API for other services, until it is stopped.
+
+    Its address is the first line printed; its page for people is under /api/docs. What it accepts
+    is in the ledger before it answers. Tokens are made with `orders-sync tokens create`.
+    """
+    from orders_sync.gateway.server import serve as run  # noqa: PLC0415 - Celery is slow to import.
+
+    settings = load_settings()
+    configure_logging(settings.log_format, settings.log_level)
+    require_accounts(settings)
+    keep_private(settings)
+    given = {"address": address, "port": port}
+    gateway = settings.gateway.model_copy(
+        update={name: value for name, value in given.items() if value is not None}
+    )
+    run(settings.model_copy(update={"gateway": gateway}), echo)

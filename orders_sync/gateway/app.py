@@ -1,0 +1,77 @@
+"""The ASGI app: its parts, its routes, and what holds for all of them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import Final
+
+from fastapi import APIRouter, FastAPI
+
+from orders_sync import __version__
+from orders_sync.backoffice.parked import PutBack
+from orders_sync.backoffice.waiting import Outcomes
+from orders_sync.domain.steps import Dispatch
+from orders_sync.domain.time import Clock
+from orders_sync.gateway.bounds import Application, Bounded
+from orders_sync.gateway.callers import Allowance
+from orders_sync.gateway.commands import command_routes
+from orders_sync.gateway.context import Context
+from orders_sync.gateway.docs import docs_routes
+from orders_sync.gateway.health import health_routes
+from orders_sync.gateway.openapi import describe
+from orders_sync.gateway.orders import order_routes
+from orders_sync.gateway.parked import parked_routes
+from orders_sync.gateway.problems import ProblemDetails, tell_problems
+from orders_sync.ledger import Ledger
+from orders_sync.settings import Settings
+
+#: JSON has blanks and escapes, which a command's own bound does not count.
+_BLANKS: Final = 4
+
+
+def create_app(
+    settings: Settings,
+    ledger: Ledger,
+    *,
+    clock: Clock,
+    dispatch: Callable[[Dispatch], None],
+    put_back: PutBack,
+    monotonic: Callable[[], float] = time.monotonic,
+) -> Application:
+    """Return the app; `dispatch` must not wait for the broker."""
+    context = Context(
+        settings=settings,
+        ledger=ledger,
+        clock=clock,
+        outcomes=Outcomes(ledger),
+        allowance=Allowance(settings.gateway.requests_per_minute, monotonic),
+        dispatch=dispatch,
+        put_back=put_back,
+    )
+    app = FastAPI(
+        title="orders_sync",
+        version=__version__,
+        openapi_url="/api/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+    )
+    app.state.context = context
+    app.openapi = partial(describe, app)  # type: ignore[method-assign]
+    tell_problems(app)
+    api = APIRouter(
+        prefix="/api/v1",
+        responses={
+            401: {"model": ProblemDetails, "description": "No token that is in force."},
+            403: {"model": ProblemDetails, "description": "The token may not do this."},
+            429: {"model": ProblemDetails, "description": "Too often; see Retry-After."},
+            503: {"model": ProblemDetails, "description": "The ledger is away; see Retry-After."},
+        },
+    )
+    for routes in (command_routes(), order_routes(), parked_routes()):
+        api.include_router(routes)
+    app.include_router(api)
+    app.include_router(docs_routes())
+    app.include_router(health_routes())
+    return Bounded(app, settings.max_command_bytes * _BLANKS)

@@ -1,0 +1,191 @@
+"""The routes of commands: ask for one, wait for it, see how far it is."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Awaitable, Callable
+from typing import Annotated, Any, Final
+
+from fastapi import APIRouter, Header, Query, Request, Response
+from pydantic import BaseModel
+from starlette.concurrency import run_in_threadpool
+
+from orders_sync.backoffice.accounts import NotKnown, require_configured
+from orders_sync.backoffice.story import CommandStatus
+from orders_sync.commands import KINDS
+from orders_sync.commands.acceptance import NotAcceptedError
+from orders_sync.commands.kind import Kind
+from orders_sync.domain.commands import Command
+from orders_sync.domain.rules import OPEN, Standing
+from orders_sync.gateway.context import AccountName, Caller, CommandId, Context, Here, OrderId
+from orders_sync.gateway.pages import Cursor, Limit, Page, place_of
+from orders_sync.gateway.problems import ProblemDetails
+from orders_sync.gateway.rights import Rights, Scope
+from orders_sync.ledger.searches import CommandSearch, search_commands
+from orders_sync.outbound.accept import Accepted, accept_or_refuse
+
+#: A call waits for an outcome so long at most: proxies cut a silent connection after a minute.
+_LONGEST_WAIT_SECONDS: Final = 50
+_WAIT: Final = re.compile(r"(?:^|[,;\s])wait=(\d{1,6})(?:$|[,;\s])")
+
+Send = Callable[..., Awaitable[CommandStatus]]
+
+
+class CommandAccepted(CommandStatus):
+    """A command that is in the ledger; `is_new` unless it was there before under its key."""
+
+    is_new: bool
+
+
+class CommandBody(BaseModel):
+    """A command's body, as JSON text, as it was asked for or edited; it may name people."""
+
+    body: str
+
+
+def command_routes() -> APIRouter:
+    """Return the routes."""
+    routes = APIRouter(tags=["commands"])
+    for kind in KINDS:
+        _add_kind(routes, kind)
+
+    @routes.get("/accounts/{account}/commands/{command_id}", summary="How far a command is.")
+    def show(
+        here: Here, caller: Caller, account: AccountName, command_id: CommandId
+    ) -> CommandStatus:
+        row = _row(here, account, command_id)
+        if row is None or not caller.allows(Scope.SEND, account, row["kind"]):
+            caller.require(Scope.READ, account)
+        return CommandStatus.model_validate(_existing(row, command_id))
+
+    @routes.get(
+        "/accounts/{account}/commands/{command_id}/body", summary="What was asked for, in full."
+    )
+    def body(
+        here: Here, caller: Caller, account: AccountName, command_id: CommandId
+    ) -> CommandBody:
+        caller.require(Scope.PERSONS, account)
+        return CommandBody(body=_existing(_row(here, account, command_id), command_id)["body"])
+
+    @routes.get("/accounts/{account}/commands", summary="Commands, the latest changed first.")
+    def index(
+        here: Here,
+        caller: Caller,
+        account: AccountName,
+        *,
+        order_id: Annotated[str | None, Query(description="Only of this order.")] = None,
+        kind: Annotated[str | None, Query(description="Only of this kind.")] = None,
+        standing: Standing | None = None,
+        cause: str | None = None,
+        cursor: Cursor = None,
+        limit: Limit = 50,
+    ) -> Page[CommandStatus]:
+        caller.require(Scope.READ, account)
+        search = CommandSearch(
+            account=account, order_id=order_id, kind=kind, standing=standing, cause=cause
+        )
+        rows, _ = search_commands(here.ledger.database, search, limit=limit, after=place_of(cursor))
+        return Page[CommandStatus].of(rows, CommandStatus, limit, "id")
+
+    return routes
+
+
+def _add_kind(routes: APIRouter, kind: Kind) -> None:
+    async def send(
+        here: Here,
+        caller: Caller,
+        request: Request,
+        response: Response,
+        account: AccountName,
+        order_id: OrderId,
+        idempotency_key: Annotated[
+            str | None,
+            Header(description="Makes a repeat harmless; made from the content if left out."),
+        ] = None,
+        prefer: Annotated[
+            str | None, Header(description="wait=10 waits so many seconds for the outcome.")
+        ] = None,
+    ) -> CommandAccepted:
+        caller.require(Scope.SEND, account, kind.name)
+        command = Command(kind.name, order_id, await _object(request), _unquoted(idempotency_key))
+        accepted = await run_in_threadpool(_accept, here, caller, account, command)
+        response.headers["Location"] = f"/api/v1/accounts/{account}/commands/{accepted.command_id}"
+        seconds = _seconds_to_wait(prefer)
+        if seconds:
+            response.headers["Preference-Applied"] = f"wait={seconds}"
+        row = await here.outcomes.wait(accepted.command_id, seconds=seconds)
+        status = CommandStatus.model_validate(_existing(row, accepted.command_id))
+        if status.standing not in OPEN:
+            response.status_code = 200
+        return CommandAccepted(**status.model_dump(), is_new=accepted.is_new)
+
+    routes.add_api_route(
+        f"/accounts/{{account}}/orders/{{order_id}}/{kind.collection}",
+        send,
+        methods=["POST"],
+        status_code=202,
+        name=f"{kind.name}_order",
+        summary=kind.summary,
+        responses={
+            200: {"model": CommandAccepted, "description": "It is at its end, or parked."},
+            409: {"model": ProblemDetails, "description": "The key is another command's."},
+            413: {"model": ProblemDetails, "description": "The body is too large."},
+            422: {"model": ProblemDetails, "description": "A field is wrong; it is named."},
+        },
+        openapi_extra={
+            "requestBody": {
+                "required": True,
+                "content": {
+                    "application/json": {
+                        "schema": {"$ref": f"#/components/schemas/{kind.body.__name__}"},
+                        "example": dict(kind.example),
+                    }
+                },
+            }
+        },
+    )
+
+
+def _accept(here: Context, caller: Rights, account: str, command: Command) -> Accepted:
+    require_configured(here.settings, account)
+    return accept_or_refuse(command, account=account, caller=caller.name, desk=here.desk)
+
+
+async def _object(request: Request) -> Any:
+    """Return the JSON of a request's body.
+
+    Raises:
+        NotAcceptedError: it is none.
+    """
+    try:
+        return json.loads(await request.body() or b"{}")
+    except (ValueError, RecursionError):
+        raise NotAcceptedError("command.invalid", "body: is not JSON in UTF-8") from None
+
+
+def _unquoted(key: str | None) -> str | None:
+    """Return a key; the header's drafted standard puts it in double quotes, and few callers do.
+
+    https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/
+    """
+    if key and len(key) > 2 and key[0] == key[-1] == '"':
+        return key[1:-1]
+    return key
+
+
+def _seconds_to_wait(prefer: str | None) -> int:
+    """Return for how long a caller prefers to wait, as RFC 7240 words it."""
+    match = _WAIT.search(prefer or "")
+    return min(int(match[1]), _LONGEST_WAIT_SECONDS) if match else 0
+
+
+def _row(here: Context, account: str, command_id: str) -> dict[str, Any] | None:
+    row = here.ledger.inquiries.command(command_id)
+    return row if row and row["account"] == account else None
+
+
+def _existing(row: Any, command_id: str) -> Any:
+    if row is None:
+        raise NotKnown(f"There is no command {command_id} in this account.")
+    return row

@@ -1,0 +1,80 @@
+"""What the routes work with, and who calls them."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated, Final
+
+from fastapi import Depends, Path, Request
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+
+from orders_sync.backoffice.parked import PutBack
+from orders_sync.backoffice.waiting import Outcomes
+from orders_sync.commands.acceptance import LONGEST
+from orders_sync.domain.steps import Dispatch
+from orders_sync.domain.time import Clock
+from orders_sync.gateway.callers import Allowance, identify
+from orders_sync.gateway.rights import Rights
+from orders_sync.ledger import Ledger
+from orders_sync.ledger.acts import Act
+from orders_sync.outbound.accept import Desk
+from orders_sync.settings import Settings
+
+_bearer: Final = HTTPBearer(auto_error=False, description="A token of `orders-sync tokens create`.")
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """The process's parts; `dispatch` never waits, and `put_back` sends a stray again."""
+
+    settings: Settings
+    ledger: Ledger
+    clock: Clock
+    outcomes: Outcomes
+    allowance: Allowance
+    dispatch: Callable[[Dispatch], None]
+    put_back: PutBack
+
+    @property
+    def desk(self) -> Desk:
+        """What accepting a command uses."""
+        return Desk(
+            ledger=self.ledger,
+            clock=self.clock,
+            new_id=lambda: uuid.uuid4().hex,
+            dispatch=self.dispatch,
+            max_bytes=self.settings.max_command_bytes,
+        )
+
+    def act(self, who: Rights, why: str | None) -> Act:
+        """Say who decides something now."""
+        return Act(self.clock(), who.name, why)
+
+
+def _context(request: Request) -> Context:
+    context: Context = request.app.state.context
+    return context
+
+
+Here = Annotated[Context, Depends(_context)]
+
+
+def _caller(
+    here: Here, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
+) -> Rights:
+    return identify(
+        credentials.credentials if credentials else None,
+        callers=here.ledger.callers,
+        allowance=here.allowance,
+        now=here.clock(),
+    )
+
+
+Caller = Annotated[Rights, Depends(_caller)]
+AccountName = Annotated[str, Path(description="The VTEX account.", max_length=LONGEST["account"])]
+OrderId = Annotated[
+    str, Path(description="VTEX's id of the order.", max_length=LONGEST["order_id"])
+]
+CommandId = Annotated[str, Path(description="The command's id.", max_length=32)]

@@ -1,0 +1,61 @@
+"""The routes of orders: where each is, its story, and its document."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Response
+
+from orders_sync.backoffice.accounts import NotKnown
+from orders_sync.backoffice.story import OrderStatus, Story, story_of
+from orders_sync.domain.rules import Standing
+from orders_sync.gateway.context import AccountName, Caller, Here, OrderId
+from orders_sync.gateway.pages import Cursor, Limit, Page, place_of
+from orders_sync.gateway.rights import Scope
+from orders_sync.ledger.searches import OrderSearch, search_orders
+
+
+def order_routes() -> APIRouter:
+    """Return the routes."""
+    routes = APIRouter(tags=["orders"])
+
+    @routes.get("/accounts/{account}/orders", summary="Orders, the latest changed first.")
+    def index(
+        here: Here,
+        caller: Caller,
+        account: AccountName,
+        *,
+        standing: Standing | None = None,
+        status: Annotated[str | None, Query(description="VTEX's, when it was last read.")] = None,
+        cause: str | None = None,
+        cursor: Cursor = None,
+        limit: Limit = 50,
+    ) -> Page[OrderStatus]:
+        caller.require(Scope.READ, account)
+        search = OrderSearch(account=account, standing=standing, status=status, cause=cause)
+        place = place_of(cursor)
+        rows, _ = search_orders(here.ledger.database, search, limit=limit, after=place)
+        return Page[OrderStatus].of(rows, OrderStatus, limit, "order_id")
+
+    @routes.get("/accounts/{account}/orders/{order_id}", summary="Where an order is, and why.")
+    def show(here: Here, caller: Caller, account: AccountName, order_id: OrderId) -> Story:
+        caller.require(Scope.READ, account)
+        story = story_of(here.ledger, account, order_id, now=here.clock())
+        if story is None:
+            raise NotKnown(f"The ledger knows nothing of order {order_id}: ask for a read of it.")
+        return story
+
+    @routes.get(
+        "/accounts/{account}/orders/{order_id}/document",
+        summary="The order as VTEX sent it when it was last read, byte for byte; it names people.",
+        response_class=Response,
+        responses={200: {"content": {"application/json": {}}}},
+    )
+    def document(here: Here, caller: Caller, account: AccountName, order_id: OrderId) -> Response:
+        caller.require(Scope.PERSONS, account)
+        kept = here.ledger.orders.document(account, order_id)
+        if kept is None:
+            raise NotKnown(f"The ledger has no document of order {order_id}.")
+        return Response(kept[0], media_type="application/json")
+
+    return routes

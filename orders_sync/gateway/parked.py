@@ -1,0 +1,205 @@
+"""The routes of what waits for a person: see it, retry, edit and discard it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from fastapi import APIRouter
+from pydantic import BaseModel, Field
+
+from orders_sync.backoffice.accounts import NotKnown
+from orders_sync.backoffice.parked import Parked, discard, retry
+from orders_sync.backoffice.story import CommandStatus, OrderStatus
+from orders_sync.domain.rules import Standing
+from orders_sync.domain.steps import Dispatch
+from orders_sync.gateway.context import AccountName, Caller, CommandId, Context, Here, OrderId
+from orders_sync.gateway.pages import Limit
+from orders_sync.gateway.rights import Scope
+from orders_sync.ledger.searches import parked_counts
+from orders_sync.outbound import decide
+
+
+class ParkedWork(BaseModel):
+    """What is parked of an account: how much, by cause, and the latest of it."""
+
+    causes: dict[str, int]
+    orders: list[OrderStatus]
+    commands: list[CommandStatus]
+
+
+class StrayStatus(BaseModel):
+    """A message that no task could take; its body is left out."""
+
+    id: str
+    arrived_at: datetime
+    queue: str
+    reason: str
+    name: str
+    size: int
+    standing: Standing
+    has_body: bool
+
+
+class Decision(BaseModel):
+    """Why somebody decides so; kept in the operator's log, so name nobody in it."""
+
+    reason: str | None = Field(None, max_length=1000)
+
+
+class Discard(BaseModel):
+    """Why something is given up; its ERP is told of it, so name nobody in it."""
+
+    reason: str = Field(min_length=1, max_length=1000)
+
+
+class Edit(Decision):
+    """A parked command's new body; order and key only of one that was never accepted."""
+
+    body: dict[str, Any]
+    order_id: str | None = Field(None, max_length=255)
+    key: str | None = Field(None, max_length=500)
+
+
+class Decided(BaseModel):
+    """What was decided about."""
+
+    account: str
+    order_id: str
+    command_id: str | None = None
+    stray_id: str | None = None
+
+
+def parked_routes() -> APIRouter:
+    """Return the routes."""
+    routes = APIRouter(tags=["parked"])
+
+    @routes.get("/accounts/{account}/parked", summary="What waits for a person, by cause.")
+    def index(
+        here: Here,
+        caller: Caller,
+        account: AccountName,
+        *,
+        cause: str | None = None,
+        limit: Limit = 50,
+    ) -> ParkedWork:
+        caller.require(Scope.READ, account)
+        wanted: dict[str, Any] = {
+            "account": account,
+            "standing": Standing.PARKED,
+            "cause": cause,
+            "limit": limit,
+        }
+        inquiries = here.ledger.inquiries
+        counts = parked_counts(here.ledger.database, account)
+        return ParkedWork(
+            causes={name: n for name, n in counts.items() if cause in {None, name}},
+            orders=[OrderStatus.model_validate(row) for row in inquiries.list_orders(**wanted)],
+            commands=[
+                CommandStatus.model_validate(row) for row in inquiries.list_commands(**wanted)
+            ],
+        )
+
+    _add_order_decisions(routes)
+    _add_command_decisions(routes)
+    _add_strays(routes)
+    return routes
+
+
+def _add_order_decisions(routes: APIRouter) -> None:
+    at = "/accounts/{account}/orders/{order_id}"
+
+    @routes.post(f"{at}/retry", summary="Go on with a parked order from what VTEX says now.")
+    def retry_order(
+        here: Here, caller: Caller, account: AccountName, order_id: OrderId, asked: Decision
+    ) -> Decided:
+        caller.require(Scope.DECIDE, account)
+        parked = Parked(account, order_id)
+        act = here.act(caller, asked.reason)
+        return _decided(here, parked, retry(here.ledger, parked, act, put_back=here.put_back))
+
+    @routes.post(f"{at}/discard", summary="Give a parked order up; nobody fulfils it.")
+    def discard_order(
+        here: Here, caller: Caller, account: AccountName, order_id: OrderId, asked: Discard
+    ) -> Decided:
+        caller.require(Scope.DECIDE, account)
+        parked = Parked(account, order_id)
+        return _decided(here, parked, discard(here.ledger, parked, here.act(caller, asked.reason)))
+
+
+def _add_command_decisions(routes: APIRouter) -> None:
+    at = "/accounts/{account}/commands/{command_id}"
+
+    @routes.post(f"{at}/retry", summary="Have a parked command judged and sent.")
+    def retry_command(
+        here: Here, caller: Caller, account: AccountName, command_id: CommandId, asked: Decision
+    ) -> Decided:
+        caller.require(Scope.DECIDE, account)
+        parked = _command(here, account, command_id)
+        act = here.act(caller, asked.reason)
+        return _decided(here, parked, retry(here.ledger, parked, act, put_back=here.put_back))
+
+    @routes.post(f"{at}/discard", summary="Give a parked command up.")
+    def discard_command(
+        here: Here, caller: Caller, account: AccountName, command_id: CommandId, asked: Discard
+    ) -> Decided:
+        caller.require(Scope.DECIDE, account)
+        parked = _command(here, account, command_id)
+        return _decided(here, parked, discard(here.ledger, parked, here.act(caller, asked.reason)))
+
+    @routes.put(f"{at}/body", summary="Change a parked command, and have it sent.")
+    def edit_command(
+        here: Here, caller: Caller, account: AccountName, command_id: CommandId, asked: Edit
+    ) -> Decided:
+        caller.require(Scope.DECIDE, account)
+        parked = _command(here, account, command_id)
+        following = decide.edit(
+            command_id,
+            asked.body,
+            order_id=asked.order_id,
+            key=asked.key,
+            ledger=here.ledger,
+            max_bytes=here.settings.max_command_bytes,
+            act=here.act(caller, asked.reason),
+        )
+        return _decided(here, parked, following)
+
+
+def _add_strays(routes: APIRouter) -> None:
+    @routes.get("/strays", summary="Messages that no task could take; they are of no account.")
+    def strays(here: Here, caller: Caller, limit: Limit = 50) -> list[StrayStatus]:
+        caller.require(Scope.READ, None)
+        rows = here.ledger.strays.parked(limit=limit)
+        return [StrayStatus.model_validate(row) for row in rows]
+
+    @routes.post("/strays/{stray_id}/retry", summary="Put a stray message back on its queue.")
+    def retry_stray(here: Here, caller: Caller, stray_id: CommandId, asked: Decision) -> Decided:
+        caller.require(Scope.DECIDE, None)
+        parked = Parked("", "", stray_id=stray_id)
+        act = here.act(caller, asked.reason)
+        return _decided(here, parked, retry(here.ledger, parked, act, put_back=here.put_back))
+
+    @routes.post("/strays/{stray_id}/discard", summary="Erase a stray message.")
+    def discard_stray(here: Here, caller: Caller, stray_id: CommandId, asked: Discard) -> Decided:
+        caller.require(Scope.DECIDE, None)
+        parked = Parked("", "", stray_id=stray_id)
+        return _decided(here, parked, discard(here.ledger, parked, here.act(caller, asked.reason)))
+
+
+def _command(here: Context, account: str, command_id: str) -> Parked:
+    row = here.ledger.inquiries.command(command_id)
+    if row is None or row["account"] != account:
+        raise NotKnown(f"There is no command {command_id} in this account.")
+    return Parked(account, row["order_id"], command_id, row["kind"])
+
+
+def _decided(here: Context, parked: Parked, following: Sequence[Dispatch]) -> Decided:
+    for step in following:
+        here.dispatch(step)
+    return Decided(
+        account=parked.account,
+        order_id=parked.order_id,
+        command_id=parked.command_id,
+        stray_id=parked.stray_id,
+    )

@@ -1,0 +1,132 @@
+"""What a caller is told that went wrong: problem details, as RFC 9457 has them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+from typing import Any, Final
+
+import structlog
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse, Response
+
+from orders_sync.backoffice.accounts import NotKnown
+from orders_sync.commands.acceptance import NotAcceptedError
+from orders_sync.errors import LedgerUnavailable, OrdersSyncError
+from orders_sync.gateway.rights import NotAllowedError
+from orders_sync.ledger.decisions import DecisionRefused
+from orders_sync.outbound.accept import KeyTakenError
+
+log = structlog.get_logger(__name__)
+
+MEDIA_TYPE: Final = "application/problem+json"
+
+
+class FieldProblem(BaseModel):
+    """A field that is wrong, and what was expected of it."""
+
+    field: str
+    expected: str
+
+
+class ProblemDetails(BaseModel):
+    """What went wrong; `type` leads to its explanation, `detail` says what to do next."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    errors: list[FieldProblem] | None = None
+    command_id: str | None = None
+
+
+class ProblemError(OrdersSyncError):
+    """Raised for a problem that no other error stands for."""
+
+    def __init__(
+        self, status: int, kind: str, detail: str, headers: Mapping[str, str] | None = None
+    ) -> None:
+        super().__init__(status, kind, detail)
+        self.status = status
+        self.kind = kind
+        self.detail = detail
+        self.headers = headers
+
+
+def problem(
+    status: int,
+    kind: str,
+    detail: str,
+    *,
+    headers: Mapping[str, str] | None = None,
+    errors: Sequence[FieldProblem] = (),
+    command_id: str | None = None,
+) -> Response:
+    """Return the answer to a call that went wrong."""
+    details = ProblemDetails(
+        type=f"/api/docs#{kind}",
+        title=HTTPStatus(status).phrase,
+        status=status,
+        detail=detail,
+        errors=list(errors) or None,
+        command_id=command_id,
+    )
+    return JSONResponse(
+        details.model_dump(exclude_none=True),
+        status,
+        headers=dict(headers or {}),
+        media_type=MEDIA_TYPE,
+    )
+
+
+def tell_problems(app: FastAPI) -> None:
+    """Have every error of the app's calls told as a problem."""
+    for error, answer in _ANSWERS.items():
+        app.add_exception_handler(error, answer)
+
+
+def _not_accepted(_: Request, error: Any) -> Response:
+    if isinstance(error, KeyTakenError):
+        return problem(409, error.cause, error.message, command_id=error.command_id)
+    status = 413 if error.cause == "command.too_large" else 422
+    errors = [FieldProblem(field=wrong.field, expected=wrong.expected) for wrong in error.problems]
+    return problem(status, error.cause, error.message, errors=errors)
+
+
+def _wrong_request(_: Request, error: Any) -> Response:
+    errors = [
+        FieldProblem(field=".".join(map(str, wrong["loc"][1:])), expected=wrong["msg"])
+        for wrong in error.errors()
+    ]
+    return problem(422, "request.invalid", "A part of the request is wrong.", errors=errors)
+
+
+def _ledger_away(_: Request, error: Any) -> Response:
+    headers = {"Retry-After": f"{math.ceil(error.seconds)}"}
+    return problem(503, "ledger.unavailable", "Nothing was kept; call again.", headers=headers)
+
+
+def _unexpected(_: Request, error: Exception) -> Response:
+    log.error("gateway.failed", error=type(error).__name__)
+    return problem(500, "unexpected", "Look for gateway.failed in the log of orders-sync serve.")
+
+
+_ANSWERS: Final[Mapping[type[Exception], Any]] = {
+    ProblemError: lambda _, error: problem(
+        error.status, error.kind, error.detail, headers=error.headers
+    ),
+    NotAcceptedError: _not_accepted,
+    NotAllowedError: lambda _, error: problem(403, "not_allowed", str(error)),
+    NotKnown: lambda _, error: problem(404, "not_known", str(error)),
+    DecisionRefused: lambda _, error: problem(409, "decision.refused", str(error)),
+    LedgerUnavailable: _ledger_away,
+    RequestValidationError: _wrong_request,
+    HTTPException: lambda _, error: problem(
+        error.status_code, "http", str(error.detail), headers=error.headers
+    ),
+    Exception: _unexpected,
+}

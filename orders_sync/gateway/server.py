@@ -1,0 +1,108 @@
+"""`orders-sync serve`: the gateway over HTTP, until it is told to stop."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from functools import partial
+from typing import Final
+
+import uvicorn
+
+from orders_sync.backoffice.parked import ReturnRoute
+from orders_sync.bootstrap import with_broker
+from orders_sync.domain.steps import Dispatch
+from orders_sync.errors import ConfigurationError
+from orders_sync.gateway.app import create_app
+from orders_sync.gateway.bounds import Application
+from orders_sync.gateway.dispatching import Dispatching
+from orders_sync.ledger import Ledger
+from orders_sync.ledger.clock import LedgerClock
+from orders_sync.ledger.migrate import require_current
+from orders_sync.listening import listen, url_of
+from orders_sync.settings import Settings
+from orders_sync.worker.app import create_app as create_celery_app
+
+#: How long calls that are under way may take once the process is told to stop.
+_GRACE_SECONDS: Final = 10
+#: More are answered with 503 at once.
+_CALLS_AT_ONCE: Final = 1000
+_HEADER_BYTES: Final = 64 * 1024
+
+
+def serve(settings: Settings, ready: Callable[[str], object]) -> None:
+    """Serve until SIGTERM or SIGINT; `ready` is called with the base URL once calls are answered.
+
+    Raises:
+        ConfigurationError: the address cannot be listened on, or the ledger must be upgraded.
+        LedgerUnavailable: the ledger does not answer.
+    """
+    listener = _listen(settings)
+    ledger = Ledger(settings.ledger, lease=settings.lease, connections=settings.ledger_connections)
+    dispatching = Dispatching(_sender(settings))
+    try:
+        require_current(ledger.database)
+        app = create_app(
+            settings,
+            ledger,
+            clock=LedgerClock(ledger.database, own=partial(datetime.now, UTC)),
+            dispatch=dispatching,
+            put_back=ReturnRoute(settings),
+        )
+        _Server(app, settings, ready, url_of(listener)).run(sockets=[listener])
+    finally:
+        dispatching.close(_GRACE_SECONDS)
+        ledger.close()
+        listener.close()
+
+
+def _listen(settings: Settings) -> socket.socket:
+    gateway = settings.gateway
+    try:
+        return listen(gateway.address, gateway.port)
+    except OSError as error:
+        raise ConfigurationError(
+            f"ORDERS_SYNC_GATEWAY__ADDRESS={gateway.address} with ORDERS_SYNC_GATEWAY__PORT="
+            f"{gateway.port} cannot be listened on ({error.strerror}). Stop what has the port, or "
+            "set another one."
+        ) from None
+
+
+def _sender(settings: Settings) -> Callable[[Sequence[Dispatch]], None]:
+    """Return what tells the broker; without a broker the workers find the work by themselves."""
+    try:
+        return create_celery_app(with_broker(settings), include=()).dispatch_all
+    except ConfigurationError:
+        return lambda _: None
+
+
+class _Server(uvicorn.Server):
+    """Uvicorn, which says when it is ready."""
+
+    def __init__(
+        self, app: Application, settings: Settings, ready: Callable[[str], object], url: str
+    ) -> None:
+        proxies = settings.gateway.proxies
+        super().__init__(
+            uvicorn.Config(
+                app,
+                http="httptools",
+                ws="none",
+                lifespan="off",
+                access_log=False,
+                log_level="warning",
+                server_header=False,
+                proxy_headers=proxies is not None,
+                forwarded_allow_ips=proxies,
+                limit_concurrency=_CALLS_AT_ONCE,
+                timeout_graceful_shutdown=_GRACE_SECONDS,
+            )
+        )
+        self._ready = ready
+        self._url = url
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            self._ready(self._url)
