@@ -6,6 +6,7 @@ import socket
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from functools import partial
+from types import FrameType
 from typing import Final
 
 import uvicorn
@@ -106,3 +107,7 @@ class _Server(uvicorn.Server):
         await super().startup(sockets)
         if self.started:
             self._ready(self._url)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002 - Uvicorn's.
+        """End in order; uvicorn itself would let the signal end the process after that."""
+        self.should_exit = True

@@ -1,0 +1,107 @@
+"""The gateway over real HTTP, on a ledger of its own, with no broker and no workers."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Mapping
+from collections.abc import Set as AbstractSet
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any
+
+import requests
+import uvicorn
+from support.office import STORE, Office
+from support.waiting import until
+
+from orders_sync.gateway.app import create_app
+from orders_sync.gateway.rights import digest_of, new_token, token_id
+from orders_sync.ledger.acts import Act
+from orders_sync.ledger.callers import Caller
+from orders_sync.listening import listen, url_of
+from orders_sync.settings import AccountSettings, GatewaySettings, Settings
+
+#: Longer than any call may take here.
+_SECONDS = 60
+
+
+class Gateway:
+    """A running gateway, the office whose ledger it has, and what strays were put back."""
+
+    def __init__(self, office: Office, url: str, put_back: list[tuple[str, bytes]]) -> None:
+        self.office = office
+        self.url = url
+        self.put_back = put_back
+
+    def token(
+        self,
+        *scopes: str,
+        accounts: AbstractSet[str] | None = frozenset({STORE}),
+        name: str | None = None,
+        lasts: timedelta | None = None,
+    ) -> str:
+        """Make a token, for the office's account unless others are named; None: for all."""
+        token, now = new_token(), self.office.clock()
+        caller = Caller(
+            id=token_id(token) or "",
+            name=name or f"service {token_id(token)}",
+            digest=digest_of(token),
+            scopes=frozenset(scopes),
+            accounts=None if accounts is None else frozenset(accounts),
+            created_at=now,
+            expires_at=now + lasts if lasts else None,
+        )
+        assert self.office.ledger.callers.add(caller, Act(now, "ana"))
+        return token
+
+    def call(
+        self,
+        method: str,
+        path: str,
+        token: str | None,
+        *,
+        headers: Mapping[str, str] | None = None,
+        **request: Any,
+    ) -> requests.Response:
+        """Call the API; `path` is what follows /api/v1."""
+        bearer = {"Authorization": f"Bearer {token}"} if token else {}
+        return requests.request(
+            method,
+            f"{self.url}/api/v1{path}",
+            headers={**bearer, **(headers or {})},
+            timeout=_SECONDS,
+            **request,
+        )
+
+
+@contextmanager
+def serving_gateway(
+    office: Office, *, max_bytes: int = 10_000, requests_per_minute: int = 60_000
+) -> Iterator[Gateway]:
+    """Serve the gateway from a thread, for as long as the block lasts."""
+    account: Any = {"app_key": "key", "app_token": "token"}
+    settings = Settings(
+        accounts={STORE: AccountSettings(**account), "other": AccountSettings(**account)},
+        max_command_bytes=max_bytes,
+        gateway=GatewaySettings(requests_per_minute=requests_per_minute),
+    )
+    put_back: list[tuple[str, bytes]] = []
+    app = create_app(
+        settings,
+        office.ledger,
+        clock=office.clock,
+        dispatch=office.dispatched.append,
+        put_back=lambda queue, message: put_back.append((queue, message)),
+    )
+    listener = listen("127.0.0.1", 0)
+    server = uvicorn.Server(
+        uvicorn.Config(app, lifespan="off", access_log=False, log_level="error")
+    )
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
+    thread.start()
+    try:
+        until(lambda: server.started, "the gateway answers")
+        yield Gateway(office, url_of(listener), put_back)
+    finally:
+        server.should_exit = True
+        thread.join()

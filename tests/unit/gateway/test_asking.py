@@ -1,0 +1,205 @@
+"""Commands that are asked for over HTTP."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+from support.gateway import Gateway, serving_gateway
+from support.office import ORDER, STORE, Office
+from support.waiting import until
+
+from orders_sync.commands import KINDS
+from orders_sync.commands.kind import Kind
+
+ORDER_PATH = f"/accounts/{STORE}/orders/{ORDER}"
+INVOICES = f"{ORDER_PATH}/invoices"
+INVOICE = {"number": "000123", "value_cents": 999}
+
+
+def kept(office: Office) -> list[dict[str, Any]]:
+    return list(office.ledger.inquiries.list_commands(account=STORE))
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
+def test_each_kind_is_kept_as_its_caller_gave_it_before_the_answer(
+    gateway: Gateway, kind: Kind
+) -> None:
+    token = gateway.token(f"send:{kind.name}", name="warehouse")
+
+    answer = gateway.call("POST", f"{ORDER_PATH}/{kind.collection}", token, json=kind.example)
+
+    assert answer.status_code == (200 if kind.step is None else 202)
+    (row,) = kept(gateway.office)
+    assert (row["kind"], row["order_id"], row["source"]) == (kind.name, ORDER, "http")
+    assert row["caller"] == "warehouse"
+    body = kind.body.model_validate_json(row["body"])
+    assert body == kind.body.model_validate(kind.example)
+    assert answer.json()["id"] == row["id"]
+    assert answer.headers["Location"] == f"/api/v1/accounts/{STORE}/commands/{row['id']}"
+    assert [step.order_id for step in gateway.office.dispatched] == [ORDER]
+
+
+def test_the_location_tells_how_far_it_is_to_whoever_may_send_it(gateway: Gateway) -> None:
+    token = gateway.token("send:invoice")
+    asked = gateway.call("POST", INVOICES, token, json=INVOICE)
+
+    status = requests.get(
+        gateway.url + asked.headers["Location"],
+        headers={"Authorization": f"Bearer {token}"},
+        timeout=60,
+    )
+
+    assert status.json()["standing"] == "active"
+    assert "body" not in status.json()
+    path = f"/accounts/{STORE}/commands/{asked.json()['id']}"
+    assert gateway.call("GET", path, gateway.token("send:track")).status_code == 403
+    assert gateway.call("GET", path, gateway.token("read")).status_code == 200
+    assert gateway.call("GET", f"{path}/body", token).status_code == 403
+    assert (
+        str(INVOICE["number"]) in gateway.call("GET", f"{path}/body", gateway.token("persons")).text
+    )
+    elsewhere = gateway.token("read", accounts={"other"})
+    of_other = f"/accounts/other/commands/{asked.json()['id']}"
+    assert gateway.call("GET", of_other, elsewhere).status_code == 404
+
+
+@pytest.mark.parametrize("key", ["erp-7", '"erp-7"'])
+def test_the_same_key_is_the_same_command_and_with_other_content_a_conflict(
+    gateway: Gateway, key: str
+) -> None:
+    token, headers = gateway.token("send"), {"Idempotency-Key": key}
+    first = gateway.call("POST", INVOICES, token, json=INVOICE, headers=headers).json()
+
+    again = gateway.call("POST", INVOICES, token, json=INVOICE, headers=headers)
+    other = gateway.call("POST", INVOICES, token, json={"number": "9"}, headers=headers)
+
+    assert (again.status_code, again.json()["id"]) == (202, first["id"])
+    assert (first["is_new"], again.json()["is_new"]) == (True, False)
+    assert (other.status_code, other.json()["command_id"]) == (409, first["id"])
+    assert len(kept(gateway.office)) == 1
+    assert kept(gateway.office)[0]["asked_key"] == "erp-7"
+
+
+def test_of_eight_callers_with_one_key_one_makes_the_command(gateway: Gateway) -> None:
+    token, together = gateway.token("send"), threading.Barrier(8)
+
+    def ask(_: int) -> requests.Response:
+        together.wait()
+        key = {"Idempotency-Key": "one"}
+        return gateway.call("POST", INVOICES, token, json=INVOICE, headers=key)
+
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(ask, range(8)))
+
+    assert {answer.status_code for answer in answers} == {202}
+    assert len({answer.json()["id"] for answer in answers}) == 1
+    assert [answer.json()["is_new"] for answer in answers].count(True) == 1
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "errors"),
+    [
+        pytest.param(
+            b'{"nunber": "7"}',
+            422,
+            {"number": "is missing", "nunber": "Extra inputs are not permitted"},
+            id="a field",
+        ),
+        pytest.param(
+            b'{"number": "7", "items": [{"sku": "1", "quantity": 0}]}',
+            422,
+            {"items.0.quantity": "Input should be greater than 0"},
+            id="a field within",
+        ),
+        pytest.param(b"{", 422, None, id="no JSON"),
+        pytest.param(b"[" * 9_000, 422, None, id="deep"),
+        pytest.param(b"\xff", 422, None, id="no UTF-8"),
+        pytest.param(b'{"number": "\\ud800"}', 422, None, id="half a character"),
+        pytest.param(b"null", 422, None, id="null"),
+        pytest.param(b'"7"', 422, None, id="a text"),
+        pytest.param(b'{"number": "%s"}' % (b"7" * 11_000), 413, None, id="a large one"),
+        pytest.param(b" " * 50_000, 413, None, id="more than is read"),
+    ],
+)
+def test_a_wrong_body_is_told_by_its_fields_and_nothing_is_kept(
+    gateway: Gateway, body: bytes, status: int, errors: dict[str, str] | None
+) -> None:
+    answer = gateway.call("POST", INVOICES, gateway.token("send"), data=body)
+
+    assert answer.status_code == status
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    problem = answer.json()
+    assert (problem["status"], bool(problem["detail"])) == (status, True)
+    if errors is not None:
+        assert {wrong["field"]: wrong["expected"] for wrong in problem["errors"]} == errors
+    assert kept(gateway.office) == []
+    docs = requests.get(gateway.url + problem["type"], timeout=60).text
+    assert f'id="{problem["type"].partition("#")[2]}"' in docs
+
+
+@pytest.mark.parametrize(
+    ("scopes", "accounts", "path", "status"),
+    [
+        pytest.param(["read"], {STORE}, INVOICES, 403, id="another scope"),
+        pytest.param(["send:track"], {STORE}, INVOICES, 403, id="another kind"),
+        pytest.param(["send"], {"other"}, INVOICES, 403, id="another account"),
+        pytest.param(
+            ["send"], {"typo"}, f"/accounts/typo/orders/{ORDER}/invoices", 404, id="no account"
+        ),
+    ],
+)
+def test_a_token_asks_for_no_more_than_it_is_made_for(
+    gateway: Gateway, scopes: list[str], accounts: set[str], path: str, status: int
+) -> None:
+    answer = gateway.call("POST", path, gateway.token(*scopes, accounts=accounts), json=INVOICE)
+
+    assert answer.status_code == status
+    assert gateway.office.ledger.inquiries.list_commands() == []
+
+
+def test_a_caller_may_wait_for_the_outcome(gateway: Gateway) -> None:
+    office, token = gateway.office, gateway.token("send")
+    answers: list[requests.Response] = []
+
+    def ask() -> None:
+        headers = {"Prefer": "respond-async, wait=50"}
+        answers.append(gateway.call("POST", INVOICES, token, json=INVOICE, headers=headers))
+
+    caller = threading.Thread(target=ask)
+    caller.start()
+    until(lambda: kept(office), "the command is in the ledger")
+    assert answers == []
+    office.park(kept(office)[0]["id"])
+    caller.join()
+
+    assert (answers[0].status_code, answers[0].headers["Preference-Applied"]) == (200, "wait=50")
+    told = answers[0].json()
+    assert (told["standing"], told["cause"]) == ("parked", "invoice.over_invoiced")
+
+
+def test_whoever_waits_too_short_is_told_that_it_goes_on(gateway: Gateway) -> None:
+    headers = {"Prefer": "wait=1"}
+
+    answer = gateway.call("POST", INVOICES, gateway.token("send"), json=INVOICE, headers=headers)
+
+    assert (answer.status_code, answer.json()["standing"]) == (202, "active")
+
+
+def test_where_the_ledger_is_away_nothing_is_said_to_be_accepted(
+    office: Office, tmp_path: Path
+) -> None:
+    with serving_gateway(office) as gateway:
+        token = gateway.token("send")
+        office.ledger.database.engine.dispose()
+        tmp_path.rename(tmp_path.with_name("away"))
+
+        answer = gateway.call("POST", INVOICES, token, json=INVOICE)
+        ready = requests.get(f"{gateway.url}/readyz", timeout=60)
+
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
+    assert ready.status_code == 503

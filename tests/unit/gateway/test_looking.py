@@ -1,0 +1,185 @@
+"""What callers see of orders, commands and parked work, and what they decide."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from support.gateway import Gateway
+from support.office import ORDER, STORE
+from support.parking import CAUSE, ORDER_CAUSE, parked_invoice, parked_order
+
+from orders_sync.domain.rules import Standing
+from orders_sync.domain.steps import Step, StepResult
+
+DOCUMENT = b'{"orderId": "1", "clientProfileData": {"firstName": "Ana"}}'
+AT = f"/accounts/{STORE}"
+
+
+def handled_order(gateway: Gateway, order_id: str = ORDER) -> None:
+    office, orders = gateway.office, gateway.office.ledger.orders
+    orders.look_again(STORE, order_id, now=office.clock())
+    claim = orders.claim(STORE, order_id, Step.FETCH, owner="me", now=office.clock())
+    assert claim is not None
+    done = StepResult(Standing.DONE, None, status="handling", document=DOCUMENT)
+    orders.complete(claim, done, office.entry, now=office.clock())
+
+
+def test_an_orders_story_names_nobody(gateway: Gateway) -> None:
+    handled_order(gateway)
+    gateway.office.ask("note", {"message": "Call Ana"})
+
+    answer = gateway.call("GET", f"{AT}/orders/{ORDER}", gateway.token("read"))
+
+    story = answer.json()
+    assert story["order"]["status"] == "handling"
+    assert "1 note is on its way" in story["whereabouts"]["sentence"]
+    assert [command["kind"] for command in story["commands"]] == ["note"]
+    assert "Ana" not in answer.text
+
+
+def test_the_document_is_for_those_who_may_see_persons(gateway: Gateway) -> None:
+    handled_order(gateway)
+    path = f"{AT}/orders/{ORDER}/document"
+
+    assert gateway.call("GET", path, gateway.token("read", "send", "decide")).status_code == 403
+    assert gateway.call("GET", path, gateway.token("persons")).content == DOCUMENT
+    nobody = gateway.call("GET", f"{AT}/orders/9-01/document", gateway.token("persons"))
+    assert nobody.status_code == 404
+
+
+def test_an_order_of_another_account_is_not_there(gateway: Gateway) -> None:
+    handled_order(gateway)
+
+    here = gateway.call("GET", f"/accounts/other/orders/{ORDER}", gateway.token("read"))
+    there = gateway.token("read", accounts={"other"})
+    elsewhere = gateway.call("GET", f"/accounts/other/orders/{ORDER}", there)
+
+    assert (here.status_code, elsewhere.status_code) == (403, 404)
+    assert STORE not in elsewhere.text
+
+
+@pytest.mark.parametrize("what", ["orders", "commands"])
+def test_pages_follow_one_another_to_the_end(gateway: Gateway, what: str) -> None:
+    office, token = gateway.office, gateway.token("read")
+    for number in range(5):
+        if what == "orders":
+            office.ledger.orders.look_again(STORE, f"{number}-01", now=office.clock())
+        else:
+            office.ask("note", {"message": f"{number}"})
+    seen: list[dict[str, Any]] = []
+    cursor: str | None = None
+    for _ in range(4):
+        given = {"limit": "2", **({"cursor": cursor} if cursor else {})}
+        page = gateway.call("GET", f"{AT}/{what}", token, params=given).json()
+        seen += page["items"]
+        cursor = page["next_cursor"]
+        if cursor is None:
+            break
+
+    ids = [row["order_id" if what == "orders" else "id"] for row in seen]
+    assert len(ids) == len(set(ids)) == 5
+    assert ids == sorted(ids, reverse=True)
+
+
+def test_a_cursor_that_is_none_is_told(gateway: Gateway) -> None:
+    given = {"cursor": "MjAyNg=="}
+
+    answer = gateway.call("GET", f"{AT}/orders", gateway.token("read"), params=given)
+
+    assert (answer.status_code, "next_cursor" in answer.json()["detail"]) == (422, True)
+
+
+def test_lists_are_narrowed_by_their_query(gateway: Gateway) -> None:
+    invoice = parked_invoice(gateway.office)
+    gateway.office.ask("note", {"message": "hello"}, order_id="2-01")
+    token = gateway.token("read")
+
+    def ids(**given: str) -> list[str]:
+        page = gateway.call("GET", f"{AT}/commands", token, params=given).json()
+        return [row["id"] for row in page["items"]]
+
+    assert ids(standing="parked") == ids(kind="invoice") == ids(cause=CAUSE) == [invoice]
+    assert invoice not in ids(order_id="2-01")
+    wrong = gateway.call("GET", f"{AT}/commands", token, params={"standing": "lost"})
+    assert (wrong.status_code, wrong.json()["errors"][0]["field"]) == (422, "standing")
+
+
+def test_parked_work_is_told_by_cause_and_decided(gateway: Gateway) -> None:
+    invoice = parked_invoice(gateway.office)
+    parked_order(gateway.office, "3-01")
+    reader, decider = gateway.token("read"), gateway.token("decide", name="clerk")
+
+    parked = gateway.call("GET", f"{AT}/parked", reader).json()
+    refused = gateway.call("POST", f"{AT}/commands/{invoice}/retry", reader, json={})
+    retried = gateway.call("POST", f"{AT}/commands/{invoice}/retry", decider, json={})
+    again = gateway.call("POST", f"{AT}/commands/{invoice}/retry", decider, json={})
+    of_order = gateway.call("POST", f"{AT}/orders/3-01/retry", decider, json={"reason": "mapped"})
+
+    assert parked["causes"] == {CAUSE: 1, ORDER_CAUSE: 1}
+    assert [row["id"] for row in parked["commands"]] == [invoice]
+    statuses = [answer.status_code for answer in (refused, retried, again, of_order)]
+    assert statuses == [403, 200, 409, 200]
+    assert gateway.office.row(invoice)["standing"] == "active"
+    [act] = gateway.office.ledger.inquiries.acts(STORE, "3-01")
+    assert (act["who"], act["did"], act["why"]) == ("clerk", "parked retry", "mapped")
+    assert {"3-01", ORDER} <= {step.order_id for step in gateway.office.dispatched}
+
+
+def test_a_parked_command_is_edited_or_discarded(gateway: Gateway) -> None:
+    first, second = parked_invoice(gateway.office, "7"), parked_invoice(gateway.office, "8")
+    token = gateway.token("decide")
+    path = f"{AT}/commands/{first}/body"
+
+    wrong = gateway.call("PUT", path, token, json={"body": {"number": ""}})
+    edited = gateway.call("PUT", path, token, json={"body": {"number": "7", "value_cents": 5}})
+    why = {"reason": "it was sent by hand"}
+    discarded = gateway.call("POST", f"{AT}/commands/{second}/discard", token, json=why)
+    silent = gateway.call("POST", f"{AT}/commands/{second}/discard", token, json={})
+
+    statuses = [answer.status_code for answer in (wrong, edited, discarded, silent)]
+    assert statuses == [409, 200, 200, 422]
+    assert '"value_cents":5' in gateway.office.row(first)["body"]
+    assert gateway.office.row(second)["standing"] == "void"
+
+
+def test_an_order_that_is_given_up_is_void(gateway: Gateway) -> None:
+    parked_order(gateway.office, "3-01")
+
+    why = {"reason": "a test order"}
+    answer = gateway.call("POST", f"{AT}/orders/3-01/discard", gateway.token("decide"), json=why)
+
+    assert answer.json() == {
+        "account": STORE,
+        "order_id": "3-01",
+        "command_id": None,
+        "stray_id": None,
+    }
+    order, _, _ = gateway.office.ledger.inquiries.story(STORE, "3-01")
+    assert order is not None
+    assert order["standing"] == "void"
+
+
+def test_strays_are_put_back_or_erased_by_tokens_of_all_accounts(gateway: Gateway) -> None:
+    strays = gateway.office.ledger.strays
+    for name in ("1", "2"):
+        strays.record(
+            name,
+            arrived_at=gateway.office.clock(),
+            queue="celery",
+            reason="unknown-task",
+            name="greet",
+            body=b"Ana",
+        )
+    token = gateway.token("read", "decide", accounts=None)
+    narrow = gateway.token("read", "decide")
+
+    assert gateway.call("GET", "/strays", narrow).status_code == 403
+    listed = gateway.call("GET", "/strays", token)
+    gateway.call("POST", "/strays/stray-1/retry", token, json={})
+    gateway.call("POST", "/strays/stray-2/discard", token, json={"reason": "noise"})
+
+    assert {row["id"] for row in listed.json()} == {"stray-1", "stray-2"}
+    assert "Ana" not in listed.text
+    assert gateway.put_back == [("celery", b"Ana")]
+    assert gateway.call("GET", "/strays", token).json() == []
