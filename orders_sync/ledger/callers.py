@@ -57,9 +57,9 @@ class Callers:
             "expires_at": caller.expires_at,
         }
         with self._database.writing() as connection:
-            statement = insert_into(callers, connection.dialect.name).values(**values)
-            added = connection.execute(statement.on_conflict_do_nothing())
-            if added.rowcount == 0:
+            add = insert_into(callers, connection.dialect.name).values(**values)
+            added = add.on_conflict_do_nothing().returning(callers.c.id)
+            if connection.execute(added).first() is None:
                 return False
             keep_act(connection, act, f"tokens create {caller.name}")
         return True

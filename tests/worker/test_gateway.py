@@ -94,7 +94,7 @@ def test_a_service_with_curl_and_a_token_sends_an_invoice_and_learns_its_outcome
             timeout=120,
         )
         said.append(json.loads(answer.stdout))
-        return said[-1]["standing"] == "done"
+        return bool(said[-1]["standing"] == "done")
 
     until(is_done, "the invoice is in effect")
     worker.kill()

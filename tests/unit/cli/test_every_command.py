@@ -20,6 +20,7 @@ from orders_sync.settings import child_environment
 #: Commands that have no --json, and why.
 WITHOUT_JSON = {
     "completion": "it prints a script for a shell",
+    "serve": "it serves until it is stopped, and prints one line, its address",
     "sandbox": "it serves until it is stopped, and prints one line, its address",
     "up": "it runs until it is stopped, and tells sentences on standard error",
 }
