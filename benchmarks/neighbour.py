@@ -165,6 +165,7 @@ def _running_street(workers: int, erp: str) -> Iterator[Street]:
             running_plant(
                 workers,
                 flower=False,
+                gateway=False,
                 vtex_per_minute=None,
                 more_accounts=(),
                 environment={"PYTHONPATH": folder},

@@ -42,12 +42,17 @@ class Sandbox:
 
 @dataclass
 class Plant:
-    """Running processes: `ours` are the broker, the workers and beat."""
+    """Running processes: `ours` are the broker, the workers, beat, and the gateway if there is one.
+
+    `environment` is what our processes are given.
+    """
 
     home: Path
     broker_url: str
     vtex: Sandbox
     ours: list[Child]
+    environment: Mapping[str, str]
+    gateway_url: str | None = None
 
     @property
     def vtex_url(self) -> str:
@@ -98,6 +103,7 @@ def running_plant(
     workers: int = 2,
     *,
     flower: bool = False,
+    gateway: bool = False,
     vtex_per_minute: int | None = None,
     more_accounts: Sequence[str] = (),
     environment: Mapping[str, str] = MappingProxyType({}),
@@ -127,10 +133,14 @@ def running_plant(
         if flower:
             env["FLOWER_BASIC_AUTH"] = "bench:mark"
             crew.append(_start(home, "flower", commands.flower(free_port()), env))
+        gateway_url = None
+        if gateway:
+            crew.append(_start(home, "gateway", commands.gateway(0), env))
+            gateway_url = _first_line(crew[-1].spec.log)
         for child in crew:
             stack.callback(child.kill)
         ours = [*crew, *([broker.child] if broker.child else [])]
-        plant = Plant(home, broker_url, vtex, ours)
+        plant = Plant(home, broker_url, vtex, ours, env, gateway_url)
         until(lambda: plant.admin("GET", "report")["feed"]["configured"], "the feed is configured")
         yield plant
 

@@ -29,6 +29,7 @@ def staged(
         vtex_per_minute=per_minute,
         environment=environment or {},
         flower=False,
+        gateway=False,
         **{
             f"{account}__ERP": erp,
             f"{account}__REQUESTS_PER_MINUTE": str(per_minute),

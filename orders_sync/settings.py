@@ -124,7 +124,7 @@ class GatewaySettings(_Part):
     address: Annotated[str, StringConstraints(min_length=1)] = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65_535)] = 8080
     proxies: str | None = None
-    requests_per_minute: PositiveInt = 1200
+    requests_per_minute: PositiveInt = 6000
 
 
 class RetryPolicy(_Part):

@@ -121,7 +121,7 @@ def _add_kind(routes: APIRouter, kind: Kind) -> None:
         return CommandAccepted(**status.model_dump(), is_new=accepted.is_new)
 
     routes.add_api_route(
-        f"/accounts/{{account}}/orders/{{order_id}}/{kind.collection}",
+        f"/accounts/{{account}}/orders/{{order_id:path}}/{kind.collection}",
         send,
         methods=["POST"],
         status_code=202,

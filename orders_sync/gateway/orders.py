@@ -37,16 +37,8 @@ def order_routes() -> APIRouter:
         rows, _ = search_orders(here.ledger.database, search, limit=limit, after=place)
         return Page[OrderStatus].of(rows, OrderStatus, limit, "order_id")
 
-    @routes.get("/accounts/{account}/orders/{order_id}", summary="Where an order is, and why.")
-    def show(here: Here, caller: Caller, account: AccountName, order_id: OrderId) -> Story:
-        caller.require(Scope.READ, account)
-        story = story_of(here.ledger, account, order_id, now=here.clock())
-        if story is None:
-            raise NotKnown(f"The ledger knows nothing of order {order_id}: ask for a read of it.")
-        return story
-
     @routes.get(
-        "/accounts/{account}/orders/{order_id}/document",
+        "/accounts/{account}/orders/{order_id:path}/document",
         summary="The order as VTEX sent it when it was last read, byte for byte; it names people.",
         response_class=Response,
         responses={200: {"content": {"application/json": {}}}},
@@ -57,5 +49,14 @@ def order_routes() -> APIRouter:
         if kept is None:
             raise NotKnown(f"The ledger has no document of order {order_id}.")
         return Response(kept[0], media_type="application/json")
+
+    # The last of an order's routes, since an id may have slashes in it.
+    @routes.get("/accounts/{account}/orders/{order_id:path}", summary="Where an order is, and why.")
+    def show(here: Here, caller: Caller, account: AccountName, order_id: OrderId) -> Story:
+        caller.require(Scope.READ, account)
+        story = story_of(here.ledger, account, order_id, now=here.clock())
+        if story is None:
+            raise NotKnown(f"The ledger knows nothing of order {order_id}: ask for a read of it.")
+        return story
 
     return routes

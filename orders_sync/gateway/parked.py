@@ -108,7 +108,7 @@ def parked_routes() -> APIRouter:
 
 
 def _add_order_decisions(routes: APIRouter) -> None:
-    at = "/accounts/{account}/orders/{order_id}"
+    at = "/accounts/{account}/orders/{order_id:path}"
 
     @routes.post(f"{at}/retry", summary="Go on with a parked order from what VTEX says now.")
     def retry_order(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from support.gateway import Gateway
@@ -183,3 +184,19 @@ def test_strays_are_put_back_or_erased_by_tokens_of_all_accounts(gateway: Gatewa
     assert "Ana" not in listed.text
     assert gateway.put_back == [("celery", b"Ana")]
     assert gateway.call("GET", "/strays", token).json() == []
+
+
+@pytest.mark.parametrize("order_id", ["MNG-abc/30 2", "a/document", "%2F", "ação-01", "1-01/"])
+def test_an_order_is_found_by_its_id_whatever_marketplace_made_it(
+    gateway: Gateway, order_id: str
+) -> None:
+    handled_order(gateway, order_id)
+    token = gateway.token("read", "persons", "send")
+    path = f"{AT}/orders/{quote(order_id, safe='')}"
+
+    asked = gateway.call("POST", f"{path}/notes", token, json={"message": "hello"})
+
+    assert asked.json()["order_id"] == order_id
+    assert gateway.call("GET", f"{path}/document", token).content == DOCUMENT
+    if not order_id.endswith("/document"):
+        assert gateway.call("GET", path, token).json()["order"]["order_id"] == order_id
