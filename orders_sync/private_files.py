@@ -22,6 +22,7 @@ _OURS: Final = (
     "*.pulse",
     "*.lock",
     "flower*",
+    "watch.json",
     "logs",
     "logs/*",
     "run",

@@ -53,6 +53,8 @@ _BROKER_SCHEMES = (*REDIS_SCHEMES, "redis+socket://")
 Secret = Annotated[SecretStr, Field(min_length=1)]
 Url = Annotated[str, StringConstraints(pattern=r"^https?://[^/\s]+", strip_whitespace=True)]
 
+MailAddress = Annotated[str, StringConstraints(pattern=r"^[^\s@]+@[^\s@]+$")]
+
 
 class _Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
@@ -125,6 +127,17 @@ class GatewaySettings(_Part):
     port: Annotated[int, Field(ge=0, le=65_535)] = 8080
     proxies: str | None = None
     requests_per_minute: PositiveInt = 6000
+
+
+class MailSettings(_Part):
+    """The server that takes the mails of `orders-sync watch`, and whom they are from."""
+
+    host: Annotated[str, StringConstraints(min_length=1)] | None = None
+    port: Annotated[int, Field(ge=1, le=65_535)] = 587
+    username: str | None = None
+    password: Secret | None = None
+    sender: MailAddress = "orders-sync@localhost"
+    tls: Literal["starttls", "tls", "none"] = "starttls"
 
 
 class RetryPolicy(_Part):
@@ -232,6 +245,7 @@ class Settings(BaseSettings):
     sentinel: SentinelSettings = Field(default_factory=SentinelSettings)
     gateway: GatewaySettings = Field(default_factory=GatewaySettings)
     retry: RetrySettings = Field(default_factory=RetrySettings)
+    mail: MailSettings = Field(default_factory=MailSettings)
 
     log_format: Literal["console", "json"] = "console"
     log_level: Literal["debug", "info", "warning", "error"] = "info"

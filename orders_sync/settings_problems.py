@@ -11,6 +11,9 @@ from pydantic import BaseModel, ValidationError
 
 PREFIX = "ORDERS_SYNC_"
 
+#: What `orders-sync watch` tells a command, which may run commands of ours: no settings.
+ALERT_PREFIX = f"{PREFIX}ALERT_"
+
 #: A right value for each setting that people most often get wrong.
 EXAMPLES: Mapping[str, str] = {
     "APP_KEY": "vtexappkey-mystore-ABCDEF",

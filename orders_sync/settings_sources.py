@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from pydantic_settings import BaseSettings, EnvSettingsSource
 
 from orders_sync.errors import ConfigurationError
-from orders_sync.settings_problems import PREFIX, is_setting
+from orders_sync.settings_problems import ALERT_PREFIX, PREFIX, is_setting
 
 _FILE = "_FILE"
 _SECRETS_DIR = f"{PREFIX}SECRETS_DIR"
@@ -60,7 +60,8 @@ def find_variables(
 
 
 def _ours(some: list[Variable]) -> list[Variable]:
-    return [each for each in some if each.name.upper().startswith(PREFIX)]
+    names = [(each, each.name.upper()) for each in some]
+    return [v for v, name in names if name.startswith(PREFIX) and not name.startswith(ALERT_PREFIX)]
 
 
 def _is_pointer(name: str, model: type[BaseModel]) -> bool:

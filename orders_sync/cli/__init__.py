@@ -41,6 +41,7 @@ COMMANDS: Final = {
     "note": ("orders_sync.cli.commands:note", "Add a line to an order's timeline in VTEX."),
     "parked": ("orders_sync.cli.parked:parked", "What waits for a person; retry, edit, discard."),
     "status": ("orders_sync.cli.status:status", "How every account stands; what needs a person."),
+    "watch": ("orders_sync.cli.watch:watch", "Tell people when something needs one."),
     "feed": ("orders_sync.cli.feed:feed", "Look at the accounts' feeds; configure them."),
     "doctor": ("orders_sync.cli.doctor:doctor", "What works, and what to do about the rest."),
     "config": ("orders_sync.cli.config:config", "The settings in force, and where they come from."),

@@ -37,30 +37,17 @@ def status(*, as_json: bool) -> None:
     budget, open_breakers, paused_since}; orders and commands are {in_flight, waiting, parked}, the
     last two by cause; budget is {calls, per_minute, budget, held_seconds}. strays is {parked,
     in_broker, dropped}, queues the messages by queue, each of needs {subject, check, state, says,
-    do}. What is not known, since a part is away, is null. Accounts that are not configured are
-    summed up as other; needs names them where their work is late.
+    do, cause}. What is not known, since a part is away, is null. Accounts that are not configured
+    are summed up as other; needs names them where their work is late.
 
     Exit status: 0 all goes by itself, 1 something needs a person, 3 a setting is wrong.
     """
-    # Celery is slow to import.
-    from orders_sync.status.judgement import judge  # noqa: PLC0415
-    from orders_sync.status.overview import compose  # noqa: PLC0415
-    from orders_sync.status.reading import read_all  # noqa: PLC0415
+    from orders_sync.status.reading import look  # noqa: PLC0415 - Celery is slow to import.
 
     settings = load_settings()
     require_accounts(settings)
     configure_logging(settings.log_format, settings.log_level)
-    readings = read_all(settings, clock=lambda: datetime.now(UTC))
-    overview = compose(settings.accounts, readings, now=datetime.now(UTC))
-    needs = list(
-        judge(
-            overview,
-            readings,
-            poll_seconds=settings.poll_seconds,
-            lease_seconds=settings.lease_seconds,
-            silence_seconds=settings.silence_seconds,
-        )
-    )
+    overview, needs = look(settings, clock=lambda: datetime.now(UTC))
     if as_json:
         print_json(_as_object(overview, needs))
     else:

@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 from orders_sync.errors import ConfigurationError, OrdersSyncError
+
+#: The check that a part fails which cannot be read.
+REACHABLE: Final = "reachable"
 
 
 class State(StrEnum):
@@ -28,7 +32,7 @@ class Finding:
     """One thing that was looked at; no word of it is secret or personal.
 
     `subject` is `settings`, `broker`, `workers`, `traffic`, `ledger`, `beat`, `capacity` or the
-    name of an account.
+    name of an account. `cause` tells apart what one check finds more than once.
     """
 
     subject: str
@@ -36,6 +40,7 @@ class Finding:
     state: State
     says: str
     do: str | None = None
+    cause: str | None = None
 
 
 def exit_status(findings: Iterable[Finding]) -> int:

@@ -137,7 +137,7 @@ def judge_lateness(account: str, state: LedgerState, *, now: datetime) -> Iterat
         if since is not None and now - since > LATE_COMMANDS:
             says = f"the oldest {kind} was asked for {_span(since, now)} ago"
             do = f"orders-sync commands list --kind {kind} --older-than 1h --account {account}"
-            yield Finding(account, "commands", State.WARNING, says, do)
+            yield Finding(account, "commands", State.WARNING, says, do, kind)
 
 
 def judge_strangers(

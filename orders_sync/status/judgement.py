@@ -6,6 +6,7 @@ up. What it is a consequence of is told in its place.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Final
@@ -18,7 +19,7 @@ from orders_sync.doctor.work import LedgerReading, judge_lateness, judge_peers, 
 from orders_sync.doctor.workers import judge_consumption, judge_held
 from orders_sync.domain.steps import Queue
 from orders_sync.domain.words import count_of
-from orders_sync.metrics.labels import OTHER
+from orders_sync.metrics.labels import OTHER, cause_label
 from orders_sync.status.overview import AccountOverview, Overview, Readings
 from orders_sync.terminal import command_line
 
@@ -96,14 +97,19 @@ def _late_poll(
 
 
 def _parked(account: AccountOverview) -> Iterator[Finding]:
+    """Give one finding a cause; causes that are no word are one."""
+    of_account = () if account.account == OTHER else ("--account", account.account)
     for kind, work in (("orders", account.orders), ("commands", account.commands)):
-        if work is not None and work.parked:
-            causes = ", ".join(f"{cause or '?'} {n}" for cause, n in work.parked.items())
-            of_account = () if account.account == OTHER else ("--account", account.account)
+        numbers: Counter[str] = Counter()
+        for cause, number in (work.parked if work else {}).items():
+            numbers[cause_label(cause)] += number
+        for cause, number in numbers.most_common():
+            of_cause = () if cause == OTHER else ("--cause", cause)
             yield Finding(
                 account.account,
                 f"parked {kind}",
                 State.WARNING,
-                f"{sum(work.parked.values())}: {causes}",
-                command_line("orders-sync", "parked", "list", *of_account),
+                f"{number}: {cause}",
+                command_line("orders-sync", "parked", "list", *of_account, *of_cause),
+                cause,
             )

@@ -6,14 +6,14 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
-from typing import Final, Generic, TypeVar
+from typing import Generic, TypeVar
 
 from orders_sync.bootstrap import connect_traffic, with_broker
 from orders_sync.broker.channel import Channel
 from orders_sync.broker.client import BROKER_AWAY, broker_client
 from orders_sync.broker.presence import LivingWorker, living_workers
 from orders_sync.doctor.broker import BROKER
-from orders_sync.doctor.findings import Finding, State, of_error
+from orders_sync.doctor.findings import REACHABLE, Finding, State, of_error
 from orders_sync.doctor.ledger import LEDGER
 from orders_sync.doctor.traffic import TRAFFIC
 from orders_sync.doctor.work import read_ledger
@@ -23,13 +23,12 @@ from orders_sync.errors import ConfigurationError, OrdersSyncError
 from orders_sync.metrics.broker import BrokerState, read_state
 from orders_sync.settings import Settings
 from orders_sync.settings_shown import without_passwords
-from orders_sync.status.overview import Readings
+from orders_sync.status.judgement import judge
+from orders_sync.status.overview import Overview, Readings, compose
 from orders_sync.traffic.traffic import Usage
-from orders_sync.worker.app import create_app
+from orders_sync.worker.app import client_app
 
 T = TypeVar("T")
-
-_CHECK: Final = "reachable"
 
 
 class PartAway(OrdersSyncError):
@@ -50,13 +49,27 @@ class _Reading(Generic[T]):
         try:
             self._outcome = self._read(), None
         except Exception as error:  # noqa: BLE001 - Whatever a driver raises, the rest is shown.
-            self._outcome = None, of_error(self._subject, _CHECK, error)
+            self._outcome = None, of_error(self._subject, REACHABLE, error)
 
     def result(self, deadline: float, seconds: float) -> tuple[T | None, Finding | None]:
         """Give what was read in time, or why there is nothing."""
         self._thread.join(max(deadline - time.monotonic(), 0.0))
-        late = Finding(self._subject, _CHECK, State.FAILED, f"No answer within {seconds:g} s.")
+        late = Finding(self._subject, REACHABLE, State.FAILED, f"No answer within {seconds:g} s.")
         return self._outcome or (None, late)
+
+
+def look(settings: Settings, *, clock: Clock) -> tuple[Overview, Sequence[Finding]]:
+    """Return how every account stands, and what needs a person; it takes ten seconds at most."""
+    readings = read_all(settings, clock=clock)
+    overview = compose(settings.accounts, readings, now=clock())
+    needs = judge(
+        overview,
+        readings,
+        poll_seconds=settings.poll_seconds,
+        lease_seconds=settings.lease_seconds,
+        silence_seconds=settings.silence_seconds,
+    )
+    return overview, list(needs)
 
 
 def read_all(settings: Settings, *, clock: Clock, seconds: float = 10.0) -> Readings:
@@ -81,7 +94,7 @@ def _read_broker(settings: Settings) -> tuple[BrokerState, Sequence[LivingWorker
     except ConfigurationError as error:
         raise PartAway(str(error)) from None
     try:
-        with broker_client(create_app(settings, include=())) as client:
+        with broker_client(client_app(settings)) as client:
             queues = [*(queue.value for queue in Queue), settings.intake_queue]
             living = living_workers(client, heard_of_seconds=Channel.consumer_silence)
             return read_state(client, queues), living

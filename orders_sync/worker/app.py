@@ -127,11 +127,18 @@ class OrdersSyncApp(Celery):
 
 def create_app(settings: Settings, *, include: Sequence[str]) -> OrdersSyncApp:
     """Make the app; `include` names the modules that hold its tasks."""
+    app = client_app(settings, include=include)
+    app.set_current()
+    _connect_signals(app)
+    return app
+
+
+def client_app(settings: Settings, *, include: Sequence[str] = ()) -> OrdersSyncApp:
+    """Make an app that reaches the broker and becomes no worker; nothing of it outlives it."""
     install()
-    app = OrdersSyncApp("orders_sync", include=include)
+    app = OrdersSyncApp("orders_sync", include=include, set_as_current=False)
     app.orders_sync_settings = settings
     app.conf.update(celery_settings(settings))
-    _connect_signals(app)
     return app
 
 

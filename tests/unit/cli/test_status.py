@@ -84,7 +84,7 @@ def test_each_need_says_what_to_do(quiet: Shop, office: Office) -> None:
     result = quiet.types("status")
 
     assert result.exit_code == 1
-    assert f"1: {ORDER_CAUSE} 1 -> orders-sync parked list --account {STORE}" in result.stdout
+    assert f"1: {ORDER_CAUSE} -> orders-sync parked list --account {STORE} --cause" in result.stdout
     assert result.stdout.endswith("1 of 1 need a person.\n")
 
 

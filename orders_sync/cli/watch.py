@@ -1,0 +1,96 @@
+"""`orders-sync watch`: tells people what needs one, without Prometheus."""
+
+from __future__ import annotations
+
+import sys
+import time
+from datetime import UTC, datetime, timedelta
+
+import click
+
+from orders_sync.cli.output import echo
+from orders_sync.logging import configure_logging
+from orders_sync.private_files import keep_private
+from orders_sync.settings import load_settings, require_accounts
+
+_AT_LEAST = click.FloatRange(min=0)
+
+
+@click.command()
+@click.option("--exec", "command", metavar="COMMAND", help="Run this, without a shell.")
+@click.option("--mail", "addresses", metavar="ADDRESS", multiple=True, help="Mail to them.")
+@click.option("--once", is_flag=True, help="Look once, for cron, and end.")
+@click.option(
+    "--every",
+    type=click.FloatRange(min=1),
+    default=60,
+    show_default=True,
+    help="Seconds between two looks.",
+)
+@click.option(
+    "--for",
+    "lasts",
+    type=_AT_LEAST,
+    default=120,
+    show_default=True,
+    help="Seconds that a cause must last, and be gone.",
+)
+@click.option(
+    "--again",
+    type=click.FloatRange(min=0, min_open=True),
+    default=12,
+    show_default=True,
+    help="Hours after which a cause that stays is told again.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print each message as a line of JSON.")
+def watch(
+    *,
+    command: str | None,
+    addresses: tuple[str, ...],
+    once: bool,
+    every: float,
+    lasts: float,
+    again: float,
+    as_json: bool,
+) -> None:
+    """Tell when something needs a person, and when that is over: one message a cause and account.
+
+    It judges as `orders-sync status` does. Every message is a line on standard output. --exec runs
+    a command with the facts as JSON on its input, and in ORDERS_SYNC_ALERT_EVENT, _SUBJECT (the
+    account), _CHECK, _CAUSE, _STATE, _SAYS, _DO, _SINCE, _AT and _ID; --mail sends a mail by the
+    server of ORDERS_SYNC_MAIL__HOST. Either has 30 seconds, and is tried again where it fails.
+    What was told is kept in ORDERS_SYNC_HOME, so a restart tells nothing twice.
+
+    --json: lines of {id, event, subject, check, cause, state, says, do, since, at}; event is
+    needed, again or over.
+
+    Exit status: 0 done, 1 something could not be told (with --once), 3 a setting is wrong.
+    """
+    # Celery is slow to import.
+    from orders_sync.status.channels import Channel, Command, Mail, Printed  # noqa: PLC0415
+    from orders_sync.status.reading import look  # noqa: PLC0415
+    from orders_sync.status.watch import Watch, sole_watch  # noqa: PLC0415
+
+    settings = load_settings()
+    require_accounts(settings)
+    configure_logging(settings.log_format, "error")
+    keep_private(settings)
+    channels: list[Channel] = [Printed(echo, as_json=as_json)]
+    if command is not None:
+        channels.append(Command(command))
+    if addresses:
+        channels.append(Mail(settings.mail, addresses))
+    with sole_watch(settings.home):
+        watching = Watch(
+            settings.home,
+            channels,
+            lasts=timedelta(seconds=lasts),
+            again=timedelta(hours=again),
+            complain=lambda sentence: echo(sentence, err=True),
+        )
+        while True:
+            _, findings = look(settings, clock=lambda: datetime.now(UTC))
+            all_told = watching.take_in(findings, now=datetime.now(UTC))
+            if once:
+                sys.exit(0 if all_told else 1)
+            time.sleep(every)
