@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Final
 
+import structlog
 from requests.adapters import BaseAdapter
 
 from orders_sync.domain.time import Clock
@@ -24,8 +25,9 @@ from orders_sync.ledger import Ledger
 from orders_sync.ledger.clock import LedgerClock
 from orders_sync.ledger.migrate import require_current
 from orders_sync.metrics import Metrics
+from orders_sync.metrics.tracing import NO_TRACING, Tracing
 from orders_sync.metrics.transport import ObservedTransport
-from orders_sync.settings import REDIS_SCHEMES, AccountSettings, Settings
+from orders_sync.settings import REDIS_SCHEMES, AccountSettings, Settings, exports_traces
 from orders_sync.traffic.lanes import Lane, Wait
 from orders_sync.traffic.shared import Shared, connect
 from orders_sync.traffic.traffic import Traffic
@@ -36,6 +38,8 @@ from orders_sync.vtex.exchange import Transport
 from orders_sync.vtex.gate import open_gate
 from orders_sync.vtex.resources import RESOURCES
 from orders_sync.vtex.transport import RequestsTransport
+
+log = structlog.get_logger(__name__)
 
 #: How much of an order's lease a call to the ERP may take.
 _ERP_SHARE_OF_LEASE: Final = 0.75
@@ -59,12 +63,14 @@ class Services:
         traffic: Traffic | None = None,
         process: str | None = None,
         adapter: BaseAdapter | None = None,
+        tracing: Tracing = NO_TRACING,
     ) -> None:
         self.settings = settings
         self.process = process or process_name()
         self.random = random
         self.traffic = traffic
         self.metrics = Metrics()
+        self.tracing = tracing
         self.ledger = Ledger(
             settings.ledger, lease=settings.lease, connections=settings.ledger_connections
         )
@@ -150,7 +156,8 @@ class Services:
         # What outlasts the lease of its order is done anew by another worker.
         seconds = self.settings.lease.total_seconds() * _ERP_SHARE_OF_LEASE
         guard = partial(self.traffic.guard_erp, account, seconds=seconds)
-        return GuardedErp(erp, guard, seconds=seconds)
+        traced = partial(self.tracing.call, facts={})
+        return GuardedErp(erp, guard, seconds=seconds, traced=traced)
 
     def _build_client(self, account: str, lane: Lane) -> VtexClient:
         settings = self._account(account)
@@ -173,7 +180,7 @@ class Services:
             total_seconds=bounds.total_seconds,
             max_body_bytes=bounds.max_body_bytes,
         )
-        return ObservedTransport(transport, account, self.metrics)
+        return ObservedTransport(transport, account, self.metrics, tracing=self.tracing)
 
 
 def process_name() -> str:
@@ -231,4 +238,29 @@ def build(
     settings: Settings, *, traffic: Traffic | None = None, process: str | None = None
 ) -> Services:
     """Wire the services for a process that works for real."""
-    return Services(settings, random=random.SystemRandom(), traffic=traffic, process=process)
+    process = process or process_name()
+    return Services(
+        settings,
+        random=random.SystemRandom(),
+        traffic=traffic,
+        process=process,
+        tracing=connect_tracing(process),
+    )
+
+
+def connect_tracing(process: str) -> Tracing:
+    """Return what traces to the collector that the environment names; without one, nothing does.
+
+    What is wrong with it is logged, and keeps nobody from working.
+    """
+    if not exports_traces():
+        return NO_TRACING
+    try:
+        from orders_sync.metrics.otlp import OtlpTracing  # noqa: PLC0415 - an extra, slow to import.
+
+        return OtlpTracing(process)
+    except ImportError:
+        log.warning("tracing.not_installed", install="pip install 'orders-sync[otel]'")
+    except Exception as error:  # noqa: BLE001 - whatever a variable of OpenTelemetry's brings about.
+        log.warning("tracing.off", cause=type(error).__name__)
+    return NO_TRACING

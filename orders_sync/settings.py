@@ -335,6 +335,18 @@ def watchdog_address() -> str | None:
     return os.environ.get("NOTIFY_SOCKET")
 
 
+def exports_traces() -> bool:
+    """Return whether OpenTelemetry's own variables name a collector that traces go to.
+
+    https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/
+    """
+    given = os.environ
+    if given.get("OTEL_SDK_DISABLED", "").lower() == "true":
+        return False
+    names = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
+    return given.get("OTEL_TRACES_EXPORTER", "otlp") == "otlp" and any(map(given.get, names))
+
+
 def variables() -> list[Variable]:
     """List everything that is set for us: the environment's, which win, then files', then `.env`'s.
 

@@ -33,6 +33,10 @@ TAKES: Final = "takes"
 #: The header in which a task finds when its sender wants it done: ISO 8601, in UTC.
 NOT_BEFORE: Final = "not_before"
 
+#: The header by which the trace of a message's sender is known. https://www.w3.org/TR/trace-context/
+TRACEPARENT: Final = "traceparent"
+_TRACEPARENT: Final = re.compile(r"00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
+
 #: A message is read, and a body unpacked, up to so many bytes.
 MOST_BYTES: Final = 64 * 1024 * 1024
 
@@ -62,6 +66,12 @@ def _time(text: str | None) -> str | None:
     if text is not None:
         parse_time(text)
     return text
+
+
+def _traceparent(headers: Mapping[str, Any]) -> str | None:
+    """Return the header by which a sender's trace is known, if it is one; none is no fault."""
+    value = headers.get(TRACEPARENT)
+    return value if isinstance(value, str) and _TRACEPARENT.fullmatch(value) else None
 
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=255), AfterValidator(_printable)]
@@ -103,7 +113,7 @@ class Envelope:
 
     `body` is the JSON of [args, kwargs, embed], with nothing in the last; `eta` and `expires` are
     what the sender set; `links` names what it wanted done afterwards, `options` how it wanted the
-    task run.
+    task run. `traceparent` is the header of that name, for traces.
     """
 
     task: str
@@ -114,6 +124,7 @@ class Envelope:
     expires: datetime | None
     links: Sequence[str]
     options: Sequence[str]
+    traceparent: str | None = None
 
 
 def parse(raw: bytes) -> Any:
@@ -160,6 +171,7 @@ def read_envelope(payload: object) -> Envelope:
         expires=None if task.expires is None else parse_time(task.expires),
         links=[part for part in _PARTS if embed.get(part)],
         options=[name for name in _OPTIONS if _is_set(headers.get(name))],
+        traceparent=_traceparent(headers),
     )
 
 
@@ -198,6 +210,8 @@ def message_for_celery(
     }
     if not_before is not None and not_before > now:
         headers[NOT_BEFORE] = not_before.isoformat()
+    if envelope.traceparent is not None:
+        headers[TRACEPARENT] = envelope.traceparent
     return {
         "body": envelope.body,
         "content-type": "application/json",

@@ -125,6 +125,8 @@ def ask(
     Raises:
         click.ClickException: it was refused, or parked, or is not at its end; the message says why.
     """
+    from orders_sync.bootstrap import connect_tracing, process_name  # noqa: PLC0415 - it is slow.
+
     settings = load_settings()
     command = Command(kind, order_id, body, key)
     try:
@@ -144,8 +146,10 @@ def ask(
             new_id=lambda: uuid.uuid4().hex,
             dispatch=dispatcher(settings),
             max_bytes=settings.max_command_bytes,
+            tracing=connect_tracing(process_name()),
         )
         accepted = accept(command, account=account, source="cli", desk=desk)
+        desk.tracing.close()
         did = f"{kind} {accepted.command_id}"
         ledger.inquiries.log_act(act_now(None), did=did, account=account, order_id=order_id)
         if not as_json and accepted.refusal is None:

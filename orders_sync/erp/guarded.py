@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
 from orders_sync.erp.answers import BulkErp
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from orders_sync.erp.base import CancelAnswer, Decision, Erp, Receipt
 
 Guard = Callable[[], AbstractContextManager[None]]
+Traced = Callable[[str], AbstractContextManager[object]]
 
 
 class GuardedErp:
@@ -24,22 +25,25 @@ class GuardedErp:
 
     A call that takes longer than `seconds` is given up as `ErpUnavailable`, whatever the adapter
     does. A method that the adapter left as it was asks no ERP, so it is not guarded: its success
-    would tell that the ERP is there.
+    would tell that the ERP is there. What passes is `traced` under its method's name.
     """
 
-    def __init__(self, erp: Erp, guard: Guard, *, seconds: float) -> None:
+    def __init__(
+        self, erp: Erp, guard: Guard, *, seconds: float, traced: Traced = nullcontext
+    ) -> None:
         self._erp = erp
         self._guard = guard
+        self._traced = traced
         self._bounded = Bounded(seconds)
 
     def place_order(self, order: Order) -> Receipt:
         """Put the order into the ERP."""
-        with self._guard():
+        with self._guarded("place_order"):
             return self._bounded.call(self._erp.place_order, order)
 
     def cancel_order(self, order_id: str, reason: str) -> CancelAnswer:
         """Stop the order in the ERP."""
-        with self._guard():
+        with self._guarded("cancel_order"):
             return self._bounded.call(self._erp.cancel_order, order_id, reason)
 
     def consider_cancellation(self, order: Order) -> Decision:
@@ -65,7 +69,7 @@ class GuardedErp:
     def answer_all(self, answers: Sequence[CommandOutcome]) -> None:
         """Tell the ERP how far some of its commands are, as one call if the adapter can."""
         if isinstance(self._erp, BulkErp) and not self._is_default("answer_all"):
-            with self._guard():
+            with self._guarded("answer_all"):
                 self._bounded.call(self._erp.answer_all, answers)
             return
         for command, outcome in answers:
@@ -81,7 +85,12 @@ class GuardedErp:
         self._erp.close()
 
     def _guard_of(self, method: str) -> AbstractContextManager[None]:
-        return nullcontext() if self._is_default(method) else self._guard()
+        return nullcontext() if self._is_default(method) else self._guarded(method)
+
+    @contextmanager
+    def _guarded(self, method: str) -> Iterator[None]:
+        with self._guard(), self._traced(f"erp.{method}"):
+            yield
 
     def _is_default(self, method: str) -> bool:
         return getattr(type(self._erp), method, None) is getattr(ErpBase, method)

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from orders_sync.domain.time import Clock
 from orders_sync.ledger import Ledger
+from orders_sync.metrics.tracing import NO_TRACING, About, Tracing
 
 #: Handles sent in one call.
 LOT = 10
@@ -32,6 +33,7 @@ def acknowledge(
     clock: Clock,
     visibility_seconds: float,
     at_once: bool,
+    tracing: Tracing = NO_TRACING,
 ) -> int:
     """Commit the handles of all events that may go; return their number.
 
@@ -51,8 +53,10 @@ def acknowledge(
         )
         if not handles:
             break
-        feed.commit_feed(handles)
-        ledger.events.mark_acknowledged(account, handles, now=clock())
+        with tracing.lot("feed.acknowledge") as traced:
+            feed.commit_feed(handles)
+            orders = ledger.events.mark_acknowledged(account, handles, now=clock())
+            traced.add_all(About(account, order_id) for order_id in orders)
         acknowledged += len(handles)
         if len(handles) < LOT:
             break

@@ -15,6 +15,7 @@ from orders_sync.domain.time import Clock
 from orders_sync.errors import AuthFailed, NotFound
 from orders_sync.ledger import Ledger
 from orders_sync.ledger.accounts import Chore
+from orders_sync.metrics.tracing import NO_TRACING, About, Tracing
 
 log = structlog.get_logger(__name__)
 
@@ -35,10 +36,14 @@ class Feed(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class PollLimits:
-    """How long one poll goes on, and how many orders may be in flight before it stops pulling."""
+    """How long one poll goes on, and how many orders may be in flight before it stops pulling.
+
+    What came is acknowledged after `acknowledge_in`.
+    """
 
     seconds: float
     in_flight: int
+    acknowledge_in: timedelta
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,15 +64,15 @@ def poll(
     dispatch: Callable[[Sequence[Dispatch]], None],
     restore_feed: Callable[[], None],
     erp_rests: Callable[[], object],
-    acknowledge_in: timedelta,
     in_flight: int,
     limits: PollLimits,
+    tracing: Tracing = NO_TRACING,
 ) -> Polled:
     """Read the feed while its lots come back full.
 
     `in_flight` is how many orders the account has in flight now. While `erp_rests`, or too much is
     in flight, nothing is read: the feed keeps its events. Where VTEX has no configuration for the
-    feed, `restore_feed` sees to one. Events that came are acknowledged after `acknowledge_in`.
+    feed, `restore_feed` sees to one. Events that came are acknowledged later.
 
     Raises:
         WaitError: nothing may be read before some seconds have passed.
@@ -86,15 +91,16 @@ def poll(
             if room <= 0:
                 log.info("feed.held_back", in_flight=limits.in_flight)
                 return polled
-            lot = feed.get_feed(FULL_LOT)
-            if lot:
-                if not polled.was_read:
-                    ledger.accounts.wake(account, Chore.ACKNOWLEDGE, clock() + acknowledge_in)
+            with tracing.lot("feed.poll") as traced:
+                lot = feed.get_feed(FULL_LOT)
+                if lot and not polled.was_read:
+                    acknowledge_at = clock() + limits.acknowledge_in
+                    ledger.accounts.wake(account, Chore.ACKNOWLEDGE, acknowledge_at)
                 recorded = ledger.events.record(account, lot, now=clock())
-                room -= len(recorded.dispatches)
-                dispatch(recorded.dispatches)
-                polled = Polled(polled.new + recorded.new)
-            polled = replace(polled, was_read=True)
+                traced.add_all(About(account, order_id) for order_id in recorded.orders)
+            room -= len(recorded.dispatches)
+            dispatch(recorded.dispatches)
+            polled = Polled(polled.new + recorded.new, was_read=True)
             if len(lot) < FULL_LOT:
                 return polled
     except NotFound:

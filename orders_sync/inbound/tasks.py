@@ -50,9 +50,13 @@ def poll_feed(
                 account, Chore.WATCH_FEED, services.clock()
             ),
             erp_rests=lambda: services.erp_rests(account),
-            acknowledge_in=timedelta(seconds=settings.acknowledge_seconds),
             in_flight=in_flight.get(account, 0),
-            limits=PollLimits(_POLL_SECONDS, settings.max_in_flight),
+            limits=PollLimits(
+                _POLL_SECONDS,
+                settings.max_in_flight,
+                timedelta(seconds=settings.acknowledge_seconds),
+            ),
+            tracing=services.tracing,
         )
         is_new = polled.new > 0
         return Ran(is_new, succeeded=polled.was_read, goes_on=is_new and polled.is_cut_short)
@@ -76,6 +80,7 @@ def acknowledge_feed(
             clock=services.clock,
             visibility_seconds=visibility_seconds,
             at_once=settings.acknowledge == "recorded",
+            tracing=services.tracing,
         )
         is_over = not is_any_left(
             account,

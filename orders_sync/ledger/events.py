@@ -30,10 +30,14 @@ _IDENTITY_LENGTH = 400
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """What recording a lot of events brought: reads to dispatch, and how many events were new."""
+    """What recording a lot of events brought: reads to dispatch, and how many events were new.
+
+    `orders` are those that new events are about.
+    """
 
     dispatches: Sequence[Dispatch]
     new: int
+    orders: Sequence[str]
 
 
 class Events:
@@ -51,6 +55,8 @@ class Events:
         An event that was recorded before only has its handle refreshed. A new one makes its
         order known, and asks for the order to be read where the rules say so.
         """
+        if not lot:
+            return Recorded((), 0, ())
         latest = {_identity(event): event for event in map(recordable, lot)}
         # In one order everywhere: whoever locks the same rows at once waits, and nobody for ever.
         rows = [_row(account, identity, latest[identity], now) for identity in sorted(latest)]
@@ -65,7 +71,7 @@ class Events:
                 windows=self._windows,
                 now=now,
             )
-        return Recorded(reads, len(fresh))
+        return Recorded(reads, len(fresh), sorted({event.order_id for event in readable}))
 
     def _to_read(
         self, connection: sa.Connection, account: str, lot: Sequence[OrderEvent]
@@ -110,13 +116,16 @@ class Events:
             rows = connection.execute(_RECORDED if at_once else _HANDLED, terms)
             return rows.scalars().all()
 
-    def mark_acknowledged(self, account: str, handles: Sequence[str], *, now: datetime) -> None:
-        """Note that VTEX has taken the handles back."""
+    def mark_acknowledged(
+        self, account: str, handles: Sequence[str], *, now: datetime
+    ) -> Collection[str]:
+        """Note that VTEX has taken the handles back; return the orders that their events are of."""
         terms = {"of_account": account, "handles": handles}
         with self._database.writing() as connection:
             # A poll may record them again right now, and locks them in this order too.
             lock(connection, _TAKEN_LOCKED, terms)
-            connection.execute(_TAKEN, terms | {"acknowledged_at": now})
+            taken = connection.execute(_TAKEN, terms | {"acknowledged_at": now}).scalars()
+            return sorted({order_id for order_id in taken if order_id is not None})
 
 
 def waits_for_vtex() -> sa.ColumnElement[bool]:
@@ -169,7 +178,7 @@ _ARE_TAKEN: Final = sa.and_(
     events.c.acknowledged_at.is_(None),
     events.c.handle.in_(sa.bindparam("handles", expanding=True)),
 )
-_TAKEN: Final = sa.update(events).where(_ARE_TAKEN)
+_TAKEN: Final = sa.update(events).where(_ARE_TAKEN).returning(events.c.order_id)
 _TAKEN_LOCKED: Final = (
     sa.select(events.c.identity).where(_ARE_TAKEN).order_by(events.c.identity).with_for_update()
 )

@@ -8,6 +8,7 @@ from typing import Final, Protocol
 
 from orders_sync.errors import OrdersSyncError
 from orders_sync.metrics.labels import OTHER
+from orders_sync.metrics.tracing import NO_TRACING, Tracing
 from orders_sync.vtex.exchange import Request, Response, Transport
 
 #: Statuses that mean something by themselves; the others are shown by their class.
@@ -25,7 +26,7 @@ class CallObserver(Protocol):
 
 
 class ObservedTransport:
-    """A transport that tells `observer` about each call of another one.
+    """A transport that tells `observer` about each call of another one, and traces it.
 
     `timer` measures, and `clock` tells the time in seconds since 1970.
     """
@@ -38,15 +39,25 @@ class ObservedTransport:
         *,
         timer: Callable[[], float] = monotonic,
         clock: Callable[[], float] = time,
+        tracing: Tracing = NO_TRACING,
     ) -> None:
         self._transport = transport
         self._account = account
         self._observer = observer
         self._timer = timer
         self._clock = clock
+        self._tracing = tracing
 
     def send(self, request: Request) -> Response:
         """Send the request and read the whole response; errors pass through."""
+        name = f"{request.method} {_endpoint(request)}"
+        facts = {"http.request.method": request.method, "orders_sync.account": self._account}
+        with self._tracing.call(name, facts) as span:
+            response = self._send(request)
+            span.note({"http.response.status_code": response.status})
+        return response
+
+    def _send(self, request: Request) -> Response:
         started = self._timer()
         try:
             response = self._transport.send(request)

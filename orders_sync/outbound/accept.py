@@ -27,6 +27,7 @@ from orders_sync.domain.time import Clock
 from orders_sync.ledger import Ledger
 from orders_sync.ledger.acceptance import SYNC, Kept
 from orders_sync.ledger.decisions import REFUSED_KEY
+from orders_sync.metrics.tracing import NO_TRACING, About, Tracing
 
 log = structlog.get_logger(__name__)
 
@@ -66,13 +67,18 @@ class KeyTakenError(NotAcceptedError):
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """What accepting uses: the ledger, the time, new ids, and a way to dispatch."""
+    """What accepting uses: the ledger, the time, new ids, and a way to dispatch.
+
+    `caller` is the W3C traceparent of whoever asks, where there is one.
+    """
 
     ledger: Ledger
     clock: Clock
     new_id: Callable[[], str]
     dispatch: Callable[[Dispatch], None]
     max_bytes: int
+    tracing: Tracing = NO_TRACING
+    caller: str | None = None
 
 
 def accept(
@@ -143,7 +149,10 @@ def accept_all(
         return _refused(asked[row["id"]], account, source, error, desk, now)
 
     kept_under = storable(account)[: LONGEST["account"]]
-    addition = desk.ledger.acceptance.add(kept_under, rows, in_place_of=conflict, now=now)
+    with desk.tracing.lot("command.accept", caller=desk.caller) as traced:
+        addition = desk.ledger.acceptance.add(kept_under, rows, in_place_of=conflict, now=now)
+        rows_kept = [kept.row for kept in addition.kept if kept.is_new]
+        traced.add_all(About(row["account"], row["order_id"], row["id"]) for row in rows_kept)
     for dispatch in addition.dispatches:
         desk.dispatch(dispatch)
     return [_accepted(one) for one in addition.kept]

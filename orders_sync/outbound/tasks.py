@@ -17,7 +17,7 @@ import structlog
 from celery import shared_task
 from celery.exceptions import Reject
 
-from orders_sync.broker.envelope import NOT_BEFORE
+from orders_sync.broker.envelope import NOT_BEFORE, TRACEPARENT
 from orders_sync.commands import KINDS
 from orders_sync.commands.kind import Kind
 from orders_sync.commands.sync import SYNC
@@ -65,7 +65,8 @@ class IntakeTask(StepTask):
 
     def desk(self) -> Desk:
         """Give what accepting uses."""
-        return replace(desk_of(self), dispatch=self.go_on)
+        caller = self.request.get(TRACEPARENT)
+        return replace(desk_of(self), dispatch=self.go_on, caller=caller)
 
     def go_on(self, following: Dispatch) -> None:
         """Send the accepted command here and now where this worker may, else have it sent."""
@@ -112,6 +113,7 @@ def desk_of(task: ServiceTask) -> Desk:
         new_id=lambda: uuid.uuid4().hex,
         dispatch=task.dispatch,
         max_bytes=services.settings.max_command_bytes,
+        tracing=services.tracing,
     )
 
 

@@ -14,6 +14,7 @@ from celery.signals import (
     celeryd_init,
     setup_logging,
     worker_init,
+    worker_process_shutdown,
     worker_ready,
     worker_shutdown,
     worker_shutting_down,
@@ -69,6 +70,11 @@ class OrdersSyncApp(Celery):
             services = build(settings, traffic=traffic, process=self._process)
             self._services = (os.getpid(), services)
         return self._services[1]
+
+    def close_traces(self) -> None:
+        """Send what traces are left, if this process has any."""
+        if self._services is not None and self._services[0] == os.getpid():
+            self._services[1].tracing.close()
 
     def dispatch(self, following: Dispatch) -> None:
         """Put a step on its queue, with ids only.
@@ -230,6 +236,10 @@ def _connect_signals(app: OrdersSyncApp) -> None:
             # Celery logs what a signal raises and starts all the same, unless it is an exit.
             stop_with(error)
 
+    @worker_process_shutdown.connect(weak=False)
+    def _close(**_: Any) -> None:
+        app.close_traces()
+
     keep_heart_beating(app)
     show_metrics(settings, lambda: app.services, stop_with)
 
@@ -263,6 +273,7 @@ def keep_heart_beating(app: OrdersSyncApp) -> None:
         @worker_shutdown.connect(weak=False)
         def _leave(**_: Any) -> None:
             heartbeat.stop()
+            app.close_traces()
 
 
 def stop_with(error: Exception) -> NoReturn:

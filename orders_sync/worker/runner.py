@@ -15,6 +15,7 @@ from orders_sync.domain.steps import Claim, CommandClaim, CommandResult, Dispatc
 from orders_sync.errors import LeaseLost, LedgerUnavailable
 from orders_sync.ledger.journal import Entry
 from orders_sync.ledger.transitions import Desk
+from orders_sync.metrics.tracing import About
 from orders_sync.worker.request import ids_of
 from orders_sync.worker.retry import Again, Park, decide, policy_of
 
@@ -113,8 +114,11 @@ class Runner:
 
     def _try(self, claim: C, work: Work[C, R], started: datetime) -> R | None:
         """Run one step; return None where it failed, which is recorded."""
+        about = About(claim.account, claim.order_id, getattr(claim, "command_id", None))
+        facts = {"orders_sync.attempt": claim.attempts + 1}
         try:
-            return work.steps[claim.step](claim, self.services)
+            with self.services.tracing.step(claim.step.value, about, facts):
+                return work.steps[claim.step](claim, self.services)
         except LeaseLost:
             raise
         except Exception as error:  # noqa: BLE001 - every error has to end in the ledger.

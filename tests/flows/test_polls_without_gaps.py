@@ -31,9 +31,8 @@ def test_a_poll_that_runs_out_of_time_says_so(flow: Flow, orders: int, is_cut_sh
         dispatch=take_time,
         restore_feed=lambda: None,
         erp_rests=lambda: None,
-        acknowledge_in=timedelta(seconds=2),
         in_flight=0,
-        limits=PollLimits(5, 1000),
+        limits=PollLimits(5, 1000, timedelta(seconds=2)),
     )
 
     assert polled.is_cut_short == is_cut_short

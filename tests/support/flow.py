@@ -134,9 +134,10 @@ class Flow:
                 dispatch=self.queue.extend,
                 restore_feed=restore_feed,
                 erp_rests=lambda: self.services.erp_rests(account),
-                acknowledge_in=timedelta(seconds=self.settings.acknowledge_seconds),
                 in_flight=self.services.ledger.events.in_flight(account),
-                limits=PollLimits(10, in_flight),
+                limits=PollLimits(
+                    10, in_flight, timedelta(seconds=self.settings.acknowledge_seconds)
+                ),
             )
             done.append(polled)
             return Ran(worked=polled.new > 0, succeeded=polled.was_read)
