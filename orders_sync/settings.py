@@ -140,6 +140,13 @@ class MailSettings(_Part):
     tls: Literal["starttls", "tls", "none"] = "starttls"
 
 
+class SentrySettings(_Part):
+    """Where errors that nobody foresaw are sent; nowhere without a DSN."""
+
+    dsn: Secret | None = None
+    environment: Annotated[str, StringConstraints(min_length=1)] = "production"
+
+
 class RetryPolicy(_Part):
     """How long and how often a failed step of one queue is tried again.
 
@@ -246,6 +253,7 @@ class Settings(BaseSettings):
     gateway: GatewaySettings = Field(default_factory=GatewaySettings)
     retry: RetrySettings = Field(default_factory=RetrySettings)
     mail: MailSettings = Field(default_factory=MailSettings)
+    sentry: SentrySettings = Field(default_factory=SentrySettings)
 
     log_format: Literal["console", "json"] = "console"
     log_level: Literal["debug", "info", "warning", "error"] = "info"

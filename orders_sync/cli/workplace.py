@@ -35,10 +35,10 @@ def open_ledger() -> Iterator[Ledger]:
 def dispatcher(settings: Settings) -> Callable[[Dispatch], None]:
     """Give what puts a step on its queue; without a broker the workers do it."""
     from orders_sync.bootstrap import with_broker  # noqa: PLC0415 - Celery is slow to import.
-    from orders_sync.worker.app import create_app  # noqa: PLC0415
+    from orders_sync.worker.app import client_app  # noqa: PLC0415
 
     try:
-        return create_app(with_broker(settings), include=()).dispatch
+        return client_app(with_broker(settings)).dispatch
     except ConfigurationError:
         return lambda _: None
 

@@ -29,7 +29,7 @@ from orders_sync.redis_failures import (
 from orders_sync.sentinel_url import SENTINEL_SCHEME
 from orders_sync.settings import Settings
 from orders_sync.settings_shown import without_passwords
-from orders_sync.worker.app import create_app
+from orders_sync.worker.app import client_app
 from orders_sync.worker.safety import check_safety
 
 BROKER = "broker"
@@ -52,7 +52,7 @@ def examine_broker(settings: Settings, *, clock: Clock) -> Iterator[Finding]:
         return
     yield from examine_sentinels(settings)
     yield from judge_certificates(settings.broker_url or "", "ORDERS_SYNC_BROKER_URL")
-    app = create_app(settings, include=())
+    app = client_app(settings)
     yield _safety(settings, app.conf)
     try:
         with app.connection_for_read(connect_timeout=3) as connection:

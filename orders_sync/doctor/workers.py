@@ -14,7 +14,7 @@ from orders_sync.domain.steps import Queue
 from orders_sync.errors import ConfigurationError
 from orders_sync.metrics.broker import read_state
 from orders_sync.settings import Settings
-from orders_sync.worker.app import create_app
+from orders_sync.worker.app import client_app
 
 WORKERS: Final = "workers"
 _START = "celery -A orders_sync worker -P threads -Q"
@@ -40,7 +40,7 @@ def read_taking(settings: Settings) -> tuple[int, Sequence[LivingWorker]]:
     A broker that is away says neither: that is another finding.
     """
     try:
-        with broker_client(create_app(with_broker(settings), include=())) as client:
+        with broker_client(client_app(with_broker(settings))) as client:
             (ticks,) = read_state(client, [Queue.FEED.value]).waiting.values()
             return ticks, living_workers(client, heard_of_seconds=Channel.consumer_silence)
     except (ConfigurationError, *BROKER_AWAY):

@@ -40,14 +40,21 @@ _PLAIN: Final = (date, timedelta, Decimal, PurePath)
 
 
 def configure_logging(
-    log_format: Literal["console", "json"], level: Literal["debug", "info", "warning", "error"]
+    log_format: Literal["console", "json"],
+    level: Literal["debug", "info", "warning", "error"],
+    *,
+    report: Processor | None = None,
 ) -> None:
-    """Send everything that is logged, by us and by libraries, to standard error in one format."""
+    """Send everything that is logged, by us and by libraries, to standard error in one format.
+
+    `report` is shown each event before its exception is described.
+    """
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
+        *([report] if report else []),
         describe_exc_info,
     ]
     output = logging.StreamHandler(sys.stderr)

@@ -26,7 +26,7 @@ _CONNECTION_ERRORS: Final = frozenset({"ConnectionError", "TimeoutError", "Opera
 
 def describe_exc_info(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
     """Put a description in the place of an event's exception, before anybody can print it."""
-    error = _exception(event.pop("exc_info", None))
+    error = exception_of(event.pop("exc_info", None))
     if error is not None:
         event["exception"] = describe_exception(error)
     event.pop("stack_info", None)
@@ -35,7 +35,7 @@ def describe_exc_info(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
 
 def describe_exception(error: BaseException) -> str:
     """Describe an exception and what led to it: `KeyError at place:12 in function < ...`."""
-    return " << ".join(_with_place(each) for each in _chain(error))
+    return " << ".join(_with_place(each) for each in chain_of(error))
 
 
 def harmless_text(error: BaseException) -> str:
@@ -54,6 +54,12 @@ def _may_be_quoted(error: BaseException) -> bool:
         return True
     if isinstance(error, OSError) and kind.__module__ in {"builtins", "socket"}:
         return True
+    return speaks_of_connections(error)
+
+
+def speaks_of_connections(error: BaseException) -> bool:
+    """Return whether an error tells that the broker, or Redis, is not reached."""
+    kind = type(error)
     return kind.__module__ in _SPEAK_OF_CONNECTIONS and kind.__name__ in _CONNECTION_ERRORS
 
 
@@ -71,8 +77,8 @@ def _places(trace: TracebackType | None) -> str:
     )
 
 
-def _chain(error: BaseException) -> Iterator[BaseException]:
-    """Give an exception and those it was raised from, each once."""
+def chain_of(error: BaseException) -> Iterator[BaseException]:
+    """Return an exception and those it was raised from, each once."""
     seen: set[int] = set()
     following: BaseException | None = error
     while following is not None and id(following) not in seen:
@@ -82,7 +88,7 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
         following = following.__cause__ or (None if hidden else following.__context__)
 
 
-def _exception(exc_info: Any) -> BaseException | None:
+def exception_of(exc_info: Any) -> BaseException | None:
     """Find the exception in any of the shapes that `exc_info` may have."""
     if isinstance(exc_info, BaseException):
         return exc_info

@@ -97,9 +97,9 @@ class IntakeTask(StepTask):
         except LedgerUnavailable as error:
             self.pause(_PAUSE_SECONDS)
             raise Waits(error.cause) from None
-        except Exception as error:  # noqa: BLE001 - no defect of ours may cost the only copy.
+        except Exception as error:
             self.services.metrics.task_failed(self.name, error)
-            log.error("intake.failed", cause=type(error).__name__, place=place_of(error))  # noqa: TRY400 - its text may quote the command.
+            log.exception("intake.failed", cause=type(error).__name__, place=place_of(error))
             self.pause(_PAUSE_SECONDS)
             raise Reject(type(error).__name__, requeue=True) from None
 

@@ -12,7 +12,7 @@ import structlog
 from orders_sync.bootstrap import Services
 from orders_sync.domain.rules import Standing
 from orders_sync.domain.steps import Claim, CommandClaim, CommandResult, Dispatch, Step, StepResult
-from orders_sync.errors import LeaseLost, LedgerUnavailable
+from orders_sync.errors import LeaseLost, LedgerUnavailable, OrdersSyncError
 from orders_sync.ledger.journal import Entry
 from orders_sync.ledger.transitions import Desk
 from orders_sync.metrics.tracing import About
@@ -156,6 +156,8 @@ class Runner:
         )
 
     def _failed(self, claim: C, desk: Desk[C, R], error: Exception, started: datetime) -> None:
+        if not isinstance(error, OrdersSyncError):
+            log.error("step.crashed", step=claim.step, exc_info=error)
         now = self.services.clock()
         verdict = decide(
             error,
