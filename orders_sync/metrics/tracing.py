@@ -36,8 +36,12 @@ class About:
 
     def facts(self) -> Facts:
         """Return the ids, as attributes; those that are too long to be one are left out."""
-        ids = {"account": self.account, "order_id": self.order_id, "command_id": self.command_id}
-        return {f"orders_sync.{k}": v for k, v in ids.items() if v and len(v) <= _LONGEST_ID}
+        ids = {
+            "orders_sync.account": self.account,
+            "orders_sync.order_id": self.order_id,
+            "orders_sync.command_id": self.command_id,
+        }
+        return {name: text for name, text in ids.items() if text and len(text) <= _LONGEST_ID}
 
 
 class Span:
