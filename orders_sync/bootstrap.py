@@ -14,6 +14,7 @@ from typing import Final
 
 import structlog
 from requests.adapters import BaseAdapter
+from structlog.typing import Processor
 
 from orders_sync.domain.time import Clock
 from orders_sync.embedded.broker import running_broker_url
@@ -24,6 +25,7 @@ from orders_sync.errors import ConfigurationError, ParkedError
 from orders_sync.ledger import Ledger
 from orders_sync.ledger.clock import LedgerClock
 from orders_sync.ledger.migrate import require_current
+from orders_sync.logging.sentry import sentry_reporter
 from orders_sync.metrics import Metrics
 from orders_sync.metrics.tracing import NO_TRACING, Tracing
 from orders_sync.metrics.transport import ObservedTransport
@@ -246,6 +248,18 @@ def build(
         process=process,
         tracing=connect_tracing(process),
     )
+
+
+def error_reporter(settings: Settings) -> Processor | None:
+    """Return what sends the errors in log events to Sentry; None where none is set.
+
+    Raises:
+        ConfigurationError: the DSN is wrong, or the extra is not installed.
+    """
+    sentry = settings.sentry
+    if sentry.dsn is None:
+        return None
+    return sentry_reporter(sentry.dsn.get_secret_value(), sentry.environment)
 
 
 def connect_tracing(process: str) -> Tracing:

@@ -75,9 +75,9 @@ class ReturnRoute:
     @cached_property
     def _app(self) -> Any:
         from orders_sync.bootstrap import with_broker  # noqa: PLC0415 - Celery is slow to import.
-        from orders_sync.worker.app import create_app  # noqa: PLC0415
+        from orders_sync.worker.app import client_app  # noqa: PLC0415
 
-        return create_app(with_broker(self._settings), include=())
+        return client_app(with_broker(self._settings))
 
 
 def parked_for(ledger: Ledger, cause: str, account: str | None) -> list[Parked]:

@@ -23,10 +23,11 @@ def serve(*, address: str | None, port: int | None) -> None:
     Its address is the first line printed; its page for people is under /api/docs. What it accepts
     is in the ledger before it answers. Tokens are made with `orders-sync tokens create`.
     """
-    from orders_sync.gateway.server import serve as run  # noqa: PLC0415 - Celery is slow to import.
+    from orders_sync.bootstrap import error_reporter  # noqa: PLC0415 - Celery is slow to import.
+    from orders_sync.gateway.server import serve as run  # noqa: PLC0415
 
     settings = load_settings()
-    configure_logging(settings.log_format, settings.log_level)
+    configure_logging(settings.log_format, settings.log_level, report=error_reporter(settings))
     require_accounts(settings)
     keep_private(settings)
     given = {"address": address, "port": port}

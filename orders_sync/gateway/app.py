@@ -25,6 +25,7 @@ from orders_sync.gateway.orders import order_routes
 from orders_sync.gateway.parked import parked_routes
 from orders_sync.gateway.problems import ProblemDetails, tell_problems
 from orders_sync.ledger import Ledger
+from orders_sync.metrics.tracing import NO_TRACING, Tracing
 from orders_sync.settings import Settings
 
 #: JSON has blanks and escapes, which a command's own bound does not count.
@@ -38,6 +39,7 @@ def create_app(
     clock: Clock,
     dispatch: Callable[[Dispatch], None],
     put_back: PutBack,
+    tracing: Tracing = NO_TRACING,
     monotonic: Callable[[], float] = time.monotonic,
 ) -> Application:
     """Return the app; `dispatch` must not wait for the broker."""
@@ -49,6 +51,7 @@ def create_app(
         allowance=Allowance(settings.gateway.requests_per_minute, monotonic),
         dispatch=dispatch,
         put_back=put_back,
+        tracing=tracing,
     )
     app = FastAPI(
         title="orders_sync",

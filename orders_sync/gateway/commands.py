@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Header, Query, Request, Response
@@ -109,7 +110,9 @@ def _add_kind(routes: APIRouter, kind: Kind) -> None:
     ) -> CommandAccepted:
         caller.require(Scope.SEND, account, kind.name)
         command = Command(kind.name, order_id, await _object(request), _unquoted(idempotency_key))
-        accepted = await run_in_threadpool(_accept, here, caller, account, command)
+        accepted = await run_in_threadpool(
+            _accept, here, caller, account, command, request.headers.get("traceparent")
+        )
         response.headers["Location"] = f"/api/v1/accounts/{account}/commands/{accepted.command_id}"
         seconds = _seconds_to_wait(prefer)
         if seconds:
@@ -147,9 +150,12 @@ def _add_kind(routes: APIRouter, kind: Kind) -> None:
     )
 
 
-def _accept(here: Context, caller: Rights, account: str, command: Command) -> Accepted:
+def _accept(
+    here: Context, caller: Rights, account: str, command: Command, traceparent: str | None
+) -> Accepted:
     require_configured(here.settings, account)
-    return accept_or_refuse(command, account=account, caller=caller.name, desk=here.desk)
+    desk = replace(here.desk, traceparent=traceparent)
+    return accept_or_refuse(command, account=account, caller=caller.name, desk=desk)
 
 
 async def _object(request: Request) -> Any:

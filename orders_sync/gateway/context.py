@@ -19,6 +19,7 @@ from orders_sync.gateway.callers import Allowance, identify
 from orders_sync.gateway.rights import Rights
 from orders_sync.ledger import Ledger
 from orders_sync.ledger.acts import Act
+from orders_sync.metrics.tracing import NO_TRACING, Tracing
 from orders_sync.outbound.accept import Desk
 from orders_sync.settings import Settings
 
@@ -36,6 +37,7 @@ class Context:
     allowance: Allowance
     dispatch: Callable[[Dispatch], None]
     put_back: PutBack
+    tracing: Tracing = NO_TRACING
 
     @property
     def desk(self) -> Desk:
@@ -46,6 +48,7 @@ class Context:
             new_id=lambda: uuid.uuid4().hex,
             dispatch=self.dispatch,
             max_bytes=self.settings.max_command_bytes,
+            tracing=self.tracing,
         )
 
     def act(self, who: Rights, why: str | None) -> Act:

@@ -111,7 +111,7 @@ def _ledger_away(_: Request, error: Any) -> Response:
 
 
 def _unexpected(_: Request, error: Exception) -> Response:
-    log.error("gateway.failed", error=type(error).__name__)
+    log.error("gateway.failed", error=type(error).__name__, exc_info=error)
     return problem(500, "unexpected", "Look for gateway.failed in the log of orders-sync serve.")
 
 

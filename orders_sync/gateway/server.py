@@ -12,7 +12,7 @@ from typing import Final
 import uvicorn
 
 from orders_sync.backoffice.parked import ReturnRoute
-from orders_sync.bootstrap import with_broker
+from orders_sync.bootstrap import connect_tracing, process_name, with_broker
 from orders_sync.domain.steps import Dispatch
 from orders_sync.errors import ConfigurationError
 from orders_sync.gateway.app import create_app
@@ -23,7 +23,7 @@ from orders_sync.ledger.clock import LedgerClock
 from orders_sync.ledger.migrate import require_current
 from orders_sync.listening import listen, url_of
 from orders_sync.settings import Settings
-from orders_sync.worker.app import create_app as create_celery_app
+from orders_sync.worker.app import client_app
 
 #: How long calls that are under way may take once the process is told to stop.
 _GRACE_SECONDS: Final = 10
@@ -42,6 +42,7 @@ def serve(settings: Settings, ready: Callable[[str], object]) -> None:
     listener = _listen(settings)
     ledger = Ledger(settings.ledger, lease=settings.lease, connections=settings.ledger_connections)
     dispatching = Dispatching(_sender(settings))
+    tracing = connect_tracing(process_name())
     try:
         require_current(ledger.database)
         app = create_app(
@@ -50,10 +51,12 @@ def serve(settings: Settings, ready: Callable[[str], object]) -> None:
             clock=LedgerClock(ledger.database, own=partial(datetime.now, UTC)),
             dispatch=dispatching,
             put_back=ReturnRoute(settings),
+            tracing=tracing,
         )
         _Server(app, settings, ready, url_of(listener)).run(sockets=[listener])
     finally:
         dispatching.close(_GRACE_SECONDS)
+        tracing.close()
         ledger.close()
         listener.close()
 
@@ -73,7 +76,7 @@ def _listen(settings: Settings) -> socket.socket:
 def _sender(settings: Settings) -> Callable[[Sequence[Dispatch]], None]:
     """Return what tells the broker; without a broker the workers find the work by themselves."""
     try:
-        return create_celery_app(with_broker(settings), include=()).dispatch_all
+        return client_app(with_broker(settings)).dispatch_all
     except ConfigurationError:
         return lambda _: None
 

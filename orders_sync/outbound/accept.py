@@ -69,7 +69,7 @@ class KeyTakenError(NotAcceptedError):
 class Desk:
     """What accepting uses: the ledger, the time, new ids, and a way to dispatch.
 
-    `caller` is the W3C traceparent of whoever asks, where there is one.
+    `traceparent` is W3C's header of whoever asks, where there is one.
     """
 
     ledger: Ledger
@@ -78,7 +78,7 @@ class Desk:
     dispatch: Callable[[Dispatch], None]
     max_bytes: int
     tracing: Tracing = NO_TRACING
-    caller: str | None = None
+    traceparent: str | None = None
 
 
 def accept(
@@ -120,10 +120,7 @@ def accept_or_refuse(command: Command, *, account: str, caller: str, desk: Desk)
         # It ends the transaction, so that nothing is kept.
         raise KeyTakenError(kept["id"])
 
-    addition = desk.ledger.acceptance.add(account, [row], in_place_of=conflict, now=now)
-    for dispatch in addition.dispatches:
-        desk.dispatch(dispatch)
-    [kept] = addition.kept
+    [kept] = _keep(account, [row], conflict, desk, now)
     return _accepted(kept)
 
 
@@ -149,13 +146,24 @@ def accept_all(
         return _refused(asked[row["id"]], account, source, error, desk, now)
 
     kept_under = storable(account)[: LONGEST["account"]]
-    with desk.tracing.lot("command.accept", caller=desk.caller) as traced:
-        addition = desk.ledger.acceptance.add(kept_under, rows, in_place_of=conflict, now=now)
-        rows_kept = [kept.row for kept in addition.kept if kept.is_new]
-        traced.add_all(About(row["account"], row["order_id"], row["id"]) for row in rows_kept)
+    return [_accepted(one) for one in _keep(kept_under, rows, conflict, desk, now)]
+
+
+def _keep(
+    account: str,
+    rows: Sequence[Row],
+    conflict: Callable[[Row, Mapping[str, Any]], Row],
+    desk: Desk,
+    now: datetime,
+) -> Sequence[Kept]:
+    """Keep commands of one account in one transaction, and dispatch them."""
+    with desk.tracing.lot("command.accept", caller=desk.traceparent) as traced:
+        addition = desk.ledger.acceptance.add(account, rows, in_place_of=conflict, now=now)
+        new = [kept.row for kept in addition.kept if kept.is_new]
+        traced.add_all(About(row["account"], row["order_id"], row["id"]) for row in new)
     for dispatch in addition.dispatches:
         desk.dispatch(dispatch)
-    return [_accepted(one) for one in addition.kept]
+    return addition.kept
 
 
 def _accepted(kept: Kept) -> Accepted:

@@ -65,8 +65,8 @@ class IntakeTask(StepTask):
 
     def desk(self) -> Desk:
         """Give what accepting uses."""
-        caller = self.request.get(TRACEPARENT)
-        return replace(desk_of(self), dispatch=self.go_on, caller=caller)
+        traceparent = self.request.get(TRACEPARENT)
+        return replace(desk_of(self), dispatch=self.go_on, traceparent=traceparent)
 
     def go_on(self, following: Dispatch) -> None:
         """Send the accepted command here and now where this worker may, else have it sent."""

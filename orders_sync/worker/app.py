@@ -20,9 +20,8 @@ from celery.signals import (
     worker_shutting_down,
 )
 from celery.worker import state
-from structlog.typing import Processor
 
-from orders_sync.bootstrap import Services, build, connect_traffic, process_name
+from orders_sync.bootstrap import Services, build, connect_traffic, error_reporter, process_name
 from orders_sync.broker.client import BROKER_AWAY, QueueLengths
 from orders_sync.broker.transport import install
 from orders_sync.domain.steps import Dispatch, Queue, Step
@@ -30,7 +29,6 @@ from orders_sync.embedded.home import run_folder
 from orders_sync.errors import ConfigurationError, LedgerUnavailable
 from orders_sync.logging import configure_logging
 from orders_sync.logging.crashes import log_crashes
-from orders_sync.logging.sentry import sentry_reporter
 from orders_sync.redis_client import broker_options, broker_tls, broker_url
 from orders_sync.settings import Settings, require_accounts, watchdog_address
 from orders_sync.worker.dispatcher import Dispatcher, open_gates
@@ -207,10 +205,7 @@ def celery_settings(settings: Settings) -> dict[str, Any]:
 
 def _connect_signals(app: OrdersSyncApp) -> None:
     settings = app.orders_sync_settings
-    report: Processor | None = None
-    if settings.sentry.dsn is not None:
-        dsn = settings.sentry.dsn.get_secret_value()
-        report = sentry_reporter(dsn, settings.sentry.environment)
+    report = error_reporter(settings)
 
     # A worker's first warnings come before Celery sets logging up.
     @celeryd_init.connect(weak=False)
