@@ -19,6 +19,7 @@ from orders_sync.gateway.rights import digest_of, new_token, token_id
 from orders_sync.ledger.acts import Act
 from orders_sync.ledger.callers import Caller
 from orders_sync.listening import listen, url_of
+from orders_sync.metrics.tracing import NO_TRACING, Tracing
 from orders_sync.settings import AccountSettings, GatewaySettings, Settings
 
 #: Longer than any call may take here.
@@ -76,7 +77,11 @@ class Gateway:
 
 @contextmanager
 def serving_gateway(
-    office: Office, *, max_bytes: int = 10_000, requests_per_minute: int = 60_000
+    office: Office,
+    *,
+    max_bytes: int = 10_000,
+    requests_per_minute: int = 60_000,
+    tracing: Tracing = NO_TRACING,
 ) -> Iterator[Gateway]:
     """Serve the gateway from a thread, for as long as the block lasts."""
     account: Any = {"app_key": "key", "app_token": "token"}
@@ -92,6 +97,7 @@ def serving_gateway(
         clock=office.clock,
         dispatch=office.dispatched.append,
         put_back=lambda queue, message: put_back.append((queue, message)),
+        tracing=tracing,
     )
     listener = listen("127.0.0.1", 0)
     server = uvicorn.Server(

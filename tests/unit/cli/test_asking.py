@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from support.ingest import ingesting
 from support.office import Office
 from support.shop import STORE, Shop
 from support.waiting import until
@@ -239,3 +240,13 @@ def test_a_refusal_is_told_to_programs_too(shop: Shop) -> None:
     assert result.exit_code == 1
     assert (answer["command_id"], answer["is_new"]) == (None, False)
     assert "number: is missing" in answer["refusal"]
+
+
+def test_a_commands_trace_begins_at_the_terminal(shop: Shop) -> None:
+    with ingesting() as collector:
+        shop.environment["OTEL_EXPORTER_OTLP_ENDPOINT"] = collector.url
+        shop.prints("note", ORDER, "--message", "maria@example.com")
+        [span], text = collector.spans(), collector.text()
+
+    assert (span.name, span.facts["orders_sync.order_id"]) == ("command.accept", ORDER)
+    assert "maria" not in text

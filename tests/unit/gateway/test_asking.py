@@ -10,11 +10,14 @@ from typing import Any
 import pytest
 import requests
 from support.gateway import Gateway, serving_gateway
+from support.ingest import ingesting
 from support.office import ORDER, STORE, Office
 from support.waiting import until
 
+from orders_sync.bootstrap import connect_tracing
 from orders_sync.commands import KINDS
 from orders_sync.commands.kind import Kind
+from orders_sync.metrics.tracing import About
 
 ORDER_PATH = f"/accounts/{STORE}/orders/{ORDER}"
 INVOICES = f"{ORDER_PATH}/invoices"
@@ -203,3 +206,23 @@ def test_where_the_ledger_is_away_nothing_is_said_to_be_accepted(
 
     assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
     assert ready.status_code == 503
+
+
+def test_a_commands_trace_begins_here_and_is_linked_to_its_callers(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trace_id = "0af7651916cd43dd8448eb211c80319c"
+    with ingesting() as collector:
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", collector.url)
+        tracing = connect_tracing("host/1")
+        with serving_gateway(office, tracing=tracing) as gateway:
+            token = gateway.token("send:invoice")
+            headers = {"traceparent": f"00-{trace_id}-b7ad6b7169203331-01"}
+            asked = gateway.call("POST", INVOICES, token, json=INVOICE, headers=headers)
+            gateway.call("POST", INVOICES, token, json=INVOICE, headers=headers)
+        tracing.close()
+        [span] = collector.spans()
+
+    assert span.name == "command.accept"
+    assert span.trace_id == f"{About(STORE, ORDER, asked.json()['id']).trace_id:032x}"
+    assert span.links == [trace_id]
