@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from structlog.typing import EventDict, WrappedLogger
 
-from orders_sync.errors import OrdersSyncError
+from orders_sync.errors import OrdersSyncError, ParkedError
 
 #: The innermost calls that are shown.
 _FRAMES: Final = 12
@@ -41,8 +41,9 @@ def describe_exception(error: BaseException) -> str:
 def harmless_text(error: BaseException) -> str:
     """Name an exception, with its text where that cannot be personal.
 
-    Errors of ours carry no personal data by contract; those of the operating system and of a
-    broker's connection speak of addresses.
+    Errors of ours carry no personal data by contract, unless they are in the words of whoever
+    refused something; those of the operating system and of a broker's connection speak of
+    addresses.
     """
     name = type(error).__name__
     return f"{name}: {error}" if _may_be_quoted(error) else name
@@ -51,7 +52,8 @@ def harmless_text(error: BaseException) -> str:
 def _may_be_quoted(error: BaseException) -> bool:
     kind = type(error)
     if isinstance(error, OrdersSyncError):
-        return True
+        # What others refused is in their words.
+        return not isinstance(error, ParkedError)
     if isinstance(error, OSError) and kind.__module__ in {"builtins", "socket"}:
         return True
     return speaks_of_connections(error)

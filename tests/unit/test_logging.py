@@ -13,7 +13,7 @@ import sqlalchemy as sa
 import structlog
 from pydantic import BaseModel, ValidationError
 
-from orders_sync.errors import ErpRefused
+from orders_sync.errors import ErpRefused, ErpUnavailable
 from orders_sync.logging import configure_logging
 
 NAME = "João Nepomuceno"
@@ -74,6 +74,10 @@ def raise_missing_key() -> None:
     {}[local]  # type: ignore[index]
 
 
+def raise_after_a_refusal() -> None:
+    raise KeyError from ErpRefused(f"{NAME} owes us money.")
+
+
 def raise_from_another() -> None:
     try:
         raise_refused_value()
@@ -113,7 +117,14 @@ def test_a_line_holds_nothing_that_a_terminal_obeys(
 
 
 @pytest.mark.parametrize(
-    "fail", [raise_refused_value, raise_refused_row, raise_missing_key, raise_from_another]
+    "fail",
+    [
+        raise_refused_value,
+        raise_refused_row,
+        raise_missing_key,
+        raise_from_another,
+        raise_after_a_refusal,
+    ],
 )
 @pytest.mark.parametrize("log_format", ["json", "console"])
 def test_an_exception_shows_where_it_was_raised_and_nothing_that_it_quotes(
@@ -149,7 +160,7 @@ def test_what_led_to_an_exception_is_shown_too(lines: Lines) -> None:
 @pytest.mark.parametrize(
     ("error", "words"),
     [
-        pytest.param(ErpRefused("No warehouse 7."), "ErpRefused: No warehouse 7.", id="ours"),
+        pytest.param(ErpUnavailable("It sleeps."), "ErpUnavailable: It sleeps.", id="ours"),
         pytest.param(
             ConnectionRefusedError(111, "Connection refused"), "Connection refused", id="system"
         ),
