@@ -58,7 +58,9 @@ def our_command(text: str) -> str | None:
     words = [] if "$(" in text else shlex.split(text, comments=True)
     while words and _ASSIGNMENT.match(words[0]):
         words.pop(0)
-    if words and words[0] in RUNNERS:
+    if words and words[0] == "kubectl":
+        words = words[words.index("--") + 1 :] if "--" in words else []
+    elif words and words[0] in RUNNERS:
         starts = [
             index
             for index, word in enumerate(words)
@@ -111,6 +113,9 @@ def test_commands_are_found_wherever_they_stand() -> None:
         "orders-sync doctor"
     )
     assert our_command("docker compose exec beat orders-sync doctor") == "orders-sync doctor"
+    assert our_command("kubectl -n orders-sync exec deployment/beat -- orders-sync doctor") == (
+        "orders-sync doctor"
+    )
     assert our_command("useradd --system orders-sync") is None
     assert len(commands(shell_lines())) > 20
     assert len(commands(spans())) > 15
