@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
 import subprocess
 import sys
@@ -21,7 +22,9 @@ from orders_sync.embedded.home import beat_pulse_file as pulse_file
 from orders_sync.embedded.processes import Child
 
 PROCFILE = Path(__file__).parents[2] / "Procfile"
-LINES = dict(line.split(": ", 1) for line in PROCFILE.read_text().splitlines())
+LINES = dict(
+    line.split(": ", 1) for line in PROCFILE.read_text().splitlines() if not line.startswith("#")
+)
 QUEUES = {name: set(queues(shlex.split(line))) for name, line in LINES.items()}
 WORKERS = {name: taken for name, taken in QUEUES.items() if taken}
 
@@ -39,7 +42,7 @@ def test_every_process_works_and_ends_well_when_it_is_told_to(plant: Plant) -> N
     stay = LINES.keys() - {"release"}
     running = {name: start(plant, name, FLOWER_PORT=str(port)) for name in stay}
 
-    until(lambda: consumed(plant) == WORKERS, "each worker takes from its queues")
+    until(lambda: consumed(plant) == once(WORKERS), "each worker takes from its queues")
     until(pulse_file(plant.home).exists, "beat sends")
     until(lambda: status(port, password="secret") == 200, "Flower lets its user in")
     orders = plant.box.create_orders(5)
@@ -52,9 +55,33 @@ def test_every_process_works_and_ends_well_when_it_is_told_to(plant: Plant) -> N
     assert {name: child.exit_status() for name, child in running.items()} == dict.fromkeys(stay, 0)
 
 
-def start(plant: Plant, name: str, **changes: str) -> Child:
-    argv = tuple(program(LINES[name]))
-    return plant.start(name, argv, FLOWER_BASIC_AUTH="me:secret", **changes)
+def test_several_workers_of_a_line_have_names_of_their_own(plant: Plant) -> None:
+    for port in ("5100", "5101"):
+        start(plant, "erp", process=f"erp-{port}", PORT=port)
+
+    until(lambda: consumed(plant) == {"erp": [WORKERS["erp"]] * 2}, "both answer")
+
+
+def test_what_ends_everything_is_for_development_and_goes_without_flower() -> None:
+    page = (PROCFILE.parent / "docs" / "operations.md").read_text()
+    documented = [
+        shlex.split(line) for line in page.splitlines() if line.startswith("honcho start")
+    ]
+
+    assert PROCFILE.read_text().startswith("# For development")
+    assert set(LINES) - {"release", "flower"} in [{*words[2:]} for words in documented]
+    assert ["honcho", "start", "flower"] in documented
+    assert [words for words in documented if "flower" in words and len(words) > 3] == []
+
+
+def start(plant: Plant, name: str, *, process: str = "", **changes: str) -> Child:
+    """Start a line as a process manager does: by a shell."""
+    bin_first = f"{Path(sys.executable).parent}{os.pathsep}{plant.environment['PATH']}"
+    return plant.start(
+        process or name,
+        ("/bin/sh", "-c", f"exec {LINES[name]}"),
+        **{"FLOWER_BASIC_AUTH": "me:secret", "PATH": bin_first, **changes},
+    )
 
 
 def program(line: str) -> list[str]:
@@ -63,8 +90,12 @@ def program(line: str) -> list[str]:
     return [str(Path(sys.executable).with_name(name)), *arguments]
 
 
-def consumed(plant: Plant) -> Mapping[str, set[str]]:
-    """Ask the workers for their queues, by the name before the @."""
+def once(workers: Mapping[str, set[str]]) -> dict[str, list[set[str]]]:
+    return {name: [taken] for name, taken in workers.items()}
+
+
+def consumed(plant: Plant) -> Mapping[str, list[set[str]]]:
+    """Ask the workers for their queues, each line's by the name before the port."""
     asked = program("celery -A orders_sync inspect active_queues --json --timeout=3")
     answer = subprocess.run(
         asked, env=plant.environment, cwd=plant.home, capture_output=True, text=True, check=False
@@ -72,7 +103,10 @@ def consumed(plant: Plant) -> Mapping[str, set[str]]:
     if answer.returncode != 0:
         return {}
     nodes: dict[str, list[dict[str, Any]]] = json.loads(answer.stdout)
-    return {node.split("@")[0]: {queue["name"] for queue in taken} for node, taken in nodes.items()}
+    lines: dict[str, list[set[str]]] = {}
+    for node, taken in nodes.items():
+        lines.setdefault(node.split("-")[0], []).append({queue["name"] for queue in taken})
+    return lines
 
 
 def status(port: int, *, password: str) -> int | None:
