@@ -24,7 +24,7 @@ from orders_sync.erp.registry import create as create_erp
 from orders_sync.errors import ConfigurationError, ParkedError
 from orders_sync.ledger import Ledger
 from orders_sync.ledger.clock import LedgerClock
-from orders_sync.ledger.migrate import require_current
+from orders_sync.ledger.migrate import is_open, require_current
 from orders_sync.logging.sentry import sentry_reporter
 from orders_sync.metrics import Metrics
 from orders_sync.metrics.tracing import NO_TRACING, Tracing
@@ -120,11 +120,15 @@ class Services:
     def check(self) -> None:
         """Find out before any work is taken what could not work.
 
+        A ledger that a later version has upgraded is no fault: all work waits for the version of
+        this process.
+
         Raises:
             ConfigurationError: the ledger is not up to date, or an account's adapter is wrong.
             LedgerUnavailable: the ledger's database does not answer.
         """
-        require_current(self.ledger.database)
+        if is_open(self.ledger.database):
+            require_current(self.ledger.database)
         for account in self.settings.accounts:
             self.erp(account)
 

@@ -25,6 +25,9 @@ _SETTING = "ORDERS_SYNC_LEDGER_URL"
 _READ_ONLY = "25006"
 _TOO_LARGE = "54"
 
+#: PostgreSQL's codes of a table and of a column that are not there.
+_OTHER_TABLES: Final = frozenset({"42P01", "42703"})
+
 #: How many connections a process may have at once; a thread needs one.
 CONNECTIONS: Final = 20
 _POOL_SECONDS: Final = 10
@@ -36,7 +39,11 @@ class Database:
     A write transaction is short and never stays open across a call to another system. On SQLite
     the threads of a process take turns to write. On PostgreSQL no statement takes longer than
     `seconds`. There are at most `connections` at once, of which half wait open.
+
+    While `closed_because` says why, the tables are not to be used, as if the database were away.
     """
+
+    closed_because: str | None = None
 
     def __init__(
         self, url: str, *, seconds: float = STATEMENT_SECONDS, connections: int = CONNECTIONS
@@ -51,12 +58,14 @@ class Database:
             self._reader = self.engine.execution_options(isolation_level="AUTOCOMMIT")
 
     @contextmanager
-    def reading(self) -> Iterator[sa.Connection]:
+    def reading(self, *, though_closed: bool = False) -> Iterator[sa.Connection]:
         """Give a connection for queries.
 
         Raises:
-            LedgerUnavailable: the database cannot be reached.
+            LedgerUnavailable: the database cannot be reached, or is closed.
         """
+        if not though_closed:
+            self._require_open()
         with _translated(), self._reader.connect() as connection:
             yield connection
 
@@ -65,8 +74,9 @@ class Database:
         """Give a connection inside a transaction, committed at the end and undone by an error.
 
         Raises:
-            LedgerUnavailable: the database cannot be reached or stays locked.
+            LedgerUnavailable: the database cannot be reached, stays locked, or is closed.
         """
+        self._require_open()
         transaction = self._writer.transaction() if self._writer else self.engine.begin()
         with _translated(), transaction as connection:
             yield connection
@@ -76,6 +86,10 @@ class Database:
         if self._writer:
             self._writer.close()
         self.engine.dispose()
+
+    def _require_open(self) -> None:
+        if self.closed_because is not None:
+            raise LedgerUnavailable(self.closed_because)
 
 
 @contextmanager
@@ -90,6 +104,11 @@ def _translated() -> Iterator[None]:
     except DBAPIError as error:
         if error.connection_invalidated or _is_away(error):
             raise _no_answer(error) from error
+        if getattr(error.orig, "sqlstate", None) in _OTHER_TABLES:
+            raise LedgerUnavailable(
+                "The ledger's tables are not those of this version of orders-sync: another one "
+                "has upgraded them, or orders-sync db upgrade is still to be run."
+            ) from error
         raise
     except sqlite3.OperationalError as error:
         raise _no_answer(error) from error

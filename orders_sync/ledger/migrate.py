@@ -1,8 +1,14 @@
-"""Brings the ledger's database to the version that this code needs."""
+"""Brings the ledger's database to the version that this code needs, and knows later ones apart.
+
+A migration's version says which code may work beside it: code that needs version 0007 or later
+works on the tables of `0009_from_0007`. One without `_from_` is for code that knows it.
+"""
 
 from __future__ import annotations
 
 import math
+import re
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -28,6 +34,8 @@ _FIRST_TABLES: Final = {
     "orders": {"account", "order_id", "progress", "standing"},
 }
 
+_LATER: Final = re.compile(r"\d{4}_from_(\d{4})")
+
 #: Names the one lock that PostgreSQL keeps for processes that migrate at the same time.
 _POSTGRESQL_LOCK = 7_236_194
 _TABLE_LOCK_SECONDS = 10
@@ -36,7 +44,8 @@ _TABLE_LOCK_SECONDS = 10
 def upgrade(url: str) -> str:
     """Create the ledger's tables or bring them up to date; give the version they have now.
 
-    Processes that upgrade at the same time take turns.
+    Processes that upgrade at the same time take turns. Tables of a later version that this code
+    may work on stay as they are.
 
     Raises:
         ConfigurationError: `url` is not a database that can be opened, a newer version of this
@@ -52,7 +61,10 @@ def upgrade(url: str) -> str:
                 connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_POSTGRESQL_LOCK)))
                 # Whoever waits long for a table has all others queue behind it.
                 connection.execute(sa.text(f"SET LOCAL lock_timeout = '{_TABLE_LOCK_SECONDS}s'"))
-            version = _refuse_newer(config, connection)
+            version = _version(connection)
+            if version is not None and version not in _known():
+                _refuse_unusable(version)
+                return version
             if version is None:
                 _refuse_foreign_tables(connection)
             elif _own_version(connection) is None:
@@ -65,17 +77,18 @@ def upgrade(url: str) -> str:
 
 
 def require_current(database: Database) -> None:
-    """Refuse a ledger whose tables are not those that this code needs.
+    """Refuse a ledger whose tables this code cannot work on.
 
     Raises:
-        ConfigurationError: the ledger must be upgraded first.
+        ConfigurationError: the ledger must be upgraded first, or this code.
         LedgerUnavailable: the database does not answer.
     """
-    config = _config()
-    head = _head(config)
+    head = _head(_config())
     with database.reading() as connection:
-        found = _refuse_newer(config, connection)
-    if found != head:
+        found = _version(connection)
+    if found is not None and found not in _known():
+        _refuse_unusable(found)
+    elif found != head:
         state = f"is at version {found}" if found else "has no tables yet"
         raise ConfigurationError(
             f"The ledger (ORDERS_SYNC_LEDGER_URL) {state}, and this version needs {head}. "
@@ -83,16 +96,50 @@ def require_current(database: Database) -> None:
         )
 
 
-def _refuse_newer(config: Config, connection: sa.Connection) -> str | None:
+def is_open(database: Database) -> bool:
+    """Close the ledger to this process while its tables are a later version's; return whether.
+
+    This code may not work on them, nor judge what is there, so all of it waits. They may become
+    usable again, where a backup is restored.
+
+    Raises:
+        LedgerUnavailable: the database does not answer.
+    """
+    with database.reading(though_closed=True) as connection:
+        found = _own_version(connection)
+    is_usable = found is None or found in _known() or _works_beside(found)
+    database.closed_because = None if is_usable else _unusable(str(found))
+    return is_usable
+
+
+def _refuse_unusable(found: str) -> None:
+    if not _works_beside(found):
+        raise ConfigurationError(_unusable(found))
+
+
+def _works_beside(found: str) -> bool:
+    """Check whether a later version says that this code may work on its tables."""
+    oldest = _LATER.fullmatch(found)
+    return oldest is not None and _head(_config())[:4] >= oldest[1]
+
+
+def _unusable(found: str) -> str:
+    return (
+        f"The ledger (ORDERS_SYNC_LEDGER_URL) is at version {found}, which this version of "
+        "orders-sync does not know. Install the version that upgraded it, or a later one."
+    )
+
+
+def _version(connection: sa.Connection) -> str | None:
     """Return the version that the tables have; None where there are none."""
-    found = _own_version(connection) or _earlier_version(connection)
-    known = {each.revision for each in ScriptDirectory.from_config(config).walk_revisions()}
-    if found is not None and found not in known:
-        raise ConfigurationError(
-            f"The ledger (ORDERS_SYNC_LEDGER_URL) is at version {found}, which this version of "
-            "orders-sync does not know. Install the version that upgraded it, or a later one."
-        )
-    return found
+    return _own_version(connection) or _earlier_version(connection)
+
+
+@cache
+def _known() -> frozenset[str]:
+    return frozenset(
+        each.revision for each in ScriptDirectory.from_config(_config()).walk_revisions()
+    )
 
 
 def _own_version(connection: sa.Connection) -> str | None:
@@ -138,4 +185,5 @@ def _config() -> Config:
 
 
 def _head(config: Config) -> str:
+    """Return the version that this code needs."""
     return ScriptDirectory.from_config(config).get_current_head() or ""

@@ -1,5 +1,7 @@
 """The heartbeat of a worker process: it says that it lives, buries the dead, and dispatches.
 
+While a later version of orders-sync has the ledger, it does none of that, and looks whether it may.
+
 A thread, since a worker whose threads are all busy lives as well. One process at a time dispatches:
 the one that holds the lease.
 """
@@ -18,6 +20,7 @@ from orders_sync.bootstrap import Services
 from orders_sync.domain.steps import Queue
 from orders_sync.errors import LedgerUnavailable
 from orders_sync.ledger.cursors import EVERY_ACCOUNT
+from orders_sync.ledger.migrate import is_open
 from orders_sync.ledger.processes import SEEN_EVERY
 from orders_sync.worker.dispatcher import Dispatcher, Pool
 
@@ -62,6 +65,8 @@ class Heartbeat:
         self._renew_after = 0.0
         self._version: int | None = None
         self._may_lead = True
+        self._is_open = True
+        self._looked_at = float("-inf")
         self._stopped = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -87,6 +92,8 @@ class Heartbeat:
 
     def beat(self) -> float:
         """Do what is due; return the seconds until the next beat."""
+        if not self._may_use_the_ledger():
+            return _QUIET_SECONDS
         now = self._services.clock()
         if self._services.traffic is not None:
             self._services.traffic.flush()
@@ -98,6 +105,19 @@ class Heartbeat:
             self._busy_at = now
         is_busy = self._busy_at is not None and now - self._busy_at < _CALM
         return _BUSY_SECONDS if is_busy else _QUIET_SECONDS
+
+    def _may_use_the_ledger(self) -> bool:
+        """Check now and then which version the tables have, and say where that changes things."""
+        if self._counter() - self._looked_at < SEEN_EVERY.total_seconds():
+            return self._is_open
+        database, was_open = self._services.ledger.database, self._is_open
+        self._is_open = is_open(database)
+        self._looked_at = self._counter()
+        if was_open and not self._is_open:
+            log.error("ledger.of_a_later_version", reason=database.closed_because)
+        elif self._is_open and not was_open:
+            log.info("ledger.usable_again")
+        return self._is_open
 
     def _say_that_it_lives(self, now: datetime) -> None:
         services = self._services

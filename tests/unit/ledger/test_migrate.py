@@ -13,11 +13,11 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
-from orders_sync.errors import ConfigurationError
+from orders_sync.errors import ConfigurationError, LedgerUnavailable
 from orders_sync.ledger import migrate
 from orders_sync.ledger.accounts import Chore
 from orders_sync.ledger.engine import Database
-from orders_sync.ledger.migrate import VERSION_TABLE, require_current, upgrade
+from orders_sync.ledger.migrate import VERSION_TABLE, is_open, require_current, upgrade
 from orders_sync.ledger.pulse import LastRun, last_runs
 from orders_sync.ledger.tables import (
     commands,
@@ -211,6 +211,64 @@ def test_a_ledger_of_a_later_version_is_left_alone(ledger_url: str) -> None:
             require_current(database)
     with pytest.raises(ConfigurationError, match=r"version 9999, which .* does not know"):
         upgrade(ledger_url)
+
+
+LATER = "9999_from_0006"
+CONTRACTED = "9999_from_9998"
+
+
+def set_version(url: str, version: str) -> None:
+    update = sa.text("UPDATE orders_sync_version SET version_num = :version")
+    with closing(Database(url)) as database, database.writing() as connection:
+        connection.execute(update, {"version": version})
+
+
+def test_a_later_version_that_only_added_is_worked_on_and_left_as_it_is(ledger_url: str) -> None:
+    set_version(ledger_url, LATER)
+
+    with closing(Database(ledger_url)) as database:
+        require_current(database)
+        assert is_open(database)
+        assert database.closed_because is None
+    assert upgrade(ledger_url) == LATER
+    assert rows(ledger_url, "SELECT version_num FROM orders_sync_version") == [(LATER,)]
+
+
+@pytest.mark.parametrize("version", [CONTRACTED, "9999", "9999_from_0006_or_so"])
+def test_tables_of_a_later_version_that_is_not_for_this_code_are_closed_to_it(
+    ledger_url: str, version: str
+) -> None:
+    set_version(ledger_url, version)
+
+    with closing(Database(ledger_url)) as database:
+        usable = is_open(database)
+        with pytest.raises(LedgerUnavailable, match=f"version {version}, .* does not know"):
+            database.reading().__enter__()
+        with pytest.raises(LedgerUnavailable, match=f"version {version}, .* does not know"):
+            database.writing().__enter__()
+        set_version(ledger_url, VERSIONS[-1])
+        usable_again = is_open(database)
+        with database.reading() as connection:
+            assert connection.execute(sa.select(orders)).all() == []
+
+    assert (usable, usable_again) == (False, True)
+
+
+def test_what_asks_for_a_column_that_is_not_there_waits(ledger_url: str) -> None:
+    run(ledger_url, "ALTER TABLE documents RENAME COLUMN body TO content")
+
+    with (
+        closing(Database(ledger_url)) as database,
+        pytest.raises(LedgerUnavailable),
+        database.reading() as connection,
+    ):
+        connection.execute(sa.select(documents.c.body))
+
+
+def test_each_migration_says_which_code_may_work_beside_it() -> None:
+    unsaid = [each for each in VERSIONS if each > "0006" and not migrate._LATER.fullmatch(each)]
+
+    assert unsaid == [], "name it 0007_from_0006: see CONTRIBUTING.md"
 
 
 FOREIGN_VERSION = (

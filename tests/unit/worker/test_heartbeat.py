@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import random
+import sqlite3
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -10,6 +12,7 @@ import pytest
 from orders_sync.bootstrap import Services
 from orders_sync.domain.steps import Dispatch, Queue, Step
 from orders_sync.embedded.broker import EmbeddedBroker
+from orders_sync.errors import LedgerUnavailable
 from orders_sync.ledger import Ledger
 from orders_sync.ledger.migrate import upgrade
 from orders_sync.ledger.processes import SEEN_EVERY, SILENT_FOR
@@ -174,6 +177,24 @@ def test_a_process_that_is_silent_is_buried_and_its_work_goes_on(
     assert [dispatch.order_id for dispatch in first.sent] == ["1-01"]
     assert first.clock() - died_at <= timedelta(seconds=10)
     assert first.clock() < lease_until
+
+
+def test_a_process_whose_ledger_is_a_later_versions_does_nothing_until_it_is_its_own(
+    first: Process, tmp_path: Path
+) -> None:
+    with closing(sqlite3.connect(tmp_path / "ledger.sqlite3", isolation_level=None)) as ledger:
+        due(first, "1-01")
+        ledger.execute("UPDATE orders_sync_version SET version_num = '9999'")
+        while_later = first.dispatched()
+        with pytest.raises(LedgerUnavailable, match="version 9999"):
+            first.living()
+
+        ledger.execute("UPDATE orders_sync_version SET version_num = '0006'")
+    first.clock.advance(SEEN_EVERY.total_seconds())
+
+    assert while_later == []
+    assert first.dispatched() == ["1-01"]
+    assert first.living() == {"first"}
 
 
 @pytest.fixture
