@@ -45,6 +45,21 @@ def test_every_command_that_a_page_shows_exists_with_its_options(command: str) -
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_an_install_line_needs_a_checkout_or_a_wheel_and_no_index_of_ours(page: Path) -> None:
+    asked_for = re.findall(r"pip install ([^`\n&]+)", page.read_text())
+
+    assert [words for words in asked_for if re.search(r"(^|[ '\"])orders-sync", words)] == []
+
+
+def test_what_is_installed_goes_into_a_virtual_environment() -> None:
+    operations = (ROOT / "docs" / "operations.md").read_text()
+    first = README.index("pip install"), operations.index("pip install '")
+
+    assert "python3 -m venv .venv && . .venv/bin/activate" in README[: first[0]]
+    assert "python3 -m venv /opt/orders-sync" in operations[: first[1]]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_every_link_to_a_file_leads_to_one(page: Path) -> None:
     links = re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text())
 
