@@ -182,6 +182,7 @@ def test_a_process_that_is_silent_is_buried_and_its_work_goes_on(
 def test_a_process_whose_ledger_is_a_later_versions_does_nothing_until_it_is_its_own(
     first: Process, tmp_path: Path
 ) -> None:
+    own = upgrade(first.services.settings.ledger)
     with closing(sqlite3.connect(tmp_path / "ledger.sqlite3", isolation_level=None)) as ledger:
         due(first, "1-01")
         ledger.execute("UPDATE orders_sync_version SET version_num = '9999'")
@@ -189,7 +190,7 @@ def test_a_process_whose_ledger_is_a_later_versions_does_nothing_until_it_is_its
         with pytest.raises(LedgerUnavailable, match="version 9999"):
             first.living()
 
-        ledger.execute("UPDATE orders_sync_version SET version_num = '0006'")
+        ledger.execute("UPDATE orders_sync_version SET version_num = ?", (own,))
     first.clock.advance(SEEN_EVERY.total_seconds())
 
     assert while_later == []
