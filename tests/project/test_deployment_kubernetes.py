@@ -95,11 +95,11 @@ def test_kustomize_makes_one_whole_of_it(tmp_path: Path) -> None:
     assert len(named) == 4
 
 
-def test_the_workers_are_those_of_compose() -> None:
-    assert {name: command(each) for name, each in DEPLOYMENTS.items()} == {
-        name: [*service["entrypoint"], *service["command"]]
-        if "${" not in str(service["command"])
-        else [*service["entrypoint"], *intake_filled_in(service["command"])]
+def test_the_processes_are_those_of_compose() -> None:
+    gateway = ["orders-sync", *COMPOSE["gateway"]["command"]]
+
+    assert {name: command(each) for name, each in DEPLOYMENTS.items()} == {"gateway": gateway} | {
+        name: [*service["entrypoint"], *intake_filled_in(service["command"])]
         for name, service in COMPOSE.items()
         if "celery" in service.get("entrypoint", ())
     }
@@ -363,17 +363,20 @@ def kept(kind: str) -> dict[str, Any]:
     return {each["metadata"]["name"]: each["spec"] for each in ALL if each["kind"] == kind}
 
 
-def test_a_drained_node_takes_one_worker_at_a_time_and_is_not_held_up() -> None:
-    [budget] = kept("PodDisruptionBudget").values()
+def test_a_drained_node_takes_one_of_a_sort_at_a_time_and_is_not_held_up() -> None:
+    budgets = kept("PodDisruptionBudget")
 
-    met = [
-        n
-        for n, d in DEPLOYMENTS.items()
-        if budget["selector"]["matchLabels"].items() <= labels(d).items()
-    ]
+    met = {
+        name: sorted(
+            n
+            for n, d in DEPLOYMENTS.items()
+            if budget["selector"]["matchLabels"].items() <= labels(d).items()
+        )
+        for name, budget in budgets.items()
+    }
 
-    assert sorted(met) == WORKERS
-    assert budget["maxUnavailable"] == 1
+    assert met == {"workers": WORKERS, "gateway": ["gateway"]}
+    assert {budget["maxUnavailable"] for budget in budgets.values()} == {1}
 
 
 def test_every_pod_is_reached_by_those_alone_who_have_to() -> None:
@@ -396,7 +399,7 @@ def test_every_pod_is_reached_by_those_alone_who_have_to() -> None:
         for port in rule["ports"]
         if rule["from"]
     }
-    assert opened == {("orders-sync", 9464), ("flower", 5555), ("redis", 6379)}
+    assert opened == {("orders-sync", 9464), ("flower", 5555), ("gateway", 8080), ("redis", 6379)}
 
 
 def test_redis_is_the_one_of_compose_with_the_producers_user() -> None:
