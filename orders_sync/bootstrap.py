@@ -29,6 +29,7 @@ from orders_sync.logging.sentry import sentry_reporter
 from orders_sync.metrics import Metrics
 from orders_sync.metrics.tracing import NO_TRACING, Tracing
 from orders_sync.metrics.transport import ObservedTransport
+from orders_sync.private_files import private_folder
 from orders_sync.settings import REDIS_SCHEMES, AccountSettings, Settings, exports_traces
 from orders_sync.traffic.lanes import Lane, Wait
 from orders_sync.traffic.shared import Shared, connect
@@ -154,6 +155,7 @@ class Services:
 
     def _build_erp(self, account: str) -> Erp:
         settings = self._account(account)
+        private_folder(self.settings.home)
         erp = create_erp(
             settings.erp, account=account, options=settings.erp_options, home=self.settings.home
         )

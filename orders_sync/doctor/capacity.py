@@ -85,7 +85,10 @@ def examine_capacity(settings: Settings) -> Iterator[Finding]:
     urls = {pool.server: pool.url for pool in [*staging, *ledger]}
     for server, number in needs.connections.items():
         try:
-            with closing(Database(_text(urls[server]))) as database, database.reading() as reader:
+            with (
+                closing(Database(_text(urls[server]), read_only=True)) as database,
+                database.reading() as reader,
+            ):
                 allowed = None if is_pooled(reader) else reader.execute(_ALLOWED).scalar_one()
         except (OrdersSyncError, sa.exc.SQLAlchemyError):
             says = f"{server} does not say how many it allows"

@@ -23,9 +23,10 @@ def examine_erp(account: str, settings: Settings) -> Iterator[Finding]:
         yield of_error(account, CHECK, error)
         return
     try:
-        erp.check()
-        yield Finding(account, CHECK, State.OK, f"the adapter {keys.erp} reaches it")
-        if account == _first_of(settings, keys):
+        to_come = erp.check()
+        more = f"; {to_come}" if to_come else ""
+        yield Finding(account, CHECK, State.OK, f"the adapter {keys.erp} reaches it{more}")
+        if to_come is None and account == _first_of(settings, keys):
             yield from _unserved(account, erp, settings)
     finally:
         erp.close()

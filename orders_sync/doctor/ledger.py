@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
-from pathlib import Path
 
 import sqlalchemy as sa
 
@@ -20,6 +19,7 @@ from orders_sync.ledger.pulse import LastRun, database_clock, last_runs
 from orders_sync.ledger.strays import Dropped, Strays
 from orders_sync.settings import Settings
 from orders_sync.settings_shown import without_passwords
+from orders_sync.sqlite_files import sqlite_path
 
 LEDGER = "ledger"
 _BEAT = "beat"
@@ -40,7 +40,7 @@ def examine_ledger(settings: Settings, *, clock: Clock) -> Iterator[Finding]:
         yield Finding(_BEAT, "alive", State.NOT_PROBED, "there is no ledger to see it by")
         return
     try:
-        database = Database(settings.ledger)
+        database = Database(settings.ledger, read_only=True)
         theirs, ours = database_clock(database), clock()
     except OrdersSyncError as error:
         yield of_error(LEDGER, "reachable", error)
@@ -111,5 +111,5 @@ def is_missing(url: str) -> bool:
         parsed = sa.make_url(url)
     except sa.exc.ArgumentError:
         return False
-    is_file = parsed.get_backend_name() == "sqlite" and parsed.database not in {None, ":memory:"}
-    return is_file and not Path(parsed.database or "").exists()
+    path = sqlite_path(parsed)
+    return path is not None and not path.exists()

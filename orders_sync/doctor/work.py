@@ -73,7 +73,7 @@ def read_ledger(settings: Settings, clock: Clock) -> LedgerReading:
         LedgerUnavailable: the database does not answer.
     """
     recent = timedelta(seconds=settings.feed.visibility_seconds * 2)
-    with closing(Database(settings.ledger)) as database:
+    with closing(Database(settings.ledger, read_only=True)) as database:
         require_current(database)
         gauges, now = Gauges(database), clock()
         return LedgerReading(

@@ -123,10 +123,12 @@ class Erp(Protocol):
         """
         ...
 
-    def check(self) -> None:
+    def check(self) -> str | None:
         """Find out whether the ERP can take orders now.
 
-        Promise: leaves no trace in the ERP's business data.
+        Return what the first use will make there, as the end of a sentence; None if nothing.
+
+        Promise: only reads; nothing is made, changed or kept locked.
 
         Raises:
             ErpUnavailable: The ERP cannot be reached.
@@ -190,8 +192,9 @@ class ErpBase(ABC):
         for command, outcome in answers:
             self.answer(command, outcome)
 
-    def check(self) -> None:  # noqa: B027 -- optional, not forgotten
-        """Hold the ERP to be there."""
+    def check(self) -> str | None:
+        """Return None, as if the ERP were there."""
+        return None
 
     def unserved(self, accounts: Collection[str]) -> Mapping[str, int]:  # noqa: ARG002 -- the default looks at nothing
         """Count the commands that wait for accounts which are none of these; none by default."""

@@ -75,9 +75,9 @@ class GuardedErp:
         for command, outcome in answers:
             self.answer(command, outcome)
 
-    def check(self) -> None:
+    def check(self) -> str | None:
         """Find out whether the ERP can take orders now, whatever the breaker says."""
-        self._erp.check()
+        return self._erp.check()
 
     def close(self) -> None:
         """Give back connections and threads."""

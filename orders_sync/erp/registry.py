@@ -60,7 +60,6 @@ def create(name: str, *, account: str, options: Mapping[str, Any], home: Path) -
     """
     factory = load(name, account=account)
     setting = _setting(account)
-    home.mkdir(parents=True, exist_ok=True)
     try:
         erp = factory(account, options, home)
     except ConfigurationError as error:

@@ -26,9 +26,9 @@ from orders_sync.erp.staging_commands import (
 from orders_sync.erp.staging_database import (
     CONNECTIONS,
     close_engine,
-    missing_columns,
     open_engine,
 )
+from orders_sync.erp.staging_examination import examine_tables, reading
 from orders_sync.erp.staging_failures import explained, is_refusal
 from orders_sync.erp.staging_rows import (
     component_rows,
@@ -208,24 +208,20 @@ class StagingErp(ErpBase):
         Raises:
             ErpUnavailable: The database cannot be reached or is locked.
         """
-        with explained(), self._ready_engine().connect() as connection:
+        with reading(self._engine) as connection:
             rows = connection.execute(unserved(accounts))
             return {row.account: row.number for row in rows}
 
-    def check(self) -> None:
-        """Connect, create the tables or bring them up to date, and compare their columns.
+    def check(self) -> str | None:
+        """Look at the tables and at what the user may do with them; change nothing.
+
+        Return what the first use will make or add, None where all is there.
 
         Raises:
-            ErpUnavailable: The database cannot be reached or is locked.
-            ConfigurationError: Tables of that name exist and lack columns.
+            ErpUnavailable: The database cannot be reached, or not be written.
+            ConfigurationError: A right is missing, or a column that the first use does not add.
         """
-        with explained(), self._ready_engine().connect() as connection:
-            missing = missing_columns(connection)
-        if missing:
-            raise ConfigurationError(
-                f"The staging database lacks the columns {', '.join(missing)}. "
-                "Add them as docs/staging-tables.md describes them."
-            )
+        return examine_tables(self._engine, makes_folder="url" not in self.options)
 
     def close(self) -> None:
         """Close the connections to the database, unless another account uses them."""
@@ -237,7 +233,6 @@ class StagingErp(ErpBase):
     def _url(self) -> str | URL:
         url = self.options.get("url")
         if url is None:
-            self.home.mkdir(parents=True, exist_ok=True)
             return URL.create("sqlite", database=str(self.home / "erp.sqlite3"))
         if not isinstance(url, str):
             raise ConfigurationError("url must be a text")
@@ -259,6 +254,8 @@ class StagingErp(ErpBase):
         """Return the engine, after its tables were created or brought up to date once."""
         with self._lock:
             if not self._is_ready:
+                if "url" not in self.options:
+                    self.home.mkdir(parents=True, exist_ok=True)
                 upgrade_tables(self._engine, now=self._clock())
                 self._is_ready = True
         return self._engine

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 _FAILURES: Final = (SQLAlchemyError, OverflowError, UnicodeError)
 
 #: Where the database's URL is.
-_SETTING: Final = "the url of the account's ERP_OPTIONS"
+SETTING: Final = "the url of the account's ERP_OPTIONS"
 
 _LONGEST_WORDS: Final = 300
 _SHORTEST_NAME: Final = 3
@@ -70,7 +70,7 @@ def explained(order: Order | None = None) -> Iterator[None]:
             raise _refusal(failure, order) from None
         outage = outage_of(error)
         raise ErpUnavailable(
-            f"The staging database {outage.behaviour} ({failure.code}). {outage.remedy(_SETTING)}"
+            f"The staging database {outage.behaviour} ({failure.code}). {outage.remedy(SETTING)}"
         ) from None
 
 

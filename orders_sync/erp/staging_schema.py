@@ -7,6 +7,7 @@ that refuses it is told by the statements that its owner has to run.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -36,7 +37,9 @@ def upgrade_tables(engine: Engine, *, now: datetime) -> None:
     """
     try:
         create_tables(engine)
-        if _version(engine) < VERSION:
+        with engine.connect() as connection:
+            is_old = version_of(connection) < VERSION
+        if is_old:
             _add_what_is_missing(engine)
             _note_version(engine, now)
     except DBAPIError as error:
@@ -44,10 +47,20 @@ def upgrade_tables(engine: Engine, *, now: datetime) -> None:
             raise
         with engine.connect() as connection:
             statements = missing_statements(connection)
-        raise ErpUnavailable(
-            "The staging tables are to be brought up to date, and the database does not let this "
-            f"user do so. Let their owner run: {' '.join(f'{text};' for text in statements)}"
-        ) from None
+        raise ErpUnavailable(of_owner(statements)) from None
+
+
+def of_owner(statements: Sequence[str]) -> str:
+    """Return what to do where the user may not run the statements."""
+    return (
+        "The staging tables are to be brought up to date, and the database does not let this "
+        f"user do so. Let their owner run: {' '.join(f'{text};' for text in statements)}"
+    )
+
+
+def version_of(connection: Connection) -> int:
+    """Return the version that the tables have by their own account; 0 where it is not noted."""
+    return connection.execute(select(func.max(ERP_SCHEMA.c.version))).scalar() or 0
 
 
 def missing_statements(connection: Connection) -> list[str]:
@@ -131,11 +144,6 @@ def _comment(connection: Connection, statement: str) -> None:
             for column in table.columns:
                 if f" ADD COLUMN {column.name} " in statement:
                     connection.execute(SetColumnComment(column))
-
-
-def _version(engine: Engine) -> int:
-    with engine.connect() as connection:
-        return connection.execute(select(func.max(ERP_SCHEMA.c.version))).scalar() or 0
 
 
 def _note_version(engine: Engine, now: datetime) -> None:

@@ -16,6 +16,7 @@ from orders_sync.database_outages import outage_of
 from orders_sync.errors import ConfigurationError, LedgerUnavailable
 from orders_sync.ledger.sqlite import Writer, sqlite_engine
 from orders_sync.postgresql import STATEMENT_SECONDS, is_postgresql, postgresql_engine
+from orders_sync.sqlite_files import reading_engine, sqlite_path
 
 _SETTING = "ORDERS_SYNC_LEDGER_URL"
 
@@ -38,7 +39,8 @@ class Database:
 
     A write transaction is short and never stays open across a call to another system. On SQLite
     the threads of a process take turns to write. On PostgreSQL no statement takes longer than
-    `seconds`. There are at most `connections` at once, of which half wait open.
+    `seconds`. There are at most `connections` at once, of which half wait open. A database that is
+    `read_only` is looked at without a trace, and has no `writing`.
 
     While `closed_because` says why, the tables are not to be used, as if the database were away.
     """
@@ -46,9 +48,14 @@ class Database:
     closed_because: str | None = None
 
     def __init__(
-        self, url: str, *, seconds: float = STATEMENT_SECONDS, connections: int = CONNECTIONS
+        self,
+        url: str,
+        *,
+        seconds: float = STATEMENT_SECONDS,
+        connections: int = CONNECTIONS,
+        read_only: bool = False,
     ) -> None:
-        self.engine = _create_engine(url, seconds, connections)
+        self.engine = _create_engine(url, seconds, connections, read_only=read_only)
         self._writer: Writer | None = None
         self._reader = self.engine
         if self.engine.dialect.name == "sqlite":
@@ -128,7 +135,7 @@ def _is_away(error: DBAPIError) -> bool:
     return state == _READ_ONLY
 
 
-def _create_engine(url: str, seconds: float, connections: int) -> sa.Engine:
+def _create_engine(url: str, seconds: float, connections: int, *, read_only: bool) -> sa.Engine:
     kept = (connections + 1) // 2
     pool: dict[str, Any] = {
         "pool_size": kept,
@@ -144,6 +151,9 @@ def _create_engine(url: str, seconds: float, connections: int) -> sa.Engine:
     if parsed.drivername in {"sqlite", "sqlite+pysqlite"}:
         if parsed.host:
             raise _unusable("a file of SQLite's comes after three slashes")
+        path = sqlite_path(parsed)
+        if read_only and path is not None:
+            return reading_engine(path)
         return sqlite_engine(parsed, **pool)
     if is_postgresql(parsed):
         return postgresql_engine(parsed, setting=_SETTING, seconds=seconds, **pool)

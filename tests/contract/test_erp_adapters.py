@@ -192,7 +192,7 @@ class TestStagingErp(ErpSuite):
 def write(url: str, order_id: str, kind: str, reason: str) -> None:
     """Write a command as the ERP does, into tables that are there."""
     with closing(StagingErp("mystore", {"url": url}, Path())) as erp:
-        erp.check()
+        erp.pull(None)
     engine = create_engine(url)
     row = {"account": "mystore", "order_id": order_id, "kind": kind, "reason": reason}
     with engine.begin() as connection:

@@ -20,7 +20,7 @@ def test_orders_and_commands_go_their_way_behind_a_pooler(
     )
     order_ids = flow.in_handling(10)
     for order_id in order_ids:
-        flow.services.erp(STORE).check()
+        flow.services.erp(STORE).pull(None)
         flow.ask("note", order_id, {"message": "packed"})
     flow.erp_writes(
         "INSERT INTO erp_commands (account, order_id, kind, reason) "

@@ -311,7 +311,7 @@ class Flow:
 
     def erp_writes(self, sql: str, **values: Any) -> None:
         """Let the ERP write in its database."""
-        self.services.erp(STORE).check()
+        self.services.erp(STORE).pull(None)
         with self._erp.begin() as connection:
             connection.execute(sa.text(sql), values)
 

@@ -43,7 +43,7 @@ def test_an_erp_that_would_ship_what_vtex_cancelled_does_not_agree() -> None:
 def test_an_order_that_came_since_all_was_seen_to_be_done_is_still_to_be_asked_for(
     staging: StagingErp, tmp_path: Path
 ) -> None:
-    staging.check()
+    staging.pull(None)
     orders = [vtex("1-01", status="handling")]
     erp_url = f"sqlite:///{tmp_path / 'erp.sqlite3'}"
     demand = Demand(erp_url, tmp_path, vtex, Random(1), lambda: 0.0)

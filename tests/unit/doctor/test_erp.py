@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 
 import sqlalchemy as sa
 
 from orders_sync.doctor.erp import examine_erp
 from orders_sync.doctor.findings import Finding, State
+from orders_sync.erp.staging import StagingErp
 from orders_sync.settings import AccountSettings, Settings
 
 KEYS = {"app_key": "key", "app_token": "token"}
@@ -19,7 +21,8 @@ def examine(home: Path, account: str, *accounts: str) -> list[Finding]:
 
 
 def test_commands_for_an_account_that_is_not_configured_are_named_once(tmp_path: Path) -> None:
-    examine(tmp_path, "store", "store")
+    with closing(StagingErp("store", {}, tmp_path)) as erp:
+        erp.pull(None)
     engine = sa.create_engine(f"sqlite:///{tmp_path / 'erp.sqlite3'}")
     insert = (
         "INSERT INTO erp_commands (account, order_id, kind, state) VALUES (:a, '1', 'note', :s)"

@@ -32,7 +32,7 @@ def make_staging(erp_url: str, tmp_path: Path, clock: SettableClock) -> Iterator
 def staging(make_staging: MakeStaging) -> StagingErp:
     """Give the adapter, with its tables created."""
     erp = make_staging()
-    erp.check()
+    erp.pull(None)
     return erp
 
 

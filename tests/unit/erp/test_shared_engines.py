@@ -30,7 +30,7 @@ def test_an_account_that_is_closed_leaves_the_others_their_connections(
     make_staging: MakeStaging,
 ) -> None:
     first, second = make_staging("a"), make_staging("b")
-    first.check()
+    first.pull(None)
     first.close()
     first.close()
 

@@ -172,7 +172,7 @@ def test_an_order_the_erp_took_is_too_late_to_cancel(erp: StagingErp, tables: En
 def test_an_order_that_does_not_fit_is_refused_whole_and_without_its_values(
     changes: dict[str, Any], erp: StagingErp, tables: Engine
 ) -> None:
-    erp.check()
+    erp.pull(None)
     order = replace(make_order(), **changes)
 
     with pytest.raises(ErpRefused) as raised:
@@ -222,7 +222,7 @@ def test_a_database_that_comes_back_is_prepared_then(tmp_path: Path) -> None:
 
 
 def test_the_check_names_the_columns_that_are_missing(erp: StagingErp, tables: Engine) -> None:
-    erp.check()
+    erp.pull(None)
     with tables.begin() as connection:
         connection.execute(text("ALTER TABLE erp_order_lines DROP COLUMN ref_id"))
 

@@ -38,7 +38,7 @@ def erp(firewall: Firewall, mariadb_database: str, tmp_path: Path) -> Iterator[S
 
 def fill_pool(erp: StagingErp) -> None:
     """Have as many connections wait open as may be."""
-    erp.check()
+    erp.pull(None)
     with ExitStack() as stack:
         for _ in range(PLACES):
             stack.enter_context(erp._engine.connect())

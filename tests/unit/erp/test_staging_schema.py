@@ -101,7 +101,7 @@ def test_tables_of_version_1_get_what_they_lack_and_keep_their_rows(
 def test_what_an_erp_writes_by_the_old_columns_still_fits(
     version_1: Engine, make_staging: MakeStaging
 ) -> None:
-    make_staging().check()
+    make_staging().pull(None)
     row = {**OLD_ROW, "order_id": "old-02", "reference": "mystore/old-02"}
 
     with version_1.begin() as connection:
@@ -233,7 +233,7 @@ def test_an_invoice_in_xml_of_a_mebibyte_fits_into_a_command(
     version_1: Engine, make_staging: MakeStaging
 ) -> None:
     erp = make_staging()
-    erp.check()
+    erp.pull(None)
     body = json.dumps({"number": "X1", "embedded_invoice": "á" * (1 << 20)}, ensure_ascii=False)
 
     with version_1.begin() as connection:

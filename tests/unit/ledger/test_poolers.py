@@ -81,7 +81,7 @@ def test_orders_are_placed_in_staging_tables_by_many_at_once(url: str, tmp_path:
         return {erp.place_order(make_order(number)).reference for number in numbers}
 
     with closing(StagingErp(STORE, {"url": url}, tmp_path)) as erp:
-        erp.check()
+        erp.pull(None)
         with ThreadPoolExecutor(THREADS) as pool:
             receipts = list(pool.map(work, range(THREADS)))
 
