@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
+import time
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
@@ -44,6 +46,10 @@ _RECONNECTION: Final = {"interval_start": 1, "interval_step": 1, "interval_max":
 #: The exit status of a worker that was forced to end, as Celery's own cold shutdown has it.
 _FORCED_STATUS = 1
 
+#: How long a worker that was told to stop, and runs nothing, may take to leave.
+_LEAVING_SECONDS: Final = 8.0
+_LOOK_SECONDS: Final = 0.25
+
 
 class Consumer(CeleryConsumer):
     """Puts aside what no task here can work on.
@@ -70,7 +76,7 @@ class Consumer(CeleryConsumer):
         self._options = {**options, "node": self.hostname}
         self._intake_queue = options.get("intake_queue")
         self._intake_prefix = options.get("intake_prefix", "\0")
-        self._forced_end = ForcedEnd(self)
+        self._sure_end = SureEnd(self)
         guard_pool(self.pool)
         if not options.get("allow_control", False):
             read_only(self)
@@ -243,15 +249,20 @@ def give_back(consumer: Any, tags: set[str]) -> None:
         log.info("messages.given_back", number=number)
 
 
-class ForcedEnd:
-    """Ends a worker at once when SIGTERM comes after it was told to stop."""
+class SureEnd:
+    """Ends a worker that was told to stop, whatever holds it up: a task, or a silent broker.
+
+    A second SIGTERM ends it at once. One that runs nothing has a few seconds to leave: each of its
+    questions to a broker that is silent lasts until its time-out, and Celery tries some for ever.
+    """
 
     def __init__(self, consumer: Any) -> None:
         self._consumer = consumer
-        signals.worker_shutting_down.connect(self._wait_for_second)
+        signals.worker_shutting_down.connect(self._begin)
 
-    def _wait_for_second(self, **_: Any) -> None:
+    def _begin(self, **_: Any) -> None:
         signal.signal(signal.SIGTERM, self._end)
+        threading.Thread(target=self._end_idle, name="leaving", daemon=True).start()
 
     def _end(self, *_: object) -> None:
         # Threads cannot be stopped, and Python would wait for them. What they were at stays
@@ -260,6 +271,14 @@ class ForcedEnd:
         with suppress(Exception):
             self._consumer.task_consumer.channel.vanish()
         os._exit(_FORCED_STATUS)
+
+    def _end_idle(self) -> None:
+        idle_seconds = 0.0
+        while idle_seconds < _LEAVING_SECONDS:
+            time.sleep(_LOOK_SECONDS)
+            idle_seconds = 0.0 if state.active_requests else idle_seconds + _LOOK_SECONDS
+        os.write(2, b"orders-sync: ended without a goodbye: the broker does not answer.\n")
+        os._exit(0)
 
 
 def _copied(requests: Iterable[Any]) -> set[Any]:

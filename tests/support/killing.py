@@ -51,12 +51,14 @@ class Workers:
         self._processes: list[subprocess.Popen[bytes]] = []
         self._producer = Celery("producer", broker=self.url, set_as_current=False)
 
-    def start(self, *, threads: int = 10, transport: str | None = None) -> subprocess.Popen[bytes]:
-        """Start a worker; its words go to `log`."""
+    def start(
+        self, *options: str, threads: int = 10, transport: str | None = None
+    ) -> subprocess.Popen[bytes]:
+        """Start a worker with options of its command line; its words go to `log`."""
         changes = {} if transport is None else {"TRANSPORT": transport}
         with (self.home / "workers.log").open("ab") as log:
             process = subprocess.Popen(
-                _command(f"w{len(self._processes)}@test", threads),
+                [*_command(f"w{len(self._processes)}@test", threads), *options],
                 env={**self._environment, **changes},
                 cwd=self.home,
                 stdout=log,

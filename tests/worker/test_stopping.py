@@ -2,15 +2,34 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from support.killing import Workers, workers
+from support.plant import running_plant
 from support.waiting import until
 
+from orders_sync.embedded.broker import EmbeddedBroker
+
 THREADS = 10
+
+
+@contextmanager
+def silent(broker: EmbeddedBroker) -> Iterator[None]:
+    """Have a server stand still for a while: whoever asks it is neither answered nor refused."""
+    assert broker.child is not None
+    assert broker.child.pid is not None
+    os.kill(broker.child.pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(broker.child.pid, signal.SIGCONT)
 
 
 @pytest.fixture
@@ -55,3 +74,44 @@ def test_a_second_signal_ends_it_at_once_and_others_go_on_with_what_it_had(crew:
     until(lambda: len(crew.numbers("begun")) == 2 * THREADS, "all has begun anew", seconds=60)
     assert set(crew.numbers("begun")) == set(range(THREADS))
     assert crew.numbers("done") == []
+
+
+def test_a_worker_ends_whose_broker_is_silent(crew: Workers) -> None:
+    worker = crew.start("--heartbeat-interval=1")
+    until(lambda: "ready" in crew.log, "it takes messages")
+    with silent(crew.broker):
+        worker.send_signal(signal.SIGTERM)
+        status = worker.wait(60)
+
+    assert status == 0
+
+
+#: A worker that was told to stop, and hangs before it hears of that.
+HANGS = """
+import threading
+from celery import signals
+from orders_sync.broker.consumer import SureEnd
+end = SureEnd(None)
+signals.worker_shutting_down.send(None)
+threading.Event().wait()
+"""
+
+
+def test_a_worker_that_runs_nothing_ends_wherever_it_hangs() -> None:
+    argv = [sys.executable, "-c", HANGS]
+
+    ended = subprocess.run(argv, timeout=60, capture_output=True, text=True, check=False)
+
+    assert ended.returncode == 0
+    assert ended.stderr == "orders-sync: ended without a goodbye: the broker does not answer.\n"
+
+
+def test_beat_ends_whose_broker_is_silent(tmp_path: Path) -> None:
+    with running_plant(tmp_path) as plant:
+        beat = plant.start_beat()
+        until((plant.home / "beat.pulse").exists, "it sends")
+        with silent(plant.broker):
+            beat.terminate()
+            until(lambda: beat.exit_status() is not None, "it has ended", seconds=60)
+
+        assert beat.exit_status() == 0
