@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shelve
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -25,6 +26,9 @@ from orders_sync.worker.flower import require_password
 from orders_sync.worker.task import ServiceTask, TaskCrashed
 
 CELERY = (sys.executable, "-m", "celery", "-A", "orders_sync")
+POLICY = "Content-Security-Policy"
+#: How many tasks a Flower remembers that was told to remember few.
+MOST = 50
 PERSON = "Conceição Araújo Simões"
 
 
@@ -120,6 +124,18 @@ def test_a_stranger_sees_nothing(flower: Flower, path: str) -> None:
     assert flower.get(path, login=None).status_code == 401
     assert flower.get(path, login=("me", "wrong")).status_code == 401
     assert flower.get(path).status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/", "/tasks", "/nothing", "/static/js/flower.js", "/api/tasks"])
+def test_every_answer_says_what_its_page_may_do(flower: Flower, path: str) -> None:
+    for login in (LOGIN, None):
+        headers = flower.get(path, login=login).headers
+
+        assert headers["X-Frame-Options"] == "DENY"
+        assert headers["X-Content-Type-Options"] == "nosniff"
+        policy = dict(part.strip().split(" ", 1) for part in headers[POLICY].split(";"))
+        assert policy["default-src"] == policy["frame-ancestors"] == "'none'"
+        assert "unsafe" not in policy["script-src"]
 
 
 def test_its_health_may_be_asked_by_anybody(flower: Flower) -> None:
@@ -226,6 +242,45 @@ def test_its_history_outlives_a_kill(tmp_path: Path) -> None:
         flower.start()
 
         assert flower.knows(task_id, name="orders_sync.note", state="SUCCESS")
+
+
+def test_its_history_has_an_end_also_after_a_restart(tmp_path: Path) -> None:
+    with running_plant(tmp_path) as plant:
+        flower = Flower(plant, FLOWER_MAX_TASKS=str(MOST), FLOWER_STATE_SAVE_INTERVAL="0")
+        pour(plant, flower, "w1@poured", range(MOST * 4))
+        seen = flower.tasks()
+        flower.child.terminate()
+        until(lambda: flower.child.exit_status() is not None, "Flower has ended")
+        with shelve.open(str(plant.home / "flower"), flag="r") as saved:  # noqa: S301 - our own.
+            kept = saved["events"]
+        flower.start()
+        pour(plant, flower, "w2@poured", range(MOST * 4, MOST * 6))
+
+        assert set(seen) == {f"task-{number}" for number in range(MOST * 3, MOST * 4)}
+        assert len(kept.tasks) == MOST
+        assert len(kept._taskheap) <= MOST * kept.heap_multiplier
+        assert set(flower.tasks()) == {f"task-{n}" for n in range(MOST * 5, MOST * 6)}
+
+
+def pour(plant: Plant, flower: Flower, node: str, numbers: range) -> None:
+    """Tell of tasks as a worker does that has them, once Flower listens, until it knows the last.
+
+    Each says that it began as well, so that there are twice as many events.
+    """
+    app = Celery(broker=plant.broker_url, set_as_current=False)
+    with app.connection_for_write() as connection:
+        worker = app.events.Dispatcher(connection, hostname=node, enabled=True)
+
+        def is_heard() -> bool:
+            worker.send("worker-online", freq=10)
+            return node in flower.get("/workers?json=1").text
+
+        until(is_heard, "Flower listens")
+        for number in numbers:
+            for event in ("task-received", "task-started"):
+                worker.send(event, uuid=f"task-{number}", name="feed.tick", retries=0)
+    app.close()
+    until(lambda: flower.knows(f"task-{numbers[-1]}", state="STARTED"), "Flower knows the last")
 
 
 def saved_at(plant: Plant) -> int:

@@ -53,6 +53,7 @@ class Site:
             "--disable-dev-shm-usage",
             f"--user-data-dir={mkdtemp(dir=self.profiles)}",
             f"--virtual-time-budget={PAGE_MILLISECONDS}",
+            "--enable-logging=stderr",
             "--dump-dom",
         )
         address = self.flower.url(path, login=":".join(LOGIN) + "@")
@@ -63,6 +64,8 @@ class Site:
             timeout=120,
             check=True,
         )
+        refused = [line for line in shown.stderr.splitlines() if "Content Security" in line]
+        assert refused == []
         return html.unescape(shown.stdout)
 
 
