@@ -10,9 +10,10 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationInfo, field_validator
 
 from orders_sync.backoffice.whereabouts import Whereabouts, whereabouts
+from orders_sync.doctor.work import cause_behind
 from orders_sync.domain.rules import Standing
 from orders_sync.errors import Unreadable
 from orders_sync.ledger import Ledger
@@ -25,7 +26,16 @@ class _Told(BaseModel):
     model_config = ConfigDict(frozen=True, from_attributes=True)
 
 
-class OrderStatus(_Told):
+class _Waiting(_Told):
+    """What may wait, with the cause behind an open breaker in place of the breaker."""
+
+    @field_validator("cause", check_fields=False)
+    @classmethod
+    def _behind(cls, cause: str | None, info: ValidationInfo) -> str | None:
+        return cause and cause_behind(info.data["next_step"] or "", cause)
+
+
+class OrderStatus(_Waiting):
     """An order of the ledger: how far it is, and why it waits."""
 
     account: str
@@ -47,7 +57,7 @@ class OrderStatus(_Told):
     updated_at: datetime
 
 
-class CommandStatus(_Told):
+class CommandStatus(_Waiting):
     """A command of the ledger: how far it is, and why it waits; its body is left out."""
 
     id: str

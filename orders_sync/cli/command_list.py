@@ -74,11 +74,11 @@ def list_commands(
         if account is not None:
             require_known(ledger, load_settings(), account)
         rows, total = search_commands(ledger.database, search, limit=limit)
+    listed = [as_object(CommandStatus, row) for row in rows]
     if as_json:
-        commands = [as_object(CommandStatus, row) for row in rows]
-        print_json({"commands": commands, "total": total})
+        print_json({"commands": listed, "total": total})
         return
-    print_rows(rows, _COLUMNS, empty="No commands.")
+    print_rows(listed, _COLUMNS, empty="No commands.")
     print_more(total, len(rows), COUNTED)
 
 

@@ -89,12 +89,12 @@ def list_orders(
         if account is not None:
             require_known(ledger, load_settings(), account)
         rows, total = search_orders(ledger.database, search, limit=limit)
+    listed = [as_object(OrderStatus, row) for row in rows]
     if as_json:
-        orders = [as_object(OrderStatus, row) for row in rows]
-        print_json({"orders": orders, "total": total})
+        print_json({"orders": listed, "total": total})
         return
     as_read = " A status is the one that an order had in VTEX when it was read last."
-    print_rows(rows, _COLUMNS, empty=f"No orders.{as_read if status else ''}")
+    print_rows(listed, _COLUMNS, empty=f"No orders.{as_read if status else ''}")
     print_more(total, len(rows), COUNTED)
 
 

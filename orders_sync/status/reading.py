@@ -21,6 +21,7 @@ from orders_sync.domain.steps import Queue
 from orders_sync.domain.time import Clock
 from orders_sync.errors import ConfigurationError, OrdersSyncError
 from orders_sync.metrics.broker import BrokerState, read_state
+from orders_sync.redis_failures import read_redis_failure
 from orders_sync.settings import Settings
 from orders_sync.settings_shown import without_passwords
 from orders_sync.status.judgement import judge
@@ -99,7 +100,9 @@ def _read_broker(settings: Settings) -> tuple[BrokerState, Sequence[LivingWorker
             living = living_workers(client, heard_of_seconds=Channel.consumer_silence)
             return read_state(client, queues), living
     except BROKER_AWAY as error:
-        raise _away(settings.broker_url, "ORDERS_SYNC_BROKER_URL", error) from None
+        failure = read_redis_failure(error, setting="ORDERS_SYNC_BROKER_URL")
+        where = without_passwords(settings.broker_url or "")
+        raise PartAway(f"{where}: {failure.says}. {failure.do}") from None
 
 
 def _read_traffic(settings: Settings) -> Mapping[str, Usage]:
@@ -112,12 +115,6 @@ def _read_traffic(settings: Settings) -> Mapping[str, Usage]:
     with closing(connect_traffic(settings)) as traffic:
         usages = {account: traffic.usage(account) for account in sorted(settings.accounts)}
     if settings.redis_url and any(usage.used is None for usage in usages.values()):
-        raise _away(settings.redis_url, "ORDERS_SYNC_REDIS_URL")
+        where = without_passwords(settings.redis_url)
+        raise PartAway(f"{where} does not answer. Start it, or correct ORDERS_SYNC_REDIS_URL.")
     return usages
-
-
-def _away(url: str | None, setting: str, error: Exception | None = None) -> PartAway:
-    kind = f" ({type(error).__name__})" if error else ""
-    return PartAway(
-        f"{without_passwords(url or '')} does not answer{kind}. Start it, or correct {setting}."
-    )

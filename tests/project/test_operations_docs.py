@@ -18,6 +18,7 @@ import yaml
 from pydantic import BaseModel
 from support.command_lines import understood
 
+from orders_sync.broker.consumer import _LEAVING_SECONDS
 from orders_sync.doctor.findings import Finding, State
 from orders_sync.doctor.permissions import LIST_ORDERS, OTHERS, READ_FEED
 from orders_sync.embedded.supervisor import STOP_SECONDS
@@ -195,7 +196,8 @@ def test_the_figures_are_those_of_the_code() -> None:
         f"calls ({account.requests_per_minute}, nine tenths",
         f"`ORDERS_SYNC_MAX_IN_FLIGHT` ({settings.max_in_flight} an account)",
         f"visibility time** ({settings.feed.visibility_seconds} seconds)",
-        f"(the last {_MAX_TASKS} tasks)",
+        f"(the last {_MAX_TASKS} tasks, or `FLOWER_MAX_TASKS`)",
+        f"has {_LEAVING_SECONDS:g} seconds to leave",
         f"on the first free port from 9464, of {PORTS_TRIED};",
         f"on SIGTERM within {STOP_SECONDS:g} seconds",
     ):

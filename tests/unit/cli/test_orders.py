@@ -17,6 +17,7 @@ from orders_sync.domain.amounts import Reckoning
 from orders_sync.domain.events import OrderEvent
 from orders_sync.domain.rules import Standing
 from orders_sync.domain.steps import Step, StepResult
+from orders_sync.testing.clock import SettableClock
 
 
 def handled(office: Office, order_id: str, document: bytes = b"{}") -> None:
@@ -125,6 +126,29 @@ def test_a_parked_order_is_shown_with_the_commands_to_type(shop: Shop, office: O
     assert "it waits for a person.\n" in output
     assert f"  orders-sync parked retry {ORDER} --account {STORE}\n" in output
     assert "hint: map it\n" in output
+
+
+def test_an_order_that_waits_for_a_breaker_shows_the_cause_behind_it(
+    shop: Shop, office: Office, clock: SettableClock
+) -> None:
+    [dispatch] = office.ledger.orders.look_again(STORE, "a-01", now=clock())
+    claim = office.ledger.orders.claim(STORE, "a-01", dispatch.step, owner="me", now=clock())
+    assert claim is not None
+    office.ledger.orders.defer(
+        claim,
+        None,
+        due_at=clock(),
+        cause="traffic.breaker",
+        reason="It failed too often.",
+        counts=False,
+        now=clock(),
+    )
+
+    story = shop.answers("orders", "show", "a-01")
+    listed = shop.answers("orders", "list")
+
+    assert story["order"]["cause"] == "vtex.unavailable"
+    assert [row["cause"] for row in listed["orders"]] == ["vtex.unavailable"]
 
 
 def test_an_order_that_only_vtex_has_is_named_with_its_command(shop: Shop) -> None:
