@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 import sqlalchemy as sa
 
@@ -60,6 +60,10 @@ class Turn:
         )
 
 
+#: A clock that is set right by less is no clock that was set back.
+_CLOCK_JITTER: Final = timedelta(seconds=60)
+
+
 @dataclass(frozen=True, slots=True)
 class Ending:
     """How a turn ended; without `due_at` the chore waits until it is woken.
@@ -106,13 +110,15 @@ class Accounts:
         """Claim chores that are due, or will be within `ahead`, the longest due first.
 
         Whoever does one calls `begin` first. A chore whose claim is not ended is due again after
-        `lease`. Claims at the same time get different chores.
+        `lease`. Claims at the same time get different chores. After the clock was set back, what
+        ran before that is due at once.
         """
         terms = {
             "of_chores": [chore.value for chore in chores],
             "due_by": now + ahead,
             "now": now,
             "lost_since": now - lease,
+            "ahead_of": now + _CLOCK_JITTER,
             "most": limit,
         }
         with self._database.writing() as connection:
@@ -134,7 +140,8 @@ class Accounts:
                 )
                 .returning(accounts)
             )
-            row = connection.execute(statement, {"lost_since": now - lease}).one_or_none()
+            terms = {"lost_since": now - lease, "ahead_of": now + _CLOCK_JITTER}
+            row = connection.execute(statement, terms).one_or_none()
         return None if row is None else Turn.from_row(row)
 
     def begin(self, chore: Chore, versions: Mapping[str, int]) -> Sequence[Turn]:
@@ -220,12 +227,21 @@ def _time(name: str) -> sa.BindParameter[datetime]:
     return sa.bindparam(name, type_=accounts.c.due_at.type)
 
 
-_IS_FREE = sa.or_(accounts.c.claimed_at.is_(None), accounts.c.claimed_at <= _time("lost_since"))
+#: What was done later than now was done before the clock was set back.
+_IS_AHEAD = sa.or_(accounts.c.ran_at > _time("ahead_of"), accounts.c.claimed_at > _time("ahead_of"))
+_IS_FREE = sa.or_(
+    accounts.c.claimed_at.is_(None),
+    accounts.c.claimed_at <= _time("lost_since"),
+    accounts.c.claimed_at > _time("ahead_of"),
+)
 _DUE = (
     sa.select(accounts.c.account, accounts.c.chore)
     .where(
         accounts.c.chore.in_(sa.bindparam("of_chores", expanding=True)),
-        accounts.c.due_at <= _time("due_by"),
+        sa.or_(
+            accounts.c.due_at <= _time("due_by"),
+            sa.and_(accounts.c.due_at.is_not(None), _IS_AHEAD),
+        ),
         _IS_FREE,
     )
     .order_by(accounts.c.due_at)

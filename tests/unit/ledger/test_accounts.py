@@ -106,6 +106,23 @@ def test_a_chore_that_ended_is_due_at_its_time(ledger: Ledger, clock: SettableCl
     assert claim(ledger, clock()) == ["a"]
 
 
+@pytest.mark.parametrize("is_ended", [True, False], ids=["between two polls", "during a poll"])
+def test_after_the_clock_was_set_back_by_an_hour_a_feed_is_polled_on(
+    ledger: Ledger, clock: SettableClock, is_ended: bool
+) -> None:
+    schedule(ledger, ["a"], clock())
+    [turn] = ledger.accounts.claim([Chore.POLL], now=clock(), lease=LEASE, limit=9)
+    [turn] = ledger.accounts.begin(Chore.POLL, {"a": turn.version})
+    if is_ended:
+        ledger.accounts.end([Ending(turn, clock() + 2 * SECOND, ran_at=clock(), seconds=0.1)])
+    clock.advance(-3600)
+
+    first = claim(ledger, clock())
+    again = claim(ledger, clock())
+
+    assert (first, again) == (["a"], [])
+
+
 def test_what_is_given_back_is_due_as_before(ledger: Ledger, clock: SettableClock) -> None:
     schedule(ledger, ["a"], clock())
     turns = ledger.accounts.claim([Chore.POLL], now=clock(), lease=LEASE, limit=1)
