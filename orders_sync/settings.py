@@ -7,11 +7,13 @@ variable, says what is wrong and shows a right value. Secrets are never printed.
 from __future__ import annotations
 
 import os
+import re
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
@@ -50,7 +52,15 @@ _DAY = 24 * _HOUR
 REDIS_SCHEMES = ("redis://", "rediss://", "unix://", SENTINEL_SCHEME)
 _BROKER_SCHEMES = (*REDIS_SCHEMES, "redis+socket://")
 
+
+def _as_header(secret: SecretStr) -> SecretStr:
+    if not re.fullmatch("[!-~]{16,}", secret.get_secret_value()):
+        raise ValueError("must be 16 or more letters, digits and signs of ASCII")
+    return secret
+
+
 Secret = Annotated[SecretStr, Field(min_length=1)]
+HookSecret = Annotated[SecretStr, AfterValidator(_as_header)]
 Url = Annotated[str, StringConstraints(pattern=r"^https?://[^/\s]+", strip_whitespace=True)]
 
 MailAddress = Annotated[str, StringConstraints(pattern=r"^[^\s@]+@[^\s@]+$")]
@@ -61,7 +71,10 @@ class _Part(BaseModel):
 
 
 class AccountSettings(_Part):
-    """One VTEX account: how to call it, and the adapter of the ERP that fulfils its orders."""
+    """One VTEX account: how to call it, and the adapter of the ERP that fulfils its orders.
+
+    VTEX's hook is let in with either secret, so that one can take the other's place.
+    """
 
     app_key: Secret
     app_token: Secret
@@ -70,6 +83,8 @@ class AccountSettings(_Part):
     erp_options: dict[str, Any] = Field(default_factory=dict, repr=False)
     requests_per_minute: PositiveInt = 5400
     erp_calls_at_once: PositiveInt = 8
+    hook_secret: HookSecret | None = None
+    hook_old_secret: HookSecret | None = None
 
 
 class FeedSettings(_Part):

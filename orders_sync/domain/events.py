@@ -1,4 +1,4 @@
-"""What VTEX's feed tells: something about an order changed."""
+"""What VTEX's feed and hook tell: something about an order changed."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class OrderEvent:
-    """One item of the feed; a reason to read the order, never the truth about it.
+    """A change that VTEX told of; a reason to read the order, never the truth about it.
 
-    `handle` acknowledges this one delivery: a redelivery of the same event brings a new handle.
+    `handle` acknowledges this one delivery of the feed: a redelivery of the same event brings a new
+    handle. What the hook posts has none.
     `current_change` is VTEX's own text, kept as it came; empty where VTEX gives none.
     https://developers.vtex.com/docs/guides/orders-feed
     """
@@ -20,7 +21,7 @@ class OrderEvent:
     last_state: str | None
     current_change: str
     event_id: str
-    handle: str
+    handle: str | None
 
     @property
     def identity(self) -> str:
@@ -35,7 +36,9 @@ class OrderEvent:
 
 @dataclass(frozen=True, slots=True)
 class UnreadableEvent:
-    """An item of the feed that is not an event; its handle still has to be acknowledged.
+    """An item of the feed, or a post of the hook, that is not an event.
+
+    Its handle, if it has one, still has to be acknowledged.
 
     `problem` names the field that is wrong, without the item's content.
     """

@@ -20,6 +20,7 @@ from orders_sync.gateway.commands import command_routes
 from orders_sync.gateway.context import Context
 from orders_sync.gateway.docs import docs_routes
 from orders_sync.gateway.health import health_routes
+from orders_sync.gateway.hook import hook_routes
 from orders_sync.gateway.openapi import describe
 from orders_sync.gateway.orders import order_routes
 from orders_sync.gateway.parked import parked_routes
@@ -77,4 +78,5 @@ def create_app(
     app.include_router(api)
     app.include_router(docs_routes())
     app.include_router(health_routes())
+    app.include_router(hook_routes(context, monotonic))
     return Bounded(app, settings.max_command_bytes * _BLANKS)

@@ -29,6 +29,8 @@ PROBLEMS: Final = {
     "command.too_large": "The command has more than ORDERS_SYNC_MAX_COMMAND_BYTES.",
     "command.key_conflict": "The Idempotency-Key is another command's, with other content.",
     "decision.refused": "What is to be decided about is not parked, or cannot be changed so.",
+    "hook.wrong_secret": "VTEX's hook lacks the secret: orders-sync hook configure.",
+    "hook.too_many": "The hook has too much in hand; VTEX posts it again.",
     "ledger.unavailable": "The ledger does not answer; nothing was kept. Call again later.",
     "http": "The path or the method is none of the API's.",
     "unexpected": "A fault of orders_sync; its log has more.",

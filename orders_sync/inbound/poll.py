@@ -48,8 +48,12 @@ class PollLimits:
 
 @dataclass(frozen=True, slots=True)
 class Polled:
-    """What a poll did: the number of new events, whether the feed was read, and not to its end."""
+    """What a poll did: the number of events that the feed told, and of those that were new.
 
+    It tells too whether the feed was read, and not to its end.
+    """
+
+    told: int = 0
     new: int = 0
     was_read: bool = False
     is_cut_short: bool = False
@@ -100,7 +104,9 @@ def poll(
                 traced.add_all(About(account, order_id) for order_id in recorded.orders)
             room -= len(recorded.dispatches)
             dispatch(recorded.dispatches)
-            polled = Polled(polled.new + recorded.new, was_read=True)
+            polled = Polled(
+                polled.told + len(lot), polled.new + recorded.new, was_read=True
+            )
             if len(lot) < FULL_LOT:
                 return polled
     except NotFound:

@@ -37,7 +37,9 @@ def poll_feed(
 ) -> None:
     """Read the accounts' feeds and dispatch what they ask for."""
     services, settings = self.services, self.services.settings
-    in_flight = services.ledger.events.in_flight_by_account(turns or [account or ""])
+    names = turns or [account or ""]
+    in_flight = services.ledger.events.in_flight_by_account(names)
+    hearings = services.ledger.hearings.read(names)
 
     def work(account: str) -> Ran:
         polled = poll(
@@ -58,8 +60,16 @@ def poll_feed(
             ),
             tracing=services.tracing,
         )
-        is_new = polled.new > 0
-        return Ran(is_new, succeeded=polled.was_read, goes_on=is_new and polled.is_cut_short)
+        is_new, hearing = polled.new > 0, hearings.get(account)
+        if hearing and polled.told:
+            services.ledger.hearings.note_feed(account, services.clock())
+        return Ran(
+            is_new,
+            succeeded=polled.was_read,
+            goes_on=is_new and polled.is_cut_short,
+            may_rest=bool(hearing and hearing.is_heard(services.clock()))
+            and not polled.is_cut_short,
+        )
 
     self.run_chore(account, turns, work)
 

@@ -1,4 +1,4 @@
-"""Events of the feed in the ledger: recorded before they are acknowledged, each of them once."""
+"""Events of feed and hook in the ledger: recorded before VTEX may forget them, each once."""
 
 from __future__ import annotations
 
@@ -50,10 +50,10 @@ class Events:
     def record(
         self, account: str, lot: Sequence[OrderEvent | UnreadableEvent], *, now: datetime
     ) -> Recorded:
-        """Record one lot of the feed in one transaction.
+        """Record one lot of the feed or the hook in one transaction.
 
-        An event that was recorded before only has its handle refreshed. A new one makes its
-        order known, and asks for the order to be read where the rules say so.
+        An event that was recorded before only has its handle refreshed, if it brings one. A new one
+        makes its order known, and asks for the order to be read where the rules say so.
         """
         if not lot:
             return Recorded((), 0, ())
@@ -204,7 +204,8 @@ def _row(
         "delivered_at": now,
         "deliveries": 1,
         "first_seen_at": now,
-        "acknowledged_at": None,
+        # Without a handle there is nothing to acknowledge.
+        "acknowledged_at": None if event.handle else now,
     }
     return row | (_facts(event) if isinstance(event, OrderEvent) else _problem(event))
 
@@ -232,7 +233,8 @@ def _problem(event: UnreadableEvent) -> dict[str, object]:
 def _entry(account: str, event: OrderEvent | UnreadableEvent, now: datetime) -> Entry:
     if isinstance(event, OrderEvent):
         note = f"{event.domain}: {event.last_state} -> {event.state}"
-        return Entry(now, account, event.order_id, "event.recorded", note=note)
+        what = "event.recorded" if event.handle else "event.heard"
+        return Entry(now, account, event.order_id, what, note=note)
     return Entry(now, account, None, "event.parked", note=event.problem)
 
 
@@ -247,13 +249,16 @@ def _upsert(connection: sa.Connection, rows: Sequence[dict[str, object]]) -> lis
 @cache
 def _keep(dialect: str) -> sa.Executable:
     statement = insert_into(events, dialect)
+    given = statement.excluded
+    has_none = given.handle.is_(None)
     return statement.on_conflict_do_update(
         index_elements=[events.c.account, events.c.identity],
         set_={
-            "handle": statement.excluded.handle,
-            "delivered_at": statement.excluded.delivered_at,
+            "handle": sa.func.coalesce(given.handle, events.c.handle),
+            # Of a handle, it says until when that is good.
+            "delivered_at": sa.case((has_none, events.c.delivered_at), else_=given.delivered_at),
             "deliveries": events.c.deliveries + 1,
             # A delivery after an acknowledgement says that VTEX has not taken it.
-            "acknowledged_at": None,
+            "acknowledged_at": sa.case((has_none, events.c.acknowledged_at), else_=None),
         },
     ).returning(events.c.identity, events.c.deliveries)

@@ -13,6 +13,7 @@ from orders_sync.ledger.decisions import Decisions
 from orders_sync.ledger.due_work import DueWork
 from orders_sync.ledger.engine import CONNECTIONS, Database
 from orders_sync.ledger.events import Events
+from orders_sync.ledger.hearing import Hearings
 from orders_sync.ledger.inquiries import Inquiries
 from orders_sync.ledger.leases import Leases
 from orders_sync.ledger.processes import Processes
@@ -67,6 +68,11 @@ class Ledger:
     def accounts(self) -> Accounts:
         """When each account's chores are due."""
         return Accounts(self.database)
+
+    @cached_property
+    def hearings(self) -> Hearings:
+        """When hooks were heard, beside the feeds."""
+        return Hearings(self.database)
 
     @cached_property
     def leases(self) -> Leases:

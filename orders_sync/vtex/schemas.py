@@ -23,7 +23,7 @@ from pydantic import (
     ValidatorFunctionWrapHandler,
     WrapValidator,
 )
-from pydantic.alias_generators import to_camel
+from pydantic.alias_generators import to_camel, to_pascal
 
 from orders_sync.vtex.feed_configuration import FeedConfiguration, FeedFilter, FeedQueue
 from orders_sync.vtex.parsing import clean_text, is_whole_text, parse_timestamp
@@ -127,6 +127,29 @@ class FeedItem(WireModel):
     current_change: OddText = None
     domain: OddText = None
     event_id: OddText = None
+    state: OddText = None
+    last_state: OddText = None
+
+
+class HookOrigin(WireModel):
+    """Whose hook it is: the account and the key that configured it."""
+
+    model_config = ConfigDict(alias_generator=to_pascal)
+
+    account: WholeText
+    key: WholeText
+
+
+class HookPost(WireModel):
+    """What the hook posts; order and origin are all it takes, and the rest is any text or none."""
+
+    model_config = ConfigDict(alias_generator=to_pascal)
+
+    order_id: WholeText
+    origin: HookOrigin
+    current_change: OddText = None
+    last_change: OddText = None
+    domain: OddText = None
     state: OddText = None
     last_state: OddText = None
 

@@ -29,13 +29,15 @@ class Ran:
     """What a run of a chore did.
 
     `worked` tells whether there was something to do, and `goes_on` whether more is to be done at
-    once. A chore that `is_over` is done again when it is woken.
+    once. A chore that `is_over` is done again when it is woken, and one that `may_rest` as rarely
+    as if there had never been anything to do.
     """
 
     worked: bool = False
     succeeded: bool = True
     goes_on: bool = False
     is_over: bool = False
+    may_rest: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +95,7 @@ class Chores:
             due_at = now
         elif not ran.is_over:
             # From when it was claimed: from its end, each run would miss a tick.
-            due_at = max(now, turn.claimed_at + self._pause(turn, now, worked=ran.worked))
+            due_at = max(now, turn.claimed_at + self._pause(turn, now, ran))
         return Ending(
             turn,
             due_at,
@@ -110,13 +112,13 @@ class Chores:
         elif isinstance(error, RetryableError):
             rest = timedelta(seconds=max(error.retry_after or 0.0, _REST_AFTER_FAILURE))
         else:
-            rest = self._pause(turn, now, worked=False)
+            rest = self._pause(turn, now, Ran())
         seconds = (now - began_at).total_seconds()
         return Ending(turn, now + rest, began_at, seconds, failure=type(error).__name__)
 
-    def _pause(self, turn: Turn, now: datetime, *, worked: bool) -> timedelta:
-        since = now if worked else turn.worked_at
-        quiet = None if since is None else now - since
+    def _pause(self, turn: Turn, now: datetime, ran: Ran) -> timedelta:
+        since = now if ran.worked else turn.worked_at
+        quiet = None if since is None or ran.may_rest else now - since
         return pause(self.rhythm, quiet, draw=self.random.random())
 
 

@@ -124,7 +124,7 @@ class Operations:
         )
 
     def _mark_acknowledged(self) -> None:
-        handles = [event.handle for event in self._lot]
+        handles = [event.handle for event in self._lot if event.handle]
         self._ledger.events.mark_acknowledged(STORE, handles, now=self._now)
 
     def _claim_and_complete(self) -> object:

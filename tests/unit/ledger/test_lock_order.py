@@ -94,7 +94,9 @@ def record_again(ledger: Ledger, clock: SettableClock) -> object:
 
 
 def acknowledge(ledger: Ledger, clock: SettableClock) -> None:
-    ledger.events.mark_acknowledged(STORE, [each.handle for each in LOT], now=clock())
+    ledger.events.mark_acknowledged(
+        STORE, [each.handle for each in LOT if each.handle], now=clock()
+    )
 
 
 @pytest.mark.parametrize("act", [record_again, acknowledge])
