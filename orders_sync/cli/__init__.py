@@ -43,6 +43,7 @@ COMMANDS: Final = {
     "status": ("orders_sync.cli.status:status", "How every account stands; what needs a person."),
     "watch": ("orders_sync.cli.watch:watch", "Tell people when something needs one."),
     "feed": ("orders_sync.cli.feed:feed", "Look at the accounts' feeds; configure them."),
+    "hook": ("orders_sync.cli.hook:hook", "Have VTEX post changes to us at once; see how it is."),
     "doctor": ("orders_sync.cli.doctor:doctor", "What works, and what to do about the rest."),
     "config": ("orders_sync.cli.config:config", "The settings in force, and where they come from."),
     "broker": ("orders_sync.cli.broker:broker", "The broker's URL, for other services."),

@@ -102,6 +102,7 @@ class Admin:
     def _report(self) -> dict[str, Any]:
         box, record, feed = self._box, self._box.record, self._box.feed
         by_status = box.orders_by_status()
+        hook = box.hook
         return {
             "calls_total": record.total,
             "calls_by_name": dict(record.by_name),
@@ -112,6 +113,12 @@ class Admin:
                 "in_flight": feed.in_flight if feed else 0,
                 "committed": feed.committed if feed else 0,
                 "configured": feed is not None,
+            },
+            "hook": {
+                "taken": hook.taken,
+                "refused": hook.refused,
+                "dropped": hook.dropped,
+                "waiting": hook.waiting,
             },
             "orders": sum(by_status.values()),
             "orders_by_status": by_status,

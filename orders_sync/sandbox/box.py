@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from random import Random
 from threading import RLock
@@ -17,12 +17,12 @@ from orders_sync.sandbox.chaos import AFTER_EFFECT, Chaos
 from orders_sync.sandbox.dials import Dials
 from orders_sync.sandbox.feed import FeedCounts
 from orders_sync.sandbox.feed_operations import FeedOperations
-from orders_sync.sandbox.hook_operations import HookOperations
+from orders_sync.sandbox.hook_operations import HookCounts, HookOperations, Post
 from orders_sync.sandbox.invoice_operations import InvoiceOperations
 from orders_sync.sandbox.invoicing import Invoicing
 from orders_sync.sandbox.note_operations import NoteOperations
 from orders_sync.sandbox.old_change_operations import OldChangeOperations
-from orders_sync.sandbox.oms import Oms
+from orders_sync.sandbox.oms import Event, Oms
 from orders_sync.sandbox.operations import Asked, Done, Operation, Refusal
 from orders_sync.sandbox.order_operations import OrderOperations
 from orders_sync.sandbox.orders import Order
@@ -64,7 +64,8 @@ class Box:
         self._chaos = Chaos(self.dials, Random(f"{seed} chaos"))
         self._limit = RateLimit(requests_per_minute)
         self._feeds = FeedOperations(self.dials, Random(f"{seed} feed"), visibility_seconds)
-        self._oms = Oms(account, Random(f"{seed} orders"), self.dials, self._feeds.publish)
+        self._hooks = HookOperations(account, self.dials, Random(f"{seed} hook"))
+        self._oms = Oms(account, Random(f"{seed} orders"), self.dials, self._publish)
         self._cancelling = Cancelling(self._oms, self.dials, Random(f"{seed} cancellations"))
         self._operations = self._build_operations(seed)
 
@@ -135,6 +136,27 @@ class Box:
             for order_id in self._feeds.delete_all(self._settle()):
                 self._oms.orders[order_id].events_committed += 1
 
+    def post_with(self, send: Callable[[Post], bool]) -> None:
+        """Have hooks pinged by `send`, which tells whether it was answered 200."""
+        with self._lock:
+            self._hooks.send = send
+
+    def take_posts(self) -> Sequence[Post] | None:
+        """Take what is to be posted to hooks by now; None where there are no hooks."""
+        with self._lock:
+            return self._hooks.take(self._settle()) if self._hooks.are_configured else None
+
+    def posted(self, post: Post, *, is_taken: bool) -> None:
+        """Note how a post was answered; VTEX repeats it where that was no 200 within 5 s."""
+        with self._lock:
+            self._hooks.posted(post, self._clock(), is_taken=is_taken)
+
+    @property
+    def hook(self) -> HookCounts:
+        """What was posted to hooks, and what became of it."""
+        with self._lock:
+            return self._hooks.counts
+
     def settle(self) -> None:
         """Let every transition happen that is due by now."""
         with self._lock:
@@ -177,8 +199,13 @@ class Box:
             **ChangeOperations(oms, changing, self.account).table(),
             **OldChangeOperations(oms, changing, dials).table(),
             **NoteOperations(oms).table(),
-            **HookOperations().table(),
+            **self._hooks.table(),
         }
+
+    def _publish(self, event: Event, now: float) -> int:
+        """Tell hooks, and count the feeds that took the event: only these wait for a commit."""
+        self._hooks.publish(event, now)
+        return self._feeds.publish(event, now)
 
     def _settle(self) -> float:
         now = self._clock()

@@ -46,6 +46,11 @@ class Dials:
         feed_empty_reads: Chance that a read returns nothing although there are events.
         fresh_event_ids: Whether an event that is delivered again has another `eventId`.
         feed_without_change: Chance that an event lacks its `currentChange`.
+        hook_loopback: Whether a hook may be at `http://127.0.0.1`; VTEX takes https only.
+        hook_drops: Chance that a change is never posted to a hook.
+        hook_duplicates: Chance that a change is posted twice.
+        hook_disorder: Chance that a post is held back for up to two seconds.
+        hook_pause_seconds: The pause before a post is repeated; it doubles from try to try.
         hollow_success: Chance that start-handling answers 204 and nothing happens.
         revoked: Whether every key is answered 401, as one that was revoked.
         forbidden: Calls that are answered 403, such as `get_order`.
@@ -81,6 +86,11 @@ class Dials:
     feed_empty_reads: float = 0.0
     fresh_event_ids: bool = False
     feed_without_change: float = 0.0
+    hook_loopback: bool = False
+    hook_drops: float = 0.0
+    hook_duplicates: float = 0.0
+    hook_disorder: float = 0.0
+    hook_pause_seconds: float = 1.0
     hollow_success: float = 0.0
     revoked: bool = False
     forbidden: list[str] = field(default_factory=list)
@@ -136,6 +146,9 @@ _PRESETS: Final[dict[Preset, dict[str, Any]]] = {
         "feed_disorder": 0.1,
         "feed_short_reads": 0.05,
         "feed_empty_reads": 0.01,
+        "hook_drops": 0.02,
+        "hook_duplicates": 0.02,
+        "hook_disorder": 0.1,
     },
     "wild": {
         "handling_seconds": 0.5,
@@ -158,5 +171,8 @@ _PRESETS: Final[dict[Preset, dict[str, Any]]] = {
         "feed_short_reads": 0.25,
         "feed_empty_reads": 0.05,
         "fresh_event_ids": True,
+        "hook_drops": 0.2,
+        "hook_duplicates": 0.1,
+        "hook_disorder": 0.5,
     },
 }

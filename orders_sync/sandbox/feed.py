@@ -65,9 +65,9 @@ class FeedQueue:
 
     def offer(self, event: Event, now: float) -> bool:
         """Take an event if the filter lets it pass."""
-        if not event.stray and not self.config.takes(event.state):
+        if not event.stray and not self.config.filter.takes(event.state):
             return False
-        if self.config.single_fire and event.order_id in self._fired:
+        if self.config.filter.single_fire and event.order_id in self._fired:
             return False
         self._fired.add(event.order_id)
         message = Message(event, now)

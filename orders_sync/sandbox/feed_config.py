@@ -1,4 +1,4 @@
-"""The configuration of a feed: which events it takes, and how its queue behaves.
+"""The configuration of a feed: how its queue behaves, and which events it, or a hook, takes.
 
 https://developers.vtex.com/docs/api-reference/orders-api#post-/api/orders/feed/config
 """
@@ -18,23 +18,30 @@ _STATUS_IN_EXPRESSION: Final = re.compile(r"""\bstatus\s*=\s*["']([^"']+)["']"""
 
 
 @dataclass(frozen=True, slots=True)
-class FeedConfig:
-    """One app key's configuration; `statuses` is None where every status passes."""
+class Filter:
+    """Which events pass; `statuses` is None where every status does, `asked` as it was said."""
 
-    filter: dict[str, Any]
+    asked: dict[str, Any]
     statuses: frozenset[str] | None
     single_fire: bool
-    visibility_seconds: int
-    retention_seconds: int
 
     def takes(self, state: str | None) -> bool:
         """Say whether an event with this state passes the filter."""
         return self.statuses is None or state in self.statuses
 
+
+@dataclass(frozen=True, slots=True)
+class FeedConfig:
+    """One app key's configuration."""
+
+    filter: Filter
+    visibility_seconds: int
+    retention_seconds: int
+
     def to_dict(self) -> dict[str, Any]:
         """Write it as GET config does."""
         return {
-            "filter": self.filter,
+            "filter": self.filter.asked,
             "queue": {
                 "visibilityTimeoutInSeconds": self.visibility_seconds,
                 "messageRetentionPeriodInSeconds": self.retention_seconds,
@@ -43,16 +50,23 @@ class FeedConfig:
 
 
 def parse_config(data: Any) -> FeedConfig | Response:
-    """Read the body of POST config, or refuse it as VTEX does.
+    """Read the body of POST config, or refuse it as VTEX does."""
+    if not isinstance(data, dict):
+        return problem(400, "Bad Request")
+    queue = _parse_queue(data.get("queue"))
+    if queue is None:
+        return problem(400, "Bad Request")
+    found = parse_filter(data.get("filter") or {"type": "FromWorkflow"})
+    return FeedConfig(found, *queue) if isinstance(found, Filter) else found
+
+
+def parse_filter(asked: Any) -> Filter | Response:
+    """Read which events shall pass, or refuse it as VTEX does.
 
     Statuses are not validated, as VTEX does not. Of a JSONata expression only the comparisons
     `status = "..."` are understood; an expression without one takes every change.
     """
-    if not isinstance(data, dict):
-        return problem(400, "Bad Request")
-    asked = data.get("filter") or {"type": "FromWorkflow"}
-    queue = _parse_queue(data.get("queue"))
-    if queue is None or not isinstance(asked, dict):
+    if not isinstance(asked, dict):
         return problem(400, "Bad Request")
     kind = asked.get("type")
     if kind not in {"FromWorkflow", "FromOrders"}:
@@ -66,12 +80,10 @@ def parse_config(data: Any) -> FeedConfig | Response:
         if from_orders
         else asked.get("status")
     )
-    return FeedConfig(
-        filter=asked,
+    return Filter(
+        asked=asked,
         statuses=frozenset(statuses) if statuses else None,
         single_fire=from_orders and not asked.get("disableSingleFire"),
-        visibility_seconds=queue[0],
-        retention_seconds=queue[1],
     )
 
 

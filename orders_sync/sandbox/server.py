@@ -16,6 +16,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from orders_sync.listening import listen, url_of
 from orders_sync.sandbox.admin import ADMIN_PATH, Admin
 from orders_sync.sandbox.box import Box
+from orders_sync.sandbox.posting import posting
 from orders_sync.sandbox.wire import Dropped, Request, Response
 
 _ABORT: Final = "orders_sync.abort"
@@ -30,7 +31,8 @@ def serve(box: Box, host: str, port: int, ready: Callable[[str], object] | None 
     is taken.
     """
     listener = listen(host, port)
-    _Server(box, ready, url_of(listener)).run(sockets=[listener])
+    with posting(box):
+        _Server(box, ready, url_of(listener)).run(sockets=[listener])
 
 
 @contextlib.contextmanager
@@ -44,7 +46,8 @@ def serving(box: Box, host: str = "127.0.0.1") -> Iterator[str]:
     try:
         if not started.wait(_START_SECONDS):
             raise TimeoutError(f"the sandbox did not start within {_START_SECONDS:.0f} s")
-        yield server.url
+        with posting(box):
+            yield server.url
     finally:
         server.should_exit = True
         thread.join()

@@ -19,6 +19,7 @@ from orders_sync.upkeep.gap import GapKeeper
 from orders_sync.upkeep.purge import purge
 from orders_sync.upkeep.reconcile import ReconcileLimits, reconcile
 from orders_sync.upkeep.watch_feed import FeedState, ensure_feed
+from orders_sync.upkeep.watch_hook import ensure_hook
 from orders_sync.worker.chores import Ran
 from orders_sync.worker.schedule import SLOW
 from orders_sync.worker.ticks import ChoreTask, TickTask
@@ -50,7 +51,10 @@ def collect_stray_messages(self: ChoreTask, turns: Mapping[str, int] | None = No
 def watch_feed(
     self: ChoreTask, account: str | None = None, turns: Mapping[str, int] | None = None
 ) -> None:
-    """See that the accounts' feeds are configured; what one did not tell before is reconciled."""
+    """See that the accounts' feeds are configured; what one did not tell before is reconciled.
+
+    A hook that this system configured is seen to as well.
+    """
     services = self.services
 
     def work(account: str) -> Ran:
@@ -60,6 +64,7 @@ def watch_feed(
         if state is FeedState.CREATED:
             services.ledger.accounts.wake(account, Chore.RECONCILE, services.clock())
             services.ledger.accounts.wake(account, Chore.POLL, services.clock())
+        ensure_hook(account, vtex=vtex, ledger=services.ledger, settings=services.settings)
         return Ran()
 
     self.run_chore(account, turns, work)

@@ -5,7 +5,7 @@ https://developers.vtex.com/docs/guides/orders-feed
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, Final, Self
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field
@@ -54,6 +54,18 @@ class FeedFilter(_Part):
                 f"The {owner}'s filter mixes two types; FromWorkflow takes status, and FromOrders "
                 "takes expression and disableSingleFire."
             )
+
+    def difference(self, wanted: FeedFilter) -> list[str]:
+        """Say how this filter differs from the wanted one, in whatever order its statuses are."""
+        pairs = {
+            "filter.type": (self.type or FROM_WORKFLOW, wanted.type or FROM_WORKFLOW),
+            "filter.expression": (self.expression, wanted.expression),
+            "filter.disableSingleFire": (
+                bool(self.disable_single_fire),
+                bool(wanted.disable_single_fire),
+            ),
+        }
+        return _status_difference(self.status, wanted.status) + _differing(pairs)
 
 
 class FeedQueue(_Part):
@@ -128,24 +140,20 @@ class FeedConfiguration(_Part):
     def difference(self, wanted: FeedConfiguration) -> list[str]:
         """Say how this configuration differs from the wanted one; an empty list means not at all.
 
-        The order of the statuses does not matter, and figures that only VTEX knows are left out.
+        Figures that only VTEX knows are left out.
         """
-        mine, theirs = self.filter, wanted.filter
         pairs = {
-            "filter.type": (mine.type or FROM_WORKFLOW, theirs.type or FROM_WORKFLOW),
-            "filter.expression": (mine.expression, theirs.expression),
-            "filter.disableSingleFire": (
-                bool(mine.disable_single_fire),
-                bool(theirs.disable_single_fire),
-            ),
             f"queue.{_VISIBILITY}": (
                 self.queue.visibility_seconds,
                 wanted.queue.visibility_seconds,
             ),
             f"queue.{_RETENTION}": (self.queue.retention_seconds, wanted.queue.retention_seconds),
         }
-        differing = [f"{name} is {a}, wanted {b}" for name, (a, b) in pairs.items() if a != b]
-        return _status_difference(mine.status, theirs.status) + differing
+        return self.filter.difference(wanted.filter) + _differing(pairs)
+
+
+def _differing(pairs: Mapping[str, tuple[object, object]]) -> list[str]:
+    return [f"{name} is {a}, wanted {b}" for name, (a, b) in pairs.items() if a != b]
 
 
 def _status_difference(found: tuple[str, ...] | None, wanted: tuple[str, ...] | None) -> list[str]:

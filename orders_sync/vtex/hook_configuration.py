@@ -50,7 +50,9 @@ class HookConfiguration(BaseModel):
                 two types.
         """
         parts = urlsplit(self.hook.url or "")
-        if parts.scheme != "https" or not parts.hostname:
+        # VTEX cannot reach this machine, so it is never asked to: that is for a sandbox here.
+        is_here = parts.scheme == "http" and parts.hostname == "127.0.0.1"
+        if not parts.hostname or not (parts.scheme == "https" or is_here):
             raise ConfigurationError(
                 f"The hook's url is {parts.scheme or 'no'} address; VTEX takes https only, for "
                 "example https://orders.example.com/vtex/hook."
@@ -61,6 +63,20 @@ class HookConfiguration(BaseModel):
                 "secret, for example X-Integration-Secret."
             )
         self.filter.check("hook")
+
+    def difference(self, wanted: HookConfiguration) -> list[str]:
+        """Say how this configuration differs from the wanted one; no header's value is told."""
+        mine, theirs = self.hook, wanted.hook
+        differing = (
+            [] if mine.url == theirs.url else [f"hook.url is {mine.url}, wanted {theirs.url}"]
+        )
+        found = {name.lower(): value for name, value in (mine.headers or {}).items()}
+        differing += [
+            f"hook.headers.{name} {'has another value' if name.lower() in found else 'is missing'}"
+            for name, value in (theirs.headers or {}).items()
+            if found.get(name.lower()) != value
+        ]
+        return self.filter.difference(wanted.filter) + differing
 
     def to_wire(self) -> dict[str, Any]:
         """Word the configuration as VTEX's JSON."""

@@ -155,6 +155,7 @@ def test_the_report_counts(box: Box, fed: requests.Session, order_id: str) -> No
         "statuses": {"200": 3},
         "over_budget": 0,
         "feed": {"visible": 4, "in_flight": 1, "committed": 0, "configured": True},
+        "hook": {"taken": 0, "refused": 0, "dropped": 0, "waiting": 0},
         "orders": 3,
         "orders_by_status": {"ready-for-handling": 1, "None": 2},
     }

@@ -1,0 +1,228 @@
+"""`orders-sync hook`: the hook's configuration at VTEX, which has changes posted to us at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from orders_sync.cli.output import as_json, echo, print_json
+from orders_sync.cli.parameters import ACCOUNT
+from orders_sync.cli.workplace import chosen_accounts
+from orders_sync.errors import Refused
+from orders_sync.settings import load_settings, require_accounts
+
+if TYPE_CHECKING:
+    from orders_sync.bootstrap import Services
+
+_account = click.option("--account", type=ACCOUNT, help="Only this account's hook.")
+
+
+@click.group()
+def hook() -> None:
+    """Look at the hooks of the accounts, and configure them.
+
+    A hook makes orders come in sooner; the feed is read all the same.
+    """
+
+
+@hook.command("show")
+@_account
+@as_json
+def show_hook(*, account: str | None, as_json: bool) -> None:
+    """Show each account's hook configuration, how it differs, and when it was heard last.
+
+    --json: a list of {account, configuration, differences, is_ours, heard_at}; configuration is
+    VTEX's own JSON with the names of the headers only, or null where there is none.
+    """
+    from orders_sync.upkeep.watch_hook import wanted_hook  # noqa: PLC0415 - requests is slow.
+
+    shown: list[dict[str, Any]] = []
+    with _services() as services:
+        heard = services.ledger.hearings.read()
+        for name in chosen_accounts(services.settings, account):
+            found, ours = services.vtex(name).get_hook_configuration(), _our_url(services, name)
+            url = ours or (found.hook.url if found else None)
+            has_secret = services.settings.accounts[name].hook_secret is not None
+            wanted = wanted_hook(services.settings, name, url) if url and has_secret else None
+            body = None if found is None else found.model_dump(mode="json", by_alias=True)
+            if body is not None:
+                body["hook"]["headers"] = sorted(body["hook"]["headers"] or ())
+            shown.append(
+                {
+                    "account": name,
+                    "configuration": body,
+                    "differences": found.difference(wanted) if found and wanted else [],
+                    "is_ours": ours is not None,
+                    "heard_at": heard[name].heard_at if name in heard else None,
+                }
+            )
+    if as_json:
+        print_json(shown)
+        return
+    for each in shown:
+        _print_hook(each)
+
+
+@hook.command("configure")
+@click.argument("url")
+@_account
+@click.option("--replace", is_flag=True, help="Put it in place of another configuration.")
+@as_json
+def configure_hook(*, url: str, account: str | None, replace: bool, as_json: bool) -> None:
+    """Have VTEX post changes to URL, the public https address of `orders-sync serve`.
+
+    /hook/ACCOUNT is added to it. VTEX tries the address before it takes it, so the server must run.
+    One key has one hook, so another configuration may be somebody else's: it is left alone, and the
+    exit status is 1, unless --replace says otherwise. The secret is ORDERS_SYNC_ACCOUNTS__*'s
+    __HOOK_SECRET.
+
+    --json: a list of {account, outcome, differences}; outcome is created, unchanged, replaced
+    or refused.
+    """
+    from orders_sync.upkeep.watch_hook import wanted_hook  # noqa: PLC0415 - requests is slow.
+
+    with _services() as services:
+        names = chosen_accounts(services.settings, account)
+        if replace and len(names) > 1:
+            raise click.UsageError(
+                f"--replace needs the account whose hook is meant: --account {names[0]}"
+            )
+        wanted = {
+            name: wanted_hook(services.settings, name, f"{url.rstrip('/')}/hook/{name}")
+            for name in names
+        }
+        done: list[dict[str, Any]] = []
+        for name in names:
+            outcome, differences = _configure(services, name, wanted[name], replace=replace)
+            done.append({"account": name, "outcome": outcome, "differences": differences})
+    if as_json:
+        print_json(done)
+    else:
+        for each in done:
+            _print_outcome(each)
+    refused = [each["account"] for each in done if each["outcome"] == "refused"]
+    if refused:
+        raise click.ClickException(
+            f"Left alone, somebody may use it: {', '.join(refused)}. To have it as wanted: "
+            f"orders-sync hook configure {url} --replace --account {refused[0]}"
+        )
+
+
+@hook.command("remove")
+@_account
+@click.option("--foreign", is_flag=True, help="Also one that was not configured here.")
+@as_json
+def remove_hook(*, account: str | None, foreign: bool, as_json: bool) -> None:
+    """Have VTEX post nothing any more; the feed goes on.
+
+    --json: {account, outcome}; outcome is removed or absent.
+    """
+    with _services() as services:
+        names = chosen_accounts(services.settings, account)
+        if len(names) > 1:
+            raise click.UsageError(f"Name the account: --account {' | '.join(names)}")
+        [name] = names
+        outcome = _remove(services, name, foreign=foreign)
+    if as_json:
+        print_json({"account": name, "outcome": outcome})
+    else:
+        echo(f"{name}: {'there is no hook' if outcome == 'absent' else 'the hook is removed'}.")
+
+
+def _configure(
+    services: Services, account: str, wanted: Any, *, replace: bool
+) -> tuple[str, list[str]]:
+    vtex = services.vtex(account)
+    found = vtex.get_hook_configuration()
+    differences = [] if found is None else found.difference(wanted)
+    if differences and not replace:
+        return "refused", differences
+    if found is None or differences:
+        try:
+            vtex.set_hook_configuration(wanted)
+        except Refused as refused:
+            raise click.ClickException(
+                f"{account}: {refused} Is orders-sync serve running, and can VTEX reach "
+                f"{wanted.hook.url} from the internet?"
+            ) from None
+    _keep_url(services, account, wanted.hook.url)
+    if found is None:
+        return "created", []
+    return ("replaced" if differences else "unchanged"), differences
+
+
+def _remove(services: Services, account: str, *, foreign: bool) -> str:
+    vtex = services.vtex(account)
+    found = vtex.get_hook_configuration()
+    if found is not None and found.hook.url != _our_url(services, account) and not foreign:
+        raise click.ClickException(
+            f"{account}: the hook posts to {found.hook.url}, which was not configured here. To "
+            f"remove it all the same: orders-sync hook remove --foreign --account {account}"
+        )
+    # First, or upkeep may make it again.
+    _keep_url(services, account, None)
+    if found is None:
+        return "absent"
+    vtex.delete_hook_configuration()
+    return "removed"
+
+
+def _our_url(services: Services, account: str) -> str | None:
+    from orders_sync.ledger.cursors import Cursors  # noqa: PLC0415 - SQLAlchemy is slow to import.
+    from orders_sync.upkeep.watch_hook import HOOK_URL  # noqa: PLC0415
+
+    return Cursors(services.ledger.database).read(account, HOOK_URL)
+
+
+def _keep_url(services: Services, account: str, url: str | None) -> None:
+    from orders_sync.ledger.cursors import Cursors  # noqa: PLC0415 - SQLAlchemy is slow to import.
+    from orders_sync.upkeep.watch_hook import HOOK_URL  # noqa: PLC0415
+
+    Cursors(services.ledger.database).move(account, HOOK_URL, url, now=datetime.now(UTC))
+
+
+@contextmanager
+def _services() -> Iterator[Services]:
+    from orders_sync.bootstrap import build  # noqa: PLC0415 - requests is slow to import.
+    from orders_sync.ledger.migrate import require_current  # noqa: PLC0415
+
+    settings = load_settings()
+    require_accounts(settings)
+    services = build(settings)
+    try:
+        require_current(services.ledger.database)
+        yield services
+    finally:
+        services.close()
+
+
+def _print_hook(each: dict[str, Any]) -> None:
+    account, found = each["account"], each["configuration"]
+    if found is None:
+        echo(f"{account}: no hook is configured; the feed tells of everything")
+        return
+    known = "configured as the settings say" if each["is_ours"] else "not configured here"
+    echo(f"{account}: {'; '.join(each['differences']) or known}")
+    chosen = found["filter"]
+    what = chosen.get("expression") or ", ".join(chosen.get("status") or ["every status"])
+    echo(f"  {chosen.get('type')}: {what}")
+    headers = ", ".join(found["hook"]["headers"]) or "none"
+    echo(f"  to {found['hook'].get('url')} with the headers: {headers}")
+    heard = each["heard_at"]
+    echo(f"  heard {f'last at {heard:%Y-%m-%d %H:%M:%S} UTC' if heard else 'never yet'}")
+
+
+def _print_outcome(each: dict[str, Any]) -> None:
+    words = {
+        "created": "the hook is configured; VTEX posts changes from now on.",
+        "unchanged": "the hook is configured so already.",
+        "replaced": "the hook is configured anew.",
+        "refused": "the hook is configured otherwise.",
+    }
+    echo(f"{each['account']}: {words[each['outcome']]}")
+    for difference in each["differences"]:
+        echo(f"  {difference}")

@@ -1,0 +1,70 @@
+"""Watches the hook's configuration: made again where VTEX removed one that was made here."""
+
+from __future__ import annotations
+
+from typing import Final, Protocol
+
+import structlog
+
+from orders_sync.errors import ConfigurationError, Refused
+from orders_sync.ledger import Ledger
+from orders_sync.ledger.cursors import Cursors
+from orders_sync.settings import FeedSettings, Settings
+from orders_sync.settings_problems import EXAMPLES, PREFIX
+from orders_sync.vtex.hook_configuration import HookConfiguration
+from orders_sync.vtex.hook_posts import HEADER
+
+log = structlog.get_logger(__name__)
+
+#: The cursor that holds the address of the hook that this system configured.
+HOOK_URL: Final = "hook.url"
+
+
+class HookConfigurations(Protocol):
+    """What of the VTEX client seeing to the configuration needs."""
+
+    def get_hook_configuration(self) -> HookConfiguration | None:
+        """Read the configuration of the account's key."""
+        ...
+
+    def set_hook_configuration(self, configuration: HookConfiguration) -> None:
+        """Make a configuration; VTEX pings its address first."""
+        ...
+
+
+def wanted_hook(settings: Settings, account: str, url: str) -> HookConfiguration:
+    """Word the settings as VTEX's configuration; the hook tells of what the feed tells.
+
+    Raises:
+        ConfigurationError: the account has no secret for its hook.
+    """
+    secret = settings.accounts[account].hook_secret
+    if secret is None:
+        name = f"{PREFIX}ACCOUNTS__{account.upper()}__HOOK_SECRET"
+        raise ConfigurationError(
+            f"{name} is missing: by it the hook is known to be VTEX's. A right value: "
+            f"{name}={EXAMPLES['HOOK_SECRET']}"
+        )
+    feed: FeedSettings = settings.feed
+    headers = {HEADER: secret.get_secret_value()}
+    return HookConfiguration.from_workflow(feed.statuses, url=url, headers=headers)
+
+
+def ensure_hook(
+    account: str, *, vtex: HookConfigurations, ledger: Ledger, settings: Settings
+) -> None:
+    """Make a hook's configuration again where it is gone: VTEX removes it after three idle days.
+
+    One that this system did not make, or that somebody put in its place, is left alone.
+    """
+    url = Cursors(ledger.database).read(account, HOOK_URL)
+    if url is None or settings.accounts[account].hook_secret is None:
+        return
+    if vtex.get_hook_configuration() is not None:
+        return
+    try:
+        vtex.set_hook_configuration(wanted_hook(settings, account, url))
+    except Refused:
+        log.warning("hook.unreachable", account=account)
+    else:
+        log.warning("hook.configured", account=account)
