@@ -13,7 +13,10 @@ from orders_sync.cli.output import as_json, echo, print_json
 from orders_sync.cli.parameters import ACCOUNT
 from orders_sync.cli.workplace import chosen_accounts
 from orders_sync.errors import Refused
+from orders_sync.ledger.migrate import require_current
 from orders_sync.settings import load_settings, require_accounts
+from orders_sync.upkeep.watch_hook import keep_url, url_made_here, wanted_hook
+from orders_sync.vtex.hook_configuration import HookConfiguration
 
 if TYPE_CHECKING:
     from orders_sync.bootstrap import Services
@@ -38,13 +41,14 @@ def show_hook(*, account: str | None, as_json: bool) -> None:
     --json: a list of {account, configuration, differences, is_ours, heard_at}; configuration is
     VTEX's own JSON with the names of the headers only, or null where there is none.
     """
-    from orders_sync.upkeep.watch_hook import wanted_hook  # noqa: PLC0415 - requests is slow.
-
     shown: list[dict[str, Any]] = []
     with _services() as services:
         heard = services.ledger.hearings.read()
         for name in chosen_accounts(services.settings, account):
-            found, ours = services.vtex(name).get_hook_configuration(), _our_url(services, name)
+            found, ours = (
+                services.vtex(name).get_hook_configuration(),
+                url_made_here(services.ledger, name),
+            )
             url = ours or (found.hook.url if found else None)
             has_secret = services.settings.accounts[name].hook_secret is not None
             wanted = wanted_hook(services.settings, name, url) if url and has_secret else None
@@ -83,8 +87,6 @@ def configure_hook(*, url: str, account: str | None, replace: bool, as_json: boo
     --json: a list of {account, outcome, differences}; outcome is created, unchanged, replaced
     or refused.
     """
-    from orders_sync.upkeep.watch_hook import wanted_hook  # noqa: PLC0415 - requests is slow.
-
     with _services() as services:
         names = chosen_accounts(services.settings, account)
         if replace and len(names) > 1:
@@ -134,7 +136,7 @@ def remove_hook(*, account: str | None, foreign: bool, as_json: bool) -> None:
 
 
 def _configure(
-    services: Services, account: str, wanted: Any, *, replace: bool
+    services: Services, account: str, wanted: HookConfiguration, *, replace: bool
 ) -> tuple[str, list[str]]:
     vtex = services.vtex(account)
     found = vtex.get_hook_configuration()
@@ -149,7 +151,7 @@ def _configure(
                 f"{account}: {refused} Is orders-sync serve running, and can VTEX reach "
                 f"{wanted.hook.url} from the internet?"
             ) from None
-    _keep_url(services, account, wanted.hook.url)
+    keep_url(services.ledger, account, wanted.hook.url, now=datetime.now(UTC))
     if found is None:
         return "created", []
     return ("replaced" if differences else "unchanged"), differences
@@ -158,37 +160,26 @@ def _configure(
 def _remove(services: Services, account: str, *, foreign: bool) -> str:
     vtex = services.vtex(account)
     found = vtex.get_hook_configuration()
-    if found is not None and found.hook.url != _our_url(services, account) and not foreign:
+    if (
+        found is not None
+        and found.hook.url != url_made_here(services.ledger, account)
+        and not foreign
+    ):
         raise click.ClickException(
             f"{account}: the hook posts to {found.hook.url}, which was not configured here. To "
             f"remove it all the same: orders-sync hook remove --foreign --account {account}"
         )
     # First, or upkeep may make it again.
-    _keep_url(services, account, None)
+    keep_url(services.ledger, account, None, now=datetime.now(UTC))
     if found is None:
         return "absent"
     vtex.delete_hook_configuration()
     return "removed"
 
 
-def _our_url(services: Services, account: str) -> str | None:
-    from orders_sync.ledger.cursors import Cursors  # noqa: PLC0415 - SQLAlchemy is slow to import.
-    from orders_sync.upkeep.watch_hook import HOOK_URL  # noqa: PLC0415
-
-    return Cursors(services.ledger.database).read(account, HOOK_URL)
-
-
-def _keep_url(services: Services, account: str, url: str | None) -> None:
-    from orders_sync.ledger.cursors import Cursors  # noqa: PLC0415 - SQLAlchemy is slow to import.
-    from orders_sync.upkeep.watch_hook import HOOK_URL  # noqa: PLC0415
-
-    Cursors(services.ledger.database).move(account, HOOK_URL, url, now=datetime.now(UTC))
-
-
 @contextmanager
 def _services() -> Iterator[Services]:
     from orders_sync.bootstrap import build  # noqa: PLC0415 - requests is slow to import.
-    from orders_sync.ledger.migrate import require_current  # noqa: PLC0415
 
     settings = load_settings()
     require_accounts(settings)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Final, Protocol
 
 import structlog
@@ -17,7 +18,7 @@ from orders_sync.vtex.hook_posts import HEADER
 log = structlog.get_logger(__name__)
 
 #: The cursor that holds the address of the hook that this system configured.
-HOOK_URL: Final = "hook.url"
+_URL: Final = "hook.url"
 
 
 class HookConfigurations(Protocol):
@@ -30,6 +31,16 @@ class HookConfigurations(Protocol):
     def set_hook_configuration(self, configuration: HookConfiguration) -> None:
         """Make a configuration; VTEX pings its address first."""
         ...
+
+
+def url_made_here(ledger: Ledger, account: str) -> str | None:
+    """Return the address of the hook that this system configured; None where it did not."""
+    return Cursors(ledger.database).read(account, _URL)
+
+
+def keep_url(ledger: Ledger, account: str, url: str | None, *, now: datetime) -> None:
+    """Keep the address of the hook that this system configured, or that it is not to make one."""
+    Cursors(ledger.database).move(account, _URL, url, now=now)
 
 
 def wanted_hook(settings: Settings, account: str, url: str) -> HookConfiguration:
@@ -57,7 +68,7 @@ def ensure_hook(
 
     One that this system did not make, or that somebody put in its place, is left alone.
     """
-    url = Cursors(ledger.database).read(account, HOOK_URL)
+    url = url_made_here(ledger, account)
     if url is None or settings.accounts[account].hook_secret is None:
         return
     if vtex.get_hook_configuration() is not None:

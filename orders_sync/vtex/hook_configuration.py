@@ -67,16 +67,16 @@ class HookConfiguration(BaseModel):
     def difference(self, wanted: HookConfiguration) -> list[str]:
         """Say how this configuration differs from the wanted one; no header's value is told."""
         mine, theirs = self.hook, wanted.hook
-        differing = (
-            [] if mine.url == theirs.url else [f"hook.url is {mine.url}, wanted {theirs.url}"]
-        )
+        differing = self.filter.difference(wanted.filter)
+        if mine.url != theirs.url:
+            differing.append(f"hook.url is {mine.url}, wanted {theirs.url}")
         found = {name.lower(): value for name, value in (mine.headers or {}).items()}
         differing += [
             f"hook.headers.{name} {'has another value' if name.lower() in found else 'is missing'}"
             for name, value in (theirs.headers or {}).items()
             if found.get(name.lower()) != value
         ]
-        return self.filter.difference(wanted.filter) + differing
+        return differing
 
     def to_wire(self) -> dict[str, Any]:
         """Word the configuration as VTEX's JSON."""
