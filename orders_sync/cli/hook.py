@@ -45,10 +45,8 @@ def show_hook(*, account: str | None, as_json: bool) -> None:
     with _services() as services:
         heard = services.ledger.hearings.read()
         for name in chosen_accounts(services.settings, account):
-            found, ours = (
-                services.vtex(name).get_hook_configuration(),
-                url_made_here(services.ledger, name),
-            )
+            found = services.vtex(name).get_hook_configuration()
+            ours = url_made_here(services.ledger, name)
             url = ours or (found.hook.url if found else None)
             has_secret = services.settings.accounts[name].hook_secret is not None
             wanted = wanted_hook(services.settings, name, url) if url and has_secret else None
@@ -160,17 +158,15 @@ def _configure(
 def _remove(services: Services, account: str, *, foreign: bool) -> str:
     vtex = services.vtex(account)
     found = vtex.get_hook_configuration()
-    if (
-        found is not None
-        and found.hook.url != url_made_here(services.ledger, account)
-        and not foreign
-    ):
+    is_foreign = found is not None and found.hook.url != url_made_here(services.ledger, account)
+    if found is not None and is_foreign and not foreign:
         raise click.ClickException(
             f"{account}: the hook posts to {found.hook.url}, which was not configured here. To "
             f"remove it all the same: orders-sync hook remove --foreign --account {account}"
         )
     # First, or upkeep may make it again.
     keep_url(services.ledger, account, None, now=datetime.now(UTC))
+    services.ledger.hearings.forget(account)
     if found is None:
         return "absent"
     vtex.delete_hook_configuration()

@@ -1,7 +1,7 @@
 """Judges the work of each account by how long it waits, the true cause first.
 
-`orders-sync status`, `orders-sync doctor` and the alerts `OrdersSyncOrdersLate` and
-`OrdersSyncCommandsLate` have these bounds in common.
+`orders-sync status`, `orders-sync doctor` and the alerts `OrdersSyncOrdersLate`,
+`OrdersSyncCommandsLate` and `OrdersSyncToldByOne` have these bounds in common.
 """
 
 from __future__ import annotations
@@ -30,6 +30,8 @@ from orders_sync.worker.calls import ERP_STEPS
 
 #: Orders in flight, and a peer that does not answer, need a person after so long.
 LATE_ORDERS: Final = timedelta(minutes=15)
+#: Feed and hook tell the same within so long.
+SILENT: Final = timedelta(minutes=15)
 #: The same for invoices and cancellations.
 LATE_COMMANDS: Final = timedelta(hours=1)
 URGENT_KINDS: Final = ("invoice", "cancel")
@@ -96,6 +98,7 @@ def examine_work(settings: Settings, *, clock: Clock) -> Iterator[Finding]:
     for account in sorted(settings.accounts):
         outages = list(judge_peers(account, reading, now=now))
         yield from outages or judge_lateness(account, reading.state, now=now)
+        yield from judge_silence(account, reading.state, now=now)
     yield from judge_strangers(settings.accounts, reading.state, now=now)
 
 
@@ -138,6 +141,21 @@ def judge_lateness(account: str, state: LedgerState, *, now: datetime) -> Iterat
             says = f"the oldest {kind} was asked for {_span(since, now)} ago"
             do = f"orders-sync commands list --kind {kind} --older-than 1h --account {account}"
             yield Finding(account, "commands", State.WARNING, says, do, kind)
+
+
+def judge_silence(account: str, state: LedgerState, *, now: datetime) -> Iterator[Finding]:
+    """Name the feed, or the hook, where only the other one tells of changes."""
+    for silent, heard, since in (
+        ("feed", "hook", state.feed_silent.get((account,))),
+        ("hook", "feed", state.hook_silent.get((account,))),
+    ):
+        if since is not None and now - since > SILENT:
+            says = (
+                f"the {heard} was heard, the {silent} was not, since {since:%Y-%m-%d %H:%M} UTC, "
+                f"for {_span(since, now)}"
+            )
+            do = f"orders-sync {silent} show --account {account}"
+            yield Finding(account, silent, State.WARNING, says, do)
 
 
 def judge_strangers(

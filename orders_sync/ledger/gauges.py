@@ -17,6 +17,7 @@ from orders_sync.domain.rules import OPEN, UNFINISHED, Standing
 from orders_sync.ledger.accounts import Chore
 from orders_sync.ledger.engine import Database
 from orders_sync.ledger.events import waits_for_vtex
+from orders_sync.ledger.hearing import Hearings
 from orders_sync.ledger.pulse import last_runs
 from orders_sync.ledger.tables import commands, events, orders, strays
 
@@ -33,7 +34,9 @@ class LedgerState:
     An order is as old as the latest event that asked for it, so that one which comes back after a
     month is not a month late; orders that wait for VTEX itself do not count. A poll that failed
     and rests counts as one until its rest is over; `feed_read` is when one that read the feed
-    without an error ended. `strays` are messages of no account that no task could take, and that
+    without an error ended. `feed_silent` is since when the hook tells what the feed does not, and
+    `hook_silent` when a hook was heard last, of those that the feed told something without.
+    `strays` are messages of no account that no task could take, and that
     wait for a person.
     """
 
@@ -47,6 +50,8 @@ class LedgerState:
     oldest_event: Mapping[Key, datetime] = field(default_factory=dict)
     polled: Mapping[Key, datetime] = field(default_factory=dict)
     feed_read: Mapping[Key, datetime] = field(default_factory=dict)
+    feed_silent: Mapping[Key, datetime] = field(default_factory=dict)
+    hook_silent: Mapping[Key, datetime] = field(default_factory=dict)
     strays: int = 0
 
 
@@ -78,6 +83,7 @@ class Gauges:
             LedgerUnavailable: the database does not answer.
         """
         polls = last_runs(self._database, Chore.POLL)
+        hearings = Hearings(self._database).read()
         with self._database.reading() as connection:
             return LedgerState(
                 at=now,
@@ -93,6 +99,16 @@ class Gauges:
                     (account,): last_run.succeeded_at
                     for account, last_run in polls.items()
                     if last_run.succeeded_at is not None
+                },
+                feed_silent={
+                    (account,): hearing.feed_silent_since
+                    for account, hearing in hearings.items()
+                    if hearing.feed_silent_since
+                },
+                hook_silent={
+                    (account,): hearing.hook_silent_since
+                    for account, hearing in hearings.items()
+                    if hearing.hook_silent_since
                 },
                 strays=connection.execute(_STRAYS).scalar_one(),
             )

@@ -74,6 +74,11 @@ class Hearings:
         with self._database.writing() as connection:
             connection.execute(_FEED, {"of_account": account, "now": now})
 
+    def forget(self, account: str) -> None:
+        """Forget an account's hook: nothing is to be heard of it any more."""
+        with self._database.writing() as connection:
+            connection.execute(_FORGET, {"of_account": account})
+
     def read(self, names: Collection[str] | None = None) -> Mapping[str, Hearing]:
         """Tell what was heard of each account whose hook ever was; None: of all of them."""
         statement = _HEARD if names is None else _HEARD.where(accounts.c.account.in_(names))
@@ -97,6 +102,9 @@ _FEED: Final = (
     sa.update(accounts)
     .where(accounts.c.account == _OF_ACCOUNT, accounts.c.chore == _HOOK)
     .values(succeeded_at=_NOW)
+)
+_FORGET: Final = sa.delete(accounts).where(
+    accounts.c.account == _OF_ACCOUNT, accounts.c.chore == _HOOK
 )
 
 

@@ -76,6 +76,20 @@ class LedgerCollector(Collector):
             at=state.at,
             never=math.inf,
         )
+        yield self._ages(
+            "orders_sync_feed_silence_seconds",
+            "Time since the hook first told what the feed has not told yet; 0 where both tell.",
+            ("account",),
+            self._configured(state.feed_silent),
+            at=state.at,
+        )
+        yield self._ages(
+            "orders_sync_hook_silence_seconds",
+            "Time since the hook was heard, where the feed told news since; 0 where both tell.",
+            ("account",),
+            self._configured(state.hook_silent),
+            at=state.at,
+        )
         yield GaugeMetricFamily(
             "orders_sync_strays_parked",
             "Messages that no task could take and that wait for a person, in the ledger.",

@@ -15,7 +15,13 @@ from orders_sync.doctor.beat import acquit_beat
 from orders_sync.doctor.findings import Finding, State
 from orders_sync.doctor.ledger import judge_polls
 from orders_sync.doctor.traffic import judge_usage, sick_processes
-from orders_sync.doctor.work import LedgerReading, judge_lateness, judge_peers, judge_strangers
+from orders_sync.doctor.work import (
+    LedgerReading,
+    judge_lateness,
+    judge_peers,
+    judge_silence,
+    judge_strangers,
+)
 from orders_sync.doctor.workers import judge_consumption, judge_held
 from orders_sync.domain.steps import Queue
 from orders_sync.domain.words import count_of
@@ -76,6 +82,7 @@ def _account(
     if ledger is not None:
         causes += judge_peers(name, ledger, now=now)
         causes += _late_poll(account, ledger, poll_seconds, now)
+        yield from judge_silence(name, ledger.state, now=now)
     yield from causes
     if ledger is not None and not causes:
         yield from judge_lateness(name, ledger.state, now=now)

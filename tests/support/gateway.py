@@ -82,11 +82,15 @@ def serving_gateway(
     max_bytes: int = 10_000,
     requests_per_minute: int = 60_000,
     tracing: Tracing = NO_TRACING,
+    **more: Any,
 ) -> Iterator[Gateway]:
-    """Serve the gateway from a thread, for as long as the block lasts."""
+    """Serve the gateway from a thread, for as long as the block lasts.
+
+    `more` are settings of the office's account.
+    """
     account: Any = {"app_key": "key", "app_token": "token"}
     settings = Settings(
-        accounts={STORE: AccountSettings(**account), "other": AccountSettings(**account)},
+        accounts={STORE: AccountSettings(**account, **more), "other": AccountSettings(**account)},
         max_command_bytes=max_bytes,
         gateway=GatewaySettings(requests_per_minute=requests_per_minute),
     )

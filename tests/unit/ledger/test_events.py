@@ -112,6 +112,38 @@ def test_a_poison_event_is_parked_and_does_not_stop_its_lot(
     assert ripe(ledger, clock) == ["poison"]
 
 
+HEARD = replace(EVENT, event_id="", handle=None)
+
+
+def test_what_the_hook_told_and_the_feed_tells_too_is_one_event(
+    ledger: Ledger, clock: SettableClock
+) -> None:
+    first = ledger.events.record(STORE, [HEARD], now=clock())
+    before = ripe(ledger, clock, at_once=True)
+    second = ledger.events.record(STORE, [EVENT], now=clock())
+
+    assert (list(first.dispatches), first.new) == ([READ], 1)
+    assert (list(second.dispatches), second.new) == ([], 0)
+    assert before == []
+    assert ripe(ledger, clock, at_once=True) == ["handle-1"]
+
+
+def test_a_hook_that_comes_after_the_feed_leaves_its_handle_as_it_is(
+    ledger: Ledger, clock: SettableClock
+) -> None:
+    ledger.events.record(STORE, [EVENT], now=clock())
+    clock.advance(300)
+    ledger.events.record(STORE, [HEARD], now=clock())
+    stale = ripe(ledger, clock, at_once=True)
+    clock.advance(-300)
+    fresh = ripe(ledger, clock, at_once=True)
+    ledger.events.mark_acknowledged(STORE, ["handle-1"], now=clock())
+    ledger.events.record(STORE, [HEARD], now=clock())
+
+    assert (stale, fresh) == ([], ["handle-1"])
+    assert ripe(ledger, clock, at_once=True) == []
+
+
 def test_an_item_without_a_handle_is_recorded_and_never_acknowledged(
     ledger: Ledger, clock: SettableClock
 ) -> None:
