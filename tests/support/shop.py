@@ -15,6 +15,7 @@ from orders_sync.ledger.migrate import upgrade
 from orders_sync.sandbox import Box
 
 STORE = "mystore"
+HOOK_SECRET = "a-secret-of-the-hook"
 
 
 class Shop:
@@ -27,6 +28,7 @@ class Shop:
             f"ORDERS_SYNC_ACCOUNTS__{STORE.upper()}__APP_KEY": "key",
             f"ORDERS_SYNC_ACCOUNTS__{STORE.upper()}__APP_TOKEN": "token",
             f"ORDERS_SYNC_ACCOUNTS__{STORE.upper()}__BASE_URL": vtex_url,
+            f"ORDERS_SYNC_ACCOUNTS__{STORE.upper()}__HOOK_SECRET": HOOK_SECRET,
             "COLUMNS": "300",
         }
         url = f"sqlite:///{home / 'ledger.sqlite3'}"

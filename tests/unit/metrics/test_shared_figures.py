@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -50,6 +51,18 @@ def test_the_last_read_of_the_feed_is_told_from_the_last_poll() -> None:
 
     assert never[sample("orders_sync_feed_read_age_seconds", account="shop")] == float("inf")
     assert once[sample("orders_sync_feed_read_age_seconds", account="shop")] == 7200
+
+
+@pytest.mark.parametrize("silent", ["feed", "hook"])
+def test_the_silence_of_feed_or_hook_is_told_from_the_last_that_was_heard(silent: str) -> None:
+    since = {("shop",): NOW - timedelta(hours=1), ("closed",): NOW - timedelta(days=9)}
+    found = shown_of(replace(LedgerState(NOW), **{f"{silent}_silent": since}))
+    both = shown_of(LedgerState(NOW))
+
+    name = f"orders_sync_{silent}_silence_seconds"
+    assert found[sample(name, account="shop")] == 3600
+    assert both[sample(name, account="shop")] == 0
+    assert sample(name, account="other") not in found
 
 
 def test_the_feed_of_an_account_that_is_not_configured_any_more_is_not_missed() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from orders_sync.broker.presence import LivingWorker
 from orders_sync.doctor.findings import Finding, State, exit_status
-from orders_sync.doctor.work import LATE_ORDERS, LedgerReading
+from orders_sync.doctor.work import LATE_ORDERS, SILENT, LedgerReading
 from orders_sync.ledger.gauges import LedgerState, Waiting
 from orders_sync.ledger.pulse import LastRun
 from orders_sync.metrics.broker import BrokerState
@@ -66,6 +66,28 @@ def test_threads_that_do_not_come_back_need_a_person() -> None:
 
     assert finding.says.endswith("two@a 2, the oldest for 700 s")
     assert "SIGTERM" in (finding.do or "")
+
+
+@pytest.mark.parametrize(
+    ("state", "silent", "heard"),
+    [
+        (LedgerState(NOW, feed_silent={("shop",): NOW - SILENT - SECOND}), "feed", "hook"),
+        (LedgerState(NOW, hook_silent={("shop",): NOW - SILENT - SECOND}), "hook", "feed"),
+    ],
+)
+def test_a_feed_or_a_hook_that_is_silent_beside_the_other_needs_a_person(
+    state: LedgerState, silent: str, heard: str
+) -> None:
+    (finding,) = needs(with_state(state))
+
+    assert finding.says.startswith(f"the {heard} was heard, the {silent} was not, since 2026-11-27")
+    assert finding.do == f"orders-sync {silent} show --account shop"
+
+
+def test_a_feed_that_is_a_little_behind_its_hook_needs_nobody() -> None:
+    state = LedgerState(NOW, feed_silent={("shop",): NOW - SILENT})
+
+    assert needs(with_state(state)) == []
 
 
 def test_work_is_summed_up_by_cause_the_largest_first() -> None:

@@ -97,5 +97,28 @@ def test_a_hooks_filter_of_two_types_is_refused() -> None:
         HookConfiguration(filter=mixed, hook=HOOK.hook).check()
 
 
+def test_a_sandbox_on_this_machine_is_reached_without_tls() -> None:
+    HookConfiguration(
+        filter=HOOK.filter, hook=Hook(url="http://127.0.0.1:1/x", headers=HEADERS)
+    ).check()
+
+
+def test_how_a_hook_differs_is_told_without_its_headers_values() -> None:
+    wanted = HookConfiguration.from_workflow(["canceled"], url=f"{URL}/2", headers=HEADERS)
+    found = HookConfiguration.from_workflow(
+        ["handling"], url=URL, headers={"x-integration-secret": "older"}
+    )
+    bare = HookConfiguration.from_workflow(["canceled"], url=f"{URL}/2", headers={})
+
+    assert found.difference(wanted) == [
+        "filter.status lacks canceled",
+        "filter.status has beside what is wanted handling",
+        f"hook.url is {URL}, wanted {URL}/2",
+        "hook.headers.X-Integration-Secret has another value",
+    ]
+    assert bare.difference(wanted) == ["hook.headers.X-Integration-Secret is missing"]
+    assert wanted.difference(wanted) == []
+
+
 def test_no_repr_of_a_hook_shows_its_headers() -> None:
     assert "made-up" not in repr(HOOK)

@@ -54,6 +54,15 @@ def chorus(tmp_path: Path, clock: SettableClock) -> Iterator[Chorus]:
     chorus.ledger.close()
 
 
+def test_a_chore_that_may_rest_is_done_rarely_although_it_had_work(chorus: Chorus) -> None:
+    chorus.chores.run(chorus.turns[:2], lambda account: Ran(worked=True, may_rest=account == "a"))
+
+    resting, busy = chorus.due_in("a"), chorus.due_in("b")
+    assert resting is not None
+    assert 13.5 * SECOND <= resting <= 15 * SECOND
+    assert busy == SECOND
+
+
 def test_an_account_in_trouble_stops_no_other_of_its_message(chorus: Chorus) -> None:
     def work(account: str) -> Ran:
         chorus.asked.append(account)
