@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from prometheus_client import CollectorRegistry
@@ -56,7 +56,8 @@ def test_the_last_read_of_the_feed_is_told_from_the_last_poll() -> None:
 @pytest.mark.parametrize("silent", ["feed", "hook"])
 def test_the_silence_of_feed_or_hook_is_told_from_the_last_that_was_heard(silent: str) -> None:
     since = {("shop",): NOW - timedelta(hours=1), ("closed",): NOW - timedelta(days=9)}
-    found = shown_of(replace(LedgerState(NOW), **{f"{silent}_silent": since}))
+    silence: dict[str, Any] = {f"{silent}_silent": since}
+    found = shown_of(LedgerState(NOW, **silence))
     both = shown_of(LedgerState(NOW))
 
     name = f"orders_sync_{silent}_silence_seconds"
