@@ -80,7 +80,7 @@ def _steadily(plant: Plant, session: requests.Session, count: int, per_second: i
         answer = session.post(f"{plant.gateway_url}/hook/{STORE}", data=json.dumps(change))
         return answer.status_code, time.monotonic() - began
 
-    began = time.monotonic()
+    began, cpu = time.monotonic(), plant.cpu_by_process()["gateway"]
     with ThreadPoolExecutor(_THREADS) as pool:
         asked = []
         for number in range(count):
@@ -88,6 +88,8 @@ def _steadily(plant: Plant, session: requests.Session, count: int, per_second: i
             asked.append(pool.submit(post, number))
         answers = [answer.result() for answer in asked]
     waits = [seconds * 1000 for _, seconds in answers]
+    cpu_ms = (plant.cpu_by_process()["gateway"] - cpu) * 1000 / count
+    say("CPU of the gateway, ms a post", f"{cpu_ms:.2f}")
     say(f"answers at {per_second} a second", dict(Counter(status for status, _ in answers)))
     say("answered after, ms (p50)", f"{percentile(waits, 0.5):.1f}")
     say("answered after, ms (p99)", f"{percentile(waits, 0.99):.1f}")

@@ -11,7 +11,7 @@ from celery import shared_task
 from orders_sync.domain.steps import Step
 from orders_sync.inbound import steps
 from orders_sync.inbound.acknowledge import acknowledge, is_any_left
-from orders_sync.inbound.poll import PollLimits, poll
+from orders_sync.inbound.poll import Polled, PollLimits, poll
 from orders_sync.ledger.accounts import Chore
 from orders_sync.traffic.lanes import Lane
 from orders_sync.worker.chores import Ran
@@ -60,18 +60,23 @@ def poll_feed(
             ),
             tracing=services.tracing,
         )
-        is_new, hearing = polled.new > 0, hearings.get(account)
+        hearing, now = hearings.get(account), services.clock()
         if hearing and polled.told:
-            services.ledger.hearings.note_feed(account, services.clock())
-        return Ran(
-            is_new,
-            succeeded=polled.was_read,
-            goes_on=is_new and polled.is_cut_short,
-            may_rest=bool(hearing and hearing.is_heard(services.clock()))
-            and not polled.is_cut_short,
-        )
+            services.ledger.hearings.note_feed(account, now)
+        return after_poll(polled, is_hook_heard=hearing is not None and hearing.is_heard(now))
 
     self.run_chore(account, turns, work)
+
+
+def after_poll(polled: Polled, *, is_hook_heard: bool) -> Ran:
+    """Say when the feed is polled again: a hook that is heard tells its news sooner."""
+    is_new = polled.new > 0
+    return Ran(
+        is_new,
+        succeeded=polled.was_read,
+        goes_on=is_new and polled.is_cut_short,
+        may_rest=is_hook_heard and not polled.is_cut_short,
+    )
 
 
 @shared_task(name=Chore.ACKNOWLEDGE.value, base=ChoreTask, bind=True, send_events=False)

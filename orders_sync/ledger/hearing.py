@@ -81,7 +81,7 @@ class Hearings:
 
     def read(self, names: Collection[str] | None = None) -> Mapping[str, Hearing]:
         """Tell what was heard of each account whose hook ever was; None: of all of them."""
-        statement = _HEARD if names is None else _HEARD.where(accounts.c.account.in_(names))
+        statement = _HEARD if names is None else _HEARD.where(accounts.c.account.in_(list(names)))
         with self._database.reading() as connection:
             rows = connection.execute(statement).all()
         found = {
