@@ -18,7 +18,7 @@ from orders_sync.settings import load_settings, require_accounts
     help="Listen on this port, 0: a free one; ORDERS_SYNC_GATEWAY__PORT if left out.",
 )
 def serve(*, address: str | None, port: int | None) -> None:
-    """Serve the HTTP API for other services, until it is stopped.
+    """Serve the HTTP API for other services, and VTEX's hook, until it is stopped.
 
     Its address is the first line printed; its page for people is under /api/docs. What it accepts
     is in the ledger before it answers. Tokens are made with `orders-sync tokens create`.
