@@ -155,7 +155,7 @@ def judge_silence(account: str, state: LedgerState, *, now: datetime) -> Iterato
                 f"for {_span(since, now)}"
             )
             do = f"orders-sync {silent} show --account {account}"
-            yield Finding(account, silent, State.WARNING, says, do)
+            yield Finding(account, f"{silent} heard", State.WARNING, says, do)
 
 
 def judge_strangers(

@@ -18,6 +18,7 @@ from orders_sync.gateway.context import Context
 from orders_sync.gateway.hook_intake import HookEvent, HookIntake
 from orders_sync.gateway.problems import ProblemError
 from orders_sync.gateway.rights import digest_of, is_same
+from orders_sync.metrics.tracing import About
 from orders_sync.settings import AccountSettings
 from orders_sync.vtex.hook_posts import HEADER, Origin, is_ping, read_post
 
@@ -52,7 +53,9 @@ def hook_routes(here: Context, monotonic: Callable[[], float]) -> APIRouter:
 
     def record(account: str, lot: Sequence[HookEvent]) -> None:
         now = here.clock()
-        recorded = here.ledger.events.record(account, lot, now=now)
+        with here.tracing.lot("hook.heard") as traced:
+            recorded = here.ledger.events.record(account, lot, now=now)
+            traced.add_all(About(account, order_id) for order_id in recorded.orders)
         for step in recorded.dispatches:
             here.dispatch(step)
         if any(isinstance(event, OrderEvent) for event in lot) and is_noted(account):

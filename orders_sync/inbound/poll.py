@@ -104,9 +104,7 @@ def poll(
                 traced.add_all(About(account, order_id) for order_id in recorded.orders)
             room -= len(recorded.dispatches)
             dispatch(recorded.dispatches)
-            polled = Polled(
-                polled.told + len(lot), polled.new + recorded.new, was_read=True
-            )
+            polled = Polled(polled.told + len(lot), polled.new + recorded.new, was_read=True)
             if len(lot) < FULL_LOT:
                 return polled
     except NotFound:
