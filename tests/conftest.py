@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
+import tempfile
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
@@ -19,6 +22,23 @@ pytest_plugins = [
     "support.pgbouncer",
     "support.erp_databases",
 ]
+
+_MEMORY = Path("/dev/shm")  # noqa: S108 -- its files have names of their own
+_MEMORY_BYTES = 4 << 30
+
+
+def pytest_configure() -> None:
+    """Keep files of tests in memory where there is room: a database waits for every disk."""
+    if "TMPDIR" not in os.environ and _has_room(_MEMORY):  # noqa: TID251 -- no setting of the project's
+        os.environ["TMPDIR"] = str(_MEMORY)  # noqa: TID251 -- as above
+        tempfile.tempdir = None
+
+
+def _has_room(folder: Path) -> bool:
+    """Tell whether databases fit into a folder, and programs in it may be run."""
+    if not folder.is_dir() or shutil.disk_usage(folder).free < _MEMORY_BYTES:
+        return False
+    return not os.statvfs(folder).f_flag & os.ST_NOEXEC
 
 
 @pytest.fixture(autouse=True)

@@ -16,6 +16,7 @@ from typing import Any
 
 import requests
 import sqlalchemy as sa
+from support.ledger_files import make_ledger
 from urllib3.exceptions import ProtocolError
 
 from orders_sync.bootstrap import Services
@@ -26,7 +27,6 @@ from orders_sync.inbound import steps
 from orders_sync.inbound.acknowledge import acknowledge
 from orders_sync.inbound.poll import Polled, PollLimits, poll
 from orders_sync.ledger.accounts import Chore
-from orders_sync.ledger.migrate import upgrade
 from orders_sync.outbound import steps as sending
 from orders_sync.outbound.accept import Desk, Source, accept
 from orders_sync.outbound.answers import pull
@@ -89,7 +89,8 @@ class Flow:
             erp_options=erp_options or {},
         )
         self.settings = Settings(accounts={STORE: account}, home=home, **changes)
-        upgrade(self.settings.ledger)
+        if "ledger_url" not in changes:
+            make_ledger(self.settings.ledger)
         self.adapter = _Cutting(self)
         self.services = Services(
             self.settings,

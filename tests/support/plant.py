@@ -9,11 +9,11 @@ from pathlib import Path
 
 import redis
 from pydantic import SecretStr
+from support.ledger_files import make_ledger
 
 from orders_sync.embedded import commands
 from orders_sync.embedded.broker import EmbeddedBroker
 from orders_sync.embedded.processes import Child, ProcessSpec
-from orders_sync.ledger.migrate import upgrade
 from orders_sync.sandbox import Box
 from orders_sync.sandbox.server import serving
 from orders_sync.settings import FeedSettings, child_environment
@@ -56,7 +56,7 @@ class Plant:
             **{f"ORDERS_SYNC_ACCOUNTS__{STORE.upper()}__BASE_URL": vtex_url},
         )
         self.children: list[Child] = []
-        upgrade(f"sqlite:///{home / 'ledger.sqlite3'}")
+        make_ledger(f"sqlite:///{home / 'ledger.sqlite3'}")
         self._configure_feed(vtex_url)
 
     def _configure_feed(self, vtex_url: str) -> None:

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from click.testing import CliRunner, Result
+from support.ledger_files import make_ledger
 
 from orders_sync.cli import main
 from orders_sync.ledger import Ledger
-from orders_sync.ledger.migrate import upgrade
 from orders_sync.sandbox import Box
 
 STORE = "mystore"
@@ -31,8 +31,7 @@ class Shop:
             f"ORDERS_SYNC_ACCOUNTS__{STORE.upper()}__HOOK_SECRET": HOOK_SECRET,
             "COLUMNS": "300",
         }
-        url = f"sqlite:///{home / 'ledger.sqlite3'}"
-        upgrade(url)
+        url = make_ledger(f"sqlite:///{home / 'ledger.sqlite3'}")
         self.ledger = Ledger(url, lease=timedelta(seconds=60))
 
     def types(self, *arguments: str, stdin: str | None = None) -> Result:

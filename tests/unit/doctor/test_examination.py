@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from redis import Redis
+from support.ledger_files import make_ledger
 from support.turns import leave_poll
 
 from orders_sync.doctor.erp import CHECK as ERP
@@ -19,7 +20,6 @@ from orders_sync.doctor.workers import read_taking
 from orders_sync.embedded.broker import EmbeddedBroker
 from orders_sync.errors import ConfigurationError
 from orders_sync.ledger import Ledger
-from orders_sync.ledger.migrate import upgrade
 from orders_sync.private_files import owner_only
 from orders_sync.sandbox import Box
 from orders_sync.sandbox.server import serving
@@ -83,7 +83,7 @@ def make(tmp_path: Path, vtex_url: str) -> Callable[..., Settings]:
 def test_what_stands_is_found_to_stand(make: Callable[..., Settings], tmp_path: Path) -> None:
     broker = EmbeddedBroker(tmp_path)
     settings = make(broker_url=broker.start())
-    upgrade(settings.ledger)
+    make_ledger(settings.ledger)
     ledger = Ledger(settings.ledger, lease=timedelta(seconds=60))
     leave_poll(ledger, STORE, at=now())
     ledger.close()
@@ -109,7 +109,7 @@ def test_strays_that_were_dropped_lately_are_told(
     make: Callable[..., Settings], days: int, is_told: bool
 ) -> None:
     settings = make()
-    upgrade(settings.ledger)
+    make_ledger(settings.ledger)
     ledger = Ledger(settings.ledger, lease=timedelta(seconds=60))
     ledger.strays.note_dropped(12, now=now() - timedelta(days=days))
     ledger.close()
@@ -280,7 +280,7 @@ def test_what_others_may_use_is_named_with_what_closes_it(make: Callable[..., Se
 
 def test_work_that_waits_for_hours_is_told_by_its_cause(make: Callable[..., Settings]) -> None:
     settings = make(base_url=NOWHERE)
-    upgrade(settings.ledger)
+    make_ledger(settings.ledger)
     ledger = Ledger(settings.ledger, lease=timedelta(seconds=60))
     began = now() - timedelta(hours=2)
     for dispatch in ledger.orders.look_again(STORE, "a-01", now=began):
@@ -308,7 +308,7 @@ def test_ticks_that_no_worker_takes_are_no_fault_of_beat(
 ) -> None:
     broker = EmbeddedBroker(tmp_path)
     settings = make(broker_url=broker.start())
-    upgrade(settings.ledger)
+    make_ledger(settings.ledger)
     with Redis.from_url(settings.broker_url or "") as redis:
         redis.lpush("feed", "a tick")
 

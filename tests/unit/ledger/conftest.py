@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 from alembic import command
+from support.ledger_files import make_ledger
 from support.office import Office
 from support.postgres import PostgresServer
 
 from orders_sync.ledger import Ledger, migrate
 from orders_sync.ledger.engine import Database
-from orders_sync.ledger.migrate import upgrade
 from orders_sync.testing.clock import SettableClock
 
 LEASE = timedelta(seconds=60)
@@ -54,9 +54,7 @@ def database_at(empty_url: str) -> Iterator[Callable[[str], Database]]:
 def ledger_url(database: str, request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """Give the URL of a database with the ledger's tables."""
     if database == "sqlite":
-        url = f"sqlite:///{tmp_path / 'ledger.sqlite3'}"
-        upgrade(url)
-        return url
+        return make_ledger(f"sqlite:///{tmp_path / 'ledger.sqlite3'}")
     server: PostgresServer = request.getfixturevalue("postgres")
     return server.url(request.getfixturevalue("postgres_ledger"))
 

@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 from redis import Redis
+from support.ledger_files import make_ledger
 
 from orders_sync.broker import keys
 from orders_sync.broker.strays import Strays
 from orders_sync.embedded.broker import EmbeddedBroker
 from orders_sync.errors import LedgerUnavailable
 from orders_sync.ledger import Ledger
-from orders_sync.ledger.migrate import upgrade
 from orders_sync.ledger.strays import Dropped
 from orders_sync.testing.clock import SettableClock
 from orders_sync.upkeep.collect_strays import collect_strays
@@ -33,8 +33,7 @@ def redis(tmp_path: Path) -> Iterator[Any]:
 
 @pytest.fixture
 def ledger(tmp_path: Path) -> Iterator[Ledger]:
-    url = f"sqlite:///{tmp_path / 'ledger.sqlite3'}"
-    upgrade(url)
+    url = make_ledger(f"sqlite:///{tmp_path / 'ledger.sqlite3'}")
     ledger = Ledger(url, lease=timedelta(seconds=60))
     yield ledger
     ledger.close()

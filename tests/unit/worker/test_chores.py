@@ -7,11 +7,11 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
+from support.ledger_files import make_ledger
 
 from orders_sync.errors import OrdersSyncError, ParkedError, Unavailable, WaitError
 from orders_sync.ledger import Ledger
 from orders_sync.ledger.accounts import Chore, Turn
-from orders_sync.ledger.migrate import upgrade
 from orders_sync.ledger.pulse import last_runs
 from orders_sync.testing.clock import SettableClock
 from orders_sync.worker.chores import Chores, Ran
@@ -24,8 +24,7 @@ class Chorus:
     """Three accounts whose turns were claimed, and what became of them."""
 
     def __init__(self, home: Path, clock: SettableClock) -> None:
-        url = f"sqlite:///{home / 'ledger.sqlite3'}"
-        upgrade(url)
+        url = make_ledger(f"sqlite:///{home / 'ledger.sqlite3'}")
         self.ledger = Ledger(url, lease=60 * SECOND)
         self.clock = clock
         self.errors: list[Exception] = []

@@ -7,12 +7,12 @@ from types import SimpleNamespace
 
 import pytest
 import sqlalchemy as sa
+from support.ledger_files import make_ledger
 
 from orders_sync.bootstrap import Services
 from orders_sync.domain.rules import Standing
 from orders_sync.domain.steps import Claim, Dispatch, Step, StepResult
 from orders_sync.embedded.broker import EmbeddedBroker
-from orders_sync.ledger.migrate import upgrade
 from orders_sync.ledger.tables import orders
 from orders_sync.ledger.windows import DISPATCHED_FOR
 from orders_sync.settings import AccountSettings, Settings
@@ -34,7 +34,7 @@ def broker(tmp_path: Path) -> Iterator[EmbeddedBroker]:
 def app(tmp_path: Path, broker: EmbeddedBroker) -> Iterator[OrdersSyncApp]:
     account = AccountSettings(app_key="k", app_token="t")
     settings = Settings(accounts={STORE: account}, home=tmp_path, broker_url=broker.url)
-    upgrade(settings.ledger)
+    make_ledger(settings.ledger)
     app = create_app(settings, include=())
     yield app
     app.services.close()

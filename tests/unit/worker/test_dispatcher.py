@@ -9,13 +9,13 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from support.ledger_files import make_ledger
 
 from orders_sync.domain.commands import Command
 from orders_sync.domain.rules import Progress, Standing
 from orders_sync.domain.steps import Dispatch, Queue, Step, StepResult
 from orders_sync.ledger import Ledger
 from orders_sync.ledger.journal import Entry
-from orders_sync.ledger.migrate import upgrade
 from orders_sync.ledger.wakeups import request_reads
 from orders_sync.ledger.windows import DISPATCHED_FOR, Windows
 from orders_sync.outbound.accept import Desk, accept
@@ -103,8 +103,7 @@ class Setting:
 
 @pytest.fixture
 def setting(tmp_path: Path, clock: SettableClock) -> Iterator[Setting]:
-    url = f"sqlite:///{tmp_path / 'ledger.sqlite3'}"
-    upgrade(url)
+    url = make_ledger(f"sqlite:///{tmp_path / 'ledger.sqlite3'}")
     ledger = Ledger(url, lease=timedelta(seconds=60))
     yield Setting(ledger, clock)
     ledger.close()

@@ -8,13 +8,13 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
+from support.ledger_files import make_ledger
 
 from orders_sync.bootstrap import Services
 from orders_sync.domain.steps import Dispatch, Queue, Step
 from orders_sync.embedded.broker import EmbeddedBroker
 from orders_sync.errors import LedgerUnavailable
 from orders_sync.ledger import Ledger
-from orders_sync.ledger.migrate import upgrade
 from orders_sync.ledger.processes import SEEN_EVERY, SILENT_FOR
 from orders_sync.ledger.wakeups import request_reads
 from orders_sync.ledger.windows import Windows
@@ -75,7 +75,7 @@ def _no_lengths() -> Mapping[Queue, int]:
 def start(tmp_path: Path, clock: SettableClock) -> Iterator[Callable[..., Process]]:
     account = AccountSettings(app_key="k", app_token="t")
     settings = Settings(accounts={STORE: account}, home=tmp_path)
-    upgrade(settings.ledger)
+    make_ledger(settings.ledger)
     started: list[Process] = []
 
     def start_one(name: str, traffic: Traffic | None = None) -> Process:

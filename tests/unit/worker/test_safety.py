@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 import structlog
+from support.ledger_files import make_ledger
 
 from orders_sync.domain.steps import Dispatch, Queue, Step
 from orders_sync.errors import ConfigurationError
-from orders_sync.ledger.migrate import upgrade
 from orders_sync.ledger.windows import DISPATCHED_FOR
 from orders_sync.settings import AccountSettings, RetrySettings, Settings
 from orders_sync.worker.app import OrdersSyncApp, celery_settings, create_app
@@ -163,7 +163,7 @@ def test_what_is_dispatched_without_a_broker_is_due_within_seconds(
 ) -> None:
     app = make_app(tmp_path)
     app.conf.task_publish_retry = False
-    upgrade(app.orders_sync_settings.ledger)
+    make_ledger(app.orders_sync_settings.ledger)
     ledger, now = app.services.ledger, app.services.clock()
     [following] = ledger.orders.look_again("mystore", "1-01", now=now)
 

@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 import redis
+from support.ledger_files import make_ledger
 from support.turns import leave_poll
 
 from orders_sync.domain.steps import Queue
 from orders_sync.embedded.broker import EmbeddedBroker
 from orders_sync.ledger.accounts import Chore
-from orders_sync.ledger.migrate import upgrade
 from orders_sync.settings import AccountSettings, Settings
 from orders_sync.worker.app import OrdersSyncApp, create_app
 from orders_sync.worker.schedule import QUICK_LEASE
@@ -64,7 +64,7 @@ def make_ticker(tmp_path: Path) -> Iterator[Callable[..., Ticker]]:
         settings = Settings(
             accounts=dict.fromkeys(accounts, account), home=tmp_path, broker_url=broker.url
         )
-        upgrade(settings.ledger)
+        make_ledger(settings.ledger)
         app = create_app(settings, include=TASKS)
         app.loader.import_default_modules()
         app.finalize()
