@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
 from contextlib import closing
 from io import StringIO
 from pathlib import Path
+from select import select as readable
+from typing import Any
 
 import pytest
 from sqlalchemy import create_engine, func, insert, select
@@ -22,9 +25,21 @@ from orders_sync.testing.factories import make_order
 
 REPOSITORY = Path(__file__).parents[2]
 PROCESSES = 4
+#: Ample for a slow machine.
+ANSWER_SECONDS = 120
 ORDER_IDS = [f"13000000000{number:02d}-01" for number in range(25)]
 
-#: Waits until all processes are up, places the orders in its own order, prints the receipts.
+#: Runs the programs that it is given, one after another, and prints the answer of each.
+RUN_ALL = """
+import json, sys
+import orders_sync.erp.staging, orders_sync.testing.factories
+
+while line := sys.stdin.readline():
+    program, *sys.argv[1:] = json.loads(line)
+    exec(program, {})
+"""
+
+#: Places the orders in its own order, as soon as it is told to; prints the receipts.
 PLACE_ALL = """
 import json, random, sys
 from pathlib import Path
@@ -36,7 +51,7 @@ random.Random(seed).shuffle(ids)
 erp = StagingErp("mystore", {"url": url}, Path())
 print("ready", flush=True)
 sys.stdin.readline()
-print(json.dumps({id: erp.place_order(make_order(id)).reference for id in ids}))
+print(json.dumps({id: erp.place_order(make_order(id)).reference for id in ids}), flush=True)
 erp.close()
 """
 
@@ -51,7 +66,7 @@ random.Random(seed).shuffle(ids)
 erp = StagingErp("mystore", {"url": url}, Path())
 print("ready", flush=True)
 sys.stdin.readline()
-print(json.dumps([erp.cancel_order(id, "canceled") for id in ids]))
+print(json.dumps([erp.cancel_order(id, "canceled") for id in ids]), flush=True)
 erp.close()
 """
 
@@ -87,29 +102,60 @@ print(json.dumps([[command.order_id, command.key] for command in commands]), flu
 sys.stdin.readline()
 for command in commands:
     erp.answer(command, Outcome("accepted"))
-print(json.dumps([command.key for command in erp.pull(None).rows]))
+print(json.dumps([command.key for command in erp.pull(None).rows]), flush=True)
 erp.close()
 """
 
 
-def start(code: str, *arguments: str) -> subprocess.Popen[str]:
-    """Start a process and wait until it is ready."""
-    worker = subprocess.Popen(
-        [sys.executable, "-c", code, *arguments],
-        cwd=REPOSITORY,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert worker.stdout is not None
-    assert worker.stdout.readline() == "ready\n"
-    return worker
+class Colleague:
+    """A process that runs programs; they begin together when each is told to go."""
+
+    def __init__(self) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", RUN_ALL],
+            cwd=REPOSITORY,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def start(self, program: str, *arguments: str) -> None:
+        """Start a program and wait until it is ready."""
+        self._tell(json.dumps([program, *arguments]))
+        assert self._hear() == "ready\n"
+
+    def go(self) -> None:
+        """Let the program go on."""
+        self._tell("go")
+
+    def answer(self) -> Any:
+        """Return what the program prints."""
+        return json.loads(self._hear())
+
+    def end(self) -> None:
+        """End the process."""
+        self._process.kill()
+        self._process.communicate()
+
+    def _tell(self, line: str) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.write(f"{line}\n")
+        self._process.stdin.flush()
+
+    def _hear(self) -> str:
+        assert self._process.stdout is not None
+        [heard, _, _] = readable([self._process.stdout], [], [], ANSWER_SECONDS)
+        assert heard, "the process does not answer"
+        return self._process.stdout.readline()
 
 
-def let_go(worker: subprocess.Popen[str]) -> None:
-    assert worker.stdin is not None
-    worker.stdin.write("go\n")
-    worker.stdin.flush()
+@pytest.fixture(scope="module")
+def colleagues() -> Iterator[list[Colleague]]:
+    """Give processes that race: what they import takes longer than what they do."""
+    colleagues = [Colleague() for _ in range(PROCESSES)]
+    yield colleagues
+    for colleague in colleagues:
+        colleague.end()
 
 
 def staged(url: str, order_id: str) -> int:
@@ -200,31 +246,29 @@ def write(url: str, order_id: str, kind: str, reason: str) -> None:
     engine.dispose()
 
 
-def test_processes_that_pull_at_once_get_the_same_commands(erp_url: str) -> None:
+def test_processes_that_pull_at_once_get_the_same_commands(
+    erp_url: str, colleagues: list[Colleague]
+) -> None:
     for order_id in ORDER_IDS:
         write(erp_url, order_id, "cancel", "Out of stock")
-    workers = [start(PULL_AND_ANSWER, erp_url) for _ in range(PROCESSES)]
+    for colleague in colleagues:
+        colleague.start(PULL_AND_ANSWER, erp_url)
 
-    for worker in workers:
-        let_go(worker)
-    pulled = [json.loads(worker.stdout.readline()) for worker in workers if worker.stdout]
-    for worker in workers:
-        let_go(worker)
-    left = [json.loads(worker.communicate(timeout=120)[0]) for worker in workers]
+    pulled = race(colleagues)
+    left = race(colleagues)
 
     expected = [[order_id, f"erp-{row}"] for row, order_id in enumerate(ORDER_IDS, start=1)]
     assert pulled == [expected] * PROCESSES
     assert left == [[]] * PROCESSES
 
 
-def test_processes_that_place_the_same_orders_at_once_make_each_once(erp_url: str) -> None:
-    workers = [
-        start(PLACE_ALL, erp_url, str(seed), json.dumps(ORDER_IDS)) for seed in range(PROCESSES)
-    ]
+def test_processes_that_place_the_same_orders_at_once_make_each_once(
+    erp_url: str, colleagues: list[Colleague]
+) -> None:
+    for seed, colleague in enumerate(colleagues):
+        colleague.start(PLACE_ALL, erp_url, str(seed), json.dumps(ORDER_IDS))
 
-    for worker in workers:
-        let_go(worker)
-    receipts = [json.loads(worker.communicate(timeout=120)[0]) for worker in workers]
+    receipts = race(colleagues)
 
     assert all(of_one == receipts[0] for of_one in receipts)
     assert len(set(receipts[0].values())) == len(ORDER_IDS)
@@ -232,23 +276,26 @@ def test_processes_that_place_the_same_orders_at_once_make_each_once(erp_url: st
     assert [len(staged_lines(erp_url, order_id)) for order_id in ORDER_IDS] == [2] * len(ORDER_IDS)
 
 
-def test_orders_that_processes_place_and_cancel_at_once_end_cancelled(erp_url: str) -> None:
-    workers = [
-        start(code, erp_url, str(seed), json.dumps(ORDER_IDS))
-        for code in (PLACE_ALL, CANCEL_ALL)
-        for seed in range(PROCESSES // 2)
-    ]
+def test_orders_that_processes_place_and_cancel_at_once_end_cancelled(
+    erp_url: str, colleagues: list[Colleague]
+) -> None:
+    programs = [PLACE_ALL, PLACE_ALL, CANCEL_ALL, CANCEL_ALL]
+    for seed, (colleague, program) in enumerate(zip(colleagues, programs, strict=True)):
+        colleague.start(program, erp_url, str(seed), json.dumps(ORDER_IDS))
 
-    for worker in workers:
-        let_go(worker)
-    [placed, placed_again, *answers] = [
-        json.loads(worker.communicate(timeout=120)[0]) for worker in workers
-    ]
+    [placed, placed_again, *answers] = race(colleagues)
 
     assert placed == placed_again
     assert {answer for of_one in answers for answer in of_one} <= {"cancelled", "unknown"}
     assert [state_of(erp_url, order_id) for order_id in ORDER_IDS] == ["cancelled"] * len(ORDER_IDS)
     assert [len(staged_lines(erp_url, order_id)) for order_id in ORDER_IDS] == [2] * len(ORDER_IDS)
+
+
+def race(colleagues: list[Colleague]) -> list[Any]:
+    """Let all go on at once; return their answers."""
+    for colleague in colleagues:
+        colleague.go()
+    return [colleague.answer() for colleague in colleagues]
 
 
 def test_a_process_killed_within_an_order_leaves_nothing_of_it(
