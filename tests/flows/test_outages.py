@@ -23,9 +23,9 @@ def pass_time(flow: Flow, seconds: float, step: float = 10) -> None:
 
 
 def away(flow: Flow, seconds: float, dial: str = "unavailable") -> None:
-    """Let VTEX be away for a while, in which the world is looked at twice a minute."""
+    """Let VTEX be away for a while."""
     setattr(flow.box.dials, dial, 1.0)
-    pass_time(flow, seconds, step=30)
+    pass_time(flow, seconds)
     setattr(flow.box.dials, dial, 0.0)
 
 
@@ -102,7 +102,7 @@ def test_a_poison_order_on_a_quiet_account_holds_up_no_other_and_ends_with_its_d
 ) -> None:
     [poison] = flow.box.create_orders(1)
     flow.poisoned = {poison}
-    pass_time(flow, _HOUR, step=30)
+    pass_time(flow, _HOUR)
 
     [good] = flow.box.create_orders(1)
     pass_time(flow, 3 * 60)
