@@ -290,4 +290,8 @@ def saved_at(plant: Plant) -> int:
 
 
 def is_saved(plant: Plant, task_id: str) -> bool:
-    return any(task_id.encode() in path.read_bytes() for path in plant.home.glob("flower*"))
+    try:
+        return any(task_id.encode() in path.read_bytes() for path in plant.home.glob("flower*"))
+    except FileNotFoundError:
+        # Flower renames what it saves.
+        return False
