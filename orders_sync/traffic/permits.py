@@ -6,6 +6,7 @@ import math
 import threading
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
 from itertools import count
 from time import monotonic
 from typing import Any, Final
@@ -15,13 +16,24 @@ from orders_sync.traffic.shared import Command, Script, Shared, key
 #: Where nobody has called `flush` for so long, nobody will.
 _FLUSHED_EVERY_SECONDS: Final = 3.0
 
+#: For how long after it was taken a permit may begin another call.
+_REUSED_SECONDS: Final = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Permit:
+    """A permit under the name of its `holder`; a call with it has to end before `until`."""
+
+    holder: str
+    until: float
+
 
 class Permits:
     """Gives each account at most as many permits as `limits` says, in all processes together.
 
     A permit is held under a name that begins with the process's, and expires when its call must
     have ended, so a process that died gives its permits back. What is given back while there are
-    many left travels with the next question, or with `flush`, where somebody calls that regularly.
+    many left is kept for the next call, until `flush`, where somebody calls that regularly.
     While Redis is away each of `processes` processes keeps to its own part, one call at least.
     """
 
@@ -42,33 +54,37 @@ class Permits:
         self._numbers = count(1)
         self._held: Counter[str] = Counter()
         self._left: Counter[str] = Counter()
-        self._returned: dict[str, list[str]] = {}
+        self._spare: dict[str, list[Permit]] = {}
         self._clock = clock
         self._flushed_at = -math.inf
         self._lock = threading.Lock()
 
-    def take(self, account: str, seconds: float) -> str | None:
-        """Take a permit for a call of so many seconds at most; None where all are taken.
-
-        What is returned is the permit's holder, to be passed to `give_back`.
-        """
-        holder = f"{self._process}/{next(self._numbers)}"
-        lasts = max(1, round(seconds * 1000))
-        limit = self._limits[account]
+    def take(self, account: str, seconds: float) -> Permit | None:
+        """Take a permit for a call of so many seconds at most; None where all are taken."""
+        ends = self._clock() + seconds
         with self._lock:
-            returned = self._returned.pop(account, [])
-        left = self._shared.run(self._script, _key(account), limit, holder, lasts, *returned)
+            spare = self._spare.get(account)
+            if spare and spare[-1].until >= ends:
+                self._held[account] += 1
+                return spare.pop()
+            outworn = self._spare.pop(account, [])
+        permit = Permit(f"{self._process}/{next(self._numbers)}", ends + _REUSED_SECONDS)
+        lasts = max(1, round((seconds + _REUSED_SECONDS) * 1000))
+        given_back = [each.holder for each in outworn]
+        limit = self._limits[account]
+        asked = (limit, permit.holder, lasts, *given_back)
+        left = self._shared.run(self._script, _key(account), *asked)
         with self._lock:
             self._left[account] = (left or 0) - 1
             given = self._held[account] < self.part(account) if left is None else left > 0
             self._held[account] += given
-        return holder if given else None
+        return permit if given else None
 
-    def give_back(self, account: str, holder: str) -> None:
+    def give_back(self, account: str, permit: Permit) -> None:
         """Give a permit back."""
         with self._lock:
             self._held[account] -= 1
-            self._returned.setdefault(account, []).append(holder)
+            self._spare.setdefault(account, []).append(permit)
             is_scarce = self._left[account] <= self._limits[account] / 2
         if is_scarce or self._clock() > self._flushed_at + _FLUSHED_EVERY_SECONDS:
             self._tell()
@@ -80,8 +96,8 @@ class Permits:
 
     def _tell(self) -> None:
         with self._lock:
-            returned, self._returned = self._returned, {}
-        self._remove(returned)
+            spare, self._spare = self._spare, {}
+        self._remove({name: [each.holder for each in permits] for name, permits in spare.items()})
 
     def forget(self, process: str, accounts: Collection[str]) -> None:
         """Give back all permits of a process that is dead."""

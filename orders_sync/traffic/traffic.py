@@ -187,14 +187,14 @@ class Traffic:
             ErpBusy: as many calls as may be are at the ERP now.
         """
         with self.guard(account, ERP):
-            holder = self._permits.take(account, seconds)
-            if holder is None:
+            permit = self._permits.take(account, seconds)
+            if permit is None:
                 spread = self._random.uniform(0.5, 2.0)
                 raise wait_error(account, ERP, Wait(spread, Why.PERMITS))
             try:
                 yield
             finally:
-                self._permits.give_back(account, holder)
+                self._permits.give_back(account, permit)
 
     def flush(self) -> None:
         """Tell of what need not be told at once; to be called every second or so."""

@@ -10,7 +10,7 @@ import pytest
 from unit.traffic.virtual_time import VirtualTime
 
 from orders_sync.embedded.broker import free_port
-from orders_sync.traffic.permits import Permits
+from orders_sync.traffic.permits import Permit, Permits
 from orders_sync.traffic.shared import Shared, connect
 from orders_sync.traffic.traffic import Traffic
 from orders_sync.traffic.waits import ErpBusy
@@ -20,25 +20,25 @@ Holders = Callable[..., Permits]
 
 
 @pytest.fixture
-def permits_of(process: Callable[..., Shared], account: str) -> Holders:
+def permits_of(process: Callable[..., Shared], account: str, time: VirtualTime) -> Holders:
     """Make the permits as one more process takes them."""
 
     def make(name: str, limit: int = 3) -> Permits:
-        return Permits(process(), {account: limit}, process=name, processes=2)
+        return Permits(process(), {account: limit}, process=name, processes=2, clock=time.clock)
 
     return make
 
 
-def _take(permits: Permits, account: str) -> str:
-    holder = permits.take(account, SECONDS)
-    assert holder is not None
-    return holder
+def _take(permits: Permits, account: str) -> Permit:
+    permit = permits.take(account, SECONDS)
+    assert permit is not None
+    return permit
 
 
-def _take_all(permits: Permits, account: str) -> list[str]:
-    def taken() -> Iterator[str]:
-        while holder := permits.take(account, SECONDS):
-            yield holder
+def _take_all(permits: Permits, account: str) -> list[Permit]:
+    def taken() -> Iterator[Permit]:
+        while permit := permits.take(account, SECONDS):
+            yield permit
 
     return list(taken())
 
@@ -58,21 +58,21 @@ def test_all_processes_together_take_no_more_than_the_limit(
 
 def test_a_permit_that_is_given_back_is_taken_by_another(permits_of: Holders, account: str) -> None:
     one, other = permits_of("one"), permits_of("other")
-    holders = _take_all(one, account)
+    permits = _take_all(one, account)
 
-    one.give_back(account, holders[0])
+    one.give_back(account, permits[0])
 
     assert len(_take_all(other, account)) == 1
 
 
-def test_what_is_given_back_while_many_are_left_waits_for_the_next_question(
+def test_what_is_given_back_while_many_are_left_is_kept_until_the_flush(
     permits_of: Holders, account: str
 ) -> None:
     one, other = permits_of("one", 8), permits_of("other", 8)
     one.flush()
-    holder = _take(one, account)
+    permit = _take(one, account)
 
-    one.give_back(account, holder)
+    one.give_back(account, permit)
     before = _take_all(other, account)
     for taken in before:
         other.give_back(account, taken)
@@ -86,23 +86,40 @@ def test_what_is_given_back_is_told_at_once_where_nobody_flushes(
     permits_of: Holders, account: str
 ) -> None:
     one, other = permits_of("one", 8), permits_of("other", 8)
-    holder = _take(one, account)
+    permit = _take(one, account)
 
-    one.give_back(account, holder)
+    one.give_back(account, permit)
 
     assert len(_take_all(other, account)) == 8
 
 
-def test_the_next_question_of_a_process_gives_back_what_it_had(
+def test_a_permit_that_is_kept_begins_one_more_call_and_no_two(
     permits_of: Holders, account: str
 ) -> None:
     one, other = permits_of("one", 8), permits_of("other", 8)
     one.flush()
-    holder = _take(one, account)
+    permit = _take(one, account)
 
-    one.give_back(account, holder)
-    one.take(account, SECONDS)
+    one.give_back(account, permit)
+    again, another = _take(one, account), _take(one, account)
 
+    assert again == permit
+    assert another != permit
+    assert len(_take_all(other, account)) == 6
+
+
+def test_a_permit_that_may_expire_before_the_end_of_a_call_does_not_begin_it(
+    permits_of: Holders, account: str, time: VirtualTime
+) -> None:
+    one, other = permits_of("one", 8), permits_of("other", 8)
+    one.flush()
+    permit = _take(one, account)
+    one.give_back(account, permit)
+
+    time.sleep(2.1)
+    another = _take(one, account)
+
+    assert another != permit
     assert len(_take_all(other, account)) == 7
 
 
@@ -114,7 +131,7 @@ def test_a_permit_that_nobody_gives_back_expires(
 
     time.sleep(SECONDS - 0.1)
     too_early = other.take(account, SECONDS)
-    time.sleep(0.2)
+    time.sleep(2.2)
     in_time = _take_all(other, account)
 
     assert too_early is None
@@ -140,10 +157,10 @@ def test_while_redis_is_away_each_process_keeps_to_its_part(
     shared = Shared(connect(f"redis://127.0.0.1:{free_port()}/0"), clock=time.clock)
     permits = Permits(shared, {account: 8}, process="alone", processes=2)
 
-    holders = _take_all(permits, account)
-    permits.give_back(account, holders[0])
+    taken = _take_all(permits, account)
+    permits.give_back(account, taken[0])
 
-    assert len(holders) == 4
+    assert len(taken) == 4
     assert permits.take(account, SECONDS) is not None
     assert permits.take(account, SECONDS) is None
 
