@@ -7,17 +7,19 @@ import io
 import socket
 import ssl
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import partial
 from time import monotonic
 from typing import Any, Final
 
+import requests
 from requests.adapters import HTTPAdapter
 from requests.utils import DEFAULT_CA_BUNDLE_PATH
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.util import Timeout
 
 #: An account is a host. Their pools cost next to nothing while they hold no connection.
 _HOSTS: Final = 10_000
@@ -46,6 +48,7 @@ class VtexAdapter(HTTPAdapter):
     def __init__(self, connections: int, *, ca_file: str = DEFAULT_CA_BUNDLE_PATH) -> None:
         self._idle = _IdleConnections(connections)
         self._context = ssl.create_default_context(cafile=ca_file)
+        self._pools: dict[str, Any] = {}
         super().__init__(pool_connections=_HOSTS, pool_maxsize=connections, max_retries=0)
 
     def init_poolmanager(self, *args: Any, **named: Any) -> None:
@@ -56,8 +59,50 @@ class VtexAdapter(HTTPAdapter):
             "https": partial(_TlsPool, idle=self._idle),
         }
 
-    def cert_verify(self, *_: Any) -> None:
-        """Leave it to the context, which would read the certificates for each connection anew."""
+    def send(
+        self,
+        request: requests.PreparedRequest,
+        stream: bool = False,  # noqa: ARG002, FBT001, FBT002 - requests calls it so.
+        timeout: Any = None,
+        verify: bool | str = True,  # noqa: ARG002, FBT001, FBT002 - requests calls it so.
+        cert: Any = None,  # noqa: ARG002 - requests calls it so.
+        proxies: Mapping[str, str] | None = None,  # noqa: ARG002 - requests calls it so.
+    ) -> requests.Response:
+        """Send a request and return its response, of which status and `raw` are filled.
+
+        What the base class does beside that is for a session, and takes as long as the call.
+
+        Raises:
+            HTTPError: of urllib3.
+        """
+        scheme, _, host, *rest = (request.url or "").split("/", 3)
+        raw = self._pool(f"{scheme}//{host}").urlopen(
+            request.method or "GET",
+            f"/{''.join(rest)}",
+            request.body,
+            request.headers,
+            self.max_retries,
+            redirect=False,
+            assert_same_host=False,
+            timeout=Timeout(*timeout),
+            preload_content=False,
+            decode_content=False,
+        )
+        response = requests.Response()
+        response.status_code, response.raw = raw.status, raw
+        return response
+
+    def _pool(self, origin: str) -> Any:
+        """Return the pool of a host; to find it among urllib3's is dear."""
+        pool = self._pools.get(origin)
+        if pool is None:
+            pool = self._pools[origin] = self.poolmanager.connection_from_url(origin)
+        return pool
+
+    def close(self) -> None:
+        """Close the idle connections."""
+        self._pools.clear()
+        super().close()
 
 
 class _IdleConnections:

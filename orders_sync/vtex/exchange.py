@@ -35,19 +35,20 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """One HTTP response, its body complete and decompressed."""
+    """One HTTP response, its body complete and decompressed; names of headers are lowered."""
 
     status: int
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = field(default=b"", repr=False)
 
+    def __post_init__(self) -> None:
+        """Lower the names of the headers."""
+        lowered = {name.lower(): value for name, value in self.headers.items()}
+        object.__setattr__(self, "headers", lowered)
+
     def header(self, name: str) -> str | None:
         """Find a header, whatever its case."""
-        value = self.headers.get(name)
-        if value is not None:
-            return value
-        wanted = name.lower()
-        return next((value for key, value in self.headers.items() if key.lower() == wanted), None)
+        return self.headers.get(name.lower())
 
 
 class Transport(Protocol):

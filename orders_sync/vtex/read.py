@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Final
 
 from orders_sync.errors import Unreadable
+from orders_sync.vtex.documents import ParsedDocument
 from orders_sync.vtex.endpoints import Endpoints, segment
 from orders_sync.vtex.order_rows import OrderFilter, OrderPage, OrderRow, TimeSpan, order_page
 from orders_sync.vtex.responses import read_json
@@ -44,7 +45,7 @@ class ReadEndpoints(Endpoints):
             raise Unreadable(f"{operation}: the answer must be a JSON object and is none.")
         if document.get("orderId") != order_id:
             raise Unreadable(f"{operation}: the answer's orderId is not the one asked for.")
-        return response.body
+        return ParsedDocument.of(response.body, document)
 
     def list_orders(
         self,

@@ -117,7 +117,7 @@ def order(account: str, document: bytes) -> Order:
         deliveries=(deliveries(shipping, amounts.lines) if shipping else ()),
         payments=_payments(read.payment_data) if read.payment_data else (),
         cancel_reason=read.cancel_reason,
-        document=document,
+        document=bytes(document),
         invoice_address=address(invoice) if invoice else None,
         remark=(read.open_text_field.value if read.open_text_field else None) or None,
         custom_data=_custom_data(read.custom_data),

@@ -100,7 +100,7 @@ class RequestsTransport:
                 ) as answer,
             ):
                 body = self._read_body(request, answer)
-                return Response(answer.status_code, answer.headers, body)
+                return Response(answer.status_code, answer.raw.headers, body)
         except (requests.RequestException, HTTPError) as error:
             if _never_connected(error):
                 raise Unavailable(f"{request}: no connection to VTEX ({_name(error)}).") from error
@@ -193,8 +193,8 @@ def _never_connected(error: Exception) -> bool:
 
 
 def _reason(error: Exception) -> object:
-    """Find urllib3's reason inside the error of `requests`."""
-    cause = error.args[0] if error.args else None
+    """Find urllib3's reason inside its own error, or inside that of `requests`."""
+    cause = error if isinstance(error, HTTPError) else next(iter(error.args), None)
     return getattr(cause, "reason", None) or cause
 
 
