@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from orders_sync.domain.rules import OPEN
 from orders_sync.domain.steps import Dispatch, Step
 from orders_sync.ledger.engine import Database
-from orders_sync.ledger.order_lease import NOW, OF_ACCOUNT, OF_STEP, UNTIL
+from orders_sync.ledger.order_lease import NOW, OF_ACCOUNT, OF_STEP, UNTIL, is_among
 from orders_sync.ledger.tables import commands, orders
 from orders_sync.ledger.windows import DISPATCHED_FOR
 
@@ -146,7 +146,7 @@ def longest_due(table: sa.Table) -> sa.ColumnElement[bool]:
         .where(
             table.c.account == OF_ACCOUNT,
             table.c.next_step == OF_STEP,
-            table.c.standing.in_(OPEN),
+            is_among(table.c.standing, OPEN),
             table.c.due_at <= NOW,
             sa.or_(table.c.dispatched_until.is_(None), table.c.dispatched_until <= NOW),
             sa.func.coalesce(lease_until, NOW) <= NOW,

@@ -18,7 +18,7 @@ from orders_sync.ledger.engine import Database
 from orders_sync.ledger.insert import insert_into
 from orders_sync.ledger.journal import Entry, write_entries
 from orders_sync.ledger.locks import lock
-from orders_sync.ledger.order_lease import ARE_ORDERS, OF_ACCOUNT, of_orders
+from orders_sync.ledger.order_lease import ARE_ORDERS, OF_ACCOUNT, is_among, of_orders
 from orders_sync.ledger.recordable import recordable
 from orders_sync.ledger.tables import events, orders
 from orders_sync.ledger.wakeups import request_reads
@@ -141,7 +141,7 @@ _IN_FLIGHT: Final = (
     sa.select(orders.c.account, sa.func.count().label("orders"))
     .where(
         orders.c.account.in_(sa.bindparam("of_accounts", expanding=True)),
-        orders.c.standing.in_(OPEN),
+        is_among(orders.c.standing, OPEN),
         sa.not_(waits_for_vtex()),
     )
     .group_by(orders.c.account)
@@ -168,7 +168,7 @@ _RECORDED: Final = (
 _HANDLED: Final = _RECORDED.where(
     sa.or_(
         events.c.asks_nothing,
-        orders.c.standing.in_([Standing.DONE, Standing.VOID, Standing.PARKED]),
+        is_among(orders.c.standing, [Standing.DONE, Standing.VOID, Standing.PARKED]),
         waits_for_vtex(),
     )
 )

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from orders_sync.commands.lines import Place, blockers
 from orders_sync.domain.rules import UNFINISHED, Standing
-from orders_sync.ledger.order_lease import ARE_OF_ORDERS, IS_OF_ORDER, of_order, of_orders
+from orders_sync.ledger.order_lease import ARE_OF_ORDERS, IS_OF_ORDER, is_among, of_order, of_orders
 from orders_sync.ledger.tables import commands
 from orders_sync.ledger.wakeups import CLOCKS_DIFFER
 
@@ -37,7 +37,7 @@ _PLACES: Final = sa.select(
     commands.c.created_at,
     commands.c.due_at,
     commands.c.cause,
-).where(commands.c.standing.in_(UNFINISHED), commands.c.line.is_not(None))
+).where(is_among(commands.c.standing, UNFINISHED), commands.c.line.is_not(None))
 
 _OF_ORDER: Final = _PLACES.where(IS_OF_ORDER)
 _OF_ORDERS: Final = _PLACES.where(ARE_OF_ORDERS)

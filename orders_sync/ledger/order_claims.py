@@ -23,6 +23,7 @@ from orders_sync.ledger.order_lease import (
 from orders_sync.ledger.tables import orders
 from orders_sync.ledger.unreadable import UNREADABLE
 from orders_sync.ledger.wakeups import CLOCKS_DIFFER
+from orders_sync.ledger.windows import HAS_IDLE_THREAD, Windows
 
 _FACTS: Final = (
     orders.c.order_id,
@@ -35,7 +36,7 @@ _FACTS: Final = (
 )
 _TAKEN: Final = sa.update(orders).values({**TAKEN, "dispatched_until": UNTIL}).returning(*_FACTS)
 _TAKE: Final = _TAKEN.where(IS_ORDER, may_be_taken(orders), IS_FREE)
-_TAKE_NEXT: Final = _TAKEN.where(longest_due(orders))
+_TAKE_NEXT: Final = _TAKEN.where(HAS_IDLE_THREAD, longest_due(orders))
 
 #: A step's message is used up where a command has its order; who frees the order dispatches it.
 _STAND_BACK: Final = (
@@ -74,13 +75,18 @@ def take_next_order(
     connection: sa.Connection,
     account: str,
     step: Step,
+    windows: Windows,
     *,
     owner: str,
     now: datetime,
     until: datetime,
 ) -> Claim | None:
-    """Take the order of an account for which a step is due for longest; None where none is."""
-    terms = {"of_account": account, "room": 1} | _terms(step, owner, now, until)
+    """Take the order of an account for which a step is due for longest; None where none is.
+
+    None as well where no thread is idle.
+    """
+    terms = {"of_account": account, "room": 1, **windows.idle_threads()}
+    terms |= _terms(step, owner, now, until)
     row = connection.execute(_TAKE_NEXT, terms).one_or_none()
     return None if row is None else _claim_of(connection, row, account, step, until)
 

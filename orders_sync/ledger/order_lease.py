@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -34,6 +34,15 @@ OF_ORDERS: Final[sa.BindParameter[Any]] = sa.bindparam("of_orders", expanding=Tr
 ARE_ORDERS: Final = sa.and_(orders.c.account == OF_ACCOUNT, orders.c.order_id.in_(OF_ORDERS))
 ARE_OF_ORDERS: Final = sa.and_(commands.c.account == OF_ACCOUNT, commands.c.order_id.in_(OF_ORDERS))
 IS_FREE: Final = sa.or_(orders.c.lease_until.is_(None), orders.c.lease_until <= NOW)
+
+
+def is_among(column: sa.Column[str], words: Iterable[str]) -> sa.ColumnElement[bool]:
+    """Return the condition that a column holds one of our own words, which stand in the statement.
+
+    A list of parameters would have the statement written anew each time that it is run.
+    """
+    return column.in_([sa.literal_column(f"'{word}'") for word in words])
+
 
 _UNDER_VERSION: Final = sa.and_(IS_ORDER, orders.c.version == sa.bindparam("of_version"))
 
@@ -74,7 +83,7 @@ _FREE: Final = (
         sa.exists()
         .where(
             IS_OF_ORDER,
-            commands.c.standing.in_(UNFINISHED),
+            is_among(commands.c.standing, UNFINISHED),
             commands.c.id != sa.bindparam("freed_by"),
         )
         .label("has_commands"),
@@ -108,7 +117,7 @@ def may_be_taken(table: sa.Table) -> sa.ColumnElement[bool]:
     """Return the condition that a message's step is what a row needs, by the parameter `due_by`."""
     return sa.and_(
         table.c.next_step == OF_STEP,
-        table.c.standing.in_(OPEN),
+        is_among(table.c.standing, OPEN),
         table.c.due_at <= sa.bindparam("due_by", type_=table.c.due_at.type),
     )
 

@@ -155,9 +155,9 @@ class Orders(Desk[Claim, StepResult]):
         """
         account, until = done.account, now + self._lease
         with self._database.writing() as connection:
-            if not self._windows.has_idle_thread(connection, account, now):
-                return None
-            return take_next_order(connection, account, step, owner=owner, now=now, until=until)
+            return take_next_order(
+                connection, account, step, self._windows, owner=owner, now=now, until=until
+            )
 
     def advance(self, claim: Claim, result: StepResult, entry: Entry, *, now: datetime) -> Claim:
         """Record what a step achieved and keep the order for its next step.

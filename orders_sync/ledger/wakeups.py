@@ -22,6 +22,7 @@ from orders_sync.ledger.order_lease import (
     NOW,
     READ_NOW,
     UNTIL,
+    is_among,
     make_known,
     new_order,
     of_order,
@@ -97,8 +98,8 @@ def _is_due(table: sa.Table) -> sa.ColumnElement[bool]:
     if table is commands:
         is_due = sa.or_(is_due, commands.c.due_at == commands.c.created_at)
     return sa.and_(
-        table.c.standing.in_(OPEN),
-        table.c.next_step.in_(list(Step)),
+        is_among(table.c.standing, OPEN),
+        is_among(table.c.next_step, Step),
         is_due,
         sa.or_(table.c.dispatched_until.is_(None), table.c.dispatched_until <= NOW),
     )
@@ -127,10 +128,11 @@ _ORDER_IS_FREE: Final = ~sa.exists().where(
     orders.c.order_id == commands.c.order_id,
     orders.c.lease_until > NOW,
 )
+_IS_DECIDING: Final = is_among(commands.c.kind, sorted(DECIDING))
 _OLDEST: Final = (
     sa.select(commands.c.id)
     .where(IS_OF_ORDER, _is_due(commands), _ORDER_IS_FREE)
-    .order_by(sa.case((commands.c.kind.in_(sorted(DECIDING)), 0), else_=1), commands.c.position)
+    .order_by(sa.case((_IS_DECIDING, 0), else_=1), commands.c.position)
     .limit(1)
 )
 _NEXT_COMMAND: Final = (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -38,10 +39,9 @@ class Windows:
         left = self.total - everybody
         return max(0, left if is_urgent else min(left, self.account - mine))
 
-    def has_idle_thread(self, connection: sa.Connection, account: str, now: datetime) -> bool:
-        """Check whether a thread that goes on with an account keeps nobody waiting."""
-        mine, everybody = _under_way(connection, account, now)
-        return mine < self.account and everybody < self.threads
+    def idle_threads(self) -> Mapping[str, int]:
+        """Return the parameters of `HAS_IDLE_THREAD`."""
+        return {"of_window": self.account, "of_threads": self.threads}
 
 
 def _under_way(connection: sa.Connection, account: str, now: datetime) -> tuple[int, int]:
@@ -56,12 +56,18 @@ def _counted(table: sa.Table, *conditions: sa.ColumnElement[bool]) -> sa.ScalarS
         sa.select(sa.func.count())
         .select_from(table)
         .where(*is_under_way, *conditions)
+        .correlate(None)
         .scalar_subquery()
     )
 
 
-_UNDER_WAY: Final = sa.select(
-    _counted(orders, orders.c.account == OF_ACCOUNT)
-    + _counted(commands, commands.c.account == OF_ACCOUNT),
-    _counted(orders) + _counted(commands),
+_MINE: Final = _counted(orders, orders.c.account == OF_ACCOUNT) + _counted(
+    commands, commands.c.account == OF_ACCOUNT
+)
+_EVERYBODYS: Final = _counted(orders) + _counted(commands)
+_UNDER_WAY: Final = sa.select(_MINE, _EVERYBODYS)
+
+#: A thread that goes on with an account keeps nobody waiting.
+HAS_IDLE_THREAD: Final = sa.and_(
+    sa.bindparam("of_window") > _MINE, sa.bindparam("of_threads") > _EVERYBODYS
 )

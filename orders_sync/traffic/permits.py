@@ -70,10 +70,9 @@ class Permits:
             outworn = self._spare.pop(account, [])
         permit = Permit(f"{self._process}/{next(self._numbers)}", ends + _REUSED_SECONDS)
         lasts = max(1, round((seconds + _REUSED_SECONDS) * 1000))
-        given_back = [each.holder for each in outworn]
+        gone = [each.holder for each in outworn]
         limit = self._limits[account]
-        asked = (limit, permit.holder, lasts, *given_back)
-        left = self._shared.run(self._script, _key(account), *asked)
+        left = self._shared.run(self._script, _key(account), limit, permit.holder, lasts, *gone)
         with self._lock:
             self._left[account] = (left or 0) - 1
             given = self._held[account] < self.part(account) if left is None else left > 0
