@@ -124,7 +124,7 @@ def _bare_pool(plant: Plant, orders: list[str]) -> tuple[float, float]:
         url = f"{plant.vtex_url}/api/oms/pvt/orders/{quote(order_id, safe='')}"
         order = session.get(url, timeout=30).json()
         items = [
-            {"id": item["id"], "price": item["price"], "quantity": item["quantity"]}
+            {"id": item["id"], "price": int(item["price"]), "quantity": int(item["quantity"])}
             for item in {item["id"]: item for item in order["items"]}.values()
         ]
         body = {

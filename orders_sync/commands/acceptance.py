@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -13,6 +14,9 @@ from pydantic import ValidationError
 from orders_sync.commands import NAMED
 from orders_sync.commands.body import Body, Problem, problems_of
 from orders_sync.domain.commands import Command
+
+#: Half of a character that has two.
+_HALF: Final = re.compile("[\ud800-\udfff]")
 
 #: The most characters. PostgreSQL's indices take 2704 bytes, and account and key share one.
 LONGEST: Final = {"account": 100, "order_id": 255, "key": 500}
@@ -78,8 +82,9 @@ def check(command: Command, *, max_bytes: int) -> Acceptable:
         raise NotAcceptedError("command.invalid", "order_id: is missing")
     require_storable("order_id", command.order_id)
     require_storable("key", command.key or "")
-    require_storable("body", raw_text(command.body))
-    size = len(raw_text(command.body).encode())
+    raw = raw_text(command.body)
+    require_storable("body", raw)
+    size = len(raw.encode())
     if size > max_bytes:
         raise NotAcceptedError(
             "command.too_large",
@@ -101,7 +106,7 @@ def require_storable(name: str, text: str) -> None:
     """
     if "\x00" in text or "\\u0000" in text:
         raise NotAcceptedError("command.invalid", f"{name}: holds a null character")
-    if any("\ud800" <= character <= "\udfff" for character in text):
+    if _HALF.search(text):
         raise NotAcceptedError("command.invalid", f"{name}: holds half a character")
     most = LONGEST.get(name)
     if most is not None and len(text) > most:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
@@ -64,12 +64,20 @@ Verdict = Send[Any] | AlreadySo | Wait | NotAllowed
 
 @dataclass(frozen=True, slots=True)
 class SentInvoice:
-    """An invoice that VTEX has taken, and when; `body` is None where it is erased."""
+    """An invoice that VTEX has taken, and when; `body` is None where it is erased.
+
+    `read_body` reads it where it is asked for: with its XML it may be large.
+    """
 
     value_cents: int
     sent_at: datetime
     type: InvoiceType = "Output"
-    body: InvoiceBody | None = None
+    read_body: Callable[[], InvoiceBody | None] = lambda: None
+
+    @property
+    def body(self) -> InvoiceBody | None:
+        """What its caller gave."""
+        return self.read_body()
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,9 +108,9 @@ class Known:
     `coming_invoices` are the numbers of those that are asked for and not sent yet.
     `is_changing`: a change is under way. `done_changes` are at their end, the oldest first.
     `is_cancelling`: a cancellation was asked for and not refused. `cancelled_at` is when VTEX
-    last took a cancellation of any command, this one included. `sent_tracking` is what VTEX has
-    taken, the oldest first, by the invoice's number as VTEX has it. `receipts` are what VTEX
-    gave the other commands.
+    last took a cancellation of any command, this one included. `sent_tracking`, where tracking is
+    judged, is what VTEX has taken, the oldest first, by the invoice's number as VTEX has it.
+    `receipts` are what VTEX gave the other commands.
     """
 
     now: datetime

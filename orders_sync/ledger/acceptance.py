@@ -76,7 +76,7 @@ class Acceptance:
         with self._database.writing() as connection:
             if order_ids:
                 lock_orders(connection, account, order_ids, now=now)
-            _take_places(connection, account, lot)
+            in_line = _take_places(connection, account, lot).intersection(order_ids)
             kept = _keep(connection, account, lot)
             conflicts = {
                 at: in_place_of(row, one.row) | {"position": row["position"]}
@@ -90,7 +90,8 @@ class Acceptance:
             _ask_again(connection, lot, kept)
             added = [one.row for one in kept if one.is_new]
             write_entries(connection, [_entry(row, now) for row in added])
-            align_all(connection, account, order_ids, now=now)
+            if in_line:
+                align_all(connection, account, in_line, now=now)
             dispatches = self._dispatch(connection, account, added, now)
         return Addition(kept, dispatches)
 
@@ -115,29 +116,30 @@ class Acceptance:
         return reads + dispatches
 
 
-_LAST_PLACES: Final = (
-    sa.select(commands.c.order_id, sa.func.max(commands.c.position).label("position"))
-    .where(ARE_OF_ORDERS)
-    .group_by(commands.c.order_id)
-)
-_REFUSED: Final = sa.select(
+_PLACES: Final = sa.select(
     commands.c.order_id,
     commands.c.kind,
     commands.c.asked_key,
     commands.c.vtex_number,
     commands.c.position,
-).where(ARE_OF_ORDERS, commands.c.standing == Standing.PARKED, commands.c.outcome == "refused")
+    sa.and_(commands.c.standing == Standing.PARKED, commands.c.outcome == "refused").label(
+        "is_refused"
+    ),
+).where(ARE_OF_ORDERS)
 
 
-def _take_places(connection: sa.Connection, account: str, lot: Sequence[Row]) -> None:
-    """Give each row its place: behind all of its order, or that of the refused one it corrects."""
-    terms = of_orders(account, list({row["order_id"] for row in lot}))
+def _take_places(connection: sa.Connection, account: str, lot: Sequence[Row]) -> set[str]:
+    """Give each row its place: behind all of its order, or that of the refused one it corrects.
+
+    Return the orders that have more than one command then.
+    """
+    order_ids = {row["order_id"] for row in lot}
     places: dict[str, int] = defaultdict(int)
-    places.update({row.order_id: row.position for row in connection.execute(_LAST_PLACES, terms)})
     refused: dict[tuple[Any, ...], int] = {}
-    for other in connection.execute(_REFUSED, terms):
+    for other in connection.execute(_PLACES, of_orders(account, list(order_ids))):
+        places[other.order_id] = max(places[other.order_id], other.position)
         for name in (other.asked_key, other.vtex_number):
-            if name is not None:
+            if other.is_refused and name is not None:
                 refused[other.order_id, other.kind, name] = other.position
     for row in lot:
         order_id, kind = row["order_id"], row["kind"]
@@ -146,6 +148,7 @@ def _take_places(connection: sa.Connection, account: str, lot: Sequence[Row]) ->
             refused.get((order_id, kind, row["vtex_number"])) if kind == "invoice" else None
         )
         row["position"] = corrected or places[order_id]
+    return {order_id for order_id in order_ids if places[order_id] > 1}
 
 
 def _keep(connection: sa.Connection, account: str, lot: Sequence[Row]) -> list[Kept]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import cache, partial
 from typing import Any, Final, TypeVar
 
 import sqlalchemy as sa
@@ -132,12 +133,6 @@ class CommandFacts:
             every = connection.execute(_OF_ORDER, of_order(claim.account, claim.order_id)).all()
         rows = [row for row in every if row.id != claim.command_id]
         done = [row for row in rows if row.progress == "done" and row.body not in ERASED]
-        sent_tracking: dict[str, list[SentTracking]] = defaultdict(list)
-        for row in done:
-            body = _tracking_of(row)
-            if body is not None:
-                is_later = row.position > claim.position
-                sent_tracking[row.vtex_number].append(SentTracking(body, row.updated_at, is_later))
         return Known(
             now=now,
             visible_after=visible_after,
@@ -148,7 +143,7 @@ class CommandFacts:
                     row.value_cents,
                     row.updated_at,
                     _type_of(row.body),
-                    _kept(InvoiceBody, row.body),
+                    cache(partial(_kept, InvoiceBody, row.body)),
                 )
                 for row in rows
                 if row.kind == "invoice" and row.progress != "accepted" and row.value_cents
@@ -174,8 +169,18 @@ class CommandFacts:
                 ),
                 default=None,
             ),
-            sent_tracking=sent_tracking,
+            sent_tracking=_sent_tracking(done, claim) if claim.kind == "track" else {},
         )
+
+
+def _sent_tracking(done: Sequence[Any], claim: CommandClaim) -> Mapping[str, list[SentTracking]]:
+    sent: dict[str, list[SentTracking]] = defaultdict(list)
+    for row in done:
+        body = _tracking_of(row)
+        if body is not None:
+            is_later = row.position > claim.position
+            sent[row.vtex_number].append(SentTracking(body, row.updated_at, is_later))
+    return sent
 
 
 def _taken_at(row: Any) -> datetime:

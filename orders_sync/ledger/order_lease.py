@@ -66,7 +66,21 @@ READ_NOW: Final[dict[Any, Any]] = {
     "updated_at": NOW,
 }
 
-_LEASE: Final = sa.update(orders).where(IS_ORDER, IS_FREE).values(TAKEN).returning(orders.c.version)
+_HAS_OTHERS: Final = (
+    sa.exists()
+    .where(
+        IS_OF_ORDER,
+        is_among(commands.c.standing, UNFINISHED),
+        commands.c.id != sa.bindparam("beside"),
+    )
+    .label("has_commands")
+)
+_LEASE: Final = (
+    sa.update(orders)
+    .where(IS_ORDER, IS_FREE)
+    .values(TAKEN)
+    .returning(orders.c.version, _HAS_OTHERS)
+)
 _WRITE: Final = (
     sa.update(orders)
     .where(_UNDER_VERSION)
@@ -80,13 +94,7 @@ _FREE: Final = (
         orders.c.standing,
         orders.c.due_at,
         orders.c.news,
-        sa.exists()
-        .where(
-            IS_OF_ORDER,
-            is_among(commands.c.standing, UNFINISHED),
-            commands.c.id != sa.bindparam("freed_by"),
-        )
-        .label("has_commands"),
+        _HAS_OTHERS,
     )
 )
 #: Locks the rows of orders, all in one order.
@@ -167,14 +175,22 @@ def lock_orders(
     lock(connection, LOCKED, of_orders(account, chosen))
 
 
+@dataclass(frozen=True, slots=True)
+class Leased:
+    """An order that was taken; `has_commands`: unfinished ones beside the one it was taken for."""
+
+    version: int
+    has_commands: bool
+
+
 def lease_order(
     connection: sa.Connection, message: Dispatch, *, owner: str, now: datetime, until: datetime
-) -> int | None:
-    """Take an order that is free; return its version, or None where it is not, or not known."""
+) -> Leased | None:
+    """Take an order that is free; None where it is not, or not known."""
     terms = of_order(message.account, message.order_id)
-    terms |= {"owner": owner, "now": now, "until": until}
-    version: int | None = connection.execute(_LEASE, terms).scalar_one_or_none()
-    return version
+    terms |= {"owner": owner, "now": now, "until": until, "beside": message.command_id or ""}
+    row = connection.execute(_LEASE, terms).one_or_none()
+    return None if row is None else Leased(row.version, row.has_commands)
 
 
 def write_order(
@@ -204,7 +220,7 @@ def free_order(
     Raises:
         LeaseLost: another worker has taken the order over; nothing was written.
     """
-    row = _write(connection, _FREE, claim, version, changes | {"freed_by": command_id})
+    row = _write(connection, _FREE, claim, version, changes | {"beside": command_id})
     if row.news:
         connection.execute(_READ, of_order(claim.account, claim.order_id) | {"now": now})
         return Freed(Standing.ACTIVE, has_due_step=True, has_commands=row.has_commands)

@@ -244,14 +244,16 @@ class Commands(Desk[CommandClaim, CommandResult]):
         account, order_id = message.account, message.order_id
         with self._database.writing() as connection:
             lease = partial(lease_order, connection, message, owner=owner, now=now, until=until)
-            version = lease()
-            if version is None and is_orphan(connection, message):
+            leased = lease()
+            if leased is None and is_orphan(connection, message):
                 lock_orders(connection, account, [order_id], now=now)
-                version = lease()
-            if version is None:
+                leased = lease()
+            if leased is None:
                 leave_command(connection, message)
                 return None
-            align(connection, account, order_id, now=now)
+            version = leased.version
+            if leased.has_commands:
+                align(connection, account, order_id, now=now)
             claim = take_command(
                 connection, message, order_version=version, due_by=now + CLOCKS_DIFFER, until=until
             )

@@ -123,7 +123,9 @@ def test_one_more_word_of_a_parcel_that_has_its_number_is_sent(word: dict[str, A
 
 def test_the_time_of_dispatch_is_sent_where_vtex_was_not_told_it() -> None:
     body = {"tracking_number": "T1", "dispatched_at": NOW}
-    sent = SentInvoice(1300, seconds_ago(99), body=invoice(tracking_number="T1", courier="Ipê"))
+    sent = SentInvoice(
+        1300, seconds_ago(99), read_body=lambda: invoice(tracking_number="T1", courier="Ipê")
+    )
 
     verdict = judge(body, {"sent_invoices": {"NF-1": sent}}, tracking_number="T1", courier="Ipê")
 
@@ -133,7 +135,7 @@ def test_the_time_of_dispatch_is_sent_where_vtex_was_not_told_it() -> None:
 
 @pytest.mark.parametrize("more", [{}, {"items": ITEMS}])
 def test_what_was_sent_before_is_not_sent_over_its_correction(more: dict[str, Any]) -> None:
-    sent = SentInvoice(1300, seconds_ago(99), body=invoice(**LATE, **more))
+    sent = SentInvoice(1300, seconds_ago(99), read_body=lambda: invoice(**LATE, **more))
     facts = {"sent_invoices": {"NF-1": sent}}
 
     assert isinstance(judge({**LATE, **more}, facts, tracking_number="RIGHT"), AlreadySo)

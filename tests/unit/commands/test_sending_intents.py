@@ -103,19 +103,23 @@ def test_an_invoice_whose_answer_was_lost(
         ),
         pytest.param(
             {**PART, "value_cents": 800},
-            {"sent_invoices": {"2": SentInvoice(500, NOW, body=invoice(items=[B]))}},
+            {"sent_invoices": {"2": SentInvoice(500, NOW, read_body=lambda: invoice(items=[B]))}},
             Send,
             id="room beside one of other pieces that was sent",
         ),
         pytest.param(
             {**PART, "items": [B]},
-            {"sent_invoices": {"2": SentInvoice(200, NOW, body=invoice(items=[B]))}},
+            {"sent_invoices": {"2": SentInvoice(200, NOW, read_body=lambda: invoice(items=[B]))}},
             NotAllowed,
             id="the same piece was sent",
         ),
         pytest.param(
             PART,
-            {"sent_invoices": {"2": SentInvoice(500, NOW, body=invoice(value_cents=500))}},
+            {
+                "sent_invoices": {
+                    "2": SentInvoice(500, NOW, read_body=lambda: invoice(value_cents=500))
+                }
+            },
             30,
             id="one of pieces that VTEX knows alone",
         ),
