@@ -118,6 +118,11 @@ class Services:
         """Say whether the account's ERP is left alone now, because it failed too often."""
         return self.traffic.erp_rests(account) if self.traffic else None
 
+    def look_at_erps(self, accounts: Collection[str]) -> None:
+        """Look at many ERPs at once, before `erp_rests` is asked about each."""
+        if self.traffic:
+            self.traffic.look_at_erps(accounts)
+
     def check(self) -> None:
         """Find out before any work is taken what could not work.
 

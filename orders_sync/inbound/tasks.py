@@ -37,9 +37,10 @@ def poll_feed(
 ) -> None:
     """Read the accounts' feeds and dispatch what they ask for."""
     services, settings = self.services, self.services.settings
-    names = turns or [account or ""]
+    names = list(turns or [account or ""])
     in_flight = services.ledger.events.in_flight_by_account(names)
     hearings = services.ledger.hearings.read(names)
+    services.look_at_erps(names)
 
     def work(account: str) -> Ran:
         polled = poll(

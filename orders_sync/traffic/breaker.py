@@ -147,6 +147,12 @@ class Breaker:
         """Return whether calls have to wait, without asking for a call."""
         return self._ask(wanted=False)
 
+    def found_closed(self) -> None:
+        """Take it that the breaker was looked at just now and is closed, if it was before."""
+        with self._lock:
+            if self._closed:
+                self._looked_at = self._clock()
+
     def succeeded(self) -> None:
         """Record that the peer answered, whatever it said."""
         with self._lock:
@@ -229,6 +235,12 @@ def breakers_key(account: str) -> str:
 def read_states(fields: Mapping[str, str], now: float) -> list[BreakerState]:
     """Read all breakers of an account as Redis keeps them, at an instant since 1970."""
     return [_read_state(name, json.loads(text), now) for name, text in sorted(fields.items())]
+
+
+def is_calm(kept: str) -> bool:
+    """Check whether a breaker, as Redis keeps it, is closed for all, and no call failed of late."""
+    state = _read_state("", json.loads(kept), 0.0)
+    return state.since is None and not state.failures and not state.sick
 
 
 def _read_state(name: str, kept: Mapping[str, Any], now: float) -> BreakerState:

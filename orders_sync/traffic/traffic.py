@@ -27,6 +27,7 @@ from orders_sync.traffic.breaker import (
     BreakerPolicy,
     BreakerState,
     breakers_key,
+    is_calm,
     read_states,
 )
 from orders_sync.traffic.gates import ERP, Gates
@@ -207,6 +208,16 @@ class Traffic:
     def erp_rests(self, account: str) -> Wait | None:
         """Return how long the account's ERP is left alone, without calling it."""
         return self.breaker(account, ERP).is_open()
+
+    def look_at_erps(self, accounts: Collection[str]) -> None:
+        """Look at the breakers of many ERPs in one round trip: for a moment nobody has to ask."""
+        known = [account for account in accounts if account in self._accounts]
+        asked = self._shared.ask([("HGET", breakers_key(name), ERP) for name in known])
+        if asked is None:
+            return
+        for account, kept in zip(known, asked[1], strict=True):
+            if kept is None or is_calm(kept):
+                self.breaker(account, ERP).found_closed()
 
     def gates(self, accounts: Sequence[str]) -> Mapping[str, Gates]:
         """Return what keeps back the calls of accounts, in one round trip to Redis.

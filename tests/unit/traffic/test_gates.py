@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import pytest
 from unit.traffic.virtual_time import VirtualTime
@@ -130,7 +130,40 @@ def test_many_accounts_are_read_in_one_round_trip(
     process: Callable[..., Shared], time: VirtualTime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shared, accounts = process(), [f"gates{number}" for number in range(50)]
-    traffic = Traffic(
+    traffic = _traffic(shared, accounts, time)
+    traffic.gates(accounts)
+    monkeypatch.setattr(shared._client, "execute_command", _never)
+
+    assert set(traffic.gates(accounts)) == set(accounts)
+
+
+def test_erps_that_are_well_are_looked_at_in_one_round_trip(
+    process: Callable[..., Shared], time: VirtualTime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shared, accounts = process(), [f"well{number}" for number in range(50)]
+    traffic = _traffic(shared, accounts, time)
+
+    traffic.look_at_erps(accounts)
+    monkeypatch.setattr(shared._client, "execute_command", _never)
+
+    assert [traffic.erp_rests(account) for account in accounts] == [None] * 50
+
+
+def test_an_erp_that_others_found_away_rests_after_such_a_look_too(
+    process: Callable[..., Shared], account: str, time: VirtualTime
+) -> None:
+    others, ours = (_traffic(process(), [account], time) for _ in range(2))
+    for _ in range(10):
+        with pytest.raises(ErpUnavailable), others.guard_erp(account, seconds=30):
+            raise ErpUnavailable("the ERP does not answer")
+
+    ours.look_at_erps([account])
+
+    assert ours.erp_rests(account) is not None
+
+
+def _traffic(shared: Shared, accounts: Sequence[str], time: VirtualTime) -> Traffic:
+    return Traffic(
         shared,
         dict.fromkeys(accounts, 6000),
         processes=1,
@@ -138,10 +171,6 @@ def test_many_accounts_are_read_in_one_round_trip(
         clock=time.clock,
         sleep=time.sleep,
     )
-    traffic.gates(accounts)
-    monkeypatch.setattr(shared._client, "execute_command", _never)
-
-    assert set(traffic.gates(accounts)) == set(accounts)
 
 
 def _never(*_: object) -> None:
