@@ -108,9 +108,9 @@ class Known:
     `coming_invoices` are the numbers of those that are asked for and not sent yet.
     `is_changing`: a change is under way. `done_changes` are at their end, the oldest first.
     `is_cancelling`: a cancellation was asked for and not refused. `cancelled_at` is when VTEX
-    last took a cancellation of any command, this one included. `sent_tracking`, where tracking is
-    judged, is what VTEX has taken, the oldest first, by the invoice's number as VTEX has it.
-    `receipts` are what VTEX gave the other commands.
+    last took a cancellation of any command, this one included. `sent_tracking` is what VTEX has
+    taken, the oldest first, by the invoice's number as VTEX has it. `receipts` are what VTEX
+    gave the other commands.
     """
 
     now: datetime

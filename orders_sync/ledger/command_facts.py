@@ -169,7 +169,7 @@ class CommandFacts:
                 ),
                 default=None,
             ),
-            sent_tracking=_sent_tracking(done, claim) if claim.kind == "track" else {},
+            sent_tracking=_sent_tracking(done, claim),
         )
 
 

@@ -170,6 +170,22 @@ def test_the_rest_that_a_parked_change_holds_goes_on_when_it_is_discarded(office
     assert not known.is_changing
 
 
+@pytest.mark.parametrize("kind", ["invoice", "track"])
+def test_whoever_tells_of_a_parcel_knows_the_tracking_that_vtex_took(
+    office: Office, kind: str
+) -> None:
+    bodies = {"invoice": {"number": "7"}, "track": {"invoice_number": "7", "tracking_number": "T2"}}
+    told = office.ask("track", {"invoice_number": "7", "tracking_number": "T1", "courier": "Ipê"})
+    office.finish(told, CommandResult(Standing.DONE, "done", progress="done"))
+    asked = office.ask(kind, bodies[kind])
+
+    known = office.ledger.command_facts.known(
+        office.claim(asked), now=office.clock(), visible_after=timedelta(seconds=30)
+    )
+
+    assert [sent.body.tracking_number for sent in known.sent_tracking_of("7")] == ["T1"]
+
+
 def test_what_is_not_parked_cannot_be_decided(office: Office) -> None:
     command_id = office.ask("invoice", {"number": "7"})
 
