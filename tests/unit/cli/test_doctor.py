@@ -22,7 +22,7 @@ def test_a_program_reads_status_and_findings(shop: Shop) -> None:
 
     answer = json.loads(result.stdout)
     assert answer["status"] == result.exit_code == 1
-    assert {"subject", "check", "state", "says", "do"} == set(answer["findings"][0])
+    assert {"subject", "check", "state", "says", "do", "cause"} == set(answer["findings"][0])
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from orders_sync.domain.steps import Dispatch, Queue, Step
 from orders_sync.embedded.broker import EmbeddedBroker
 from orders_sync.errors import LedgerUnavailable
 from orders_sync.ledger import Ledger
+from orders_sync.ledger.migrate import upgrade
 from orders_sync.ledger.processes import SEEN_EVERY, SILENT_FOR
 from orders_sync.ledger.wakeups import request_reads
 from orders_sync.ledger.windows import Windows
