@@ -19,6 +19,7 @@ from orders_sync.ledger.insert import insert_into
 from orders_sync.ledger.journal import Entry, write_entries
 from orders_sync.ledger.lines import align_all
 from orders_sync.ledger.order_lease import ARE_OF_ORDERS, lock_orders, of_orders
+from orders_sync.ledger.outbox import of_command
 from orders_sync.ledger.tables import commands
 from orders_sync.ledger.wakeups import next_of, request_reads
 from orders_sync.ledger.windows import Windows
@@ -90,6 +91,9 @@ class Acceptance:
             _ask_again(connection, lot, kept)
             added = [one.row for one in kept if one.is_new]
             write_entries(connection, [_entry(row, now) for row in added])
+            self._database.outbox.write(
+                connection, [told for row in added for told in of_command(row, at=now)]
+            )
             if in_line:
                 align_all(connection, account, in_line, now=now)
             dispatches = self._dispatch(connection, account, added, now)

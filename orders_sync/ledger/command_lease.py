@@ -63,6 +63,9 @@ _RELEASE: Final = (
         commands.c.outcome,
         commands.c.told,
         commands.c.asked_by_erp,
+        commands.c.cause,
+        commands.c.receipt,
+        commands.c.version,
     )
 )
 

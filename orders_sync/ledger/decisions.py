@@ -10,6 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from orders_sync.commands.intents import Intent
+from orders_sync.domain.announcements import Told
 from orders_sync.domain.rules import Standing
 from orders_sync.domain.steps import Dispatch, Step
 from orders_sync.errors import OrdersSyncError
@@ -18,6 +19,7 @@ from orders_sync.ledger.engine import Database
 from orders_sync.ledger.journal import Entry, write_entries
 from orders_sync.ledger.lines import align
 from orders_sync.ledger.locks import lock
+from orders_sync.ledger.outbox import Outbox, of_command
 from orders_sync.ledger.tables import commands, orders
 from orders_sync.ledger.wakeups import next_of, settle
 
@@ -95,7 +97,9 @@ class Decisions:
             if row.kind == "change" and row.progress == "sent":
                 # Whoever waits for the change need not wait any longer.
                 changes["progress"] = "ended"
-            _decide(connection, row, changes, "parked discard", act)
+            discarded = _decide(connection, row, changes, "parked discard", act)
+            told = of_command(discarded, told=Told.COMMAND_DISCARDED, at=act.at)
+            self._database.outbox.write(connection, told)
             settle(connection, row.account, row.order_id, now=act.at)
             return _go_on(connection, row, act.at)
 
@@ -126,7 +130,9 @@ def _go_on(connection: sa.Connection, row: sa.Row[Any], now: datetime) -> Sequen
     return next_of(connection, row.account, row.order_id, now=now, read=False)
 
 
-def close_earlier_failures(connection: sa.Connection, done: sa.Row[Any], *, now: datetime) -> None:
+def close_earlier_failures(
+    connection: sa.Connection, outbox: Outbox, done: sa.Row[Any], *, now: datetime
+) -> None:
     """Close parked commands that asked for what another command of the order has now done.
 
     The same is: a cancellation or its denial, an invoice of the same number, the same content
@@ -159,7 +165,7 @@ def close_earlier_failures(connection: sa.Connection, done: sa.Row[Any], *, now:
             hint=None,
             updated_at=now,
         )
-        .returning(commands.c.id, commands.c.kind)
+        .returning(commands)
     )
     closed = connection.execute(statement).all()
     notes = (f"{row.kind} {row.id}: command {done.id} did it" for row in closed)
@@ -167,6 +173,8 @@ def close_earlier_failures(connection: sa.Connection, done: sa.Row[Any], *, now:
         connection,
         [Entry(now, done.account, done.order_id, "command.closed", note=note) for note in notes],
     )
+    for row in closed:
+        outbox.write(connection, of_command(row, told=Told.COMMAND_CLOSED, at=now))
 
 
 def _parked(connection: sa.Connection, command_id: str) -> sa.Row[Any]:

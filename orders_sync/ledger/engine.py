@@ -14,6 +14,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from orders_sync.database_failures import origin_of
 from orders_sync.database_outages import outage_of
 from orders_sync.errors import ConfigurationError, LedgerUnavailable
+from orders_sync.ledger.outbox import Outbox
 from orders_sync.ledger.sqlite import Writer, sqlite_engine
 from orders_sync.postgresql import STATEMENT_SECONDS, is_postgresql, postgresql_engine
 from orders_sync.sqlite_files import reading_engine, sqlite_path
@@ -56,6 +57,8 @@ class Database:
         read_only: bool = False,
     ) -> None:
         self.engine = _create_engine(url, seconds, connections, read_only=read_only)
+        #: What writes events for endpoints, inside transactions of this database.
+        self.outbox = Outbox()
         self._writer: Writer | None = None
         self._reader = self.engine
         if self.engine.dialect.name == "sqlite":

@@ -9,12 +9,14 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from orders_sync.domain.announcements import Announcement, Told
 from orders_sync.domain.rules import Standing
 from orders_sync.ledger.acts import Act, keep_act
 from orders_sync.ledger.decisions import DecisionRefused
 from orders_sync.ledger.engine import Database
 from orders_sync.ledger.journal import Entry, write_entries
 from orders_sync.ledger.lines import align
+from orders_sync.ledger.outbox import Outbox, of_command
 from orders_sync.ledger.retention import FINISHED, erase_for_good, erase_orders
 from orders_sync.ledger.tables import commands, orders
 from orders_sync.terminal import order_command
@@ -65,7 +67,7 @@ def forget_order(database: Database, account: str, order_id: str, act: Act) -> F
         erase_for_good(connection)
         found = _forgettable(connection, account, order_id, _STATE.with_for_update(), act.at)
         erased = erase_orders(connection, [(account, order_id)])
-        _give_up(connection, account, order_id, act.at)
+        _give_up(connection, database.outbox, account, order_id, act.at)
         write_entries(connection, [Entry(act.at, account, order_id, FORGOTTEN, note="by a person")])
         keep_act(connection, act, "orders forget", account=account, order_id=order_id)
     return Forgotten(
@@ -73,7 +75,9 @@ def forget_order(database: Database, account: str, order_id: str, act: Act) -> F
     )
 
 
-def _give_up(connection: sa.Connection, account: str, order_id: str, now: datetime) -> None:
+def _give_up(
+    connection: sa.Connection, outbox: Outbox, account: str, order_id: str, now: datetime
+) -> None:
     """Void what is parked of an order."""
     given_up: dict[str, Any] = {
         "standing": Standing.VOID,
@@ -83,12 +87,23 @@ def _give_up(connection: sa.Connection, account: str, order_id: str, now: dateti
         "updated_at": now,
     }
     parked = {"account": account, "order_id": order_id, "standing": Standing.PARKED}
-    connection.execute(
+    order = connection.execute(
         sa.update(orders)
         .filter_by(**parked)
         .values(**given_up, next_step=None, news=False, version=orders.c.version + 1)
-    )
-    connection.execute(
+        .returning(orders.c.version)
+    ).one_or_none()
+    if order is not None:
+        told = Announcement(
+            Told.ORDER_DISCARDED,
+            now,
+            account,
+            mark=f"{order.version}",
+            order_id=order_id,
+            cause=FORGOTTEN,
+        )
+        outbox.write(connection, [told])
+    rows = connection.execute(
         sa.update(commands)
         .filter_by(**parked)
         .values(
@@ -100,7 +115,10 @@ def _give_up(connection: sa.Connection, account: str, order_id: str, now: dateti
             reason="The order was forgotten by a person.",
             version=commands.c.version + 1,
         )
-    )
+        .returning(commands)
+    ).all()
+    for row in rows:
+        outbox.write(connection, of_command(row, told=Told.COMMAND_DISCARDED, at=now))
     align(connection, account, order_id, now=now)
 
 

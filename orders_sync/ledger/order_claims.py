@@ -20,8 +20,9 @@ from orders_sync.ledger.order_lease import (
     may_be_taken,
     of_order,
 )
+from orders_sync.ledger.outbox import Outbox
 from orders_sync.ledger.tables import orders
-from orders_sync.ledger.unreadable import UNREADABLE
+from orders_sync.ledger.unreadable import UNREADABLE, unreadable_order
 from orders_sync.ledger.wakeups import CLOCKS_DIFFER
 from orders_sync.ledger.windows import HAS_IDLE_THREAD, Windows
 
@@ -54,6 +55,7 @@ _PARK: Final = sa.update(orders).where(IS_ORDER).values(lease_owner=None, lease_
 
 def take_order(
     connection: sa.Connection,
+    outbox: Outbox,
     account: str,
     order_id: str,
     step: Step,
@@ -68,11 +70,12 @@ def take_order(
     if row is None:
         connection.execute(_STAND_BACK, terms)
         return None
-    return _claim_of(connection, row, account, step, until)
+    return _claim_of(connection, outbox, row, account, step, now=now, until=until)
 
 
 def take_next_order(
     connection: sa.Connection,
+    outbox: Outbox,
     account: str,
     step: Step,
     windows: Windows,
@@ -88,7 +91,11 @@ def take_next_order(
     terms = {"of_account": account, "room": 1, **windows.idle_threads()}
     terms |= _terms(step, owner, now, until)
     row = connection.execute(_TAKE_NEXT, terms).one_or_none()
-    return None if row is None else _claim_of(connection, row, account, step, until)
+    return (
+        None
+        if row is None
+        else _claim_of(connection, outbox, row, account, step, now=now, until=until)
+    )
 
 
 def _terms(step: Step, owner: str, now: datetime, until: datetime) -> dict[str, Any]:
@@ -99,11 +106,20 @@ def _terms(step: Step, owner: str, now: datetime, until: datetime) -> dict[str, 
 
 
 def _claim_of(
-    connection: sa.Connection, row: Any, account: str, step: Step, until: datetime
+    connection: sa.Connection,
+    outbox: Outbox,
+    row: Any,
+    account: str,
+    step: Step,
+    *,
+    now: datetime,
+    until: datetime,
 ) -> Claim | None:
     """Return the claim of a row that was taken; one that cannot be read is parked."""
     if row.progress not in set(Progress):
         connection.execute(_PARK, of_order(account, row.order_id) | UNREADABLE)
+        told = unreadable_order(account, row.order_id, row.version, at=now)
+        outbox.write(connection, [told])
         return None
     return Claim(
         account,

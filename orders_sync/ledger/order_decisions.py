@@ -7,6 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from orders_sync.domain.announcements import Announcement, Told
 from orders_sync.domain.rules import Standing
 from orders_sync.domain.steps import Dispatch
 from orders_sync.ledger.acts import Act, keep_act
@@ -64,6 +65,15 @@ def discard_order(database: Database, account: str, order_id: str, act: Act) -> 
         entry = Entry(act.at, account, order_id, "order.discarded", note="by a person")
         write_entries(connection, [entry])
         keep_act(connection, act, "parked discard", account=account, order_id=order_id)
+        discarded = Announcement(
+            Told.ORDER_DISCARDED,
+            act.at,
+            account,
+            mark=f"{row.version + 1}",
+            order_id=order_id,
+            cause="order.discarded",
+        )
+        database.outbox.write(connection, [discarded])
         settle(connection, account, order_id, now=act.at)
         return next_of(connection, account, order_id, now=act.at)
 

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
+from orders_sync.domain.announcements import Announcement, Told
 from orders_sync.domain.rules import Standing
 from orders_sync.domain.steps import Dispatch, Step
 from orders_sync.ledger.cursors import move_cursor
@@ -225,13 +226,22 @@ class Reconciliation:
                 version=orders.c.version + 1,
                 updated_at=now,
             )
-            .returning(orders.c.order_id)
+            .returning(orders.c.version)
         )
         with self._database.writing() as connection:
-            is_parked = connection.execute(statement).one_or_none() is not None
-            if is_parked:
+            version = connection.execute(statement).scalar_one_or_none()
+            if version is not None:
                 write_entries(connection, [found.entry(account, PARKED, now)])
-        return is_parked
+                told = Announcement(
+                    Told.ORDER_PARKED,
+                    now,
+                    account,
+                    mark=f"{version}",
+                    order_id=found.order_id,
+                    cause=cause,
+                )
+                self._database.outbox.write(connection, [told])
+        return version is not None
 
     def enter_gap(
         self, account: str, gap: str, walks: Mapping[str, str | None], *, now: datetime

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
+from orders_sync.domain.announcements import Announcement, Told
 from orders_sync.domain.rules import Standing
 from orders_sync.ledger.acts import Act, keep_act
 from orders_sync.ledger.cursors import EVERY_ACCOUNT, move_cursor
@@ -83,6 +84,14 @@ class Strays:
         with self._database.writing() as connection:
             statement = insert_into(strays, connection.dialect.name).values(**values)
             connection.execute(statement.on_conflict_do_nothing(index_elements=[strays.c.id]))
+            told = Announcement(
+                Told.MESSAGE_PARKED,
+                arrived_at,
+                EVERY_ACCOUNT,
+                cause=reason,
+                message=PREFIX + broker_id,
+            )
+            self._database.outbox.write(connection, [told])
 
     def parked(self, *, reason: str | None = None, limit: int = 50) -> Sequence[Row]:
         """List what waits for a person, the latest first; `has_body` stands for the body."""

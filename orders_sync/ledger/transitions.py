@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, ClassVar, Final, Generic, TypeVar
 
+from orders_sync.domain.announcements import of_step, parked_order
 from orders_sync.domain.rules import OPEN, Progress, Standing
 from orders_sync.domain.steps import Claim, CommandClaim, CommandResult, Dispatch, Step, StepResult
 from orders_sync.ledger.accounts import Chore, wake
@@ -36,6 +37,7 @@ from orders_sync.ledger.order_lease import (
     lock_orders,
     write_order,
 )
+from orders_sync.ledger.outbox import of_command
 from orders_sync.ledger.wakeups import CLOCKS_DIFFER, next_of, request_reads, settle
 from orders_sync.ledger.windows import Windows
 
@@ -141,10 +143,10 @@ class Orders(Desk[Claim, StepResult]):
 
         A row that cannot be read is parked.
         """
-        until = now + self._lease
+        until, outbox = now + self._lease, self._database.outbox
         with self._database.writing() as connection:
             return take_order(
-                connection, account, order_id, step, owner=owner, now=now, until=until
+                connection, outbox, account, order_id, step, owner=owner, now=now, until=until
             )
 
     def claim_next(self, done: Claim, step: Step, *, owner: str, now: datetime) -> Claim | None:
@@ -153,10 +155,17 @@ class Orders(Desk[Claim, StepResult]):
         None where there is none, or where its message would find no idle thread: then it is in
         turn for whoever waits.
         """
-        account, until = done.account, now + self._lease
+        account, until, outbox = done.account, now + self._lease, self._database.outbox
         with self._database.writing() as connection:
             return take_next_order(
-                connection, account, step, self._windows, owner=owner, now=now, until=until
+                connection,
+                outbox,
+                account,
+                step,
+                self._windows,
+                owner=owner,
+                now=now,
+                until=until,
             )
 
     def advance(self, claim: Claim, result: StepResult, entry: Entry, *, now: datetime) -> Claim:
@@ -182,6 +191,7 @@ class Orders(Desk[Claim, StepResult]):
                 step = Step.FETCH
                 write_order(connection, claim, claim.version, {"next_step": step, "news": False})
             write_entries(connection, [entry])
+            self._database.outbox.write(connection, of_step(claim, result, at=now))
             if result.document is not None:
                 keep_document(connection, claim, result.document, now)
         return replace(
@@ -219,6 +229,11 @@ class Orders(Desk[Claim, StepResult]):
         with self._database.writing() as connection:
             freed = free_order(connection, claim, claim.version, changes, now=now)
             write_entries(connection, entries)
+            if result is not None:
+                self._database.outbox.write(connection, of_step(claim, result, at=now))
+            elif facts["standing"] is Standing.PARKED:
+                parked = parked_order(claim, facts["cause"], at=now)
+                self._database.outbox.write(connection, [parked])
             if result is not None and result.document is not None:
                 keep_document(connection, claim, result.document, now)
             if freed.has_commands and freed.standing in _ENDED:
@@ -308,11 +323,12 @@ class Commands(Desk[CommandClaim, CommandResult]):
             )
             row = release_command(connection, claim, changes)
             write_entries(connection, entries)
+            self._database.outbox.write(connection, of_command(row, at=now))
             if row.asked_by_erp and row.outcome != row.told:
                 wake(connection, account, Chore.PULL, now)
             if freed.has_commands:
                 if row.standing == Standing.DONE:
-                    close_earlier_failures(connection, row, now=now)
+                    close_earlier_failures(connection, self._database.outbox, row, now=now)
                 align(connection, account, order_id, now=now)
                 if row.standing in {Standing.DONE, Standing.PARKED}:
                     settle(connection, account, order_id, now=now)

@@ -7,11 +7,13 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
+from orders_sync.domain.announcements import Announcement, Told
 from orders_sync.domain.rules import OPEN, Standing
 from orders_sync.domain.steps import Step
 from orders_sync.ledger.engine import Database
 from orders_sync.ledger.lines import align_all
 from orders_sync.ledger.order_lease import lock_orders
+from orders_sync.ledger.outbox import of_command
 from orders_sync.ledger.tables import commands, orders
 
 CAUSE: Final = "row.unreadable"
@@ -44,7 +46,12 @@ def park_unreadable(database: Database, account: str, step: str, *, now: datetim
     parked = {**UNREADABLE, "updated_at": now}
     with database.writing() as connection:
         statement = sa.update(orders).where(*_is_due(orders, account, step)).values(parked)
-        number = connection.execute(statement).rowcount
+        lost = connection.execute(statement.returning(orders.c.order_id, orders.c.version)).all()
+        database.outbox.write(
+            connection,
+            [unreadable_order(account, row.order_id, row.version, at=now) for row in lost],
+        )
+        number = len(lost)
         due = sa.select(commands.c.id, commands.c.order_id).where(*_is_due(commands, account, step))
         order_of = {row.id: row.order_id for row in connection.execute(due.limit(_LOT))}
         if order_of:
@@ -52,9 +59,19 @@ def park_unreadable(database: Database, account: str, step: str, *, now: datetim
             chosen = sa.update(commands).where(
                 commands.c.id.in_(order_of), *_is_due(commands, account, step)
             )
-            number += connection.execute(chosen.values(parked)).rowcount
+            rows = connection.execute(chosen.values(parked).returning(commands)).all()
+            told = [told for row in rows for told in of_command(row, at=now)]
+            database.outbox.write(connection, told)
+            number += len(rows)
             align_all(connection, account, set(order_of.values()), now=now)
     return number
+
+
+def unreadable_order(account: str, order_id: str, version: int, *, at: datetime) -> Announcement:
+    """Return what is told of an order whose row cannot be read."""
+    return Announcement(
+        Told.ORDER_PARKED, at, account, mark=f"{version}", order_id=order_id, cause=CAUSE
+    )
 
 
 def _is_due(table: sa.Table, account: str, step: str) -> tuple[sa.ColumnElement[bool], ...]:

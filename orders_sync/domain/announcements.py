@@ -1,0 +1,139 @@
+"""What endpoints are told of orders and commands: which events there are, and what each says.
+
+An event carries ids and facts, never a name, a body or somebody's words. Each is of one thing that
+happened once: whoever hears of it twice knows it by its id.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from dataclasses import dataclass, fields
+from datetime import datetime
+from enum import StrEnum
+from typing import Final
+
+from orders_sync.domain.rules import Progress, Standing
+from orders_sync.domain.steps import Claim, StepResult
+
+
+class Told(StrEnum):
+    """The events: each end that an order or a command may have, and all that needs a person."""
+
+    ORDER_PLACED = "order.placed"
+    ORDER_DONE = "order.done"
+    ORDER_CANCELLED = "order.cancelled"
+    ORDER_PARKED = "order.parked"
+    ORDER_DISCARDED = "order.discarded"
+    COMMAND_DONE = "command.done"
+    COMMAND_REFUSED = "command.refused"
+    COMMAND_PARKED = "command.parked"
+    COMMAND_CLOSED = "command.closed"
+    COMMAND_DISCARDED = "command.discarded"
+    MESSAGE_PARKED = "message.parked"
+    ACCOUNT_PAUSED = "account.paused"
+    ACCOUNT_RESUMED = "account.resumed"
+    ENDPOINT_OFF = "endpoint.off"
+
+
+#: The one that `orders-sync endpoints test` sends; nobody asks for it.
+TEST: Final = "endpoint.test"
+
+_IN_ERP: Final = frozenset({Progress.PLACED, Progress.HANDLING})
+
+#: A cause is a word; an adapter of an ERP may have put a sentence there.
+_CAUSE: Final = re.compile(r"[A-Za-z0-9_.-]{1,100}")
+
+
+@dataclass(frozen=True, slots=True)
+class Announcement:
+    """One event, of an account, or of all of them where `account` is empty.
+
+    `mark` tells apart what may happen to the same thing more than once. All fields from `order_id`
+    on are told where they are known: `command` is a command's kind, `reference` the ERP's name for
+    an order, `key` the one that a command's caller gave.
+    """
+
+    told: Told
+    at: datetime
+    account: str
+    mark: str = ""
+    order_id: str | None = None
+    command_id: str | None = None
+    command: str | None = None
+    key: str | None = None
+    outcome: str | None = None
+    cause: str | None = None
+    receipt: str | None = None
+    reference: str | None = None
+    endpoint: str | None = None
+    message: str | None = None
+
+    @property
+    def id(self) -> str:
+        """Its id, the same whenever the same thing is told."""
+        of = (self.account, self.order_id, self.command_id, self.endpoint, self.message)
+        told = "|".join((self.told, self.mark, *(part or "" for part in of)))
+        return f"evt_{hashlib.sha256(told.encode(errors='replace')).hexdigest()[:26]}"
+
+    def body(self) -> str:
+        """Return the JSON that endpoints get.
+
+        https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
+        """
+        facts = {name: getattr(self, name) for name in _FACTS}
+        if self.cause is not None and _CAUSE.fullmatch(self.cause) is None:
+            facts["cause"] = "other"
+        return body_of(self.told, self.at, {n: v for n, v in facts.items() if v})
+
+
+_FACTS: Final = [
+    field.name for field in fields(Announcement) if field.name not in {"told", "at", "mark"}
+]
+
+
+def body_of(told: str, at: datetime, facts: dict[str, str]) -> str:
+    """Return the JSON of an event: what happened, when, and the facts."""
+    event = {"type": told, "timestamp": at.isoformat(), "data": facts}
+    return json.dumps(event, separators=(",", ":"))
+
+
+def of_step(claim: Claim, result: StepResult, *, at: datetime) -> list[Announcement]:
+    """Return what a step that ended tells of its order."""
+    told: list[Announcement] = []
+    order = {"account": claim.account, "order_id": claim.order_id}
+    if result.progress in _IN_ERP and claim.progress not in _IN_ERP:
+        placed = Announcement(Told.ORDER_PLACED, at, **order, reference=result.erp_reference)
+        told.append(placed)
+    match result.standing:
+        case Standing.DONE if claim.progress is not Progress.HANDLING:
+            # An order that was invoiced before it came never goes to the ERP.
+            outcome = "handled" if result.progress is Progress.HANDLING else "ignored"
+            told.append(Announcement(Told.ORDER_DONE, at, **order, outcome=outcome))
+        case Standing.VOID:
+            told.append(Announcement(Told.ORDER_CANCELLED, at, **order))
+        case Standing.PARKED:
+            told.append(parked_order(claim, result.cause, at=at))
+    return told
+
+
+def parked_order(claim: Claim, cause: str | None, *, at: datetime) -> Announcement:
+    """Return what is told of an order that a person has to decide about."""
+    return Announcement(
+        Told.ORDER_PARKED,
+        at,
+        claim.account,
+        mark=f"{claim.version}",
+        order_id=claim.order_id,
+        cause=cause,
+    )
+
+
+def command_told(standing: str, outcome: str) -> Told | None:
+    """Return the event of a command that came to this standing; None while it is under way."""
+    if standing == Standing.DONE:
+        return Told.COMMAND_DONE
+    if standing == Standing.PARKED:
+        return Told.COMMAND_REFUSED if outcome == "refused" else Told.COMMAND_PARKED
+    return None
