@@ -14,6 +14,7 @@ _TASKS = (
     "orders_sync.inbound.tasks",
     "orders_sync.outbound.tasks",
     "orders_sync.upkeep.tasks",
+    "orders_sync.webhooks.tasks",
 )
 
 os.umask(UMASK)

@@ -162,6 +162,21 @@ class SentrySettings(_Part):
     environment: Annotated[str, StringConstraints(min_length=1)] = "production"
 
 
+class EndpointSettings(_Part):
+    """How events are sent to endpoints, and how long they are kept.
+
+    An endpoint gets at most `at_once` at the same time, and has `seconds` to answer. One that has
+    failed for `off_after_hours` is switched off. `private_addresses` allows those of this machine
+    and of networks of one's own, and http:// beside https://.
+    """
+
+    private_addresses: bool = False
+    at_once: PositiveInt = 4
+    seconds: Annotated[float, Field(gt=0, le=30)] = 15.0
+    off_after_hours: PositiveFloat = 72.0
+    keep_days: PositiveInt = 14
+
+
 class RetryPolicy(_Part):
     """How long and how often a failed step of one queue is tried again.
 
@@ -193,6 +208,7 @@ class RetrySettings(_Part):
     tracking: RetryPolicy = _policy(30, 1800, 15, 7 * _DAY)
     cancel: RetryPolicy = _policy(1, 60, 15, 2 * _HOUR)
     change: RetryPolicy = _policy(5, 300, 12, 6 * _HOUR)
+    events: RetryPolicy = _policy(5, 3600, 200, 3 * _DAY)
     upkeep: RetryPolicy = _policy(5, 60, 1, _HOUR)
 
     @model_validator(mode="before")
@@ -266,6 +282,7 @@ class Settings(BaseSettings):
     vtex: VtexSettings = Field(default_factory=VtexSettings)
     sentinel: SentinelSettings = Field(default_factory=SentinelSettings)
     gateway: GatewaySettings = Field(default_factory=GatewaySettings)
+    endpoints: EndpointSettings = Field(default_factory=EndpointSettings)
     retry: RetrySettings = Field(default_factory=RetrySettings)
     mail: MailSettings = Field(default_factory=MailSettings)
     sentry: SentrySettings = Field(default_factory=SentrySettings)

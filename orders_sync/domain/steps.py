@@ -19,6 +19,7 @@ class Queue(StrEnum):
     TRACKING = "tracking"
     CANCEL = "cancel"
     CHANGE = "change"
+    EVENTS = "events"
     UPKEEP = "upkeep"
 
 

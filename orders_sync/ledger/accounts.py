@@ -26,6 +26,7 @@ class Chore(StrEnum):
     RECONCILE = "upkeep.reconcile"
     PURGE = "upkeep.purge"
     COLLECT_STRAYS = "upkeep.collect_strays"
+    WATCH_PAUSES = "upkeep.watch_pauses"
 
 
 @dataclass(frozen=True, slots=True)

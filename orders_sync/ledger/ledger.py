@@ -10,12 +10,15 @@ from orders_sync.ledger.accounts import Accounts
 from orders_sync.ledger.callers import Callers
 from orders_sync.ledger.command_facts import CommandFacts
 from orders_sync.ledger.decisions import Decisions
+from orders_sync.ledger.deliveries import Deliveries
 from orders_sync.ledger.due_work import DueWork
+from orders_sync.ledger.endpoints import Endpoints
 from orders_sync.ledger.engine import CONNECTIONS, Database
 from orders_sync.ledger.events import Events
 from orders_sync.ledger.hearing import Hearings
 from orders_sync.ledger.inquiries import Inquiries
 from orders_sync.ledger.leases import Leases
+from orders_sync.ledger.outbox_log import OutboxLog
 from orders_sync.ledger.processes import Processes
 from orders_sync.ledger.strays import Strays
 from orders_sync.ledger.transitions import Commands, Orders
@@ -88,6 +91,21 @@ class Ledger:
     def callers(self) -> Callers:
         """Services that call over HTTP."""
         return Callers(self.database)
+
+    @cached_property
+    def endpoints(self) -> Endpoints:
+        """Where events are sent to."""
+        return Endpoints(self.database)
+
+    @cached_property
+    def deliveries(self) -> Deliveries:
+        """Events on their way to endpoints."""
+        return Deliveries(self.database)
+
+    @cached_property
+    def outbox_log(self) -> OutboxLog:
+        """What was sent to endpoints, and what of it is sent again."""
+        return OutboxLog(self.database)
 
     @cached_property
     def strays(self) -> Strays:

@@ -18,7 +18,7 @@ import sqlalchemy as sa
 from orders_sync.domain.rules import OPEN
 from orders_sync.ledger.engine import Database
 from orders_sync.ledger.insert import insert_into
-from orders_sync.ledger.tables import commands, cursors, orders, workers
+from orders_sync.ledger.tables import commands, cursors, deliveries, orders, workers
 
 #: A process says so often that it lives, and is dead when it has not done so for the longer time.
 SEEN_EVERY: Final = timedelta(seconds=2)
@@ -131,6 +131,11 @@ def _free(connection: sa.Connection, processes: Sequence[str], now: datetime) ->
             )
             .values(dispatched_until=None)
         )
+    connection.execute(
+        sa.update(deliveries)
+        .where(deliveries.c.lease_owner.in_(processes))
+        .values(lease_owner=None, dispatched_until=None)
+    )
     connection.execute(
         sa.update(cursors)
         .where(cursors.c.lease_owner.in_(processes))

@@ -70,6 +70,20 @@ def purge(*, owner: str, ledger: Ledger, clock: Clock, retention: timedelta | No
     return erased
 
 
+def forget_events(*, ledger: Ledger, clock: Clock, keep: timedelta) -> int:
+    """Forget events for endpoints that are older than `keep`; return how many."""
+    started, before = clock(), clock() - keep
+    forgotten = 0
+    while clock() < started + _MOST_TIME:
+        number = ledger.outbox_log.forget(before=before)
+        if not number:
+            break
+        forgotten += number
+    if forgotten:
+        log.info("purge.events", events=forgotten)
+    return forgotten
+
+
 def _run(each: _Round, ledger: Ledger, clock: Clock, before: datetime, until: datetime) -> Erased:
     """Go through one round until its end or the end of the run."""
     retention, cursors = Retention(ledger.database), Cursors(ledger.database)

@@ -16,7 +16,7 @@ from orders_sync.ledger.retention import Erased
 from orders_sync.traffic.lanes import Lane
 from orders_sync.upkeep.collect_strays import collect_strays
 from orders_sync.upkeep.gap import GapKeeper
-from orders_sync.upkeep.purge import purge
+from orders_sync.upkeep.purge import forget_events, purge
 from orders_sync.upkeep.reconcile import ReconcileLimits, reconcile
 from orders_sync.upkeep.watch_feed import FeedState, ensure_feed
 from orders_sync.upkeep.watch_hook import ensure_hook
@@ -112,6 +112,8 @@ def purge_orders(self: ChoreTask, turns: Mapping[str, int] | None = None) -> Non
             clock=services.clock,
             retention=timedelta(days=days) if days else None,
         )
+        keep = timedelta(days=services.settings.endpoints.keep_days)
+        forget_events(ledger=services.ledger, clock=services.clock, keep=keep)
         if erased != Erased():
             forget_past(services.settings.home, seconds=0)
         return Ran()

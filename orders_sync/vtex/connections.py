@@ -161,18 +161,22 @@ class _TimedResponse(http.client.HTTPResponse):
         self.fp = io.BufferedReader(_TimedStream(sock))
 
 
-class _Connection(HTTPConnection):
+class TimedConnection(HTTPConnection):
+    """A connection whose answers are bounded by `until`."""
+
     response_class = _TimedResponse
 
 
-class _TlsConnection(HTTPSConnection):
+class TimedTlsConnection(HTTPSConnection):
+    """The same, encrypted."""
+
     response_class = _TimedResponse
 
 
 class _Pool(HTTPConnectionPool):
     """The connections to a host, which share their bound with those to all others."""
 
-    ConnectionCls = _Connection
+    ConnectionCls = TimedConnection
 
     def __init__(self, *args: Any, idle: _IdleConnections, **named: Any) -> None:
         super().__init__(*args, **named)
@@ -192,4 +196,4 @@ class _Pool(HTTPConnectionPool):
 
 
 class _TlsPool(_Pool, HTTPSConnectionPool):
-    ConnectionCls = _TlsConnection  # type: ignore[assignment]  # As in urllib3's own class.
+    ConnectionCls = TimedTlsConnection  # type: ignore[assignment]  # As in urllib3's own class.

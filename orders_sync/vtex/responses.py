@@ -99,12 +99,16 @@ def retry_after(response: Response, *, now: datetime) -> float | None:
 
     None where it makes no sense.
     """
-    asked = _asked_seconds(response, now)
+    asked = asked_seconds(response.header("Retry-After") or "", now)
     return None if asked is None else min(asked, _LONGEST_WAIT_SECONDS)
 
 
-def _asked_seconds(response: Response, now: datetime) -> float | None:
-    text = (response.header("Retry-After") or "").strip()
+def asked_seconds(header: str, now: datetime) -> float | None:
+    """Return what a `Retry-After` asks for, in seconds from now; None where it makes no sense.
+
+    https://www.rfc-editor.org/rfc/rfc9110#name-retry-after
+    """
+    text = header.strip()
     if re.fullmatch(r"[0-9]+(\.[0-9]+)?", text):
         return float(text)
     try:
@@ -157,9 +161,10 @@ def _failure(request: Request, response: Response, now: datetime) -> OrdersSyncE
 
 def _capped(response: Response, now: datetime) -> str:
     """Say that VTEX asked for a longer wait than is kept; empty where it did not."""
-    if (_asked_seconds(response, now) or 0.0) <= _LONGEST_WAIT_SECONDS:
+    header = response.header("Retry-After") or ""
+    if (asked_seconds(header, now) or 0.0) <= _LONGEST_WAIT_SECONDS:
         return ""
-    asked = " ".join((response.header("Retry-After") or "").split())[:_LONGEST_QUOTED_HEADER]
+    asked = " ".join(header.split())[:_LONGEST_QUOTED_HEADER]
     minutes = _LONGEST_WAIT_SECONDS / 60
     return f" (Retry-After: {asked}, of which {minutes:.0f} minutes are waited)"
 

@@ -31,6 +31,7 @@ from orders_sync.logging import configure_logging
 from orders_sync.logging.crashes import log_crashes
 from orders_sync.redis_client import broker_options, broker_tls, broker_url
 from orders_sync.settings import Settings, require_accounts, watchdog_address
+from orders_sync.worker.deliveries import SEND, DeliveryDispatcher, DeliveryMessage
 from orders_sync.worker.dispatcher import Dispatcher, open_gates
 from orders_sync.worker.exposure import refuse_hidden_metrics, show_metrics
 from orders_sync.worker.flower import rule_flower
@@ -97,6 +98,26 @@ class OrdersSyncApp(Celery):
         except BROKER_AWAY as error:
             self._postponed(following, error)
 
+    def dispatch_deliveries(self, messages: Sequence[DeliveryMessage]) -> None:
+        """Put events for endpoints on their queue; where the broker is away they are due again."""
+        if not messages:
+            return
+        try:
+            with self.producer_or_acquire() as producer, producer.batch():
+                for message in messages:
+                    self.send_task(
+                        SEND,
+                        kwargs={"endpoint": message.endpoint, "delivery": message.delivery},
+                        producer=producer,
+                        argsrepr="()",
+                        kwargsrepr="{}",
+                        declare=(),
+                        retry=False,
+                        add_to_parent=False,
+                    )
+        except BROKER_AWAY as error:
+            log.warning("dispatch.postponed", events=len(messages), cause=type(error).__name__)
+
     def _postponed(self, unsent: Sequence[Dispatch], error: Exception) -> None:
         log.warning("dispatch.postponed", steps=len(unsent), cause=type(error).__name__)
         for dispatch in unsent:
@@ -127,8 +148,12 @@ class OrdersSyncApp(Celery):
 
     def serves(self, step: Step) -> bool:
         """Tell whether this worker takes from the queue of the step, and is not told to stop."""
+        return self.takes_from(queue_of(step.value))
+
+    def takes_from(self, queue: Queue) -> bool:
+        """Tell whether this worker takes from a queue, and is not told to stop."""
         is_stopping = state.should_stop is not None or state.should_terminate is not None
-        return not is_stopping and queue_of(step.value) in self.amqp.queues.consume_from
+        return not is_stopping and queue in self.amqp.queues.consume_from
 
 
 def create_app(settings: Settings, *, include: Sequence[str]) -> OrdersSyncApp:
@@ -250,7 +275,7 @@ def keep_heart_beating(app: OrdersSyncApp) -> None:
 
     @worker_ready.connect(weak=False)
     def _begin(sender: Any, **_: Any) -> None:
-        services = app.services
+        services, lengths = app.services, QueueLengths(app, list(Queue))
         app.consumer = sender
         heartbeat = Heartbeat(
             services,
@@ -258,8 +283,15 @@ def keep_heart_beating(app: OrdersSyncApp) -> None:
                 ledger=services.ledger,
                 clock=services.clock,
                 send=app.dispatch_all,
-                lengths=QueueLengths(app, list(Queue)),
+                lengths=lengths,
                 gates=services.traffic.gates if services.traffic else open_gates,
+            ),
+            DeliveryDispatcher(
+                ledger=services.ledger,
+                clock=services.clock,
+                send=app.dispatch_deliveries,
+                lengths=lengths,
+                at_once=services.settings.endpoints.at_once,
             ),
             node=sender.hostname,
             queues=set(app.amqp.queues.consume_from),

@@ -9,7 +9,7 @@ the one that holds the lease.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime, timedelta
 from time import monotonic
 from typing import Final
@@ -21,7 +21,8 @@ from orders_sync.domain.steps import Queue
 from orders_sync.errors import LedgerUnavailable
 from orders_sync.ledger.cursors import EVERY_ACCOUNT
 from orders_sync.ledger.migrate import is_open
-from orders_sync.ledger.processes import SEEN_EVERY
+from orders_sync.ledger.processes import SEEN_EVERY, Worker
+from orders_sync.worker.deliveries import DeliveryDispatcher
 from orders_sync.worker.dispatcher import Dispatcher, Pool
 
 log = structlog.get_logger(__name__)
@@ -47,6 +48,7 @@ class Heartbeat:
         self,
         services: Services,
         dispatcher: Dispatcher,
+        deliveries: DeliveryDispatcher,
         *,
         node: str,
         queues: Collection[str],
@@ -55,12 +57,14 @@ class Heartbeat:
     ) -> None:
         self._services = services
         self._dispatcher = dispatcher
+        self._deliveries = deliveries
         self._node = node
         self._queues = queues
         self._threads = threads
         self._counter = counter
         self._seen_at: datetime | None = None
         self._busy_at: datetime | None = None
+        self._workers: Sequence[Worker] = ()
         self._pool = Pool.of([])
         self._renew_after = 0.0
         self._version: int | None = None
@@ -101,7 +105,7 @@ class Heartbeat:
             self._say_that_it_lives(now)
         if not self._leads(now):
             return _QUIET_SECONDS
-        if self._dispatcher.tick(self._pool):
+        if self._dispatcher.tick(self._pool) + self._deliveries.tick(self._workers):
             self._busy_at = now
         is_busy = self._busy_at is not None and now - self._busy_at < _CALM
         return _BUSY_SECONDS if is_busy else _QUIET_SECONDS
@@ -129,7 +133,8 @@ class Heartbeat:
         self._seen_at = now
         if not was_held_up:
             self._bury(now)
-        self._pool = Pool.of(processes.living(now=now))
+        self._workers = processes.living(now=now)
+        self._pool = Pool.of(self._workers)
         services.ledger.windows.account = self._pool.account_window
         services.ledger.windows.total = self._pool.total_window
         services.ledger.windows.threads = self._pool.threads[Queue.ORDERS]

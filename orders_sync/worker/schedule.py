@@ -16,7 +16,13 @@ from orders_sync.settings import Settings
 QUICK: Final = (Chore.POLL, Chore.PULL, Chore.ACKNOWLEDGE)
 
 #: The chores that `upkeep.tick` looks after.
-SLOW: Final = (Chore.WATCH_FEED, Chore.RECONCILE, Chore.PURGE, Chore.COLLECT_STRAYS)
+SLOW: Final = (
+    Chore.WATCH_FEED,
+    Chore.RECONCILE,
+    Chore.PURGE,
+    Chore.COLLECT_STRAYS,
+    Chore.WATCH_PAUSES,
+)
 
 #: How long a claimed chore is left alone. A message that is lost costs so long.
 QUICK_LEASE: Final = timedelta(seconds=15)
@@ -94,6 +100,8 @@ def rhythm_of(chore: Chore, settings: Settings) -> Rhythm:
             return _steady(_PURGE_SECONDS)
         case Chore.COLLECT_STRAYS:
             return _steady(_STRAYS_SECONDS)
+        case Chore.WATCH_PAUSES:
+            return _steady(settings.sweep_seconds)
 
 
 def _steady(seconds: float) -> Rhythm:

@@ -23,6 +23,7 @@ from orders_sync.settings import AccountSettings, Settings
 from orders_sync.testing.clock import SettableClock
 from orders_sync.traffic.shared import Shared, connect
 from orders_sync.traffic.traffic import Traffic
+from orders_sync.worker.deliveries import DeliveryDispatcher, DeliveryMessage
 from orders_sync.worker.dispatcher import Dispatcher, open_gates
 from orders_sync.worker.heartbeat import Heartbeat
 
@@ -41,10 +42,12 @@ class Process:
             settings, clock=clock, random=random.Random(1), process=name, traffic=traffic
         )
         self.sent: list[Dispatch] = []
+        self.deliveries: list[DeliveryMessage] = []
         dispatcher = Dispatcher(self.ledger, clock, self.sent.extend, _no_lengths, open_gates)
         self.heartbeat = Heartbeat(
             self.services,
             dispatcher,
+            DeliveryDispatcher(self.ledger, clock, self.deliveries.extend, _no_lengths, 4),
             node=f"{name}@here",
             queues=set(Queue),
             threads=10,

@@ -1,0 +1,298 @@
+"""Deliveries: an event on its way to one endpoint, in order for each order, and what became of it.
+
+Due rows are the queue. Of an order's events, or an account's where it is of no order, only the
+oldest that has not ended may be sent. What waits for an endpoint that rests is not touched.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+import sqlalchemy as sa
+
+from orders_sync.ledger.endpoints import Endpoint, OffWhy, switch_off
+from orders_sync.ledger.engine import Database
+from orders_sync.ledger.tables import attempts, deliveries, endpoints, outbox
+from orders_sync.ledger.wakeups import CLOCKS_DIFFER
+from orders_sync.ledger.windows import DISPATCHED_FOR
+
+#: After so many failures in a row an endpoint is sent one event at a time, as a probe.
+PROBED_AFTER: Final = 5
+
+#: A process that sends has a delivery for so long; a call ends long before.
+LEASE: Final = timedelta(seconds=90)
+
+#: An endpoint's last success is noted again after so long, so that most cost no write.
+_SUCCESS_NOTED_EVERY: Final = timedelta(minutes=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """An event that a process has, to send it to an endpoint until `lease_until`.
+
+    `attempts` counts the tries so far, the first failed one at `failing_since`.
+    """
+
+    endpoint: Endpoint
+    seq: int
+    event_id: str
+    told: str
+    body: str = field(repr=False)
+    attempts: int
+    failing_since: datetime | None
+    version: int
+    lease_until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One try: when it began, how long it took, and the status of the answer, or what was wrong."""
+
+    at: datetime
+    seconds: float
+    answer: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """What comes of a try: taken, tried again at `due_at`, or given up where both are not.
+
+    The endpoint rests until `rests_until`, and is switched off where `off_why` says so; an event
+    that was not taken then waits for it.
+    """
+
+    is_taken: bool = False
+    due_at: datetime | None = None
+    rests_until: datetime | None = None
+    off_why: OffWhy | None = None
+
+
+class Deliveries:
+    """Takes deliveries that are due, and keeps what became of them."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def due(self, *, now: datetime) -> Sequence[str]:
+        """Return the endpoints that something may be sent to, some of it perhaps under way."""
+        with self._database.reading() as connection:
+            if not self._database.outbox.subscriptions(connection):
+                return []
+            return connection.execute(_DUE, {"now": now}).scalars().all()
+
+    def under_way(self, *, now: datetime) -> int:
+        """Count what is in the broker or in a process's hands."""
+        with self._database.reading() as connection:
+            return connection.execute(_ALL_UNDER_WAY, {"now": now}).scalar_one()
+
+    def take(self, endpoint_id: str, *, at_once: int, limit: int, now: datetime) -> Sequence[int]:
+        """Take up to `limit` deliveries that may be sent, the longest due first, to dispatch them.
+
+        An endpoint has at most `at_once` under way; one that fails, a single one.
+        """
+        terms = {"of_endpoint": endpoint_id, "now": now}
+        with self._database.writing() as connection:
+            # Whoever takes for the same endpoint waits here, so that both count right.
+            row = connection.execute(_OPEN, terms).one_or_none()
+            if row is None:
+                return []
+            most = 1 if row.failures >= PROBED_AFTER else at_once
+            room = min(limit, most - connection.execute(_UNDER_WAY, terms).scalar_one())
+            if room <= 0:
+                return []
+            until = now + DISPATCHED_FOR
+            rows = connection.execute(_TAKE, terms | {"room": room, "until": until})
+            return sorted(rows.scalars())
+
+    def claim(self, endpoint_id: str, seq: int, *, owner: str, now: datetime) -> Delivery | None:
+        """Have a delivery, for as long as sending it may take; None where it is past or not due."""
+        until = now + LEASE
+        terms = {
+            "of_endpoint": endpoint_id,
+            "of_seq": seq,
+            "now": now,
+            "due_by": now + CLOCKS_DIFFER,
+            "owner": owner,
+            "until": until,
+        }
+        with self._database.writing() as connection:
+            row = connection.execute(_CLAIM, terms).one_or_none()
+            if row is None:
+                return None
+            event = connection.execute(_EVENT, {"of_seq": seq}).one_or_none()
+            endpoint = connection.execute(_ENDPOINT, {"of_endpoint": endpoint_id}).one()
+        if event is None:
+            return None
+        return Delivery(
+            endpoint=Endpoint.from_row(endpoint),
+            seq=seq,
+            event_id=event.id,
+            told=event.told,
+            body=event.body,
+            attempts=row.attempts,
+            failing_since=row.failing_since,
+            version=row.version,
+            lease_until=until,
+        )
+
+    def end(self, delivery: Delivery, attempt: Attempt, ending: Ending, *, now: datetime) -> bool:
+        """Keep what became of a try; False, and only the try is kept, where another has it."""
+        endpoint = delivery.endpoint
+        terms = {"of_endpoint": endpoint.id, "of_seq": delivery.seq}
+        with self._database.writing() as connection:
+            connection.execute(
+                sa.insert(attempts).values(
+                    endpoint_id=endpoint.id,
+                    seq=delivery.seq,
+                    at=attempt.at,
+                    seconds=attempt.seconds,
+                    answer=attempt.answer,
+                )
+            )
+            self._note_endpoint(connection, endpoint, ending, now)
+            under = terms | {"of_version": delivery.version, **_changes(delivery, ending, now)}
+            return connection.execute(_END, under).rowcount > 0
+
+    def _note_endpoint(
+        self, connection: sa.Connection, endpoint: Endpoint, ending: Ending, now: datetime
+    ) -> None:
+        terms = {"of_endpoint": endpoint.id, "now": now}
+        if ending.is_taken:
+            connection.execute(_SUCCEEDED, terms | {"noted_since": now - _SUCCESS_NOTED_EVERY})
+            if endpoint.failures >= PROBED_AFTER:
+                connection.execute(_ALL_NOW, terms)
+            return
+        connection.execute(_FAILED, terms | {"rest": ending.rests_until})
+        if ending.off_why is not None:
+            switch_off(connection, self._database, endpoint.id, ending.off_why, now=now)
+
+
+def _changes(delivery: Delivery, ending: Ending, now: datetime) -> dict[str, Any]:
+    changes: dict[str, Any] = {
+        "dispatched_until": None,
+        "lease_owner": None,
+        "attempts": delivery.attempts + 1,
+        "due_at": ending.due_at,
+    }
+    if ending.is_taken or ending.due_at is None:
+        changes |= {"ended_at": now, "is_taken": ending.is_taken}
+    if not ending.is_taken:
+        changes["failing_since"] = delivery.failing_since or now
+    return changes
+
+
+def _time(name: str) -> sa.BindParameter[datetime]:
+    return sa.bindparam(name, type_=deliveries.c.due_at.type)
+
+
+_NOW: Final = _time("now")
+_OF_ENDPOINT: Final[sa.BindParameter[str]] = sa.bindparam("of_endpoint")
+_OF_SEQ: Final[sa.BindParameter[int]] = sa.bindparam("of_seq")
+_IS_ENDPOINT: Final = endpoints.c.id == _OF_ENDPOINT
+_IS_OPEN: Final = sa.and_(
+    endpoints.c.off_at.is_(None),
+    sa.or_(endpoints.c.rests_until.is_(None), endpoints.c.rests_until <= _NOW),
+)
+_IS_FREE: Final = sa.or_(
+    deliveries.c.dispatched_until.is_(None), deliveries.c.dispatched_until <= _NOW
+)
+_IS_DELIVERY: Final = sa.and_(deliveries.c.endpoint_id == _OF_ENDPOINT, deliveries.c.seq == _OF_SEQ)
+
+_earlier = deliveries.alias("earlier")
+#: Of its order's events it is the oldest that has not ended.
+_IS_FIRST: Final = ~sa.exists().where(
+    _earlier.c.endpoint_id == deliveries.c.endpoint_id,
+    _earlier.c.account == deliveries.c.account,
+    _earlier.c.order_id == deliveries.c.order_id,
+    _earlier.c.seq < deliveries.c.seq,
+    _earlier.c.due_at.is_not(None),
+)
+
+_DUE: Final = (
+    sa.select(endpoints.c.id)
+    .where(
+        _IS_OPEN,
+        sa.exists().where(
+            deliveries.c.endpoint_id == endpoints.c.id, deliveries.c.due_at <= _NOW, _IS_FREE
+        ),
+    )
+    .order_by(endpoints.c.id)
+)
+_OPEN: Final = sa.select(endpoints.c.failures).where(_IS_ENDPOINT, _IS_OPEN).with_for_update()
+_ALL_UNDER_WAY: Final = (
+    sa.select(sa.func.count())
+    .select_from(deliveries)
+    .where(deliveries.c.dispatched_until.is_not(None), deliveries.c.dispatched_until > _NOW)
+)
+_UNDER_WAY: Final = _ALL_UNDER_WAY.where(deliveries.c.endpoint_id == _OF_ENDPOINT)
+_HEADS: Final = (
+    sa.select(deliveries.c.endpoint_id, deliveries.c.seq)
+    .where(
+        deliveries.c.endpoint_id == _OF_ENDPOINT, deliveries.c.due_at <= _NOW, _IS_FREE, _IS_FIRST
+    )
+    .order_by(deliveries.c.due_at, deliveries.c.seq)
+    .limit(sa.bindparam("room"))
+    .with_for_update(skip_locked=True)
+    .cte("heads")  # As a subquery, PostgreSQL may run it, and its limit, more than once.
+)
+_TAKE: Final = (
+    sa.update(deliveries)
+    .where(sa.tuple_(deliveries.c.endpoint_id, deliveries.c.seq).in_(sa.select(_HEADS)))
+    .values(dispatched_until=_time("until"), lease_owner=None)
+    .returning(deliveries.c.seq)
+)
+_CLAIM: Final = (
+    sa.update(deliveries)
+    .where(
+        _IS_DELIVERY,
+        deliveries.c.due_at <= _time("due_by"),
+        sa.or_(deliveries.c.lease_owner.is_(None), deliveries.c.dispatched_until <= _NOW),
+        _IS_FIRST,
+        sa.exists().where(_IS_ENDPOINT, _IS_OPEN),
+    )
+    .values(
+        lease_owner=sa.bindparam("owner"),
+        dispatched_until=_time("until"),
+        version=deliveries.c.version + 1,
+    )
+    .returning(deliveries.c.attempts, deliveries.c.failing_since, deliveries.c.version)
+)
+_EVENT: Final = sa.select(outbox.c.id, outbox.c.told, outbox.c.body).where(outbox.c.seq == _OF_SEQ)
+_ENDPOINT: Final = sa.select(endpoints).where(_IS_ENDPOINT)
+_END: Final = sa.update(deliveries).where(
+    _IS_DELIVERY, deliveries.c.version == sa.bindparam("of_version")
+)
+_SUCCEEDED: Final = (
+    sa.update(endpoints)
+    .where(
+        _IS_ENDPOINT,
+        sa.or_(
+            endpoints.c.failures > 0,
+            endpoints.c.succeeded_at.is_(None),
+            endpoints.c.succeeded_at < _time("noted_since"),
+        ),
+    )
+    .values(failures=0, failing_since=None, rests_until=None, succeeded_at=_NOW)
+)
+_FAILED: Final = (
+    sa.update(endpoints)
+    .where(_IS_ENDPOINT)
+    .values(
+        failures=endpoints.c.failures + 1,
+        failing_since=sa.func.coalesce(endpoints.c.failing_since, _NOW),
+        rests_until=sa.func.coalesce(_time("rest"), endpoints.c.rests_until),
+    )
+)
+#: What waits for its next try while nothing was taken need not wait for it any longer.
+_ALL_NOW: Final = (
+    sa.update(deliveries)
+    .where(
+        deliveries.c.endpoint_id == _OF_ENDPOINT,
+        deliveries.c.due_at > _NOW,
+        deliveries.c.lease_owner.is_(None),
+    )
+    .values(due_at=_NOW)
+)

@@ -1,0 +1,1 @@
+"""Events out: what happened is sent to endpoints, signed, in order for each order."""

@@ -1,0 +1,194 @@
+"""Posts events to an endpoint: to an address that was checked, bounded in time, never redirected.
+
+Of an answer its status and `Retry-After` are read, and nothing else.
+"""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from time import monotonic
+from types import TracebackType
+from typing import Any, Final, Self
+
+from requests.utils import DEFAULT_CA_BUNDLE_PATH
+from urllib3 import BaseHTTPResponse, HTTPConnectionPool, HTTPSConnectionPool, Timeout
+from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError
+
+from orders_sync.vtex.connections import TimedConnection, TimedTlsConnection, until
+from orders_sync.vtex.responses import asked_seconds
+from orders_sync.webhooks.addresses import BadUrl, Target, is_public, read_url, resolve
+
+_CONNECT_SECONDS: Final = 5.0
+#: Of a name's addresses that are out of reach, no more are tried.
+_ADDRESSES: Final = 3
+
+Resolve = Callable[[str, int], Sequence[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The status of an answer, and the seconds that it asks to be left alone for."""
+
+    status: int
+    retry_after: float | None = None
+
+    def __str__(self) -> str:
+        return f"{self.status}"
+
+
+@dataclass(frozen=True, slots=True)
+class NoAnswer:
+    """Why there is none, in words of ours."""
+
+    why: str
+
+    def __str__(self) -> str:
+        return self.why
+
+
+class Post:
+    """A way to one endpoint, for a moment: its name is looked up once, when it is first needed.
+
+    `seconds` bound each call from its beginning to the head of its answer.
+    """
+
+    def __init__(
+        self, url: str, *, seconds: float, private_allowed: bool, resolve: Resolve = resolve
+    ) -> None:
+        self._url = url
+        self._seconds = seconds
+        self._private_allowed = private_allowed
+        self._resolve = resolve
+        self._pool: HTTPConnectionPool | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._close()
+
+    def send(self, body: str, headers: Mapping[str, str], *, now: datetime) -> Answer | NoAnswer:
+        """Send a body; return what was answered, or why nothing was."""
+        deadline = monotonic() + self._seconds
+        try:
+            target = read_url(self._url, private_allowed=self._private_allowed)
+            pools = [self._pool] if self._pool else self._pools(target)
+            named = {**headers, "Host": target.authority, "Content-Type": "application/json"}
+            return self._first_answer(pools, target.path, body.encode(), named, deadline, now)
+        except BadUrl as error:
+            return NoAnswer(f"not sent: {error}")
+        except UnicodeError:
+            return NoAnswer("its name cannot be looked up")
+        except OSError as error:
+            return NoAnswer(f"its name is not known ({type(error).__name__})")
+
+    def _pools(self, target: Target) -> Sequence[HTTPConnectionPool]:
+        """Return ways to the addresses of a name; a later look-up may tell others."""
+        found = self._resolve(target.host, target.port)
+        addresses = [each for each in found if self._private_allowed or is_public(each)]
+        if not addresses:
+            raise BadUrl(
+                "its address is private; ORDERS_SYNC_ENDPOINTS__PRIVATE_ADDRESSES=true allows that"
+            )
+        return [_pool(target, address) for address in addresses[:_ADDRESSES]]
+
+    def _first_answer(
+        self,
+        pools: Sequence[HTTPConnectionPool],
+        path: str,
+        body: bytes,
+        headers: Mapping[str, str],
+        deadline: float,
+        now: datetime,
+    ) -> Answer | NoAnswer:
+        answer: Answer | NoAnswer = NoAnswer("no connection")
+        for pool in pools:
+            self._pool = pool
+            try:
+                with until(deadline):
+                    return self._answer(pool, path, body, headers, now)
+            except (NewConnectionError, ConnectTimeoutError) as error:
+                answer = NoAnswer(f"no connection ({type(error).__name__})")
+            except (HTTPError, ssl.SSLError, OSError, ValueError) as error:
+                late = f"no answer within {self._seconds:g} s"
+                answer = NoAnswer(late if monotonic() >= deadline else _words(error))
+            self._close()
+            if not answer.why.startswith("no connection"):
+                break
+        return answer
+
+    def _answer(
+        self,
+        pool: HTTPConnectionPool,
+        path: str,
+        body: bytes,
+        headers: Mapping[str, str],
+        now: datetime,
+    ) -> Answer:
+        response = pool.urlopen(
+            "POST",
+            path,
+            body=body,
+            headers=dict(headers),
+            redirect=False,
+            retries=False,
+            preload_content=False,
+            timeout=Timeout(connect=min(_CONNECT_SECONDS, self._seconds), read=self._seconds),
+        )
+        asked = asked_seconds(response.headers.get("Retry-After", ""), now)
+        answer = Answer(response.status, asked)
+        if _is_empty(response):
+            response.read()
+            response.release_conn()
+        else:
+            # Whatever there is to read may be huge, or never come.
+            response.close()
+        return answer
+
+    def _close(self) -> None:
+        if self._pool is not None:
+            self._pool.close()
+            self._pool = None
+
+
+def _is_empty(response: BaseHTTPResponse) -> bool:
+    return response.status == 204 or response.headers.get("Content-Length") == "0"
+
+
+def _words(error: Exception) -> str:
+    """Return the kind of an error; its text may quote what the endpoint sent."""
+    reason = getattr(error, "reason", None)
+    return type(reason if isinstance(reason, Exception) else error).__name__
+
+
+class _Pool(HTTPConnectionPool):
+    ConnectionCls = TimedConnection
+
+
+class _TlsPool(HTTPSConnectionPool):
+    ConnectionCls = TimedTlsConnection
+
+
+def _pool(target: Target, address: str) -> HTTPConnectionPool:
+    """Return a way to one address; its certificate must be the host's."""
+    options: dict[str, Any] = {"port": target.port, "maxsize": 1}
+    if not target.is_tls:
+        return _Pool(address, **options)
+    return _TlsPool(address, ssl_context=_context(), server_hostname=target.host, **options)
+
+
+@cache
+def _context() -> ssl.SSLContext:
+    """Return whom to trust: the authorities of the web and those of this machine."""
+    context = ssl.create_default_context(cafile=DEFAULT_CA_BUNDLE_PATH)
+    context.load_default_certs()
+    return context
