@@ -27,6 +27,7 @@ COMMANDS: Final = {
     "demo": ("orders_sync.cli.demo:demo", "See it run: a sandbox, workers, orders, promises."),
     "up": ("orders_sync.cli.up:up", "Run everything for the configured accounts."),
     "serve": ("orders_sync.cli.serve:serve", "Serve the HTTP API for other services."),
+    "endpoints": ("orders_sync.cli.endpoints:endpoints", "Send events to URLs."),
     "tokens": ("orders_sync.cli.tokens:tokens", "Who may call the HTTP API, and for what."),
     "orders": ("orders_sync.cli.orders:orders", "Where an order is and why; read it afresh."),
     "commands": (

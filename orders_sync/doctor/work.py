@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 
+from orders_sync.doctor.endpoints import EndpointReading, judge_endpoints
 from orders_sync.doctor.findings import Finding, State
 from orders_sync.doctor.ledger import is_missing
 from orders_sync.domain.rules import OPEN
@@ -20,9 +21,11 @@ from orders_sync.domain.time import Clock
 from orders_sync.domain.words import count_of, in_words
 from orders_sync.errors import ErpUnavailable, OrdersSyncError, Unavailable
 from orders_sync.ledger.accounts import Chore
+from orders_sync.ledger.endpoints import Endpoints
 from orders_sync.ledger.engine import Database
 from orders_sync.ledger.gauges import Gauges, Key, LedgerState, Waiting
 from orders_sync.ledger.migrate import require_current
+from orders_sync.ledger.outbox_log import OutboxLog
 from orders_sync.ledger.pulse import LastRun, last_runs
 from orders_sync.settings import Settings
 from orders_sync.traffic.waits import BreakerOpen
@@ -65,6 +68,7 @@ class LedgerReading:
     waiting: Waiting = field(default_factory=Waiting)
     polls: Mapping[str, LastRun] = field(default_factory=dict)
     pulls: Mapping[str, LastRun] = field(default_factory=dict)
+    endpoints: EndpointReading = field(default_factory=EndpointReading)
 
 
 def read_ledger(settings: Settings, clock: Clock) -> LedgerReading:
@@ -83,6 +87,7 @@ def read_ledger(settings: Settings, clock: Clock) -> LedgerReading:
             gauges.read_waiting(),
             last_runs(database, Chore.POLL),
             last_runs(database, Chore.PULL),
+            EndpointReading(Endpoints(database).all(), OutboxLog(database).backlogs(now=now)),
         )
 
 
@@ -100,6 +105,7 @@ def examine_work(settings: Settings, *, clock: Clock) -> Iterator[Finding]:
         yield from outages or judge_lateness(account, reading.state, now=now)
         yield from judge_silence(account, reading.state, now=now)
     yield from judge_strangers(settings.accounts, reading.state, now=now)
+    yield from judge_endpoints(reading.endpoints, now=now)
 
 
 def cause_behind(step: str, cause: str) -> str:

@@ -15,7 +15,7 @@ from orders_sync.ledger.insert import insert_into
 from orders_sync.ledger.outbox import Subscription
 from orders_sync.ledger.tables import attempts, deliveries, endpoints, outbox
 
-#: So many events are forgotten in one transaction.
+#: So many events are forgotten, or sent again, in one transaction.
 _LOT: Final = 1000
 
 #: How long it is told that events were given up.
@@ -101,30 +101,29 @@ class OutboxLog:
 
         One event by its id, or those of a span of time. Those of an order are sent in its order.
         """
-        conditions = [
-            condition
-            for condition, value in (
-                (outbox.c.id == event_id, event_id),
-                (outbox.c.at >= since, since),
-                (outbox.c.at <= until, until),
-            )
-            if value is not None
-        ]
-        with self._database.writing() as connection:
-            wants = sa.select(endpoints).where(endpoints.c.id == endpoint_id)
-            row = connection.execute(wants).one_or_none()
-            if row is None:
-                return 0
-            subscription = Subscription.from_row(row)
-            found = sa.select(outbox).where(*conditions).order_by(outbox.c.seq)
-            rows = [
-                _anew(endpoint_id, event, now)
-                for event in connection.execute(found)
-                if subscription.wants(event.told, event.account)
-            ]
-            if rows:
-                connection.execute(_send_again(connection.dialect.name), rows)
-        return len(rows)
+        found = sa.select(outbox).order_by(outbox.c.seq).limit(_LOT)
+        if event_id is not None:
+            found = found.where(outbox.c.id == event_id)
+        if since is not None:
+            found = found.where(outbox.c.at >= since)
+        if until is not None:
+            found = found.where(outbox.c.at <= until)
+        number, after = 0, 0
+        while True:
+            with self._database.writing() as connection:
+                row = connection.execute(_ENDPOINT, {"of_endpoint": endpoint_id}).one_or_none()
+                lot = connection.execute(found.where(outbox.c.seq > after)).all()
+                if row is None or not lot:
+                    return number
+                subscription = Subscription.from_row(row)
+                rows = [
+                    _anew(endpoint_id, event, now)
+                    for event in lot
+                    if subscription.wants(event.told, event.account)
+                ]
+                if rows:
+                    connection.execute(_send_again(connection.dialect.name), rows)
+            number, after = number + len(rows), lot[-1].seq
 
     def forget(self, *, before: datetime) -> int:
         """Forget a lot of events from before a time, and what was sent of them; return how many."""
@@ -137,7 +136,7 @@ class OutboxLog:
         return len(seqs)
 
 
-def _anew(endpoint_id: str, event: sa.Row[Any], now: datetime) -> dict[str, Any]:
+def _anew(endpoint_id: str, event: Any, now: datetime) -> dict[str, Any]:
     return {
         "endpoint_id": endpoint_id,
         "seq": event.seq,
@@ -174,6 +173,7 @@ def _state(row: Any) -> str:
 
 
 _OF_ENDPOINT: Final[sa.BindParameter[str]] = sa.bindparam("of_endpoint")
+_ENDPOINT: Final = sa.select(endpoints).where(endpoints.c.id == _OF_ENDPOINT)
 _WAITING: Final = (
     sa.select(
         deliveries.c.endpoint_id,

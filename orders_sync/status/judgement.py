@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from orders_sync.doctor.beat import acquit_beat
+from orders_sync.doctor.endpoints import judge_endpoints
 from orders_sync.doctor.findings import Finding, State
 from orders_sync.doctor.ledger import judge_polls
 from orders_sync.doctor.traffic import judge_usage, sick_processes
@@ -63,6 +64,7 @@ def judge(
     if readings.ledger is not None:
         names = [account.account for account in overview.accounts]
         yield from judge_strangers(names, readings.ledger.state, now=overview.at)
+        yield from judge_endpoints(readings.ledger.endpoints, now=overview.at)
     for account in overview.accounts:
         yield from _parked(account)
     if overview.strays_parked:
