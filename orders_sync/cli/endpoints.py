@@ -40,7 +40,11 @@ def endpoints() -> None:
 @endpoints.command("add")
 @click.argument("url")
 @click.option(
-    "--event", "events", type=click.Choice(list(Told)), multiple=True, help="Only this; repeatable."
+    "--event",
+    "events",
+    type=click.Choice([told.value for told in Told]),
+    multiple=True,
+    help="Only this; repeatable.",
 )
 @click.option(
     "--account", "accounts", type=ACCOUNT, multiple=True, help="Only of this; repeatable."
