@@ -287,6 +287,9 @@ class Settings(BaseSettings):
     mail: MailSettings = Field(default_factory=MailSettings)
     sentry: SentrySettings = Field(default_factory=SentrySettings)
 
+    # URLs of apprise's, which hold tokens.
+    notify_targets: tuple[Secret, ...] = ()
+
     log_format: Literal["console", "json"] = "console"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     metrics_port: Annotated[int, Field(ge=1, le=65_535)] | None = None

@@ -5,20 +5,51 @@ from __future__ import annotations
 import sys
 import time
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import click
 
 from orders_sync.cli.output import echo
+from orders_sync.errors import ConfigurationError
 from orders_sync.logging import configure_logging
 from orders_sync.private_files import keep_private
 from orders_sync.settings import load_settings, require_accounts
+from orders_sync.status.alerts import QuietHours
 
 _AT_LEAST = click.FloatRange(min=0)
+
+
+class _Hours(click.ParamType[QuietHours]):
+    """Hours of the day, such as 22:00-07:00."""
+
+    name = "hours"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> QuietHours:
+        """Read both ends."""
+        if isinstance(value, QuietHours):
+            return value
+        start, _, end = str(value).partition("-")
+        try:
+            return QuietHours(
+                datetime.strptime(start, "%H:%M").time(),  # noqa: DTZ007 - a time of day.
+                datetime.strptime(end, "%H:%M").time(),  # noqa: DTZ007
+            )
+        except ValueError:
+            self.fail(f"{value!r} is none; write 22:00-07:00", param, ctx)
+
+
+_HOURS = _Hours()
 
 
 @click.command()
 @click.option("--exec", "command", metavar="COMMAND", help="Run this, without a shell.")
 @click.option("--mail", "addresses", metavar="ADDRESS", multiple=True, help="Mail to them.")
+@click.option("--notify", is_flag=True, help="Send to ORDERS_SYNC_NOTIFY_TARGETS.")
+@click.option(
+    "--quiet", type=_HOURS, metavar="FROM-TO", help="Only print in these hours, as 22:00-07:00."
+)
 @click.option("--once", is_flag=True, help="Look once, for cron, and end.")
 @click.option(
     "--every",
@@ -47,6 +78,8 @@ def watch(
     *,
     command: str | None,
     addresses: tuple[str, ...],
+    notify: bool,
+    quiet: QuietHours | None,
     once: bool,
     every: float,
     lasts: float,
@@ -58,7 +91,10 @@ def watch(
     It judges as `orders-sync status` does. Every message is a line on standard output. --exec runs
     a command with the facts as JSON on its input, and in ORDERS_SYNC_ALERT_EVENT, _SUBJECT (the
     account), _CHECK, _CAUSE, _STATE, _SAYS, _DO, _SINCE, _AT and _ID; --mail sends a mail by the
-    server of ORDERS_SYNC_MAIL__HOST. Either has 30 seconds, and is tried again where it fails.
+    server of ORDERS_SYNC_MAIL__HOST; --notify sends to Slack, Teams, a pager or whatever else
+    apprise knows, by its URLs in ORDERS_SYNC_NOTIFY_TARGETS (pip install 'orders-sync[notify]').
+    Each has 30 seconds, and is tried again where it fails. What comes in --quiet hours, by this
+    machine's clock, is told when they end.
     What was told is kept in ORDERS_SYNC_HOME, so a restart tells nothing twice.
 
     --json: lines of {id, event, subject, check, cause, state, says, do, since, at}; event is
@@ -67,7 +103,7 @@ def watch(
     Exit status: 0 done, 1 something could not be told (with --once), 3 a setting is wrong.
     """
     # Celery is slow to import.
-    from orders_sync.status.channels import Channel, Command, Mail, Printed  # noqa: PLC0415
+    from orders_sync.status.channels import Channel, Command, Mail, Printed, Target  # noqa: PLC0415
     from orders_sync.status.reading import look  # noqa: PLC0415
     from orders_sync.status.watch import Watch, sole_watch  # noqa: PLC0415
 
@@ -80,12 +116,20 @@ def watch(
         channels.append(Command(command))
     if addresses:
         channels.append(Mail(settings.mail, addresses))
+    if notify:
+        if not settings.notify_targets:
+            raise ConfigurationError(
+                "ORDERS_SYNC_NOTIFY_TARGETS is missing: --notify needs somebody to tell. A right "
+                'value: ORDERS_SYNC_NOTIFY_TARGETS=["slack://TokenA/TokenB/TokenC/#ops"]'
+            )
+        channels += [Target(n, url) for n, url in enumerate(settings.notify_targets, 1)]
     with sole_watch(settings.home):
         watching = Watch(
             settings.home,
             channels,
             lasts=timedelta(seconds=lasts),
             again=timedelta(hours=again),
+            quiet=quiet,
             complain=lambda sentence: echo(sentence, err=True),
         )
         while True:

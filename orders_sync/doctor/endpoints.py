@@ -49,6 +49,7 @@ def _judge(endpoint: Endpoint, backlog: Backlog, now: datetime) -> Iterator[Find
                 f"{count_of(backlog.waiting, 'event')} for it",
                 f"Mend it, then: orders-sync endpoints enable {name}; or: orders-sync endpoints "
                 f"remove {name}",
+                "off",
             )
         return
     if since is not None and now - since > _LATE:
@@ -56,14 +57,16 @@ def _judge(endpoint: Endpoint, backlog: Backlog, now: datetime) -> Iterator[Find
             f"it takes nothing since {since:%Y-%m-%d %H:%M} UTC, for "
             f"{in_words((now - since).total_seconds())}; {count_of(backlog.waiting, 'event')} wait"
         )
-        yield Finding(ENDPOINTS, name, State.WARNING, says, f"orders-sync endpoints show {name}")
+        yield Finding(
+            ENDPOINTS, name, State.WARNING, says, f"orders-sync endpoints show {name}", "failing"
+        )
     elif backlog.since is not None and now - backlog.since > _LATE and since is None:
         span = in_words((now - backlog.since).total_seconds())
         says = f"{count_of(backlog.waiting, 'event')} wait, the oldest for {span}"
         do = f"Does a worker serve the queue events? See: orders-sync endpoints show {name}"
-        yield Finding(ENDPOINTS, name, State.WARNING, says, do)
+        yield Finding(ENDPOINTS, name, State.WARNING, says, do, "late")
     if backlog.given_up:
         says = f"{count_of(backlog.given_up, 'event')} were given up within a day"
         do = f"See why (orders-sync endpoints show {name}), then: orders-sync endpoints replay "
         do += f"{name} --last 2d"
-        yield Finding(ENDPOINTS, name, State.WARNING, says, do)
+        yield Finding(ENDPOINTS, name, State.WARNING, says, do, "given_up")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 from enum import StrEnum
 from typing import Final
 
@@ -85,6 +85,20 @@ class Rules:
     lasts: timedelta
     again: timedelta
     channels: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class QuietHours:
+    """The hours of each day, by the machine's clock, in which nobody is woken."""
+
+    start: time
+    end: time
+
+    def covers(self, at: time) -> bool:
+        """Check whether a time of day is among them; they may last over midnight."""
+        if self.start <= self.end:
+            return self.start <= at < self.end
+        return at >= self.start or at < self.end
 
 
 #: The event's words, for people.

@@ -1,8 +1,9 @@
-"""Ways to tell people of an alert, each within a bounded time: a command, and mail."""
+"""Ways to tell people of an alert, each in a bounded time: a command, mail, what apprise knows."""
 
 from __future__ import annotations
 
 import json
+import logging
 import os
 import shlex
 import signal
@@ -15,6 +16,9 @@ from email.message import EmailMessage
 from email.utils import format_datetime
 from typing import Final, Protocol
 
+from pydantic import SecretStr
+
+from orders_sync.doctor.findings import State
 from orders_sync.errors import ConfigurationError, OrdersSyncError
 from orders_sync.settings import MailSettings, child_environment
 from orders_sync.settings_problems import ALERT_PREFIX
@@ -26,6 +30,9 @@ SECONDS: Final = 30.0
 
 #: A server that sends nothing for so long is not waited for any longer.
 _SILENT_SECONDS: Final = 10.0
+
+#: How grave a finding is, in apprise's words.
+_KINDS: Final = {State.FAILED: "failure", State.UNCONFIGURED: "failure"}
 
 #: Where a command's own words go: standard output is for messages.
 _STANDARD_ERROR: Final = 2
@@ -133,11 +140,7 @@ class Mail:
         Raises:
             NotTold: no server took it in time.
         """
-        outcome: list[str | None] = []
-        thread = threading.Thread(target=lambda: outcome.append(self._send(alert)), daemon=True)
-        thread.start()
-        thread.join(self._seconds)
-        problem = outcome[0] if outcome else f"no answer within {self._seconds:g} s"
+        problem = _bounded(lambda: self._send(alert), self._seconds)
         if problem is not None:
             server = f"{self._settings.host}:{self._settings.port}"
             raise NotTold(f"{server} took no mail: {problem}. See ORDERS_SYNC_MAIL__*.")
@@ -183,6 +186,57 @@ class Mail:
         message["Auto-Submitted"] = "auto-generated"
         message.set_content(_body(alert.facts()))
         return message
+
+
+class Target:
+    """Sends to one of apprise's targets: Slack, Teams, Telegram, a pager, and a hundred others.
+
+    https://github.com/caronc/apprise/wiki
+    """
+
+    def __init__(self, number: int, url: SecretStr, *, seconds: float = SECONDS) -> None:
+        try:
+            import apprise  # noqa: PLC0415 - an extra.
+        except ImportError:
+            raise ConfigurationError(
+                "ORDERS_SYNC_NOTIFY_TARGETS needs apprise: pip install 'orders-sync[notify]'"
+            ) from None
+        # Its log repeats what the target says.
+        logging.getLogger("apprise").disabled = True
+        self.name = f"notify {number}"
+        self._seconds = seconds
+        self._apprise = apprise.Apprise()
+        if not self._apprise.add(url.get_secret_value()):
+            raise ConfigurationError(
+                f"ORDERS_SYNC_NOTIFY_TARGETS: apprise does not know what number {number} is. "
+                'A right value: ORDERS_SYNC_NOTIFY_TARGETS=["slack://TokenA/TokenB/TokenC/#ops"]'
+            )
+
+    def tell(self, alert: Alert) -> None:
+        """Send the message; a target that drags it out is given up.
+
+        Raises:
+            NotTold: it was not taken in time.
+        """
+        problem = _bounded(lambda: self._send(alert), self._seconds)
+        if problem is not None:
+            raise NotTold(f"{self.name} took no message: {problem}.")
+
+    def _send(self, alert: Alert) -> str | None:
+        kind = "success" if alert.is_over else _KINDS.get(alert.finding.state, "warning")
+        is_taken = self._apprise.notify(
+            title=_title(alert), body=_body(alert.facts()), notify_type=kind
+        )
+        return None if is_taken else "it was refused, or nobody answered"
+
+
+def _bounded(send: Callable[[], str | None], seconds: float) -> str | None:
+    """Return why something was not sent; what takes too long is left to end by itself."""
+    outcome: list[str | None] = []
+    thread = threading.Thread(target=lambda: outcome.append(send()), daemon=True)
+    thread.start()
+    thread.join(seconds)
+    return outcome[0] if outcome else f"no answer within {seconds:g} s"
 
 
 def _title(alert: Alert) -> str:

@@ -21,8 +21,8 @@ from orders_sync.embedded.home import write_privately
 from orders_sync.embedded.launcher import hold
 from orders_sync.errors import OrdersSyncError
 from orders_sync.private_files import private_folder
-from orders_sync.status.alerts import Alert, Rules, follow
-from orders_sync.status.channels import Channel, NotTold
+from orders_sync.status.alerts import Alert, QuietHours, Rules, follow
+from orders_sync.status.channels import Channel, NotTold, Printed
 
 _ALERTS: Final = TypeAdapter(list[Alert])
 
@@ -69,22 +69,30 @@ class Watch:
         lasts: timedelta,
         again: timedelta,
         complain: Callable[[str], None],
+        quiet: QuietHours | None = None,
     ) -> None:
         self._file = state_file(home)
         self._channels = channels
         self._rules = Rules(lasts, again, tuple(channel.name for channel in channels))
         self._complain = complain
+        self._quiet = quiet
         self._rests: dict[str, tuple[int, datetime]] = {}
         self._alerts = {alert.key: alert for alert in self._read()}
 
     def take_in(self, findings: Sequence[Finding], *, now: datetime) -> bool:
-        """Tell what a look asks for; return whether all of it was told."""
+        """Tell what a look asks for; return whether all of it was told.
+
+        In quiet hours it is only printed; the rest is told once they end.
+        """
+        is_quiet = self._quiet is not None and self._quiet.covers(now.astimezone().time())
+        channels = [each for each in self._channels if not is_quiet or each.name == Printed.name]
         alerts = follow(self._alerts.values(), findings, self._rules, now=now)
         self._alerts = {alert.key: alert for alert in alerts}
         self._write()
-        for channel in self._channels:
+        for channel in channels:
             self._tell_all(channel, now)
-        return not any(alert.owed for alert in self._alerts.values())
+        names = {channel.name for channel in channels}
+        return not any(names.intersection(alert.owed) for alert in self._alerts.values())
 
     def _tell_all(self, channel: Channel, now: datetime) -> None:
         failures, rests_until = self._rests.get(channel.name, (0, now))
