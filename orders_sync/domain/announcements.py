@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from datetime import datetime
 from enum import StrEnum
@@ -99,23 +100,20 @@ def body_of(told: str, at: datetime, facts: dict[str, str]) -> str:
     return json.dumps(event, separators=(",", ":"))
 
 
-def of_step(claim: Claim, result: StepResult, *, at: datetime) -> list[Announcement]:
-    """Return what a step that ended tells of its order."""
-    told: list[Announcement] = []
+def of_step(claim: Claim, result: StepResult, *, at: datetime) -> Iterator[Announcement]:
+    """Return what a step that ended tells of its order, worked out where somebody asks."""
     order = {"account": claim.account, "order_id": claim.order_id}
     if result.progress in _IN_ERP and claim.progress not in _IN_ERP:
-        placed = Announcement(Told.ORDER_PLACED, at, **order, reference=result.erp_reference)
-        told.append(placed)
+        yield Announcement(Told.ORDER_PLACED, at, **order, reference=result.erp_reference)
     match result.standing:
         case Standing.DONE if claim.progress is not Progress.HANDLING:
             # An order that was invoiced before it came never goes to the ERP.
             outcome = "handled" if result.progress is Progress.HANDLING else "ignored"
-            told.append(Announcement(Told.ORDER_DONE, at, **order, outcome=outcome))
+            yield Announcement(Told.ORDER_DONE, at, **order, outcome=outcome)
         case Standing.VOID:
-            told.append(Announcement(Told.ORDER_CANCELLED, at, **order))
+            yield Announcement(Told.ORDER_CANCELLED, at, **order)
         case Standing.PARKED:
-            told.append(parked_order(claim, result.cause, at=at))
-    return told
+            yield parked_order(claim, result.cause, at=at)
 
 
 def parked_order(claim: Claim, cause: str | None, *, at: datetime) -> Announcement:

@@ -92,7 +92,7 @@ class Acceptance:
             added = [one.row for one in kept if one.is_new]
             write_entries(connection, [_entry(row, now) for row in added])
             self._database.outbox.write(
-                connection, [told for row in added for told in of_command(row, at=now)]
+                connection, (told for row in added for told in of_command(row, at=now))
             )
             if in_line:
                 align_all(connection, account, in_line, now=now)

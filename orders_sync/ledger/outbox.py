@@ -7,7 +7,7 @@ every other second.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -134,17 +134,16 @@ def _add(dialect: str) -> sa.Executable:
 
 def of_command(
     row: sa.Row[Any] | Mapping[str, Any], *, at: datetime, told: Told | None = None
-) -> list[Announcement]:
+) -> Iterator[Announcement]:
     """Return the event of a row of `commands`: `told`, or by its standing, where it has ended.
 
-    That one is done is told once, the other ends whenever they come.
+    It is worked out where somebody asks. That a command is done is told once, its other ends
+    whenever they come.
     """
     facts = row if isinstance(row, Mapping) else row._mapping  # noqa: SLF001 - SQLAlchemy's name.
     told = told or command_told(facts["standing"], facts["outcome"])
-    if told is None:
-        return []
-    return [
-        Announcement(
+    if told is not None:
+        yield Announcement(
             told,
             at,
             facts["account"],
@@ -157,4 +156,3 @@ def of_command(
             cause=facts["cause"],
             receipt=facts.get("receipt"),
         )
-    ]

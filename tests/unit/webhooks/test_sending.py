@@ -425,3 +425,17 @@ def test_what_happens_while_an_endpoint_is_off_can_be_replayed(
 
     assert while_off == []
     assert receiver.ids == [event_id]
+
+
+def test_many_endpoints_share_the_threads_and_one_has_no_more_than_its_part(
+    mailroom: Mailroom, receiver: Receiver
+) -> None:
+    for _ in range(5):
+        mailroom.add(receiver.url)
+    for number in range(10):
+        mailroom.tell(order_id=f"{number}")
+    mailroom.threads = 5
+
+    messages = mailroom.dispatch()
+
+    assert sorted(message.endpoint for message in messages) == [f"ep_{n}" for n in range(5)]
