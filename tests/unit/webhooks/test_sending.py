@@ -182,11 +182,15 @@ def test_a_dead_endpoint_is_tried_by_one_event_at_a_time_and_has_all_once_it_is_
         mailroom.tell(order_id=f"{number}")
     mailroom.settle(0.5)
     tries = len(receiver.received)
+    mailroom.clock.advance(300)
+    probes = mailroom.dispatch()
 
     receiver.behaviour = answer(200)
+    mailroom.clock.advance(10)
     mailroom.settle(0.2)
 
     assert tries < 20
+    assert len(probes) == 1
     assert mailroom.states(endpoint) == ["taken"] * 20
     assert mailroom.endpoint(endpoint).failing_since is None
 
