@@ -9,7 +9,7 @@ COPY orders_sync orders_sync
 RUN pip wheel --no-cache-dir --no-deps --wheel-dir /wheels . \
     && python -m venv --without-pip /opt/orders-sync \
     && pip --python /opt/orders-sync/bin/python install --no-cache-dir \
-        "orders-sync[mysql,otel,postgres,sentry] @ file://$(ls /wheels/*.whl)"
+        "orders-sync[mysql,notify,otel,postgres,sentry] @ file://$(ls /wheels/*.whl)"
 
 FROM ${BASE}
 LABEL org.opencontainers.image.title="orders-sync" \
