@@ -139,7 +139,10 @@ class Deliveries:
         )
 
     def end(self, delivery: Delivery, attempt: Attempt, ending: Ending, *, now: datetime) -> bool:
-        """Keep what became of a try; False, and only the try is kept, where another has it."""
+        """Keep what became of a try; return False where another process has the delivery.
+
+        Then only the try is kept, and how the endpoint fares.
+        """
         endpoint = delivery.endpoint
         terms = {"of_endpoint": endpoint.id, "of_seq": delivery.seq}
         with self._database.writing() as connection:
