@@ -8,8 +8,8 @@ from contextlib import closing
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from support.plant import Plant
 from support.event_receiver import Receiver, answer, never, receiving
+from support.plant import Plant
 from support.waiting import until
 
 from orders_sync.ledger import Ledger

@@ -3,9 +3,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from support.event_receiver import Receiver, answer, receiving
 from support.office import Office
 from support.parking import parked_order
-from support.event_receiver import Receiver, answer, receiving
 from support.shop import STORE, Shop
 
 from orders_sync.testing.clock import SettableClock

@@ -6,9 +6,9 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from support.event_receiver import Receiver, receiving
 from support.mailroom import Mailroom
 from support.postgres import PostgresServer
-from support.event_receiver import Receiver, receiving
 
 from orders_sync.ledger import Ledger
 from orders_sync.ledger.migrate import upgrade

@@ -11,8 +11,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from support.mailroom import Mailroom
 from support.event_receiver import Receiver
+from support.mailroom import Mailroom
 
 from orders_sync.domain.announcements import Announcement, Told
 from orders_sync.ledger.deliveries import PROBED_AFTER

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from support.mailroom import STORE, Mailroom
 from support.event_receiver import Receiver
+from support.mailroom import STORE, Mailroom
 
 from orders_sync.traffic.limiter import Used
 from orders_sync.traffic.pause import PauseState

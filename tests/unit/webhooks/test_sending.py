@@ -8,8 +8,8 @@ from datetime import datetime, timedelta
 from http.server import BaseHTTPRequestHandler
 
 import pytest
-from support.mailroom import ORDER, POLICY, Mailroom
 from support.event_receiver import Receiver, answer, never
+from support.mailroom import ORDER, POLICY, Mailroom
 
 from orders_sync.domain.announcements import Told
 from orders_sync.ledger.acts import Act
