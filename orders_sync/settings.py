@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 from datetime import timedelta
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -61,6 +62,9 @@ def _as_header(secret: SecretStr) -> SecretStr:
 
 Secret = Annotated[SecretStr, Field(min_length=1)]
 HookSecret = Annotated[SecretStr, AfterValidator(_as_header)]
+DeskRole = Annotated[
+    str, StringConstraints(pattern=r"^(viewer|operator|admin)( persons)?$", strip_whitespace=True)
+]
 Url = Annotated[str, StringConstraints(pattern=r"^https?://[^/\s]+", strip_whitespace=True)]
 
 MailAddress = Annotated[str, StringConstraints(pattern=r"^[^\s@]+@[^\s@]+$")]
@@ -177,6 +181,35 @@ class EndpointSettings(_Part):
     keep_days: PositiveInt = 14
 
 
+class DeskSettings(_Part):
+    """Who may use the order desk, and for how long without signing in again.
+
+    People sign in by a password, unless a proxy names them in `user_header`: it is believed from
+    the addresses of `trusted_proxies` only (with commas; networks such as 10.0.0.0/8 too). A
+    person who is no user of ours has the role of one of the groups in `group_header`, by `groups`
+    (group to `viewer`, `operator` or `admin`, with ` persons` behind it for whoever may see
+    persons), else `default_role`, else none. `{order_id}`, `{reference}` and `{account}` stand in
+    `erp_url` for an order's; `streams` browsers may watch live figures at once.
+    """
+
+    idle_minutes: PositiveInt = 60
+    session_hours: PositiveInt = 12
+    user_header: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9-]+$")] | None = None
+    group_header: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9-]+$")] | None = None
+    trusted_proxies: str = ""
+    groups: dict[str, DeskRole] = Field(default_factory=dict)
+    default_role: DeskRole | None = None
+    erp_url: Url | None = None
+    streams: PositiveInt = 50
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _networks(cls, value: str) -> str:
+        for address in filter(None, map(str.strip, value.split(","))):
+            ip_network(address)
+        return value
+
+
 class RetryPolicy(_Part):
     """How long and how often a failed step of one queue is tried again.
 
@@ -283,6 +316,7 @@ class Settings(BaseSettings):
     sentinel: SentinelSettings = Field(default_factory=SentinelSettings)
     gateway: GatewaySettings = Field(default_factory=GatewaySettings)
     endpoints: EndpointSettings = Field(default_factory=EndpointSettings)
+    desk: DeskSettings = Field(default_factory=DeskSettings)
     retry: RetrySettings = Field(default_factory=RetrySettings)
     mail: MailSettings = Field(default_factory=MailSettings)
     sentry: SentrySettings = Field(default_factory=SentrySettings)

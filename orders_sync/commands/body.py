@@ -123,6 +123,11 @@ class Body(Part):
         """The number of the invoice that it is about, as VTEX has it."""
         return None
 
+    @property
+    def parcel_number(self) -> str | None:
+        """The carrier's number of the package that it is about."""
+        return None
+
 
 class ParcelBody(Body):
     """A body that may say how a package travels."""
@@ -133,6 +138,11 @@ class ParcelBody(Body):
     dispatched_at: Moment | None = Field(
         None, description="When the package left, as 2026-11-27T12:00:00-03:00."
     )
+
+    @property
+    def parcel_number(self) -> str | None:
+        """The carrier's number of the package."""
+        return self.tracking_number
 
     @property
     def says_parcel(self) -> bool:

@@ -91,6 +91,8 @@ class StepResult:
     next_step: Step | None = None
     progress: Progress | None = None
     status: str | None = None
+    sequence: str | None = None
+    marketplace_order_id: str | None = None
     erp_reference: str | None = None
     document: bytes | None = None
     due_in: float | None = None

@@ -43,6 +43,8 @@ def verdict(claim: Claim, document: bytes, *, now: datetime) -> StepResult:
         next_step=_NEXT_STEP.get(action),
         progress=_progress(claim.progress, action),
         status=order.status,
+        sequence=order.sequence,
+        marketplace_order_id=order.marketplace_order_id,
         document=document,
         note=f"{order.status or 'no status'}: {action}",
     )

@@ -22,6 +22,7 @@ from orders_sync.ledger.outbox_log import OutboxLog
 from orders_sync.ledger.processes import Processes
 from orders_sync.ledger.strays import Strays
 from orders_sync.ledger.transitions import Commands, Orders
+from orders_sync.ledger.users import Sessions, Users
 from orders_sync.ledger.windows import Windows
 
 
@@ -106,6 +107,16 @@ class Ledger:
     def outbox_log(self) -> OutboxLog:
         """What was sent to endpoints, and what of it is sent again."""
         return OutboxLog(self.database)
+
+    @cached_property
+    def users(self) -> Users:
+        """People who use the order desk."""
+        return Users(self.database)
+
+    @cached_property
+    def sessions(self) -> Sessions:
+        """Who is signed in at the order desk."""
+        return Sessions(self.database)
 
     @cached_property
     def strays(self) -> Strays:

@@ -104,6 +104,8 @@ orders = sa.Table(
     sa.Column("next_step", sa.String(40), comment="the task that goes on with it"),
     sa.Column("news", sa.Boolean, nullable=False, comment="an event came that no read has seen"),
     sa.Column("status", AnyText, comment="VTEX's status when it was last read"),
+    sa.Column("sequence", ShortText(255), comment="VTEX's sequence, which people quote"),
+    sa.Column("marketplace_order_id", ShortText(255), comment="the marketplace's id of it"),
     sa.Column("erp_reference", AnyText, comment="the ERP's name for it"),
     sa.Column("due_at", UtcDateTime, comment="from when it may be dispatched"),
     sa.Column("dispatched_until", UtcDateTime, comment="a message or a worker has it until then"),
@@ -133,6 +135,16 @@ orders = sa.Table(
     ),
     _partial("ix_orders_leased", "lease_owner", where="lease_owner IS NOT NULL"),
     _partial("ix_orders_cause", "cause", "updated_at", where="cause IS NOT NULL"),
+    # People's words may be longer than PostgreSQL's other indices take.
+    _partial("ix_orders_sequence", "sequence", where="sequence IS NOT NULL"),
+    _partial(
+        "ix_orders_marketplace_order_id",
+        "marketplace_order_id",
+        where="marketplace_order_id IS NOT NULL",
+    ),
+    _partial(
+        "ix_orders_erp_reference", "erp_reference", where="erp_reference IS NOT NULL", using="hash"
+    ),
 )
 
 commands = sa.Table(
@@ -156,6 +168,7 @@ commands = sa.Table(
     sa.Column("next_step", sa.String(40), comment="the task that goes on with it"),
     sa.Column("receipt", AnyText, comment="VTEX's receipt, or the id of a change"),
     sa.Column("vtex_number", AnyText, comment="an invoice's number as VTEX has it"),
+    sa.Column("tracking_number", ShortText(255), comment="the carrier's number of its package"),
     sa.Column("value_cents", sa.BigInteger, comment="an invoice's value as it was sent"),
     sa.Column("due_at", UtcDateTime, comment="from when it may be dispatched; none in line"),
     sa.Column("dispatched_until", UtcDateTime, comment="a message or a worker has it until then"),
@@ -195,6 +208,32 @@ commands = sa.Table(
         where="asked_by_erp AND told IS DISTINCT FROM outcome",
         sqlite="asked_by_erp = 1 AND told IS NOT outcome",
     ),
+    _partial("ix_commands_vtex_number", "vtex_number", where="vtex_number IS NOT NULL"),
+    _partial("ix_commands_tracking_number", "tracking_number", where="tracking_number IS NOT NULL"),
+)
+
+users = sa.Table(
+    "users",
+    metadata,
+    sa.Column("name", sa.String(100), primary_key=True),
+    sa.Column("password", sa.Text, nullable=False, comment="argon2's hash of it"),
+    sa.Column("role", sa.String(20), nullable=False, comment="viewer, operator or admin"),
+    sa.Column("accounts", sa.Text, comment="the accounts it may see, by blanks; empty: all"),
+    _flag("sees_persons", "it may see names, documents and addresses"),
+    sa.Column("language", sa.String(10), comment="the desk's for it; empty: its browser's"),
+    sa.Column("created_at", UtcDateTime, nullable=False),
+    sa.Column("disabled_at", UtcDateTime),
+)
+
+sessions = sa.Table(
+    "sessions",
+    metadata,
+    sa.Column("digest", sa.String(64), primary_key=True, comment="SHA-256 of its token"),
+    sa.Column("user", sa.String(100), nullable=False),
+    sa.Column("created_at", UtcDateTime, nullable=False),
+    sa.Column("seen_at", UtcDateTime, nullable=False, comment="its last use, to the minute"),
+    sa.Index(None, "user"),
+    sa.Index(None, "created_at"),
 )
 
 callers = sa.Table(

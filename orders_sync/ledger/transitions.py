@@ -48,7 +48,16 @@ R = TypeVar("R", StepResult, CommandResult)
 _ENDED: Final = frozenset({Standing.DONE, Standing.VOID})
 
 #: What a step found out; what it gives as None stays as it is.
-_FACTS: Final = ("progress", "status", "erp_reference", "receipt", "value_cents", "outcome")
+_FACTS: Final = (
+    "progress",
+    "status",
+    "sequence",
+    "marketplace_order_id",
+    "erp_reference",
+    "receipt",
+    "value_cents",
+    "outcome",
+)
 
 
 class Desk(ABC, Generic[C, R]):

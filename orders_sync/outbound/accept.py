@@ -36,7 +36,16 @@ Source = Literal["service", "erp", "cli", "http", "rules"]
 Row = dict[str, Any]
 
 #: The columns that not every row fills: rows of one lot have the same ones.
-_OPTIONAL: Final = ("vtex_number", "line", "due_at", "cause", "reason", "hint", "caller")
+_OPTIONAL: Final = (
+    "vtex_number",
+    "tracking_number",
+    "line",
+    "due_at",
+    "cause",
+    "reason",
+    "hint",
+    "caller",
+)
 
 #: As much of a command that was refused as is kept for a person to mend.
 _KEPT_CHARACTERS = 100_000
@@ -210,6 +219,7 @@ def _checked_row(
         "outcome": "done" if is_done else "accepted",
         "next_step": first_step(checked.kind),
         "vtex_number": checked.body.vtex_number,
+        "tracking_number": checked.body.parcel_number,
         "line": line_of(checked.kind, checked.body),
         "is_rest": is_rest(checked.body),
         "due_at": None if is_done else max(now, not_before or now),

@@ -56,6 +56,7 @@ def edit(
     changes: dict[str, Any] = {
         "body": wanted.text,
         "vtex_number": wanted.body.vtex_number,
+        "tracking_number": wanted.body.parcel_number,
         "line": line_of(wanted.kind, wanted.body),
         "is_rest": is_rest(wanted.body),
     }

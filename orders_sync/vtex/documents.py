@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
@@ -13,13 +13,20 @@ from orders_sync.vtex.parsing import parse_json
 
 M = TypeVar("M", bound=BaseModel)
 
+_LONGEST_NAME: Final = 255
+
 
 @dataclass(frozen=True, slots=True)
 class OrderSummary:
-    """Where an order stands; `status` may be None, and may be a word that VTEX adds tomorrow."""
+    """Where an order stands, and by what other names people know it.
+
+    `status` may be None, and may be a word that VTEX adds tomorrow.
+    """
 
     status: str | None
     is_completed: bool
+    sequence: str | None = None
+    marketplace_order_id: str | None = None
 
 
 class ParsedDocument(bytes):
@@ -67,7 +74,15 @@ def summarise(data: Mapping[str, Any]) -> OrderSummary:
     return OrderSummary(
         status=status if isinstance(status, str) and status else None,
         is_completed=data.get("isCompleted", True) in (True, "true", "True"),
+        sequence=_name(data.get("sequence")),
+        marketplace_order_id=_name(data.get("marketplaceOrderId")),
     )
+
+
+def _name(value: Any) -> str | None:
+    """Return an id as text, None where it is none that anybody types."""
+    text = str(value).strip() if isinstance(value, str | int) else ""
+    return text if 0 < len(text) <= _LONGEST_NAME else None
 
 
 def require(model: type[M], data: Any, what: str) -> M:

@@ -1,0 +1,149 @@
+"""People who use the order desk, and their sessions: hashes and digests, never what they type."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+import sqlalchemy as sa
+
+from orders_sync.ledger.acts import Act, keep_act
+from orders_sync.ledger.engine import Database
+from orders_sync.ledger.insert import insert_into
+from orders_sync.ledger.tables import sessions, users
+
+#: A session's use is noted again after so long, so that a page costs no write.
+_SEEN_EVERY: Final = timedelta(minutes=1)
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """A person: `accounts` is None for all of them, `language` None for the browser's."""
+
+    name: str
+    password: str
+    role: str
+    accounts: frozenset[str] | None
+    sees_persons: bool
+    created_at: datetime
+    language: str | None = None
+    disabled_at: datetime | None = None
+
+
+class Users:
+    """Keeps people by name; a change of password, or being disabled, ends all their sessions."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def add(self, user: User, act: Act) -> bool:
+        """Keep a person; False where the name is taken."""
+        values = {
+            "name": user.name,
+            "password": user.password,
+            "role": user.role,
+            "accounts": None if user.accounts is None else " ".join(sorted(user.accounts)),
+            "sees_persons": user.sees_persons,
+            "created_at": user.created_at,
+        }
+        with self._database.writing() as connection:
+            statement = insert_into(users, connection.dialect.name).values(**values)
+            if connection.execute(statement.on_conflict_do_nothing()).rowcount == 0:
+                return False
+            keep_act(connection, act, f"users create {user.name}"[:100])
+        return True
+
+    def find(self, name: str) -> User | None:
+        """Return a person, disabled or not."""
+        statement = sa.select(users).where(users.c.name == name)
+        with self._database.reading() as connection:
+            row = connection.execute(statement).mappings().one_or_none()
+        return None if row is None else _user(row)
+
+    def all(self) -> Sequence[User]:
+        """Return all people, in the order of their names."""
+        with self._database.reading() as connection:
+            rows = connection.execute(sa.select(users).order_by(users.c.name)).mappings()
+            return [_user(row) for row in rows]
+
+    def set_password(self, name: str, password: str, act: Act) -> bool:
+        """Give a person another password (its hash); False where there is none of that name."""
+        return self._change(name, {"password": password}, act, "users passwd")
+
+    def disable(self, name: str, act: Act) -> bool:
+        """Keep a person out from this moment; False where there is none of that name."""
+        return self._change(name, {"disabled_at": act.at}, act, "users disable")
+
+    def enable(self, name: str, act: Act) -> bool:
+        """Let a person in again; False where there is none of that name."""
+        return self._change(name, {"disabled_at": None}, act, "users enable")
+
+    def set_language(self, name: str, language: str) -> None:
+        """Keep the language that a person reads the desk in."""
+        statement = sa.update(users).where(users.c.name == name).values(language=language)
+        with self._database.writing() as connection:
+            connection.execute(statement)
+
+    def _change(self, name: str, values: dict[str, Any], act: Act, did: str) -> bool:
+        statement = sa.update(users).where(users.c.name == name).values(**values)
+        with self._database.writing() as connection:
+            if connection.execute(statement).rowcount == 0:
+                return False
+            connection.execute(sa.delete(sessions).where(sessions.c.user == name))
+            keep_act(connection, act, f"{did} {name}"[:100])
+        return True
+
+
+class Sessions:
+    """Keeps who is signed in, by the digest of a token that only the browser has.
+
+    A session ends `idle` after its last use and `longest` after its first.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def start(self, digest: str, user: str, *, now: datetime, longest: timedelta) -> None:
+        """Keep a session, and forget those of all people that are past."""
+        with self._database.writing() as connection:
+            past = sessions.c.created_at < now - longest
+            connection.execute(sa.delete(sessions).where(past))
+            connection.execute(
+                sa.insert(sessions).values(digest=digest, user=user, created_at=now, seen_at=now)
+            )
+
+    def user_of(
+        self, digest: str, *, now: datetime, idle: timedelta, longest: timedelta
+    ) -> User | None:
+        """Return whose session is in force, and keep that it was used."""
+        statement = (
+            sa.select(users, sessions.c.seen_at)
+            .join(sessions, sessions.c.user == users.c.name)
+            .where(
+                sessions.c.digest == digest,
+                sessions.c.created_at >= now - longest,
+                sessions.c.seen_at >= now - idle,
+                users.c.disabled_at.is_(None),
+            )
+        )
+        with self._database.reading() as connection:
+            row = connection.execute(statement).mappings().one_or_none()
+        if row is None:
+            return None
+        if now - row["seen_at"] >= _SEEN_EVERY:
+            seen = sa.update(sessions).where(sessions.c.digest == digest).values(seen_at=now)
+            with self._database.writing() as connection:
+                connection.execute(seen)
+        return _user({name: row[name] for name in users.c.keys()})  # noqa: SIM118 - no mapping.
+
+    def end(self, digest: str) -> None:
+        """End a session, if there is one."""
+        with self._database.writing() as connection:
+            connection.execute(sa.delete(sessions).where(sessions.c.digest == digest))
+
+
+def _user(row: Any) -> User:
+    accounts = row["accounts"]
+    return User(**{**row, "accounts": None if accounts is None else frozenset(accounts.split())})
