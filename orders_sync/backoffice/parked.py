@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from enum import StrEnum
 from functools import cached_property
 from typing import Any
 
 from orders_sync.backoffice.accounts import account_of
+from orders_sync.commands import first_step
 from orders_sync.domain.rules import Standing
 from orders_sync.domain.steps import Dispatch
 from orders_sync.ledger import Ledger
 from orders_sync.ledger.acts import Act
-from orders_sync.ledger.decisions import DecisionRefused
+from orders_sync.ledger.decisions import REFUSED_KEY, DecisionRefused
 from orders_sync.ledger.order_decisions import discard_order, require_parked
+from orders_sync.ledger.searches import (
+    CommandSearch,
+    OrderSearch,
+    search_commands,
+    search_orders,
+)
 from orders_sync.outbound import decide
 from orders_sync.settings import Settings
 
@@ -43,6 +51,13 @@ class Parked:
     def as_object(self) -> dict[str, Any]:
         """Return what programs are told of it."""
         return asdict(self)
+
+
+class Hindrance(StrEnum):
+    """Why something parked cannot be retried as it is."""
+
+    NEEDS_EDIT = "needs edit"  # It was never accepted; a retry changes nothing.
+    NEVER_SENT = "never sent"  # Nothing of its kind is sent to VTEX.
 
 
 class ReturnRoute:
@@ -110,6 +125,73 @@ def named(ledger: Ledger, settings: Settings, its_id: str, account: str | None) 
     if ledger.strays.find(its_id) is not None:
         return _stray(its_id)
     return Parked(account_of(ledger, settings, its_id, account), its_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a retry would take, and what it could not, with why; `is_all` unless more is parked."""
+
+    can: Sequence[Parked]
+    cannot: Sequence[tuple[Parked, Hindrance]]
+    is_all: bool
+
+
+def plan_retry(ledger: Ledger, cause: str, accounts: Collection[str] | None, *, limit: int) -> Plan:
+    """Return what a retry of a cause would take, the latest first, of accounts or of all."""
+    database, standing = ledger.database, Standing.PARKED
+    of_orders = OrderSearch(accounts=accounts, standing=standing, cause=cause)
+    of_commands = CommandSearch(accounts=accounts, standing=standing, cause=cause)
+    orders, _ = search_orders(database, of_orders, limit=limit)
+    commands, _ = search_commands(database, of_commands, limit=limit)
+    can = [Parked(row["account"], row["order_id"]) for row in orders]
+    cannot: list[tuple[Parked, Hindrance]] = []
+    for row in commands:
+        hindrance = hindrance_of(row)
+        if hindrance is None:
+            can.append(_command(row))
+        else:
+            cannot.append((_command(row), hindrance))
+    return Plan(can[:limit], cannot, len(orders) < limit and len(commands) < limit)
+
+
+def hindrance_of(command: Mapping[str, Any]) -> Hindrance | None:
+    """Return why a parked command cannot be retried as it is; None where it can."""
+    if first_step(command["kind"]) is None:
+        return Hindrance.NEVER_SENT
+    if command["key"].startswith(REFUSED_KEY):
+        return Hindrance.NEEDS_EDIT
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What was decided, and what was refused, with the words of the refusal."""
+
+    done: Sequence[Parked]
+    refused: Sequence[tuple[Parked, str]]
+
+
+def retry_each(
+    ledger: Ledger,
+    chosen: Sequence[Parked],
+    act: Act,
+    *,
+    put_back: PutBack,
+    dispatch: Callable[[Dispatch], None],
+) -> Outcome:
+    """Go on with each; what is no longer parked is refused and stops nobody."""
+    done: list[Parked] = []
+    refused: list[tuple[Parked, str]] = []
+    for parked in chosen:
+        try:
+            following = retry(ledger, parked, act, put_back=put_back)
+        except DecisionRefused as error:
+            refused.append((parked, str(error)))
+            continue
+        done.append(parked)
+        for step in following:
+            dispatch(step)
+    return Outcome(done, refused)
 
 
 def retry(ledger: Ledger, parked: Parked, act: Act, *, put_back: PutBack) -> Sequence[Dispatch]:

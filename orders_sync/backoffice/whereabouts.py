@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import Any, Final
 
 from orders_sync.commands import noun_of
@@ -24,6 +25,37 @@ class Whereabouts:
 
     sentence: str
     do: tuple[str, ...] = ()
+
+
+class Situation(StrEnum):
+    """What happens with an order next."""
+
+    PARKED = "parked"  # A person decides.
+    VOID = "void"  # Nobody fulfils it.
+    KNOWN = "known"  # The ERP has it, and VTEX knows.
+    NOT_OURS = "not ours"  # It was finished without us, or never read.
+    TAKEN = "taken"  # A worker has it.
+    OVERDUE = "overdue"  # It is due, and no worker took it.
+    WAITING = "waiting"  # Its next try has a time.
+    QUEUED = "queued"  # Its step is on its queue.
+
+
+def situation_of(order: Mapping[str, Any], *, now: datetime) -> Situation:
+    """Return what happens with an order of the ledger next."""
+    standing, due, lease = Standing(order["standing"]), order["due_at"], order["lease_until"]
+    if standing is Standing.PARKED:
+        return Situation.PARKED
+    if standing is Standing.VOID:
+        return Situation.VOID
+    if standing is Standing.DONE:
+        is_known = order["progress"] == Progress.HANDLING
+        return Situation.KNOWN if is_known else Situation.NOT_OURS
+    if lease is not None and lease > now:
+        return Situation.TAKEN
+    if due is not None and due + _OVERDUE < now:
+        return Situation.OVERDUE
+    is_waiting = standing is Standing.WAITING and due is not None
+    return Situation.WAITING if is_waiting else Situation.QUEUED
 
 
 def whereabouts(
@@ -63,15 +95,32 @@ def _told(
 
 
 def _of_order(order: Mapping[str, Any], now: datetime) -> Whereabouts:
-    standing = Standing(order["standing"])
-    if standing is Standing.PARKED:
-        return _parked(order)
-    if standing is Standing.VOID:
-        why = (order["reason"] or "it was cancelled").rstrip(".")
-        return Whereabouts(f"It is void, and nobody fulfils it. {why[:1].upper()}{why[1:]}.")
-    if standing is Standing.DONE:
-        return _done(order)
-    return _open(order, standing, now)
+    step, due = order["next_step"], order["due_at"]
+    match situation_of(order, now=now):
+        case Situation.PARKED:
+            return _parked(order)
+        case Situation.VOID:
+            why = (order["reason"] or "it was cancelled").rstrip(".")
+            return Whereabouts(f"It is void, and nobody fulfils it. {why[:1].upper()}{why[1:]}.")
+        case Situation.KNOWN:
+            known = f" as {order['erp_reference']}" if order["erp_reference"] else ""
+            return Whereabouts(f"Done: the ERP has it{known}, and VTEX knows.")
+        case Situation.NOT_OURS:
+            return Whereabouts("Nothing is left to do; it was finished without us, or never read.")
+        case Situation.TAKEN:
+            until = at(order["lease_until"])
+            return Whereabouts(f"A worker has it now, until {until} at the latest.")
+        case Situation.OVERDUE:
+            late = in_words((now - due).total_seconds())
+            return Whereabouts(
+                f"{step} is due for {late}, and no worker took it. Its account may be kept from "
+                "calling, or no worker serves its queue.",
+                ("orders-sync doctor",),
+            )
+        case Situation.WAITING:
+            return _waiting(order, now)
+        case Situation.QUEUED:
+            return Whereabouts(f"{step} is on its queue, and is put there again if it gets lost.")
 
 
 def _parked(order: Mapping[str, Any]) -> Whereabouts:
@@ -85,32 +134,14 @@ def _parked(order: Mapping[str, Any]) -> Whereabouts:
     )
 
 
-def _done(order: Mapping[str, Any]) -> Whereabouts:
-    if order["progress"] != Progress.HANDLING:
-        return Whereabouts("Nothing is left to do; it was finished without us, or never read.")
-    known = f" as {order['erp_reference']}" if order["erp_reference"] else ""
-    return Whereabouts(f"Done: the ERP has it{known}, and VTEX knows.")
-
-
-def _open(order: Mapping[str, Any], standing: Standing, now: datetime) -> Whereabouts:
-    step, due, lease = order["next_step"], order["due_at"], order["lease_until"]
-    if lease is not None and lease > now:
-        return Whereabouts(f"A worker has it now, until {at(lease)} at the latest.")
-    if due is not None and due + _OVERDUE < now:
-        late = in_words((now - due).total_seconds())
-        return Whereabouts(
-            f"{step} is due for {late}, and no worker took it. Its account may be kept from "
-            "calling, or no worker serves its queue.",
-            ("orders-sync doctor",),
-        )
-    if standing is Standing.WAITING and due is not None:
-        tries = f", after {order['attempts']} failed tries" if order["attempts"] else ""
-        soon = in_words(max((due - now).total_seconds(), 0.0))
-        return Whereabouts(
-            f"Waits for its next try of {step} at {at(due)}, in {soon}{tries}.",
-            (_command("orders sync", order),),
-        )
-    return Whereabouts(f"{step} is on its queue, and is put there again if it gets lost.")
+def _waiting(order: Mapping[str, Any], now: datetime) -> Whereabouts:
+    due = order["due_at"]
+    tries = f", after {order['attempts']} failed tries" if order["attempts"] else ""
+    soon = in_words(max((due - now).total_seconds(), 0.0))
+    return Whereabouts(
+        f"Waits for its next try of {order['next_step']} at {at(due)}, in {soon}{tries}.",
+        (_command("orders sync", order),),
+    )
 
 
 def _command(command: str, order: Mapping[str, Any]) -> str:

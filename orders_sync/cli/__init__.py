@@ -26,9 +26,10 @@ INTERRUPTED: Final = 130
 COMMANDS: Final = {
     "demo": ("orders_sync.cli.demo:demo", "See it run: a sandbox, workers, orders, promises."),
     "up": ("orders_sync.cli.up:up", "Run everything for the configured accounts."),
-    "serve": ("orders_sync.cli.serve:serve", "Serve the HTTP API for other services."),
+    "serve": ("orders_sync.cli.serve:serve", "Serve the HTTP API, and the order desk."),
     "endpoints": ("orders_sync.cli.endpoints:endpoints", "Send events to URLs."),
     "tokens": ("orders_sync.cli.tokens:tokens", "Who may call the HTTP API, and for what."),
+    "users": ("orders_sync.cli.users:users", "Who may use the order desk."),
     "orders": ("orders_sync.cli.orders:orders", "Where an order is and why; read it afresh."),
     "commands": (
         "orders_sync.cli.command_list:commands",

@@ -14,10 +14,13 @@ from orders_sync.backoffice.parked import PutBack
 from orders_sync.backoffice.waiting import Outcomes
 from orders_sync.domain.steps import Dispatch
 from orders_sync.domain.time import Clock
-from orders_sync.gateway.bounds import Application, Bounded
+from orders_sync.gateway.bounds import Bounded
 from orders_sync.gateway.callers import Allowance
 from orders_sync.gateway.commands import command_routes
 from orders_sync.gateway.context import Context
+from orders_sync.gateway.desk.app import create_desk
+from orders_sync.gateway.desk.live import LiveFigures, read_figures
+from orders_sync.gateway.desk.visit import open_desk
 from orders_sync.gateway.docs import docs_routes
 from orders_sync.gateway.health import health_routes
 from orders_sync.gateway.hook import hook_routes
@@ -42,7 +45,7 @@ def create_app(
     put_back: PutBack,
     tracing: Tracing = NO_TRACING,
     monotonic: Callable[[], float] = time.monotonic,
-) -> Application:
+) -> Bounded:
     """Return the app; `dispatch` must not wait for the broker."""
     context = Context(
         settings=settings,
@@ -79,4 +82,7 @@ def create_app(
     app.include_router(docs_routes())
     app.include_router(health_routes())
     app.include_router(hook_routes(context, monotonic))
-    return Bounded(app, settings.max_command_bytes * _BLANKS)
+    live = LiveFigures(partial(read_figures, settings, ledger, clock), monotonic)
+    desk, close_streams = create_desk(open_desk(context, live, monotonic))
+    app.mount("/desk", desk)
+    return Bounded(app, settings.max_command_bytes * _BLANKS, close_streams)

@@ -22,11 +22,20 @@ _HEADERS: Final = (
 
 
 class Bounded:
-    """Reads a body of so many bytes at most before the application sees it."""
+    """Reads a body of so many bytes at most before the application sees it.
 
-    def __init__(self, application: Application, max_bytes: int) -> None:
+    `close` ends the answers that go on by themselves, so that the process can end.
+    """
+
+    def __init__(
+        self,
+        application: Application,
+        max_bytes: int,
+        close: Callable[[], None] = lambda: None,
+    ) -> None:
         self._application = application
         self._max_bytes = max_bytes
+        self.close = close
 
     async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
         """Answer 413 where a body is larger; add the headers that every answer has."""

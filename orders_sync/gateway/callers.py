@@ -17,24 +17,32 @@ _BURST_SECONDS: Final = 10.0
 _NOBODY: Final = digest_of("")
 
 
-class Allowance:
-    """Counts each token's calls: a bucket that refills steadily, in this process."""
+#: So many are remembered; of those beyond, the longest unheard of are forgotten.
+_MOST_BUCKETS: Final = 10_000
 
-    def __init__(self, per_minute: int, clock: Callable[[], float]) -> None:
+
+class Allowance:
+    """Counts calls by who makes them: a bucket each that refills steadily, in this process."""
+
+    def __init__(
+        self, per_minute: int, clock: Callable[[], float], *, burst: float | None = None
+    ) -> None:
         self._per_second = per_minute / 60
-        self._burst = max(self._per_second * _BURST_SECONDS, 1.0)
+        self._burst = burst or max(self._per_second * _BURST_SECONDS, 1.0)
         self._clock = clock
         self._buckets: dict[str, tuple[float, float]] = {}
         self._lock = threading.Lock()
 
     def take(self, caller_id: str) -> float:
-        """Take a call of a token; return after how many seconds it has one, 0 if it had."""
+        """Take a call of somebody; return after how many seconds there is one, 0 if there was."""
         with self._lock:
             return self._take(caller_id)
 
     def _take(self, caller_id: str) -> float:
         now = self._clock()
-        left, since = self._buckets.get(caller_id, (self._burst, now))
+        left, since = self._buckets.pop(caller_id, (self._burst, now))
+        if len(self._buckets) >= _MOST_BUCKETS:
+            self._buckets.pop(next(iter(self._buckets)))
         left = min(self._burst, left + (now - since) * self._per_second)
         if left < 1:
             self._buckets[caller_id] = left, now

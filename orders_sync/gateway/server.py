@@ -7,16 +7,18 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from types import FrameType
-from typing import Final
+from typing import Any, Final
 
 import uvicorn
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from orders_sync.backoffice.parked import ReturnRoute
 from orders_sync.bootstrap import connect_tracing, process_name, with_broker
 from orders_sync.domain.steps import Dispatch
 from orders_sync.errors import ConfigurationError
 from orders_sync.gateway.app import create_app
-from orders_sync.gateway.bounds import Application
+from orders_sync.gateway.bounds import Application, Bounded, Receive, Send
+from orders_sync.gateway.desk.session import PEER
 from orders_sync.gateway.dispatching import Dispatching
 from orders_sync.ledger import Ledger
 from orders_sync.ledger.clock import LedgerClock
@@ -85,24 +87,23 @@ class _Server(uvicorn.Server):
     """Uvicorn, which says when it is ready."""
 
     def __init__(
-        self, app: Application, settings: Settings, ready: Callable[[str], object], url: str
+        self, app: Bounded, settings: Settings, ready: Callable[[str], object], url: str
     ) -> None:
-        proxies = settings.gateway.proxies
         super().__init__(
             uvicorn.Config(
-                app,
+                _behind(app, settings.gateway.proxies),
                 http="httptools",
                 ws="none",
                 lifespan="off",
                 access_log=False,
                 log_level="warning",
                 server_header=False,
-                proxy_headers=proxies is not None,
-                forwarded_allow_ips=proxies,
+                proxy_headers=False,
                 limit_concurrency=_CALLS_AT_ONCE,
                 timeout_graceful_shutdown=_GRACE_SECONDS,
             )
         )
+        self._close = app.close
         self._ready = ready
         self._url = url
 
@@ -114,3 +115,20 @@ class _Server(uvicorn.Server):
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002 - Uvicorn's.
         """End in order; uvicorn itself would let the signal end the process after that."""
         self.should_exit = True
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._close()
+        await super().shutdown(sockets)
+
+
+def _behind(app: Application, proxies: str | None) -> Application:
+    """Believe the proxies' headers; whom they came from stays known, for who else is believed."""
+    middleware: Any = ProxyHeadersMiddleware
+    believing = app if proxies is None else middleware(app, proxies)
+
+    async def remembering(scope: Any, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["client"]:
+            scope[PEER] = scope["client"][0]
+        await believing(scope, receive, send)
+
+    return remembering

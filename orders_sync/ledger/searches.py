@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -26,6 +26,7 @@ class OrderSearch:
     """Which orders are looked for; None means any. `heard_before` goes by the first event."""
 
     account: str | None = None
+    accounts: Collection[str] | None = None
     standing: Standing | None = None
     status: str | None = None
     cause: str | None = None
@@ -40,6 +41,8 @@ class OrderSearch:
             (orders.c.cause, self.cause),
         ]
         found = [column == value for column, value in wanted if value is not None]
+        if self.accounts is not None:
+            found.append(orders.c.account.in_(self.accounts))
         if self.heard_before is not None:
             found.append(orders.c.first_seen_at < self.heard_before)
         return found
@@ -50,6 +53,7 @@ class CommandSearch:
     """Which commands are looked for; None means any. `asked_before` goes by the latest retry."""
 
     account: str | None = None
+    accounts: Collection[str] | None = None
     order_id: str | None = None
     kind: str | None = None
     standing: Standing | None = None
@@ -65,6 +69,8 @@ class CommandSearch:
             (commands.c.cause, self.cause),
         ]
         found = [column == value for column, value in wanted if value is not None]
+        if self.accounts is not None:
+            found.append(commands.c.account.in_(self.accounts))
         if self.asked_before is not None:
             asked_at = sa.func.coalesce(commands.c.retried_at, commands.c.created_at)
             found.append(asked_at < self.asked_before)
@@ -159,6 +165,65 @@ def parked_counts(database: Database, account: str | None = None) -> Mapping[str
             for cause, number in connection.execute(statement):
                 counts[cause or ""] += number
     return counts
+
+
+@dataclass(frozen=True, slots=True)
+class ParkedGroup:
+    """What is parked for one cause; `hint` is None where there is more than one."""
+
+    cause: str
+    orders: int
+    commands: int
+    oldest: datetime
+    hint: str | None
+
+    @property
+    def total(self) -> int:
+        """How many wait for the same."""
+        return self.orders + self.commands
+
+
+def parked_groups(
+    database: Database, accounts: Collection[str] | None = None
+) -> Sequence[ParkedGroup]:
+    """Return what is parked by cause, of accounts or of all: what most wait for comes first."""
+    found: dict[str, ParkedGroup] = {}
+    with database.reading() as connection:
+        for table in (orders, commands):
+            statement = (
+                sa.select(
+                    table.c.cause,
+                    sa.func.count().label("number"),
+                    sa.func.min(table.c.updated_at).label("oldest"),
+                    sa.func.min(table.c.hint).label("first_hint"),
+                    sa.func.max(table.c.hint).label("last_hint"),
+                )
+                .where(table.c.standing == Standing.PARKED)
+                .group_by(table.c.cause)
+            )
+            if accounts is not None:
+                statement = statement.where(table.c.account.in_(accounts))
+            for row in connection.execute(statement):
+                group = ParkedGroup(
+                    cause=row.cause or "",
+                    orders=row.number if table is orders else 0,
+                    commands=row.number if table is commands else 0,
+                    oldest=row.oldest,
+                    hint=row.first_hint if row.first_hint == row.last_hint else None,
+                )
+                other = found.get(group.cause)
+                found[group.cause] = _together(other, group) if other else group
+    return sorted(found.values(), key=lambda group: (-group.total, group.cause))
+
+
+def _together(one: ParkedGroup, other: ParkedGroup) -> ParkedGroup:
+    return ParkedGroup(
+        cause=one.cause,
+        orders=one.orders + other.orders,
+        commands=one.commands + other.commands,
+        oldest=min(one.oldest, other.oldest),
+        hint=one.hint if one.hint == other.hint else None,
+    )
 
 
 def parked_ids(database: Database, beginning: str, *, limit: int) -> Sequence[str]:

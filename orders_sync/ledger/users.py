@@ -115,9 +115,15 @@ class Sessions:
             )
 
     def user_of(
-        self, digest: str, *, now: datetime, idle: timedelta, longest: timedelta
+        self,
+        digest: str,
+        *,
+        now: datetime,
+        idle: timedelta,
+        longest: timedelta,
+        is_use: bool = True,
     ) -> User | None:
-        """Return whose session is in force, and keep that it was used."""
+        """Return whose session is in force, and keep that it was used if that is a use."""
         statement = (
             sa.select(users, sessions.c.seen_at)
             .join(sessions, sessions.c.user == users.c.name)
@@ -132,7 +138,7 @@ class Sessions:
             row = connection.execute(statement).mappings().one_or_none()
         if row is None:
             return None
-        if now - row["seen_at"] >= _SEEN_EVERY:
+        if is_use and now - row["seen_at"] >= _SEEN_EVERY:
             seen = sa.update(sessions).where(sessions.c.digest == digest).values(seen_at=now)
             with self._database.writing() as connection:
                 connection.execute(seen)

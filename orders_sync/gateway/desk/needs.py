@@ -1,0 +1,172 @@
+"""What needs a person: parked work by cause, strays, and what is wrong with the system."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from typing import Final
+
+from starlette.responses import Response
+
+from orders_sync.backoffice.accounts import NotKnown
+from orders_sync.backoffice.parked import Parked, discard, plan_retry, retry, retry_each
+from orders_sync.backoffice.story import CommandStatus, OrderStatus
+from orders_sync.domain.rules import Standing
+from orders_sync.gateway.desk.visit import Visit
+from orders_sync.gateway.rights import Scope
+from orders_sync.ledger.decisions import DecisionRefused
+from orders_sync.ledger.searches import (
+    CommandSearch,
+    OrderSearch,
+    Place,
+    parked_groups,
+    search_commands,
+    search_orders,
+)
+from orders_sync.ledger.strays import RETRYABLE
+
+_ROWS: Final = 50
+#: So many are retried by one press; each is a transaction.
+_AT_ONCE: Final = 500
+
+
+def show_needs(visit: Visit) -> Response:
+    """Return what waits for a person, of all the visitor's accounts or of one."""
+    account, allowed = _account(visit), visit.who.rights.accounts
+    sees_all = allowed is None and account is None
+    strays = visit.here.ledger.strays
+    look = visit.desk.live.look()
+    return visit.page(
+        "needs.html",
+        account=account,
+        groups=parked_groups(visit.here.ledger.database, _accounts(account, allowed)),
+        strays=strays.parked(limit=_ROWS) if sees_all else [],
+        stray_count=sum(strays.count_parked().values()) if sees_all else 0,
+        findings=look.findings_for(visit.who.rights, account) if look else None,
+    )
+
+
+def show_cause(visit: Visit) -> Response:
+    """Return what is parked for a cause, the latest first."""
+    cause, account = visit.query("cause"), _account(visit)
+    accounts = _accounts(account, visit.who.rights.accounts)
+    database = visit.here.ledger.database
+    place = _place(visit)
+    orders, order_count = search_orders(
+        database,
+        OrderSearch(accounts=accounts, standing=Standing.PARKED, cause=cause),
+        limit=_ROWS,
+        after=place,
+    )
+    commands, command_count = search_commands(
+        database,
+        CommandSearch(accounts=accounts, standing=Standing.PARKED, cause=cause),
+        limit=_ROWS,
+        after=place,
+    )
+    rows: list[OrderStatus | CommandStatus] = [
+        *(OrderStatus.model_validate(row) for row in orders),
+        *(CommandStatus.model_validate(row) for row in commands),
+    ]
+    rows.sort(key=lambda row: (row.updated_at, _id(row)), reverse=True)
+    rows = rows[:_ROWS]
+    return visit.page(
+        "cause.html",
+        account=account,
+        cause=cause,
+        rows=rows,
+        total=order_count + command_count,
+        following=f"{rows[-1].updated_at.isoformat()}|{_id(rows[-1])}"
+        if len(rows) == _ROWS
+        else None,
+    )
+
+
+def show_retry(visit: Visit) -> Response:
+    """Return what a retry of a cause would do, and the form that does it."""
+    cause, account = visit.query("cause"), _account(visit)
+    accounts = _accounts(account, visit.who.rights.accounts)
+    plan = plan_retry(visit.here.ledger, cause, accounts, limit=_AT_ONCE)
+    return visit.page("retry.html", account=account, cause=cause, plan=plan, outcome=None)
+
+
+def retry_cause(visit: Visit) -> Response:
+    """Retry what is parked for a cause, and return what came of it."""
+    cause, account = visit.form.get("cause", ""), _account(visit, visit.form.get("account", ""))
+    accounts = _accounts(account, visit.who.rights.accounts)
+    ledger = visit.here.ledger
+    outcome = retry_each(
+        ledger,
+        plan_retry(ledger, cause, accounts, limit=_AT_ONCE).can,
+        visit.act(),
+        put_back=visit.here.put_back,
+        dispatch=visit.here.dispatch,
+    )
+    left = plan_retry(ledger, cause, accounts, limit=_AT_ONCE)
+    return visit.page("retry.html", account=account, cause=cause, plan=left, outcome=outcome)
+
+
+def show_stray(visit: Visit) -> Response:
+    """Return a stray message; its body only where persons may be seen."""
+    visit.who.rights.require(Scope.READ, None)
+    stray_id = visit.query("id")
+    stray = visit.here.ledger.strays.find(stray_id)
+    if stray is None:
+        raise NotKnown(f"There is no stray message {stray_id}.")
+    body = visit.here.ledger.strays.body(stray_id) if visit.who.sees_persons else None
+    text = None if body is None else body.decode(errors="replace")[:100_000]
+    return visit.page("stray.html", stray=stray, body=text, can_retry=stray["reason"] in RETRYABLE)
+
+
+def decide_stray(visit: Visit) -> Response:
+    """Put a stray message back on its queue, or erase it."""
+    visit.who.rights.require(Scope.DECIDE, None)
+    parked = Parked("", "", stray_id=visit.form.get("id", ""))
+    decide(visit, parked, visit.form.get("did", ""))
+    return visit.go("/desk/stray", id=parked.stray_id or "", done=visit.form.get("did", ""))
+
+
+def decide(visit: Visit, parked: Parked, did: str) -> None:
+    """Retry or discard something parked, as a form says.
+
+    Raises:
+        DecisionRefused: it is not parked, or a reason is missing.
+    """
+    act = visit.act()
+    if did == "discard" and act.why is None:
+        raise DecisionRefused(visit.words("Say why it is given up."))
+    ledger = visit.here.ledger
+    if did == "discard":
+        following = discard(ledger, parked, act)
+    elif did == "retry":
+        following = retry(ledger, parked, act, put_back=visit.here.put_back)
+    else:
+        raise NotKnown("A form says retry or discard.")
+    for step in following:
+        visit.here.dispatch(step)
+
+
+def _account(visit: Visit, name: str | None = None) -> str | None:
+    """Return the one account that is asked for, None for all that the visitor may see."""
+    name = visit.query("account") if name is None else name
+    if not name:
+        return None
+    visit.who.rights.require(Scope.READ, name)
+    return name
+
+
+def _accounts(account: str | None, allowed: Collection[str] | None) -> Sequence[str] | None:
+    return [account] if account is not None else (None if allowed is None else sorted(allowed))
+
+
+def _id(row: OrderStatus | CommandStatus) -> str:
+    return row.id if isinstance(row, CommandStatus) else row.order_id
+
+
+def _place(visit: Visit) -> Place | None:
+    moment, _, row_id = visit.query("after").partition("|")
+    try:
+        at = datetime.fromisoformat(moment)
+    except ValueError:
+        return None
+    return Place(at, row_id) if at.tzinfo else None

@@ -1,0 +1,152 @@
+"""Who visits: by a session's cookie, or by the word of a proxy that is believed."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from ipaddress import ip_address, ip_network
+from typing import Final
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from orders_sync.gateway.desk.roles import Visitor, role_by_groups, visitor_of
+from orders_sync.gateway.rights import NotAllowedError
+from orders_sync.ledger import Ledger
+from orders_sync.ledger.users import User
+from orders_sync.settings import DeskSettings
+
+#: What the server keeps of a connection's true peer, before a proxy's headers take its place.
+PEER: Final = "orders_sync.peer"
+
+_LONGEST_NAME: Final = 100
+_TOKEN_BYTES: Final = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Secrets:
+    """What a browser sent of ours: its session's token, and the secret of its forms."""
+
+    session: str | None
+    form: str | None
+
+    @property
+    def csrf(self) -> str:
+        """The token that every form of this browser carries; empty where it has no secret yet."""
+        secret = self.session or self.form
+        return hmac.new(secret.encode(), b"form", "sha256").hexdigest() if secret else ""
+
+    def is_own_form(self, token: str) -> bool:
+        """Check that a form is one that this browser was given."""
+        return bool(self.csrf) and hmac.compare_digest(self.csrf.encode(), token.encode())
+
+
+def secrets_of(request: Request) -> Secrets:
+    """Return what a browser sent of ours."""
+    session, form = (request.cookies.get(_name(request, kind)) for kind in ("session", "form"))
+    return Secrets(session, form)
+
+
+def set_secret(request: Request, response: Response, kind: str, value: str | None) -> None:
+    """Have a browser keep the secret of its `session` or its `form`, or forget it."""
+    name, is_https = _name(request, kind), request.url.scheme == "https"
+    path = "/" if is_https else "/desk"
+    if value is None:
+        response.delete_cookie(name, path, secure=is_https, httponly=True, samesite="lax")
+    else:
+        response.set_cookie(name, value, path=path, secure=is_https, httponly=True, samesite="lax")
+
+
+def _name(request: Request, kind: str) -> str:
+    # https://developer.mozilla.org/docs/Web/HTTP/Reference/Headers/Set-Cookie#cookie_prefixes
+    return f"__Host-desk-{kind}" if request.url.scheme == "https" else f"desk-{kind}"
+
+
+def new_secret() -> str:
+    """Return a secret that nobody can guess."""
+    return secrets.token_urlsafe(_TOKEN_BYTES)
+
+
+def digest_of(secret: str) -> str:
+    """Return what the ledger keeps of a session's token."""
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+def identify(
+    request: Request,
+    sent: Secrets,
+    *,
+    ledger: Ledger,
+    settings: DeskSettings,
+    now: datetime,
+    is_use: bool = True,
+) -> Visitor | None:
+    """Return who visits, None where nobody is signed in.
+
+    What a page asks for by itself is no use of a session: it goes idle all the same.
+
+    Raises:
+        NotAllowedError: a proxy names somebody who may not use the desk.
+        LedgerUnavailable: nobody can be asked.
+    """
+    name = _named_by_proxy(request, settings)
+    if name is not None:
+        return _of_proxy(name, request, ledger, settings)
+    if sent.session is None:
+        return None
+    user = ledger.sessions.user_of(
+        digest_of(sent.session),
+        now=now,
+        idle=timedelta(minutes=settings.idle_minutes),
+        longest=timedelta(hours=settings.session_hours),
+        is_use=is_use,
+    )
+    return None if user is None else _of_user(user, is_local=True)
+
+
+def _named_by_proxy(request: Request, settings: DeskSettings) -> str | None:
+    if settings.user_header is None or not _is_trusted(request, settings.trusted_proxies):
+        return None
+    # Where there are two, a visitor may have sent one.
+    [name, *others] = request.headers.getlist(settings.user_header) or [""]
+    is_name = 0 < len(name.strip()) <= _LONGEST_NAME and name.isprintable()
+    return name.strip() if is_name and not others else None
+
+
+def _is_trusted(request: Request, trusted: str) -> bool:
+    peer = request.scope.get(PEER) or (request.client.host if request.client else "")
+    networks = [ip_network(each) for each in filter(None, map(str.strip, trusted.split(",")))]
+    try:
+        address = ip_address(peer)
+    except ValueError:
+        return False
+    return any(address in network for network in networks)
+
+
+def _of_proxy(name: str, request: Request, ledger: Ledger, settings: DeskSettings) -> Visitor:
+    user = ledger.users.find(name)
+    if user is not None:
+        if user.disabled_at is not None:
+            raise NotAllowedError(f"{name} is disabled.")
+        return _of_user(user, is_local=False)
+    header = request.headers.get(settings.group_header, "") if settings.group_header else ""
+    groups = [group.strip() for group in header.split(",")]
+    granted = role_by_groups(groups, settings.groups, settings.default_role)
+    if granted is None:
+        raise NotAllowedError(f"{name} has no role at the desk.")
+    role, sees_persons = granted
+    return visitor_of(name, role, None, sees_persons=sees_persons)
+
+
+def _of_user(user: User, *, is_local: bool) -> Visitor:
+    return visitor_of(
+        user.name,
+        user.role,
+        user.accounts,
+        sees_persons=user.sees_persons,
+        language=user.language,
+        is_local=is_local,
+    )

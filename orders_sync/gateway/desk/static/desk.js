@@ -1,0 +1,19 @@
+// Live figures: what the server sends takes the place of what it sent before, until paused.
+(() => {
+  const place = document.querySelector("[data-stream]");
+  const button = document.querySelector("[data-pause]");
+  if (!place || !button || !window.EventSource) return;
+  let source = null;
+  const start = () => {
+    source = new EventSource(place.dataset.stream);
+    source.addEventListener("figures", (event) => { place.innerHTML = event.data; });
+  };
+  const stop = () => { source.close(); source = null; };
+  button.hidden = false;
+  button.addEventListener("click", () => {
+    if (source) stop(); else start();
+    button.textContent = source ? button.dataset.pause : button.dataset.goOn;
+  });
+  start();
+  window.addEventListener("pagehide", () => { if (source) stop(); });
+})();

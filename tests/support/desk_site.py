@@ -1,0 +1,140 @@
+"""The order desk on a ledger of its own: people of every role, and a visitor without scripts."""
+
+from __future__ import annotations
+
+import re
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import requests
+import uvicorn
+from support.office import STORE
+from support.waiting import until
+
+from orders_sync.domain.steps import Dispatch
+from orders_sync.gateway.app import create_app
+from orders_sync.gateway.desk.passwords import Passwords
+from orders_sync.ledger import Ledger
+from orders_sync.ledger.acts import Act
+from orders_sync.ledger.migrate import upgrade
+from orders_sync.ledger.users import User
+from orders_sync.listening import listen, url_of
+from orders_sync.settings import AccountSettings, DeskSettings, Settings
+
+PASSWORD = "a long password of somebody"
+#: name: (role, accounts, sees persons)
+PEOPLE: dict[str, tuple[str, frozenset[str] | None, bool]] = {
+    "vera": ("viewer", None, False),
+    "otto": ("operator", None, False),
+    "ines": ("operator", None, True),
+    "anna": ("admin", None, True),
+    "olga": ("operator", frozenset({"otherstore"}), False),
+}
+
+
+@dataclass
+class Desk:
+    """A desk that is served, and what it did."""
+
+    url: str
+    ledger: Ledger
+    settings: Settings
+    dispatched: list[Dispatch] = field(default_factory=list)
+    put_back: list[tuple[str, bytes]] = field(default_factory=list)
+    #: What the desk's own clock counts, beside the time that passes.
+    ahead: list[float] = field(default_factory=lambda: [0.0])
+
+    def now(self) -> datetime:
+        return datetime.now(UTC) + timedelta(seconds=self.ahead[0])
+
+    def visitor(self, name: str | None = None) -> Visitor:
+        """Return somebody with cookies of their own; signed in where a name is given."""
+        visitor = Visitor(self.url)
+        if name is not None:
+            answer = visitor.signs_in(name)
+            assert answer.status_code == 303, answer.text
+        return visitor
+
+
+class Visitor:
+    """A browser without scripts, as far as it matters."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.http = requests.Session()
+
+    def gets(self, path: str, **more: Any) -> requests.Response:
+        options: dict[str, Any] = {"allow_redirects": False, "timeout": 30, **more}
+        return self.http.get(f"{self.url}{path}", **options)
+
+    def posts(
+        self, page: str, action: str, fields: dict[str, str], **more: Any
+    ) -> requests.Response:
+        """Send a form that a page has, with the page's token."""
+        form = {"csrf": token_in(self.gets(page).text), **fields}
+        return self.http.post(
+            f"{self.url}{action}", data=form, allow_redirects=False, timeout=30, **more
+        )
+
+    def signs_in(self, name: str, password: str = PASSWORD, **more: str) -> requests.Response:
+        fields = {"name": name, "password": password, **more}
+        return self.posts("/desk/sign-in", "/desk/sign-in", fields)
+
+
+def token_in(text: str) -> str:
+    found = re.search(r'name="csrf" value="([0-9a-f]+)"', text)
+    return found[1] if found else ""
+
+
+def settings_of(
+    home: Path, accounts: Sequence[str] = (STORE, "otherstore"), **more: Any
+) -> Settings:
+    account = AccountSettings.model_validate({"app_key": "k", "app_token": "t"})
+    desk = DeskSettings.model_validate(more.pop("desk", {}))
+    named = dict.fromkeys(accounts, account)
+    return Settings(_env_file=None, home=home, accounts=named, desk=desk, **more)
+
+
+@contextmanager
+def serving_desk(settings: Settings) -> Iterator[Desk]:
+    """Serve the desk of a home folder, with all people in its ledger."""
+    upgrade(settings.ledger)
+    ledger = Ledger(settings.ledger, lease=settings.lease)
+    listener = listen("127.0.0.1", 0)
+    desk = Desk(url_of(listener), ledger, settings)
+    add_people(ledger)
+    app = create_app(
+        settings,
+        ledger,
+        clock=desk.now,
+        dispatch=desk.dispatched.append,
+        put_back=lambda queue, message: desk.put_back.append((queue, message)),
+        monotonic=lambda: time.monotonic() + desk.ahead[0],
+    )
+    server = uvicorn.Server(
+        uvicorn.Config(app, lifespan="off", log_level="warning", ws="none", proxy_headers=False)
+    )
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+    thread.start()
+    try:
+        until(lambda: server.started, "the desk answers")
+        yield desk
+    finally:
+        server.should_exit = True
+        app.close()
+        thread.join(20)
+        ledger.close()
+        listener.close()
+
+
+def add_people(ledger: Ledger) -> None:
+    hashed, act = Passwords().hash(PASSWORD), Act(datetime.now(UTC), "root")
+    for name, (role, accounts, sees_persons) in PEOPLE.items():
+        user = User(name, hashed, role, accounts, sees_persons, act.at)
+        assert ledger.users.add(user, act)
