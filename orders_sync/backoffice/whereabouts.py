@@ -58,16 +58,26 @@ def situation_of(order: Mapping[str, Any], *, now: datetime) -> Situation:
     return Situation.WAITING if is_waiting else Situation.QUEUED
 
 
+def counted(commands: Sequence[Mapping[str, Any]]) -> Mapping[Standing, Mapping[str, int]]:
+    """Count an order's commands by standing and kind; reads of it are none of VTEX's affairs."""
+    counts: dict[Standing, Counter[str]] = {}
+    for row in commands:
+        if row["kind"] != SYNC.name:
+            counts.setdefault(Standing(row["standing"]), Counter())[row["kind"]] += 1
+    return counts
+
+
 def whereabouts(
     order: Mapping[str, Any], commands: Sequence[Mapping[str, Any]], *, now: datetime
 ) -> Whereabouts:
     """Say where an order of the ledger is, and how far that is what VTEX shall be told of it."""
     where = _of_order(order, now)
+    counts = counted(commands)
     sentences = [
         where.sentence,
-        _told(commands, (Standing.DONE,), "is done", "are done"),
-        _told(commands, OPEN, "is on its way", "are on their way"),
-        _told(commands, (Standing.PARKED,), "waits for a person", "wait for a person"),
+        _told(counts, (Standing.DONE,), "is done", "are done"),
+        _told(counts, OPEN, "is on its way", "are on their way"),
+        _told(counts, (Standing.PARKED,), "waits for a person", "wait for a person"),
     ]
     do = [
         *where.do,
@@ -81,17 +91,20 @@ def whereabouts(
 
 
 def _told(
-    commands: Sequence[Mapping[str, Any]], standings: Collection[str], is_: str, are: str
+    counts: Mapping[Standing, Mapping[str, int]],
+    standings: Collection[Standing],
+    is_: str,
+    are: str,
 ) -> str | None:
     """Return how many commands of each kind have one of the standings; None where none has."""
-    kinds = Counter(
-        row["kind"] for row in commands if row["standing"] in standings and row["kind"] != SYNC.name
-    )
+    kinds: Counter[str] = Counter()
+    for standing in standings:
+        kinds.update(counts.get(standing, {}))
     if not kinds:
         return None
-    counts = [count_of(number, noun_of(kind)) for kind, number in kinds.items()]
-    counted = " and ".join(filter(None, [", ".join(counts[:-1]), counts[-1]]))
-    return f"{counted} {is_ if kinds.total() == 1 else are}."
+    numbers = [count_of(number, noun_of(kind)) for kind, number in kinds.items()]
+    said = " and ".join(filter(None, [", ".join(numbers[:-1]), numbers[-1]]))
+    return f"{said} {is_ if kinds.total() == 1 else are}."
 
 
 def _of_order(order: Mapping[str, Any], now: datetime) -> Whereabouts:

@@ -67,11 +67,17 @@ class Rows:
 def fields_of(
     model: type[BaseModel], body: Any, *, sees_persons: bool, path: str = ""
 ) -> Sequence[Field | Rows]:
-    """Return the fields of a body, with what is in it; it may be wrong, or none at all."""
+    """Return the fields of a body, its kind's own first, with what is in it.
+
+    It may be wrong, or none at all.
+    """
     values = body if isinstance(body, Mapping) else {}
+    own = sorted(
+        model.model_fields.items(), key=lambda field: field[0] not in model.__annotations__
+    )
     return [
         _field(info.alias or name, info, values, sees_persons=sees_persons, path=path)
-        for name, info in model.model_fields.items()
+        for name, info in own
     ]
 
 
@@ -122,7 +128,7 @@ def _field(
     name: str, info: FieldInfo, values: Mapping[str, Any], *, sees_persons: bool, path: str
 ) -> Field | Rows:
     own_path, value = f"{path}{name}", values.get(name)
-    part = _part_of(info.annotation)
+    part = part_of(info.annotation)
     if part is not None:
         given = (
             [*value][:_MOST_ROWS]
@@ -173,7 +179,8 @@ def _plain(annotation: Any) -> list[Any]:
     return [] if annotation is type(None) else [annotation]
 
 
-def _part_of(annotation: Any) -> type[BaseModel] | None:
+def part_of(annotation: Any) -> type[BaseModel] | None:
+    """Return what a list of parts is of; None where an annotation is of none."""
     for allowed in _plain(annotation):
         if get_origin(allowed) is tuple:
             for part in _plain(get_args(allowed)[0]):
@@ -244,7 +251,7 @@ def _rows_in(
     info = next(
         info for name, info in model.model_fields.items() if (info.alias or name) == shown.name
     )
-    part = _part_of(info.annotation)
+    part = part_of(info.annotation)
     given = body.get(shown.name) if isinstance(body, Mapping) else None
     rows: list[dict[str, Any]] = []
     for index in range(len(shown.rows)):

@@ -13,7 +13,7 @@ from starlette.responses import Response
 from orders_sync.backoffice.accounts import NotKnown
 from orders_sync.backoffice.parked import Parked, read_again
 from orders_sync.backoffice.story import Story, story_of
-from orders_sync.backoffice.whereabouts import situation_of
+from orders_sync.backoffice.whereabouts import counted, situation_of
 from orders_sync.domain.order import Order
 from orders_sync.errors import Unreadable
 from orders_sync.gateway.desk.needs import decide
@@ -62,6 +62,7 @@ def show_order(visit: Visit) -> Response:
         order_id=order_id,
         story=story,
         situation=situation_of(order.model_dump(), now=visit.now) if order else None,
+        counts=counted([command.model_dump() for command in story.commands]),
         moments=sorted(_moments(story), key=lambda moment: moment.at),
         persons=_persons(visit, account, order_id) if visit.who.sees_persons else None,
         admin_url=_filled(_ADMIN, account=account, order_id=order_id),

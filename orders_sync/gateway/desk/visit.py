@@ -174,6 +174,7 @@ STATIC: Final = {
     "desk.js": "text/javascript",
     "htmx.min.js": "text/javascript",
     "htmx.LICENSE.txt": "text/plain",
+    "icon.svg": "image/svg+xml",
 }
 
 

@@ -1,0 +1,90 @@
+"""Every text that the desk's catalogues must have: (context, text), plurals with both forms."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from typing import Any
+
+from babel.messages.extract import extract_from_dir
+from pydantic import BaseModel
+from support.kept_texts import PACKAGE, kept
+
+from orders_sync.commands import KINDS
+from orders_sync.gateway.desk.forms import part_of
+
+DESK = PACKAGE / "gateway" / "desk"
+
+#: What `status/judgement.py` finds is worded in these.
+FINDERS = (
+    "status/judgement.py",
+    "doctor/beat.py",
+    "doctor/traffic.py",
+    "doctor/work.py",
+    "doctor/workers.py",
+)
+
+Message = tuple[str | None, str | tuple[str, ...]]
+
+
+def messages() -> set[Message]:
+    """Return all of them."""
+    return {
+        *_of_pages(),
+        *((("hint"), text) for text in kept("hint")),
+        *(("finding", text) for text in _findings()),
+        *(("field", text) for kind in KINDS for text in _described(kind.body)),
+    }
+
+
+def _of_pages() -> Iterator[Message]:
+    found = extract_from_dir(
+        DESK,
+        method_map=[("**.py", "python"), ("templates/**.html", "jinja2")],
+        options_map={"templates/**.html": {"trimmed": "true", "silent": "false"}},
+        keywords={"_": None, "N_": None, "words": None, "gettext": None, "ngettext": (1, 2)},
+    )
+    for _, _, text, _, _ in found:
+        yield (None, text)
+
+
+def _described(model: type[BaseModel]) -> Iterator[str]:
+    for info in model.model_fields.values():
+        if info.description:
+            yield info.description
+        part = part_of(info.annotation)
+        if part is not None:
+            yield from _described(part)
+
+
+def _findings() -> Iterator[str]:
+    for name in FINDERS:
+        tree = ast.parse((PACKAGE / name).read_text())
+        for node in ast.walk(tree):
+            match node:
+                case ast.Call(func=ast.Name(id="Finding"), args=[_, check, _, *said]):
+                    for value in (check, *said):
+                        yield from _texts(value)
+                case ast.Assign(targets=[ast.Name(id="says" | "do")], value=value):
+                    yield from _texts(value)
+
+
+def _texts(node: Any) -> Iterator[str]:
+    match node:
+        case ast.Constant(value=str(text)):
+            yield text
+        case ast.JoinedStr(values=parts):
+            yield "".join(_part(part, index) for index, part in enumerate(parts))
+        case ast.IfExp(body=one, orelse=other):
+            yield from _texts(one)
+            yield from _texts(other)
+
+
+def _part(part: ast.expr, index: int) -> str:
+    match part:
+        case ast.Constant(value=str(text)):
+            return text
+        case ast.FormattedValue(value=ast.Name(id=name) | ast.Attribute(attr=name)):
+            return f"{{{name}}}"
+        case _:
+            return f"{{value{index}}}"
