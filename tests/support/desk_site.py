@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-import threading
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -13,18 +11,17 @@ from pathlib import Path
 from typing import Any
 
 import requests
-import uvicorn
+from argon2 import PasswordHasher
+from requests.adapters import HTTPAdapter
+from support.gateway import serving
 from support.office import STORE
-from support.waiting import until
 
 from orders_sync.domain.steps import Dispatch
 from orders_sync.gateway.app import create_app
-from orders_sync.gateway.desk.passwords import Passwords
 from orders_sync.ledger import Ledger
 from orders_sync.ledger.acts import Act
 from orders_sync.ledger.migrate import upgrade
 from orders_sync.ledger.users import User
-from orders_sync.listening import listen, url_of
 from orders_sync.settings import AccountSettings, DeskSettings, Settings
 
 PASSWORD = "a long password of somebody"
@@ -47,27 +44,39 @@ class Desk:
     settings: Settings
     dispatched: list[Dispatch] = field(default_factory=list)
     put_back: list[tuple[str, bytes]] = field(default_factory=list)
-    #: What the desk's own clock counts, beside the time that passes.
+    #: What its clocks are ahead; nothing that is bounded is so by the time that a test takes.
     ahead: list[float] = field(default_factory=lambda: [0.0])
 
     def now(self) -> datetime:
         return datetime.now(UTC) + timedelta(seconds=self.ahead[0])
 
-    def visitor(self, name: str | None = None) -> Visitor:
+    def visitor(self, name: str | None = None, *, address: str = "127.0.0.1") -> Visitor:
         """Return somebody with cookies of their own; signed in where a name is given."""
-        visitor = Visitor(self.url)
+        visitor = Visitor(self.url, address)
         if name is not None:
             answer = visitor.signs_in(name)
             assert answer.status_code == 303, answer.text
         return visitor
 
 
+class _From(HTTPAdapter):
+    """Connections that come from one address of this machine."""
+
+    def __init__(self, address: str) -> None:
+        self._address = address
+        super().__init__()
+
+    def init_poolmanager(self, *args: Any, **rest: Any) -> None:
+        super().init_poolmanager(*args, **rest, source_address=(self._address, 0))
+
+
 class Visitor:
     """A browser without scripts, as far as it matters."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, address: str) -> None:
         self.url = url
         self.http = requests.Session()
+        self.http.mount("http://", _From(address))
 
     def gets(self, path: str, **more: Any) -> requests.Response:
         options: dict[str, Any] = {"allow_redirects": False, "timeout": 30, **more}
@@ -106,8 +115,7 @@ def serving_desk(settings: Settings) -> Iterator[Desk]:
     """Serve the desk of a home folder, with all people in its ledger."""
     upgrade(settings.ledger)
     ledger = Ledger(settings.ledger, lease=settings.lease)
-    listener = listen("127.0.0.1", 0)
-    desk = Desk(url_of(listener), ledger, settings)
+    desk = Desk("", ledger, settings)
     add_people(ledger)
     app = create_app(
         settings,
@@ -115,26 +123,19 @@ def serving_desk(settings: Settings) -> Iterator[Desk]:
         clock=desk.now,
         dispatch=desk.dispatched.append,
         put_back=lambda queue, message: desk.put_back.append((queue, message)),
-        monotonic=lambda: time.monotonic() + desk.ahead[0],
+        monotonic=lambda: desk.ahead[0],
     )
-    server = uvicorn.Server(
-        uvicorn.Config(app, lifespan="off", log_level="warning", ws="none", proxy_headers=False)
-    )
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
-    thread.start()
     try:
-        until(lambda: server.started, "the desk answers")
-        yield desk
+        with serving(app) as desk.url:
+            yield desk
     finally:
-        server.should_exit = True
-        app.close()
-        thread.join(20)
         ledger.close()
-        listener.close()
 
 
 def add_people(ledger: Ledger) -> None:
-    hashed, act = Passwords().hash(PASSWORD), Act(datetime.now(UTC), "root")
+    # A hash says itself how dear it is to check.
+    hashed = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1).hash(PASSWORD)
+    act = Act(datetime.now(UTC), "root")
     for name, (role, accounts, sees_persons) in PEOPLE.items():
         user = User(name, hashed, role, accounts, sees_persons, act.at)
         assert ledger.users.add(user, act)

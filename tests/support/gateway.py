@@ -15,6 +15,7 @@ from support.office import STORE, Office
 from support.waiting import until
 
 from orders_sync.gateway.app import create_app
+from orders_sync.gateway.bounds import Bounded
 from orders_sync.gateway.rights import digest_of, new_token, token_id
 from orders_sync.ledger.acts import Act
 from orders_sync.ledger.callers import Caller
@@ -103,15 +104,25 @@ def serving_gateway(
         put_back=lambda queue, message: put_back.append((queue, message)),
         tracing=tracing,
     )
+    with serving(app) as url:
+        yield Gateway(office, url, put_back)
+
+
+@contextmanager
+def serving(app: Bounded) -> Iterator[str]:
+    """Serve an app from a thread, for as long as the block lasts; gives its URL."""
     listener = listen("127.0.0.1", 0)
     server = uvicorn.Server(
-        uvicorn.Config(app, lifespan="off", access_log=False, log_level="error")
+        uvicorn.Config(
+            app, lifespan="off", access_log=False, log_level="error", proxy_headers=False
+        )
     )
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
     thread.start()
     try:
         until(lambda: server.started, "the gateway answers")
-        yield Gateway(office, url_of(listener), put_back)
+        yield url_of(listener)
     finally:
+        app.close()
         server.should_exit = True
         thread.join()

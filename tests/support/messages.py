@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -15,6 +16,8 @@ from orders_sync.gateway.desk.forms import part_of
 
 DESK = PACKAGE / "gateway" / "desk"
 
+_BRACES = re.compile(r"\{\w+\}")
+
 #: What `status/judgement.py` finds is worded in these.
 FINDERS = (
     "status/judgement.py",
@@ -24,6 +27,22 @@ FINDERS = (
     "doctor/workers.py",
 )
 
+#: What pydantic says of the fields that there are.
+PROBLEMS = (
+    "is missing",
+    "Input should be a valid integer",
+    "Input should be a valid integer, unable to parse string as an integer",
+    "Input should be a valid number, unable to parse string as a number",
+    "Input should be a valid string",
+    "Input should be greater than 0",
+    "Input should be greater than or equal to 0",
+    "String should have at least {least} character",
+    "String should have at most {most} characters",
+    "Tuple should have at least {least} item after validation, not {number}",
+    "Extra inputs are not permitted",
+    "Input should be {choices}",
+)
+
 Message = tuple[str | None, str | tuple[str, ...]]
 
 
@@ -31,9 +50,10 @@ def messages() -> set[Message]:
     """Return all of them."""
     return {
         *_of_pages(),
-        *((("hint"), text) for text in kept("hint")),
-        *(("finding", text) for text in _findings()),
+        *(("hint", text) for text in kept("hint")),
+        *(("finding", text) for text in _findings() if _is_text(text)),
         *(("field", text) for kind in KINDS for text in _described(kind.body)),
+        *(("problem", text) for text in (*PROBLEMS, *_refusals())),
     }
 
 
@@ -65,8 +85,28 @@ def _findings() -> Iterator[str]:
                 case ast.Call(func=ast.Name(id="Finding"), args=[_, check, _, *said]):
                     for value in (check, *said):
                         yield from _texts(value)
+                case ast.AnnAssign(target=ast.Name(id="_PEERS"), value=ast.Tuple(elts=peers)):
+                    for peer in peers:
+                        yield from _texts(peer.elts[-1])  # type: ignore[attr-defined]
                 case ast.Assign(targets=[ast.Name(id="says" | "do")], value=value):
                     yield from _texts(value)
+
+
+def _is_text(text: str) -> bool:
+    """Check whether there is something to translate: more than places, and no command to type."""
+    return not text.startswith("orders-sync ") and bool(
+        re.search("[A-Za-z]{2}", _BRACES.sub("", text))
+    )
+
+
+def _refusals() -> Iterator[str]:
+    for path in (PACKAGE / "commands").glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            match node:
+                case ast.Raise(exc=ast.Call(func=ast.Name(id="ValueError"), args=[value])):
+                    yield from (
+                        text for text in _texts(value) if text.islower() or text[0].islower()
+                    )
 
 
 def _texts(node: Any) -> Iterator[str]:

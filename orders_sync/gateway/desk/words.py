@@ -1,7 +1,7 @@
 """The desk's languages: what a page says, and how it writes times, sums and what the ledger says.
 
-English is the source. What the ledger keeps in English (hints, findings) is found again among the
-catalogue's own texts, of which some have places to fill, as `{sku}`.
+English is the source. What is kept or found in English (hints, findings, problems of fields) is
+looked for among the catalogue's own texts, of which some have places to fill, as `{sku}`.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import io
 import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from gettext import GNUTranslations, NullTranslations
+from gettext import GNUTranslations
 from importlib import resources
 from types import MappingProxyType
 from typing import Any, Final
@@ -22,7 +22,7 @@ from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from babel.numbers import format_currency, format_decimal
 
-from orders_sync.gateway.desk.names import CAUSES
+from orders_sync.gateway.desk.names import CAUSES, N_
 
 #: Each language by its code, as it calls itself.
 LANGUAGES: Final[Mapping[str, str]] = MappingProxyType(
@@ -31,7 +31,7 @@ LANGUAGES: Final[Mapping[str, str]] = MappingProxyType(
 _LOCALES: Final = {"en": "en_GB", "pt": "pt_BR", "es": "es_419"}
 
 #: The contexts in the catalogues of texts that the ledger keeps.
-KEPT: Final = ("hint", "finding")
+KEPT: Final = ("hint", "finding", "problem")
 _NOTHING: Final = "\N{EN DASH}"
 _PLACE: Final = re.compile(r"\{(\w+)\}")
 
@@ -39,7 +39,7 @@ _PLACE: Final = re.compile(r"\{(\w+)\}")
 class Words:
     """One language."""
 
-    def __init__(self, language: str, translations: NullTranslations, kept: Sequence[Kept]) -> None:
+    def __init__(self, language: str, translations: GNUTranslations, kept: Sequence[Kept]) -> None:
         self.language = language
         self.translations = translations
         self._locale = Locale.parse(_LOCALES[language])
@@ -52,7 +52,7 @@ class Words:
     def cause(self, code: str | None) -> str:
         """Return what a cause is called; its code where it is an adapter's own."""
         name = CAUSES.get(code or "")
-        return self(name) if name else code or self("Unknown cause")
+        return self(name) if name else code or self(N_("Unknown cause"))
 
     def field(self, text: str | None) -> str:
         """Return what is said about a command's field."""
@@ -100,6 +100,8 @@ class Kept:
     def __init__(self, source: str, target: str) -> None:
         self._target = target
         parts = _PLACE.split(source)
+        #: How much of it is no place to fill.
+        self.weight = sum(map(len, parts[::2]))
         places = {f"p{index}": name for index, name in enumerate(parts[1::2])}
         self._names = places
         words = [re.escape(part) for part in parts[::2]]
@@ -128,10 +130,7 @@ def read_catalogue(language: str) -> Catalog:
 
 def load_languages() -> Mapping[str, Words]:
     """Return every language."""
-    return {
-        "en": Words("en", NullTranslations(), ()),
-        **{language: _words(language) for language in LANGUAGES if language != "en"},
-    }
+    return {language: _words(language) for language in LANGUAGES}
 
 
 def _words(language: str) -> Words:
@@ -140,6 +139,8 @@ def _words(language: str) -> Words:
     write_mo(compiled, catalogue)
     compiled.seek(0)
     kept = [_kept(message) for message in catalogue if message.context in KEPT]
+    # What says most by itself is tried first.
+    kept.sort(key=lambda each: each.weight, reverse=True)
     return Words(language, GNUTranslations(compiled), kept)
 
 
