@@ -18,10 +18,11 @@ from orders_sync.settings import load_settings, require_accounts
     help="Listen on this port, 0: a free one; ORDERS_SYNC_GATEWAY__PORT if left out.",
 )
 def serve(*, address: str | None, port: int | None) -> None:
-    """Serve the HTTP API for other services, and VTEX's hook, until it is stopped.
+    """Serve the HTTP API, VTEX's hook, and the order desk for people, until it is stopped.
 
-    Its address is the first line printed; its page for people is under /api/docs. What it accepts
-    is in the ledger before it answers. Tokens are made with `orders-sync tokens create`.
+    The first line printed begins with its address; the API's page for people is under /api/docs,
+    the desk under /desk/. What it accepts is in the ledger before it answers. Tokens are made with
+    `orders-sync tokens create`, the desk's users with `orders-sync users create`.
     """
     from orders_sync.bootstrap import error_reporter  # noqa: PLC0415 - Celery is slow to import.
     from orders_sync.gateway.server import serve as run  # noqa: PLC0415
@@ -34,4 +35,7 @@ def serve(*, address: str | None, port: int | None) -> None:
     gateway = settings.gateway.model_copy(
         update={name: value for name, value in given.items() if value is not None}
     )
-    run(settings.model_copy(update={"gateway": gateway}), echo)
+    run(
+        settings.model_copy(update={"gateway": gateway}),
+        lambda url: echo(f"{url} (the order desk: {url}/desk/)"),
+    )

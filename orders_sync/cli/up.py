@@ -23,7 +23,12 @@ from orders_sync.settings import load_settings
     show_default=True,
     help="Flower's port on 127.0.0.1.",
 )
-@click.option("--gateway/--no-gateway", default=True, show_default=True, help="Run the HTTP API.")
+@click.option(
+    "--gateway/--no-gateway",
+    default=True,
+    show_default=True,
+    help="Run the HTTP API and the order desk.",
+)
 @click.option(
     "--gateway-port",
     type=click.IntRange(1, 65535),

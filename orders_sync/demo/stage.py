@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
 from types import TracebackType
@@ -25,11 +26,18 @@ from orders_sync.embedded.processes import ProcessSpec
 from orders_sync.embedded.supervisor import RestartDelays, Supervisor
 from orders_sync.embedded.up import start_broker
 from orders_sync.errors import OrdersSyncError
+from orders_sync.gateway.desk.passwords import Passwords, new_password
+from orders_sync.gateway.desk.roles import Role
+from orders_sync.ledger import Ledger
+from orders_sync.ledger.acts import Act
 from orders_sync.ledger.migrate import upgrade
+from orders_sync.ledger.users import User
 from orders_sync.settings_problems import PREFIX
 
 _START_DEADLINE_SECONDS = 120.0
 _LOOK_EVERY_SECONDS = 0.1
+_DESK_USER = "demo"
+_LEASE = timedelta(seconds=60)
 
 #: What VTEX does by right, in some accounts: every demo has some of it, however mild its chaos.
 ODD_DIALS = {"changes_leave_items": 0.5, "feed_without_change": 0.05}
@@ -64,6 +72,7 @@ class DemoStage:
             run_folder(plan.home), say=say, delays=RestartDelays(first=0.5, cap=0.5)
         )
         self._random = random
+        self._environment: dict[str, str] = {}
         self._settings: dict[str, str] = {}
         self.worker_names: list[str] = []
 
@@ -101,8 +110,25 @@ class DemoStage:
         write_privately(home / ".env", "\n".join(lines) + "\n")
         return (
             f"Everything goes on. Look around: cd {home} && orders-sync status (or orders list, "
-            "commands list, parked list, doctor). Ctrl-C stops it."
+            f"commands list, parked list, doctor). Order desk: {self._open_desk()}. "
+            "Ctrl-C stops it."
         )
+
+    def _open_desk(self) -> str:
+        """Serve the order desk for a user with a password made up; return where and who."""
+        home, port, password = self._plan.home, free_port(), new_password()
+        ledger, now = (
+            Ledger(f"sqlite:///{home / 'ledger.sqlite3'}", lease=_LEASE),
+            datetime.now(UTC),
+        )
+        user = User(_DESK_USER, Passwords().hash(password), Role.ADMIN, None, True, now)
+        ledger.users.add(user, Act(now, "demo"))
+        ledger.close()
+        write_privately(home / "desk.login", f"{_DESK_USER}:{password}")
+        log = logs_folder(home) / "gateway.log"
+        argv = commands.gateway(port)
+        self._supervisor.start(ProcessSpec("gateway", argv, log, self._environment, folder=home))
+        return f"http://127.0.0.1:{port}/desk/ (user {_DESK_USER}, password {password})"
 
     def _start(self) -> None:
         home = self._plan.home
@@ -118,6 +144,7 @@ class DemoStage:
         self.api = SandboxApi(sandbox_url)
         self.api.turn_dials(ODD_DIALS)
         env = demo_environment(home, broker_url=broker_url, sandbox_url=sandbox_url)
+        self._environment = env
         self._settings = {name: env[name] for name in env if name.startswith(PREFIX)}
         self._start_crew(env)
         # VTEX keeps no events for a feed that is not configured yet.

@@ -129,7 +129,9 @@ def _describe(settings: Settings, home: Path, ports: Ports) -> str:
         f"Running for {', '.join(sorted(settings.accounts))}; logs are in {logs_folder(home)}."
     ]
     if ports.gateway is not None:
-        parts.append(f"HTTP API: http://127.0.0.1:{ports.gateway}/api/docs.")
+        url = f"http://127.0.0.1:{ports.gateway}"
+        parts.append(f"Order desk: {url}/desk/ (orders-sync users create).")
+        parts.append(f"HTTP API: {url}/api/docs.")
     if ports.flower is not None:
         login = flower_login_file(home)
         parts.append(f"Flower: http://127.0.0.1:{ports.flower} (user and password: {login}).")

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import html
-import os
 import re
-import shutil
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,14 +13,13 @@ from urllib.parse import urlsplit
 
 import pytest
 from celery import Celery
+from support.browser import chromium
 from support.flower import LOGIN, Flower
 from support.plant import STORE, Plant, running_plant
 from support.waiting import until
 
 from orders_sync.demo.leaks import contains_personal_data
 from orders_sync.embedded import commands
-
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 #: Time that passes for the page, not for us: its scripts have fetched and drawn by then.
 PAGE_MILLISECONDS = 10_000
@@ -71,12 +68,7 @@ class Site:
 
 @pytest.fixture(scope="module")
 def browser() -> str:
-    found = next((path for name in BROWSERS if (path := shutil.which(name))), None)
-    if found is None and "CI" in os.environ:  # noqa: TID251 - where it may not be skipped.
-        pytest.fail("There is no Chromium: apt-get install chromium")
-    if found is None:
-        pytest.skip("There is no Chromium: apt-get install chromium")
-    return found
+    return chromium()
 
 
 @pytest.fixture(scope="module")

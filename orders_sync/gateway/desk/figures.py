@@ -10,9 +10,11 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
+from orders_sync.errors import LedgerUnavailable
 from orders_sync.gateway.desk.charts import HEIGHT, WIDTH, bar_chart, line_chart
 from orders_sync.gateway.desk.live import REFRESH_SECONDS
 from orders_sync.gateway.desk.visit import POLICY, Desk, Visit, visit_of
+from orders_sync.gateway.rights import NotAllowedError
 
 #: More rows are found with the filter: a page of 500 accounts stays small.
 _ROWS: Final = 100
@@ -56,8 +58,13 @@ class Streams:
 
     async def __call__(self, request: Request) -> Response:
         """Return a stream of server-sent events to whoever is signed in."""
-        visit = await run_in_threadpool(visit_of, self._desk, request, b"", is_use=False)
-        if visit is None or visit.visitor is None:
+        try:
+            visit = await run_in_threadpool(visit_of, self._desk, request, is_use=False)
+        except NotAllowedError:
+            return Response(status_code=403)
+        except LedgerUnavailable:
+            return Response(status_code=503, headers={"Retry-After": "15"})
+        if visit.visitor is None:
             return Response(status_code=403)
         if self._count >= self._most:
             return Response(status_code=503, headers={"Retry-After": "60"})

@@ -198,12 +198,14 @@ def endpoint(desk: Desk, page: Page, right: Scope | None) -> Callable[[Request],
     return answer
 
 
-def visit_of(desk: Desk, request: Request, body: bytes, *, is_use: bool = True) -> Visit | None:
-    """Return a request with who visits; None where that may not be, or cannot be told."""
-    try:
-        return _signed_in(_visit(desk, request, body), is_use=is_use)
-    except (NotAllowedError, LedgerUnavailable):
-        return None
+def visit_of(desk: Desk, request: Request, *, is_use: bool = True) -> Visit:
+    """Return a request without a form, with who visits.
+
+    Raises:
+        NotAllowedError: a proxy names somebody who may not use the desk.
+        LedgerUnavailable: nobody can be asked.
+    """
+    return _signed_in(_visit(desk, request, b""), is_use=is_use)
 
 
 def _answer(desk: Desk, page: Page, right: Scope | None, request: Request, body: bytes) -> Response:

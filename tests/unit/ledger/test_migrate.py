@@ -164,6 +164,23 @@ def test_an_upgrade_keeps_when_each_feed_was_last_read(
     }
 
 
+def test_an_upgrade_finds_tracking_numbers_in_what_was_accepted(
+    empty_url: str, database_at: Callable[[str], Database]
+) -> None:
+    database = database_at("0007")
+    bodies = {"a": ("erp-1", '{"tracking_number":"BR1"}'), "b": ("refused/x", "tracking_number")}
+    with database.writing() as connection:
+        for command_id, (key, body) in bodies.items():
+            row = {**ROWS[commands], "id": command_id, "key": key, "body": body}
+            connection.execute(sa.insert(commands), row)
+
+    upgrade(empty_url)
+
+    with database.reading() as connection:
+        kept = sa.select(commands.c.id, commands.c.tracking_number).order_by(commands.c.id)
+        assert connection.execute(kept).all() == [("a", "BR1"), ("b", None)]
+
+
 def test_an_upgrade_can_be_repeated(ledger_url: str) -> None:
     assert upgrade(ledger_url) == upgrade(ledger_url) == VERSIONS[-1]
 

@@ -7,6 +7,12 @@
   const start = () => {
     source = new EventSource(place.dataset.stream);
     source.addEventListener("figures", (event) => { place.innerHTML = event.data; });
+    // A browser does not come back by itself where it was answered that there are too many.
+    source.addEventListener("error", (event) => {
+      if (event.target.readyState === EventSource.CLOSED) {
+        setTimeout(() => { if (source === event.target) start(); }, 15000);
+      }
+    });
   };
   const stop = () => { source.close(); source = null; };
   button.hidden = false;
