@@ -31,6 +31,7 @@ PEOPLE: dict[str, tuple[str, frozenset[str] | None, bool]] = {
     "otto": ("operator", None, False),
     "ines": ("operator", None, True),
     "anna": ("admin", None, True),
+    "maria": ("operator", frozenset({STORE}), False),
     "olga": ("operator", frozenset({"otherstore"}), False),
 }
 

@@ -18,14 +18,17 @@ DESK = PACKAGE / "gateway" / "desk"
 
 _BRACES = re.compile(r"\{\w+\}")
 
-#: What `status/judgement.py` finds is worded in these.
-FINDERS = (
-    "status/judgement.py",
-    "doctor/beat.py",
-    "doctor/traffic.py",
-    "doctor/work.py",
-    "doctor/workers.py",
-)
+#: What `status/judgement.py` finds is worded in these: in one function of a file, or in all.
+FINDERS = {
+    "status/judgement.py": None,
+    "status/reading.py": None,
+    "doctor/beat.py": None,
+    "doctor/findings.py": None,
+    "doctor/ledger.py": "judge_polls",
+    "doctor/traffic.py": None,
+    "doctor/work.py": None,
+    "doctor/workers.py": None,
+}
 
 #: What pydantic says of the fields that there are.
 PROBLEMS = (
@@ -78,18 +81,32 @@ def _described(model: type[BaseModel]) -> Iterator[str]:
 
 
 def _findings() -> Iterator[str]:
-    for name in FINDERS:
-        tree = ast.parse((PACKAGE / name).read_text())
-        for node in ast.walk(tree):
-            match node:
-                case ast.Call(func=ast.Name(id="Finding"), args=[_, check, _, *said]):
-                    for value in (check, *said):
-                        yield from _texts(value)
-                case ast.AnnAssign(target=ast.Name(id="_PEERS"), value=ast.Tuple(elts=peers)):
-                    for peer in peers:
-                        yield from _texts(peer.elts[-1])  # type: ignore[attr-defined]
-                case ast.Assign(targets=[ast.Name(id="says" | "do")], value=value):
+    for name, function in FINDERS.items():
+        tree: ast.AST = ast.parse((PACKAGE / name).read_text())
+        if function is not None:
+            [tree] = [
+                node
+                for node in ast.walk(tree)
+                if isinstance(node, ast.FunctionDef) and node.name == function
+            ]
+        yield from _found_in(tree)
+
+
+def _found_in(tree: ast.AST) -> Iterator[str]:
+    for node in ast.walk(tree):
+        match node:
+            case ast.Call(func=ast.Name(id="Finding"), args=[_, check, _, *said]):
+                for value in (check, *said):
                     yield from _texts(value)
+            case ast.AnnAssign(target=ast.Name(id="_PEERS"), value=ast.Tuple(elts=peers)):
+                for peer in peers:
+                    yield from _texts(peer.elts[-1])  # type: ignore[attr-defined]
+            case ast.Assign(
+                targets=[ast.Name(id="says" | "do" | "_CHECK")], value=ast.expr() as value
+            ):
+                yield from _texts(value)
+            case ast.AnnAssign(target=ast.Name(id="_CHECK"), value=ast.expr() as value):
+                yield from _texts(value)
 
 
 def _is_text(text: str) -> bool:
