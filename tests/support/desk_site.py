@@ -14,13 +14,13 @@ import requests
 from argon2 import PasswordHasher
 from requests.adapters import HTTPAdapter
 from support.gateway import serving
+from support.ledger_files import make_ledger
 from support.office import STORE
 
 from orders_sync.domain.steps import Dispatch
 from orders_sync.gateway.app import create_app
 from orders_sync.ledger import Ledger
 from orders_sync.ledger.acts import Act
-from orders_sync.ledger.migrate import upgrade
 from orders_sync.ledger.users import User
 from orders_sync.settings import AccountSettings, DeskSettings, Settings
 
@@ -47,12 +47,19 @@ class Desk:
     put_back: list[tuple[str, bytes]] = field(default_factory=list)
     #: What its clocks are ahead; nothing that is bounded is so by the time that a test takes.
     ahead: list[float] = field(default_factory=lambda: [0.0])
+    signed_in: int = 0
 
     def now(self) -> datetime:
         return datetime.now(UTC) + timedelta(seconds=self.ahead[0])
 
     def visitor(self, name: str | None = None, *, address: str = "127.0.0.1") -> Visitor:
-        """Return somebody with cookies of their own; signed in where a name is given."""
+        """Return somebody with cookies of their own; signed in where a name is given.
+
+        Who is signed in has an address of his own, for which no try was counted yet.
+        """
+        if name is not None:
+            self.signed_in += 1
+            address = f"127.0.1.{self.signed_in}"
         visitor = Visitor(self.url, address)
         if name is not None:
             answer = visitor.signs_in(name)
@@ -114,8 +121,7 @@ def settings_of(
 @contextmanager
 def serving_desk(settings: Settings) -> Iterator[Desk]:
     """Serve the desk of a home folder, with all people in its ledger."""
-    upgrade(settings.ledger)
-    ledger = Ledger(settings.ledger, lease=settings.lease)
+    ledger = Ledger(make_ledger(settings.ledger), lease=settings.lease)
     desk = Desk("", ledger, settings)
     add_people(ledger)
     app = create_app(

@@ -102,10 +102,13 @@ def _found_in(tree: ast.AST) -> Iterator[str]:
                 for peer in peers:
                     yield from _texts(peer.elts[-1])  # type: ignore[attr-defined]
             case ast.Assign(
-                targets=[ast.Name(id="says" | "do" | "_CHECK")], value=ast.expr() as value
+                targets=[ast.Name(id="says" | "do" | "_CHECK" | "REACHABLE")],
+                value=ast.expr() as value,
             ):
                 yield from _texts(value)
-            case ast.AnnAssign(target=ast.Name(id="_CHECK"), value=ast.expr() as value):
+            case ast.AnnAssign(
+                target=ast.Name(id="_CHECK" | "REACHABLE"), value=ast.expr() as value
+            ):
                 yield from _texts(value)
 
 

@@ -128,9 +128,21 @@ def test_a_demo_that_stays_can_be_looked_around_in(tmp_path: Path) -> None:
             check=True,
         )
         alive = set(process_ids(home))
+        desk = re.search(
+            r"Order desk: (http://127\.0\.0\.1:\d+)/desk/", " ".join(demo.stderr.split())
+        )
+        assert desk is not None
+        until(lambda: _opens(f"{desk[1]}/desk/sign-in"), "the desk opens")
         status = demo.ask(signal.SIGINT)
 
         assert json.loads(shown.stdout)["total"] > 0
         assert {"broker", "sandbox", "worker1", "beat"} <= alive
         assert (status, json.loads(demo.stdout)["orders"]) == (0, 5)
         assert not home.exists()
+
+
+def _opens(url: str) -> bool:
+    try:
+        return requests.get(url, timeout=10).status_code == 200
+    except requests.ConnectionError:
+        return False

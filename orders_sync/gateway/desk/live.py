@@ -19,9 +19,8 @@ from orders_sync.ledger import Ledger
 from orders_sync.ledger.throughput import BARS, Bars, finished_lately
 from orders_sync.metrics.labels import OTHER
 from orders_sync.settings import Settings
-from orders_sync.status.judgement import judge
-from orders_sync.status.overview import AccountOverview, Overview, compose
-from orders_sync.status.reading import read_all
+from orders_sync.status.overview import AccountOverview, Overview
+from orders_sync.status.reading import look
 
 log = structlog.get_logger(__name__)
 
@@ -113,16 +112,16 @@ class LiveFigures:
             return None if is_stale else self._look
 
     def _refresh(self) -> None:
-        look: Look | None = None
+        fresh: Look | None = None
         try:
-            look = self._read(tuple(self._samples))
+            fresh = self._read(tuple(self._samples))
         except Exception as error:  # noqa: BLE001 - Whatever it is, pages are shown without it.
             log.warning("desk.not_read", error=type(error).__name__)
         with self._lock:
-            if look is not None:
-                self._look, self._read_at = look, self._clock()
-                lags = {a.account: a.lag_seconds or 0.0 for a in look.overview.accounts}
-                self._samples.append(Sample(look.overview.at, lags))
+            if fresh is not None:
+                self._look, self._read_at = fresh, self._clock()
+                lags = {a.account: a.lag_seconds or 0.0 for a in fresh.overview.accounts}
+                self._samples.append(Sample(fresh.overview.at, lags))
             self._is_reading = False
             self._done.notify_all()
 
@@ -131,22 +130,13 @@ def read_figures(
     settings: Settings, ledger: Ledger, clock: Clock, samples: Sequence[Sample]
 ) -> Look:
     """Read how things stand; a part that is away hides no other."""
-    readings = read_all(settings, clock=clock)
-    now = clock()
-    overview = compose(settings.accounts, readings, now=now)
-    findings = judge(
-        overview,
-        readings,
-        poll_seconds=settings.poll_seconds,
-        lease_seconds=settings.lease_seconds,
-        silence_seconds=settings.silence_seconds,
-    )
+    overview, findings = look(settings, clock=clock)
     try:
-        finished = finished_lately(ledger.database, now=now)
+        finished = finished_lately(ledger.database, now=overview.at)
     except LedgerUnavailable:
         # A finding says so.
         finished = ({}, {})
-    return Look(overview, list(findings), frozenset(settings.accounts), *finished, samples)
+    return Look(overview, findings, frozenset(settings.accounts), *finished, samples)
 
 
 def badness(account: AccountOverview) -> tuple[float, ...]:

@@ -26,10 +26,10 @@ def gets(desk: Desk, path: str, **headers: str) -> requests.Response:
 def test_a_proxys_user_is_let_in_without_a_password(make_desk: Make) -> None:
     desk = make_desk(desk={**SETTINGS, "default_role": "viewer"})
 
-    page = gets(desk, "/desk/me", X_Forwarded_User="maria")
+    page = gets(desk, "/desk/me", X_Forwarded_User="paula")
 
     assert page.status_code == 200
-    assert "maria" in page.text
+    assert "paula" in page.text
     assert "Present password" not in page.text
 
 
@@ -46,7 +46,7 @@ def test_groups_give_the_highest_of_their_roles(
 ) -> None:
     desk = make_desk(desk=SETTINGS)
 
-    page = gets(desk, "/desk/me", X_Forwarded_User="maria", X_Forwarded_Groups=groups).text
+    page = gets(desk, "/desk/me", X_Forwarded_User="paula", X_Forwarded_Groups=groups).text
 
     assert f"<dd>{may}</dd>" in page
     assert f"<dt>Sees persons</dt><dd>{sees}</dd>" in page
@@ -55,7 +55,7 @@ def test_groups_give_the_highest_of_their_roles(
 def test_whoever_has_no_role_is_shown_nothing(make_desk: Make) -> None:
     desk = make_desk(desk=SETTINGS)
 
-    page = gets(desk, "/desk/", X_Forwarded_User="maria", X_Forwarded_Groups="others")
+    page = gets(desk, "/desk/", X_Forwarded_User="paula", X_Forwarded_Groups="others")
 
     assert page.status_code == 403
     assert "Parked work" not in page.text
@@ -87,7 +87,7 @@ def test_without_the_setting_no_header_is_believed(desk: Desk) -> None:
 def test_a_proxys_user_acts_with_the_token_of_his_form(make_desk: Make) -> None:
     desk = make_desk(desk={**SETTINGS, "default_role": "admin"})
     visitor, fields = desk.visitor(), {"name": "vera", "did": "disable"}
-    visitor.http.headers["X-Forwarded-User"] = "maria"
+    visitor.http.headers["X-Forwarded-User"] = "paula"
 
     without = visitor.http.post(f"{desk.url}/desk/people", data=fields, timeout=30)
     answer = visitor.posts("/desk/people", "/desk/people", fields)
