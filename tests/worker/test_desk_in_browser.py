@@ -11,6 +11,7 @@ from playwright.sync_api import Browser, Page
 from support.browser import new_page, running_browser, sign_in
 from support.busy_desk import BusyDesk, busy_desk
 from support.desk_site import PASSWORD
+from support.waiting import until
 
 from orders_sync.domain.rules import Standing
 from orders_sync.testing.clock import SettableClock
@@ -186,7 +187,7 @@ def test_figures_go_on_until_they_are_paused(
     page.goto(f"{seen.desk.url}/desk/now")
 
     page.evaluate("document.querySelector('[data-stream]').textContent = 'old'")
-    page.wait_for_function("document.querySelector('[data-stream]').textContent != 'old'")
+    until(lambda: page.locator("[data-stream]").inner_text() != "old", "figures come")
     page.get_by_role("button", name="Pause").click()
 
     assert page.get_by_role("button", name="Go on").is_visible()

@@ -1,0 +1,138 @@
+"""One reading of how things stand is shared by all who look."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from support.desk_site import Desk
+from support.waiting import until
+
+from orders_sync.doctor.findings import Finding, State
+from orders_sync.gateway.desk.charts import HEIGHT, WIDTH, bar_chart, line_chart
+from orders_sync.gateway.desk.live import LiveFigures, Look, Sample
+from orders_sync.gateway.rights import Rights, Scope
+from orders_sync.status.overview import AccountOverview, Overview
+
+NOW = datetime(2026, 11, 27, 12, tzinfo=UTC)
+FINDINGS = [
+    Finding("one", "feed", State.FAILED, "late"),
+    Finding("two", "feed", State.FAILED, "late"),
+    Finding("broker", "reachable", State.FAILED, "away"),
+    Finding("one", "parked orders", State.WARNING, "1: x"),
+]
+
+
+def look_of(samples: Sequence[Sample] = ()) -> Look:
+    accounts = [
+        AccountOverview("one", 5.0, open_breakers=()),
+        AccountOverview("two", 50.0, open_breakers=()),
+        AccountOverview("three", 1.0, open_breakers=("erp",)),
+    ]
+    overview = Overview(NOW, accounts, 0, None)
+    bars = {"one": (1,) * 30, "two": (2,) * 30}
+    return Look(overview, FINDINGS, frozenset({"one", "two", "three"}), bars, {}, samples)
+
+
+def rights(*accounts: str) -> Rights:
+    return Rights("ana", {Scope.READ}, accounts or None)
+
+
+class Readings:
+    """Counts readings; a clock that is moved by hand."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.fails = False
+        self.now = 1000.0
+        self.live = LiveFigures(self.read, lambda: self.now)
+
+    def read(self, samples: Sequence[Sample]) -> Look:
+        self.count += 1
+        if self.fails:
+            raise OSError
+        return look_of(samples)
+
+
+def test_all_who_look_share_one_reading() -> None:
+    readings = Readings()
+
+    looks = [readings.live.look() for _ in range(20)]
+
+    assert readings.count == 1
+    assert all(look is not None for look in looks)
+
+
+def test_it_is_read_again_after_a_while_and_nobody_waits_for_that() -> None:
+    readings = Readings()
+    first = readings.live.look()
+    readings.now += 6
+
+    at_once = readings.live.look()
+
+    assert at_once is first
+    until(lambda: readings.live.look() is not first, "the second reading")
+    assert readings.count == 2
+
+
+def test_what_cannot_be_read_is_not_shown_as_if_it_were_new() -> None:
+    readings = Readings()
+    assert readings.live.look() is not None
+    readings.fails = True
+    readings.now += 61
+
+    assert readings.live.look() is None
+
+
+def test_everybody_is_shown_what_is_theirs() -> None:
+    look = look_of([Sample(NOW, {"one": 5.0, "two": 50.0})])
+
+    assert [each.account for each in look.accounts_for(rights())] == ["three", "two", "one"]
+    assert [each.account for each in look.accounts_for(rights("one"))] == ["one"]
+    assert {each.subject for each in look.findings_for(rights(), None)} == {"one", "two", "broker"}
+    assert {each.subject for each in look.findings_for(rights("two"), None)} == {"two"}
+    assert sum(look.bars_for(rights())[0]) == 90
+    assert sum(look.bars_for(rights("one"))[0]) == 30
+    assert look.lags_for(rights("one")) == [(NOW, 5.0)]
+
+
+@pytest.mark.parametrize("numbers", [[], [0] * 30, [0, 5, 10], [1] * 30])
+def test_bars_stay_inside_their_chart(numbers: list[int]) -> None:
+    chart = bar_chart(numbers)
+
+    assert all(bar.x + bar.width <= WIDTH for bar in chart.bars)
+    assert all(bar.y >= 0 and bar.y + bar.height <= HEIGHT + 0.2 for bar in chart.bars)
+    assert len(chart.bars) == sum(number > 0 for number in numbers)
+
+
+def test_a_line_goes_from_edge_to_edge() -> None:
+    values = [(NOW + timedelta(seconds=5 * n), float(n)) for n in range(3)]
+
+    assert line_chart(values).points == f"0.0,{HEIGHT}.0 {WIDTH / 2},60.0 {WIDTH}.0,0.0"
+    assert line_chart(values[:1]).points == ""
+
+
+def test_so_many_may_watch_and_no_more(make_desk: Callable[..., Desk]) -> None:
+    desk = make_desk(desk={"streams": 1})
+    visitor = desk.visitor("vera")
+
+    with visitor.gets("/desk/now/stream", stream=True) as first:
+        next(first.iter_lines())
+        second = desk.visitor("otto").gets("/desk/now/stream")
+
+    assert (first.status_code, second.status_code) == (200, 503)
+    assert second.headers["Retry-After"] == "60"
+
+
+def test_a_page_of_five_hundred_accounts_stays_small(make_desk: Callable[..., Desk]) -> None:
+    desk = make_desk(accounts=[f"store{number:03}" for number in range(500)])
+    visitor = desk.visitor("vera")
+    until(lambda: "store0" in visitor.gets("/desk/accounts").text, "the accounts are read")
+
+    page, filtered = visitor.gets("/desk/accounts").text, visitor.gets("/desk/accounts?filter=499")
+
+    assert "500 of 500 accounts" in page
+    assert len(page) < 200_000
+    assert "store499" in filtered.text
+    assert "1 of 500 accounts" in filtered.text
