@@ -91,7 +91,7 @@ class _Server(uvicorn.Server):
     ) -> None:
         super().__init__(
             uvicorn.Config(
-                _behind(app, settings.gateway.proxies),
+                behind(app, settings.gateway.proxies),
                 http="httptools",
                 ws="none",
                 lifespan="off",
@@ -121,7 +121,7 @@ class _Server(uvicorn.Server):
         await super().shutdown(sockets)
 
 
-def _behind(app: Application, proxies: str | None) -> Application:
+def behind(app: Application, proxies: str | None) -> Application:
     """Believe the proxies' headers; whom they came from stays known, for who else is believed."""
     middleware: Any = ProxyHeadersMiddleware
     believing = app if proxies is None else middleware(app, proxies)

@@ -133,7 +133,7 @@ def serving_desk(settings: Settings) -> Iterator[Desk]:
         monotonic=lambda: desk.ahead[0],
     )
     try:
-        with serving(app) as desk.url:
+        with serving(app, settings.gateway.proxies) as desk.url:
             yield desk
     finally:
         ledger.close()

@@ -17,6 +17,7 @@ from support.waiting import until
 from orders_sync.gateway.app import create_app
 from orders_sync.gateway.bounds import Bounded
 from orders_sync.gateway.rights import digest_of, new_token, token_id
+from orders_sync.gateway.server import behind
 from orders_sync.ledger.acts import Act
 from orders_sync.ledger.callers import Caller
 from orders_sync.listening import listen, url_of
@@ -109,12 +110,16 @@ def serving_gateway(
 
 
 @contextmanager
-def serving(app: Bounded) -> Iterator[str]:
+def serving(app: Bounded, proxies: str | None = None) -> Iterator[str]:
     """Serve an app from a thread, for as long as the block lasts; gives its URL."""
     listener = listen("127.0.0.1", 0)
     server = uvicorn.Server(
         uvicorn.Config(
-            app, lifespan="off", access_log=False, log_level="error", proxy_headers=False
+            behind(app, proxies),
+            lifespan="off",
+            access_log=False,
+            log_level="error",
+            proxy_headers=False,
         )
     )
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)

@@ -8,6 +8,8 @@ import pytest
 import requests
 from support.desk_site import Desk
 
+from orders_sync.settings import GatewaySettings
+
 SETTINGS = {
     "user_header": "X-Forwarded-User",
     "group_header": "X-Forwarded-Groups",
@@ -97,3 +99,23 @@ def test_a_proxys_user_acts_with_the_token_of_his_form(make_desk: Make) -> None:
     vera = desk.ledger.users.find("vera")
     assert vera is not None
     assert vera.disabled_at is not None
+
+
+def test_behind_https_a_cookie_is_for_https_and_this_host_alone(make_desk: Make) -> None:
+    desk = make_desk(gateway=GatewaySettings(proxies="127.0.0.1"))
+
+    answer = gets(desk, "/desk/sign-in", X_Forwarded_Proto="https")
+
+    cookie = answer.headers["Set-Cookie"]
+    assert cookie.startswith("__Host-desk-form=")
+    assert "; Secure" in cookie
+    assert "; Path=/;" in cookie
+
+
+def test_who_a_proxy_speaks_for_is_not_taken_for_the_proxy(make_desk: Make) -> None:
+    settings = {**SETTINGS, "trusted_proxies": "10.0.0.1", "default_role": "admin"}
+    desk = make_desk(desk=settings, gateway=GatewaySettings(proxies="127.0.0.1"))
+
+    page = gets(desk, "/desk/", X_Forwarded_User="anna", X_Forwarded_For="10.0.0.1")
+
+    assert page.status_code == 303
