@@ -36,11 +36,15 @@ class _Waiting(_Told):
 
 
 class OrderStatus(_Waiting):
-    """An order of the ledger: how far it is, and why it waits."""
+    """An order of the ledger: how far it is, and why it waits.
+
+    `status` is VTEX's when the order was read for itself, and `latest_status` in any read since.
+    """
 
     account: str
     order_id: str
     status: str | None
+    latest_status: str | None
     progress: str
     standing: Standing
     next_step: str | None

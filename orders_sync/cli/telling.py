@@ -23,8 +23,8 @@ _PARTS = (
     ("other", "other"),
 )
 _ORDER_FIELDS = (
-    "status progress standing next_step attempts failing_since due_at erp_reference cause reason "
-    "hint first_seen_at updated_at"
+    "status latest_status progress standing next_step attempts failing_since due_at erp_reference "
+    "cause reason hint first_seen_at updated_at"
 )
 
 

@@ -139,7 +139,8 @@ class CommandClaim:
 class CommandResult:
     """How a step of a command ended: `next_step` and `due_in` where something follows.
 
-    `keeps_intent`: VTEX has taken the write, and does not show yet what came of it.
+    `keeps_intent`: VTEX has taken the write, and does not show yet what came of it. `order_status`
+    is VTEX's, where the order was read for it.
     """
 
     standing: Standing
@@ -154,3 +155,4 @@ class CommandResult:
     hint: str | None = None
     note: str | None = None
     keeps_intent: bool = False
+    order_status: str | None = None

@@ -104,6 +104,7 @@ orders = sa.Table(
     sa.Column("next_step", sa.String(40), comment="the task that goes on with it"),
     sa.Column("news", sa.Boolean, nullable=False, comment="an event came that no read has seen"),
     sa.Column("status", AnyText, comment="VTEX's status when it was last read"),
+    sa.Column("latest_status", AnyText, comment="VTEX's status in any later read of it"),
     sa.Column("sequence", ShortText(255), comment="VTEX's sequence, which people quote"),
     sa.Column("marketplace_order_id", ShortText(255), comment="the marketplace's id of it"),
     sa.Column("erp_reference", AnyText, comment="the ERP's name for it"),

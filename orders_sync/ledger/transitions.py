@@ -325,10 +325,18 @@ class Commands(Desk[CommandClaim, CommandResult]):
         changes["next_step"] = facts["next_step"] or claim.step
         if result is not None and not result.keeps_intent:
             changes["intent"] = None
+        order_facts: Row = {}
+        if result is not None and result.order_status is not None:
+            order_facts["latest_status"] = result.order_status
         with self._database.writing() as connection:
             # The order is locked before its commands, as it is by everybody else.
             freed = free_order(
-                connection, claim, claim.order_version, {}, now=now, command_id=claim.command_id
+                connection,
+                claim,
+                claim.order_version,
+                order_facts,
+                now=now,
+                command_id=claim.command_id,
             )
             row = release_command(connection, claim, changes)
             write_entries(connection, entries)
@@ -349,6 +357,7 @@ class Commands(Desk[CommandClaim, CommandResult]):
 
 def _achieved(result: StepResult | CommandResult) -> Row:
     facts = {name: getattr(result, name, None) for name in _FACTS}
+    facts["latest_status"] = facts["status"]
     return {name: value for name, value in facts.items() if value is not None} | {
         "attempts": 0,
         "failing_since": None,

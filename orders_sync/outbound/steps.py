@@ -6,6 +6,7 @@ looked for before anything is repeated.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any, Final
 
@@ -19,7 +20,6 @@ from orders_sync.commands.intents import Intent
 from orders_sync.commands.kind import Kind
 from orders_sync.commands.refusals import hint_for
 from orders_sync.commands.verdicts import AlreadySo, Known, NotAllowed, Send, Verdict, Wait
-from orders_sync.domain.fulfilment import Fulfilment
 from orders_sync.domain.rules import Standing
 from orders_sync.domain.steps import CommandClaim, CommandResult, Step
 from orders_sync.errors import ParkedError, Refused, WaitError
@@ -45,7 +45,22 @@ def send(claim: CommandClaim, services: Services) -> CommandResult:
         request_id = _earlier_change(body, claim, known, vtex)
         if request_id is not None:
             return done(request_id, note="an earlier try had taken effect")
-    verdict = _judge(kind, body, claim, known, vtex)
+    verdict, order = kind.judge_early(body, known), None
+    if verdict is None:
+        order = fulfilment(vtex.get_order(claim.order_id))
+        verdict = kind.judge(body, order, known)
+    result = _carry_out(verdict, kind, body, claim, services, vtex)
+    return result if order is None else replace(result, order_status=order.status)
+
+
+def _carry_out(
+    verdict: Verdict,
+    kind: Kind,
+    body: Any,
+    claim: CommandClaim,
+    services: Services,
+    vtex: VtexClient,
+) -> CommandResult:
     if not isinstance(verdict, Send):
         return _settle(verdict, claim, services)
     try:
@@ -76,17 +91,6 @@ def _body(kind: Kind, claim: CommandClaim) -> Any:
             cause="command.invalid",
             hint=f"Correct it: orders-sync parked edit {claim.command_id}",
         ) from None
-
-
-def _judge(kind: Kind, body: Any, claim: CommandClaim, known: Known, vtex: VtexClient) -> Verdict:
-    verdict = kind.judge_early(body, known)
-    if verdict is None:
-        verdict = kind.judge(body, _read(claim, vtex), known)
-    return verdict
-
-
-def _read(claim: CommandClaim, vtex: VtexClient) -> Fulfilment:
-    return fulfilment(vtex.get_order(claim.order_id))
 
 
 def _earlier_change(

@@ -359,3 +359,16 @@ def test_under_wild_chaos_every_command_takes_effect_once(flow: Flow, seed: int)
         assert view.status == "invoiced"
         assert view.invoice_effects == {f"{number}": 1}
         assert [package.tracking_number for package in view.packages] == ["BR"]
+
+
+def test_the_status_that_a_commands_read_showed_is_kept(flow: Flow) -> None:
+    [order_id] = flow.in_handling()
+    flow.ask("invoice", order_id, {"number": "1"})
+    flow.settle(rounds=2)
+    assert flow.order(order_id)["latest_status"] == "handling"
+
+    flow.ask("track", order_id, {"invoice_number": "1", "tracking_number": "BR1"})
+    flow.settle(rounds=2)
+
+    assert flow.order(order_id)["latest_status"] == "invoiced"
+    assert flow.order(order_id)["status"] == "ready-for-handling"

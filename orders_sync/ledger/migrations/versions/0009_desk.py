@@ -8,7 +8,7 @@ from alembic import op
 from orders_sync.ledger.tables import ShortText, UtcDateTime
 
 revision = "0009_from_0007"
-down_revision = "0008"
+down_revision = "0008_from_0007"
 branch_labels = None
 depends_on = None
 
