@@ -30,7 +30,8 @@ from orders_sync.metrics import Metrics
 from orders_sync.metrics.tracing import NO_TRACING, Tracing
 from orders_sync.metrics.transport import ObservedTransport
 from orders_sync.private_files import private_folder
-from orders_sync.settings import REDIS_SCHEMES, AccountSettings, Settings, exports_traces
+from orders_sync.settings import REDIS_SCHEMES, Settings, exports_traces
+from orders_sync.settings_parts import AccountSettings
 from orders_sync.traffic.lanes import Lane, Wait
 from orders_sync.traffic.shared import Shared, connect
 from orders_sync.traffic.traffic import Traffic

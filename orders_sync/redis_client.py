@@ -18,7 +18,8 @@ from redis.retry import Retry
 from redis.sentinel import Sentinel
 
 from orders_sync.sentinel_url import SENTINEL_SCHEME, read_sentinel_url
-from orders_sync.settings import SentinelSettings, Settings
+from orders_sync.settings import Settings
+from orders_sync.settings_parts import SentinelSettings
 
 #: How long the broker's clients wait for a sentinel; the next is asked then.
 SENTINEL_SECONDS: Final = 1.0

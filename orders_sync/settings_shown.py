@@ -8,7 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from orders_sync.settings import AccountSettings, Settings, variables
+from orders_sync.settings import Settings, variables
+from orders_sync.settings_parts import AccountSettings
 from orders_sync.settings_problems import PREFIX
 from orders_sync.settings_sources import Variable
 

@@ -10,7 +10,7 @@ import click
 
 from orders_sync.cli.output import echo
 from orders_sync.domain import status as s
-from orders_sync.settings import FeedSettings
+from orders_sync.settings_parts import FeedSettings
 from orders_sync.upkeep.watch_feed import wanted_configuration
 from orders_sync.vtex.feed_configuration import (
     MAX_RETENTION_SECONDS,

@@ -13,7 +13,8 @@ from orders_sync.doctor.permissions import LIST_ORDERS, OTHERS, READ_FEED, Permi
 from orders_sync.domain.time import Clock
 from orders_sync.domain.words import count_of
 from orders_sync.errors import OrdersSyncError, Unavailable
-from orders_sync.settings import FeedSettings, Settings
+from orders_sync.settings import Settings
+from orders_sync.settings_parts import FeedSettings
 from orders_sync.upkeep.watch_feed import wanted_configuration
 from orders_sync.vtex.client import Credentials, VtexClient
 from orders_sync.vtex.connections import VtexAdapter

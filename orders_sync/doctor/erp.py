@@ -9,7 +9,8 @@ from orders_sync.domain.words import count_of
 from orders_sync.erp.base import Erp, ErpBase
 from orders_sync.erp.registry import create
 from orders_sync.errors import OrdersSyncError
-from orders_sync.settings import AccountSettings, Settings
+from orders_sync.settings import Settings
+from orders_sync.settings_parts import AccountSettings
 
 CHECK = "ERP"
 

@@ -6,7 +6,7 @@ import socket
 import sys
 from pathlib import Path
 
-from orders_sync.settings import RetrySettings
+from orders_sync.settings_parts import RetrySettings
 
 _CELERY = ("celery", "--quiet", "-A", "orders_sync")
 

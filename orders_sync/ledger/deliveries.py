@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from orders_sync.ledger.endpoints import Endpoint, OffWhy, switch_off
 from orders_sync.ledger.engine import Database
-from orders_sync.ledger.tables import attempts, deliveries, endpoints, outbox
+from orders_sync.ledger.outbox_tables import attempts, deliveries, endpoints, outbox
 from orders_sync.ledger.wakeups import CLOCKS_DIFFER
 from orders_sync.ledger.windows import DISPATCHED_FOR
 

@@ -15,7 +15,7 @@ from orders_sync.ledger.acts import Act, keep_act
 from orders_sync.ledger.cursors import EVERY_ACCOUNT
 from orders_sync.ledger.engine import Database
 from orders_sync.ledger.outbox import Subscription
-from orders_sync.ledger.tables import attempts, deliveries, endpoints
+from orders_sync.ledger.outbox_tables import attempts, deliveries, endpoints
 
 #: Why an endpoint is off: a person said so, it answered 410, or it failed for too long.
 OffWhy = Literal["person", "gone", "failing"]

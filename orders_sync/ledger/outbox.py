@@ -18,7 +18,7 @@ import sqlalchemy as sa
 
 from orders_sync.domain.announcements import Announcement, Told, command_told
 from orders_sync.ledger.insert import insert_into
-from orders_sync.ledger.tables import deliveries, endpoints, outbox
+from orders_sync.ledger.outbox_tables import deliveries, endpoints, outbox
 
 #: A process knows of a new endpoint, and of one that was changed, after so long.
 KNOWN_AFTER_SECONDS: Final = 2.0

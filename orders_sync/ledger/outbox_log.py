@@ -13,7 +13,7 @@ from orders_sync.ledger.deliveries import Attempt
 from orders_sync.ledger.engine import Database
 from orders_sync.ledger.insert import insert_into
 from orders_sync.ledger.outbox import Subscription
-from orders_sync.ledger.tables import attempts, deliveries, endpoints, outbox
+from orders_sync.ledger.outbox_tables import attempts, deliveries, endpoints, outbox
 
 #: So many events are forgotten, or sent again, in one transaction.
 _LOT: Final = 1000

@@ -18,7 +18,8 @@ import sqlalchemy as sa
 from orders_sync.domain.rules import OPEN
 from orders_sync.ledger.engine import Database
 from orders_sync.ledger.insert import insert_into
-from orders_sync.ledger.tables import commands, cursors, deliveries, orders, workers
+from orders_sync.ledger.outbox_tables import deliveries
+from orders_sync.ledger.tables import commands, cursors, orders, workers
 
 #: A process says so often that it lives, and is dead when it has not done so for the longer time.
 SEEN_EVERY: Final = timedelta(seconds=2)

@@ -16,7 +16,7 @@ from prometheus_client.registry import Collector
 
 from orders_sync.broker.keys import STRAYS, STRAYS_DROPPED
 from orders_sync.redis_client import open_redis
-from orders_sync.settings import SentinelSettings
+from orders_sync.settings_parts import SentinelSettings
 
 _TIMEOUT_SECONDS = 3
 

@@ -19,7 +19,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from orders_sync.redis_client import open_redis
-from orders_sync.settings import SentinelSettings
+from orders_sync.settings_parts import SentinelSettings
 
 log = structlog.get_logger(__name__)
 

@@ -8,7 +8,7 @@ from typing import Protocol
 
 import structlog
 
-from orders_sync.settings import FeedSettings
+from orders_sync.settings_parts import FeedSettings
 from orders_sync.vtex.schemas import FeedConfiguration
 
 log = structlog.get_logger(__name__)

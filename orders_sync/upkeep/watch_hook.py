@@ -10,7 +10,8 @@ import structlog
 from orders_sync.errors import ConfigurationError, Refused
 from orders_sync.ledger import Ledger
 from orders_sync.ledger.cursors import Cursors
-from orders_sync.settings import FeedSettings, Settings
+from orders_sync.settings import Settings
+from orders_sync.settings_parts import FeedSettings
 from orders_sync.settings_problems import EXAMPLES, PREFIX
 from orders_sync.vtex.hook_configuration import HookConfiguration
 from orders_sync.vtex.hook_posts import HEADER

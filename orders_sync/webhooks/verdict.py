@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from orders_sync.ledger.deliveries import PROBED_AFTER, Delivery, Ending
-from orders_sync.settings import RetryPolicy
+from orders_sync.settings_parts import RetryPolicy
 from orders_sync.webhooks.posting import Answer, NoAnswer
 from orders_sync.worker.retry import backoff
 

@@ -14,7 +14,8 @@ from orders_sync.errors import (
     RetryableError,
     WaitError,
 )
-from orders_sync.settings import RetryPolicy, Settings
+from orders_sync.settings import Settings
+from orders_sync.settings_parts import RetryPolicy
 from orders_sync.traffic.waits import (
     AccountPaused,
     AnswerLost,

@@ -7,7 +7,7 @@ from support.flow import STORE, Flow
 
 from orders_sync.ledger.accounts import Chore
 from orders_sync.ledger.pulse import last_runs
-from orders_sync.settings import FeedSettings
+from orders_sync.settings_parts import FeedSettings
 from orders_sync.upkeep.watch_feed import FeedState, ensure_feed, wanted_configuration
 
 

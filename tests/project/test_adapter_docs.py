@@ -21,7 +21,8 @@ from orders_sync.bootstrap import Services
 from orders_sync.erp.base import Erp
 from orders_sync.erp.registry import installed
 from orders_sync.errors import ErpRefused, ErpUnavailable, ItemUnmapped
-from orders_sync.settings import RetrySettings, Settings, child_environment, load_settings
+from orders_sync.settings import Settings, child_environment, load_settings
+from orders_sync.settings_parts import RetrySettings
 from orders_sync.testing.clock import SettableClock
 from orders_sync.testing.erp_suite import ErpSuite
 from orders_sync.traffic.breaker import BreakerPolicy

@@ -78,6 +78,7 @@ def test_the_map_names_every_room_that_a_contract_knows() -> None:
         "celery",
         "postgresql",
         "postgresql_connection",
+        "settings_parts",
         "settings_problems",
         "settings_sources",
         "settings_shown",

@@ -14,7 +14,8 @@ from support.command_lines import queues, understood
 
 from orders_sync.doctor.capacity import needs_of
 from orders_sync.domain.steps import Queue
-from orders_sync.settings import AccountSettings, Settings, VtexSettings
+from orders_sync.settings import Settings
+from orders_sync.settings_parts import AccountSettings, VtexSettings
 from orders_sync.worker.app import CONFIGURATION_STATUS
 from orders_sync.worker.safety import _CALLS_OF_A_STEP
 

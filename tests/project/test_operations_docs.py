@@ -23,7 +23,8 @@ from orders_sync.doctor.findings import Finding, State
 from orders_sync.doctor.permissions import LIST_ORDERS, OTHERS, READ_FEED
 from orders_sync.embedded.supervisor import STOP_SECONDS
 from orders_sync.metrics.server import PORTS_TRIED
-from orders_sync.settings import AccountSettings, Settings
+from orders_sync.settings import Settings
+from orders_sync.settings_parts import AccountSettings
 from orders_sync.settings_problems import ALERT_PREFIX
 from orders_sync.status.alerts import Alert
 from orders_sync.upkeep.drift import STUCK_CAUSE, UNMENDED_CAUSES

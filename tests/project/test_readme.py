@@ -12,7 +12,7 @@ import pytest
 from orders_sync.cli import main
 from orders_sync.domain.rules import Standing
 from orders_sync.domain.steps import Queue
-from orders_sync.settings import RetrySettings
+from orders_sync.settings_parts import RetrySettings
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()

@@ -15,7 +15,7 @@ from orders_sync.commands.acceptance import NotAcceptedError
 from orders_sync.domain.commands import Command
 from orders_sync.ledger.strays import PREFIX
 from orders_sync.outbound.accept import accept
-from orders_sync.settings import DeskSettings
+from orders_sync.settings_parts import DeskSettings
 from orders_sync.testing.clock import SettableClock
 
 

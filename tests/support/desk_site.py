@@ -22,7 +22,8 @@ from orders_sync.gateway.app import create_app
 from orders_sync.ledger import Ledger
 from orders_sync.ledger.acts import Act
 from orders_sync.ledger.users import User
-from orders_sync.settings import AccountSettings, DeskSettings, Settings
+from orders_sync.settings import Settings
+from orders_sync.settings_parts import AccountSettings, DeskSettings
 
 PASSWORD = "a long password of somebody"
 #: name: (role, accounts, sees persons)

@@ -32,7 +32,8 @@ from orders_sync.outbound.accept import Desk, Source, accept
 from orders_sync.outbound.answers import pull
 from orders_sync.outbound.consider import consider_cancellation
 from orders_sync.sandbox import Box, Dials, SandboxAdapter
-from orders_sync.settings import AccountSettings, Settings
+from orders_sync.settings import Settings
+from orders_sync.settings_parts import AccountSettings
 from orders_sync.testing.clock import SettableClock
 from orders_sync.traffic.traffic import Traffic
 from orders_sync.upkeep.watch_feed import ensure_feed

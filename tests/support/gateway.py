@@ -22,7 +22,8 @@ from orders_sync.ledger.acts import Act
 from orders_sync.ledger.callers import Caller
 from orders_sync.listening import listen, url_of
 from orders_sync.metrics.tracing import NO_TRACING, Tracing
-from orders_sync.settings import AccountSettings, GatewaySettings, Settings
+from orders_sync.settings import Settings
+from orders_sync.settings_parts import AccountSettings, GatewaySettings
 
 #: Longer than any call may take here.
 _SECONDS = 60

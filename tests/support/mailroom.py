@@ -12,7 +12,7 @@ from orders_sync.ledger.acts import Act
 from orders_sync.ledger.endpoints import Endpoint
 from orders_sync.ledger.outbox_log import Sent
 from orders_sync.ledger.processes import Worker
-from orders_sync.settings import EndpointSettings, RetryPolicy
+from orders_sync.settings_parts import EndpointSettings, RetryPolicy
 from orders_sync.testing.clock import SettableClock
 from orders_sync.webhooks.posting import Resolve
 from orders_sync.webhooks.sending import Sending

@@ -19,7 +19,8 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from orders_sync.bootstrap import Services
-from orders_sync.settings import AccountSettings, Settings
+from orders_sync.settings import Settings
+from orders_sync.settings_parts import AccountSettings
 
 
 def open_files() -> int:

@@ -16,7 +16,8 @@ from orders_sync.embedded.broker import EmbeddedBroker
 from orders_sync.embedded.processes import Child, ProcessSpec
 from orders_sync.sandbox import Box
 from orders_sync.sandbox.server import serving
-from orders_sync.settings import FeedSettings, child_environment
+from orders_sync.settings import child_environment
+from orders_sync.settings_parts import FeedSettings
 from orders_sync.upkeep.watch_feed import ensure_feed
 from orders_sync.vtex.client import Credentials, VtexClient
 from orders_sync.vtex.transport import RequestsTransport

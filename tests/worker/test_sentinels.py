@@ -19,7 +19,8 @@ from orders_sync.broker.client import broker_client
 from orders_sync.doctor.broker import examine_broker
 from orders_sync.doctor.findings import Finding, State
 from orders_sync.metrics.broker import BrokerReader
-from orders_sync.settings import AccountSettings, SentinelSettings, Settings
+from orders_sync.settings import Settings
+from orders_sync.settings_parts import AccountSettings, SentinelSettings
 from orders_sync.traffic.lanes import Lane
 from orders_sync.traffic.traffic import Traffic
 from orders_sync.worker.app import create_app

@@ -17,7 +17,7 @@ from orders_sync.gateway.desk.roles import Visitor, role_by_groups, visitor_of
 from orders_sync.gateway.rights import NotAllowedError
 from orders_sync.ledger import Ledger
 from orders_sync.ledger.users import User
-from orders_sync.settings import DeskSettings
+from orders_sync.settings_parts import DeskSettings
 
 #: What the server keeps of a connection's true peer, before a proxy's headers take its place.
 PEER: Final = "orders_sync.peer"

@@ -19,7 +19,8 @@ from orders_sync.doctor.findings import Finding, State
 from orders_sync.doctor.traffic import examine_traffic
 from orders_sync.embedded.broker import free_port
 from orders_sync.errors import ConfigurationError
-from orders_sync.settings import AccountSettings, Settings
+from orders_sync.settings import Settings
+from orders_sync.settings_parts import AccountSettings
 from orders_sync.worker.app import create_app
 from orders_sync.worker.safety import check_broker
 

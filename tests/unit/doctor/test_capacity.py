@@ -12,7 +12,8 @@ from support.postgres import PostgresServer
 
 from orders_sync.doctor.capacity import examine_capacity, judge_connections, judge_files, needs_of
 from orders_sync.doctor.findings import State
-from orders_sync.settings import AccountSettings, Settings, VtexSettings
+from orders_sync.settings import Settings
+from orders_sync.settings_parts import AccountSettings, VtexSettings
 
 SERVER = "postgresql://me:hunter2@db.example/orders"
 OTHER = "postgresql://me:hunter2@erp.example:6543/erp"

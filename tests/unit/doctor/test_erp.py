@@ -10,7 +10,8 @@ import sqlalchemy as sa
 from orders_sync.doctor.erp import examine_erp
 from orders_sync.doctor.findings import Finding, State
 from orders_sync.erp.staging import StagingErp
-from orders_sync.settings import AccountSettings, Settings
+from orders_sync.settings import Settings
+from orders_sync.settings_parts import AccountSettings
 
 KEYS = {"app_key": "key", "app_token": "token"}
 

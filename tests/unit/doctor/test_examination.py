@@ -23,7 +23,8 @@ from orders_sync.ledger import Ledger
 from orders_sync.private_files import owner_only
 from orders_sync.sandbox import Box
 from orders_sync.sandbox.server import serving
-from orders_sync.settings import AccountSettings, Settings
+from orders_sync.settings import Settings
+from orders_sync.settings_parts import AccountSettings
 
 STORE = "mystore"
 TOKEN = "token"

@@ -21,7 +21,8 @@ from orders_sync.erp.staging import StagingErp
 from orders_sync.ledger import Ledger
 from orders_sync.ledger.migrate import upgrade
 from orders_sync.private_files import owner_only
-from orders_sync.settings import AccountSettings, Settings
+from orders_sync.settings import Settings
+from orders_sync.settings_parts import AccountSettings
 from orders_sync.testing.factories import make_order
 
 STORE = "mystore"

@@ -10,7 +10,8 @@ import pytest
 from orders_sync.doctor.findings import State
 from orders_sync.doctor.traffic import examine_traffic, judge_usage
 from orders_sync.embedded.broker import EmbeddedBroker
-from orders_sync.settings import AccountSettings, Settings
+from orders_sync.settings import Settings
+from orders_sync.settings_parts import AccountSettings
 from orders_sync.traffic.breaker import BreakerState, Standing
 from orders_sync.traffic.limiter import Used
 from orders_sync.traffic.pause import PauseState

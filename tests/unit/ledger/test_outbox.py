@@ -22,9 +22,10 @@ from orders_sync.ledger.forgetting import forget_order
 from orders_sync.ledger.journal import Entry
 from orders_sync.ledger.order_decisions import discard_order
 from orders_sync.ledger.outbox import KNOWN_AFTER_SECONDS, Outbox
+from orders_sync.ledger.outbox_tables import deliveries, endpoints, outbox
 from orders_sync.ledger.pauses import note_pause
 from orders_sync.ledger.reconciliation import Found, Reconciliation
-from orders_sync.ledger.tables import commands, deliveries, endpoints, orders, outbox
+from orders_sync.ledger.tables import commands, orders
 from orders_sync.ledger.unreadable import park_unreadable
 from orders_sync.testing.clock import SettableClock
 from orders_sync.upkeep.purge import forget_events

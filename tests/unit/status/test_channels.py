@@ -20,7 +20,7 @@ from support.waiting import until
 
 from orders_sync.doctor.findings import Finding, State
 from orders_sync.errors import ConfigurationError
-from orders_sync.settings import MailSettings
+from orders_sync.settings_parts import MailSettings
 from orders_sync.status.alerts import Alert, Rules, follow
 from orders_sync.status.channels import Command, Mail, NotTold, Printed
 

@@ -19,7 +19,8 @@ from orders_sync.ledger.migrate import upgrade
 from orders_sync.ledger.processes import SEEN_EVERY, SILENT_FOR
 from orders_sync.ledger.wakeups import request_reads
 from orders_sync.ledger.windows import Windows
-from orders_sync.settings import AccountSettings, Settings
+from orders_sync.settings import Settings
+from orders_sync.settings_parts import AccountSettings
 from orders_sync.testing.clock import SettableClock
 from orders_sync.traffic.shared import Shared, connect
 from orders_sync.traffic.traffic import Traffic

@@ -16,7 +16,8 @@ from celery.worker import state
 from orders_sync.broker.envelope import NOT_BEFORE
 from orders_sync.errors import LedgerUnavailable
 from orders_sync.outbound.tasks import IntakeTask
-from orders_sync.settings import AccountSettings, Settings
+from orders_sync.settings import Settings
+from orders_sync.settings_parts import AccountSettings
 from orders_sync.worker.app import create_app
 from orders_sync.worker.request import IdsOnlyRequest, Waits
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orders_sync import errors
-from orders_sync.settings import RetryPolicy, RetrySettings
+from orders_sync.settings_parts import RetryPolicy, RetrySettings
 from orders_sync.traffic.lanes import Wait, Why
 from orders_sync.traffic.waits import AnswerLost, VtexAway, wait_error
 from orders_sync.worker.retry import Again, Park, backoff, decide

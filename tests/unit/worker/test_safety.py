@@ -10,7 +10,8 @@ from support.ledger_files import make_ledger
 from orders_sync.domain.steps import Dispatch, Queue, Step
 from orders_sync.errors import ConfigurationError
 from orders_sync.ledger.windows import DISPATCHED_FOR
-from orders_sync.settings import AccountSettings, RetrySettings, Settings
+from orders_sync.settings import Settings
+from orders_sync.settings_parts import AccountSettings, RetrySettings
 from orders_sync.worker.app import OrdersSyncApp, celery_settings, create_app
 from orders_sync.worker.queues import queue_of, route_by_prefix
 from orders_sync.worker.safety import check_safety

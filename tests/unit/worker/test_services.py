@@ -10,7 +10,8 @@ import pytest
 
 from orders_sync.bootstrap import Services, build, connect_traffic
 from orders_sync.errors import ConfigurationError
-from orders_sync.settings import AccountSettings, Settings
+from orders_sync.settings import Settings
+from orders_sync.settings_parts import AccountSettings
 from orders_sync.traffic.lanes import Lane
 
 STORE = "mystore"

@@ -15,7 +15,8 @@ from support.turns import leave_poll
 from orders_sync.domain.steps import Queue
 from orders_sync.embedded.broker import EmbeddedBroker
 from orders_sync.ledger.accounts import Chore
-from orders_sync.settings import AccountSettings, Settings
+from orders_sync.settings import Settings
+from orders_sync.settings_parts import AccountSettings
 from orders_sync.worker.app import OrdersSyncApp, create_app
 from orders_sync.worker.schedule import QUICK_LEASE
 

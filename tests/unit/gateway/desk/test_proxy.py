@@ -8,7 +8,7 @@ import pytest
 import requests
 from support.desk_site import Desk
 
-from orders_sync.settings import GatewaySettings
+from orders_sync.settings_parts import GatewaySettings
 
 SETTINGS = {
     "user_header": "X-Forwarded-User",
