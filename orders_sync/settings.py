@@ -49,6 +49,7 @@ from orders_sync.settings_problems import (
     describe,
     describe_json,
     describe_name,
+    describe_parameters,
 )
 from orders_sync.settings_sources import Given, Variable, find_variables
 
@@ -147,6 +148,8 @@ class Settings(BaseSettings):
             raise ValueError("must start with redis://, rediss:// or sentinel://")
         if value is not None and value.startswith(SENTINEL_SCHEME):
             read_sentinel_url(value)
+        if problem := describe_parameters(value or ""):
+            raise ValueError(problem)
         return value
 
     @property

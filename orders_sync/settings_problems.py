@@ -5,7 +5,8 @@ from __future__ import annotations
 import difflib
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any, get_args, get_origin
+from typing import Any, Final, get_args, get_origin
+from urllib.parse import parse_qsl, urlsplit
 
 from pydantic import BaseModel, ValidationError
 
@@ -36,6 +37,20 @@ EXAMPLES: Mapping[str, str] = {
     "LOG_LEVEL": "info",
 }
 
+#: What the query of a Redis URL may hold, in words that kombu and redis-py both take:
+#: https://github.com/celery/kombu/blob/main/kombu/utils/url.py
+_TLS_PARAMETERS: Final = (
+    "ssl_ca_certs",
+    "ssl_ca_path",
+    "ssl_certfile",
+    "ssl_keyfile",
+    "ssl_password",
+    "ssl_cert_reqs",
+    "ssl_check_hostname",
+    "ssl_ciphers",
+)
+_CERT_REQS: Final = ("required", "optional", "none", "CERT_REQUIRED", "CERT_OPTIONAL", "CERT_NONE")
+
 
 def describe(error: ValidationError, defaults: BaseModel) -> str:
     """Name the first setting that is wrong, say what is wrong with it, and show a right value."""
@@ -63,6 +78,25 @@ def describe_name(variable: str, model: type[BaseModel]) -> str | None:
     if _annotation(path, model) is not None:
         return None
     return f"{variable} is not a setting of orders_sync. {_advice(path, model)}"
+
+
+def describe_parameters(url: str) -> str | None:
+    """Say which parameter of a redis:// or rediss:// URL cannot be used; None where all can.
+
+    No value is repeated, since one may be a password.
+    """
+    if not url.startswith(("redis://", "rediss://")):
+        return None
+    for name, value in parse_qsl(urlsplit(url).query, keep_blank_values=True):
+        if name not in _TLS_PARAMETERS:
+            close = difflib.get_close_matches(name, _TLS_PARAMETERS, n=1)
+            do = f"write {close[0]}" if close else "take it out"
+            return f"{name} is no parameter of its URL: {do}"
+        if url.startswith("redis://"):
+            return f"{name} is for TLS: write rediss:// in place of redis://, or take it out"
+        if name == "ssl_cert_reqs" and value not in _CERT_REQS:
+            return f"{name} must be {', '.join(_CERT_REQS[:2])} or {_CERT_REQS[2]}"
+    return None
 
 
 def is_setting(variable: str, model: type[BaseModel]) -> bool:

@@ -94,6 +94,26 @@ def test_secrets_are_never_printed(monkeypatch: pytest.MonkeyPatch) -> None:
             id="another kind of broker",
         ),
         pytest.param(
+            {"ORDERS_SYNC_BROKER_URL": "rediss://broker/0?ssl_ca_cert=/ca.pem"},
+            ["ORDERS_SYNC_BROKER_URL is wrong", "write ssl_ca_certs"],
+            id="a slip in a parameter of the broker's URL",
+        ),
+        pytest.param(
+            {"ORDERS_SYNC_REDIS_URL": "redis://budget/0?socket_timeout=5"},
+            ["ORDERS_SYNC_REDIS_URL is wrong", "socket_timeout", "take it out"],
+            id="a parameter that no URL of a Redis has",
+        ),
+        pytest.param(
+            {"ORDERS_SYNC_BROKER_URL": "redis://broker/0?ssl_ca_certs=/ca.pem"},
+            ["ORDERS_SYNC_BROKER_URL is wrong", "write rediss://"],
+            id="an authority without TLS",
+        ),
+        pytest.param(
+            {"ORDERS_SYNC_BROKER_URL": "rediss://broker/0?ssl_cert_reqs=topsecret"},
+            ["ORDERS_SYNC_BROKER_URL is wrong", "required, optional or none"],
+            id="a check of certificates that there is not",
+        ),
+        pytest.param(
             {"ORDERS_SYNC_FEED__VISIBILITY_SECONDS": "99999"},
             ["ORDERS_SYNC_FEED__VISIBILITY_SECONDS is wrong", "43200", "=120"],
             id="beyond VTEX's bound",
