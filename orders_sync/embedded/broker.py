@@ -196,6 +196,9 @@ def _answers(url: str) -> bool:
     client = redis.Redis.from_url(url, socket_connect_timeout=1, socket_timeout=2)
     try:
         return bool(client.ping())
+    except redis.ResponseError:
+        # A full disk has it refuse even a ping: what is to be done then is not to start another.
+        return True
     except redis.RedisError:
         return False
     finally:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import redis
+from support.waiting import until
 
 from orders_sync.embedded.broker import (
     BrokerFailed,
@@ -68,6 +69,21 @@ def test_a_broker_that_was_stopped_is_not_found(tmp_path: Path, broker: Embedded
     broker.stop()
 
     assert running_broker_url(tmp_path) is None
+
+
+def test_a_broker_that_cannot_write_to_its_disk_is_found(
+    tmp_path: Path, broker: EmbeddedBroker
+) -> None:
+    (broker_folder(tmp_path) / "dump.rdb").mkdir()
+    with redis.Redis.from_url(broker.url or "") as client:
+        client.config_set("save", "3600 1")
+        client.bgsave()
+
+        until(lambda: client.info()["rdb_last_bgsave_status"] == "err", "the server cannot save")
+        with pytest.raises(redis.ResponseError, match="MISCONF"):
+            client.ping()
+
+    assert running_broker_url(tmp_path) == broker.url
 
 
 def test_where_no_broker_ever_was_none_is_found(tmp_path: Path) -> None:
