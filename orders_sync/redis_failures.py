@@ -16,6 +16,15 @@ CLUSTER_DO: Final = (
     "Name a single Redis or Valkey, or sentinels, in {setting}: a step takes from several queues "
     "at once, and a cluster keeps them apart."
 )
+SENTINEL_SAYS: Final = "it is a sentinel, which keeps nothing, and no Redis"
+SENTINEL_DO: Final = (
+    "Write sentinel:// in {setting}, with the password of Redis, and name what it watches over in "
+    "ORDERS_SYNC_SENTINEL__MASTER."
+)
+SENTINEL_LOGIN_DO: Final = (
+    "Correct ORDERS_SYNC_SENTINEL__PASSWORD (and __USERNAME): they are the sentinels' own, and "
+    "left out where these have none. The password in the URL is that of Redis."
+)
 READ_ONLY_SAYS: Final = "it is a read-only replica"
 READ_ONLY_DO: Final = (
     "Name its primary in {setting}, or its sentinels (sentinel://), which always know the primary."

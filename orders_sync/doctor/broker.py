@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 from kombu.exceptions import OperationalError
-from redis.exceptions import RedisError
+from redis.exceptions import AuthenticationError, RedisError
 
 from orders_sync.bootstrap import with_broker
 from orders_sync.doctor.clock import compare_clocks
@@ -24,6 +25,10 @@ from orders_sync.redis_failures import (
     FULL_SAYS,
     READ_ONLY_DO,
     READ_ONLY_SAYS,
+    SENTINEL_DO,
+    SENTINEL_LOGIN_DO,
+    SENTINEL_SAYS,
+    RedisFailure,
     read_redis_failure,
 )
 from orders_sync.sentinel_url import SENTINEL_SCHEME
@@ -59,6 +64,12 @@ def examine_broker(settings: Settings, *, clock: Clock) -> Iterator[Finding]:
             connection.ensure_connection(max_retries=1, interval_start=0, timeout=3)
             client = connection.default_channel.client
             info = client.info()
+            if _is_sentinel(info):
+                yield from judge_role(info, BROKER, "ORDERS_SYNC_BROKER_URL")
+                yield Finding(
+                    "workers", "alive", State.NOT_PROBED, "no worker takes from a sentinel"
+                )
+                return
             yield from _server(client, info, settings, clock)
             if info.get("cluster_enabled"):
                 yield Finding(
@@ -106,8 +117,7 @@ def judge_sentinels(answers: Sequence[SentinelAnswer], master: str) -> Finding:
     says = f"{total - len(silent)} of {total} answer; the primary of {master} is {min(primaries)}"
     unaware = [each.sentinel for each in answers if not each.error and not each.is_up]
     if silent:
-        error = silent[0].error or RedisError()
-        failure = read_redis_failure(error, setting="ORDERS_SYNC_BROKER_URL")
+        failure = _read_sentinels_failure(silent[0])
         says = f"{says}; of {', '.join(each.sentinel for each in silent)}: {failure.says}"
         return Finding(BROKER, check, State.WARNING, says, failure.do)
     if unaware:
@@ -120,8 +130,7 @@ def _no_primary(
     answers: Sequence[SentinelAnswer], silent: Sequence[SentinelAnswer], master: str
 ) -> Finding:
     if len(silent) == len(answers):
-        error = silent[0].error or RedisError()
-        failure = read_redis_failure(error, setting="ORDERS_SYNC_BROKER_URL")
+        failure = _read_sentinels_failure(silent[0])
         says = f"none answers: {failure.says}"
         return Finding(BROKER, "sentinels", State.FAILED, says, failure.do)
     known = sorted({name for each in answers for name in each.known})
@@ -132,6 +141,12 @@ def _no_primary(
     says = f"they know no primary of {master} that works, or name several"
     do = "A failover takes seconds; if this stays, their logs say why they choose none."
     return Finding(BROKER, "sentinels", State.FAILED, says, do)
+
+
+def _read_sentinels_failure(answer: SentinelAnswer) -> RedisFailure:
+    failure = read_redis_failure(answer.error or RedisError(), setting="ORDERS_SYNC_BROKER_URL")
+    is_login = isinstance(answer.error, AuthenticationError)
+    return replace(failure, do=SENTINEL_LOGIN_DO) if is_login else failure
 
 
 def judge_certificates(url: str, setting: str, subject: str = BROKER) -> Iterator[Finding]:
@@ -174,14 +189,22 @@ def judge_version(info: dict[str, Any], where: str) -> Finding:
 
 
 def judge_role(info: dict[str, Any], subject: str, setting: str) -> Iterator[Finding]:
-    """Name a server that cannot do the work, from its INFO: a cluster, or a read-only replica."""
+    """Name a server that cannot do the work, from its INFO: a cluster, a sentinel or a replica."""
     if info.get("cluster_enabled"):
         do = CLUSTER_DO.format(setting=setting)
         yield Finding(subject, "role", State.UNCONFIGURED, CLUSTER_SAYS, do)
+    elif _is_sentinel(info):
+        do = SENTINEL_DO.format(setting=setting)
+        yield Finding(subject, "role", State.UNCONFIGURED, SENTINEL_SAYS, do)
     elif info.get("role") == "slave" and info.get("slave_read_only", 1):
         primary = f"{info.get('master_host')}:{info.get('master_port')}"
         says = f"{READ_ONLY_SAYS} of {primary}"
         yield Finding(subject, "role", State.FAILED, says, READ_ONLY_DO.format(setting=setting))
+
+
+def _is_sentinel(info: dict[str, Any]) -> bool:
+    # Redis and Valkey word it each in its own way.
+    return "sentinel" in {info.get("redis_mode"), info.get("server_mode")}
 
 
 def judge_room(info: dict[str, Any], subject: str) -> Iterator[Finding]:

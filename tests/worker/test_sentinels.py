@@ -141,6 +141,19 @@ def test_doctor_says_what_the_sentinels_know(watched: Sentinels, tmp_path: Path)
     assert other.state is State.FAILED
     assert other.do == f"Set ORDERS_SYNC_SENTINEL__MASTER={MASTER}"
     assert refused.says == "none answers: it refuses the user or the password"
+    assert "ORDERS_SYNC_SENTINEL__PASSWORD" in (refused.do or "")
     assert "wrong" not in repr(refused)
     assert fewer.state is State.WARNING
     assert f"of 127.0.0.1:{watched.ports[0]}: nothing listens there" in fewer.says
+
+
+def test_a_sentinel_in_place_of_a_redis_is_named(watched: Sentinels, tmp_path: Path) -> None:
+    url = f"redis://:{SENTINEL_PASSWORD}@127.0.0.1:{watched.ports[0]}/0"
+    known = settings(watched, tmp_path).model_copy(update={"broker_url": url})
+
+    findings = list(examine_broker(known, clock=lambda: datetime.now(UTC)))
+
+    role = of(findings, "role")
+    assert role.state is State.UNCONFIGURED
+    assert "sentinel://" in (role.do or "")
+    assert all(each.check != "reachable" for each in findings)
