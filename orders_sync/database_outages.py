@@ -19,6 +19,10 @@ class Outage(Enum):
     LOGIN = ("refuses the user or the password", "Correct them in {setting}.")
     DATABASE = ("is not there, but its server is", "Correct its name in {setting}, or create it.")
     RIGHT = ("refuses the user a right", "Grant it: the user owns its tables, or may make them.")
+    NO_ENTRY = (
+        "is not there, or refuses the user",
+        "Correct its name in {setting}, or create it; else grant the user all rights in it.",
+    )
     PORT = (
         "does not answer: nothing listens at its address",
         "Start its server, or correct host and port in {setting}.",
@@ -70,7 +74,8 @@ _DIGITS: Final = 4
 _BY_CODE: Final = {
     Outage.LOGIN: ("28", "1045", "1698"),
     Outage.DATABASE: ("3D", "1049"),
-    Outage.RIGHT: ("42501", "1044", "1142", "1143", "SQLITE_PERM", "SQLITE_AUTH"),
+    Outage.RIGHT: ("42501", "1142", "1143", "SQLITE_PERM", "SQLITE_AUTH"),
+    Outage.NO_ENTRY: ("1044",),
     Outage.CUT: ("08", "57P", "1053", "1927"),
     Outage.CONNECTIONS: ("53300", "1040", "1203", "1226"),
     Outage.READ_ONLY: ("25006", "1290", "1792", "1836", "SQLITE_READONLY"),

@@ -75,7 +75,7 @@ def test_a_postgresql_that_cannot_be_used_says_why(
     ("user", "place", "outage"),
     [
         ("someone:wrong", "{database}", Outage.LOGIN),
-        (f"someone:{SECRET}", "mysql", Outage.RIGHT),
+        (f"someone:{SECRET}", "mysql", Outage.NO_ENTRY),
         ("root", "none", Outage.DATABASE),
     ],
 )
