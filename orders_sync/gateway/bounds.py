@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, Final
 
+from starlette.requests import ClientDisconnect
+
 from orders_sync.gateway.problems import problem
 
 Message = MutableMapping[str, Any]
@@ -43,7 +45,11 @@ class Bounded:
             await self._application(scope, receive, send)
             return
         send = _with_headers(send)
-        body = await self._read(receive)
+        try:
+            body = await self._read(receive)
+        except ClientDisconnect:
+            # What came of its body is not what it meant to ask for.
+            return
         if body is None:
             detail = f"A body may have {self._max_bytes} bytes."
             await problem(413, "request.too_large", detail)(scope, receive, send)
@@ -65,7 +71,7 @@ class Bounded:
         while True:
             message = await receive()
             if message["type"] != "http.request":
-                return b""
+                raise ClientDisconnect
             parts.append(message.get("body", b""))
             size += len(parts[-1])
             if size > self._max_bytes:

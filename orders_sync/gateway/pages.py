@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import base64
-import binascii
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any, Generic, Self, TypeVar
 
 from fastapi import Query
@@ -32,11 +31,11 @@ def place_of(cursor: str | None) -> Place | None:
     try:
         moment, _, name = base64.urlsafe_b64decode(cursor).decode().partition("|")
         at = datetime.fromisoformat(moment)
-    except (ValueError, binascii.Error):
-        at = datetime.min  # noqa: DTZ901 - It is refused at once.
-    if at.tzinfo is None:
-        raise ProblemError(422, "request.invalid", "cursor: give the next_cursor of a page")
-    return Place(at, name)
+        if at.tzinfo is not None and "\0" not in name:
+            return Place(at.astimezone(UTC), name)
+    except (ValueError, OverflowError):
+        pass
+    raise ProblemError(422, "request.invalid", "cursor: give the next_cursor of a page")
 
 
 class Page(BaseModel, Generic[T]):

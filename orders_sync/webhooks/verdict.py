@@ -58,4 +58,5 @@ def judge(
 
 def _asked(answer: Answer | NoAnswer) -> timedelta:
     seconds = answer.retry_after if isinstance(answer, Answer) else None
-    return min(timedelta(seconds=seconds or 0.0), _LONGEST_ASKED)
+    # A number may be larger than any span of time.
+    return timedelta(seconds=min(seconds or 0.0, _LONGEST_ASKED.total_seconds()))

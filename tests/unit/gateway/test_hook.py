@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import sqlite3
 from collections.abc import Iterator
@@ -20,6 +21,7 @@ from support.office import ORDER, STORE, Office
 
 from orders_sync.domain.events import OrderEvent
 from orders_sync.domain.steps import Dispatch, Step
+from orders_sync.gateway.bounds import Bounded
 from orders_sync.vtex.hook_posts import HEADER
 from orders_sync.vtex.translate import event as read_item
 
@@ -180,6 +182,30 @@ def test_no_body_makes_vtex_post_again_nor_fills_the_ledger(gateway: Gateway) ->
 
     assert len(problems(gateway.office)) < 40
     assert post(gateway).status_code == 200
+
+
+def test_a_post_that_breaks_off_is_none() -> None:
+    answered: list[str] = []
+    messages = iter(
+        [
+            {"type": "http.request", "body": b'{"OrderId": ', "more_body": True},
+            {"type": "http.disconnect"},
+        ]
+    )
+
+    async def answers(scope: Any, _: Any, __: Any) -> None:
+        answered.append(scope["path"])
+
+    async def receive() -> Any:
+        return next(messages)
+
+    async def send(message: Any) -> None:
+        answered.append(message["type"])
+
+    scope = {"type": "http", "path": f"/hook/{STORE}"}
+    asyncio.run(Bounded(answers, 100)(scope, receive, send))
+
+    assert answered == []
 
 
 def test_a_ledger_that_is_away_has_vtex_post_again(gateway: Gateway, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from typing import Any
 from urllib.parse import quote
 
@@ -83,8 +84,11 @@ def test_pages_follow_one_another_to_the_end(gateway: Gateway, what: str) -> Non
     assert ids == sorted(ids, reverse=True)
 
 
-def test_a_cursor_that_is_none_is_told(gateway: Gateway) -> None:
-    given = {"cursor": "MjAyNg=="}
+@pytest.mark.parametrize(
+    "place", ["2026", "\xff", "0001-01-01T00:00:00+23:59|1", "2026-11-27T12:00:00+00:00|\0"]
+)
+def test_a_cursor_that_is_none_is_told(gateway: Gateway, place: str) -> None:
+    given = {"cursor": base64.urlsafe_b64encode(place.encode("latin-1"))}
 
     answer = gateway.call("GET", f"{AT}/orders", gateway.token("read"), params=given)
 

@@ -292,6 +292,22 @@ def test_what_an_endpoint_asks_to_wait_is_waited(mailroom: Mailroom, receiver: R
     assert mailroom.states(endpoint) == ["taken", "taken"]
 
 
+@pytest.mark.parametrize("seconds", ["9" * 15, "9" * 400])
+def test_an_endpoint_that_asks_for_ages_is_tried_again_in_a_day(
+    mailroom: Mailroom, receiver: Receiver, seconds: str
+) -> None:
+    receiver.behaviour = answer(500, Retry_After=seconds)
+    endpoint = mailroom.add(receiver.url)
+    mailroom.tell()
+    mailroom.drain()
+
+    receiver.behaviour = answer(200)
+    mailroom.clock.advance(86_400)
+    mailroom.drain()
+
+    assert mailroom.answers(endpoint) == ["500", "200"]
+
+
 def test_an_endpoint_that_is_gone_is_switched_off_and_the_others_are_told(
     mailroom: Mailroom, receive: Callable[[], Receiver]
 ) -> None:
