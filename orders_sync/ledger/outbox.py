@@ -102,7 +102,8 @@ def _names(text: str | None) -> frozenset[str] | None:
 def _write(
     connection: sa.Connection, announcement: Announcement, endpoint_ids: Sequence[str]
 ) -> None:
-    order_id = announcement.order_id or ""
+    # A parked message waits for no other one: it has a line of its own, as an order has.
+    order_id = announcement.order_id or announcement.message or ""
     row = {
         "id": announcement.id,
         "at": announcement.at,

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
+from orders_sync.domain.announcements import Told
 from orders_sync.ledger.deliveries import Attempt
 from orders_sync.ledger.engine import Database
 from orders_sync.ledger.insert import insert_into
@@ -80,7 +81,7 @@ class OutboxLog:
                 row.told,
                 row.at,
                 row.account,
-                row.order_id,
+                "" if row.told == Told.MESSAGE_PARKED else row.order_id,
                 _state(row),
                 row.due_at,
                 tries.get(row.seq, []),

@@ -152,6 +152,25 @@ def test_an_order_whose_event_fails_keeps_no_other_order_back(
     assert mailroom.states(endpoint) == ["waiting", "waiting", "taken"]
 
 
+def test_a_message_whose_event_fails_keeps_no_other_message_back(
+    mailroom: Mailroom, receiver: Receiver
+) -> None:
+    def behave(handler: BaseHTTPRequestHandler) -> None:
+        answer(400 if receiver.received[-1]["data"]["message"] == "stray-1" else 200)(handler)
+
+    receiver.behaviour = behave
+    endpoint = mailroom.add(receiver.url)
+    for name in ("1", "2"):
+        mailroom.ledger.strays.record(
+            name, arrived_at=mailroom.clock(), queue="q", reason="unknown-task", name="n", body=b""
+        )
+
+    mailroom.drain()
+
+    assert mailroom.states(endpoint) == ["waiting", "taken"]
+    assert [sent.order_id for sent in mailroom.sent(endpoint)] == ["", ""]
+
+
 def test_a_slow_endpoint_is_given_up_and_keeps_no_other_from_its_events(
     mailroom: Mailroom, receive: Callable[[], Receiver]
 ) -> None:
