@@ -11,6 +11,8 @@ from orders_sync.domain.rules import OPEN, Standing
 from orders_sync.ledger import Ledger
 
 _LOOK_EVERY_SECONDS: Final = 0.25
+#: Who waits keeps a call open, and a process has so many of them for all who call.
+MOST_WAITING: Final = 500
 
 
 class Outcomes:
@@ -20,6 +22,11 @@ class Outcomes:
         self._ledger = ledger
         self._awaited: Counter[str] = Counter()
         self._look: asyncio.Task[Mapping[str, Standing | None]] | None = None
+
+    @property
+    def has_room(self) -> bool:
+        """Tell whether one more may wait."""
+        return self._awaited.total() < MOST_WAITING
 
     async def wait(self, command_id: str, *, seconds: float) -> Mapping[str, Any] | None:
         """Return a command's row once it is at its end or parked, or when the time is over.

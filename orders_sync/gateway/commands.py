@@ -114,7 +114,7 @@ def _add_kind(routes: APIRouter, kind: Kind) -> None:
             _accept, here, caller, account, command, request.headers.get("traceparent")
         )
         response.headers["Location"] = f"/api/v1/accounts/{account}/commands/{accepted.command_id}"
-        seconds = _seconds_to_wait(prefer)
+        seconds = _seconds_to_wait(prefer) if here.outcomes.has_room else 0
         if seconds:
             response.headers["Preference-Applied"] = f"wait={seconds}"
         row = await here.outcomes.wait(accepted.command_id, seconds=seconds)

@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Final
+from urllib.parse import unquote
 
 from fastapi import Depends, Path, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
@@ -16,6 +17,7 @@ from orders_sync.commands.acceptance import LONGEST
 from orders_sync.domain.steps import Dispatch
 from orders_sync.domain.time import Clock
 from orders_sync.gateway.callers import Allowance, identify
+from orders_sync.gateway.problems import ProblemError
 from orders_sync.gateway.rights import Rights
 from orders_sync.ledger import Ledger
 from orders_sync.ledger.acts import Act
@@ -57,6 +59,9 @@ class Context:
 
 
 def _context(request: Request) -> Context:
+    # PostgreSQL keeps no null character, and cannot be asked for one.
+    if "\0" in f"{request.url.path}{unquote(request.url.query)}":
+        raise ProblemError(422, "request.invalid", "The path or the query has a null character.")
     context: Context = request.app.state.context
     return context
 

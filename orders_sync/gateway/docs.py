@@ -31,7 +31,8 @@ PROBLEMS: Final = {
     "decision.refused": "What is to be decided about is not parked, or cannot be changed so.",
     "hook.wrong_secret": "VTEX's hook lacks the secret: orders-sync hook configure.",
     "hook.too_many": "The hook has too much in hand; VTEX posts it again.",
-    "ledger.unavailable": "The ledger does not answer; nothing was kept. Call again later.",
+    "ledger.unavailable": "The ledger does not answer. A command may be kept; send it again.",
+    "not_configured": "This needs a setting that orders-sync serve lacks; it is named.",
     "http": "The path or the method is none of the API's.",
     "unexpected": "A fault of orders_sync; its log has more.",
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
@@ -19,6 +19,9 @@ from orders_sync.gateway.pages import Limit
 from orders_sync.gateway.rights import Scope
 from orders_sync.ledger.searches import parked_counts
 from orders_sync.outbound import decide
+
+#: PostgreSQL keeps no null character.
+_STORABLE: Final = r"^[^\x00]*$"
 
 
 class ParkedWork(BaseModel):
@@ -45,13 +48,13 @@ class StrayStatus(BaseModel):
 class Decision(BaseModel):
     """Why somebody decides so; kept in the operator's log, so name nobody in it."""
 
-    reason: str | None = Field(None, max_length=1000)
+    reason: str | None = Field(None, max_length=1000, pattern=_STORABLE)
 
 
 class Discard(BaseModel):
     """Why something is given up; its ERP is told of it, so name nobody in it."""
 
-    reason: str = Field(min_length=1, max_length=1000)
+    reason: str = Field(min_length=1, max_length=1000, pattern=_STORABLE)
 
 
 class Edit(Decision):

@@ -16,13 +16,14 @@ from starlette.responses import JSONResponse, Response
 
 from orders_sync.backoffice.accounts import NotKnown
 from orders_sync.commands.acceptance import NotAcceptedError
-from orders_sync.errors import LedgerUnavailable, OrdersSyncError
+from orders_sync.errors import ConfigurationError, LedgerUnavailable, OrdersSyncError
 from orders_sync.gateway.rights import NotAllowedError
 from orders_sync.ledger.decisions import DecisionRefused
 from orders_sync.outbound.accept import KeyTakenError
 
 log = structlog.get_logger(__name__)
 
+_AWAY: Final = "The ledger does not answer. Call again, with the same Idempotency-Key."
 MEDIA_TYPE: Final = "application/problem+json"
 
 
@@ -107,7 +108,7 @@ def _wrong_request(_: Request, error: Any) -> Response:
 
 def _ledger_away(_: Request, error: Any) -> Response:
     headers = {"Retry-After": f"{math.ceil(error.seconds)}"}
-    return problem(503, "ledger.unavailable", "Nothing was kept; call again.", headers=headers)
+    return problem(503, "ledger.unavailable", _AWAY, headers=headers)
 
 
 def _unexpected(_: Request, error: Exception) -> Response:
@@ -124,6 +125,7 @@ _ANSWERS: Final[Mapping[type[Exception], Any]] = {
     NotKnown: lambda _, error: problem(404, "not_known", str(error)),
     DecisionRefused: lambda _, error: problem(409, "decision.refused", str(error)),
     LedgerUnavailable: _ledger_away,
+    ConfigurationError: lambda _, error: problem(503, "not_configured", str(error)),
     RequestValidationError: _wrong_request,
     HTTPException: lambda _, error: problem(
         error.status_code, "http", str(error.detail), headers=error.headers

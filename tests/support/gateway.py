@@ -14,6 +14,7 @@ import uvicorn
 from support.office import STORE, Office
 from support.waiting import until
 
+from orders_sync.backoffice.parked import PutBack
 from orders_sync.gateway.app import create_app
 from orders_sync.gateway.bounds import Bounded
 from orders_sync.gateway.rights import digest_of, new_token, token_id
@@ -85,6 +86,7 @@ def serving_gateway(
     max_bytes: int = 10_000,
     requests_per_minute: int = 60_000,
     tracing: Tracing = NO_TRACING,
+    put_back: PutBack | None = None,
     **more: Any,
 ) -> Iterator[Gateway]:
     """Serve the gateway from a thread, for as long as the block lasts.
@@ -97,17 +99,17 @@ def serving_gateway(
         max_command_bytes=max_bytes,
         gateway=GatewaySettings(requests_per_minute=requests_per_minute),
     )
-    put_back: list[tuple[str, bytes]] = []
+    strays: list[tuple[str, bytes]] = []
     app = create_app(
         settings,
         office.ledger,
         clock=office.clock,
         dispatch=office.dispatched.append,
-        put_back=lambda queue, message: put_back.append((queue, message)),
+        put_back=put_back or (lambda queue, message: strays.append((queue, message))),
         tracing=tracing,
     )
     with serving(app) as url:
-        yield Gateway(office, url, put_back)
+        yield Gateway(office, url, strays)
 
 
 @contextmanager

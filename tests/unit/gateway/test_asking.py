@@ -193,6 +193,39 @@ def test_whoever_waits_too_short_is_told_that_it_goes_on(gateway: Gateway) -> No
     assert (answer.status_code, answer.json()["standing"]) == (202, "active")
 
 
+def test_calls_that_wait_leave_room_for_others(
+    gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("orders_sync.backoffice.waiting.MOST_WAITING", 0)
+    headers = {"Prefer": "wait=50"}
+
+    answer = gateway.call("POST", INVOICES, gateway.token("send"), json=INVOICE, headers=headers)
+
+    assert (answer.status_code, "Preference-Applied" in answer.headers) == (202, False)
+
+
+def test_whoever_waits_while_the_ledger_goes_away_is_not_told_that_nothing_was_kept(
+    gateway: Gateway,
+) -> None:
+    office, token = gateway.office, gateway.token("send")
+    answers: list[requests.Response] = []
+
+    def ask() -> None:
+        headers = {"Prefer": "wait=50"}
+        answers.append(gateway.call("POST", INVOICES, token, json=INVOICE, headers=headers))
+
+    caller = threading.Thread(target=ask)
+    caller.start()
+    until(lambda: kept(office), "the command is in the ledger")
+    office.ledger.database.closed_because = "away"
+    caller.join()
+    office.ledger.database.closed_because = None
+    again = gateway.call("POST", INVOICES, token, json=INVOICE)
+
+    assert (answers[0].status_code, "kept" in answers[0].json()["detail"]) == (503, False)
+    assert (again.status_code, again.json()["is_new"]) == (202, False)
+
+
 def test_where_the_ledger_is_away_nothing_is_said_to_be_accepted(
     office: Office, tmp_path: Path
 ) -> None:

@@ -7,12 +7,14 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from support.gateway import Gateway
-from support.office import ORDER, STORE
+from support.gateway import Gateway, serving_gateway
+from support.office import ORDER, STORE, Office
 from support.parking import CAUSE, ORDER_CAUSE, parked_invoice, parked_order
 
+from orders_sync.backoffice.parked import ReturnRoute
 from orders_sync.domain.rules import Standing
 from orders_sync.domain.steps import Step, StepResult
+from orders_sync.settings import Settings
 
 DOCUMENT = b'{"orderId": "1", "clientProfileData": {"firstName": "Ana"}}'
 AT = f"/accounts/{STORE}"
@@ -204,3 +206,35 @@ def test_an_order_is_found_by_its_id_whatever_marketplace_made_it(
     assert gateway.call("GET", f"{path}/document", token).content == DOCUMENT
     if not order_id.endswith("/document"):
         assert gateway.call("GET", path, token).json()["order"]["order_id"] == order_id
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", f"{AT}/orders/%00"),
+        ("GET", f"{AT}/commands?cause=%00"),
+        ("GET", "/accounts/%00/parked"),
+        ("POST", "/strays/%00/retry"),
+        ("POST", f"{AT}/commands/1/discard"),
+    ],
+)
+def test_a_null_character_is_refused_since_no_ledger_can_look_for_one(
+    gateway: Gateway, method: str, path: str
+) -> None:
+    token = gateway.token("read", "decide", accounts=None)
+
+    answer = gateway.call(method, path, token, json={"reason": "\0"})
+
+    assert (answer.status_code, answer.json()["type"]) == (422, "/api/docs#request.invalid")
+
+
+def test_without_a_broker_a_stray_stays_and_the_missing_setting_is_named(office: Office) -> None:
+    strays, now = office.ledger.strays, office.clock()
+    strays.record("1", arrived_at=now, queue="q", reason="unknown-task", name="n", body=b"{}")
+
+    with serving_gateway(office, put_back=ReturnRoute(Settings())) as gateway:
+        token = gateway.token("decide", accounts=None)
+        answer = gateway.call("POST", "/strays/stray-1/retry", token, json={})
+
+    assert (answer.status_code, "BROKER" in answer.json()["detail"]) == (503, True)
+    assert len(strays.parked()) == 1
