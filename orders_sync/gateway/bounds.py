@@ -22,6 +22,9 @@ _HEADERS: Final = (
     (b"content-security-policy", b"default-src 'none'; style-src 'self'; frame-ancestors 'none'"),
 )
 
+#: Anybody on the internet may post to a hook, and what is read of a call is kept in memory.
+_HOOK_BYTES: Final = 256 * 1024
+
 
 class Bounded:
     """Reads a body of so many bytes at most before the application sees it.
@@ -45,13 +48,15 @@ class Bounded:
             await self._application(scope, receive, send)
             return
         send = _with_headers(send)
+        is_hook = scope["path"].startswith("/hook/")
+        max_bytes = min(self._max_bytes, _HOOK_BYTES) if is_hook else self._max_bytes
         try:
-            body = await self._read(receive)
+            body = await _read(receive, max_bytes)
         except ClientDisconnect:
             # What came of its body is not what it meant to ask for.
             return
         if body is None:
-            detail = f"A body may have {self._max_bytes} bytes."
+            detail = f"A body may have {max_bytes} bytes."
             await problem(413, "request.too_large", detail)(scope, receive, send)
             return
         is_read = False
@@ -65,19 +70,20 @@ class Bounded:
 
         await self._application(scope, again, send)
 
-    async def _read(self, receive: Receive) -> bytes | None:
-        parts: list[bytes] = []
-        size = 0
-        while True:
-            message = await receive()
-            if message["type"] != "http.request":
-                raise ClientDisconnect
-            parts.append(message.get("body", b""))
-            size += len(parts[-1])
-            if size > self._max_bytes:
-                return None
-            if not message.get("more_body", False):
-                return b"".join(parts)
+
+async def _read(receive: Receive, max_bytes: int) -> bytes | None:
+    parts: list[bytes] = []
+    size = 0
+    while True:
+        message = await receive()
+        if message["type"] != "http.request":
+            raise ClientDisconnect
+        parts.append(message.get("body", b""))
+        size += len(parts[-1])
+        if size > max_bytes:
+            return None
+        if not message.get("more_body", False):
+            return b"".join(parts)
 
 
 def _with_headers(send: Send) -> Send:

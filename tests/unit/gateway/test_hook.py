@@ -184,6 +184,11 @@ def test_no_body_makes_vtex_post_again_nor_fills_the_ledger(gateway: Gateway) ->
     assert post(gateway).status_code == 200
 
 
+def test_of_a_post_by_nobody_no_more_is_read_than_a_change_may_have(office: Office) -> None:
+    with serving_gateway(office, max_bytes=1_000_000, hook_secret=SECRET) as gateway:
+        assert post(gateway, b" " * 300_000, None).status_code == 413
+
+
 def test_a_post_that_breaks_off_is_none() -> None:
     answered: list[str] = []
     messages = iter(
