@@ -31,6 +31,8 @@ _MOMENT: Final = re.compile(
 )
 _YEARS: Final = range(2000, 2100)
 _MOST_PROBLEMS: Final = 5
+#: JSON's numbers are whole up to here for every reader, and databases keep them.
+_LARGEST: Final = 2**53 - 1
 
 
 def _read_moment(value: Any) -> datetime:
@@ -81,10 +83,10 @@ Number = Annotated[str, _stripped, Field(max_length=100), BeforeValidator(_read_
 File = Annotated[str, _stripped]
 
 #: Cents, 0 or more.
-Cents = Annotated[int, Field(ge=0), BeforeValidator(_read_number)]
+Cents = Annotated[int, Field(ge=0, le=_LARGEST), BeforeValidator(_read_number)]
 
 #: A whole number above 0.
-Count = Annotated[int, Field(gt=0), BeforeValidator(_read_number)]
+Count = Annotated[int, Field(gt=0, le=_LARGEST), BeforeValidator(_read_number)]
 
 #: An instant with its offset from UTC.
 Moment = Annotated[AwareDatetime, BeforeValidator(_read_moment)]

@@ -119,6 +119,12 @@ def test_of_eight_callers_with_one_key_one_makes_the_command(gateway: Gateway) -
             {"items.0.quantity": "Input should be greater than 0"},
             id="a field within",
         ),
+        pytest.param(
+            b'{"number": "7", "value_cents": 1%s}' % (b"0" * 30),
+            422,
+            {"value_cents": "Input should be less than or equal to 9007199254740991"},
+            id="a number that no database keeps",
+        ),
         pytest.param(b"{", 422, None, id="no JSON"),
         pytest.param(b"[" * 9_000, 422, None, id="deep"),
         pytest.param(b"\xff", 422, None, id="no UTF-8"),
