@@ -27,7 +27,7 @@ from orders_sync.gateway.hook import hook_routes
 from orders_sync.gateway.openapi import describe
 from orders_sync.gateway.orders import order_routes
 from orders_sync.gateway.parked import parked_routes
-from orders_sync.gateway.problems import ProblemDetails, tell_problems
+from orders_sync.gateway.problems import ANY_CALL, described, tell_problems
 from orders_sync.ledger import Ledger
 from orders_sync.metrics.tracing import NO_TRACING, Tracing
 from orders_sync.settings import Settings
@@ -67,15 +67,7 @@ def create_app(
     app.state.context = context
     app.openapi = partial(describe, app)  # type: ignore[method-assign]
     tell_problems(app)
-    api = APIRouter(
-        prefix="/api/v1",
-        responses={
-            401: {"model": ProblemDetails, "description": "No token that is in force."},
-            403: {"model": ProblemDetails, "description": "The token may not do this."},
-            429: {"model": ProblemDetails, "description": "Too often; see Retry-After."},
-            503: {"model": ProblemDetails, "description": "The ledger is away; see Retry-After."},
-        },
-    )
+    api = APIRouter(prefix="/api/v1", responses=described(*ANY_CALL))
     for routes in (command_routes(), order_routes(), parked_routes()):
         api.include_router(routes)
     app.include_router(api)

@@ -21,7 +21,7 @@ from orders_sync.domain.commands import Command
 from orders_sync.domain.rules import OPEN, Standing
 from orders_sync.gateway.context import AccountName, Caller, CommandId, Context, Here, OrderId
 from orders_sync.gateway.pages import Cursor, Limit, Page, place_of
-from orders_sync.gateway.problems import ProblemDetails
+from orders_sync.gateway.problems import described
 from orders_sync.gateway.rights import Rights, Scope
 from orders_sync.ledger.searches import CommandSearch, search_commands
 from orders_sync.outbound.accept import Accepted, accept_or_refuse
@@ -132,9 +132,7 @@ def _add_kind(routes: APIRouter, kind: Kind) -> None:
         summary=kind.summary,
         responses={
             200: {"model": CommandAccepted, "description": "It is at its end, or parked."},
-            409: {"model": ProblemDetails, "description": "The key is another command's."},
-            413: {"model": ProblemDetails, "description": "The body is too large."},
-            422: {"model": ProblemDetails, "description": "A field is wrong; it is named."},
+            **described(409),
         },
         openapi_extra={
             "requestBody": {

@@ -6,9 +6,11 @@ from typing import Any, Final
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
+from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from orders_sync.commands import KINDS
+from orders_sync.gateway.problems import ProblemDetails
 
 _REF: Final = "#/components/schemas/{model}"
 _DESCRIPTION: Final = """\
@@ -28,8 +30,10 @@ def describe(app: FastAPI) -> dict[str, Any]:
             description=_DESCRIPTION,
             routes=app.routes,
         )
-        bodies = [(kind.body, "validation") for kind in KINDS]
-        _, definitions = models_json_schema(bodies, ref_template=_REF)  # type: ignore[arg-type]
+        models: list[type[BaseModel]] = [*(kind.body for kind in KINDS), ProblemDetails]
+        _, definitions = models_json_schema(
+            [(model, "validation") for model in models], ref_template=_REF
+        )
         schema["components"]["schemas"] |= definitions["$defs"]
         app.openapi_schema = schema
     return app.openapi_schema

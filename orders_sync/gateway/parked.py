@@ -16,6 +16,7 @@ from orders_sync.domain.rules import Standing
 from orders_sync.domain.steps import Dispatch
 from orders_sync.gateway.context import AccountName, Caller, CommandId, Context, Here, OrderId
 from orders_sync.gateway.pages import Limit
+from orders_sync.gateway.problems import described
 from orders_sync.gateway.rights import Scope
 from orders_sync.ledger.searches import parked_counts
 from orders_sync.outbound import decide
@@ -76,7 +77,7 @@ class Decided(BaseModel):
 
 def parked_routes() -> APIRouter:
     """Return the routes."""
-    routes = APIRouter(tags=["parked"])
+    routes = APIRouter(tags=["parked"], responses=described(409))
 
     @routes.get("/accounts/{account}/parked", summary="What waits for a person, by cause.")
     def index(

@@ -58,6 +58,28 @@ class ProblemError(OrdersSyncError):
         self.headers = headers
 
 
+#: What any call of the API may be answered with.
+ANY_CALL: Final = (400, 401, 403, 404, 413, 422, 429, 503)
+
+_MEANINGS: Final = {
+    400: "The body cannot be read.",
+    401: "No token that is in force.",
+    403: "The token may not do this.",
+    404: "There is no such account, order or command.",
+    409: "The key is another command's, or what is to be decided about is not parked.",
+    413: "The body is too large.",
+    422: "A part of the request is wrong; it is named.",
+    429: "Too often; see Retry-After.",
+    503: "The ledger is away; see Retry-After.",
+}
+
+
+def described(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """Return what the API's description says of answers that are problems."""
+    content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/ProblemDetails"}}}
+    return {status: {"description": _MEANINGS[status], "content": content} for status in statuses}
+
+
 def problem(
     status: int,
     kind: str,
