@@ -12,7 +12,7 @@ from fastapi import APIRouter, Header, Query, Request, Response
 from pydantic import BaseModel
 from starlette.concurrency import run_in_threadpool
 
-from orders_sync.backoffice.accounts import NotKnown, require_configured
+from orders_sync.backoffice.accounts import NotKnown, require_configured, require_known
 from orders_sync.backoffice.story import CommandStatus
 from orders_sync.commands import KINDS
 from orders_sync.commands.acceptance import NotAcceptedError
@@ -83,6 +83,7 @@ def command_routes() -> APIRouter:
         limit: Limit = 50,
     ) -> Page[CommandStatus]:
         caller.require(Scope.READ, account)
+        require_known(here.ledger, here.settings, account)
         search = CommandSearch(
             account=account, order_id=order_id, kind=kind, standing=standing, cause=cause
         )

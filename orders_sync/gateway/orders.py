@@ -6,7 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
 
-from orders_sync.backoffice.accounts import NotKnown
+from orders_sync.backoffice.accounts import NotKnown, require_known
 from orders_sync.backoffice.story import OrderStatus, Story, story_of
 from orders_sync.domain.rules import Standing
 from orders_sync.gateway.context import AccountName, Caller, Here, OrderId
@@ -32,6 +32,7 @@ def order_routes() -> APIRouter:
         limit: Limit = 50,
     ) -> Page[OrderStatus]:
         caller.require(Scope.READ, account)
+        require_known(here.ledger, here.settings, account)
         search = OrderSearch(account=account, standing=standing, status=status, cause=cause)
         place = place_of(cursor)
         rows, _ = search_orders(here.ledger.database, search, limit=limit, after=place)

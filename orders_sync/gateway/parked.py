@@ -9,7 +9,7 @@ from typing import Any, Final
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
-from orders_sync.backoffice.accounts import NotKnown
+from orders_sync.backoffice.accounts import NotKnown, require_known
 from orders_sync.backoffice.parked import Parked, discard, retry
 from orders_sync.backoffice.story import CommandStatus, OrderStatus
 from orders_sync.domain.rules import Standing
@@ -89,6 +89,7 @@ def parked_routes() -> APIRouter:
         limit: Limit = 50,
     ) -> ParkedWork:
         caller.require(Scope.READ, account)
+        require_known(here.ledger, here.settings, account)
         wanted: dict[str, Any] = {
             "account": account,
             "standing": Standing.PARKED,

@@ -86,6 +86,20 @@ def test_pages_follow_one_another_to_the_end(gateway: Gateway, what: str) -> Non
     assert ids == sorted(ids, reverse=True)
 
 
+@pytest.mark.parametrize("what", ["orders", "commands", "parked"])
+def test_an_account_that_nobody_knows_is_not_taken_for_one_without_work(
+    gateway: Gateway, what: str
+) -> None:
+    token = gateway.token("read", accounts=None)
+
+    statuses = [
+        gateway.call("GET", f"/accounts/{account}/{what}", token).status_code
+        for account in (STORE, "other", "typo")
+    ]
+
+    assert statuses == [200, 200, 404]
+
+
 @pytest.mark.parametrize(
     "place", ["2026", "\xff", "0001-01-01T00:00:00+23:59|1", "2026-11-27T12:00:00+00:00|\0"]
 )
