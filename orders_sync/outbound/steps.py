@@ -20,6 +20,7 @@ from orders_sync.commands.intents import Intent
 from orders_sync.commands.kind import Kind
 from orders_sync.commands.refusals import hint_for
 from orders_sync.commands.verdicts import AlreadySo, Known, NotAllowed, Send, Verdict, Wait
+from orders_sync.domain.fulfilment import Fulfilment
 from orders_sync.domain.rules import Standing
 from orders_sync.domain.steps import CommandClaim, CommandResult, Step
 from orders_sync.errors import ParkedError, Refused, WaitError
@@ -47,7 +48,7 @@ def send(claim: CommandClaim, services: Services) -> CommandResult:
             return done(request_id, note="an earlier try had taken effect")
     verdict, order = kind.judge_early(body, known), None
     if verdict is None:
-        order = fulfilment(vtex.get_order(claim.order_id))
+        order = _read(claim, vtex)
         verdict = kind.judge(body, order, known)
     result = _carry_out(verdict, kind, body, claim, services, vtex)
     return result if order is None else replace(result, order_status=order.status)
@@ -91,6 +92,10 @@ def _body(kind: Kind, claim: CommandClaim) -> Any:
             cause="command.invalid",
             hint=f"Correct it: orders-sync parked edit {claim.command_id}",
         ) from None
+
+
+def _read(claim: CommandClaim, vtex: VtexClient) -> Fulfilment:
+    return fulfilment(vtex.get_order(claim.order_id))
 
 
 def _earlier_change(
