@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import signal
 import sys
-import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import click
 
 from orders_sync.cli.output import echo
+from orders_sync.embedded.stop import StopRequested, StopSignals
 from orders_sync.errors import ConfigurationError
 from orders_sync.logging import configure_logging
 from orders_sync.private_files import keep_private
@@ -132,9 +133,14 @@ def watch(
             quiet=quiet,
             complain=lambda sentence: echo(sentence, err=True),
         )
-        while True:
-            _, findings = look(settings, clock=lambda: datetime.now(UTC))
-            all_told = watching.take_in(findings, now=datetime.now(UTC))
-            if once:
-                sys.exit(0 if all_told else 1)
-            time.sleep(every)
+        # A signal must not come in the middle of a look, where a client's clean-up may swallow it.
+        with StopSignals() as signals:
+            try:
+                while True:
+                    _, findings = look(settings, clock=lambda: datetime.now(UTC))
+                    all_told = watching.take_in(findings, now=datetime.now(UTC))
+                    if once:
+                        sys.exit(0 if all_told else 1)
+                    signals.pause(every)
+            except StopRequested as stop:
+                sys.exit(stop.status if stop.number == signal.SIGINT else 0)

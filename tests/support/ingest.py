@@ -12,6 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from support.waiting import until
 
 
 @dataclass(frozen=True)
@@ -93,10 +94,17 @@ def ingesting(*, status: int = 200) -> Iterator[Ingest]:
     thread.start()
     try:
         yield ingest
+        # One that finds nobody any more goes on trying for seconds, and draws how long it pauses
+        # from `random`, which hypothesis has for itself in a later test.
+        until(lambda: not _exporters(), "all that was traced in this process is sent")
     finally:
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+def _exporters() -> list[str]:
+    return [thread.name for thread in threading.enumerate() if thread.name.startswith("OtelBatch")]
 
 
 def _value(value: Any) -> str | int:

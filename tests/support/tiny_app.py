@@ -10,6 +10,9 @@ from typing import Any
 import kombu
 import redis
 from celery import Celery
+from redis.backoff import ConstantBackoff
+from redis.exceptions import ConnectionError  # noqa: A004 - redis-py's own.
+from redis.retry import Retry
 from support.killing import QUEUES
 
 from orders_sync.broker.transport import install
@@ -18,7 +21,10 @@ _kombu: Any = kombu  # Its types are not complete.
 _environment = os.environ  # noqa: TID251 - this is the settings of a process of its own.
 _url = _environment["BROKER_URL"]
 _is_safe = _environment.get("TRANSPORT") != "stock"
-_broker = redis.Redis.from_url(_url)
+#: A mark is the test's own, so it is made however long a broker takes to come back.
+_broker = redis.Redis.from_url(
+    _url, retry=Retry(ConstantBackoff(0.1), retries=1000), retry_on_error=[ConnectionError]
+)
 
 if _is_safe:
     install()
