@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
-import socket
 import ssl
 import subprocess
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -70,43 +70,58 @@ class Authority:
 
 @contextmanager
 def tls_before(port: int, authority: Authority) -> Iterator[int]:
-    """Listen with TLS before a server's port; give the port of ours."""
+    """Listen with TLS before a server's port; give the port of ours.
+
+    One thread has all connections: OpenSSL crashes where one is read and written by two.
+    """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(authority.certificate, authority.key)
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        arguments = (listener, context, port)
-        threading.Thread(target=_accept, args=arguments, daemon=True).start()
-        yield listener.getsockname()[1]
+    relay = _Relay(context, port)
+    thread = threading.Thread(target=lambda: asyncio.run(relay.run()), daemon=True)
+    thread.start()
+    until(lambda: relay.port, "it listens")
+    try:
+        yield relay.port
+    finally:
+        relay.stop()
+        thread.join()
 
 
-def _accept(listener: socket.socket, context: ssl.SSLContext, port: int) -> None:
-    while True:
+class _Relay:
+    """Takes TLS off, and passes on what is behind it."""
+
+    def __init__(self, context: ssl.SSLContext, target: int) -> None:
+        self.port = 0
+        self._context = context
+        self._target = target
+        self._stop: Callable[[], object] = lambda: None
+
+    async def run(self) -> None:
+        stopped, loop = asyncio.Event(), asyncio.get_running_loop()
+        self._stop = lambda: loop.call_soon_threadsafe(stopped.set)
+        server = await asyncio.start_server(self._serve, "127.0.0.1", 0, ssl=self._context)
+        self.port = server.sockets[0].getsockname()[1]
+        await stopped.wait()
+        server.close()
+
+    def stop(self) -> None:
+        self._stop()
+
+    async def _serve(self, client: asyncio.StreamReader, back: asyncio.StreamWriter) -> None:
+        server, there = await asyncio.open_connection("127.0.0.1", self._target)
         try:
-            client, _ = listener.accept()
-        except OSError:
-            return
-        threading.Thread(target=_serve, args=(client, context, port), daemon=True).start()
+            await asyncio.gather(_pass_on(client, there), _pass_on(server, back))
+        finally:
+            there.transport.abort()
+            back.transport.abort()
 
 
-def _serve(plain: socket.socket, context: ssl.SSLContext, port: int) -> None:
-    with (
-        plain,
-        suppress(OSError),
-        context.wrap_socket(plain, server_side=True) as client,
-        socket.create_connection(("127.0.0.1", port)) as server,
-    ):
-        answering = threading.Thread(target=_pass_on, args=(server, client), daemon=True)
-        answering.start()
-        _pass_on(client, server)
-        answering.join()
-
-
-def _pass_on(source: socket.socket, target: socket.socket) -> None:
+async def _pass_on(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
     with suppress(OSError):
-        while data := source.recv(_CHUNK):
-            target.sendall(data)
-    with suppress(OSError):
-        target.shutdown(socket.SHUT_RDWR)
+        while data := await source.read(_CHUNK):
+            target.write(data)
+            await target.drain()
+    target.close()
 
 
 def _openssl(*arguments: object) -> None:
