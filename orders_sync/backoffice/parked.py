@@ -171,20 +171,17 @@ class Outcome:
     refused: Sequence[tuple[Parked, str]]
 
 
-def retry_each(
-    ledger: Ledger,
+def decide_each(
     chosen: Sequence[Parked],
-    act: Act,
-    *,
-    put_back: PutBack,
+    decide_one: Callable[[Parked], Sequence[Dispatch]],
     dispatch: Callable[[Dispatch], None],
 ) -> Outcome:
-    """Go on with each; what is no longer parked is refused and stops nobody."""
+    """Retry or discard each; what is no longer parked is refused and stops nobody."""
     done: list[Parked] = []
     refused: list[tuple[Parked, str]] = []
     for parked in chosen:
         try:
-            following = retry(ledger, parked, act, put_back=put_back)
+            following = decide_one(parked)
         except DecisionRefused as error:
             refused.append((parked, str(error)))
             continue

@@ -10,7 +10,16 @@ from typing import Any, TypeVar
 import click
 
 from orders_sync.backoffice.accounts import require_known
-from orders_sync.backoffice.parked import Parked, ReturnRoute, discard, named, parked_for, retry
+from orders_sync.backoffice.parked import (
+    Outcome,
+    Parked,
+    ReturnRoute,
+    decide_each,
+    discard,
+    named,
+    parked_for,
+    retry,
+)
 from orders_sync.cli import FAILED
 from orders_sync.cli.output import as_json, echo, print_json
 from orders_sync.cli.parameters import ACCOUNT, CAUSE, ORDER_ID
@@ -18,7 +27,6 @@ from orders_sync.cli.workplace import act_now, dispatcher, open_ledger
 from orders_sync.domain.steps import Dispatch
 from orders_sync.ledger import Ledger
 from orders_sync.ledger.acts import Act
-from orders_sync.ledger.decisions import DecisionRefused
 from orders_sync.settings import load_settings
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -94,8 +102,6 @@ def _decide_all(
 ) -> None:
     _check_choice(ids, cause, is_all=is_all, dry_run=dry_run)
     settings = load_settings()
-    done: list[Parked] = []
-    refused: list[tuple[Parked, str]] = []
     with open_ledger() as ledger:
         if account is not None:
             require_known(ledger, settings, account)
@@ -106,18 +112,14 @@ def _decide_all(
         if is_all and chosen and not (yes or dry_run):
             question = f"{verb.capitalize()} {len(chosen)} parked for {cause}?"
             click.confirm(question, abort=True, err=True)
-        dispatch = dispatcher(settings) if chosen and not dry_run else None
-        for parked in chosen:
-            try:
-                following = decide_one(ledger, parked, act_now(why)) if dispatch else ()
-            except DecisionRefused as error:
-                refused.append((parked, str(error)))
-                continue
-            done.append(parked)
-            for step in following:
-                dispatch(step) if dispatch else None
-    _report(verb, done, refused, cause=cause, dry_run=dry_run, as_json=as_json)
-    if refused:
+        outcome = Outcome(chosen, ())
+        if chosen and not dry_run:
+            act = act_now(why)
+            outcome = decide_each(
+                chosen, lambda parked: decide_one(ledger, parked, act), dispatcher(settings)
+            )
+    _report(verb, outcome, cause=cause, dry_run=dry_run, as_json=as_json)
+    if outcome.refused:
         sys.exit(FAILED)
 
 
@@ -137,8 +139,7 @@ def _check_choice(ids: Sequence[str], cause: str | None, *, is_all: bool, dry_ru
 
 def _report(
     verb: str,
-    done: Sequence[Parked],
-    refused: Sequence[tuple[Parked, str]],
+    outcome: Outcome,
     *,
     cause: str | None,
     dry_run: bool,
@@ -147,16 +148,16 @@ def _report(
     if as_json:
         print_json(
             {
-                "done": [each.as_object() for each in done],
-                "refused": [{**each.as_object(), "why": said} for each, said in refused],
+                "done": [each.as_object() for each in outcome.done],
+                "refused": [{**each.as_object(), "why": said} for each, said in outcome.refused],
                 "dry_run": dry_run,
             }
         )
         return
-    if not (done or refused):
+    if not (outcome.done or outcome.refused):
         echo(f"Nothing is parked for {cause}.")
     past = {"retry": "Retrying", "discard": "Discarded"}[verb]
-    for each in done:
+    for each in outcome.done:
         echo(f"Would {verb} {each}." if dry_run else f"{past} {each}.")
-    for _, said in refused:
+    for _, said in outcome.refused:
         echo(f"Not done: {said}", err=True)

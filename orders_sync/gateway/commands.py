@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Annotated, Any, Final
 
@@ -20,7 +20,7 @@ from orders_sync.commands.kind import Kind
 from orders_sync.domain.commands import Command
 from orders_sync.domain.rules import OPEN, Standing
 from orders_sync.gateway.context import AccountName, Caller, CommandId, Context, Here, OrderId
-from orders_sync.gateway.pages import Cursor, Limit, Page, place_of
+from orders_sync.gateway.pages import Cursor, Limit, Page, read_cursor
 from orders_sync.gateway.problems import described
 from orders_sync.gateway.rights import Rights, Scope
 from orders_sync.ledger.searches import CommandSearch, search_commands
@@ -29,8 +29,6 @@ from orders_sync.outbound.accept import Accepted, accept_or_refuse
 #: A call waits for an outcome so long at most: proxies cut a silent connection after a minute.
 _LONGEST_WAIT_SECONDS: Final = 50
 _WAIT: Final = re.compile(r"(?:^|[,;\s])wait=(\d{1,6})(?:$|[,;\s])")
-
-Send = Callable[..., Awaitable[CommandStatus]]
 
 
 class CommandAccepted(CommandStatus):
@@ -67,7 +65,7 @@ def command_routes() -> APIRouter:
         here: Here, caller: Caller, account: AccountName, command_id: CommandId
     ) -> CommandBody:
         caller.require(Scope.PERSONS, account)
-        return CommandBody(body=_existing(_row(here, account, command_id), command_id)["body"])
+        return CommandBody(body=command_row(here, account, command_id)["body"])
 
     @routes.get("/accounts/{account}/commands", summary="Commands, the latest changed first.")
     def index(
@@ -87,7 +85,9 @@ def command_routes() -> APIRouter:
         search = CommandSearch(
             account=account, order_id=order_id, kind=kind, standing=standing, cause=cause
         )
-        rows, _ = search_commands(here.ledger.database, search, limit=limit, after=place_of(cursor))
+        rows, _ = search_commands(
+            here.ledger.database, search, limit=limit, after=read_cursor(cursor)
+        )
         return Page[CommandStatus].of(rows, CommandStatus, limit, "id")
 
     return routes
@@ -185,12 +185,21 @@ def _seconds_to_wait(prefer: str | None) -> int:
     return min(int(match[1]), _LONGEST_WAIT_SECONDS) if match else 0
 
 
-def _row(here: Context, account: str, command_id: str) -> dict[str, Any] | None:
+def command_row(here: Context, account: str, command_id: str) -> Mapping[str, Any]:
+    """Return a command of an account.
+
+    Raises:
+        NotKnown: it has none of that id.
+    """
+    return _existing(_row(here, account, command_id), command_id)
+
+
+def _row(here: Context, account: str, command_id: str) -> Mapping[str, Any] | None:
     row = here.ledger.inquiries.command(command_id)
     return row if row and row["account"] == account else None
 
 
-def _existing(row: Any, command_id: str) -> Any:
+def _existing(row: Mapping[str, Any] | None, command_id: str) -> Mapping[str, Any]:
     if row is None:
         raise NotKnown(f"There is no command {command_id} in this account.")
     return row

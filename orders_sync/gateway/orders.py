@@ -10,7 +10,7 @@ from orders_sync.backoffice.accounts import NotKnown, require_known
 from orders_sync.backoffice.story import OrderStatus, Story, story_of
 from orders_sync.domain.rules import Standing
 from orders_sync.gateway.context import AccountName, Caller, Here, OrderId
-from orders_sync.gateway.pages import Cursor, Limit, Page, place_of
+from orders_sync.gateway.pages import Cursor, Limit, Page, read_cursor
 from orders_sync.gateway.rights import Scope
 from orders_sync.ledger.searches import OrderSearch, search_orders
 
@@ -34,8 +34,8 @@ def order_routes() -> APIRouter:
         caller.require(Scope.READ, account)
         require_known(here.ledger, here.settings, account)
         search = OrderSearch(account=account, standing=standing, status=status, cause=cause)
-        place = place_of(cursor)
-        rows, _ = search_orders(here.ledger.database, search, limit=limit, after=place)
+        after = read_cursor(cursor)
+        rows, _ = search_orders(here.ledger.database, search, limit=limit, after=after)
         return Page[OrderStatus].of(rows, OrderStatus, limit, "order_id")
 
     @routes.get(

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Annotated, Any, Generic, Self, TypeVar
 
 from fastapi import Query
 from pydantic import BaseModel
 
 from orders_sync.gateway.problems import ProblemError
-from orders_sync.ledger.searches import Place
+from orders_sync.ledger.searches import PageEnd
 
 T = TypeVar("T", bound=BaseModel)
 
@@ -20,8 +19,8 @@ Cursor = Annotated[str | None, Query(description="The next_cursor of the page be
 Limit = Annotated[int, Query(ge=1, le=500)]
 
 
-def place_of(cursor: str | None) -> Place | None:
-    """Return where a page begins; None: at the latest.
+def read_cursor(cursor: str | None) -> PageEnd | None:
+    """Return what a page begins after; None: at the latest.
 
     Raises:
         ProblemError: the cursor is no page's.
@@ -29,13 +28,11 @@ def place_of(cursor: str | None) -> Place | None:
     if cursor is None:
         return None
     try:
-        moment, _, name = base64.urlsafe_b64decode(cursor).decode().partition("|")
-        at = datetime.fromisoformat(moment)
-        if at.tzinfo is not None and "\0" not in name:
-            return Place(at.astimezone(UTC), name)
-    except (ValueError, OverflowError):
-        pass
-    raise ProblemError(422, "request.invalid", "cursor: give the next_cursor of a page")
+        return PageEnd.from_text(base64.urlsafe_b64decode(cursor).decode())
+    except ValueError:
+        raise ProblemError(
+            422, "request.invalid", "cursor: give the next_cursor of a page"
+        ) from None
 
 
 class Page(BaseModel, Generic[T]):
@@ -54,5 +51,5 @@ class Page(BaseModel, Generic[T]):
         if len(rows) < limit:
             return cls(items=items, next_cursor=None)
         last = rows[-1]
-        place = f"{last['updated_at'].isoformat()}|{last[name]}"
-        return cls(items=items, next_cursor=base64.urlsafe_b64encode(place.encode()).decode())
+        end = PageEnd(last["updated_at"], last[name]).to_text()
+        return cls(items=items, next_cursor=base64.urlsafe_b64encode(end.encode()).decode())

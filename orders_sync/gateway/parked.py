@@ -9,15 +9,16 @@ from typing import Any, Final
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
-from orders_sync.backoffice.accounts import NotKnown, require_known
+from orders_sync.backoffice.accounts import require_known
 from orders_sync.backoffice.parked import Parked, discard, retry
 from orders_sync.backoffice.story import CommandStatus, OrderStatus
 from orders_sync.domain.rules import Standing
 from orders_sync.domain.steps import Dispatch
+from orders_sync.gateway.commands import command_row
 from orders_sync.gateway.context import AccountName, Caller, CommandId, Context, Here, OrderId
 from orders_sync.gateway.pages import Limit
 from orders_sync.gateway.problems import described
-from orders_sync.gateway.rights import Scope
+from orders_sync.gateway.rights import Rights, Scope
 from orders_sync.ledger.searches import parked_counts
 from orders_sync.outbound import decide
 
@@ -120,17 +121,14 @@ def _add_order_decisions(routes: APIRouter) -> None:
         here: Here, caller: Caller, account: AccountName, order_id: OrderId, asked: Decision
     ) -> Decided:
         caller.require(Scope.DECIDE, account)
-        parked = Parked(account, order_id)
-        act = here.act(caller, asked.reason)
-        return _decided(here, parked, retry(here.ledger, parked, act, put_back=here.put_back))
+        return _retry(here, caller, Parked(account, order_id), asked)
 
     @routes.post(f"{at}/discard", summary="Give a parked order up; nobody fulfils it.")
     def discard_order(
         here: Here, caller: Caller, account: AccountName, order_id: OrderId, asked: Discard
     ) -> Decided:
         caller.require(Scope.DECIDE, account)
-        parked = Parked(account, order_id)
-        return _decided(here, parked, discard(here.ledger, parked, here.act(caller, asked.reason)))
+        return _discard(here, caller, Parked(account, order_id), asked)
 
 
 def _add_command_decisions(routes: APIRouter) -> None:
@@ -141,17 +139,14 @@ def _add_command_decisions(routes: APIRouter) -> None:
         here: Here, caller: Caller, account: AccountName, command_id: CommandId, asked: Decision
     ) -> Decided:
         caller.require(Scope.DECIDE, account)
-        parked = _command(here, account, command_id)
-        act = here.act(caller, asked.reason)
-        return _decided(here, parked, retry(here.ledger, parked, act, put_back=here.put_back))
+        return _retry(here, caller, _command(here, account, command_id), asked)
 
     @routes.post(f"{at}/discard", summary="Give a parked command up.")
     def discard_command(
         here: Here, caller: Caller, account: AccountName, command_id: CommandId, asked: Discard
     ) -> Decided:
         caller.require(Scope.DECIDE, account)
-        parked = _command(here, account, command_id)
-        return _decided(here, parked, discard(here.ledger, parked, here.act(caller, asked.reason)))
+        return _discard(here, caller, _command(here, account, command_id), asked)
 
     @routes.put(f"{at}/body", summary="Change a parked command, and have it sent.")
     def edit_command(
@@ -181,22 +176,27 @@ def _add_strays(routes: APIRouter) -> None:
     @routes.post("/strays/{stray_id}/retry", summary="Put a stray message back on its queue.")
     def retry_stray(here: Here, caller: Caller, stray_id: CommandId, asked: Decision) -> Decided:
         caller.require(Scope.DECIDE, None)
-        parked = Parked("", "", stray_id=stray_id)
-        act = here.act(caller, asked.reason)
-        return _decided(here, parked, retry(here.ledger, parked, act, put_back=here.put_back))
+        return _retry(here, caller, Parked("", "", stray_id=stray_id), asked)
 
     @routes.post("/strays/{stray_id}/discard", summary="Erase a stray message.")
     def discard_stray(here: Here, caller: Caller, stray_id: CommandId, asked: Discard) -> Decided:
         caller.require(Scope.DECIDE, None)
-        parked = Parked("", "", stray_id=stray_id)
-        return _decided(here, parked, discard(here.ledger, parked, here.act(caller, asked.reason)))
+        return _discard(here, caller, Parked("", "", stray_id=stray_id), asked)
 
 
 def _command(here: Context, account: str, command_id: str) -> Parked:
-    row = here.ledger.inquiries.command(command_id)
-    if row is None or row["account"] != account:
-        raise NotKnown(f"There is no command {command_id} in this account.")
+    row = command_row(here, account, command_id)
     return Parked(account, row["order_id"], command_id, row["kind"])
+
+
+def _retry(here: Context, caller: Rights, parked: Parked, asked: Decision) -> Decided:
+    act = here.act(caller, asked.reason)
+    return _decided(here, parked, retry(here.ledger, parked, act, put_back=here.put_back))
+
+
+def _discard(here: Context, caller: Rights, parked: Parked, asked: Discard) -> Decided:
+    act = here.act(caller, asked.reason)
+    return _decided(here, parked, discard(here.ledger, parked, act))
 
 
 def _decided(here: Context, parked: Parked, following: Sequence[Dispatch]) -> Decided:

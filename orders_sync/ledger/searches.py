@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
+from datetime import UTC, datetime
+from typing import Any, Self
 
 import sqlalchemy as sa
 
@@ -78,29 +78,49 @@ class CommandSearch:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class PageEnd:
     """Where a page of a search ends: the last row's time of change, and its id."""
 
     at: datetime
     row_id: str
 
+    def to_text(self) -> str:
+        """Return it as a text that a caller hands back for the next page."""
+        return f"{self.at.isoformat()}|{self.row_id}"
+
+    @classmethod
+    def from_text(cls, text: str) -> Self:
+        """Read such a text.
+
+        Raises:
+            ValueError: it is none.
+        """
+        moment, _, row_id = text.partition("|")
+        at = datetime.fromisoformat(moment)
+        if at.tzinfo is None or "\0" in row_id:
+            raise ValueError("it has no offset from UTC, or an id that is none")
+        try:
+            return cls(at.astimezone(UTC), row_id)
+        except OverflowError:
+            raise ValueError("it is before all times") from None
+
 
 def _beyond(
-    place: Place | None, at: sa.ColumnElement[Any], row_id: sa.ColumnElement[Any]
+    page_end: PageEnd | None, at: sa.ColumnElement[Any], row_id: sa.ColumnElement[Any]
 ) -> list[sa.ColumnElement[bool]]:
-    if place is None:
+    if page_end is None:
         return []
     # The first condition is one that an index of times serves.
-    beyond = sa.or_(at < place.at, row_id < place.row_id)
-    return [at <= place.at, beyond]
+    beyond = sa.or_(at < page_end.at, row_id < page_end.row_id)
+    return [at <= page_end.at, beyond]
 
 
 def search_orders(
-    database: Database, search: OrderSearch, *, limit: int, after: Place | None = None
+    database: Database, search: OrderSearch, *, limit: int, after: PageEnd | None = None
 ) -> tuple[Sequence[dict[str, Any]], int]:
     """Find orders, the latest changed first; gives the rows, and the number of all (`COUNTED`).
 
-    With `after`, those that come after a place.
+    With `after`, those that come after the end of a page.
     """
     matching = search.conditions()
     latest = (
@@ -113,12 +133,12 @@ def search_orders(
 
 
 def search_commands(
-    database: Database, search: CommandSearch, *, limit: int, after: Place | None = None
+    database: Database, search: CommandSearch, *, limit: int, after: PageEnd | None = None
 ) -> tuple[Sequence[dict[str, Any]], int]:
     """Find commands, the latest changed first; gives the rows, and the number of all (`COUNTED`).
 
-    With `after`, those that come after a place. Commands are indexed by standing and time, so the
-    latest of each standing are put together.
+    With `after`, those that come after the end of a page. Commands are indexed by standing and
+    time, so the latest of each standing are put together.
     """
     standings = list(Standing) if search.standing is None else [search.standing]
     of_each = [

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from datetime import datetime
 from typing import Final
 
 from starlette.responses import Response
 
 from orders_sync.backoffice.accounts import NotKnown
-from orders_sync.backoffice.parked import Parked, discard, plan_retry, retry, retry_each
+from orders_sync.backoffice.parked import Parked, decide_each, discard, plan_retry, retry
 from orders_sync.backoffice.story import CommandStatus, OrderStatus
 from orders_sync.domain.rules import Standing
 from orders_sync.gateway.desk.visit import Visit
@@ -18,7 +17,7 @@ from orders_sync.ledger.decisions import DecisionRefused
 from orders_sync.ledger.searches import (
     CommandSearch,
     OrderSearch,
-    Place,
+    PageEnd,
     parked_groups,
     search_commands,
     search_orders,
@@ -51,18 +50,18 @@ def show_cause(visit: Visit) -> Response:
     cause, account = visit.query("cause"), _account(visit)
     accounts = _accounts(account, visit.who.rights.accounts)
     database = visit.here.ledger.database
-    place = _place(visit)
+    after = _after(visit)
     orders, order_count = search_orders(
         database,
         OrderSearch(accounts=accounts, standing=Standing.PARKED, cause=cause),
         limit=_ROWS,
-        after=place,
+        after=after,
     )
     commands, command_count = search_commands(
         database,
         CommandSearch(accounts=accounts, standing=Standing.PARKED, cause=cause),
         limit=_ROWS,
-        after=place,
+        after=after,
     )
     rows: list[OrderStatus | CommandStatus] = [
         *(OrderStatus.model_validate(row) for row in orders),
@@ -76,7 +75,7 @@ def show_cause(visit: Visit) -> Response:
         cause=cause,
         rows=rows,
         total=order_count + command_count,
-        following=f"{rows[-1].updated_at.isoformat()}|{_id(rows[-1])}"
+        following=PageEnd(rows[-1].updated_at, _id(rows[-1])).to_text()
         if len(rows) == _ROWS
         else None,
     )
@@ -94,13 +93,11 @@ def retry_cause(visit: Visit) -> Response:
     """Retry what is parked for a cause, and return what came of it."""
     cause, account = visit.form.get("cause", ""), _account(visit, visit.form.get("account", ""))
     accounts = _accounts(account, visit.who.rights.accounts)
-    ledger = visit.here.ledger
-    outcome = retry_each(
-        ledger,
+    ledger, act = visit.here.ledger, visit.act()
+    outcome = decide_each(
         plan_retry(ledger, cause, accounts, limit=_AT_ONCE).can,
-        visit.act(),
-        put_back=visit.here.put_back,
-        dispatch=visit.here.dispatch,
+        lambda parked: retry(ledger, parked, act, put_back=visit.here.put_back),
+        visit.here.dispatch,
     )
     left = plan_retry(ledger, cause, accounts, limit=_AT_ONCE)
     return visit.page("retry.html", account=account, cause=cause, plan=left, outcome=outcome)
@@ -163,10 +160,8 @@ def _id(row: OrderStatus | CommandStatus) -> str:
     return row.id if isinstance(row, CommandStatus) else row.order_id
 
 
-def _place(visit: Visit) -> Place | None:
-    moment, _, row_id = visit.query("after").partition("|")
+def _after(visit: Visit) -> PageEnd | None:
     try:
-        at = datetime.fromisoformat(moment)
+        return PageEnd.from_text(visit.query("after"))
     except ValueError:
         return None
-    return Place(at, row_id) if at.tzinfo else None

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+from urllib.parse import urlencode
+
+import pytest
 import sqlalchemy as sa
 from support.desk_site import Desk
 from support.office import ORDER, STORE, Office
@@ -229,3 +232,16 @@ def test_a_long_list_is_read_in_pages(desk: Desk, office: Office) -> None:
     seen = {n for n in range(2000, 2055) if f"Order {n}-01" in first}
     rest = {n for n in range(2000, 2055) if f"Order {n}-01" in second}
     assert (len(seen), len(rest), seen & rest) == (50, 5, set())
+
+
+@pytest.mark.parametrize(
+    "after", ["", "yesterday", "0001-01-01T00:00:00+23:59|1-01", "2026-11-27T12:00:00|1-01"]
+)
+def test_a_page_that_begins_nowhere_is_the_first(desk: Desk, office: Office, after: str) -> None:
+    parked_order(office, "2000-01")
+
+    answer = desk.visitor("vera").gets(
+        f"/desk/cause?{urlencode({'cause': ORDER_CAUSE, 'after': after})}"
+    )
+
+    assert (answer.status_code, "Order 2000-01" in answer.text) == (200, True)
