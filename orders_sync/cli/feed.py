@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from orders_sync.cli.configuring import (
+    Configured,
+    check_replace,
+    configure_each,
+    only_one,
+    open_services,
+)
 from orders_sync.cli.feed_options import as_configured, configuration_options
 from orders_sync.cli.output import as_json, echo, print_json, print_rows
 from orders_sync.cli.parameters import ACCOUNT
 from orders_sync.cli.workplace import chosen_accounts
 from orders_sync.domain.words import count_of
-from orders_sync.settings import Settings, load_settings, require_accounts
 
 if TYPE_CHECKING:
-    from orders_sync.bootstrap import Services
     from orders_sync.vtex.client import VtexClient
 
 _LOT = 10
@@ -41,7 +45,7 @@ def show_feed(*, account: str | None, as_json: bool) -> None:
     null where there is none.
     """
     shown: list[dict[str, Any]] = []
-    with _services() as services:
+    with open_services() as services:
         wanted = as_configured(services.settings.feed)
         for name in chosen_accounts(services.settings, account):
             found = services.vtex(name).get_feed_configuration()
@@ -78,32 +82,21 @@ def configure_feed(
     --json: a list of {account, outcome, differences}; outcome is created, unchanged, replaced
     or refused.
     """
-    with _services() as services:
+    with open_services() as services:
         names = chosen_accounts(services.settings, account)
-        if replace and len(names) > 1:
-            raise click.UsageError(
-                f"--replace needs the account whose feed is meant: --account {names[0]}"
-            )
+        check_replace("feed", names, replace=replace)
         wanted = as_configured(
             services.settings.feed, statuses, visibility_seconds, retention_seconds
         )
-        done: list[dict[str, Any]] = []
-        for name in names:
-            vtex = services.vtex(name)
-            outcome, differences = _configure(vtex, wanted, replace=replace)
-            done.append({"account": name, "outcome": outcome, "differences": differences})
         if wanted.difference(as_configured(services.settings.feed)):
             echo("The settings (ORDERS_SYNC_FEED__*) want another one.", err=True)
-    if as_json:
-        print_json(done)
-    else:
-        for each in done:
-            _print_outcome(each)
-    refused = [each["account"] for each in done if each["outcome"] == "refused"]
-    if refused:
-        raise click.ClickException(
-            f"Left alone, somebody may use it: {', '.join(refused)}. To have it as wanted: "
-            f"orders-sync feed configure --replace --account {refused[0]}"
+        configure_each(
+            "feed",
+            names,
+            lambda name: _configure(services.vtex(name), wanted, replace=replace),
+            again="orders-sync feed configure",
+            news="events come",
+            as_json=as_json,
         )
 
 
@@ -121,8 +114,8 @@ def peek_feed(*, account: str | None, limit: int, as_json: bool) -> None:
 
     --json: {account, events, visible_again_at}.
     """
-    with _services() as services:
-        [name] = _one(chosen_accounts(services.settings, account))
+    with open_services() as services:
+        name = only_one(chosen_accounts(services.settings, account))
         vtex = services.vtex(name)
         configuration = vtex.get_feed_configuration()
         if configuration is None:
@@ -144,7 +137,7 @@ def peek_feed(*, account: str | None, limit: int, as_json: bool) -> None:
         )
 
 
-def _configure(vtex: VtexClient, wanted: Any, *, replace: bool) -> tuple[str, Sequence[str]]:
+def _configure(vtex: VtexClient, wanted: Any, *, replace: bool) -> Configured:
     found = vtex.get_feed_configuration()
     differences = [] if found is None else found.difference(wanted)
     if found is not None and not differences:
@@ -169,25 +162,6 @@ def _row(event: Any) -> dict[str, Any]:
     return {name: getattr(event, name, None) for name in _PEEKED}
 
 
-def _one(names: Sequence[str]) -> Sequence[str]:
-    if len(names) > 1:
-        raise click.UsageError(f"Name the account: --account {' | '.join(names)}")
-    return names
-
-
-@contextmanager
-def _services() -> Iterator[Services]:
-    from orders_sync.bootstrap import build  # noqa: PLC0415 - requests is slow to import.
-
-    settings: Settings = load_settings()
-    require_accounts(settings)
-    services = build(settings)
-    try:
-        yield services
-    finally:
-        services.close()
-
-
 def _print_feed(each: dict[str, Any]) -> None:
     account, found = each["account"], each["configuration"]
     if found is None:
@@ -202,15 +176,3 @@ def _print_feed(each: dict[str, Any]) -> None:
     echo(f"  {chosen.get('type')}: {what}")
     events = count_of(found.get("quantity") or 0, "event")
     echo(f"  {events} in it, those being worked on too")
-
-
-def _print_outcome(each: dict[str, Any]) -> None:
-    words = {
-        "created": "the feed is configured; events come from now on.",
-        "unchanged": "the feed is configured so already.",
-        "replaced": "the feed is configured anew.",
-        "refused": "the feed is configured otherwise.",
-    }
-    echo(f"{each['account']}: {words[each['outcome']]}")
-    for difference in each["differences"]:
-        echo(f"  {difference}")

@@ -9,12 +9,19 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from orders_sync.cli.configuring import (
+    Configured,
+    check_replace,
+    configure_each,
+    only_one,
+    open_services,
+)
 from orders_sync.cli.output import as_json, echo, print_json
 from orders_sync.cli.parameters import ACCOUNT
 from orders_sync.cli.workplace import chosen_accounts
 from orders_sync.errors import Refused
 from orders_sync.ledger.migrate import require_current
-from orders_sync.settings import load_settings, require_accounts
+from orders_sync.terminal import command_line
 from orders_sync.upkeep.watch_hook import keep_url, url_made_here, wanted_hook
 from orders_sync.vtex.hook_configuration import HookConfiguration
 
@@ -87,28 +94,18 @@ def configure_hook(*, url: str, account: str | None, replace: bool, as_json: boo
     """
     with _services() as services:
         names = chosen_accounts(services.settings, account)
-        if replace and len(names) > 1:
-            raise click.UsageError(
-                f"--replace needs the account whose hook is meant: --account {names[0]}"
-            )
+        check_replace("hook", names, replace=replace)
         wanted = {
             name: wanted_hook(services.settings, name, f"{url.rstrip('/')}/hook/{name}")
             for name in names
         }
-        done: list[dict[str, Any]] = []
-        for name in names:
-            outcome, differences = _configure(services, name, wanted[name], replace=replace)
-            done.append({"account": name, "outcome": outcome, "differences": differences})
-    if as_json:
-        print_json(done)
-    else:
-        for each in done:
-            _print_outcome(each)
-    refused = [each["account"] for each in done if each["outcome"] == "refused"]
-    if refused:
-        raise click.ClickException(
-            f"Left alone, somebody may use it: {', '.join(refused)}. To have it as wanted: "
-            f"orders-sync hook configure {url} --replace --account {refused[0]}"
+        configure_each(
+            "hook",
+            names,
+            lambda name: _configure(services, name, wanted[name], replace=replace),
+            again=command_line("orders-sync", "hook", "configure", url),
+            news="VTEX posts changes",
+            as_json=as_json,
         )
 
 
@@ -122,10 +119,7 @@ def remove_hook(*, account: str | None, foreign: bool, as_json: bool) -> None:
     --json: {account, outcome}; outcome is removed or absent.
     """
     with _services() as services:
-        names = chosen_accounts(services.settings, account)
-        if len(names) > 1:
-            raise click.UsageError(f"Name the account: --account {' | '.join(names)}")
-        [name] = names
+        name = only_one(chosen_accounts(services.settings, account))
         outcome = _remove(services, name, foreign=foreign)
     if as_json:
         print_json({"account": name, "outcome": outcome})
@@ -135,7 +129,7 @@ def remove_hook(*, account: str | None, foreign: bool, as_json: bool) -> None:
 
 def _configure(
     services: Services, account: str, wanted: HookConfiguration, *, replace: bool
-) -> tuple[str, list[str]]:
+) -> Configured:
     vtex = services.vtex(account)
     found = vtex.get_hook_configuration()
     differences = [] if found is None else found.difference(wanted)
@@ -175,16 +169,9 @@ def _remove(services: Services, account: str, *, foreign: bool) -> str:
 
 @contextmanager
 def _services() -> Iterator[Services]:
-    from orders_sync.bootstrap import build  # noqa: PLC0415 - requests is slow to import.
-
-    settings = load_settings()
-    require_accounts(settings)
-    services = build(settings)
-    try:
+    with open_services() as services:
         require_current(services.ledger.database)
         yield services
-    finally:
-        services.close()
 
 
 def _print_hook(each: dict[str, Any]) -> None:
@@ -201,15 +188,3 @@ def _print_hook(each: dict[str, Any]) -> None:
     echo(f"  to {found['hook'].get('url')} with the headers: {headers}")
     heard = each["heard_at"]
     echo(f"  heard {f'last at {heard:%Y-%m-%d %H:%M:%S} UTC' if heard else 'never yet'}")
-
-
-def _print_outcome(each: dict[str, Any]) -> None:
-    words = {
-        "created": "the hook is configured; VTEX posts changes from now on.",
-        "unchanged": "the hook is configured so already.",
-        "replaced": "the hook is configured anew.",
-        "refused": "the hook is configured otherwise.",
-    }
-    echo(f"{each['account']}: {words[each['outcome']]}")
-    for difference in each["differences"]:
-        echo(f"  {difference}")
