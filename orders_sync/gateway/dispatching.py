@@ -8,7 +8,11 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Final
 
+import structlog
+
 from orders_sync.domain.steps import Dispatch
+
+log = structlog.get_logger(__name__)
 
 #: What is beyond is left to the workers, who find it in the ledger.
 _MOST_WAITING: Final = 1000
@@ -41,6 +45,9 @@ class Dispatching:
             with suppress(queue.Empty):
                 while len(lot) < _MOST_AT_ONCE:
                     lot.append(self._steps.get_nowait())
-            self._send([step for step in lot if step is not None])
+            try:
+                self._send([step for step in lot if step is not None])
+            except Exception as error:
+                log.exception("dispatching.failed", cause=type(error).__name__)
             if None in lot:
                 return

@@ -31,7 +31,6 @@ from orders_sync.worker.app import client_app
 _GRACE_SECONDS: Final = 10
 #: More are answered with 503 at once.
 _CALLS_AT_ONCE: Final = 1000
-_HEADER_BYTES: Final = 64 * 1024
 
 
 def serve(settings: Settings, ready: Callable[[str], object]) -> None:
