@@ -78,7 +78,8 @@ def _print_order(
     for command in where["do"]:
         echo(f"  {command}")
     echo()
-    print_fields(order, _ORDER_FIELDS)
+    is_news = order["latest_status"] != order["status"]
+    print_fields(order if is_news else {**order, "latest_status": None}, _ORDER_FIELDS)
     if read_at is not None:
         echo(f"{'read from VTEX':>14}: {at(read_at)}")
 
