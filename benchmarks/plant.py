@@ -191,7 +191,7 @@ def _environment(home: Path, broker_url: str, settings: Mapping[str, str]) -> di
 
 def _first_line(log: Path) -> str:
     until(lambda: log.exists() and "\n" in log.read_text(), "the sandbox listens", 60)
-    return log.read_text().splitlines()[0].strip()
+    return log.read_text().splitlines()[0].split()[0]
 
 
 def _cpu_of(pid: int) -> float:
