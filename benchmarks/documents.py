@@ -17,8 +17,8 @@ from pydantic import SecretStr
 
 from orders_sync.sandbox import Box, SandboxAdapter
 from orders_sync.vtex.client import Credentials, VtexClient
+from orders_sync.vtex.documents import parse_json
 from orders_sync.vtex.fulfilment import fulfilment
-from orders_sync.vtex.parsing import parse_json
 from orders_sync.vtex.translate import order
 from orders_sync.vtex.transport import RequestsTransport
 

@@ -37,9 +37,7 @@ from orders_sync.traffic.shared import Shared, connect
 from orders_sync.traffic.traffic import Traffic
 from orders_sync.vtex.client import VtexClient
 from orders_sync.vtex.connections import VtexAdapter
-from orders_sync.vtex.credentials import Credentials
-from orders_sync.vtex.exchange import Transport
-from orders_sync.vtex.gate import open_gate
+from orders_sync.vtex.exchange import Credentials, Transport, open_gate
 from orders_sync.vtex.resources import RESOURCES
 from orders_sync.vtex.transport import RequestsTransport
 

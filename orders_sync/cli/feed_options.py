@@ -12,7 +12,7 @@ from orders_sync.cli.output import echo
 from orders_sync.domain import status as s
 from orders_sync.settings_parts import FeedSettings
 from orders_sync.upkeep.watch_feed import wanted_configuration
-from orders_sync.vtex.feed_configuration import (
+from orders_sync.vtex.feed import (
     MAX_RETENTION_SECONDS,
     MAX_VISIBILITY_SECONDS,
     MIN_RETENTION_SECONDS,

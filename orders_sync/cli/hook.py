@@ -23,7 +23,7 @@ from orders_sync.errors import Refused
 from orders_sync.ledger.migrate import require_current
 from orders_sync.terminal import command_line
 from orders_sync.upkeep.watch_hook import keep_url, url_made_here, wanted_hook
-from orders_sync.vtex.hook_configuration import HookConfiguration
+from orders_sync.vtex.hook import HookConfiguration
 
 if TYPE_CHECKING:
     from orders_sync.bootstrap import Services

@@ -18,7 +18,7 @@ from orders_sync.settings_parts import FeedSettings
 from orders_sync.upkeep.watch_feed import wanted_configuration
 from orders_sync.vtex.client import Credentials, VtexClient
 from orders_sync.vtex.connections import VtexAdapter
-from orders_sync.vtex.schemas import FeedConfiguration
+from orders_sync.vtex.feed import FeedConfiguration
 from orders_sync.vtex.transport import RequestsTransport
 
 #: A call of an examination is small; one that takes longer is a finding.

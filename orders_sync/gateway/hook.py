@@ -20,7 +20,7 @@ from orders_sync.gateway.problems import ProblemError
 from orders_sync.gateway.rights import digest_of, is_same
 from orders_sync.metrics.tracing import About
 from orders_sync.settings_parts import AccountSettings
-from orders_sync.vtex.hook_posts import HEADER, Origin, is_ping, read_post
+from orders_sync.vtex.hook import HEADER, Origin, is_ping, read_post
 
 log = structlog.get_logger(__name__)
 

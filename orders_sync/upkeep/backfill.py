@@ -21,7 +21,7 @@ from orders_sync.ledger import Ledger
 from orders_sync.ledger.cursors import Cursors
 from orders_sync.ledger.reconciliation import Found, Reconciliation
 from orders_sync.upkeep.walk import LAG, OrderList, Place, Slice, instant, walk
-from orders_sync.vtex.order_rows import OrderFilter, OrderRow
+from orders_sync.vtex.orders import OrderFilter, OrderRow
 
 BACKFILLED: Final = "order.backfilled"
 

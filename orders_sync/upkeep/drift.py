@@ -14,7 +14,7 @@ from typing import Final
 
 from orders_sync.domain.rules import Group, Progress, Standing, group_of
 from orders_sync.domain.steps import Step
-from orders_sync.vtex.order_rows import OrderRow
+from orders_sync.vtex.orders import OrderRow
 
 #: What changed so lately is not compared: the list is behind, and a step may be on its way.
 GRACE: Final = timedelta(minutes=10)

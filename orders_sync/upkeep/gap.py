@@ -14,7 +14,7 @@ from orders_sync.ledger.cursors import Cursors
 from orders_sync.ledger.pulse import last_runs
 from orders_sync.ledger.reconciliation import Reconciliation
 from orders_sync.upkeep.watch_feed import FeedConfigurations
-from orders_sync.vtex.schemas import FeedConfiguration
+from orders_sync.vtex.feed import FeedConfiguration
 
 log = structlog.get_logger(__name__)
 

@@ -39,7 +39,7 @@ from orders_sync.upkeep.gap import GAP
 from orders_sync.upkeep.hints import hint_for_stuck, hint_for_unmended
 from orders_sync.upkeep.stuck import judge_stuck
 from orders_sync.upkeep.walk import LAG, OrderList, Place, Slice, instant, walk
-from orders_sync.vtex.order_rows import OrderFilter, OrderRow
+from orders_sync.vtex.orders import OrderFilter, OrderRow
 
 log = structlog.get_logger(__name__)
 

@@ -9,8 +9,7 @@ from typing import Final
 from orders_sync.errors import Unreadable
 from orders_sync.ledger.reconciliation import PARKED, Found, Unmoved
 from orders_sync.upkeep.drift import RECHECK, Kind
-from orders_sync.vtex.fulfilment import fulfilment
-from orders_sync.vtex.last_change import last_change
+from orders_sync.vtex.fulfilment import fulfilment, last_change
 
 #: A document older than this may have been overtaken: the order is read before it is parked.
 FRESH: Final = timedelta(hours=1)

@@ -11,8 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Final, Protocol
 
-from orders_sync.vtex.order_rows import TICK, OrderFilter, OrderPage, OrderRow, TimeSpan
-from orders_sync.vtex.read import MAX_PER_PAGE
+from orders_sync.vtex.orders import MAX_PER_PAGE, TICK, OrderFilter, OrderPage, OrderRow, TimeSpan
 
 #: VTEX's index is so far behind, or a little more.
 LAG: Final = timedelta(minutes=5)

@@ -9,7 +9,7 @@ from typing import Protocol
 import structlog
 
 from orders_sync.settings_parts import FeedSettings
-from orders_sync.vtex.schemas import FeedConfiguration
+from orders_sync.vtex.feed import FeedConfiguration
 
 log = structlog.get_logger(__name__)
 

@@ -13,8 +13,7 @@ from orders_sync.ledger.cursors import Cursors
 from orders_sync.settings import Settings
 from orders_sync.settings_parts import FeedSettings
 from orders_sync.settings_problems import EXAMPLES, PREFIX
-from orders_sync.vtex.hook_configuration import HookConfiguration
-from orders_sync.vtex.hook_posts import HEADER
+from orders_sync.vtex.hook import HEADER, HookConfiguration
 
 log = structlog.get_logger(__name__)
 

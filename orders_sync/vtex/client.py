@@ -5,10 +5,10 @@ Each group of endpoints has a file of its own and is joined here.
 
 from __future__ import annotations
 
-from orders_sync.vtex.credentials import Credentials
+from orders_sync.vtex.exchange import Credentials
 from orders_sync.vtex.feed import FeedEndpoints
 from orders_sync.vtex.hook import HookEndpoints
-from orders_sync.vtex.read import ReadEndpoints
+from orders_sync.vtex.orders import ReadEndpoints
 from orders_sync.vtex.write import WriteEndpoints
 
 __all__ = ["Credentials", "VtexClient"]

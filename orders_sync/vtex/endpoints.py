@@ -10,9 +10,7 @@ from urllib.parse import quote
 
 from orders_sync import __version__
 from orders_sync.errors import NotFound
-from orders_sync.vtex.credentials import Credentials
-from orders_sync.vtex.exchange import Request, Response, Transport
-from orders_sync.vtex.gate import Gate, open_gate
+from orders_sync.vtex.exchange import Credentials, Gate, Request, Response, Transport, open_gate
 from orders_sync.vtex.responses import require_accepted
 
 _HEADERS: Final = {

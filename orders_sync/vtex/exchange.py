@@ -1,10 +1,19 @@
-"""What is exchanged with VTEX: a request, its response, and who carries them."""
+"""What is exchanged with VTEX: a request under an account's key, its response, and who carries it.
+
+A gate says when a call may be made.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
+
+from orders_sync.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from pydantic import SecretStr
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,3 +72,63 @@ class Transport(Protocol):
             Unreadable: the answer is larger than is allowed.
         """
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """An application key and its token; neither shows in a repr.
+
+    VTEX renews a token in two steps and takes both tokens in between, so a client may be given a
+    callable that returns whichever is current.
+    https://developers.vtex.com/docs/guides/api-authentication-using-api-keys
+    """
+
+    app_key: SecretStr
+    app_token: SecretStr
+
+    def __post_init__(self) -> None:
+        for name, secret in (("APP_KEY", self.app_key), ("APP_TOKEN", self.app_token)):
+            # A wrong header is shown in full by the HTTP library's error, so it never gets there.
+            text = secret.get_secret_value()
+            if not text or not text.isascii() or not text.isprintable() or " " in text:
+                raise ConfigurationError(
+                    f"{name} is empty or holds a space, a line break or a letter that no header "
+                    "takes. Copy it again from VTEX, without quotes and line breaks."
+                )
+
+    def headers(self) -> Mapping[str, str]:
+        """Word the credentials as VTEX's two headers."""
+        return {
+            "X-VTEX-API-AppKey": self.app_key.get_secret_value(),
+            "X-VTEX-API-AppToken": self.app_token.get_secret_value(),
+        }
+
+
+#: Finds a header of a response, whatever its case.
+Header = Callable[[str], str | None]
+
+#: Takes what a response says to whoever watches over the calls: its status and its headers.
+Heard = Callable[[int, Header], None]
+
+
+class Gate(Protocol):
+    """Lets calls pass, and learns from how they end."""
+
+    def __call__(self, group: str, /) -> AbstractContextManager[Heard]:
+        """Let one call be made inside; what is yielded takes its response's status and headers.
+
+        `group` names the endpoints that fail together.
+
+        Raises:
+            WaitError: the call must not be made now; it says for how long.
+        """
+        ...
+
+
+def open_gate(_: str, /) -> AbstractContextManager[Heard]:
+    """Let every call pass."""
+    return nullcontext(_learn_nothing)
+
+
+def _learn_nothing(_: int, __: Header) -> None:
+    pass

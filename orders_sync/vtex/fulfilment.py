@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Annotated, Any, Final
 
 from pydantic import AliasChoices, BeforeValidator, Field
@@ -19,9 +20,8 @@ from orders_sync.domain.fulfilment import (
 from orders_sync.domain.line_prices import SoldItem
 from orders_sync.domain.order_changes import LineAmounts
 from orders_sync.vtex.amounts import sale
-from orders_sync.vtex.documents import parse_document, require, summarise
+from orders_sync.vtex.documents import parse_document, require, summarise, zone_named
 from orders_sync.vtex.order_document import AmountsDocument, Item
-from orders_sync.vtex.parsing import zone_named
 from orders_sync.vtex.schemas import (
     Cents,
     CentsOrZero,
@@ -243,3 +243,17 @@ def _open_request(requests: tuple[CancellationRequest, ...], named: str | None) 
     if undenied:
         return undenied[-1]
     return None if any(it.request_id == named for it in requests) else named
+
+
+class _LastChange(WireModel):
+    last_change: Moment = None
+
+
+def last_change(document: bytes) -> datetime | None:
+    """Read when the order changed last; None where the document does not say.
+
+    Raises:
+        Unreadable: it is no document of an order.
+    """
+    found = require(_LastChange, parse_document(document), "The order's document")
+    return found.last_change

@@ -21,8 +21,8 @@ from orders_sync.errors import (
     Refused,
     Unavailable,
 )
+from orders_sync.vtex.documents import parse_json
 from orders_sync.vtex.exchange import Request, Response
-from orders_sync.vtex.parsing import parse_json
 from orders_sync.vtex.resources import resource_of
 
 #: The code with which VTEX says that the order's status does not allow the call.

@@ -23,12 +23,9 @@ from pydantic import (
     ValidatorFunctionWrapHandler,
     WrapValidator,
 )
-from pydantic.alias_generators import to_camel, to_pascal
+from pydantic.alias_generators import to_camel
 
-from orders_sync.vtex.feed_configuration import FeedConfiguration, FeedFilter, FeedQueue
-from orders_sync.vtex.parsing import clean_text, is_whole_text, parse_timestamp
-
-__all__ = ["FeedConfiguration", "FeedFilter", "FeedItem", "FeedQueue"]
+from orders_sync.vtex.documents import clean_text, is_whole_text, parse_timestamp
 
 T = TypeVar("T")
 
@@ -117,41 +114,6 @@ class WireModel(BaseModel):
         frozen=True,
         hide_input_in_errors=True,
     )
-
-
-class FeedItem(WireModel):
-    """One item of the feed; order and handle are all it takes, and the rest is any text or none."""
-
-    order_id: WholeText
-    handle: WholeText
-    current_change: OddText = None
-    domain: OddText = None
-    event_id: OddText = None
-    state: OddText = None
-    last_state: OddText = None
-
-
-class HookOrigin(WireModel):
-    """Whose hook it is: the account and the key that configured it."""
-
-    model_config = ConfigDict(alias_generator=to_pascal)
-
-    account: WholeText
-    key: WholeText
-
-
-class HookPost(WireModel):
-    """What the hook posts; order and origin are all it takes, and the rest is any text or none."""
-
-    model_config = ConfigDict(alias_generator=to_pascal)
-
-    order_id: WholeText
-    origin: HookOrigin
-    current_change: OddText = None
-    last_change: OddText = None
-    domain: OddText = None
-    state: OddText = None
-    last_state: OddText = None
 
 
 class ClientProfile(WireModel):

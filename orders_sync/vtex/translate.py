@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, Final
 
 from orders_sync.domain.amounts import ChargedService, amounts_now
-from orders_sync.domain.events import OrderEvent, UnreadableEvent
 from orders_sync.domain.line_prices import piece_cents
 from orders_sync.domain.order import Component, Customer, Order, OrderLine, Payment, Totals
 from orders_sync.domain.order_changes import LineAmounts
@@ -16,28 +15,24 @@ from orders_sync.vtex.amounts import sale
 from orders_sync.vtex.deliveries import address, deliveries
 from orders_sync.vtex.documents import (
     OrderSummary,
+    clean_json,
+    clean_text,
     parse_document,
     require,
     summarise,
     summary,
-    validate,
 )
-from orders_sync.vtex.feed_configuration import FeedConfiguration
 from orders_sync.vtex.fulfilment import fulfilment
 from orders_sync.vtex.order_document import Item, KitComponent, OrderDocument, Total
-from orders_sync.vtex.parsing import clean_json, clean_text, is_whole_text
 from orders_sync.vtex.schemas import (
     ClientProfile,
     ConnectorResponses,
-    FeedItem,
     PaymentData,
     PaymentEntry,
 )
 
 __all__ = [
     "OrderSummary",
-    "event",
-    "feed_configuration",
     "fulfilment",
     "order",
     "payment",
@@ -49,36 +44,6 @@ _TOTALS: Final = frozenset({"items", "discounts", "shipping", "tax", "change"})
 #: VTEX's words for money that the marketplace took; the second is the older one.
 _BY_MARKETPLACE: Final = "PAYMENT-FROM-AFFILIATE"
 _ASSUMED: Final = "assumed value by affiliate"
-
-
-def event(item: Any) -> OrderEvent | UnreadableEvent:
-    """Read one item of the feed; one that is not an event is told as such and never raises."""
-    read, problem = validate(FeedItem, item)
-    if read is None:
-        handle = item.get("handle") if isinstance(item, Mapping) else None
-        return UnreadableEvent(handle if is_whole_text(handle) else None, problem)
-    return OrderEvent(
-        order_id=read.order_id,
-        domain=read.domain or "",
-        state=read.state,
-        last_state=read.last_state,
-        current_change=read.current_change or "",
-        event_id=read.event_id or "",
-        handle=read.handle,
-    )
-
-
-def feed_configuration(data: Any) -> FeedConfiguration | None:
-    """Read the feed's configuration; null and an empty object are none.
-
-    Raises:
-        Unreadable: it is something else.
-    """
-    if isinstance(data, Mapping):
-        data = {key: value for key, value in data.items() if value is not None}
-    if not data:
-        return None
-    return require(FeedConfiguration, data, "The feed's configuration")
 
 
 def order(account: str, document: bytes) -> Order:

@@ -21,9 +21,9 @@ from orders_sync.vtex.change_answers import (
     change_preview,
     change_state,
 )
+from orders_sync.vtex.documents import parse_timestamp
 from orders_sync.vtex.endpoints import Endpoints, segment
 from orders_sync.vtex.names import encode, encode_legacy_change, not_sendable
-from orders_sync.vtex.parsing import parse_timestamp
 from orders_sync.vtex.responses import read_json
 
 _ORDERS = "/api/oms/pvt/orders"

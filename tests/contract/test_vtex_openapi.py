@@ -12,7 +12,8 @@ from unit.vtex.recording import client_of
 
 from orders_sync.vtex.client import VtexClient
 from orders_sync.vtex.exchange import Response
-from orders_sync.vtex.translate import event, feed_configuration, fulfilment, order
+from orders_sync.vtex.feed import event, feed_configuration
+from orders_sync.vtex.translate import fulfilment, order
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ from support.flow import STORE, Flow
 from orders_sync.errors import AuthFailed, OrdersSyncError, RateLimited, Unavailable
 from orders_sync.upkeep.backfill import Backfill, Plan, Tally
 from orders_sync.upkeep.walk import OrderList
-from orders_sync.vtex.order_rows import OrderFilter, OrderPage, OrderRow
+from orders_sync.vtex.orders import OrderFilter, OrderPage, OrderRow
 
 pytestmark = pytest.mark.parametrize("both_on", ["sqlite", "postgresql"], indirect=True)
 

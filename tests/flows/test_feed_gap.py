@@ -10,7 +10,7 @@ from orders_sync.ledger.cursors import Cursors
 from orders_sync.ledger.tables import accounts
 from orders_sync.upkeep.gap import GAP, GapKeeper
 from orders_sync.upkeep.watch_feed import FeedState, ensure_feed
-from orders_sync.vtex.schemas import FeedConfiguration
+from orders_sync.vtex.feed import FeedConfiguration
 
 pytestmark = pytest.mark.parametrize("both_on", ["sqlite", "postgresql"], indirect=True)
 

@@ -10,7 +10,7 @@ from support.flow import STORE, Flow
 from orders_sync.inbound.poll import Polled
 from orders_sync.inbound.tasks import after_poll
 from orders_sync.sandbox.wire import Request, Response
-from orders_sync.vtex.hook_posts import Origin, read_post
+from orders_sync.vtex.hook import Origin, read_post
 from orders_sync.worker.chores import Ran
 
 

@@ -13,7 +13,7 @@ from orders_sync.errors import LedgerUnavailable
 from orders_sync.ledger.cursors import Cursors
 from orders_sync.ledger.leases import Leases
 from orders_sync.ledger.tables import orders
-from orders_sync.vtex.order_rows import OrderPage
+from orders_sync.vtex.orders import OrderPage
 
 pytestmark = pytest.mark.parametrize("both_on", ["sqlite", "postgresql"], indirect=True)
 

@@ -7,7 +7,7 @@ from support.flow import STORE, Flow
 from orders_sync.errors import ConfigurationError
 from orders_sync.settings import Settings
 from orders_sync.upkeep.watch_hook import ensure_hook, keep_url, wanted_hook
-from orders_sync.vtex.hook_configuration import HookConfiguration
+from orders_sync.vtex.hook import HookConfiguration
 
 URL = "https://orders.example.com/hook/mystore"
 FOUR_DAYS = 4 * 86_400

@@ -21,7 +21,8 @@ from orders_sync.erp.staging_tables import (
     ERP_ORDER_SERVICES,
     ERP_ORDERS,
 )
-from orders_sync.vtex.translate import event, fulfilment, order
+from orders_sync.vtex.feed import event
+from orders_sync.vtex.translate import fulfilment, order
 
 CASES = Path(__file__).parents[4] / "shared" / "cases" / "vtex"
 

@@ -22,8 +22,8 @@ from support.office import ORDER, STORE, Office
 from orders_sync.domain.events import OrderEvent
 from orders_sync.domain.steps import Dispatch, Step
 from orders_sync.gateway.bounds import Bounded
-from orders_sync.vtex.hook_posts import HEADER
-from orders_sync.vtex.translate import event as read_item
+from orders_sync.vtex.feed import event as read_item
+from orders_sync.vtex.hook import HEADER
 
 SECRET, OLD_SECRET = "a-secret-of-the-hook", "the-secret-before-it"
 CHANGE: dict[str, Any] = {

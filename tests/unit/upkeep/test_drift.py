@@ -8,7 +8,7 @@ import pytest
 from orders_sync.domain.rules import Progress, Standing
 from orders_sync.domain.steps import Step
 from orders_sync.upkeep.drift import Kind, Known, SentInvoice, judge
-from orders_sync.vtex.order_rows import OrderRow
+from orders_sync.vtex.orders import OrderRow
 
 NOW = datetime(2026, 11, 27, 12, tzinfo=UTC)
 PATIENCE = timedelta(hours=24)

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from orders_sync.upkeep.walk import Place, walk
-from orders_sync.vtex.order_rows import OrderFilter, OrderPage, OrderRow
+from orders_sync.vtex.orders import OrderFilter, OrderPage, OrderRow
 
 START = datetime(2026, 11, 1, tzinfo=UTC)
 END = START + timedelta(days=10)

@@ -15,9 +15,9 @@ from orders_sync.commands.invoice import InvoiceBody
 from orders_sync.commands.note import NoteBody
 from orders_sync.commands.track import TrackBody, TrackingEvent
 from orders_sync.vtex.client import VtexClient
-from orders_sync.vtex.hook_configuration import HookConfiguration
-from orders_sync.vtex.order_rows import OrderFilter, TimeSpan
-from orders_sync.vtex.schemas import FeedConfiguration
+from orders_sync.vtex.feed import FeedConfiguration
+from orders_sync.vtex.hook import HookConfiguration
+from orders_sync.vtex.orders import OrderFilter, TimeSpan
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 LATER = datetime(2026, 11, 25, 12, tzinfo=UTC)

@@ -25,7 +25,7 @@ from orders_sync.errors import (
 from orders_sync.vtex.client import Credentials, VtexClient
 from orders_sync.vtex.endpoints import segment
 from orders_sync.vtex.exchange import Response
-from orders_sync.vtex.schemas import FeedConfiguration
+from orders_sync.vtex.feed import FeedConfiguration
 
 
 def test_the_feed_is_read_exactly() -> None:

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orders_sync.domain.events import OrderEvent, UnreadableEvent
-from orders_sync.vtex.parsing import parse_timestamp
-from orders_sync.vtex.translate import event
+from orders_sync.vtex.documents import parse_timestamp
+from orders_sync.vtex.feed import event
 
 ITEM: dict[str, Any] = {
     "orderId": "1-01",

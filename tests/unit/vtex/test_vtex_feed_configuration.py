@@ -9,8 +9,7 @@ from typing import Any
 import pytest
 
 from orders_sync.errors import ConfigurationError, Unreadable
-from orders_sync.vtex.schemas import FeedConfiguration, FeedFilter, FeedQueue
-from orders_sync.vtex.translate import feed_configuration
+from orders_sync.vtex.feed import FeedConfiguration, FeedFilter, FeedQueue, feed_configuration
 
 SAMPLES = Path(__file__).parents[2] / "samples" / "vtex"
 

@@ -8,8 +8,7 @@ from unit.vtex.recording import CREDENTIALS, Recorder
 
 from orders_sync.errors import NotFound, OrdersSyncError, WaitError
 from orders_sync.vtex.client import VtexClient
-from orders_sync.vtex.exchange import Response
-from orders_sync.vtex.gate import Header, Heard
+from orders_sync.vtex.exchange import Header, Heard, Response
 
 
 class Gatekeeper:

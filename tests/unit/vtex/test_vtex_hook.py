@@ -8,8 +8,8 @@ from unit.vtex.recording import client_of
 
 from orders_sync.errors import ConfigurationError, Refused, Unreadable
 from orders_sync.vtex.exchange import Response
-from orders_sync.vtex.feed_configuration import FeedFilter
-from orders_sync.vtex.hook_configuration import Hook, HookConfiguration
+from orders_sync.vtex.feed import FeedFilter
+from orders_sync.vtex.hook import Hook, HookConfiguration
 
 URL = "https://erp.example.com/vtex/hook"
 HEADERS = {"X-Integration-Secret": "made-up"}

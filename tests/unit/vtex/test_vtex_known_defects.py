@@ -23,7 +23,7 @@ from unit.vtex.recording import CREDENTIALS, client_of, sample
 from orders_sync import errors
 from orders_sync.errors import OrdersSyncError, OutcomeUnknown, RateLimited, Unavailable
 from orders_sync.vtex.client import VtexClient
-from orders_sync.vtex.schemas import FeedConfiguration, FeedFilter, FeedQueue
+from orders_sync.vtex.feed import FeedConfiguration, FeedFilter, FeedQueue
 from orders_sync.vtex.transport import RequestsTransport
 
 Peers = Callable[..., Loopback]

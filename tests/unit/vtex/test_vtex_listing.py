@@ -14,7 +14,7 @@ from unit.vtex.recording import client_of
 
 from orders_sync.errors import Unreadable
 from orders_sync.vtex.exchange import Response
-from orders_sync.vtex.order_rows import OrderFilter, TimeSpan
+from orders_sync.vtex.orders import OrderFilter, TimeSpan
 
 START = datetime(2026, 11, 1, tzinfo=UTC)
 END = START + timedelta(days=7)

@@ -20,9 +20,9 @@ from orders_sync.commands.invoice import InvoiceBody
 from orders_sync.commands.note import NoteBody
 from orders_sync.commands.track import TrackBody, TrackingEvent
 from orders_sync.vtex.client import VtexClient
+from orders_sync.vtex.documents import parse_timestamp
 from orders_sync.vtex.exchange import Response
 from orders_sync.vtex.names import INVOICE, PARCEL, PROGRESS, encode
-from orders_sync.vtex.parsing import parse_timestamp
 from orders_sync.vtex.translate import fulfilment
 
 ids = st.text(st.characters(exclude_categories=["Cs"]), min_size=1).filter(

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from orders_sync.domain.order import Order, Totals
 from orders_sync.errors import Unreadable
-from orders_sync.vtex.parsing import clean_text
+from orders_sync.vtex.documents import clean_text
 from orders_sync.vtex.translate import OrderSummary, order, summary
 
 LINE: dict[str, Any] = {
