@@ -35,7 +35,7 @@ from unit.traffic.limits import FixedWindow, SlidingWindow, Storm
 from unit.traffic.virtual_time import VirtualTime
 
 from orders_sync.embedded.broker import EmbeddedBroker
-from orders_sync.sandbox.rate_limit import RateLimit
+from orders_sync.sandbox.dials import RateLimit
 from orders_sync.traffic.lanes import Lane
 from orders_sync.traffic.limiter import RateLimiter
 from orders_sync.traffic.shared import Shared, connect

@@ -57,7 +57,7 @@ class Change:
 class SeenCall:
     """A call about an order, as VTEX saw it: when (seconds since the epoch), and with what effect.
 
-    `about` names what took effect: see `orders_sync.sandbox.record`.
+    `about` names what took effect: see `orders_sync.sandbox.views`.
     """
 
     at: float

@@ -6,8 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from orders_sync.sandbox.envelopes import oms_error
-from orders_sync.sandbox.operations import Refusal
-from orders_sync.sandbox.wire import Request
+from orders_sync.sandbox.wire import Refusal, Request
 
 
 def bad_body(message: str) -> Refusal:

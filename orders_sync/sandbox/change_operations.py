@@ -1,20 +1,134 @@
-"""The calls of order modifications, the second version of changing an order.
+"""The calls that change an order, in the words of either API version, and what they come to.
 
+VTEX switched the first version off on 2026-03-01.
 https://developers.vtex.com/docs/api-reference/orders-api#patch-/api/order-system/orders/-changeOrderId-/changes
+https://developers.vtex.com/docs/api-reference/orders-api#get-/api/orders/pvt/document/-orderId-/change-summary
+https://developers.vtex.com/docs/api-reference/orders-api#post-/api/oms/pvt/orders/-orderId-/changes
 """
 
 from __future__ import annotations
 
-from typing import Any
+from collections import Counter
+from dataclasses import replace
+from typing import Any, Final
 
-from orders_sync.sandbox import bodies
-from orders_sync.sandbox.change_bodies import parse_change
-from orders_sync.sandbox.changes import Change, change_json, detail_json
-from orders_sync.sandbox.changing import Changing, refused
+from orders_sync.sandbox import bodies, envelopes
+from orders_sync.sandbox.changes import (
+    Change,
+    ChangedItem,
+    Replacement,
+    WantedChange,
+    change_json,
+    detail_json,
+)
+from orders_sync.sandbox.changing import Changing, refused, require_changeable
+from orders_sync.sandbox.dials import Dials
+from orders_sync.sandbox.documents import Document
+from orders_sync.sandbox.goods import item_json
 from orders_sync.sandbox.oms import Oms
-from orders_sync.sandbox.operations import Asked, Done, Operation
 from orders_sync.sandbox.orders import Order
-from orders_sync.sandbox.wire import Response, json_response
+from orders_sync.sandbox.wire import Asked, Done, Operation, Refusal, Response, json_response
+
+
+def parse_change(data: dict[str, Any]) -> WantedChange:
+    """Read the body of an order modification (v2)."""
+    return WantedChange(
+        reason=bodies.text(data, "reason"),
+        add=_side(data.get("add")),
+        remove=_side(data.get("remove")),
+        replace=tuple(
+            Replacement(_side(one.get("from")), _side(one.get("to")))
+            for one in bodies.objects(data, "replace", required=False)
+        ),
+        discount_cents=bodies.whole(data, "manualDiscountValue", default=0),
+        increment_cents=bodies.whole(data, "manualIncrementValue", default=0),
+    )
+
+
+def parse_old_change(data: dict[str, Any]) -> tuple[str, WantedChange]:
+    """Read the body of the first version: the caller's request id, and what it asks for."""
+    wanted = WantedChange(
+        reason=bodies.text(data, "reason"),
+        add=_items(data, "itemsAdded", required=False),
+        remove=_items(data, "itemsRemoved", required=False),
+        discount_cents=bodies.whole(data, "discountValue"),
+        increment_cents=bodies.whole(data, "incrementValue"),
+    )
+    return bodies.text(data, "requestId"), wanted
+
+
+def _side(data: Any) -> tuple[ChangedItem, ...]:
+    if data is None:
+        return ()
+    if not isinstance(data, dict):
+        raise bodies.bad_body("The fields add, remove, from and to must be objects")
+    return _items(data, "items", required=True)
+
+
+def _items(data: dict[str, Any], name: str, *, required: bool) -> tuple[ChangedItem, ...]:
+    return tuple(_item(item) for item in bodies.objects(data, name, required=required))
+
+
+def _item(data: dict[str, Any]) -> ChangedItem:
+    price = data.get("price")
+    multiplier = data.get("unitMultiplier")
+    return ChangedItem(
+        sku=bodies.text(data, "id"),
+        quantity=bodies.whole(data, "quantity", least=1),
+        unique_id=bodies.optional_text(data, "uniqueId") or None,
+        price_cents=None if price is None else bodies.whole(data, "price"),
+        unit=bodies.optional_text(data, "measurementUnit"),
+        unit_multiplier=float(multiplier) if isinstance(multiplier, int | float) else None,
+    )
+
+
+def summary_json(order: Order) -> dict[str, Any]:
+    """Add up the changes that were made."""
+    made = [change for change in order.changes if change.status == "done"]
+    original = order.original or order.document
+    totals: Counter[str] = Counter()
+    for change in made:
+        for total in change.totals:
+            totals[total["id"]] += total["value"]
+    return {
+        "original": _item_sums(original),
+        "added": [item.to_dict() for change in made for item in change.wanted.add],
+        "removed": [item.to_dict() for change in made for item in change.wanted.remove],
+        "replaced": [one for change in made for one in _replaced(change)],
+        "manualDiscountValueAggregated": sum(change.wanted.discount_cents for change in made),
+        "manualIncrementValueAggregated": sum(change.wanted.increment_cents for change in made),
+        "totalChangesValueAggregated": sum(change.value_cents for change in made),
+        "totals": [
+            {"id": key, "name": f"{key} Total", "value": value, "alternativeTotals": None}
+            for key, value in totals.items()
+        ],
+        "lastChange": made[-1].asked_at if made else None,
+    }
+
+
+def _item_sums(document: Document) -> list[dict[str, Any]]:
+    group = document.ids.order_group
+    return [
+        {"totalQuantity": line.quantity, "itemIndex": index, **item_json(line, index, group)}
+        for index, line in enumerate(document.lines)
+    ]
+
+
+def _replaced(change: Change) -> list[dict[str, Any]]:
+    return [
+        {
+            "replaceType": "ItemReplacement",
+            "userInputType": "ItemReplacement",
+            "from": _replaced_side(one.outgoing),
+            "to": _replaced_side(one.incoming),
+            "type": "UserInput",
+        }
+        for one in change.wanted.replace
+    ]
+
+
+def _replaced_side(items: tuple[ChangedItem, ...]) -> dict[str, Any]:
+    return {"items": [item.to_dict() for item in items], "shippingData": None}
 
 
 class ChangeOperations:
@@ -122,3 +236,52 @@ class ChangeOperations:
         """Refuse a call whose query does not name the account, by the name that its route wants."""
         if asked.request.parameters().get(parameter) != self._account:
             raise bodies.bad_body(f"The parameter {parameter} must name the account")
+
+
+_MOST_CHANGES: Final = 50
+
+
+class OldChangeOperations:
+    """Register change, and the summary of the changes of either version."""
+
+    def __init__(self, oms: Oms, changing: Changing, dials: Dials) -> None:
+        self._oms = oms
+        self._changing = changing
+        self._dials = dials
+
+    def table(self) -> dict[str, Operation]:
+        """Name the operations as the routes do."""
+        return {"register_change": self.register, "change_summary": self.summary}
+
+    def register(self, asked: Asked) -> Done:
+        """Change the order at once; of a request id only the first use counts."""
+        if not self._dials.changes_v1:
+            raise Refusal(envelopes.problem(410, "Gone"))
+        order = self._oms.require(asked.names["order_id"])
+        request_id, wanted = parse_old_change(bodies.read_object(asked.request))
+        for change in order.changes:
+            if change.request_id == request_id:
+                return Done(json_response(200, change.receipt))
+        require_changeable(order, wanted)
+        if len(order.changes) >= _MOST_CHANGES:
+            raise refused("CHK0124", f"Max allowed modifications exceeded: {_MOST_CHANGES}")
+        wanted = _first_lines(order, wanted)
+        change = self._changing.apply(order, wanted, asked.now, request_id)
+        return Done(json_response(200, change.receipt), effect=True)
+
+    def summary(self, asked: Asked) -> Done:
+        """Add up the changes of an order."""
+        order = self._oms.require(asked.names["order_id"])
+        return Done(json_response(200, summary_json(order)))
+
+
+def _first_lines(order: Order, wanted: WantedChange) -> WantedChange:
+    """Point at the first line of each SKU, because this version knows no unique ids."""
+    first: dict[str, str] = {}
+    for line in order.document.lines:
+        first.setdefault(line.sku.id, line.unique_id)
+
+    def point(item: ChangedItem) -> ChangedItem:
+        return replace(item, unique_id=first.get(item.sku))
+
+    return replace(wanted, remove=tuple(map(point, wanted.remove)))

@@ -12,22 +12,20 @@ from typing import Final
 from uuid import UUID
 
 from orders_sync.sandbox import workflow as w
-from orders_sync.sandbox.changed_documents import change_document
 from orders_sync.sandbox.changes import Change, WantedChange
 from orders_sync.sandbox.dials import Dials
 from orders_sync.sandbox.envelopes import checkout_error
-from orders_sync.sandbox.invoicing import Invoicing
+from orders_sync.sandbox.invoice_operations import Invoicing
 from orders_sync.sandbox.oms import Oms
-from orders_sync.sandbox.operations import Refusal
 from orders_sync.sandbox.orders import Order
-from orders_sync.sandbox.receipts import receipt
 from orders_sync.sandbox.repricing import (
     ChangeFailed,
     Repriced,
+    change_document,
     reprice,
     require_not_invoiced,
 )
-from orders_sync.sandbox.timestamps import to_ticks, utc_text
+from orders_sync.sandbox.wire import Refusal, receipt, to_ticks, utc_text
 
 _INVOICED: Final = frozenset({"invoice", "invoiced"})
 #: What the first version answers with 404.

@@ -1,10 +1,18 @@
-"""What the sandbox does wrong, and how often: every dial, and three settings of them all."""
+"""What the sandbox does wrong, how often and when, and the budget of calls."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import heapq
+import math
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, fields
+from enum import Enum, auto
+from itertools import count
+from random import Random
 from typing import Any, Final, Literal
+
+from orders_sync.sandbox import envelopes
+from orders_sync.sandbox.wire import Dropped, Response
 
 Preset = Literal["off", "mild", "wild"]
 
@@ -176,3 +184,137 @@ _PRESETS: Final[dict[Preset, dict[str, Any]]] = {
         "hook_disorder": 0.5,
     },
 }
+
+
+#: Takes the moment it was due at, which may be before the moment it runs.
+Action = Callable[[float], None]
+
+
+class Timetable:
+    """Keeps actions until they are due; those of one moment happen in the order they came in."""
+
+    def __init__(self) -> None:
+        self._entries: list[tuple[float, int, Action]] = []
+        self._sequence = count()
+
+    def add(self, at: float, action: Action) -> None:
+        """Let something happen later."""
+        heapq.heappush(self._entries, (at, next(self._sequence), action))
+
+    def run(self, now: float) -> None:
+        """Let everything happen that is due, and what that makes due."""
+        while self._entries and self._entries[0][0] <= now:
+            at, _, action = heapq.heappop(self._entries)
+            action(at)
+
+
+class Mishap(Enum):
+    """What goes wrong with one call."""
+
+    STORM = auto()
+    DROP_BEFORE = auto()
+    DROP_AFTER = auto()
+    UNAVAILABLE = auto()
+    ERROR_BEFORE = auto()
+    ERROR_AFTER = auto()
+    LOGIN_PAGE = auto()
+
+
+#: Mishaps that hide an effect which took place; all others prevent it.
+AFTER_EFFECT = frozenset({Mishap.DROP_AFTER, Mishap.ERROR_AFTER})
+
+
+class Chaos:
+    """Draws the mishap and the latency of each call; the same seed and calls, the same fate."""
+
+    def __init__(self, dials: Dials, random: Random) -> None:
+        self._dials = dials
+        self._random = random
+        self._next_storm: float | None = None
+        self._storm_ends = 0.0
+
+    def strike(self, now: float) -> Mishap | None:
+        """Say what befalls the call that came in now."""
+        luck = self._random.random()
+        if self._storms(now):
+            return Mishap.STORM
+        dials = self._dials
+        for mishap, chance in (
+            (Mishap.DROP_BEFORE, dials.drop_before),
+            (Mishap.DROP_AFTER, dials.drop_after),
+            (Mishap.UNAVAILABLE, dials.unavailable),
+            (Mishap.ERROR_BEFORE, dials.server_error / 2),
+            (Mishap.ERROR_AFTER, dials.server_error / 2),
+            (Mishap.LOGIN_PAGE, dials.html_200),
+        ):
+            if luck < chance:
+                return mishap
+            luck -= chance
+        return None
+
+    def answer(self, mishap: Mishap) -> Response | Dropped:
+        """Put the mishap on the wire."""
+        match mishap:
+            case Mishap.STORM:
+                return envelopes.too_many_requests(self._random, retry_after=1)
+            case Mishap.DROP_BEFORE | Mishap.DROP_AFTER:
+                return Dropped()
+            case Mishap.UNAVAILABLE:
+                return envelopes.error_page(503, retry_after=1)
+            case Mishap.ERROR_BEFORE:
+                return envelopes.error_page(self._random.choice((500, 502)))
+            case Mishap.ERROR_AFTER:
+                return envelopes.error_page(self._random.choice((500, 504)))
+            case Mishap.LOGIN_PAGE:
+                return envelopes.login_page()
+
+    def latency(self) -> float:
+        """Draw how long the answer takes, in seconds."""
+        dials = self._dials
+        if not dials.latency_max_seconds:
+            return 0.0
+        return self._random.uniform(dials.latency_min_seconds, dials.latency_max_seconds)
+
+    def _storms(self, now: float) -> bool:
+        mean = self._dials.storm_every_seconds
+        if not mean:
+            self._next_storm = None
+            return False
+        if now < self._storm_ends:
+            return True
+        if self._next_storm is not None and now >= self._next_storm:
+            lasts = self._random.uniform(0.5, 1.0) * self._dials.storm_seconds
+            self._storm_ends, self._next_storm = now + lasts, None
+            return True
+        if self._next_storm is None:
+            self._next_storm = now + self._random.expovariate(1 / mean)
+        return False
+
+
+_BURST_SECONDS = 10
+
+
+class RateLimit:
+    """Lets `per_minute` calls pass a minute, at most ten seconds' worth of them in one burst.
+
+    VTEX publishes 6000 a minute for orders and not how it counts them.
+    https://developers.vtex.com/docs/guides/best-practices-for-avoiding-rate-limit-errors
+    """
+
+    def __init__(self, per_minute: int | None) -> None:
+        self._rate = per_minute / 60 if per_minute else math.inf
+        self._capacity = max(1.0, self._rate * _BURST_SECONDS)
+        self._tokens = self._capacity
+        self._filled_at = 0.0
+
+    def take(self, now: float) -> int | None:
+        """Let one call pass (None), or say in how many whole seconds it may come again."""
+        if self._rate == math.inf:
+            return None
+        refill = max(0.0, now - self._filled_at) * self._rate
+        self._tokens = min(self._capacity, self._tokens + refill)
+        self._filled_at = now
+        if self._tokens >= 1:
+            self._tokens -= 1
+            return None
+        return math.ceil((1 - self._tokens) / self._rate)

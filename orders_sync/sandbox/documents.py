@@ -6,17 +6,179 @@ https://developers.vtex.com/docs/api-reference/orders-api#get-/api/oms/pvt/order
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
-from typing import Any
+from typing import Any, Final
 
 from orders_sync.sandbox.goods import Line, draw_lines, item_json
-from orders_sync.sandbox.order_ids import OrderIds
-from orders_sync.sandbox.payments import draw_payments, payment_names
-from orders_sync.sandbox.people import Person, draw_person
-from orders_sync.sandbox.shipping import draw_shipping, invoice_data
-from orders_sync.sandbox.timestamps import offset_text, to_ticks
-from orders_sync.sandbox.wire import to_json
+from orders_sync.sandbox.people import Person, draw_person, draw_shipping, invoice_data
+from orders_sync.sandbox.wire import offset_text, to_json, to_ticks
+
+
+@dataclass(frozen=True, slots=True)
+class OrderIds:
+    """An order's id and its relatives; `affiliate_id` is empty for an order of the store's own."""
+
+    order_id: str
+    order_group: str
+    sequence: str
+    marketplace_order_id: str
+    seller_order_id: str
+    affiliate_id: str
+    origin: str
+
+
+def draw_ids(random: Random, account: str, number: int) -> OrderIds:
+    """Name the order with this running `number`; no two numbers share an id.
+
+    An external marketplace's ids are free text, so they hold what a URL must quote.
+    """
+    sequence = 500_000 + number * 3 + random.randrange(3)
+    group = 1_172_452_900_000 + number * 10 + random.randrange(10)
+    long_id, short_id = f"{group}-01", f"v{sequence}{_letters(account)}-01"
+    shape = random.random()
+    if shape < 0.6:
+        return _own_store(long_id, str(group), sequence)
+    if shape < 0.85:
+        return _own_store(short_id, short_id.removesuffix("-01"), sequence)
+    if shape < 0.92:
+        return _from_marketplace("SLR", short_id, sequence)
+    if shape < 0.95:
+        return replace(_from_marketplace("CHN", short_id, sequence), origin="Chain")
+    foreign = random.choice(
+        (
+            f"abc/{number} 2",
+            f"2000-{number}#A",
+            f"Nº {number}?b=1&c",
+            f"{number}+1%20",
+            f"é:{number}",
+        )
+    )
+    return _from_marketplace("MNG", foreign, sequence)
+
+
+def _own_store(order_id: str, group: str, sequence: int) -> OrderIds:
+    return OrderIds(order_id, group, str(sequence), order_id, f"00-{order_id}", "", "Marketplace")
+
+
+def _from_marketplace(affiliate: str, marketplace_order_id: str, sequence: int) -> OrderIds:
+    order_id = f"{affiliate}-{marketplace_order_id}"
+    return OrderIds(
+        order_id=order_id,
+        order_group=order_id,
+        sequence=str(sequence),
+        marketplace_order_id=marketplace_order_id,
+        seller_order_id=order_id,
+        affiliate_id=affiliate,
+        origin="Fulfillment",
+    )
+
+
+def _letters(account: str) -> str:
+    return (account + "store")[:4]
+
+
+#: group: (paymentSystem, paymentSystemName)
+_KINDS: Final = {
+    "creditCard": (("2", "Visa"), ("4", "Mastercard")),
+    "debitCard": (("44", "Maestro"),),
+    "bankInvoice": (("6", "Boleto Bancário"),),
+    "instantPayment": (("125", "Pix"),),
+    "promissory": (("201", "Dinheiro na entrega"),),
+    "giftCard": (("16", "Vale"),),
+}
+
+
+def draw_payments(
+    random: Random, account: str, value: int, *, is_elsewhere: bool = False
+) -> dict[str, Any]:
+    """Write `paymentData`, whose payments add up to `value` cents.
+
+    Of an order that was sold elsewhere, the marketplace took the money, and VTEX says so in one of
+    two ways.
+    """
+    if is_elsewhere:
+        return _from_affiliate(random, account, value)
+    group = random.choices(tuple(_KINDS), (40, 10, 10, 30, 5, 5))[0]
+    if group == "giftCard" and value > 1:
+        part = random.randint(1, value - 1)
+        payments = [
+            _payment(random, "giftCard", part),
+            _payment(random, "creditCard", value - part),
+        ]
+    else:
+        payments = [_payment(random, group, value)]
+    transaction = {
+        "isActive": True,
+        "transactionId": f"{random.getrandbits(128):032X}",
+        "merchantName": account.upper(),
+        "payments": payments,
+    }
+    return {"transactions": [transaction], "giftCards": []}
+
+
+def _from_affiliate(random: Random, account: str, value: int) -> dict[str, Any]:
+    is_native = random.random() < 0.5
+    payment = _payment(random, "promissory", value)
+    if is_native:
+        authorization = f"{random.randrange(10**8):08}"
+        payment["connectorResponses"] = {"authId": authorization, "acquirerCnpj": "00000000000191"}
+    payment |= {"paymentSystem": "0" if is_native else "201"}
+    payment |= {"paymentSystemName": "Visa" if is_native else "Assumed value by affiliate"}
+    transaction = {
+        "isActive": True,
+        "transactionId": "PAYMENT-FROM-AFFILIATE" if is_native else None,
+        "merchantName": account.upper(),
+        "payments": [payment],
+    }
+    return {"transactions": [transaction], "giftCards": []}
+
+
+def payment_names(data: dict[str, Any]) -> str:
+    """List the names of the payment systems, as a row of List orders does."""
+    payments = data["transactions"][0]["payments"]
+    return ",".join(payment["paymentSystemName"] for payment in payments)
+
+
+def _payment(random: Random, group: str, value: int) -> dict[str, Any]:
+    system, name = random.choice(_KINDS[group])
+    card = group in {"creditCard", "debitCard"}
+    tid = str(random.randrange(10**8))
+    return {
+        "id": f"{random.getrandbits(128):032X}",
+        "paymentSystem": system,
+        "paymentSystemName": name,
+        "value": value,
+        "installments": random.randint(1, 12) if group == "creditCard" else 1,
+        "referenceValue": value,
+        "cardHolder": None,
+        "cardNumber": None,
+        "firstDigits": "444433" if card else None,
+        "lastDigits": "1111" if card else None,
+        "cvv2": None,
+        "expireMonth": None,
+        "expireYear": None,
+        "url": None,
+        "giftCardId": "796" if group == "giftCard" else None,
+        "giftCardName": None,
+        "giftCardCaption": None,
+        "redemptionCode": None,
+        "group": group,
+        "tid": tid if card else None,
+        "dueDate": None,
+        "connectorResponses": {"Tid": tid, "ReturnCode": "200", "Message": None} if card else {},
+        "giftCardProvider": None,
+        "giftCardAsDiscount": None,
+        "koinUrl": None,
+        "accountId": None,
+        "parentAccountId": None,
+        "bankIssuedInvoiceIdentificationNumber": None,
+        "bankIssuedInvoiceIdentificationNumberFormatted": None,
+        "bankIssuedInvoiceBarCodeNumber": None,
+        "bankIssuedInvoiceBarCodeType": None,
+        "billingAddress": None,
+        "paymentOrigin": None,
+    }
 
 
 @dataclass(frozen=True, slots=True)

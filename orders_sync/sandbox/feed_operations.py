@@ -6,11 +6,9 @@ from random import Random
 
 from orders_sync.sandbox.dials import Dials
 from orders_sync.sandbox.envelopes import plain, problem
-from orders_sync.sandbox.feed import MAX_LOT, FeedCounts, FeedQueue
-from orders_sync.sandbox.feed_config import parse_config
+from orders_sync.sandbox.feed import MAX_LOT, FeedCounts, FeedQueue, parse_config
 from orders_sync.sandbox.oms import Event
-from orders_sync.sandbox.operations import Asked, Done, Operation
-from orders_sync.sandbox.wire import Response, json_response
+from orders_sync.sandbox.wire import Asked, Done, Operation, Response, json_response
 
 
 class FeedOperations:

@@ -15,10 +15,17 @@ from typing import Any, Final
 from orders_sync.sandbox import bodies
 from orders_sync.sandbox.dials import Dials
 from orders_sync.sandbox.envelopes import plain
-from orders_sync.sandbox.feed_config import Filter, parse_filter
+from orders_sync.sandbox.feed import Filter, parse_filter
 from orders_sync.sandbox.oms import Event
-from orders_sync.sandbox.operations import Asked, Done, Operation, Refusal
-from orders_sync.sandbox.wire import Response, json_response, to_json
+from orders_sync.sandbox.wire import (
+    Asked,
+    Done,
+    Operation,
+    Refusal,
+    Response,
+    json_response,
+    to_json,
+)
 
 _IDLE_SECONDS: Final = 3 * 24 * 3600.0
 _MOST_TRIES: Final = 100

@@ -12,13 +12,10 @@ from typing import Any
 
 from orders_sync.sandbox import envelopes
 from orders_sync.sandbox import workflow as w
-from orders_sync.sandbox.dials import Dials
-from orders_sync.sandbox.documents import draw_document
-from orders_sync.sandbox.operations import Refusal
-from orders_sync.sandbox.order_ids import draw_ids
+from orders_sync.sandbox.dials import Action, Dials, Timetable
+from orders_sync.sandbox.documents import draw_document, draw_ids
 from orders_sync.sandbox.orders import Order, spoil
-from orders_sync.sandbox.timestamps import utc_text
-from orders_sync.sandbox.timetable import Action, Timetable
+from orders_sync.sandbox.wire import Refusal, utc_text
 from orders_sync.sandbox.workflow import Step, Trouble
 
 

@@ -15,8 +15,7 @@ from orders_sync.sandbox.cancellations import (
 from orders_sync.sandbox.changes import Change
 from orders_sync.sandbox.documents import Document
 from orders_sync.sandbox.invoices import Invoice, package_json
-from orders_sync.sandbox.timestamps import offset_text, to_ticks
-from orders_sync.sandbox.wire import to_json
+from orders_sync.sandbox.wire import offset_text, to_json, to_ticks
 from orders_sync.sandbox.workflow import (
     BEFORE_HANDLING,
     READY_FOR_HANDLING,

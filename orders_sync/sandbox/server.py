@@ -1,22 +1,32 @@
-"""The sandbox over HTTP: the box and its admin API on one port."""
+"""The sandbox over HTTP, its posts to hooks too, and as a transport adapter without a network."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import io
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from http.client import RemoteDisconnected, responses
 from types import FrameType
 from typing import Any, Final
+from urllib.parse import urlsplit
 
+import requests
+import urllib3
 import uvicorn
+from requests.adapters import HTTPAdapter
+from urllib3.exceptions import ProtocolError
+from urllib3.response import HTTPResponse
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from orders_sync.listening import listen, url_of
 from orders_sync.sandbox.admin import ADMIN_PATH, Admin
 from orders_sync.sandbox.box import Box
-from orders_sync.sandbox.posting import posting
+from orders_sync.sandbox.hook_operations import Post
 from orders_sync.sandbox.wire import Dropped, Request, Response
 
 _ABORT: Final = "orders_sync.abort"
@@ -133,3 +143,120 @@ async def _write(answer: Response, send: Any) -> None:
         headers.append((b"content-length", str(len(answer.body)).encode()))
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})
     await send({"type": "http.response.body", "body": answer.body})
+
+
+class SandboxAdapter(HTTPAdapter):
+    """Every request enters the box: `RequestsTransport(url, adapter=SandboxAdapter(box))`.
+
+    A session may mount it for a URL prefix. Latency is handed to `sleep`, which by
+    default does not wait; one that is longer than the read time-out raises `requests.ReadTimeout`.
+    A connection that is cut raises `requests.ConnectionError`, before and after the effect alike.
+    """
+
+    def __init__(self, box: Box, sleep: Callable[[float], object] = lambda _: None) -> None:
+        super().__init__()
+        self._box = box
+        self._admin = Admin(box)
+        self._sleep = sleep
+
+    def send(
+        self,
+        request: requests.PreparedRequest,
+        stream: bool = False,  # noqa: FBT001, FBT002 - requests calls it so.
+        timeout: Any = None,
+        verify: bool | str = True,  # noqa: ARG002, FBT001, FBT002 - requests calls it so.
+        cert: Any = None,  # noqa: ARG002 - requests calls it so.
+        proxies: Mapping[str, str] | None = None,  # noqa: ARG002 - requests calls it so.
+    ) -> requests.Response:
+        """Let the box answer."""
+        asked = _request_of(request)
+        desk = self._admin if asked.path.startswith(ADMIN_PATH) else self._box
+        answer = desk.handle(asked)
+        self._wait(answer.delay_seconds, timeout, request)
+        if isinstance(answer, Dropped):
+            gone = RemoteDisconnected("Remote end closed connection without response")
+            cut = ProtocolError("Connection aborted.", gone)
+            raise requests.ConnectionError(cut, request=request)
+        response = self.build_response(request, _raw(answer))
+        if not stream:
+            response.content  # noqa: B018 - Reading the body is what makes it stay.
+        return response
+
+    def _wait(self, delay: float, timeout: Any, request: requests.PreparedRequest) -> None:
+        patience = timeout[1] if isinstance(timeout, tuple) else timeout
+        if patience is not None and delay > patience:
+            self._sleep(patience)
+            raise requests.ReadTimeout("Read timed out.", request=request)
+        self._sleep(delay)
+
+
+def _request_of(request: requests.PreparedRequest) -> Request:
+    url = urlsplit(request.url or "")
+    body = request.body or b""
+    return Request(
+        method=request.method or "GET",
+        path=str(url.path),
+        query=str(url.query),
+        headers={name.lower(): str(value) for name, value in request.headers.items()},
+        body=body.encode() if isinstance(body, str) else bytes(body),
+    )
+
+
+def _raw(answer: Response) -> HTTPResponse:
+    return HTTPResponse(
+        body=io.BytesIO(answer.body),
+        headers={**answer.headers, "content-length": str(len(answer.body))},
+        status=answer.status,
+        reason=responses.get(answer.status),
+        preload_content=False,
+    )
+
+
+#: VTEX takes no answer for a failure after so long.
+_SECONDS: Final = 5.0
+_AT_ONCE: Final = 16
+_LOOK_SECONDS: Final = 0.02
+_REST_SECONDS: Final = 0.25
+
+
+@contextmanager
+def posting(box: Box) -> Iterator[None]:
+    """Post to the box's hooks for as long as the block lasts."""
+    stopped = threading.Event()
+    http = urllib3.PoolManager(maxsize=_AT_ONCE, timeout=urllib3.Timeout(total=_SECONDS))
+
+    def send(post: Post) -> bool:
+        try:
+            answer = http.request(
+                "POST",
+                post.url,
+                body=post.body,
+                headers={**post.headers, "Content-Type": "application/json"},
+                retries=False,
+                redirect=False,
+            )
+        except (urllib3.exceptions.HTTPError, OSError, ValueError):
+            return False
+        return answer.status == 200
+
+    def deliver(post: Post) -> None:
+        box.posted(post, is_taken=not stopped.is_set() and send(post))
+
+    def run() -> None:
+        with ThreadPoolExecutor(_AT_ONCE) as threads:
+            seconds = _LOOK_SECONDS
+            while not stopped.wait(seconds):
+                posts = box.take_posts()
+                seconds = _REST_SECONDS if posts is None else _LOOK_SECONDS
+                for post in posts or ():
+                    threads.submit(deliver, post)
+
+    box.post_with(send)
+    thread = threading.Thread(target=run, name="posting", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stopped.set()
+        thread.join()
+        http.clear()

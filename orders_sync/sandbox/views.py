@@ -1,21 +1,123 @@
-"""An order as whoever tests against the sandbox sees it."""
+"""What was seen, for those who test against the sandbox: calls, orders, what was told of them."""
 
 from __future__ import annotations
 
+from collections import Counter, deque
+from collections.abc import Hashable, Iterable
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
+from orders_sync.sandbox.changes import Change
+from orders_sync.sandbox.invoices import Invoice
 from orders_sync.sandbox.orders import Order
-from orders_sync.sandbox.outbound_views import (
-    CancellationView,
-    ChangeView,
-    PackageView,
-    doubled,
-    view_cancellations,
-    view_change,
-    view_package,
-)
-from orders_sync.sandbox.record import Call
+
+
+@dataclass(frozen=True, slots=True)
+class EventView:
+    """One tracking event."""
+
+    city: str
+    state: str
+    description: str
+    date: str
+
+
+@dataclass(frozen=True, slots=True)
+class PackageView:
+    """One invoice and its tracking; money is in cents, and `items` are SKU and quantity."""
+
+    number: str
+    type: str
+    value: int
+    items: tuple[tuple[str, int], ...]
+    tracking_number: str | None
+    tracking_url: str | None
+    courier: str | None
+    events: tuple[EventView, ...]
+    finished: bool
+    refund: int
+    refund_problem: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeView:
+    """One change; `value` is what it added to the order's value, in cents."""
+
+    request_id: str
+    version: int
+    status: str
+    reason: str
+    value: int
+    cancel_reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class CancellationView:
+    """One request to cancel."""
+
+    request_id: str
+    reason: str | None
+    by_seller: bool
+    denied: bool
+
+
+def view_package(invoice: Invoice) -> PackageView:
+    """Look at an invoice."""
+    return PackageView(
+        number=invoice.number,
+        type=invoice.type,
+        value=invoice.value_cents,
+        items=tuple((line.sku, line.quantity) for line in invoice.lines),
+        tracking_number=invoice.tracking_number,
+        tracking_url=invoice.tracking_url,
+        courier=invoice.courier,
+        events=tuple(
+            EventView(event.city, event.state, event.description, event.date)
+            for event in invoice.events
+        ),
+        finished=invoice.is_delivered,
+        refund=invoice.refund_cents,
+        refund_problem=invoice.refund_problem,
+    )
+
+
+def view_change(change: Change) -> ChangeView:
+    """Look at a change."""
+    return ChangeView(
+        request_id=change.request_id,
+        version=change.version,
+        status=change.status,
+        reason=change.wanted.reason,
+        value=change.value_cents,
+        cancel_reason=change.cancel_reason,
+    )
+
+
+def view_cancellations(order: Order) -> tuple[CancellationView, ...]:
+    """Look at the requests to cancel an order."""
+    return tuple(
+        CancellationView(one.id, one.reason, one.by_seller, one.denied_at is not None)
+        for one in order.cancellation_requests
+    )
+
+
+def doubled(order: Order) -> tuple[str, ...]:
+    """Name what took effect more than once; there should be nothing."""
+    effects = [
+        ("start-handling", order.start_handling_effects),
+        ("cancel", order.cancel_effects),
+        *((f"invoice {one.number}", one.effects) for one in order.invoices),
+    ]
+    found = [f"{name} {times} times" for name, times in effects if times > 1]
+    for one in order.invoices:
+        events = ((event.description, event.date, event.city) for event in one.events)
+        found += _repeats(f"tracking event of invoice {one.number}", events)
+    made = (change.wanted for change in order.changes if change.status == "done")
+    return (*found, *_repeats("change", made), *_repeats("interaction", order.interactions))
+
+
+def _repeats(name: str, things: Iterable[Hashable]) -> list[str]:
+    return [f"{name} {times} times" for times in Counter(things).values() if times > 1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,3 +222,55 @@ def view_order(order: Order, calls: list[Call]) -> OrderView:
         freight=order.document.shipping_cents,
         other=order.document.other_cents,
     )
+
+
+_CALLS_KEPT = 20_000
+_CALLS_KEPT_PER_ORDER = 200
+
+
+class Call(NamedTuple):
+    """One call that came in.
+
+    `status` is the HTTP status of its answer. `about` says what took effect: the number of an
+    invoice, with the tracking number where that was set, or the reason of a change or cancellation.
+    """
+
+    at: float
+    call: str
+    order_id: str | None
+    status: int | Literal["dropped"]
+    effect: bool
+    over_budget: bool
+    about: str | None = None
+
+
+class Record:
+    """Remembers the latest calls, of all and of each order, and counts every one."""
+
+    def __init__(self) -> None:
+        self.total = 0
+        self.over_budget = 0
+        self.by_name: Counter[str] = Counter()
+        self.statuses: Counter[str] = Counter()
+        self._calls: deque[Call] = deque(maxlen=_CALLS_KEPT)
+        self._by_order: dict[str, deque[Call]] = {}
+
+    def add(self, call: Call, concerning: Iterable[str] = ()) -> None:
+        """Remember a call, with its own order and with others that it touched."""
+        self.total += 1
+        self.over_budget += call.over_budget
+        self.by_name[call.call] += 1
+        self.statuses[str(call.status)] += 1
+        self._calls.append(call)
+        if call.order_id is not None:
+            self._keep(call.order_id, call)
+        for order_id in concerning:
+            self._keep(order_id, call._replace(order_id=order_id))
+
+    def calls(self, order_id: str | None = None) -> list[Call]:
+        """List the calls, oldest first; of one order, with the commits of its events."""
+        return list(self._calls if order_id is None else self._by_order.get(order_id, ()))
+
+    def _keep(self, order_id: str, call: Call) -> None:
+        kept = self._by_order.setdefault(order_id, deque(maxlen=_CALLS_KEPT_PER_ORDER))
+        kept.append(call)

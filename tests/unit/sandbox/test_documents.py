@@ -10,8 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from orders_sync.sandbox.documents import Document, draw_document
-from orders_sync.sandbox.order_ids import draw_ids
+from orders_sync.sandbox.documents import Document, draw_document, draw_ids
 from orders_sync.vtex.translate import order as order_of
 
 SEEDS = st.integers(min_value=0, max_value=2**32)

@@ -8,7 +8,7 @@ import pytest
 from unit.traffic.crowd import Crowd, Limit
 from unit.traffic.limits import FixedWindow, SlidingWindow, Storm
 
-from orders_sync.sandbox.rate_limit import RateLimit
+from orders_sync.sandbox.dials import RateLimit
 from orders_sync.traffic.lanes import Lane
 
 Crowds = Callable[..., Crowd]
