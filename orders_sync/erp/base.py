@@ -1,4 +1,4 @@
-"""What an ERP adapter is: six questions, each with the promise its answer keeps.
+"""What an ERP adapter is: seven questions, each with the promise its answer keeps.
 
 Every call may come twice, and on two processes at once: a worker may die after the ERP did what
 it was asked and before anybody wrote that down. So each method is repeatable, and says how.
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
     from pathlib import Path
 
+    from orders_sync.domain.differences import Changes
     from orders_sync.domain.order import Order
     from orders_sync.erp.answers import CommandOutcome
 
@@ -39,6 +40,14 @@ class CancelAnswer(StrEnum):
     CANCELLED = "cancelled"  # Nobody will fulfil the order.
     TOO_LATE = "too_late"  # It is being fulfilled; a person has to stop it.
     UNKNOWN = "unknown"  # The ERP had no such order, and will not accept it any more.
+
+
+class ChangeAnswer(StrEnum):
+    """What the ERP says to a change of an order that it has."""
+
+    TAKEN = "taken"  # The ERP has the order as it is.
+    TOO_LATE = "too_late"  # The ERP can change the order no more; a person has to see to it.
+    IGNORED = "ignored"  # Nothing of it matters to the ERP.
 
 
 class Verdict(StrEnum):
@@ -86,6 +95,21 @@ class Erp(Protocol):
         Promise: the same order id again, from anywhere, gives the same receipt and no second
         order; also after a crash. An order that was cancelled before, whether the ERP had it then
         or not, gets its receipt and stays cancelled.
+        """
+        ...
+
+    @property
+    def takes_changes(self) -> bool:
+        """Whether `order_changed` is to be asked; nothing is compared for an ERP that says no."""
+        ...
+
+    def order_changed(self, order: Order, what: Changes) -> ChangeAnswer:
+        """Have an order that was placed as VTEX has it by this time; `what` says what differs.
+
+        Promise: repeatable. A revision that was taken answers `TAKEN` again and is not taken
+        twice; one that is not above the revision that the ERP has changes nothing, since a call
+        that hung may go through after a later one. Nothing is taken in part. An order that is
+        cancelled stays cancelled, and one that the ERP does not have is refused, never made.
         """
         ...
 
@@ -172,6 +196,15 @@ class ErpBase(ABC):
     @abstractmethod
     def cancel_order(self, order_id: str, reason: str) -> CancelAnswer:
         """Stop the order in the ERP; see `Erp.cancel_order`."""
+
+    @property
+    def takes_changes(self) -> bool:
+        """Return whether `order_changed` was written."""
+        return type(self).order_changed is not ErpBase.order_changed
+
+    def order_changed(self, order: Order, what: Changes) -> ChangeAnswer:  # noqa: ARG002 -- the default looks at nothing
+        """Ignore what changes after the hand-over."""
+        return ChangeAnswer.IGNORED
 
     def consider_cancellation(self, order: Order) -> Decision:  # noqa: ARG002 -- the default looks at nothing
         """Leave every requested cancellation to a person."""

@@ -12,9 +12,10 @@ from orders_sync.erp.bounded import Bounded
 
 if TYPE_CHECKING:
     from orders_sync.domain.commands import Command, Outcome, Page
+    from orders_sync.domain.differences import Changes
     from orders_sync.domain.order import Order
     from orders_sync.erp.answers import CommandOutcome
-    from orders_sync.erp.base import CancelAnswer, Decision, Erp, Receipt
+    from orders_sync.erp.base import CancelAnswer, ChangeAnswer, Decision, Erp, Receipt
 
 Guard = Callable[[], AbstractContextManager[None]]
 Traced = Callable[[str], AbstractContextManager[object]]
@@ -40,6 +41,16 @@ class GuardedErp:
         """Put the order into the ERP."""
         with self._guarded("place_order"):
             return self._bounded.call(self._erp.place_order, order)
+
+    @property
+    def takes_changes(self) -> bool:
+        """Return whether the adapter is to be asked about changes."""
+        return self._erp.takes_changes
+
+    def order_changed(self, order: Order, what: Changes) -> ChangeAnswer:
+        """Have an order that was placed as VTEX has it by this time."""
+        with self._guard_of("order_changed"):
+            return self._bounded.call(self._erp.order_changed, order, what)
 
     def cancel_order(self, order_id: str, reason: str) -> CancelAnswer:
         """Stop the order in the ERP."""

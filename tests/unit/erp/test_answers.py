@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from orders_sync.domain.commands import Command, Outcome, Page
+from orders_sync.domain.differences import Changes
 from orders_sync.domain.order import Order
 from orders_sync.erp.answers import CommandOutcome, answer_all
-from orders_sync.erp.base import CancelAnswer, Decision, Erp, ErpBase, Receipt
+from orders_sync.erp.base import CancelAnswer, ChangeAnswer, Decision, Erp, ErpBase, Receipt
 from orders_sync.erp.guarded import GuardedErp
 from orders_sync.errors import ErpRefused, ErpUnavailable, WaitError
 
@@ -23,6 +24,8 @@ ANSWERS = [
 class Plain:
     """An adapter without a base, which meets an error at some keys."""
 
+    takes_changes = False
+
     def __init__(self, **errors: Exception) -> None:
         self.errors = errors
         self.calls: list[list[str | None]] = []
@@ -33,6 +36,10 @@ class Plain:
     def cancel_order(self, order_id: str, reason: str) -> CancelAnswer:
         del order_id, reason
         return CancelAnswer.UNKNOWN
+
+    def order_changed(self, order: Order, what: Changes) -> ChangeAnswer:
+        del order, what
+        return ChangeAnswer.IGNORED
 
     def consider_cancellation(self, order: Order) -> Decision:
         del order

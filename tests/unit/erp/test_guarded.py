@@ -8,11 +8,14 @@ from pathlib import Path
 import pytest
 
 from orders_sync.domain.commands import Command, Outcome, Page
+from orders_sync.domain.differences import Changes
 from orders_sync.domain.order import Order
-from orders_sync.erp.base import CancelAnswer, Decision, Erp, ErpBase, Receipt
+from orders_sync.erp.base import CancelAnswer, ChangeAnswer, Decision, Erp, ErpBase, Receipt
 from orders_sync.erp.guarded import GuardedErp
 from orders_sync.errors import ErpUnavailable, WaitError
 from orders_sync.testing.factories import make_order
+
+CHANGES = Changes(revision=2, value_before_cents=make_order().value_cents, value_after_cents=90)
 
 
 class Small(ErpBase):
@@ -27,6 +30,10 @@ class Small(ErpBase):
 
 class Whole(Small):
     """An adapter that asks its ERP everything."""
+
+    def order_changed(self, order: Order, what: Changes) -> ChangeAnswer:
+        is_known = order.value_cents == what.value_before_cents
+        return ChangeAnswer.TAKEN if is_known else ChangeAnswer.TOO_LATE
 
     def consider_cancellation(self, order: Order) -> Decision:
         return Decision.deny(order.order_id)
@@ -63,6 +70,7 @@ def ask_everything(erp: Erp) -> None:
     with pytest.raises(ErpUnavailable):
         erp.cancel_order(order.order_id, "canceled")
     erp.consider_cancellation(order)
+    erp.order_changed(order, CHANGES)
     erp.pull(None)
 
 
@@ -74,7 +82,7 @@ def test_every_call_to_an_erp_passes_its_guard(tmp_path: Path) -> None:
     with pytest.raises(ErpUnavailable):
         erp.answer(Command("note", "1-01", None, "k"), Outcome("done"))
 
-    assert guard.ends == ["well", "away", "well", "well", "away"]
+    assert guard.ends == ["well", "away", "well", "well", "well", "away"]
 
 
 def test_what_an_adapter_left_as_it_was_tells_nothing_about_its_erp(tmp_path: Path) -> None:
@@ -114,3 +122,14 @@ def test_an_erp_that_is_left_alone_is_not_asked_and_can_be_examined(tmp_path: Pa
     erp.close()
 
     assert raised.value is refusal
+
+
+def test_an_adapter_that_left_order_changed_as_it_was_takes_no_changes(tmp_path: Path) -> None:
+    small, whole = Small("mystore", {}, tmp_path), Whole("mystore", {}, tmp_path)
+    guarded = [GuardedErp(erp, Guard(), seconds=60) for erp in (small, whole)]
+
+    assert [erp.takes_changes for erp in guarded] == [False, True]
+    assert [erp.order_changed(make_order(), CHANGES) for erp in guarded] == [
+        ChangeAnswer.IGNORED,
+        ChangeAnswer.TAKEN,
+    ]
