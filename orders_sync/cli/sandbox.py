@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+from datetime import timedelta
+
 import click
 
+from orders_sync.cli.parameters import DURATION
 from orders_sync.sandbox.box import Box
 from orders_sync.sandbox.dials import Dials, Preset
-from orders_sync.sandbox.server import serve
+from orders_sync.sandbox.server import ordering, serve
 
 
 @click.command()
@@ -29,6 +33,7 @@ from orders_sync.sandbox.server import serve
 @click.option(
     "--orders", type=click.IntRange(0), default=0, help="How many there are at the start."
 )
+@click.option("--every", type=DURATION, help="A new order every so often, such as 10s.")
 def sandbox(
     *,
     host: str,
@@ -38,18 +43,21 @@ def sandbox(
     chaos: Preset,
     requests_per_minute: int | None,
     orders: int,
+    every: timedelta | None,
 ) -> None:
     """Serve a VTEX in a box over HTTP, until it is stopped; its address is the first line printed.
 
     Any app key and token are let in. Its own API is under /_sandbox/: POST orders makes orders,
-    GET orders and GET report tell what was done, PUT dials changes how it behaves.
+    GET orders and GET report tell what was done, PUT dials changes how it behaves. Orders of the
+    start were there before any feed: only VTEX's list of orders tells of them.
     """
     box = Box(
         account, seed=seed, dials=Dials.preset(chaos), requests_per_minute=requests_per_minute
     )
     box.create_orders(orders)
     try:
-        serve(box, host, port, click.echo)
+        with ordering(box, max(every.total_seconds(), 0.1)) if every else nullcontext():
+            serve(box, host, port, click.echo)
     except OSError as error:
         raise click.ClickException(
             f"Cannot listen on {host}, port {port}: {error.strerror}."

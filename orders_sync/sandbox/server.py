@@ -260,3 +260,21 @@ def posting(box: Box) -> Iterator[None]:
         stopped.set()
         thread.join()
         http.clear()
+
+
+@contextmanager
+def ordering(box: Box, every_seconds: float) -> Iterator[None]:
+    """Have a customer order every so many seconds for as long as the block lasts."""
+    stopped = threading.Event()
+
+    def run() -> None:
+        while not stopped.wait(every_seconds):
+            box.create_orders(1)
+
+    thread = threading.Thread(target=run, name="ordering", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stopped.set()
+        thread.join()

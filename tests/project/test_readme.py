@@ -16,7 +16,10 @@ from orders_sync.settings_parts import RetrySettings
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
-PAGES = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").rglob("*.md")])
+AT_THE_ROOT = [ROOT / f"{name}.md" for name in ("README", "CHANGELOG", "SECURITY")]
+PAGES = sorted([*AT_THE_ROOT, *(ROOT / "docs").rglob("*.md")])
+HOW_IT_WORKS = (ROOT / "docs" / "how-it-works.md").read_text()
+EVERYDAY = (ROOT / "docs" / "everyday.md").read_text()
 
 COMMANDS = sorted(
     {
@@ -69,7 +72,7 @@ def test_every_link_to_a_file_leads_to_one(page: Path) -> None:
 def test_the_queue_table_has_each_queue_with_its_policy() -> None:
     rows = {
         cells[0].strip("` "): cells
-        for line in README.splitlines()
+        for line in HOW_IT_WORKS.splitlines()
         if line.startswith("| `") and len(cells := line.strip("|").split("|")) == 5
     }
     policies = RetrySettings()
@@ -97,6 +100,6 @@ def test_the_changelog_begins_with_what_is_unreleased() -> None:
     assert headings[0] == "Unreleased"
 
 
-def test_the_words_of_the_readme_are_those_of_the_code() -> None:
-    assert "--standing waiting" in README
+def test_the_words_of_the_pages_are_those_of_the_code() -> None:
+    assert "--standing waiting" in EVERYDAY
     assert "waiting" in {standing.value for standing in Standing}

@@ -4,15 +4,17 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import quote
 
 import pytest
 import requests
+from support.waiting import until
 
 from orders_sync.sandbox import Box
-from orders_sync.sandbox.server import serving
+from orders_sync.sandbox.server import ordering, serving
 
 SERVE = """
 from orders_sync.sandbox import Box
@@ -98,3 +100,10 @@ def test_sigterm_ends_it_although_a_connection_is_open() -> None:
 
     assert said == "ended\n"
     assert process.returncode == 0
+
+
+def test_customers_order_for_as_long_as_the_sandbox_is_served(box: Box) -> None:
+    with ordering(box, 0.001):
+        until(lambda: len(box.orders()) >= 2)
+
+    assert "ordering" not in {thread.name for thread in threading.enumerate()}
