@@ -24,7 +24,7 @@ from orders_sync.erp.registry import create as create_erp
 from orders_sync.errors import ConfigurationError, ParkedError
 from orders_sync.ledger import Ledger
 from orders_sync.ledger.clock import LedgerClock
-from orders_sync.ledger.migrate import is_open, require_current
+from orders_sync.ledger.versions import is_open, require_current
 from orders_sync.logging.sentry import sentry_reporter
 from orders_sync.metrics import Metrics
 from orders_sync.metrics.tracing import NO_TRACING, Tracing

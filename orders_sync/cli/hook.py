@@ -20,7 +20,7 @@ from orders_sync.cli.output import as_json, echo, print_json
 from orders_sync.cli.parameters import ACCOUNT
 from orders_sync.cli.workplace import chosen_accounts
 from orders_sync.errors import Refused
-from orders_sync.ledger.migrate import require_current
+from orders_sync.ledger.versions import require_current
 from orders_sync.terminal import command_line
 from orders_sync.upkeep.watch_hook import keep_url, url_made_here, wanted_hook
 from orders_sync.vtex.hook import HookConfiguration

@@ -14,9 +14,9 @@ from orders_sync.domain.time import Clock
 from orders_sync.errors import ConfigurationError, OrdersSyncError
 from orders_sync.ledger.accounts import Chore
 from orders_sync.ledger.engine import Database
-from orders_sync.ledger.migrate import require_current
 from orders_sync.ledger.pulse import LastRun, database_clock, last_runs
 from orders_sync.ledger.strays import Dropped, Strays
+from orders_sync.ledger.versions import require_current
 from orders_sync.settings import Settings
 from orders_sync.settings_shown import without_passwords
 from orders_sync.sqlite_files import sqlite_path

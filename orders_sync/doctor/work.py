@@ -24,9 +24,9 @@ from orders_sync.ledger.accounts import Chore
 from orders_sync.ledger.endpoints import Endpoints
 from orders_sync.ledger.engine import Database
 from orders_sync.ledger.gauges import Gauges, Key, LedgerState, Waiting
-from orders_sync.ledger.migrate import require_current
 from orders_sync.ledger.outbox_log import OutboxLog
 from orders_sync.ledger.pulse import LastRun, last_runs
+from orders_sync.ledger.versions import require_current
 from orders_sync.settings import Settings
 from orders_sync.traffic.waits import BreakerOpen
 from orders_sync.worker.calls import ERP_STEPS

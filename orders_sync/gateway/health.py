@@ -6,7 +6,7 @@ from fastapi import APIRouter, Response
 
 from orders_sync.errors import ConfigurationError, LedgerUnavailable
 from orders_sync.gateway.context import Here
-from orders_sync.ledger.migrate import require_current
+from orders_sync.ledger.versions import require_current
 
 
 def health_routes() -> APIRouter:

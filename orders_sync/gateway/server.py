@@ -22,7 +22,7 @@ from orders_sync.gateway.desk.session import PEER
 from orders_sync.gateway.dispatching import Dispatching
 from orders_sync.ledger import Ledger
 from orders_sync.ledger.clock import LedgerClock
-from orders_sync.ledger.migrate import require_current
+from orders_sync.ledger.versions import require_current
 from orders_sync.listening import listen, url_of
 from orders_sync.settings import Settings
 from orders_sync.worker.app import client_app

@@ -20,8 +20,8 @@ from orders_sync.bootstrap import Services
 from orders_sync.domain.steps import Queue
 from orders_sync.errors import LedgerUnavailable
 from orders_sync.ledger.cursors import EVERY_ACCOUNT
-from orders_sync.ledger.migrate import is_open
 from orders_sync.ledger.processes import SEEN_EVERY, Worker
+from orders_sync.ledger.versions import is_open
 from orders_sync.worker.deliveries import DeliveryDispatcher
 from orders_sync.worker.dispatcher import Dispatcher, Pool
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from alembic import context
 
-from orders_sync.ledger.migrate import VERSION_TABLE
 from orders_sync.ledger.tables import metadata
+from orders_sync.ledger.versions import VERSION_TABLE
 
 context.configure(
     connection=context.config.attributes["connection"],

@@ -14,10 +14,10 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from orders_sync.errors import ConfigurationError, LedgerUnavailable
-from orders_sync.ledger import migrate
+from orders_sync.ledger import migrate, versions
 from orders_sync.ledger.accounts import Chore
 from orders_sync.ledger.engine import Database
-from orders_sync.ledger.migrate import VERSION_TABLE, is_open, require_current, upgrade
+from orders_sync.ledger.migrate import upgrade
 from orders_sync.ledger.pulse import LastRun, last_runs
 from orders_sync.ledger.tables import (
     commands,
@@ -28,6 +28,7 @@ from orders_sync.ledger.tables import (
     metadata,
     orders,
 )
+from orders_sync.ledger.versions import VERSION_TABLE, is_open, require_current
 
 VERSIONS = [
     each.revision
@@ -282,8 +283,12 @@ def test_what_asks_for_a_column_that_is_not_there_waits(ledger_url: str) -> None
         connection.execute(sa.select(documents.c.body))
 
 
+def test_the_versions_that_are_read_from_the_files_are_alembics() -> None:
+    assert list(versions.known_versions()) == VERSIONS
+
+
 def test_each_migration_says_which_code_may_work_beside_it() -> None:
-    unsaid = [each for each in VERSIONS if each > "0007" and not migrate._LATER.fullmatch(each)]
+    unsaid = [each for each in VERSIONS if each > "0007" and not versions._LATER.fullmatch(each)]
 
     assert unsaid == [], "name it 0008_from_0007: see CONTRIBUTING.md"
 

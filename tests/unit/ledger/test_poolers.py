@@ -19,7 +19,8 @@ from orders_sync.erp.staging import StagingErp
 from orders_sync.errors import ConfigurationError
 from orders_sync.ledger import Ledger
 from orders_sync.ledger.engine import Database
-from orders_sync.ledger.migrate import require_current, upgrade
+from orders_sync.ledger.migrate import upgrade
+from orders_sync.ledger.versions import require_current
 from orders_sync.testing.clock import SettableClock
 from orders_sync.testing.factories import make_order
 
