@@ -7,21 +7,25 @@ import random
 import secrets
 import socket
 import threading
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from typing import Final
 
 import structlog
+from pydantic import SecretStr
 from requests.adapters import BaseAdapter
 from structlog.typing import Processor
 
 from orders_sync.domain.time import Clock
 from orders_sync.embedded.broker import running_broker_url
+from orders_sync.encryption import Cipher
 from orders_sync.erp.base import Erp
 from orders_sync.erp.guarded import GuardedErp
 from orders_sync.erp.registry import create as create_erp
-from orders_sync.errors import ConfigurationError, ParkedError
+from orders_sync.errors import AuthFailed, ConfigurationError, LedgerUnavailable, ParkedError
 from orders_sync.ledger import Ledger
 from orders_sync.ledger.clock import LedgerClock
 from orders_sync.ledger.versions import is_open, require_current
@@ -30,14 +34,17 @@ from orders_sync.metrics import Metrics
 from orders_sync.metrics.tracing import NO_TRACING, Tracing
 from orders_sync.metrics.transport import ObservedTransport
 from orders_sync.private_files import private_folder
-from orders_sync.settings import REDIS_SCHEMES, Settings, exports_traces
+from orders_sync.roster import AccountUnusable, Roster
+from orders_sync.settings import REDIS_SCHEMES, Settings, exports_traces, require_accounts
 from orders_sync.settings_parts import AccountSettings
+from orders_sync.token_store import LedgerTokenStore
 from orders_sync.traffic.lanes import Lane, Wait
 from orders_sync.traffic.shared import Shared, connect
 from orders_sync.traffic.traffic import Traffic
+from orders_sync.traffic.waits import KeyReplaced
 from orders_sync.vtex.client import VtexClient
 from orders_sync.vtex.connections import VtexAdapter
-from orders_sync.vtex.exchange import Credentials, Transport, open_gate
+from orders_sync.vtex.exchange import Credentials, Heard, Transport, open_gate
 from orders_sync.vtex.resources import RESOURCES
 from orders_sync.vtex.transport import RequestsTransport
 
@@ -45,6 +52,19 @@ log = structlog.get_logger(__name__)
 
 #: How much of an order's lease a call to the ERP may take.
 _ERP_SHARE_OF_LEASE: Final = 0.75
+
+#: Seconds until a call is made again whose key was replaced, and until an adapter is built again.
+_REPLACED_SECONDS: Final = 1.0
+_MENDED_AFTER_SECONDS: Final = 15.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Calls:
+    """What calls the VTEX of an account, as its settings are; a client for each lane."""
+
+    of: AccountSettings
+    transport: Transport
+    clients: dict[Lane, VtexClient] = field(default_factory=dict)
 
 
 class Services:
@@ -67,7 +87,6 @@ class Services:
         adapter: BaseAdapter | None = None,
         tracing: Tracing = NO_TRACING,
     ) -> None:
-        self.settings = settings
         self.process = process or process_name()
         self.random = random
         self.traffic = traffic
@@ -76,37 +95,58 @@ class Services:
         self.ledger = Ledger(
             settings.ledger, lease=settings.lease, connections=settings.ledger_connections
         )
+        self.roster = Roster(settings, self.ledger.kept_accounts, follow=self._follow)
+        self._start = settings
         own = partial(datetime.now, UTC)
         self.clock = clock or LedgerClock(self.ledger.database, own=own)
         # All accounts share the connections of a process.
         self._adapter = adapter or VtexAdapter(settings.vtex.connections)
-        self._transports: dict[str, Transport] = {}
-        self._clients: dict[tuple[str, Lane], VtexClient] = {}
-        self._erps: dict[str, Erp] = {}
+        self._calls: dict[str, _Calls] = {}
+        self._erps: dict[str, tuple[AccountSettings, Erp]] = {}
+        self._keys: dict[str, tuple[SecretStr, SecretStr]] = {}
         self._building = threading.RLock()
+
+    @property
+    def settings(self) -> Settings:
+        """The settings with the accounts that are in force now."""
+        return self.roster.settings
 
     def vtex(self, account: str, lane: Lane = Lane.FETCH) -> VtexClient:
         """Give the account's VTEX client whose calls wait for their turn in a lane.
 
         Raises:
-            ParkedError: the account is not among the settings.
+            ParkedError: nobody knows the account.
+            AccountUnusable: it is kept, and cannot be used as it is.
         """
+        known = self._account(account)
         with self._building:
-            if (account, lane) not in self._clients:
-                self._clients[account, lane] = self._build_client(account, lane)
-            return self._clients[account, lane]
+            calls = self._calls.get(account)
+            if calls is None or calls.of is not known:
+                calls = self._calls[account] = _Calls(known, self._build_transport(account, known))
+            if lane not in calls.clients:
+                calls.clients[lane] = self._build_client(account, calls, lane)
+            return calls.clients[lane]
 
     def erp(self, account: str) -> Erp:
         """Give the adapter of the account's ERP; its breaker guards every call.
 
         Raises:
-            ParkedError: the account is not among the settings.
-            ConfigurationError: the adapter is not installed, or refuses its options.
+            ParkedError: nobody knows the account.
+            AccountUnusable: it is kept, and its adapter is not installed, or refuses its options.
+            ConfigurationError: the same of an account of the settings.
         """
+        known = self._account(account)
         with self._building:
-            if account not in self._erps:
-                self._erps[account] = self._build_erp(account)
-            return self._erps[account]
+            built = self._erps.get(account)
+            if built is None or built[0] is not known:
+                built = known, self._build_erp(account, known)
+                self._erps[account] = built
+            return built[1]
+
+    def is_disabled(self, account: str) -> bool:
+        """Check whether the account's work waits until a person enables it."""
+        known = self.settings.accounts.get(account)
+        return known is not None and not known.enabled
 
     def is_left_to_others(self, account: str, operations: Collection[str]) -> bool:
         """Check whether other processes reach a peer of an account that this one does not."""
@@ -128,18 +168,24 @@ class Services:
         A ledger that a later version has upgraded is no fault: all work waits for the version of
         this process.
 
+        An account that the ledger keeps keeps nobody from starting.
+
         Raises:
-            ConfigurationError: the ledger is not up to date, or an account's adapter is wrong.
+            ConfigurationError: the ledger is not up to date, or the adapter of an account of the
+                settings is wrong, or there is no account.
             LedgerUnavailable: the ledger's database does not answer.
         """
         if is_open(self.ledger.database):
             require_current(self.ledger.database)
-        for account in self.settings.accounts:
+        if self._start.secrets_key is None:
+            require_accounts(self.settings)
+        for account in self._start.accounts:
             self.erp(account)
 
     def close(self) -> None:
         """Give connections back."""
-        for erp in self._erps.values():
+        self.roster.close()
+        for _, erp in self._erps.values():
             erp.close()
         self._adapter.close()
         if self.traffic:
@@ -147,45 +193,85 @@ class Services:
         self.ledger.close()
 
     def _account(self, account: str) -> AccountSettings:
-        try:
-            return self.settings.accounts[account]
-        except KeyError:
+        known = self.roster.find(account)
+        if known is None:
             raise ParkedError(
                 f"The account {account} is not configured here.",
                 cause="account.unknown",
-                hint=f"Set ORDERS_SYNC_ACCOUNTS__{account.upper()}__APP_KEY and its __APP_TOKEN, "
-                "restart the workers, then retry the order.",
-            ) from None
+                hint=f"Add it: orders-sync accounts add {account}. Or set "
+                f"ORDERS_SYNC_ACCOUNTS__{account.upper()}__APP_KEY and its __APP_TOKEN, and "
+                "restart the workers. Then retry the order.",
+            )
+        return known
 
-    def _build_erp(self, account: str) -> Erp:
-        settings = self._account(account)
-        private_folder(self.settings.home)
-        erp = create_erp(
-            settings.erp, account=account, options=settings.erp_options, home=self.settings.home
-        )
+    def _follow(self, settings: Settings) -> None:
+        """Let go of what is of accounts as they were, and use their budgets as they are."""
+        accounts = settings.accounts
+        with self._building:
+            for name, (known, _) in list(self._erps.items()):
+                if accounts.get(name) is not known:
+                    # A call that uses it goes on; it is closed with the last.
+                    del self._erps[name]
+            for name, calls in list(self._calls.items()):
+                if accounts.get(name) is not calls.of:
+                    del self._calls[name]
+        if self.traffic is not None:
+            self.traffic.follow(
+                {name: each.requests_per_minute for name, each in accounts.items()},
+                {name: each.erp_calls_at_once for name, each in accounts.items()},
+            )
+            self._welcome_keys(settings, self.traffic)
+
+    def _welcome_keys(self, settings: Settings, traffic: Traffic) -> None:
+        """End the pauses of accounts whose key is another than it was."""
+        for name, account in settings.accounts.items():
+            key = account.app_key, account.app_token
+            if self._keys.setdefault(name, key) != key:
+                self._keys[name] = key
+                traffic.pause(name).lift()
+
+    def _build_erp(self, account: str, known: AccountSettings) -> Erp:
+        settings = self._start
+        private_folder(settings.home)
+        try:
+            erp = create_erp(
+                known.erp,
+                account=account,
+                options=known.erp_options,
+                home=settings.home,
+                tokens=LedgerTokenStore(
+                    account,
+                    self.ledger.erp_tokens,
+                    Cipher(settings.secrets_key),
+                    process=self.process,
+                    clock=self.clock,
+                ),
+            )
+        except ConfigurationError as error:
+            if account in settings.accounts:
+                raise
+            raise AccountUnusable(str(error), _MENDED_AFTER_SECONDS) from error
         if self.traffic is None:
             return erp
         # What outlasts the lease of its order is done anew by another worker.
-        seconds = self.settings.lease.total_seconds() * _ERP_SHARE_OF_LEASE
+        seconds = settings.lease.total_seconds() * _ERP_SHARE_OF_LEASE
         guard = partial(self.traffic.guard_erp, account, seconds=seconds)
         traced = partial(self.tracing.call, facts={})
         return GuardedErp(erp, guard, seconds=seconds, traced=traced)
 
-    def _build_client(self, account: str, lane: Lane) -> VtexClient:
-        settings = self._account(account)
-        if account not in self._transports:
-            self._transports[account] = self._build_transport(account)
+    def _build_client(self, account: str, calls: _Calls, lane: Lane) -> VtexClient:
+        known, traffic = calls.of, self.traffic
         return VtexClient(
             account,
-            self._transports[account],
-            Credentials(settings.app_key, settings.app_token),
-            gate=partial(self.traffic.call, account, lane) if self.traffic else open_gate,
+            calls.transport,
+            Credentials(known.app_key, known.app_token),
+            gate=partial(self._call, traffic, account, known, lane) if traffic else open_gate,
         )
 
-    def _build_transport(self, account: str) -> Transport:
-        bounds = self.settings.vtex
+    def _build_transport(self, account: str, known: AccountSettings) -> Transport:
+        bounds = self._start.vtex
         transport = RequestsTransport(
-            self.settings.base_url(account),
+            known.address(account),
             adapter=self._adapter,
             connect_seconds=bounds.connect_seconds,
             read_seconds=bounds.read_seconds,
@@ -193,6 +279,27 @@ class Services:
             max_body_bytes=bounds.max_body_bytes,
         )
         return ObservedTransport(transport, account, self.metrics, tracing=self.tracing)
+
+    @contextmanager
+    def _call(
+        self, traffic: Traffic, account: str, known: AccountSettings, lane: Lane, group: str
+    ) -> Iterator[Heard]:
+        """Make one call inside; one that a key was refused for which has been replaced says so."""
+        with traffic.call(account, lane, group) as heard:
+            try:
+                yield heard
+            except AuthFailed as error:
+                if self._is_replaced(account, known):
+                    raise KeyReplaced(
+                        f"{account}: its key was replaced meanwhile.", _REPLACED_SECONDS
+                    ) from error
+                raise
+
+    def _is_replaced(self, account: str, known: AccountSettings) -> bool:
+        with suppress(LedgerUnavailable):
+            self.roster.look()
+        now = self.settings.accounts.get(account)
+        return now is not None and (now.app_key, now.app_token) != (known.app_key, known.app_token)
 
 
 def process_name() -> str:

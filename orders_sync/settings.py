@@ -16,6 +16,7 @@ from pydantic import (
     NonNegativeInt,
     PositiveFloat,
     PositiveInt,
+    SecretStr,
     StringConstraints,
     ValidationError,
     ValidationInfo,
@@ -28,6 +29,7 @@ from pydantic_settings import (
     SettingsError,
 )
 
+from orders_sync.encryption import read_keys
 from orders_sync.errors import ConfigurationError
 from orders_sync.sentinel_url import SENTINEL_SCHEME, read_sentinel_url
 from orders_sync.settings_parts import (
@@ -37,6 +39,7 @@ from orders_sync.settings_parts import (
     FeedSettings,
     GatewaySettings,
     MailSettings,
+    RetryPolicy,
     RetrySettings,
     Secret,
     SentinelSettings,
@@ -74,6 +77,8 @@ class Settings(BaseSettings):
 
     accounts: dict[str, AccountSettings] = Field(default_factory=dict)
     secrets_dir: Path | None = None
+    # What the ledger keeps of secrets is encrypted with the first, and read with any of them.
+    secrets_key: Secret | None = None
     home: Path = Path("var")
     # URLs may carry passwords, so they stay out of what is printed of the settings.
     broker_url: str | None = Field(default=None, repr=False)
@@ -152,6 +157,13 @@ class Settings(BaseSettings):
             raise ValueError(problem)
         return value
 
+    @field_validator("secrets_key")
+    @classmethod
+    def _keys(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None:
+            read_keys(value)
+        return value
+
     @property
     def ledger(self) -> str:
         """The ledger's SQLAlchemy URL; an SQLite file in the home folder unless one is set."""
@@ -162,11 +174,34 @@ class Settings(BaseSettings):
         """How long a worker has an order that it does not renew its lease of."""
         return timedelta(seconds=self.lease_seconds)
 
+    @property
+    def enabled_accounts(self) -> list[str]:
+        """The accounts whose work is done, in the order of their names."""
+        return sorted(name for name, account in self.accounts.items() if account.enabled)
+
+    def feed_of(self, account: str) -> FeedSettings:
+        """Give the configuration that an account's feed shall have."""
+        own = self.accounts[account].feed.model_dump(exclude_none=True)
+        return self.feed.model_copy(update=own) if own else self.feed
+
+    def policy_of(self, account: str, queue: str) -> RetryPolicy:
+        """Give the retry policy of a queue for an account's work, be it known or not."""
+        policy: RetryPolicy = getattr(self.retry, queue)
+        known = self.accounts.get(account)
+        own = getattr(known.retry, queue, None) if known else None
+        changes = own.model_dump(exclude_none=True) if own else {}
+        return policy.model_copy(update=changes) if changes else policy
+
+    def retention_of(self, account: str) -> timedelta | None:
+        """Give how long an account's finished orders are kept; None is for ever."""
+        known = self.accounts.get(account)
+        own = known.retention_days if known else None
+        days = self.retention_days if own is None else own
+        return timedelta(days=days) if days else None
+
     def base_url(self, account: str) -> str:
         """The address of an account's OMS."""
-        return (
-            self.accounts[account].base_url or f"https://{account}.vtexcommercestable.com.br"
-        ).rstrip("/")
+        return self.accounts[account].address(account)
 
 
 def load_settings() -> Settings:
@@ -194,13 +229,19 @@ def require_accounts(settings: Settings) -> None:
         name = f"{PREFIX}ACCOUNTS__MYSTORE__APP_KEY"
         raise ConfigurationError(
             f"{name} is missing: no VTEX account is configured. Put your account's name in place "
-            f"of MYSTORE and set {name}={EXAMPLES['APP_KEY']} and its __APP_TOKEN."
+            f"of MYSTORE and set {name}={EXAMPLES['APP_KEY']} and its __APP_TOKEN. Or add one to "
+            "the ledger: orders-sync accounts add --help"
         )
 
 
 def child_environment(**changes: str) -> dict[str, str]:
     """Copy this process's environment for a process that is started beside it, with changes."""
     return {**os.environ, **changes}
+
+
+def environment_variable(name: str) -> str | None:
+    """Give a variable that somebody else names, such as the one that a secret lies in."""
+    return os.environ.get(name)
 
 
 def watchdog_address() -> str | None:

@@ -12,6 +12,7 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
+    NonNegativeInt,
     PositiveFloat,
     PositiveInt,
     SecretStr,
@@ -44,10 +45,38 @@ class _Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
 
+class AccountFeedSettings(_Part):
+    """What of the feed's configuration an account has otherwise than the others."""
+
+    statuses: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
+
+
+class AccountRetryPolicy(_Part):
+    """What of a queue's retry policy an account has otherwise than the others."""
+
+    first_seconds: PositiveFloat | None = None
+    factor: Annotated[float, Field(ge=1)] | None = None
+    cap_seconds: PositiveFloat | None = None
+    attempts: PositiveInt | None = None
+    deadline_seconds: PositiveFloat | None = None
+
+
+class AccountRetrySettings(_Part):
+    """The queues whose work is of one account each."""
+
+    orders: AccountRetryPolicy = Field(default_factory=AccountRetryPolicy)
+    erp: AccountRetryPolicy = Field(default_factory=AccountRetryPolicy)
+    invoice: AccountRetryPolicy = Field(default_factory=AccountRetryPolicy)
+    tracking: AccountRetryPolicy = Field(default_factory=AccountRetryPolicy)
+    cancel: AccountRetryPolicy = Field(default_factory=AccountRetryPolicy)
+    change: AccountRetryPolicy = Field(default_factory=AccountRetryPolicy)
+
+
 class AccountSettings(_Part):
     """One VTEX account: how to call it, and the adapter of the ERP that fulfils its orders.
 
-    VTEX's hook is let in with either secret, so that one can take the other's place.
+    VTEX's hook is let in with either secret, so that one can take the other's place. Work of an
+    account that is not `enabled` waits. What it says nothing of is as for all accounts.
     """
 
     app_key: Secret
@@ -59,6 +88,14 @@ class AccountSettings(_Part):
     erp_calls_at_once: PositiveInt = 8
     hook_secret: HookSecret | None = None
     hook_old_secret: HookSecret | None = None
+    enabled: bool = True
+    feed: AccountFeedSettings = Field(default_factory=AccountFeedSettings)
+    retry: AccountRetrySettings = Field(default_factory=AccountRetrySettings)
+    retention_days: NonNegativeInt | None = None
+
+    def address(self, name: str) -> str:
+        """Give the address of the OMS of the account, which has this name."""
+        return (self.base_url or f"https://{name}.vtexcommercestable.com.br").rstrip("/")
 
 
 class FeedSettings(_Part):

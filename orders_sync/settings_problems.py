@@ -33,6 +33,7 @@ EXAMPLES: Mapping[str, str] = {
     "ACKNOWLEDGE": "handled",
     "STATUSES": '["ready-for-handling", "canceled"]',
     "SECRETS_DIR": "/run/secrets",
+    "SECRETS_KEY": "a key of `orders-sync accounts new-key`",
     "LOG_FORMAT": "json",
     "LOG_LEVEL": "info",
 }

@@ -24,6 +24,16 @@ def sqlite_path(url: sa.URL) -> Path | None:
     return Path(url.database or "")
 
 
+def is_missing(url: str) -> bool:
+    """Return whether the ledger is a file that is not there; opening it would make an empty one."""
+    try:
+        parsed = sa.make_url(url)
+    except sa.exc.ArgumentError:
+        return False
+    path = sqlite_path(parsed)
+    return path is not None and not path.exists()
+
+
 def may_write(path: Path) -> bool:
     """Check whether this process may write a file of SQLite's, or make it in its folder."""
     folder = os.access(path.parent, os.W_OK | os.X_OK)

@@ -27,6 +27,10 @@ COMMANDS: Final = {
     "demo": ("orders_sync.cli.demo:demo", "See it run: a sandbox, workers, orders, promises."),
     "up": ("orders_sync.cli.up:up", "Run everything for the configured accounts."),
     "serve": ("orders_sync.cli.serve:serve", "Serve the HTTP API, and the order desk."),
+    "accounts": (
+        "orders_sync.cli.accounts:accounts",
+        "Add, change and disable accounts while all runs.",
+    ),
     "endpoints": ("orders_sync.cli.endpoints:endpoints", "Send events to URLs."),
     "tokens": ("orders_sync.cli.tokens:tokens", "Who may call the HTTP API, and for what."),
     "users": ("orders_sync.cli.users:users", "Who may use the order desk."),

@@ -19,7 +19,7 @@ from orders_sync.backoffice.accounts import account_of, require_configured
 from orders_sync.backoffice.waiting import Outcomes
 from orders_sync.cli.output import as_json, echo, print_json
 from orders_sync.cli.parameters import DURATION, ORDER_ID, account_of_order
-from orders_sync.cli.workplace import act_now, dispatcher, open_ledger
+from orders_sync.cli.workplace import act_now, dispatcher, load_current, open_ledger
 from orders_sync.commands import noun_of
 from orders_sync.commands.acceptance import NotAcceptedError, check
 from orders_sync.domain.commands import Command
@@ -127,7 +127,7 @@ def ask(
     """
     from orders_sync.bootstrap import connect_tracing, process_name  # noqa: PLC0415 - it is slow.
 
-    settings = load_settings()
+    settings = load_current()
     command = Command(kind, order_id, body, key)
     try:
         require_acceptable(command, settings.max_command_bytes)

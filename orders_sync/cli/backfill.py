@@ -15,11 +15,11 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 from orders_sync.cli.dates import Moment, require_span
 from orders_sync.cli.output import as_json, echo, print_json
 from orders_sync.cli.parameters import ACCOUNT
-from orders_sync.cli.workplace import chosen_accounts, dispatcher, open_ledger
+from orders_sync.cli.workplace import chosen_accounts, dispatcher, load_current, open_ledger
 from orders_sync.domain.words import at
 from orders_sync.errors import ConfigurationError
 from orders_sync.ledger import Ledger
-from orders_sync.settings import Settings, load_settings, require_accounts
+from orders_sync.settings import Settings, require_accounts
 from orders_sync.terminal import legible
 from orders_sync.traffic.lanes import Lane
 from orders_sync.upkeep.backfill import Backfill, Plan, Tally, kept_tally
@@ -75,7 +75,7 @@ def backfill_orders(
     taken, by_status}.
     """
     require_span(start, end, now=datetime.now(UTC))
-    settings = load_settings()
+    settings = load_current()
     require_accounts(settings)
     told: list[dict[str, Any]] = []
     with open_ledger() as ledger:

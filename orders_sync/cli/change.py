@@ -10,11 +10,10 @@ import click
 from orders_sync.backoffice.accounts import account_of
 from orders_sync.cli.asking import BoundedFile, about_order, ask, read_object, require_acceptable
 from orders_sync.cli.output import echo, print_json
-from orders_sync.cli.workplace import open_ledger
+from orders_sync.cli.workplace import load_current, open_ledger
 from orders_sync.commands.change import ChangeBody, judge_change
 from orders_sync.commands.verdicts import Known, NotAllowed, Send, Wait
 from orders_sync.domain.commands import Command
-from orders_sync.settings import load_settings
 
 
 @click.command()
@@ -61,7 +60,7 @@ def _preview(order_id: str, body: dict[str, Any], *, account: str | None, as_jso
     from orders_sync.bootstrap import build  # noqa: PLC0415 - requests is slow to import.
     from orders_sync.vtex.fulfilment import fulfilment  # noqa: PLC0415
 
-    settings = load_settings()
+    settings = load_current()
     require_acceptable(Command("change", order_id, body), settings.max_command_bytes)
     with open_ledger() as ledger:
         account = account_of(ledger, settings, order_id, account)

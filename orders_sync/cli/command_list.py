@@ -11,11 +11,10 @@ from orders_sync.backoffice.story import CommandStatus, as_object
 from orders_sync.cli.command import print_command, told_of_command
 from orders_sync.cli.output import as_json, print_json, print_more, print_rows
 from orders_sync.cli.parameters import ACCOUNT, CAUSE, DURATION, ORDER_ID, limit
-from orders_sync.cli.workplace import open_ledger
+from orders_sync.cli.workplace import load_current, open_ledger
 from orders_sync.commands import NAMED
 from orders_sync.domain.rules import Standing
 from orders_sync.ledger.searches import COUNTED, CommandSearch, search_commands
-from orders_sync.settings import load_settings
 
 _COLUMNS = (
     "id",
@@ -72,7 +71,7 @@ def list_commands(
     )
     with open_ledger() as ledger:
         if account is not None:
-            require_known(ledger, load_settings(), account)
+            require_known(ledger, load_current(), account)
         rows, total = search_commands(ledger.database, search, limit=limit)
     listed = [as_object(CommandStatus, row) for row in rows]
     if as_json:

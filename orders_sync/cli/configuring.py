@@ -24,9 +24,9 @@ def open_services() -> Iterator[Services]:
     from orders_sync.bootstrap import build  # noqa: PLC0415 - requests is slow to import.
 
     settings = load_settings()
-    require_accounts(settings)
     services = build(settings)
     try:
+        require_accounts(services.settings)
         yield services
     finally:
         services.close()

@@ -23,7 +23,7 @@ from orders_sync.backoffice.parked import (
 from orders_sync.cli import FAILED
 from orders_sync.cli.output import as_json, echo, print_json
 from orders_sync.cli.parameters import ACCOUNT, CAUSE, ORDER_ID
-from orders_sync.cli.workplace import act_now, dispatcher, open_ledger
+from orders_sync.cli.workplace import act_now, dispatcher, load_current, open_ledger
 from orders_sync.domain.steps import Dispatch
 from orders_sync.ledger import Ledger
 from orders_sync.ledger.acts import Act
@@ -101,7 +101,7 @@ def _decide_all(
     why: str | None,
 ) -> None:
     _check_choice(ids, cause, is_all=is_all, dry_run=dry_run)
-    settings = load_settings()
+    settings = load_current()
     with open_ledger() as ledger:
         if account is not None:
             require_known(ledger, settings, account)

@@ -14,7 +14,7 @@ import click
 from orders_sync.cli.dates import Moment
 from orders_sync.cli.output import as_json, echo, print_json, print_rows
 from orders_sync.cli.parameters import ACCOUNT, DURATION, limit
-from orders_sync.cli.workplace import act_now, chosen_accounts, open_ledger
+from orders_sync.cli.workplace import act_now, chosen_accounts, load_current, open_ledger
 from orders_sync.domain.announcements import TEST, Told, body_of
 from orders_sync.ledger import Ledger
 from orders_sync.ledger.deliveries import Attempt
@@ -57,7 +57,7 @@ def add_endpoint(
 
     --json: {id, url, events, accounts, secret}; events and accounts are null for all of them.
     """
-    settings = load_settings()
+    settings = load_current()
     try:
         read_url(url, private_allowed=settings.endpoints.private_addresses)
     except BadUrl as error:

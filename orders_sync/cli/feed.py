@@ -46,9 +46,9 @@ def show_feed(*, account: str | None, as_json: bool) -> None:
     """
     shown: list[dict[str, Any]] = []
     with open_services() as services:
-        wanted = as_configured(services.settings.feed)
         for name in chosen_accounts(services.settings, account):
             found = services.vtex(name).get_feed_configuration()
+            wanted = as_configured(services.settings.feed_of(name))
             differences = [] if found is None else found.difference(wanted)
             body = None if found is None else found.model_dump(mode="json", by_alias=True)
             shown.append({"account": name, "configuration": body, "differences": differences})
@@ -85,15 +85,19 @@ def configure_feed(
     with open_services() as services:
         names = chosen_accounts(services.settings, account)
         check_replace("feed", names, replace=replace)
-        wanted = as_configured(
-            services.settings.feed, statuses, visibility_seconds, retention_seconds
-        )
-        if wanted.difference(as_configured(services.settings.feed)):
+        settings = services.settings
+        wanted = {
+            name: as_configured(
+                settings.feed_of(name), statuses, visibility_seconds, retention_seconds
+            )
+            for name in names
+        }
+        if any(wanted[name].difference(as_configured(settings.feed_of(name))) for name in names):
             echo("The settings (ORDERS_SYNC_FEED__*) want another one.", err=True)
         configure_each(
             "feed",
             names,
-            lambda name: _configure(services.vtex(name), wanted, replace=replace),
+            lambda name: _configure(services.vtex(name), wanted[name], replace=replace),
             again="orders-sync feed configure",
             news="events come",
             as_json=as_json,

@@ -9,7 +9,7 @@ import click
 from orders_sync.backoffice.accounts import account_of
 from orders_sync.cli.output import as_json, echo, print_json
 from orders_sync.cli.parameters import ORDER_ID, account_of_order
-from orders_sync.cli.workplace import act_now, open_ledger
+from orders_sync.cli.workplace import act_now, load_current, open_ledger
 from orders_sync.ledger import Ledger
 from orders_sync.ledger.forgetting import Forgettable, forget_order, forgettable
 from orders_sync.ledger.retention import empty_log
@@ -40,7 +40,7 @@ def forget(*, order_id: str, account: str | None, why: str, yes: bool, as_json: 
     given up, and the files that may still hold what was erased.
     """
     with open_ledger() as ledger:
-        account = account_of(ledger, load_settings(), order_id, account)
+        account = account_of(ledger, load_current(), order_id, account)
         found = forgettable(ledger.database, account, order_id, now=datetime.now(UTC))
         if not yes:
             click.confirm(_question(order_id, account, found), abort=True, err=True)

@@ -22,10 +22,9 @@ from orders_sync.cli.parameters import (
 )
 from orders_sync.cli.story import find_story
 from orders_sync.cli.telling import print_story
-from orders_sync.cli.workplace import act_now, dispatcher, open_ledger
+from orders_sync.cli.workplace import act_now, dispatcher, load_current, open_ledger
 from orders_sync.domain.rules import Standing
 from orders_sync.ledger.searches import COUNTED, OrderSearch, search_orders
-from orders_sync.settings import load_settings
 from orders_sync.terminal import order_command
 
 _COLUMNS = (
@@ -87,7 +86,7 @@ def list_orders(
     )
     with open_ledger() as ledger:
         if account is not None:
-            require_known(ledger, load_settings(), account)
+            require_known(ledger, load_current(), account)
         rows, total = search_orders(ledger.database, search, limit=limit)
     listed = [as_object(OrderStatus, row) for row in rows]
     if as_json:
@@ -124,7 +123,7 @@ def sync_order(*, order_id: str, account: str | None, as_json: bool) -> None:
 
     --json: {account, order_id}.
     """
-    settings = load_settings()
+    settings = load_current()
     with open_ledger() as ledger:
         account = account_of(ledger, settings, order_id, account)
         require_configured(settings, account)

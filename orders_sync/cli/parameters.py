@@ -71,9 +71,9 @@ class Duration(click.ParamType[timedelta]):
 
 
 def _accounts(_: str) -> Sequence[str]:
-    from orders_sync.settings import load_settings  # noqa: PLC0415 - Completion must be quick.
+    from orders_sync.cli.workplace import load_current  # noqa: PLC0415 - Completion must be quick.
 
-    return sorted(load_settings().accounts)
+    return sorted(load_current().accounts)
 
 
 def _parked_ids(beginning: str) -> Sequence[str]:

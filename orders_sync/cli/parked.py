@@ -19,11 +19,10 @@ from orders_sync.cli.parameters import ACCOUNT, CAUSE, ORDER_ID, account_of_orde
 from orders_sync.cli.story import find_story
 from orders_sync.cli.strays import print_dropped, print_stray, print_strays, told_of_stray
 from orders_sync.cli.telling import print_story
-from orders_sync.cli.workplace import open_ledger
+from orders_sync.cli.workplace import load_current, open_ledger
 from orders_sync.domain.rules import Standing
 from orders_sync.domain.words import at
 from orders_sync.ledger.searches import parked_counts
-from orders_sync.settings import load_settings
 from orders_sync.terminal import command_line
 
 
@@ -62,7 +61,7 @@ def list_parked(*, account: str | None, cause: str | None, limit: int, as_json: 
     }
     with open_ledger() as ledger:
         if account is not None:
-            require_known(ledger, load_settings(), account)
+            require_known(ledger, load_current(), account)
         inquiries = ledger.inquiries
         orders = [
             OrderStatus.model_validate(row).model_dump() for row in inquiries.list_orders(**wanted)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from orders_sync.cli.output import echo
+from orders_sync.cli.workplace import load_current
 from orders_sync.logging import configure_logging
 from orders_sync.private_files import keep_private
 from orders_sync.settings import load_settings, require_accounts
@@ -29,7 +30,8 @@ def serve(*, address: str | None, port: int | None) -> None:
 
     settings = load_settings()
     configure_logging(settings.log_format, settings.log_level, report=error_reporter(settings))
-    require_accounts(settings)
+    if settings.secrets_key is None:
+        require_accounts(load_current())
     keep_private(settings)
     given = {"address": address, "port": port}
     gateway = settings.gateway.model_copy(

@@ -12,6 +12,7 @@ import click
 
 from orders_sync.cli.doctor import print_findings
 from orders_sync.cli.output import as_json, echo, print_json
+from orders_sync.cli.workplace import load_current
 from orders_sync.doctor.findings import Finding, exit_status
 from orders_sync.domain.words import at, in_words
 from orders_sync.logging import configure_logging
@@ -34,18 +35,18 @@ def status(*, as_json: bool) -> None:
 
     --json: {status, at, accounts, strays, queues, unacknowledged, needs}. Each of accounts is
     {account, lag_seconds, orders, commands, polled_at, last_successful_poll_at, poll_rests_until,
-    budget, open_breakers, paused_since}; orders and commands are {in_flight, waiting, parked}, the
-    last two by cause; budget is {calls, per_minute, budget, held_seconds}. strays is {parked,
-    in_broker, dropped}, queues the messages by queue, each of needs {subject, check, state, says,
-    do, cause}. What is not known, since a part is away, is null. Accounts that are not configured
-    are summed up as other; needs names them where their work is late.
+    budget, open_breakers, paused_since, is_disabled}; orders and commands are {in_flight, waiting,
+    parked}, the last two by cause; budget is {calls, per_minute, budget, held_seconds}. strays is
+    {parked, in_broker, dropped}, queues the messages by queue, each of needs {subject, check,
+    state, says, do, cause}. What is not known, since a part is away, is null. Accounts that are not
+    configured are summed up as other; needs names them where their work is late.
 
     Exit status: 0 all goes by itself, 1 something needs a person, 3 a setting is wrong.
     """
     from orders_sync.status.reading import look  # noqa: PLC0415 - Celery is slow to import.
 
     settings = load_settings()
-    require_accounts(settings)
+    require_accounts(load_current())
     configure_logging(settings.log_format, settings.log_level)
     overview, needs = look(settings, clock=lambda: datetime.now(UTC))
     if as_json:
@@ -104,7 +105,9 @@ def _account_lines(account: AccountOverview, now: datetime) -> Iterator[tuple[st
             says += f"; parked: {_by_cause(work.parked)}"
         yield kind, says
     # What is not configured is neither polled nor called.
-    if account.account != OTHER:
+    if account.is_disabled:
+        yield "DISABLED", f"its work waits; orders-sync accounts enable {account.account}"
+    elif account.account != OTHER:
         yield "polled", _polled(account, now)
         yield "budget", _budget(account)
         yield "breakers", _breakers(account)

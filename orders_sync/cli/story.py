@@ -8,10 +8,11 @@ from typing import Any
 
 from orders_sync.backoffice.accounts import NotKnown, account_of
 from orders_sync.backoffice.story import story_of
+from orders_sync.cli.workplace import load_current
 from orders_sync.errors import NotFound, OrdersSyncError
 from orders_sync.ledger import Ledger
 from orders_sync.ledger.searches import suborders
-from orders_sync.settings import Settings, load_settings
+from orders_sync.settings import Settings
 from orders_sync.terminal import legible, order_command
 
 _CALL_SECONDS = 5.0
@@ -26,7 +27,7 @@ def find_story(
         NotKnown: the ledger knows nothing of the order, and VTEX was asked about it; or more than
             one account has it.
     """
-    settings = load_settings()
+    settings = load_current()
     if account is None and not ledger.inquiries.accounts_of(order_id):
         commands = ledger.inquiries.list_commands(order_id=order_id, limit=1)
         if not commands and settings.accounts:

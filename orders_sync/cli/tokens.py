@@ -9,10 +9,9 @@ import click
 
 from orders_sync.cli.output import as_json, echo, print_json, print_rows
 from orders_sync.cli.parameters import ACCOUNT, DURATION
-from orders_sync.cli.workplace import act_now, chosen_accounts, open_ledger
+from orders_sync.cli.workplace import act_now, chosen_accounts, load_current, open_ledger
 from orders_sync.gateway.rights import SCOPES, digest_of, new_token, token_id
 from orders_sync.ledger.callers import Caller
-from orders_sync.settings import load_settings
 
 _COLUMNS = ("name", "id", "scopes", "accounts", "expires_at", "used_at", "state")
 
@@ -53,7 +52,7 @@ def create_token(
     """
     if bool(accounts) == all_accounts:
         raise click.UsageError("Name each --account that it is for, or say --all-accounts.")
-    settings = load_settings()
+    settings = load_current()
     for account in accounts:
         chosen_accounts(settings, account)
     token, act = new_token(), act_now(None)

@@ -10,13 +10,12 @@ import click
 
 from orders_sync.cli.output import as_json, echo, print_json, print_rows
 from orders_sync.cli.parameters import ACCOUNT
-from orders_sync.cli.workplace import act_now, chosen_accounts, open_ledger
+from orders_sync.cli.workplace import act_now, chosen_accounts, load_current, open_ledger
 from orders_sync.gateway.desk.passwords import Passwords, new_password, require_strong
 from orders_sync.gateway.desk.roles import Role
 from orders_sync.ledger import Ledger
 from orders_sync.ledger.acts import Act
 from orders_sync.ledger.users import User
-from orders_sync.settings import load_settings
 
 _COLUMNS = ("name", "role", "accounts", "sees_persons", "created_at", "state")
 
@@ -64,7 +63,7 @@ def create_user(
     """
     if bool(accounts) == all_accounts:
         raise click.UsageError("Name each --account that it may see, or say --all-accounts.")
-    settings = load_settings()
+    settings = load_current()
     for account in accounts:
         chosen_accounts(settings, account)
     name, act = _named(name), act_now(None)

@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from orders_sync.cli.output import echo
+from orders_sync.cli.workplace import load_current
 from orders_sync.embedded.stop import StopRequested, StopSignals
 from orders_sync.errors import ConfigurationError
 from orders_sync.logging import configure_logging
@@ -109,7 +110,7 @@ def watch(
     from orders_sync.status.watch import Watch, sole_watch  # noqa: PLC0415
 
     settings = load_settings()
-    require_accounts(settings)
+    require_accounts(load_current())
     configure_logging(settings.log_format, "error")
     keep_private(settings)
     channels: list[Channel] = [Printed(echo, as_json=as_json)]

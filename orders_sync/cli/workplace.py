@@ -4,18 +4,31 @@ from __future__ import annotations
 
 import getpass
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 
 from orders_sync.backoffice.accounts import require_configured
 from orders_sync.domain.steps import Dispatch
-from orders_sync.errors import ConfigurationError
+from orders_sync.errors import ConfigurationError, LedgerUnavailable
 from orders_sync.ledger import Ledger
 from orders_sync.ledger.acts import Act
 from orders_sync.ledger.versions import require_current
 from orders_sync.logging import configure_logging
 from orders_sync.private_files import keep_private
+from orders_sync.roster import settings_in_force
 from orders_sync.settings import Settings, load_settings
+
+
+def load_current() -> Settings:
+    """Read the settings, with the accounts that the ledger keeps where it answers.
+
+    Raises:
+        ConfigurationError: a setting is wrong; the message names it.
+    """
+    settings = load_settings()
+    with suppress(LedgerUnavailable):
+        return settings_in_force(settings)[0]
+    return settings
 
 
 @contextmanager

@@ -32,8 +32,17 @@ def examine_account(
 ) -> Iterator[Finding]:
     """Ask VTEX about everything that the account's key is needed for, without an effect.
 
-    `adapter` carries the calls. `made_up_id` is the id of an order that cannot exist.
+    `adapter` carries the calls. `made_up_id` is the id of an order that cannot exist. One that is
+    disabled is left alone.
     """
+    if not settings.accounts[account].enabled:
+        yield Finding(
+            account,
+            "enabled",
+            State.NOT_PROBED,
+            f"it is disabled, and its work waits; orders-sync accounts enable {account}",
+        )
+        return
     listener = _listener(account, settings, adapter)
     keys = settings.accounts[account]
     client = VtexClient(account, listener, Credentials(keys.app_key, keys.app_token))
@@ -61,7 +70,7 @@ def examine_account(
     yield Finding(account, "credentials", State.OK, "VTEX knows the key")
     yield judge_permission(account, READ_FEED, feed)
     if feed.error is None:
-        yield judge_feed(account, feed.value, settings.feed)
+        yield judge_feed(account, feed.value, settings.feed_of(account))
     else:
         yield Finding(account, _FEED, State.NOT_PROBED, "it could not be read")
     yield judge_permission(account, LIST_ORDERS, listing)

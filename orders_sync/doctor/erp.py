@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
+from functools import partial
 
 from orders_sync.doctor.findings import Finding, State, of_error
 from orders_sync.domain.words import count_of
@@ -11,6 +13,7 @@ from orders_sync.erp.registry import create
 from orders_sync.errors import OrdersSyncError
 from orders_sync.settings import Settings
 from orders_sync.settings_parts import AccountSettings
+from orders_sync.token_store import ReadTokens
 
 CHECK = "ERP"
 
@@ -19,7 +22,13 @@ def examine_erp(account: str, settings: Settings) -> Iterator[Finding]:
     """Have the account's adapter look at its ERP."""
     keys = settings.accounts[account]
     try:
-        erp = create(keys.erp, account=account, options=keys.erp_options, home=settings.home)
+        erp = create(
+            keys.erp,
+            account=account,
+            options=keys.erp_options,
+            home=settings.home,
+            tokens=ReadTokens(account, settings, clock=partial(datetime.now, UTC)),
+        )
     except OrdersSyncError as error:
         yield of_error(account, CHECK, error)
         return

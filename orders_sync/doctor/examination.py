@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from functools import partial
 
 from orders_sync.doctor.account import examine_account
@@ -15,11 +16,12 @@ from orders_sync.doctor.erp import CHECK, examine_erp
 from orders_sync.doctor.findings import Finding, State
 from orders_sync.doctor.ledger import LEDGER, examine_ledger
 from orders_sync.doctor.traffic import TRAFFIC, examine_traffic
-from orders_sync.doctor.work import examine_work
+from orders_sync.doctor.work import examine_work, judge_kept
 from orders_sync.doctor.workers import read_taking
 from orders_sync.domain.time import Clock
-from orders_sync.errors import ConfigurationError
+from orders_sync.errors import ConfigurationError, OrdersSyncError
 from orders_sync.private_files import open_paths
+from orders_sync.roster import settings_in_force
 from orders_sync.settings import Settings, require_accounts
 from orders_sync.vtex.connections import VtexAdapter
 
@@ -42,7 +44,12 @@ def examine(
         rest = f"{BROKER}, workers, {TRAFFIC}, {LEDGER}, {BEAT}, {CAPACITY}, accounts"
         yield Finding("the rest", "all", State.NOT_PROBED, f"{rest}: the settings are wrong")
         return
+    troubles: Mapping[str, str] = {}
+    with suppress(OrdersSyncError):
+        # The examination of the ledger says what is wrong with it.
+        settings, troubles = settings_in_force(settings)
     yield _accounts(settings)
+    yield from judge_kept(troubles)
     yield _privacy(settings)
     probes = [
         Probe(BROKER, "all", lambda: examine_broker(settings, clock=clock)),
@@ -62,7 +69,8 @@ def examine(
             made_up_id=made_up_id,
         )
         probes.append(Probe(account, "VTEX", look))
-        probes.append(Probe(account, CHECK, partial(examine_erp, account, settings)))
+        if settings.accounts[account].enabled:
+            probes.append(Probe(account, CHECK, partial(examine_erp, account, settings)))
     findings = list(run_probes(probes, seconds=seconds))
     adapter.close()
     is_late = any(each.subject == BEAT and each.state is State.FAILED for each in findings)

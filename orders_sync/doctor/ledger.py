@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 
-import sqlalchemy as sa
-
 from orders_sync.broker.scripts import STRAYS_LIMIT
 from orders_sync.doctor.clock import compare_clocks
 from orders_sync.doctor.findings import Finding, State, of_error
@@ -19,7 +17,7 @@ from orders_sync.ledger.strays import Dropped, Strays
 from orders_sync.ledger.versions import require_current
 from orders_sync.settings import Settings
 from orders_sync.settings_shown import without_passwords
-from orders_sync.sqlite_files import sqlite_path
+from orders_sync.sqlite_files import is_missing
 
 LEDGER = "ledger"
 _BEAT = "beat"
@@ -69,7 +67,7 @@ def _examine(
     if dropped is not None and clock() - dropped.seen_at < _RECENTLY:
         yield _strays_dropped(dropped)
     polls = last_runs(database, Chore.POLL)
-    for account in sorted(settings.accounts):
+    for account in settings.enabled_accounts:
         yield judge_polls(account, polls, settings.poll_seconds, now=clock())
 
 
@@ -103,13 +101,3 @@ def _strays_dropped(dropped: Dropped) -> Finding:
         "Mend their sender (orders-sync parked list has others of it), and have it send again "
         "what is still wanted. This is told for a week.",
     )
-
-
-def is_missing(url: str) -> bool:
-    """Return whether the ledger is a file that is not there; opening it would make an empty one."""
-    try:
-        parsed = sa.make_url(url)
-    except sa.exc.ArgumentError:
-        return False
-    path = sqlite_path(parsed)
-    return path is not None and not path.exists()

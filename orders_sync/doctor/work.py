@@ -15,7 +15,6 @@ from typing import Final
 
 from orders_sync.doctor.endpoints import EndpointReading, judge_endpoints
 from orders_sync.doctor.findings import Finding, State
-from orders_sync.doctor.ledger import is_missing
 from orders_sync.domain.rules import OPEN
 from orders_sync.domain.time import Clock
 from orders_sync.domain.words import count_of, in_words
@@ -23,11 +22,14 @@ from orders_sync.errors import ErpUnavailable, OrdersSyncError, Unavailable
 from orders_sync.ledger.accounts import Chore
 from orders_sync.ledger.endpoints import Endpoints
 from orders_sync.ledger.engine import Database
+from orders_sync.ledger.erp_tokens import ErpTokens, KeptTokens
 from orders_sync.ledger.gauges import Gauges, Key, LedgerState, Waiting
 from orders_sync.ledger.outbox_log import OutboxLog
 from orders_sync.ledger.pulse import LastRun, last_runs
 from orders_sync.ledger.versions import require_current
 from orders_sync.settings import Settings
+from orders_sync.sqlite_files import is_missing
+from orders_sync.token_store import trouble_of
 from orders_sync.traffic.waits import BreakerOpen
 from orders_sync.worker.calls import ERP_STEPS
 
@@ -69,6 +71,7 @@ class LedgerReading:
     polls: Mapping[str, LastRun] = field(default_factory=dict)
     pulls: Mapping[str, LastRun] = field(default_factory=dict)
     endpoints: EndpointReading = field(default_factory=EndpointReading)
+    tokens: Mapping[str, KeptTokens] = field(default_factory=dict)
 
 
 def read_ledger(settings: Settings, clock: Clock) -> LedgerReading:
@@ -88,6 +91,7 @@ def read_ledger(settings: Settings, clock: Clock) -> LedgerReading:
             last_runs(database, Chore.POLL),
             last_runs(database, Chore.PULL),
             EndpointReading(Endpoints(database).all(), OutboxLog(database).backlogs(now=now)),
+            {kept.account: kept for kept in ErpTokens(database).all()},
         )
 
 
@@ -100,10 +104,11 @@ def examine_work(settings: Settings, *, clock: Clock) -> Iterator[Finding]:
     except OrdersSyncError:
         return
     now = clock()
-    for account in sorted(settings.accounts):
+    for account in settings.enabled_accounts:
         outages = list(judge_peers(account, reading, now=now))
         yield from outages or judge_lateness(account, reading.state, now=now)
         yield from judge_silence(account, reading.state, now=now)
+        yield from judge_tokens(account, reading, now=now)
     yield from judge_strangers(settings.accounts, reading.state, now=now)
     yield from judge_endpoints(reading.endpoints, now=now)
 
@@ -134,6 +139,18 @@ def judge_peers(account: str, reading: LedgerReading, *, now: datetime) -> Itera
         yield Finding(account, peer, State.FAILED, says, do)
 
 
+def judge_tokens(account: str, reading: LedgerReading, *, now: datetime) -> Iterator[Finding]:
+    """Say that a person has to give tokens of the account's ERP."""
+    kept = reading.tokens.get(account)
+    trouble = trouble_of(kept, now=now) if kept else None
+    if trouble is not None:
+        do = (
+            f"Give new ones: orders-sync accounts token {account}; or have those tried that are "
+            f"kept: orders-sync accounts token --retry {account}"
+        )
+        yield Finding(account, "ERP tokens", State.FAILED, trouble, do)
+
+
 def judge_lateness(account: str, state: LedgerState, *, now: datetime) -> Iterator[Finding]:
     """Name the oldest order and commands of the account where they are late."""
     orders = [at for key, at in state.oldest_order.items() if key[0] == account]
@@ -162,6 +179,19 @@ def judge_silence(account: str, state: LedgerState, *, now: datetime) -> Iterato
             )
             do = f"orders-sync {silent} show --account {account}"
             yield Finding(account, f"{silent} heard", State.WARNING, says, do)
+
+
+def judge_kept(troubles: Mapping[str, str]) -> Iterator[Finding]:
+    """Name the accounts of the ledger that cannot be used here, and why; by their names."""
+    for account, reason in sorted(troubles.items()):
+        yield Finding(
+            account,
+            "kept",
+            State.FAILED,
+            reason,
+            "Give every process the key (ORDERS_SYNC_SECRETS_KEY) or the place that it names, or "
+            f"give the account anew: orders-sync accounts set {account} --from FILE",
+        )
 
 
 def judge_strangers(

@@ -15,6 +15,7 @@ from orders_sync.embedded.supervisor import STOP_SECONDS, Supervisor
 from orders_sync.errors import OrdersSyncError
 from orders_sync.ledger.migrate import upgrade
 from orders_sync.private_files import keep_private
+from orders_sync.roster import settings_in_force
 from orders_sync.settings import Settings, child_environment, require_accounts
 from orders_sync.settings_problems import PREFIX
 
@@ -45,7 +46,6 @@ def run_up(settings: Settings, *, workers: int, ports: Ports, say: Callable[[str
         LedgerUnavailable: the ledger's database does not answer.
         PortInUse: another program has a port; nothing was started.
     """
-    require_accounts(settings)
     _require_free("Flower", "flower", ports.flower)
     _require_free("the HTTP API", "gateway", ports.gateway)
     home = settings.home.absolute()
@@ -57,6 +57,9 @@ def run_up(settings: Settings, *, workers: int, ports: Ports, say: Callable[[str
             for name in stop_leftovers(home, pause=signals.pause):
                 say(f"Stopped {name}, which an earlier run had left.")
             upgrade(settings.ledger)
+            settings, _ = settings_in_force(settings)
+            if settings.secrets_key is None:
+                require_accounts(settings)
             broker_url = settings.broker_url or start_broker(home, supervisor, signals.pause)
             _start_crew(settings, supervisor, broker_url, workers, ports)
             is_told = False
@@ -125,9 +128,8 @@ def _shares(settings: Settings, workers: int) -> dict[str, str]:
 
 
 def _describe(settings: Settings, home: Path, ports: Ports) -> str:
-    parts = [
-        f"Running for {', '.join(sorted(settings.accounts))}; logs are in {logs_folder(home)}."
-    ]
+    names = ", ".join(sorted(settings.accounts)) or "no account yet"
+    parts = [f"Running for {names}; logs are in {logs_folder(home)}."]
     if ports.gateway is not None:
         url = f"http://127.0.0.1:{ports.gateway}"
         parts.append(f"Order desk: {url}/desk/ (orders-sync users create).")

@@ -16,6 +16,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
 
 from orders_sync.domain.commands import Command, Outcome, Page
+from orders_sync.erp.tokens import NoTokens, TokenStore
 from orders_sync.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -176,6 +177,9 @@ class ErpBase(ABC):
     """
 
     known_options: ClassVar[frozenset[str]] = frozenset()
+
+    #: Where OAuth tokens are kept that change with each use; given once the adapter is built.
+    tokens: TokenStore = NoTokens()
 
     #: How many outcomes `answer_all` takes with one call.
     answers_at_once: ClassVar[int] = 1

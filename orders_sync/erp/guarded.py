@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING
@@ -26,7 +27,8 @@ class GuardedErp:
 
     A call that takes longer than `seconds` is given up as `ErpUnavailable`, whatever the adapter
     does. A method that the adapter left as it was asks no ERP, so it is not guarded: its success
-    would tell that the ERP is there. What passes is `traced` under its method's name.
+    would tell that the ERP is there. What passes is `traced` under its method's name. The adapter
+    is closed once nothing refers to this any more.
     """
 
     def __init__(
@@ -36,6 +38,9 @@ class GuardedErp:
         self._guard = guard
         self._traced = traced
         self._bounded = Bounded(seconds)
+        # An adapter that another one took the place of ends with the last call that uses it.
+        self._end = weakref.finalize(self, _close, self._bounded, erp)
+        self._end.atexit = False
 
     def place_order(self, order: Order) -> Receipt:
         """Put the order into the ERP."""
@@ -92,8 +97,7 @@ class GuardedErp:
 
     def close(self) -> None:
         """Give back connections and threads."""
-        self._bounded.close()
-        self._erp.close()
+        self._end()
 
     def _guard_of(self, method: str) -> AbstractContextManager[None]:
         return nullcontext() if self._is_default(method) else self._guarded(method)
@@ -105,3 +109,8 @@ class GuardedErp:
 
     def _is_default(self, method: str) -> bool:
         return getattr(type(self._erp), method, None) is getattr(ErpBase, method)
+
+
+def _close(bounded: Bounded, erp: Erp) -> None:
+    bounded.close()
+    erp.close()

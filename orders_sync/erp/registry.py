@@ -15,7 +15,8 @@ from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from orders_sync.erp.base import Erp
+from orders_sync.erp.base import Erp, ErpBase
+from orders_sync.erp.tokens import TokenStore
 from orders_sync.errors import ConfigurationError
 
 GROUP = "orders_sync.erp"
@@ -52,8 +53,17 @@ def load(name: str, *, account: str = "<NAME>") -> ErpFactory:
     return factory  # type: ignore[no-any-return]  # What an entry point names has no type.
 
 
-def create(name: str, *, account: str, options: Mapping[str, Any], home: Path) -> Erp:
+def create(
+    name: str,
+    *,
+    account: str,
+    options: Mapping[str, Any],
+    home: Path,
+    tokens: TokenStore | None = None,
+) -> Erp:
     """Build the account's adapter; once for each process, after it was forked.
+
+    An adapter that derives from `ErpBase` finds `tokens` as its own.
 
     Raises:
         ConfigurationError: See `load`; or the adapter refuses its options, or is not complete.
@@ -77,6 +87,8 @@ def create(name: str, *, account: str, options: Mapping[str, Any], home: Path) -
             f"{setting}: the ERP adapter {name!r} lacks methods of orders_sync.erp.base.Erp. "
             "Derive it from orders_sync.erp.base.ErpBase."
         )
+    if tokens is not None and isinstance(erp, ErpBase):
+        erp.tokens = tokens
     return erp
 
 

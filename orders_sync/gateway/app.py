@@ -30,14 +30,14 @@ from orders_sync.gateway.parked import parked_routes
 from orders_sync.gateway.problems import ANY_CALL, described, tell_problems
 from orders_sync.ledger import Ledger
 from orders_sync.metrics.tracing import NO_TRACING, Tracing
-from orders_sync.settings import Settings
+from orders_sync.roster import Roster
 
 #: JSON has blanks and escapes, which a command's own bound does not count.
 _BLANKS: Final = 4
 
 
 def create_app(
-    settings: Settings,
+    roster: Roster,
     ledger: Ledger,
     *,
     clock: Clock,
@@ -47,8 +47,9 @@ def create_app(
     monotonic: Callable[[], float] = time.monotonic,
 ) -> Bounded:
     """Return the app; `dispatch` must not wait for the broker."""
+    settings = roster.settings
     context = Context(
-        settings=settings,
+        roster=roster,
         ledger=ledger,
         clock=clock,
         outcomes=Outcomes(ledger),
@@ -74,7 +75,7 @@ def create_app(
     app.include_router(docs_routes())
     app.include_router(health_routes())
     app.include_router(hook_routes(context, monotonic))
-    live = LiveFigures(partial(read_figures, settings, ledger, clock), monotonic)
+    live = LiveFigures(partial(read_figures, roster, ledger, clock), monotonic)
     desk, close_streams = create_desk(open_desk(context, live, monotonic))
     app.mount("/desk", desk)
     return Bounded(app, settings.max_command_bytes * _BLANKS, close_streams)

@@ -23,6 +23,7 @@ from orders_sync.ledger import Ledger
 from orders_sync.ledger.acts import Act
 from orders_sync.metrics.tracing import NO_TRACING, Tracing
 from orders_sync.outbound.accept import Desk
+from orders_sync.roster import Roster
 from orders_sync.settings import Settings
 
 _bearer: Final = HTTPBearer(auto_error=False, description="A token of `orders-sync tokens create`.")
@@ -32,7 +33,7 @@ _bearer: Final = HTTPBearer(auto_error=False, description="A token of `orders-sy
 class Context:
     """The process's parts; `dispatch` never waits, and `put_back` sends a stray again."""
 
-    settings: Settings
+    roster: Roster
     ledger: Ledger
     clock: Clock
     outcomes: Outcomes
@@ -40,6 +41,11 @@ class Context:
     dispatch: Callable[[Dispatch], None]
     put_back: PutBack
     tracing: Tracing = NO_TRACING
+
+    @property
+    def settings(self) -> Settings:
+        """The settings with the accounts that are in force now."""
+        return self.roster.settings
 
     @property
     def desk(self) -> Desk:

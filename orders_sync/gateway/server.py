@@ -24,6 +24,7 @@ from orders_sync.ledger import Ledger
 from orders_sync.ledger.clock import LedgerClock
 from orders_sync.ledger.versions import require_current
 from orders_sync.listening import listen, url_of
+from orders_sync.roster import Roster
 from orders_sync.settings import Settings
 from orders_sync.worker.app import client_app
 
@@ -44,10 +45,13 @@ def serve(settings: Settings, ready: Callable[[str], object]) -> None:
     ledger = Ledger(settings.ledger, lease=settings.lease, connections=settings.ledger_connections)
     dispatching = Dispatching(_sender(settings))
     tracing = connect_tracing(process_name())
+    roster = Roster(settings, ledger.kept_accounts)
     try:
         require_current(ledger.database)
+        # Calls that only look at memory must not wait for the ledger.
+        roster.keep_fresh()
         app = create_app(
-            settings,
+            roster,
             ledger,
             clock=LedgerClock(ledger.database, own=partial(datetime.now, UTC)),
             dispatch=dispatching,
@@ -58,6 +62,7 @@ def serve(settings: Settings, ready: Callable[[str], object]) -> None:
     finally:
         dispatching.close(_GRACE_SECONDS)
         tracing.close()
+        roster.close()
         ledger.close()
         listener.close()
 

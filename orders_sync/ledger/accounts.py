@@ -192,6 +192,20 @@ class Accounts:
         with self._database.writing() as connection:
             connection.execute(statement, rows)
 
+    def rest(self, turns: Collection[Turn]) -> None:
+        """Give turns back that did not run; their chores wait until they are woken.
+
+        One that was woken meanwhile stays due.
+        """
+        if not turns:
+            return
+        rows = [
+            {**_of(turn), "was_due_at": turn.due_at, "next_due_at": None}
+            for turn in sorted(turns, key=lambda turn: turn.account)
+        ]
+        with self._database.writing() as connection:
+            connection.execute(_REST, rows)
+
     def wake(self, account: str, chore: Chore, at: datetime) -> None:
         """Make a chore due at a time, unless it is due earlier; one that runs now runs again."""
         with self._database.writing() as connection:
@@ -280,12 +294,14 @@ _MINE = sa.update(accounts).where(
 )
 
 
-_END = _MINE.values(
+_REST = _MINE.values(
     claimed_at=None,
     due_at=sa.case(
         (accounts.c.due_at.is_not_distinct_from(_time("was_due_at")), _time("next_due_at")),
         else_=accounts.c.due_at,
     ),
+)
+_END = _REST.values(
     ran_at=_time("began_at"),
     seconds=sa.bindparam("took"),
     worked_at=sa.func.coalesce(_time("last_worked_at"), accounts.c.worked_at),

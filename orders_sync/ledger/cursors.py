@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 
 import sqlalchemy as sa
@@ -28,6 +29,14 @@ class Cursors:
         with self._database.reading() as connection:
             value: str | None = connection.execute(statement).scalar_one_or_none()
         return value
+
+    def accounts_with(self, name: str) -> Collection[str]:
+        """Name the accounts that have a cursor, be it moved or not."""
+        statement = sa.select(cursors.c.account).where(
+            cursors.c.name == name, cursors.c.account != EVERY_ACCOUNT
+        )
+        with self._database.reading() as connection:
+            return set(connection.execute(statement).scalars())
 
     def move(self, account: str, name: str, value: str | None, *, now: datetime) -> None:
         """Set a cursor; None takes its value away."""

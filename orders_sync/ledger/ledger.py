@@ -6,6 +6,7 @@ from datetime import timedelta
 from functools import cached_property
 
 from orders_sync.ledger.acceptance import Acceptance
+from orders_sync.ledger.account_settings import KeptAccounts
 from orders_sync.ledger.accounts import Accounts
 from orders_sync.ledger.callers import Callers
 from orders_sync.ledger.command_facts import CommandFacts
@@ -14,6 +15,7 @@ from orders_sync.ledger.deliveries import Deliveries
 from orders_sync.ledger.due_work import DueWork
 from orders_sync.ledger.endpoints import Endpoints
 from orders_sync.ledger.engine import CONNECTIONS, Database
+from orders_sync.ledger.erp_tokens import ErpTokens
 from orders_sync.ledger.events import Events
 from orders_sync.ledger.hearing import Hearings
 from orders_sync.ledger.inquiries import Inquiries
@@ -74,6 +76,11 @@ class Ledger:
         return Accounts(self.database)
 
     @cached_property
+    def kept_accounts(self) -> KeptAccounts:
+        """Accounts beside those of the settings."""
+        return KeptAccounts(self.database)
+
+    @cached_property
     def hearings(self) -> Hearings:
         """When hooks were heard, beside the feeds."""
         return Hearings(self.database)
@@ -97,6 +104,11 @@ class Ledger:
     def endpoints(self) -> Endpoints:
         """Where events are sent to."""
         return Endpoints(self.database)
+
+    @cached_property
+    def erp_tokens(self) -> ErpTokens:
+        """OAuth tokens of ERPs."""
+        return ErpTokens(self.database)
 
     @cached_property
     def deliveries(self) -> Deliveries:

@@ -41,6 +41,14 @@ class Lot:
 
 
 @dataclass(frozen=True, slots=True)
+class Whose:
+    """Whose orders are looked at: one account's `only`, or those of all `but` some."""
+
+    only: str | None = None
+    but: Collection[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Erased:
     """How much was erased."""
 
@@ -62,6 +70,7 @@ class Retention:
         table: sa.Table,
         standing: Standing,
         *,
+        accounts: Whose,
         after: datetime | None,
         before: datetime,
         limit: int,
@@ -71,6 +80,10 @@ class Retention:
         Rows that changed in one instant stay together, so a lot may be larger than `limit`.
         """
         ended = [table.c.standing == standing, table.c.updated_at < before]
+        if accounts.only is not None:
+            ended.append(table.c.account == accounts.only)
+        elif accounts.but:
+            ended.append(table.c.account.not_in(accounts.but))
         if after is not None:
             ended.append(table.c.updated_at > after)
         some = sa.select(table.c.updated_at).where(*ended).order_by(table.c.updated_at).limit(limit)

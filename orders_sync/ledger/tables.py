@@ -357,6 +357,30 @@ accounts = sa.Table(
     sa.Index(None, "due_at"),
 )
 
+account_settings = sa.Table(
+    "account_settings",
+    metadata,
+    sa.Column("account", sa.String(100), primary_key=True),
+    sa.Column("revision", sa.BigInteger, nullable=False, comment="the number of its last change"),
+    sa.Column("settings", sa.Text, comment="JSON: all but its secrets; none: it is not kept here"),
+    sa.Column("secrets", sa.Text, comment="JSON of the rest, encrypted; none: they lie elsewhere"),
+    sa.Column("disabled_at", UtcDateTime, comment="since when its work waits"),
+    sa.Column("updated_at", UtcDateTime, nullable=False),
+    sa.Index(None, "revision"),
+)
+
+erp_tokens = sa.Table(
+    "erp_tokens",
+    metadata,
+    sa.Column("account", sa.String(100), primary_key=True),
+    sa.Column("tokens", sa.Text, nullable=False, comment="JSON, encrypted"),
+    sa.Column("version", sa.Integer, nullable=False, comment="the fencing token"),
+    sa.Column("refreshing_since", UtcDateTime, comment="a process renews them since then"),
+    sa.Column("refreshing_by", sa.String(200), comment="that process"),
+    sa.Column("refused_at", UtcDateTime, comment="when the ERP refused to renew them"),
+    sa.Column("updated_at", UtcDateTime, nullable=False),
+)
+
 strays = sa.Table(
     "strays",
     metadata,

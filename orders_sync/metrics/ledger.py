@@ -29,13 +29,20 @@ _NOTHING: Final = LedgerState(datetime.min.replace(tzinfo=UTC))
 class LedgerCollector(Collector):
     """Shows the ledger's state; `read` gives None where the ledger does not answer.
 
-    Configured accounts are always shown, with zeros where there is nothing. The work of all
-    others is shown under the account `other`, for anybody may send a message that names one.
+    `accounts` gives those that are configured, and whether each is enabled: they are always shown,
+    with zeros where there is nothing. The work of all others is shown under the account `other`,
+    for anybody may send a message that names one. Nothing is late of an account that is disabled.
     """
 
-    def __init__(self, read: Callable[[], LedgerState | None], accounts: Collection[str]) -> None:
+    def __init__(
+        self,
+        read: Callable[[], LedgerState | None],
+        accounts: Callable[[], Mapping[str, bool]],
+    ) -> None:
         self._read = read
-        self._accounts = accounts
+        self._now_configured = accounts
+        self._accounts: Collection[str] = ()
+        self._disabled: Collection[str] = ()
 
     def describe(self) -> Iterator[Metric]:
         """Name the metrics without asking the ledger."""
@@ -44,12 +51,21 @@ class LedgerCollector(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """Read the ledger."""
-        state = self._read()
+        state, accounts = self._read(), self._now_configured()
+        self._accounts = list(accounts)
+        self._disabled = {name for name, is_enabled in accounts.items() if not is_enabled}
         yield _up(int(state is not None))
         if state is not None:
             yield from self._families(state)
 
     def _families(self, state: LedgerState) -> Iterator[Metric]:
+        yield self._counts(
+            "orders_sync_account_disabled",
+            "Whether the account's work waits, because a person disabled it.",
+            ("account",),
+            {(name,): 1 for name in self._disabled},
+            zeros=[()],
+        )
         yield from self._order_families(state)
         yield from self._command_families(state)
         yield self._ages(
@@ -165,10 +181,13 @@ class LedgerCollector(Collector):
     ) -> Metric:
         ages: dict[Key, float] = {}
         for key, since in found.items():
+            if key[0] in self._disabled:
+                continue
             harmless = self._harmless(labels, key)
             ages[harmless] = max(ages.get(harmless, 0.0), (at - since).total_seconds())
         if labels == ("account",):
-            ages = {(each,): never for each in self._accounts} | ages
+            on_time = {(each,): 0.0 for each in self._disabled}
+            ages = {(each,): never for each in self._accounts} | ages | on_time
         return _gauge(name, text, labels, ages)
 
     def _configured(self, found: Mapping[Key, datetime]) -> Mapping[Key, datetime]:

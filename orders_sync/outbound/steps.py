@@ -179,7 +179,7 @@ def _visible_after(services: Services) -> timedelta:
 def _wait(wait: Wait, claim: CommandClaim, services: Services) -> CommandResult:
     """Look again, the more rarely the older the command; past its queue's deadline it is parked."""
     age = services.clock() - claim.waiting_since
-    policy = getattr(services.settings.retry, claim.step.queue)
+    policy = services.settings.policy_of(claim.account, claim.step.queue)
     if age > timedelta(seconds=policy.deadline_seconds):
         raise ParkedError(
             f"Waited {age.days} days, {age.seconds // 3600} hours: {wait.reason}.",

@@ -22,6 +22,7 @@ from orders_sync.doctor.work import (
     judge_peers,
     judge_silence,
     judge_strangers,
+    judge_tokens,
 )
 from orders_sync.doctor.workers import judge_consumption, judge_held
 from orders_sync.domain.steps import Queue
@@ -55,7 +56,7 @@ def judge(
     accounts = [
         finding
         for account in overview.accounts
-        if account.account != OTHER
+        if account.account != OTHER and not account.is_disabled
         for finding in _account(account, overview, readings, poll_seconds)
     ]
     ticks = overview.broker.waiting.get(Queue.FEED, 0) if overview.broker else 0
@@ -85,6 +86,7 @@ def _account(
         causes += judge_peers(name, ledger, now=now)
         causes += _late_poll(account, ledger, poll_seconds, now)
         yield from judge_silence(name, ledger.state, now=now)
+        yield from judge_tokens(name, ledger, now=now)
     yield from causes
     if ledger is not None and not causes:
         yield from judge_lateness(name, ledger.state, now=now)

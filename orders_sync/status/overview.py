@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Final
 
@@ -51,7 +51,8 @@ class AccountOverview:
 
     `lag_seconds` is the age of the oldest order in flight, VTEX's own waits left out. The last
     poll of the feed began at `polled_at`, and failed where `poll_rests_until` is set; the last
-    one that read the feed without an error ended at `last_successful_poll_at`.
+    one that read the feed without an error ended at `last_successful_poll_at`. The work of one
+    that `is_disabled` waits, and is not late.
     """
 
     account: str
@@ -64,6 +65,7 @@ class AccountOverview:
     budget: Used | None = None
     open_breakers: Sequence[str] | None = None
     paused_since: datetime | None = None
+    is_disabled: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +78,13 @@ class Overview:
     broker: BrokerState | None
 
 
-def compose(accounts: Collection[str], readings: Readings, *, now: datetime) -> Overview:
+def compose(
+    accounts: Collection[str],
+    readings: Readings,
+    *,
+    now: datetime,
+    disabled: Collection[str] = (),
+) -> Overview:
     """Put together what is known of the configured accounts, and of others that have work."""
     ledger, traffic = readings.ledger, readings.traffic
     names = sorted(accounts)
@@ -84,7 +92,13 @@ def compose(accounts: Collection[str], readings: Readings, *, now: datetime) -> 
         names.append(OTHER)
     return Overview(
         at=now,
-        accounts=[_account(name, accounts, ledger, traffic.get(name), now) for name in names],
+        accounts=[
+            replace(
+                _account(name, accounts, ledger, traffic.get(name), now),
+                is_disabled=name in disabled,
+            )
+            for name in names
+        ],
         strays_parked=None if ledger is None else ledger.state.strays,
         broker=readings.broker,
     )

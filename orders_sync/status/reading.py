@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from typing import Generic, TypeVar
 
 from orders_sync.bootstrap import connect_traffic, with_broker
@@ -16,12 +16,13 @@ from orders_sync.doctor.broker import BROKER
 from orders_sync.doctor.findings import REACHABLE, Finding, State, of_error
 from orders_sync.doctor.ledger import LEDGER
 from orders_sync.doctor.traffic import TRAFFIC
-from orders_sync.doctor.work import read_ledger
+from orders_sync.doctor.work import judge_kept, read_ledger
 from orders_sync.domain.steps import Queue
 from orders_sync.domain.time import Clock
 from orders_sync.errors import ConfigurationError, OrdersSyncError
 from orders_sync.metrics.broker import BrokerState, read_state
 from orders_sync.redis_failures import read_redis_failure
+from orders_sync.roster import settings_in_force
 from orders_sync.settings import Settings
 from orders_sync.settings_shown import without_passwords
 from orders_sync.status.judgement import judge
@@ -61,8 +62,13 @@ class _Reading(Generic[T]):
 
 def look(settings: Settings, *, clock: Clock) -> tuple[Overview, Sequence[Finding]]:
     """Return how every account stands, and what needs a person; it takes ten seconds at most."""
+    troubles: Mapping[str, str] = {}
+    with suppress(OrdersSyncError):
+        # The ledger's own reading says what is wrong with it.
+        settings, troubles = settings_in_force(settings)
     readings = read_all(settings, clock=clock)
-    overview = compose(settings.accounts, readings, now=clock())
+    disabled = settings.accounts.keys() - settings.enabled_accounts
+    overview = compose(settings.accounts, readings, now=clock(), disabled=disabled)
     needs = judge(
         overview,
         readings,
@@ -70,7 +76,7 @@ def look(settings: Settings, *, clock: Clock) -> tuple[Overview, Sequence[Findin
         lease_seconds=settings.lease_seconds,
         silence_seconds=settings.silence_seconds,
     )
-    return overview, list(needs)
+    return overview, [*judge_kept(troubles), *needs]
 
 
 def read_all(settings: Settings, *, clock: Clock, seconds: float = 10.0) -> Readings:

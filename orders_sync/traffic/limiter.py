@@ -126,6 +126,24 @@ class RateLimiter:
         }
         self._lock = threading.Lock()
 
+    def follow(self, budgets: Mapping[str, int]) -> None:
+        """Keep to other budgets; those of accounts that are not named stay.
+
+        What is known of an account's calls is not forgotten.
+        """
+        with self._lock:
+            for account, budget in budgets.items():
+                if self._budgets.get(account) == budget:
+                    continue
+                plan = Plan.of(budget)
+                known = self._accounts.get(account)
+                if known is None:
+                    self._accounts[account] = _Account(plan, SpareSlots(plan.at_once))
+                else:
+                    known.plan = plan
+                    known.slots.most = plan.at_once
+                self._budgets[account] = budget
+
     def acquire(self, account: str, lane: Lane) -> Wait | None:
         """Take a slot for one call: None when it is to be made now.
 
@@ -285,7 +303,7 @@ class SpareSlots:
     """
 
     def __init__(self, most: int) -> None:
-        self._most = most
+        self.most = most
         self._lanes = [_LaneSlots() for _ in Lane]
         self._untold = 0
 
@@ -305,7 +323,7 @@ class SpareSlots:
         wanted = slots.calls * 2 if now - slots.asked_at < DUE_HORIZON else slots.calls
         slots.calls, slots.asked_at = 0, now
         untold, self._untold = self._untold, 0
-        return max(1, min(wanted, self._most)), untold
+        return max(1, min(wanted, self.most)), untold
 
     def granted(self, asked_at: int, lane: Lane, spare: int) -> None:
         """Keep what was granted beside the call that asked."""

@@ -102,6 +102,13 @@ class Pause:
             self._accepted.discard(group)
         self._tell(group, "refused", _ACCOUNT if is_key_unknown else group, group)
 
+    def lift(self) -> None:
+        """Forget all refusals: the account has another key."""
+        self._shared.ask([("DEL", self._key)])
+        with self._lock:
+            self._refused = {}
+            self._looked_at = -_LOOK_EVERY_SECONDS
+
     def _tell(self, group: str, what: str, *args: str) -> Wait | None:
         every = round(self._probe_seconds * 1000)
         reply = self._shared.run(self._script, self._key, every, what, *args)

@@ -48,7 +48,7 @@ class Permits:
     ) -> None:
         self._shared = shared
         self._script = Script("permits.lua")
-        self._limits = limits
+        self._limits = dict(limits)
         self._process = process
         self._processes = max(1, processes)
         self._numbers = count(1)
@@ -58,6 +58,10 @@ class Permits:
         self._clock = clock
         self._flushed_at = -math.inf
         self._lock = threading.Lock()
+
+    def follow(self, limits: Mapping[str, int]) -> None:
+        """Give permits by other limits; those of accounts that are not named stay."""
+        self._limits = {**self._limits, **limits}
 
     def take(self, account: str, seconds: float) -> Permit | None:
         """Take a permit for a call of so many seconds at most; None where all are taken."""

@@ -108,6 +108,12 @@ class Traffic:
             shared, limits, process=self._process, processes=processes, clock=clock
         )
 
+    def follow(self, budgets: Mapping[str, int], erp_limits: Mapping[str, int]) -> None:
+        """Look after these accounts from now on, by these budgets and limits."""
+        self.limiter.follow(budgets)
+        self._permits.follow(erp_limits)
+        self._accounts = dict.fromkeys(budgets)
+
     @contextmanager
     def call(self, account: str, lane: Lane, group: str) -> Iterator[Callable[[int, Header], None]]:
         """Make one call to VTEX inside; what it raises is learned from.

@@ -32,6 +32,12 @@ class AccountPaused(WaitError):
     cause = "traffic.paused"
 
 
+class KeyReplaced(WaitError):
+    """Raised where VTEX refused a key that was replaced while the call was under way."""
+
+    cause = "traffic.key_replaced"
+
+
 class CallForbidden(WaitError):
     """Raised while the account's key lacks the permission for a call."""
 

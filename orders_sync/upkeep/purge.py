@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -13,7 +14,7 @@ from orders_sync.domain.rules import Standing
 from orders_sync.domain.time import Clock
 from orders_sync.ledger import Ledger
 from orders_sync.ledger.cursors import EVERY_ACCOUNT, Cursors
-from orders_sync.ledger.retention import FINISHED, Erased, Retention, empty_log
+from orders_sync.ledger.retention import FINISHED, Erased, Retention, Whose, empty_log
 from orders_sync.ledger.tables import commands, orders
 
 log = structlog.get_logger(__name__)
@@ -43,24 +44,37 @@ class _Round:
 _ROUNDS: Final = [_Round(table, standing) for table in (orders, commands) for standing in FINISHED]
 
 
-def purge(*, owner: str, ledger: Ledger, clock: Clock, retention: timedelta | None) -> Erased:
+def purge(
+    *,
+    owner: str,
+    ledger: Ledger,
+    clock: Clock,
+    retention: timedelta | None,
+    own: Mapping[str, timedelta | None] | None = None,
+) -> Erased:
     """Erase lot by lot, the longest finished first, and go on where the run before stopped.
 
-    Without a retention everything is kept. A run ends within minutes; what is left is for the
-    next one. Runs that overlap do nothing.
+    Without a retention everything is kept; `own` are the accounts that have another one than the
+    rest. A run ends within minutes; what is left is for the next one. Runs that overlap do nothing.
     """
-    if retention is None:
-        return Erased()
-    started, before = clock(), clock() - retention
-    erased = Erased()
+    until = clock() + _MOST_TIME
+    erased, strays = Erased(), 0
     with ledger.leases.held(
         EVERY_ACCOUNT, LEASE_NAME, owner=owner, clock=clock, seconds=_LEASE_SECONDS
     ) as lease:
         if lease is None:
             return erased
+        apart = _set_apart(ledger, own or {}, retention, now=clock())
         for each in _ROUNDS:
-            erased += _run(each, ledger, clock, before, started + _MOST_TIME)
-        strays = ledger.strays.erase_bodies(before=before)
+            for account, kept_for in apart.items():
+                if kept_for is not None:
+                    whose = Whose(only=account)
+                    erased += _run(each, ledger, clock, whose, clock() - kept_for, until)
+            if retention is not None:
+                whose = Whose(but=apart.keys())
+                erased += _run(each, ledger, clock, whose, clock() - retention, until)
+        if retention is not None:
+            strays = ledger.strays.erase_bodies(before=clock() - retention)
     if strays or erased != Erased():
         empty_log(ledger.database)
     if strays:
@@ -84,21 +98,52 @@ def forget_events(*, ledger: Ledger, clock: Clock, keep: timedelta) -> int:
     return forgotten
 
 
-def _run(each: _Round, ledger: Ledger, clock: Clock, before: datetime, until: datetime) -> Erased:
+def _set_apart(
+    ledger: Ledger,
+    own: Mapping[str, timedelta | None],
+    retention: timedelta | None,
+    *,
+    now: datetime,
+) -> Mapping[str, timedelta | None]:
+    """Return the accounts that are looked at one by one, and for how long each is kept.
+
+    One that had a retention of its own stays among them: the others' rounds are past its orders.
+    """
+    cursors = Cursors(ledger.database)
+    apart = cursors.accounts_with(_ROUNDS[0].cursor)
+    for account in own.keys() - apart:
+        for each in _ROUNDS:
+            cursors.move(account, each.cursor, None, now=now)
+    return {account: own.get(account, retention) for account in sorted({*apart, *own})}
+
+
+def _run(
+    each: _Round,
+    ledger: Ledger,
+    clock: Clock,
+    whose: Whose,
+    before: datetime,
+    until: datetime,
+) -> Erased:
     """Go through one round until its end or the end of the run."""
+    account = whose.only or EVERY_ACCOUNT
     retention, cursors = Retention(ledger.database), Cursors(ledger.database)
     erased = Erased()
     while clock() < until:
-        stopped_at = cursors.read(EVERY_ACCOUNT, each.cursor)
+        stopped_at = cursors.read(account, each.cursor)
         lot = retention.next_lot(
             each.table,
             each.standing,
+            accounts=whose,
             after=datetime.fromisoformat(stopped_at) if stopped_at else None,
             before=before,
             limit=_LOT,
         )
         if lot is None:
+            if whose.only and (stopped_at is None or stopped_at < before.isoformat()):
+                # The next run need not go past the orders of all other accounts again.
+                cursors.move(account, each.cursor, before.isoformat(), now=clock())
             break
         erased += retention.erase(lot, before=before, now=clock())
-        cursors.move(EVERY_ACCOUNT, each.cursor, lot.until.isoformat(), now=clock())
+        cursors.move(account, each.cursor, lot.until.isoformat(), now=clock())
     return erased

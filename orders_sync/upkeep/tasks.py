@@ -60,7 +60,7 @@ def watch_feed(
     def work(account: str) -> Ran:
         vtex = services.vtex(account, Lane.FEED)
         keeper = GapKeeper(account, vtex, services.ledger, services.clock)
-        state, _ = ensure_feed(account, vtex=keeper, wanted=services.settings.feed)
+        state, _ = ensure_feed(account, vtex=keeper, wanted=services.settings.feed_of(account))
         if state is FeedState.CREATED:
             services.ledger.accounts.wake(account, Chore.RECONCILE, services.clock())
             services.ledger.accounts.wake(account, Chore.POLL, services.clock())
@@ -103,7 +103,8 @@ def reconcile_orders(
 @shared_task(name=Chore.PURGE.value, base=ChoreTask, bind=True)
 def purge_orders(self: ChoreTask, turns: Mapping[str, int] | None = None) -> None:
     """Erase personal data that is past its retention."""
-    services, days = self.services, self.services.settings.retention_days
+    services, settings = self.services, self.services.settings
+    days = settings.retention_days
 
     def work(_: str) -> Ran:
         erased = purge(
@@ -111,6 +112,11 @@ def purge_orders(self: ChoreTask, turns: Mapping[str, int] | None = None) -> Non
             ledger=services.ledger,
             clock=services.clock,
             retention=timedelta(days=days) if days else None,
+            own={
+                name: settings.retention_of(name)
+                for name, account in settings.accounts.items()
+                if account.retention_days is not None
+            },
         )
         keep = timedelta(days=services.settings.endpoints.keep_days)
         forget_events(ledger=services.ledger, clock=services.clock, keep=keep)

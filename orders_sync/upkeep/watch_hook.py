@@ -11,7 +11,6 @@ from orders_sync.errors import ConfigurationError, Refused
 from orders_sync.ledger import Ledger
 from orders_sync.ledger.cursors import Cursors
 from orders_sync.settings import Settings
-from orders_sync.settings_parts import FeedSettings
 from orders_sync.settings_problems import EXAMPLES, PREFIX
 from orders_sync.vtex.hook import HEADER, HookConfiguration
 
@@ -56,9 +55,9 @@ def wanted_hook(settings: Settings, account: str, url: str) -> HookConfiguration
             f"{name} is missing: by it the hook is known to be VTEX's. A right value: "
             f"{name}={EXAMPLES['HOOK_SECRET']}"
         )
-    feed: FeedSettings = settings.feed
     headers = {HEADER: secret.get_secret_value()}
-    return HookConfiguration.from_workflow(feed.statuses, url=url, headers=headers)
+    statuses = settings.feed_of(account).statuses
+    return HookConfiguration.from_workflow(statuses, url=url, headers=headers)
 
 
 def ensure_hook(

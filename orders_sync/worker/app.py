@@ -30,7 +30,7 @@ from orders_sync.errors import ConfigurationError, LedgerUnavailable
 from orders_sync.logging import configure_logging
 from orders_sync.logging.crashes import log_crashes
 from orders_sync.redis_client import broker_options, broker_tls, broker_url
-from orders_sync.settings import Settings, require_accounts, watchdog_address
+from orders_sync.settings import Settings, watchdog_address
 from orders_sync.worker.deliveries import SEND, DeliveryDispatcher, DeliveryMessage
 from orders_sync.worker.dispatcher import Dispatcher, open_gates
 from orders_sync.worker.exposure import refuse_hidden_metrics, show_metrics
@@ -253,7 +253,6 @@ def _connect_signals(app: OrdersSyncApp) -> None:
     def _check(sender: Any, **_: Any) -> None:
         share_arenas()
         try:
-            require_accounts(settings)
             refuse_hidden_metrics(settings, sender.pool_cls)
             check_safety(settings, app.conf, app.tasks)
             check_broker(app)
@@ -285,6 +284,7 @@ def keep_heart_beating(app: OrdersSyncApp) -> None:
                 send=app.dispatch_all,
                 lengths=lengths,
                 gates=services.traffic.gates if services.traffic else open_gates,
+                rests=services.is_disabled,
             ),
             DeliveryDispatcher(
                 ledger=services.ledger,

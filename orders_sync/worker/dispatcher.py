@@ -82,7 +82,7 @@ class Dispatcher:
     """Dispatches what is due, a bounded number of steps at a time.
 
     `send` puts steps on their queues; `lengths` tells how many messages lie in each; `gates` tells
-    for accounts what is closed.
+    for accounts what is closed. The work of an account that `rests` is passed over as a whole.
     """
 
     ledger: Ledger
@@ -90,13 +90,18 @@ class Dispatcher:
     send: Callable[[Sequence[Dispatch]], None]
     lengths: Callable[[], Mapping[Queue, int]]
     gates: Callable[[Sequence[str]], Mapping[str, Gates]]
+    rests: Callable[[str], bool] = lambda _: False
     _ticks: int = 0
     _turns: dict[Heap, int] = field(default_factory=dict)
 
     def tick(self, pool: Pool) -> int:
         """Dispatch once; return the number of steps."""
         now = self.clock()
-        due = [each for each in self.ledger.due_work.find(now=now) if self._is_readable(each, now)]
+        due = [
+            each
+            for each in self.ledger.due_work.find(now=now)
+            if not self.rests(each.account) and self._is_readable(each, now)
+        ]
         if not due:
             return 0
         room = _Room(pool, self.ledger.due_work.under_way(now=now), self.lengths())

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
-from functools import partial
 from time import time
 from typing import Any, Literal, NoReturn
 
@@ -86,14 +85,22 @@ def add_shared_figures(services: Services) -> None:
         return gauges.read(now=now, delivered_after=now - recent)
 
     ledger = CachedReading(read_ledger, failures=LedgerUnavailable)
-    registry.register(LedgerCollector(ledger, settings.accounts))
+
+    def enabled() -> Mapping[str, bool]:
+        return {name: account.enabled for name, account in services.settings.accounts.items()}
+
+    registry.register(LedgerCollector(ledger, enabled))
     if settings.broker_url is not None:
         queues = [*(queue.value for queue in Queue), settings.intake_queue]
         reader = BrokerReader(settings.broker_url, queues, settings.sentinel)
         broker = CachedReading(reader, failures=redis.RedisError)
         registry.register(BrokerCollector(broker))
     if services.traffic is not None:
-        read = partial(read_traffic, services.traffic, list(settings.accounts))
+        traffic = services.traffic
+
+        def read() -> Mapping[str, AccountTraffic]:
+            return read_traffic(traffic, list(services.settings.accounts))
+
         registry.register(TrafficCollector(CachedReading(read, failures=redis.RedisError)))
 
 

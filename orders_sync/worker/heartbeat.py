@@ -99,6 +99,8 @@ class Heartbeat:
         if not self._may_use_the_ledger():
             return _QUIET_SECONDS
         now = self._services.clock()
+        # An idle process follows too, and lets go of what is of accounts as they were.
+        self._services.roster.refresh()
         if self._services.traffic is not None:
             self._services.traffic.flush()
         if self._seen_at is None or now - self._seen_at >= SEEN_EVERY:

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
-from orders_sync.domain.steps import Step
 from orders_sync.errors import (
     ErpUnavailable,
     OutcomeUnknown,
@@ -14,7 +13,6 @@ from orders_sync.errors import (
     RetryableError,
     WaitError,
 )
-from orders_sync.settings import Settings
 from orders_sync.settings_parts import RetryPolicy
 from orders_sync.traffic.waits import (
     AccountPaused,
@@ -26,7 +24,6 @@ from orders_sync.traffic.waits import (
     OverBudget,
     VtexAway,
 )
-from orders_sync.worker.queues import queue_of
 
 #: The peer is away from everybody, so its failures are no tries of the order that met them.
 _OUTAGES: Final = (ErpUnavailable, VtexAway, AnswerLost)
@@ -61,12 +58,6 @@ class Park:
     cause: str
     reason: str
     hint: str
-
-
-def policy_of(settings: Settings, step: Step) -> RetryPolicy:
-    """Give the retry policy of the step's queue."""
-    policy: RetryPolicy = getattr(settings.retry, queue_of(step.value))
-    return policy
 
 
 def backoff(policy: RetryPolicy, failures: int, jitter: float) -> float:

@@ -16,8 +16,9 @@ from orders_sync.errors import LeaseLost, LedgerUnavailable, OrdersSyncError
 from orders_sync.ledger.journal import Entry
 from orders_sync.ledger.transitions import Desk
 from orders_sync.metrics.tracing import About
+from orders_sync.worker.queues import queue_of
 from orders_sync.worker.request import ids_of
-from orders_sync.worker.retry import Again, Park, decide, policy_of
+from orders_sync.worker.retry import Again, Park, decide
 
 log = structlog.get_logger(__name__)
 
@@ -159,13 +160,14 @@ class Runner:
         if not isinstance(error, OrdersSyncError):
             log.error("step.crashed", step=claim.step, exc_info=error)
         now = self.services.clock()
+        settings = self.services.settings
         verdict = decide(
             error,
-            policy_of(self.services.settings, claim.step),
+            settings.policy_of(claim.account, queue_of(claim.step.value)),
             failures=claim.attempts + 1,
             failing_for=now - (claim.failing_since or now),
             jitter=self.services.random.random(),
-            visible_after=timedelta(seconds=self.services.settings.vtex.visible_after_seconds),
+            visible_after=timedelta(seconds=settings.vtex.visible_after_seconds),
         )
         if isinstance(verdict, Park):
             self._park(claim, desk, verdict, started, now)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -122,8 +122,10 @@ def pause(rhythm: Rhythm, quiet: timedelta | None, *, draw: float) -> timedelta:
     return timedelta(seconds=max(seconds * (1 - _JITTER * draw), rhythm.shortest))
 
 
-def first_due(settings: Settings, *, now: datetime) -> Mapping[tuple[str, Chore], datetime | None]:
-    """Return when the chores of accounts that are new are due first.
+def first_due(
+    settings: Settings, accounts: Collection[str], *, now: datetime
+) -> Mapping[tuple[str, Chore], datetime | None]:
+    """Return when the chores of accounts that are new, and those of all, are due first.
 
     Feeds and ERPs are asked at once, the rest is spread over its interval by the account's name.
     """
@@ -131,7 +133,7 @@ def first_due(settings: Settings, *, now: datetime) -> Mapping[tuple[str, Chore]
         (EVERY_ACCOUNT, Chore.PURGE): now,
         (EVERY_ACCOUNT, Chore.COLLECT_STRAYS): now,
     }
-    for account in settings.accounts:
+    for account in accounts:
         due[account, Chore.POLL] = due[account, Chore.PULL] = now
         due[account, Chore.ACKNOWLEDGE] = now
         for chore in (Chore.WATCH_FEED, Chore.RECONCILE):

@@ -108,14 +108,18 @@ class StepTask(ServiceTask):
         )
 
     def _is_left(self, message: Dispatch) -> bool:
-        """Leave a message to others that this process alone could not act on; tell whether it is.
+        """Leave a message that is not to be acted on here, or not now; tell whether it is.
 
-        A process that does not reach a peer which others reach uses up no try of anybody's.
+        The work of a disabled account waits as it is. A process that does not reach a peer which
+        others reach uses up no try of anybody's.
         """
         services = self.services
-        if not services.is_left_to_others(message.account, CALLS[message.step]):
+        if services.is_disabled(message.account):
+            log.info("step.left", cause="account.disabled")
+        elif services.is_left_to_others(message.account, CALLS[message.step]):
+            log.info("step.left_to_others")
+        else:
             return False
-        log.info("step.left_to_others")
         services.ledger.due_work.leave_to_others(message)
         return True
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Final
 
@@ -37,26 +37,44 @@ _NOT_OURS: Final = timedelta(seconds=60)
 class TickTask(ServiceTask):
     """A task that claims the chores that are due, and puts them on their queues."""
 
-    _scheduled: Services | None = None
+    _scheduled: tuple[Services, frozenset[str]] | None = None
 
     def tick(self, chores: Collection[Chore], ahead: timedelta = timedelta()) -> None:
         """Dispatch each chore that is due, or will be within `ahead`.
 
-        Accounts that are new get their rows from the first tick of each process.
+        Accounts that are new get their rows from the first tick of each process that knows them.
+        The chores of one that is disabled wait until it is enabled.
         """
         services = self.services
-        accounts, settings, now = services.ledger.accounts, services.settings, services.clock()
-        if self._scheduled is not services:
-            accounts.schedule(first_due(settings, now=now))
-            self._scheduled = services
+        accounts, now = services.ledger.accounts, services.clock()
+        self._schedule_new(now)
         turns = accounts.claim(
             chores, now=now, lease=lease_of(chores), limit=_MOST_TURNS, ahead=ahead
         )
-        ours = {EVERY_ACCOUNT, *settings.accounts}
+        if any(services.is_disabled(t.account) or t.account not in self._ours for t in turns):
+            # One that was added or enabled just now must not wait for long.
+            services.roster.look()
+            self._schedule_new(now)
+        ours = self._ours
         accounts.release(
             [turn for turn in turns if turn.account not in ours], due_at=now + _NOT_OURS
         )
-        self._send([turn for turn in turns if turn.account in ours])
+        resting = [turn for turn in turns if services.is_disabled(turn.account)]
+        accounts.rest(resting)
+        self._send([t for t in turns if t.account in ours and t not in resting])
+
+    @property
+    def _ours(self) -> Collection[str]:
+        return {EVERY_ACCOUNT, *self.services.settings.accounts}
+
+    def _schedule_new(self, now: datetime) -> None:
+        services, settings = self.services, self.services.settings
+        known = frozenset(settings.accounts)
+        is_first = self._scheduled is None or self._scheduled[0] is not services
+        before = frozenset() if is_first or self._scheduled is None else self._scheduled[1]
+        if is_first or known - before:
+            services.ledger.accounts.schedule(first_due(settings, known - before, now=now))
+        self._scheduled = services, known
 
     def _send(self, turns: Collection[Turn]) -> None:
         if not turns:
@@ -107,7 +125,10 @@ class ChoreTask(ServiceTask):
             services.clock,
             services.random,
             partial(services.metrics.task_failed, self.name),
-            is_left=lambda name: services.is_left_to_others(name, CHORE_CALLS.get(chore, ())),
+            is_left=lambda name: (
+                services.is_disabled(name)
+                or services.is_left_to_others(name, CHORE_CALLS.get(chore, ()))
+            ),
         )
         for going_on in chores.run(claimed, work):
             self._again(going_on)

@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 from support.flow import Flow
 
+from orders_sync.roster import Roster
+
 Prepare = Callable[[Flow, str], object]
 
 
@@ -46,10 +48,11 @@ def cancelled_between_read_and_call(method: str) -> Prepare:
 def changed_by_the_legacy_api(flow: Flow, order_id: str) -> None:
     flow.box.dials.changes_v1 = True
     legacy = flow.settings.model_copy(update={"change_api": "v1"})
-    present, flow.services.settings = flow.services.settings, legacy
+    present = flow.services.roster
+    flow.services.roster = Roster(legacy, flow.services.ledger.kept_accounts)
     flow.ask("change", order_id, {"reason": "first", "manual_discount_cents": 1})
     flow.settle(rounds=2)
-    flow.services.settings = present
+    flow.services.roster = present
 
 
 RETURN = {"number": "R1", "type": "Input"}

@@ -47,7 +47,7 @@ _SUFFIXES = {"counter": ["_total"], "info": ["_info"], "histogram": ["_bucket", 
 
 def metrics() -> Iterator[Metric]:
     yield from Metrics().registry.collect()
-    yield from LedgerCollector(lambda: None, ()).describe()
+    yield from LedgerCollector(lambda: None, dict).describe()
     yield from BrokerCollector(lambda: None).describe()
     yield from BrokerCollector(lambda: None).collect()
     yield from TrafficCollector(lambda: None).describe()

@@ -22,6 +22,7 @@ from orders_sync.gateway.app import create_app
 from orders_sync.ledger import Ledger
 from orders_sync.ledger.acts import Act
 from orders_sync.ledger.users import User
+from orders_sync.roster import Roster
 from orders_sync.settings import Settings
 from orders_sync.settings_parts import AccountSettings, DeskSettings
 
@@ -126,7 +127,7 @@ def serving_desk(settings: Settings) -> Iterator[Desk]:
     desk = Desk("", ledger, settings)
     add_people(ledger)
     app = create_app(
-        settings,
+        Roster(settings, ledger.kept_accounts),
         ledger,
         clock=desk.now,
         dispatch=desk.dispatched.append,

@@ -23,6 +23,7 @@ from orders_sync.ledger.acts import Act
 from orders_sync.ledger.callers import Caller
 from orders_sync.listening import listen, url_of
 from orders_sync.metrics.tracing import NO_TRACING, Tracing
+from orders_sync.roster import Roster
 from orders_sync.settings import Settings
 from orders_sync.settings_parts import AccountSettings, GatewaySettings
 
@@ -101,7 +102,7 @@ def serving_gateway(
     )
     strays: list[tuple[str, bytes]] = []
     app = create_app(
-        settings,
+        Roster(settings, office.ledger.kept_accounts),
         office.ledger,
         clock=office.clock,
         dispatch=office.dispatched.append,

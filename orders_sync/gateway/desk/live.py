@@ -18,7 +18,7 @@ from orders_sync.gateway.rights import Rights, Scope
 from orders_sync.ledger import Ledger
 from orders_sync.ledger.throughput import BARS, Bars, finished_lately
 from orders_sync.metrics.labels import OTHER
-from orders_sync.settings import Settings
+from orders_sync.roster import Roster
 from orders_sync.status.overview import AccountOverview, Overview
 from orders_sync.status.reading import look
 
@@ -126,10 +126,9 @@ class LiveFigures:
             self._done.notify_all()
 
 
-def read_figures(
-    settings: Settings, ledger: Ledger, clock: Clock, samples: Sequence[Sample]
-) -> Look:
+def read_figures(roster: Roster, ledger: Ledger, clock: Clock, samples: Sequence[Sample]) -> Look:
     """Read how things stand; a part that is away hides no other."""
+    settings = roster.settings
     overview, findings = look(settings, clock=clock)
     try:
         finished = finished_lately(ledger.database, now=overview.at)

@@ -14,7 +14,9 @@ def N_(text: str) -> str:  # noqa: N802 - gettext's own name of what marks a tex
 
 
 CAUSES: Final = MappingProxyType({
+    "account.disabled": N_("The account is disabled"),
     "account.unknown": N_("The account is not configured"),
+    "account.unusable": N_("The account cannot be used as it is kept"),
     "cancel.incomplete": N_("The order to cancel is not complete in VTEX"),
     "cancel.invoiced": N_("The order to cancel is invoiced already"),
     "cancel.requested": N_("A cancellation was requested and is not decided"),
@@ -37,6 +39,8 @@ CAUSES: Final = MappingProxyType({
     "erp.cancelled_too_late": N_("VTEX cancelled it after the ERP had begun"),
     "erp.item_unmapped": N_("The ERP has no product for a SKU"),
     "erp.refused": N_("The ERP refused the order"),
+    "erp.tokens_busy": N_("The ERP's tokens are being renewed"),
+    "erp.tokens_unusable": N_("The ERP's tokens are of no use"),
     "erp.unavailable": N_("The ERP does not answer"),
     "invoice.differs": N_("VTEX has the invoice with other content"),
     "invoice.item_unknown": N_("The invoice names an item that the order has not"),
@@ -67,6 +71,7 @@ CAUSES: Final = MappingProxyType({
     "traffic.erp_busy": N_("The ERP has enough calls at once"),
     "traffic.forbidden": N_("VTEX forbids the call to the account's key"),
     "traffic.hold": N_("VTEX asked for a rest"),
+    "traffic.key_replaced": N_("The account's key was replaced meanwhile"),
     "traffic.paused": N_("The account is paused: its key is refused"),
     "vtex.already_so": N_("The order left the status that the call needs"),
     "vtex.auth_failed": N_("VTEX refuses the account's key"),

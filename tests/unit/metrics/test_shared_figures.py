@@ -25,7 +25,7 @@ def shown(collector: Collector) -> dict[Sample, float]:
 
 
 def shown_of(state: LedgerState) -> dict[Sample, float]:
-    return shown(LedgerCollector(lambda: state, ["shop"]))
+    return shown(LedgerCollector(lambda: state, lambda: {"shop": True}))
 
 
 def test_an_account_with_nothing_to_do_is_shown_with_zeros() -> None:
@@ -126,7 +126,11 @@ def test_what_anybody_may_write_does_not_become_a_label() -> None:
 @pytest.mark.parametrize(
     ("collector", "name"),
     [
-        pytest.param(LedgerCollector(lambda: None, ["shop"]), "orders_sync_ledger_up", id="ledger"),
+        pytest.param(
+            LedgerCollector(lambda: None, dict),
+            "orders_sync_ledger_up",
+            id="ledger",
+        ),
         pytest.param(BrokerCollector(lambda: None), "orders_sync_broker_up", id="broker"),
     ],
 )
