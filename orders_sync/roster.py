@@ -53,7 +53,8 @@ class Roster:
     """Gives the settings with all accounts that are in force, a few seconds old at most.
 
     `follow` is called with them before they are given to anybody, by the thread that noticed a
-    change. While the ledger is away, the last ones stay in force.
+    change. While the ledger is away, the last ones stay in force. What cannot be used `is_told` to
+    the log.
     """
 
     def __init__(
@@ -62,11 +63,13 @@ class Roster:
         kept: KeptAccounts,
         *,
         follow: Callable[[Settings], None] = lambda _: None,
+        is_told: bool = True,
         clock: Callable[[], float] = monotonic,
     ) -> None:
         self._own = self._settings = settings
         self._kept = kept
         self._follow = follow
+        self._is_told = is_told
         self._clock = clock
         self._cipher = Cipher(settings.secrets_key)
         self._rows: dict[str, KeptAccount] = {}
@@ -190,7 +193,7 @@ class Roster:
             account = own or read_account(open_account(row, self._cipher))
         except WrongAccount as error:
             self._troubles[name] = str(error)
-            if trouble != str(error):
+            if trouble != str(error) and self._is_told:
                 log.error("account.unusable", account=name, reason=str(error))  # noqa: TRY400 - it is all.
             return
         if row.disabled_at is not None:
@@ -199,12 +202,13 @@ class Roster:
 
     def _publish(self) -> None:
         settings = self._own.model_copy(update={"accounts": {**self._own.accounts, **self._opened}})
-        log.info(
-            "accounts.changed",
-            accounts=len(settings.accounts),
-            enabled=len(settings.enabled_accounts),
-            unusable=len(self._troubles),
-        )
+        if self._looked_at is not None:
+            log.info(
+                "accounts.changed",
+                accounts=len(settings.accounts),
+                enabled=len(settings.enabled_accounts),
+                unusable=len(self._troubles),
+            )
         self._follow(settings)
         self._settings = settings
 
@@ -218,7 +222,7 @@ def settings_in_force(settings: Settings) -> tuple[Settings, Mapping[str, str]]:
     if is_missing(settings.ledger):
         return settings, {}
     with closing(Database(settings.ledger, read_only=True)) as database:
-        roster = Roster(settings, KeptAccounts(database))
+        roster = Roster(settings, KeptAccounts(database), is_told=False)
         roster.look()
         return roster.settings, roster.troubles
 

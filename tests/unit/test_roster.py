@@ -172,9 +172,7 @@ def test_a_ledger_that_is_an_earlier_ones_copy_is_read_anew(office: Office, tmp_
     earlier.ledger.close()
 
 
-def test_another_key_makes_one_account_unusable_and_no_other(
-    office: Office, tmp_path: Path
-) -> None:
+def test_another_key_makes_one_account_unusable_and_no_other(office: Office) -> None:
     office.add("new")
     office.add("elsewhere", app_key="env:HOME", app_token="env:HOME", erp_options={"retries": 3})
     other = office.settings.model_copy(update={"secrets_key": None})
