@@ -71,11 +71,19 @@ def _is_pointer(name: str, model: type[BaseModel]) -> bool:
 
 
 def _files_of(variable: str, folder: Path) -> list[Variable]:
+    """Read a folder as pydantic-settings does, but for what is wrong: that is told.
+
+    A file that a link leads to must lie in the folder too.
+    https://docs.pydantic.dev/latest/concepts/pydantic_settings/#nested-secrets
+    """
+    folder = folder.expanduser()
     try:
         paths = sorted(path for path in folder.iterdir() if path.is_file())
+        inside = folder.resolve()
     except OSError as error:
         raise _unreadable(variable, folder, error) from None
-    ours = [path for path in paths if path.name.upper().startswith(PREFIX)]
+    named = [path for path in paths if path.name.upper().startswith(PREFIX)]
+    ours = [path for path in named if inside in path.resolve().parents]
     return [Variable(path.name.upper(), _content(variable, path), file=path) for path in ours]
 
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from pydantic_settings import NestedSecretsSettingsSource
 
 from orders_sync.errors import ConfigurationError
 from orders_sync.settings import Settings, load_settings, require_accounts
@@ -257,6 +258,43 @@ def test_a_folder_has_a_file_for_each_secret(
     account = settings.accounts["mystore"]
     assert (account.app_key.get_secret_value(), account.app_token.get_secret_value()) == ("k", "t")
     assert settings.broker_url == "redis://environment/0"
+
+
+def test_a_folder_of_files_is_read_as_pydantic_settings_reads_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, outside = tmp_path / "secrets", tmp_path / "outside"
+    (folder / "..data").mkdir(parents=True)
+    (folder / "sub").mkdir()
+    outside.write_text("outside")
+    for name, text in {
+        KEY: "k\n",
+        TOKEN.lower(): "  t  \n",
+        "ORDERS_SYNC_accounts__MyStore__erp_options": '{"url": "x"}',
+        "ORDERS_SYNC_ACCOUNTS": '{"other": {"app_key": "o", "app_token": "o", "erp": "console"}}',
+        "ORDERS_SYNC_ACCOUNTS__OTHER__RETRY__ERP__ATTEMPTS": "7",
+        "ORDERS_SYNC_ACCOUNTS__OTHER__FEED__STATUSES": '["handling"]',
+        "orders_sync_broker_url": "redis://files/0\n",
+        "BROKER_URL": "redis://without-its-prefix/0",
+        ".ORDERS_SYNC_POLL_SECONDS": "99",
+        "sub/ORDERS_SYNC_POLL_SECONDS": "99",
+        "..data/ORDERS_SYNC_LEASE_SECONDS": "77",
+    }.items():
+        (folder / name).write_text(text)
+    (folder / "ORDERS_SYNC_LEASE_SECONDS").symlink_to("..data/ORDERS_SYNC_LEASE_SECONDS")
+    (folder / "ORDERS_SYNC_LEDGER_URL").symlink_to(outside)
+
+    class Theirs(Settings):
+        @classmethod
+        def settings_customise_sources(cls, *_: Any, **__: Any) -> tuple[Any, ...]:
+            return (NestedSecretsSettingsSource(Theirs, secrets_dir=folder),)
+
+    ours = load(monkeypatch, ORDERS_SYNC_SECRETS_DIR=str(folder))
+
+    assert ours.model_dump(exclude={"secrets_dir"}) == Theirs().model_dump(exclude={"secrets_dir"})
+    assert ours.accounts["mystore"].app_token.get_secret_value() == "t"
+    assert ours.accounts["other"].retry.erp.attempts == 7
+    assert (ours.lease_seconds, ours.ledger_url) == (77, None)
 
 
 def test_a_slip_in_the_name_of_a_file_is_found(
