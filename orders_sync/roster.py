@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from time import monotonic
 from typing import Any, Final
@@ -178,7 +178,7 @@ class Roster:
         """Check whether a file that an account's secrets lie in is another than it was."""
         if row.settings is None or _FILE not in row.settings:
             return False
-        stamps = [_stamp(place) for place in _places(json.loads(row.settings))]
+        stamps = [_stamp(place) for place in _places(row.settings)]
         before = self._files.get(row.account)
         self._files[row.account] = stamps
         return before != stamps
@@ -255,14 +255,16 @@ def open_account(row: KeptAccount, cipher: Cipher) -> dict[str, Any]:
     """Return an account's settings with its secrets, as they were given.
 
     Raises:
-        WrongAccount: the secrets cannot be decrypted here.
+        WrongAccount: the secrets cannot be decrypted here, or the row is broken.
     """
     try:
         secret = json.loads(cipher.decrypt(row.secrets)) if row.secrets else {}
+        plain = json.loads(row.settings or "{}")
+        options = {**plain.get(_OPTIONS, {}), **secret.get(_OPTIONS, {})}
     except NotDecrypted as error:
         raise WrongAccount(f"its secrets cannot be read: {error}") from None
-    plain = json.loads(row.settings or "{}")
-    options = {**plain.get(_OPTIONS, {}), **secret.get(_OPTIONS, {})}
+    except (ValueError, TypeError, AttributeError):
+        raise WrongAccount("its row in the ledger cannot be read") from None
     return {**plain, **secret, **({_OPTIONS: options} if options else {})}
 
 
@@ -294,10 +296,13 @@ def _is_place(value: Any) -> bool:
     return isinstance(value, str) and value.startswith((_FILE, _ENV))
 
 
-def _places(plain: Mapping[str, Any]) -> Iterator[str]:
-    for value in (*plain.values(), *plain.get(_OPTIONS, {}).values()):
-        if isinstance(value, str) and value.startswith(_FILE):
-            yield value
+def _places(plain: str) -> Iterator[str]:
+    """Give the files that are named in an account's settings; broken JSON names none."""
+    with suppress(ValueError, AttributeError):
+        settings = json.loads(plain)
+        for value in (*settings.values(), *settings.get(_OPTIONS, {}).values()):
+            if isinstance(value, str) and value.startswith(_FILE):
+                yield value
 
 
 def _stamp(place: str) -> tuple[int, ...] | None:

@@ -24,7 +24,7 @@ from orders_sync.ledger.tables import account_settings, commands, cursors, order
 #: The cursor whose version is the number of the last change.
 _REVISION: Final = "account_settings"
 
-#: What an account whose work goes on has to be asked for at once.
+#: What waits of an account until its work goes on.
 _WOKEN: Final = (
     Chore.POLL,
     Chore.PULL,
@@ -92,7 +92,8 @@ class KeptAccounts:
 
     def remove(self, account: str, act: Act) -> bool:
         """Forget an account; False where it is not kept, or has work that is not at its end."""
-        return self._change(account, act, "remove", {"settings": None, "secrets": None})
+        nothing = {"settings": None, "secrets": None, "disabled_at": None}
+        return self._change(account, act, "remove", nothing)
 
     def renew(self, change: Callable[[str], str], act: Act) -> int:
         """Have all secrets encrypted anew; return of how many accounts."""
@@ -133,7 +134,8 @@ class KeptAccounts:
                     index_elements=[account_settings.c.account], set_=values
                 )
             )
-            if did not in {"disable", "remove"}:
+            is_back = before.revision and before.settings is None and "settings" in changes
+            if did == "enable" or (is_back and did != "remove"):
                 for chore in _WOKEN:
                     wake(connection, account, chore, act.at)
             keep_act(connection, act, f"accounts {did}", account=account)

@@ -47,34 +47,32 @@ class TickTask(ServiceTask):
         """
         services = self.services
         accounts, now = services.ledger.accounts, services.clock()
-        self._schedule_new(now)
+        known = self._schedule_new(now)
         turns = accounts.claim(
             chores, now=now, lease=lease_of(chores), limit=_MOST_TURNS, ahead=ahead
         )
-        if any(services.is_disabled(t.account) or t.account not in self._ours for t in turns):
+        if any(not known.get(turn.account) for turn in turns):
             # One that was added or enabled just now must not wait for long.
             services.roster.look()
-            self._schedule_new(now)
-        ours = self._ours
-        accounts.release(
-            [turn for turn in turns if turn.account not in ours], due_at=now + _NOT_OURS
-        )
-        resting = [turn for turn in turns if services.is_disabled(turn.account)]
-        accounts.rest(resting)
-        self._send([t for t in turns if t.account in ours and t not in resting])
+            known = self._schedule_new(now)
+        strange = [turn for turn in turns if turn.account not in known]
+        accounts.release(strange, due_at=now + _NOT_OURS)
+        accounts.rest([turn for turn in turns if known.get(turn.account) is False])
+        self._send([turn for turn in turns if known.get(turn.account)])
 
-    @property
-    def _ours(self) -> Collection[str]:
-        return {EVERY_ACCOUNT, *self.services.settings.accounts}
-
-    def _schedule_new(self, now: datetime) -> None:
+    def _schedule_new(self, now: datetime) -> Mapping[str, bool]:
+        """Add rows for accounts that are new; return whose chores are ours, and to be done."""
         services, settings = self.services, self.services.settings
-        known = frozenset(settings.accounts)
-        is_first = self._scheduled is None or self._scheduled[0] is not services
-        before = frozenset() if is_first or self._scheduled is None else self._scheduled[1]
-        if is_first or known - before:
-            services.ledger.accounts.schedule(first_due(settings, known - before, now=now))
-        self._scheduled = services, known
+        names = frozenset(settings.accounts)
+        before = self._scheduled
+        if before is None or before[0] is not services:
+            services.ledger.accounts.schedule(first_due(settings, names, now=now))
+        elif names - before[1]:
+            services.ledger.accounts.schedule(first_due(settings, names - before[1], now=now))
+        self._scheduled = services, names
+        return {EVERY_ACCOUNT: True} | {
+            name: account.enabled for name, account in settings.accounts.items()
+        }
 
     def _send(self, turns: Collection[Turn]) -> None:
         if not turns:

@@ -15,6 +15,7 @@ from support.ledger_files import make_ledger
 from orders_sync.encryption import Cipher, new_key
 from orders_sync.errors import LedgerUnavailable
 from orders_sync.ledger import Ledger
+from orders_sync.ledger.account_settings import KeptAccount
 from orders_sync.ledger.acts import Act
 from orders_sync.roster import (
     REFRESH_SECONDS,
@@ -242,6 +243,20 @@ def test_what_is_wrong_of_an_account_is_named_and_nothing_is_quoted(
         read_account({**GIVEN, **values})
 
     assert "topsecret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "broken", ["topsecret", "[1]", '{"app_key": 1, "app_token": "file:"}', "1"]
+)
+def test_a_row_that_is_broken_stops_no_other_account(office: Office, broken: str) -> None:
+    office.add("a")
+    act, kept = Act(ACT.at, "somebody else"), office.ledger.kept_accounts
+    kept.keep(KeptAccount("broken", broken), act, "add")
+    office.add("z")
+
+    assert sorted(office.later()) == ["a", "own", "z"]
+    assert list(office.roster.troubles) == ["broken"]
+    assert "topsecret" not in office.roster.troubles["broken"]
 
 
 def test_one_thread_looks_and_the_others_go_on(office: Office) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydantic_settings import NestedSecretsSettingsSource
@@ -287,7 +288,8 @@ def test_a_folder_of_files_is_read_as_pydantic_settings_reads_it(
     class Theirs(Settings):
         @classmethod
         def settings_customise_sources(cls, *_: Any, **__: Any) -> tuple[Any, ...]:
-            return (NestedSecretsSettingsSource(Theirs, secrets_dir=folder),)
+            given: Any = Theirs  # Its constructor takes a class too, and says otherwise.
+            return (NestedSecretsSettingsSource(given, secrets_dir=folder),)
 
     ours = load(monkeypatch, ORDERS_SYNC_SECRETS_DIR=str(folder))
 
