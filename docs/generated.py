@@ -25,6 +25,7 @@ from orders_sync.commands import KINDS
 from orders_sync.domain.steps import Queue
 from orders_sync.gateway.app import create_app
 from orders_sync.ledger import Ledger
+from orders_sync.roster import Roster
 from orders_sync.settings import Settings
 from orders_sync.settings_parts import AccountSettings, RetrySettings
 from orders_sync.settings_problems import PREFIX
@@ -139,7 +140,7 @@ def _command_line(command: click.Command, path: str) -> Iterator[str]:
 def _http() -> Iterator[str]:
     ledger = Ledger("sqlite:///unused.sqlite3", lease=Settings().lease, connections=2)
     app = create_app(
-        Settings(),
+        Roster(Settings(), ledger.kept_accounts),
         ledger,
         clock=lambda: datetime.now(UTC),
         dispatch=lambda _: None,

@@ -10,7 +10,7 @@ from alembic import op
 
 from orders_sync.ledger.tables import UtcDateTime
 
-revision = "0012_from_0010"
+revision = "0011_from_0007"
 down_revision = "0010_from_0007"
 branch_labels = None
 depends_on = None
