@@ -5,8 +5,13 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from pydantic import SecretStr
+
 from orders_sync.domain.order import Order
+from orders_sync.sandbox import Box, SandboxAdapter
+from orders_sync.vtex.client import Credentials, VtexClient
 from orders_sync.vtex.translate import order
+from orders_sync.vtex.transport import RequestsTransport
 
 
 def item(sku: str, quantity: int, price: int, **changes: Any) -> dict[str, Any]:
@@ -71,3 +76,9 @@ def encoded(data: dict[str, Any]) -> bytes:
 
 def read(data: dict[str, Any]) -> Order:
     return order("mystore", encoded(data))
+
+
+def client_in(box: Box) -> VtexClient:
+    """Return a client of the VTEX in a box."""
+    transport = RequestsTransport("http://vtex", adapter=SandboxAdapter(box))
+    return VtexClient(box.account, transport, Credentials(SecretStr("key"), SecretStr("token")))
