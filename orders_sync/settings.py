@@ -13,6 +13,7 @@ from typing import Annotated, Literal
 
 from pydantic import (
     Field,
+    NonNegativeFloat,
     NonNegativeInt,
     PositiveFloat,
     PositiveInt,
@@ -103,6 +104,8 @@ class Settings(BaseSettings):
     reconcile_seconds: PositiveFloat = 600.0
     reconcile_pages: PositiveInt = 10
     reconcile_days: PositiveInt = 30
+    # Until an order is first read for changes that VTEX tells nobody of; zero never reads it.
+    compare_hours: NonNegativeFloat = 1.0
     stuck_hours: PositiveFloat = 24.0
     # Zero keeps everything for ever.
     retention_days: NonNegativeInt = 90

@@ -105,11 +105,13 @@ def of_step(claim: Claim, result: StepResult, *, at: datetime) -> Iterator[Annou
     order = {"account": claim.account, "order_id": claim.order_id}
     if result.progress in _IN_ERP and claim.progress not in _IN_ERP:
         yield Announcement(Told.ORDER_PLACED, at, **order, reference=result.erp_reference)
-    match result.standing:
-        case Standing.DONE if claim.progress is not Progress.HANDLING:
-            # An order that was invoiced before it came never goes to the ERP.
-            outcome = "handled" if result.progress is Progress.HANDLING else "ignored"
+    if claim.progress is not Progress.HANDLING:
+        # An order that was invoiced before it came never goes to the ERP.
+        is_handled = result.progress is Progress.HANDLING
+        if is_handled or result.standing is Standing.DONE:
+            outcome = "handled" if is_handled else "ignored"
             yield Announcement(Told.ORDER_DONE, at, **order, outcome=outcome)
+    match result.standing:
         case Standing.VOID:
             yield Announcement(Told.ORDER_CANCELLED, at, **order)
         case Standing.PARKED:

@@ -114,12 +114,16 @@ def judge_order(status: str | None, progress: Progress, *, is_completed: bool = 
     return _ORDER_RULES[group_of(status, is_completed=is_completed)][_COLUMN[progress]]
 
 
-def judge_event(state: str | None, progress: Progress | None) -> bool:
+def judge_event(
+    state: str | None, progress: Progress | None, *, tells_changes: bool = False
+) -> bool:
     """Say whether an event makes us read its order; `progress` is None for an order never seen.
 
     A state that is null or unknown is no answer, so the order is read. `ready-for-handling` and
-    `handling` are old news once the ERP has the order and VTEX was told.
+    `handling` are old news once the ERP has the order and VTEX was told; but with an ERP that is
+    told of changes, `handling` may come for one.
     """
     if state in s.UNEVENTFUL:
         return False
-    return not (progress is Progress.HANDLING and state in {s.READY_FOR_HANDLING, "handling"})
+    old_news = {s.READY_FOR_HANDLING} if tells_changes else {s.READY_FOR_HANDLING, "handling"}
+    return not (progress is Progress.HANDLING and state in old_news)

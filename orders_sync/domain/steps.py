@@ -29,6 +29,7 @@ class Step(StrEnum):
     FETCH = "orders.fetch"
     HAND_OVER = "erp.hand_over"
     START_HANDLING = "orders.start_handling"
+    TELL_CHANGE = "erp.tell_change"
     CANCEL_IN_ERP = "erp.cancel"
     CONSIDER_CANCELLATION = "erp.consider_cancellation"
     SEND_INVOICE = "invoice.send"
@@ -56,13 +57,38 @@ class Dispatch:
 
 
 @dataclass(frozen=True, slots=True)
+class Given:
+    """What an ERP that takes changes was given of an order; other ERPs' orders have none.
+
+    `revision` numbers the document that is kept: 1 is the one of the hand-over, and each that
+    differs in what matters to an ERP has the next number. `erp_revision` is the one that the ERP
+    has, None while that is not known to have the order; `document` is that one's, where it is not
+    the kept one. `value_cents` is the order's in the kept one.
+
+    The order is read again in `compare_in` seconds, since VTEX tells of no change by itself; None:
+    it changes no more.
+    """
+
+    revision: int
+    erp_revision: int | None = None
+    document: bytes | None = field(default=None, repr=False)
+    value_cents: int | None = None
+    compare_in: float | None = None
+
+    @property
+    def is_untold(self) -> bool:
+        """Whether the ERP has the order, and an earlier revision of it."""
+        return self.erp_revision is not None and self.erp_revision < self.revision
+
+
+@dataclass(frozen=True, slots=True)
 class Claim:
     """The right to work on one order for one step, until `lease_until` or until it is taken over.
 
     `version` is the fencing token: a write under an older version than the ledger's is refused.
     `attempts` counts the failed tries of this step so far, the first of them at `failing_since`.
     The step was due at `due_at`. `document` is there where the step before it has just read the
-    order.
+    order. `revision` and `erp_revision` are as in `Given`; None where its ERP takes no changes.
     """
 
     account: str
@@ -75,7 +101,14 @@ class Claim:
     first_seen_at: datetime
     due_at: datetime
     lease_until: datetime
+    revision: int | None = None
+    erp_revision: int | None = None
     document: bytes | None = field(default=None, repr=False)
+
+    @property
+    def is_untold(self) -> bool:
+        """Whether its ERP has an earlier revision of the order."""
+        return self.revision is not None and Given(self.revision, self.erp_revision).is_untold
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +116,8 @@ class StepResult:
     """What a step achieved, and what comes next.
 
     `next_step` is None where nothing is left to do. `due_in` is given, in seconds, where the
-    next step has to wait. None in the other fields leaves what the ledger knows as it is.
+    next step has to wait. None in the other fields leaves what the ledger knows as it is; `given`
+    is what its ERP has by now.
     `note` tells the journal what was found; it carries no personal data.
     """
 
@@ -95,6 +129,7 @@ class StepResult:
     marketplace_order_id: str | None = None
     erp_reference: str | None = None
     document: bytes | None = None
+    given: Given | None = None
     due_in: float | None = None
     cause: str | None = None
     hint: str | None = None
@@ -140,7 +175,8 @@ class CommandResult:
     """How a step of a command ended: `next_step` and `due_in` where something follows.
 
     `keeps_intent`: VTEX has taken the write, and does not show yet what came of it. `order_status`
-    is VTEX's, where the order was read for it.
+    is VTEX's, where the order was read for it. `shows_in`: it changed the order, which shows that
+    after so many seconds.
     """
 
     standing: Standing
@@ -156,3 +192,4 @@ class CommandResult:
     note: str | None = None
     keeps_intent: bool = False
     order_status: str | None = None
+    shows_in: float | None = None

@@ -13,8 +13,9 @@ from sqlalchemy import URL, and_, insert, select, update
 from sqlalchemy.exc import DBAPIError
 
 from orders_sync.domain.commands import Command, Outcome, Page
-from orders_sync.erp.base import CancelAnswer, Decision, ErpBase, Receipt
+from orders_sync.erp.base import CancelAnswer, ChangeAnswer, Decision, ErpBase, Receipt
 from orders_sync.erp.staging_cancellation import CANCELLED, NEW, cancel, consider
+from orders_sync.erp.staging_changes import FIRST, take_change, write_parts
 from orders_sync.erp.staging_commands import (
     OFFERED,
     PAGE_ROWS,
@@ -30,33 +31,25 @@ from orders_sync.erp.staging_database import (
 )
 from orders_sync.erp.staging_examination import examine_tables, reading
 from orders_sync.erp.staging_failures import explained, is_refusal
-from orders_sync.erp.staging_rows import (
-    component_rows,
-    line_rows,
-    order_row,
-    service_rows,
-    tombstone_row,
-)
+from orders_sync.erp.staging_rows import order_row, tombstone_row
 from orders_sync.erp.staging_schema import upgrade_tables
-from orders_sync.erp.staging_tables import (
-    ERP_ORDER_COMPONENTS,
-    ERP_ORDER_LINES,
-    ERP_ORDER_SERVICES,
-    ERP_ORDERS,
-)
+from orders_sync.erp.staging_tables import ERP_ORDERS
 from orders_sync.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
     from pathlib import Path
 
-    from sqlalchemy import ColumnElement, Connection, Engine
+    from sqlalchemy import ColumnElement, Engine
 
+    from orders_sync.domain.differences import Changes
     from orders_sync.domain.order import Order
     from orders_sync.erp.answers import CommandOutcome
 
 AGREE_UNTIL_TAKEN: Final = "agree_until_taken"
 ASK: Final = "ask"
+UNTIL_TAKEN: Final = "until_taken"
+IGNORE: Final = "ignore"
 
 
 def _utc_now() -> datetime:
@@ -65,6 +58,9 @@ def _utc_now() -> datetime:
 
 class StagingErp(ErpBase):
     """Writes each order once into `erp_orders` and the tables beside it, and reads `erp_commands`.
+
+    An order that changes is written anew there, with a higher revision, until the ERP's row says
+    that it changes no more.
 
     Its option `url` is a SQLAlchemy database URL; without one, the tables are in the SQLite file
     `erp.sqlite3` in `home`. They are created on first use, and brought up to date.
@@ -79,12 +75,20 @@ class StagingErp(ErpBase):
     A policy that always denies is not needed: the ERP may write its decision before it is asked,
     best in the statement by which it takes the order.
 
+    Its option `changes` says what becomes of an order that VTEX changes after it was written:
+
+    - `until_taken` (default): the order is written anew until the ERP has taken it, or for as long
+      as the ERP's own row says (`takes_changes`).
+    - `ignore`: nothing; nobody reads the order again for it.
+
     Its option `connections` is how many the process may have to that database at once; accounts
     with the same `url` and `connections` share them.
     """
 
     answers_at_once: ClassVar[int] = PAGE_ROWS
-    known_options: ClassVar[frozenset[str]] = frozenset({"url", "cancellation", "connections"})
+    known_options: ClassVar[frozenset[str]] = frozenset(
+        {"url", "cancellation", "changes", "connections"}
+    )
 
     def __init__(
         self,
@@ -96,7 +100,9 @@ class StagingErp(ErpBase):
     ) -> None:
         super().__init__(account, options, home)
         self._clock = clock
-        self._agrees_until_taken = self._cancellation() == AGREE_UNTIL_TAKEN
+        policy = self._choice("cancellation", AGREE_UNTIL_TAKEN, ASK)
+        self._agrees_until_taken = policy == AGREE_UNTIL_TAKEN
+        self._takes_changes = self._choice("changes", UNTIL_TAKEN, IGNORE) == UNTIL_TAKEN
         self._engine = open_engine(self._url(), self._connections())
         self._lock = Lock()
         self._is_ready = False
@@ -123,6 +129,25 @@ class StagingErp(ErpBase):
                 if earlier is None:
                     raise
                 return earlier
+
+    @property
+    def takes_changes(self) -> bool:
+        """Return whether orders are written anew, as the options say."""
+        return self._takes_changes
+
+    def order_changed(self, order: Order, what: Changes) -> ChangeAnswer:
+        """Bring the order's rows to a new revision in one transaction; see `take_change`.
+
+        An order that is cancelled stays as it is.
+
+        Raises:
+            ErpUnavailable: The database cannot be reached or is locked.
+            ErpRefused: The tables do not have the order, cannot hold it as it is, or a rule of the
+                ERP's refuses the change.
+        """
+        now = self._clock()
+        with explained(order), self._ready_engine().begin() as connection:
+            return take_change(connection, self.account, order, what, now=now)
 
     def cancel_order(self, order_id: str, reason: str) -> CancelAnswer:
         """Mark the order as cancelled, unless the ERP took it and has not agreed to it.
@@ -244,11 +269,11 @@ class StagingErp(ErpBase):
             raise ConfigurationError(f"connections must be a whole number, such as {CONNECTIONS}")
         return connections
 
-    def _cancellation(self) -> str:
-        policy = self.options.get("cancellation", AGREE_UNTIL_TAKEN)
-        if policy not in (AGREE_UNTIL_TAKEN, ASK):
-            raise ConfigurationError(f"cancellation must be {AGREE_UNTIL_TAKEN} or {ASK}")
-        return str(policy)
+    def _choice(self, option: str, default: str, other: str) -> str:
+        chosen = self.options.get(option, default)
+        if chosen not in (default, other):
+            raise ConfigurationError(f"{option} must be {default} or {other}")
+        return str(chosen)
 
     def _ready_engine(self) -> Engine:
         """Return the engine, after its tables were created or brought up to date once."""
@@ -268,10 +293,11 @@ class StagingErp(ErpBase):
             "reference": receipt.reference,
             "state": NEW,
             "placed_at": self._clock(),
+            "revision": FIRST,
         }
         with self._ready_engine().begin() as connection:
             connection.execute(insert(ERP_ORDERS), row)
-            self._write_lines(connection, order)
+            write_parts(connection, self.account, order)
         return receipt
 
     def _complete(self, order: Order) -> Receipt | None:
@@ -287,20 +313,10 @@ class StagingErp(ErpBase):
         )
         with self._ready_engine().begin() as connection:
             if connection.execute(fill).rowcount:
-                self._write_lines(connection, order)
+                write_parts(connection, self.account, order)
             look = select(columns.reference).where(is_order)
             reference = connection.execute(look).scalar_one_or_none()
         return None if reference is None else Receipt(reference)
-
-    def _write_lines(self, connection: Connection, order: Order) -> None:
-        for table, rows in (
-            (ERP_ORDER_LINES, line_rows(order)),
-            (ERP_ORDER_COMPONENTS, component_rows(order)),
-            (ERP_ORDER_SERVICES, service_rows(order)),
-        ):
-            if rows:
-                owned = [{**row, "account": self.account} for row in rows]
-                connection.execute(insert(table), owned)
 
     def _cancel(self, order_id: str, reason: str) -> CancelAnswer:
         now = self._clock()

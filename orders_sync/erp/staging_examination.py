@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Final
 
-from sqlalchemy import Connection, Engine, Table, bindparam, func, inspect, select, text
+from sqlalchemy import Connection, Engine, Function, Table, bindparam, func, inspect, select, text
 
 from orders_sync.database_outages import Outage
 from orders_sync.erp.staging_database import missing_columns
@@ -18,6 +18,7 @@ from orders_sync.erp.staging_failures import SETTING, explained
 from orders_sync.erp.staging_schema import missing_statements, of_owner, version_of
 from orders_sync.erp.staging_tables import (
     ERP_COMMANDS,
+    ERP_ORDER_CHANGES,
     ERP_ORDER_COMPONENTS,
     ERP_ORDER_LINES,
     ERP_ORDER_SERVICES,
@@ -32,9 +33,10 @@ from orders_sync.sqlite_files import may_write, reading_engine, sqlite_path
 #: What the adapter does with each table.
 _USES: Final[Mapping[Table, tuple[str, ...]]] = {
     ERP_ORDERS: ("SELECT", "INSERT", "UPDATE"),
-    ERP_ORDER_LINES: ("INSERT",),
-    ERP_ORDER_COMPONENTS: ("INSERT",),
-    ERP_ORDER_SERVICES: ("INSERT",),
+    ERP_ORDER_LINES: ("INSERT", "DELETE"),
+    ERP_ORDER_COMPONENTS: ("INSERT", "DELETE"),
+    ERP_ORDER_SERVICES: ("INSERT", "DELETE"),
+    ERP_ORDER_CHANGES: ("INSERT",),
     ERP_SCHEMA: ("SELECT",),
     ERP_COMMANDS: ("SELECT", "UPDATE"),
 }
@@ -108,7 +110,7 @@ def _refuse_without_rights(
     if connection.scalar(select(func.current_setting("transaction_read_only"))) == "on":
         raise _unusable(Outage.READ_ONLY)
     uses = [(table.name, right) for table in present for right in _USES[table]]
-    asked = [func.has_any_column_privilege(name, right) for name, right in uses]
+    asked = [_privilege(name, right) for name, right in uses]
     answers = connection.execute(select(*asked)).one() if asked else ()
     lacking = [use for use, is_granted in zip(uses, answers, strict=True) if not is_granted]
     if lacking:
@@ -123,6 +125,13 @@ def _refuse_without_rights(
     may_alter = not names or connection.scalar(_OWNS, {"names": names})
     if not may_make or not may_alter:
         raise ConfigurationError(of_owner(statements))
+
+
+def _privilege(name: str, right: str) -> Function[bool]:
+    """Ask for a right; rows are deleted whole, so that there is no such right on a column."""
+    is_whole = right == "DELETE"
+    ask = func.has_table_privilege if is_whole else func.has_any_column_privilege
+    return ask(name, right)
 
 
 def _unusable(outage: Outage) -> ErpUnavailable:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from sqlalchemy import String, Table
 
 from orders_sync.erp.staging_tables import (
+    ERP_ORDER_CHANGES,
     ERP_ORDER_COMPONENTS,
     ERP_ORDER_LINES,
     ERP_ORDER_SERVICES,
@@ -20,6 +21,12 @@ from orders_sync.erp.staging_tables import (
 )
 
 if TYPE_CHECKING:
+    from orders_sync.domain.differences import (
+        Changes,
+        DeliveryChange,
+        LineChange,
+        PaymentChange,
+    )
     from orders_sync.domain.order import Address, Customer, Delivery, Order, OrderLine
 
 Row = dict[str, Any]
@@ -136,6 +143,46 @@ def service_rows(order: Order) -> list[Row]:
         for index, service in enumerate(line.services)
     ]
     return [_fitted(ERP_ORDER_SERVICES, row) for row in rows]
+
+
+def change_rows(order_id: str, changes: Changes) -> list[Row]:
+    """Turn what differs in an order into its rows of `erp_order_changes`, without the account."""
+    rows: list[Row] = [_line_change(line) for line in changes.lines]
+    if changes.is_of_value:
+        before, after = changes.value_before_cents, changes.value_after_cents
+        rows.append({"what": "value", "total_before_cents": before, "total_after_cents": after})
+    rows += [_part_change(part, line_index=part.line_index) for part in changes.deliveries]
+    rows += [_part_change(part, line_index=None) for part in changes.payments]
+    blank = dict.fromkeys(column.name for column in ERP_ORDER_CHANGES.columns)
+    key = {"order_id": order_id, "revision": changes.revision}
+    return [
+        _fitted(ERP_ORDER_CHANGES, {**blank, **key, "change_index": index, **row})
+        for index, row in enumerate(rows)
+    ]
+
+
+def _line_change(line: LineChange) -> Row:
+    row: Row = {
+        "what": "line",
+        "line_index": line.index,
+        "line_id": line.line_id,
+        "sku": line.sku,
+    }
+    for when, state in (("before", line.before), ("after", line.after)):
+        if state is not None:
+            row[f"quantity_{when}"] = state.quantity
+            row[f"multiplier_{when}"] = state.unit_multiplier
+            row[f"total_{when}_cents"] = state.total_cents
+    return row
+
+
+def _part_change(change: DeliveryChange | PaymentChange, *, line_index: int | None) -> Row:
+    return {
+        "what": change.part.value,
+        "line_index": line_index,
+        "text_before": change.before,
+        "text_after": change.after,
+    }
 
 
 def _fitted(table: Table, row: Row) -> Row:

@@ -43,7 +43,7 @@ def upgrade_tables(engine: Engine, *, now: datetime) -> None:
             _add_what_is_missing(engine)
             _note_version(engine, now)
     except DBAPIError as error:
-        if not _lacks_right(error):
+        if not lacks_right(error):
             raise
         with engine.connect() as connection:
             statements = missing_statements(connection)
@@ -127,7 +127,7 @@ def _add_what_is_missing(engine: Engine) -> None:
                     connection.exec_driver_sql(statement)
                     _comment(connection, statement)
             except DBAPIError as error:
-                if _lacks_right(error):
+                if lacks_right(error):
                     raise
                 failure = error
     if failure is not None:
@@ -154,8 +154,8 @@ def _note_version(engine: Engine, now: datetime) -> None:
         pass  # Another process noted it.
 
 
-def _lacks_right(error: DBAPIError) -> bool:
-    """Check whether the database refuses a statement to this user, and not to anybody."""
+def lacks_right(error: DBAPIError) -> bool:
+    """Return whether the database refuses a statement to this user, and not to anybody."""
     origin: Any = error.orig
     code = origin.args[0] if origin is not None and origin.args else None
     if isinstance(code, int):

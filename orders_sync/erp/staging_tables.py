@@ -33,8 +33,8 @@ from sqlalchemy.types import TypeEngine
 
 METADATA: Final = MetaData()
 
-#: Of these tables: 1 had no components, services, addresses of lines and reckoning.
-VERSION: Final = 2
+#: Of these tables: 1 had no components, services, addresses of lines and reckoning, 2 no revisions.
+VERSION: Final = 3
 
 _KEY = String(255)
 _CODE = String(255)
@@ -185,6 +185,18 @@ ERP_ORDERS: Final = Table(
     ),
     _maybe("remark", Text(), "Personal. The customer's remark (openTextField)."),
     _maybe("custom_data", _JSON, "Personal. JSON object of the store's own fields (customData)."),
+    _maybe(
+        "revision",
+        Integer(),
+        "Of this row and its lines: 1 as handed over, higher after each change; null is 1.",
+    ),
+    _maybe("changed_at", _TIME, "When orders_sync wrote the latest revision; null for the first."),
+    _maybe(
+        "takes_changes",
+        Boolean(),
+        "Whether the order may still change; null: until it is taken. Written by the ERP.",
+    ),
+    _maybe("taken_revision", Integer(), "The revision that the ERP goes by. Written by the ERP."),
     Index("ix_erp_orders_open", "state", "taken_at"),
     Index("ix_erp_orders_cancellation", "cancellation_requested_at"),
     _one_of("erp_orders", "cancellation_decision", "agree", "deny"),
@@ -273,6 +285,32 @@ ERP_ORDER_SERVICES: Final = Table(
     _filled("total_cents", _CENTS, "Price of all, beside the line's total; 0 if is_in_line."),
     _maybe("is_in_line", Boolean(), "Whether the line's total has its price already."),
     comment="Services sold with a line, such as gift wrapping or a warranty, one row each.",
+)
+
+ERP_ORDER_CHANGES: Final = Table(
+    "erp_order_changes",
+    METADATA,
+    _key("account", _KEY, "See erp_orders."),
+    _key("order_id", _KEY, "See erp_orders."),
+    _key("revision", Integer(), "The revision that brought the change."),
+    _key("change_index", Integer(), "Position of the change in the revision, from 0."),
+    _filled(
+        "what",
+        _CODE,
+        "line, value, or a part of a delivery or a payment, such as carrier or payment value.",
+    ),
+    _maybe("line_index", Integer(), "The line, as it is; of one that is gone, as it was."),
+    _maybe("line_id", _CODE, "VTEX's uniqueId of the line; may be empty."),
+    _maybe("sku", _CODE, "SKU id in the marketplace."),
+    _maybe("quantity_before", Integer(), "The line's pieces before; null for a new line."),
+    _maybe("quantity_after", Integer(), "The line's pieces; null for a line that is gone."),
+    _maybe("multiplier_before", Float(), "Units in a piece of the line before."),
+    _maybe("multiplier_after", Float(), "Units in a piece of the line."),
+    _maybe("total_before_cents", _CENTS, "The line's total before, or the order's value."),
+    _maybe("total_after_cents", _CENTS, "The line's total, or the order's value."),
+    _maybe("text_before", Text(), "What it was, of other parts; null for an address."),
+    _maybe("text_after", Text(), "What it is, of other parts; null for an address."),
+    comment="What each revision of an order changed, one row each.",
 )
 
 ERP_SCHEMA: Final = Table(

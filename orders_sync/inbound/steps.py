@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 
 from orders_sync.bootstrap import Services
@@ -11,6 +11,13 @@ from orders_sync.domain.rules import Action, Progress, Standing, judge_order
 from orders_sync.domain.steps import Claim, Step, StepResult
 from orders_sync.erp.base import CancelAnswer
 from orders_sync.errors import AlreadySo, Unavailable
+from orders_sync.inbound.tell_change import (
+    FRESH_FOR,
+    given_by_hand_over,
+    note_changes,
+    tell_change,
+    told_next,
+)
 from orders_sync.inbound.verdict import verdict
 from orders_sync.traffic.traffic import ERP
 from orders_sync.traffic.waits import wait_error
@@ -18,21 +25,19 @@ from orders_sync.vtex.translate import order as read_order
 from orders_sync.vtex.translate import summary
 from orders_sync.worker.calls import lane_of
 
-#: A document older than this is read again before the ERP gets the order.
-_FRESH_FOR = timedelta(minutes=10)
-
 
 def fetch(claim: Claim, services: Services) -> StepResult:
     """Read the order from VTEX, keep its document, and decide what comes next."""
     vtex = services.vtex(claim.account, lane_of(claim.step))
     document = vtex.get_order(claim.order_id)
-    return verdict(claim, document, now=services.clock())
+    return note_changes(claim, verdict(claim, document, now=services.clock()), services)
 
 
 def hand_over(claim: Claim, services: Services) -> StepResult:
     """Give the order to the ERP; the ERP gives the same receipt however often it gets it.
 
-    An order that waited long for its ERP is read again first: it may have been cancelled.
+    An order that waited long for its ERP is read again first: it may have been cancelled. Where it
+    differs then, that is in the ledger before the ERP gets it.
     """
     rest = services.erp_rests(claim.account)
     if rest is not None:
@@ -41,9 +46,11 @@ def hand_over(claim: Claim, services: Services) -> StepResult:
     if kept is None:
         return StepResult(Standing.ACTIVE, Step.FETCH, note="its document is not kept")
     document, read_at = kept
-    if services.clock() - read_at > _FRESH_FOR:
+    if services.clock() - read_at > FRESH_FOR:
         decision = fetch(claim, services)
         if decision.next_step is not Step.HAND_OVER or decision.document is None:
+            return decision
+        if decision.given is not None and decision.given.revision > (claim.revision or 1):
             return decision
         document = decision.document
     order = read_order(claim.account, document)
@@ -57,14 +64,17 @@ def hand_over(claim: Claim, services: Services) -> StepResult:
         erp_reference=receipt.reference,
         document=document if document is not kept[0] else None,
     )
+    if services.erp(claim.account).takes_changes:
+        placed = replace(placed, given=given_by_hand_over(claim, order, services))
     if judge_order(order.status, Progress.PLACED) is Action.FINISH:
-        return replace(
+        finished = replace(
             placed,
             standing=Standing.DONE,
             next_step=None,
             progress=Progress.HANDLING,
             note="handling had been started in VTEX before",
         )
+        return told_next(finished)
     return placed
 
 
@@ -94,6 +104,8 @@ def start_handling(claim: Claim, services: Services) -> StepResult:
                 f"VTEX refuses to start handling {claim.order_id} and shows it as ready for it."
             ) from None
         return decision
+    if claim.is_untold:
+        return StepResult(Standing.ACTIVE, Step.TELL_CHANGE, Progress.HANDLING)
     return StepResult(Standing.DONE, None, Progress.HANDLING)
 
 
@@ -123,5 +135,6 @@ STEPS: Final = {
     Step.FETCH: fetch,
     Step.HAND_OVER: hand_over,
     Step.START_HANDLING: start_handling,
+    Step.TELL_CHANGE: tell_change,
     Step.CANCEL_IN_ERP: cancel_in_erp,
 }

@@ -127,6 +127,12 @@ def start_handling_order(self: StepTask, account: str, order_id: str) -> None:
     self.run_step(account, order_id, steps.STEPS)
 
 
+@shared_task(name=Step.TELL_CHANGE.value, base=StepTask, bind=True)
+def tell_change_to_erp(self: StepTask, account: str, order_id: str) -> None:
+    """Tell the ERP what changed in an order that it has."""
+    self.run_step(account, order_id, steps.STEPS)
+
+
 @shared_task(name=Step.CANCEL_IN_ERP.value, base=StepTask, bind=True)
 def cancel_order_in_erp(self: StepTask, account: str, order_id: str) -> None:
     """Tell the ERP that VTEX cancelled an order."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache, partial
 from typing import Any, Final, TypeVar
@@ -18,11 +19,12 @@ from orders_sync.commands.invoice import InvoiceBody
 from orders_sync.commands.track import TrackBody
 from orders_sync.commands.verdicts import DoneChange, Known, SentInvoice, SentTracking
 from orders_sync.domain.fulfilment import InvoiceType
+from orders_sync.domain.rules import OPEN
 from orders_sync.domain.steps import CommandClaim
 from orders_sync.ledger.engine import Database
-from orders_sync.ledger.order_lease import IS_OF_ORDER, OF_ACCOUNT, of_order
+from orders_sync.ledger.order_lease import IS_OF_ORDER, OF_ACCOUNT, OF_ORDER, of_order
 from orders_sync.ledger.retention import ERASED
-from orders_sync.ledger.tables import commands
+from orders_sync.ledger.tables import commands, journal
 
 Row = dict[str, Any]
 
@@ -69,6 +71,32 @@ _OF_ORDER: Final = (
     )
     .where(IS_OF_ORDER)
     .order_by(commands.c.updated_at)
+)
+
+
+@dataclass(frozen=True, slots=True)
+class AskedChanges:
+    """What an ERP had changed in its own order; `is_under_way`: one may show or not by now."""
+
+    bodies: Sequence[ChangeBody]
+    is_under_way: bool
+
+
+_ASKED_CHANGES: Final = (
+    sa.select(commands.c.id, commands.c.body, commands.c.progress, commands.c.standing)
+    .where(
+        IS_OF_ORDER,
+        commands.c.kind == "change",
+        commands.c.asked_by_erp,
+        commands.c.outcome != "refused",
+        sa.or_(commands.c.progress != "accepted", commands.c.intent.is_not(None)),
+    )
+    .order_by(commands.c.position)
+)
+_EDITED: Final = sa.select(journal.c.note).where(
+    journal.c.account == OF_ACCOUNT,
+    journal.c.order_id == OF_ORDER,
+    journal.c.what == "command.edited",
 )
 
 
@@ -126,6 +154,23 @@ class CommandFacts:
         )
         with self._database.reading() as connection:
             return connection.execute(statement.limit(1)).scalar_one_or_none() is not None
+
+    def asked_changes(self, account: str, order_id: str) -> AskedChanges:
+        """Return the changes that the order's ERP asked for and that VTEX has, or may have.
+
+        One that a person edited is none of the ERP's any more, and neither is one that the ERP was
+        told is refused.
+        """
+        terms = of_order(account, order_id)
+        with self._database.reading() as connection:
+            rows = connection.execute(_ASKED_CHANGES, terms).all()
+            edited = set(connection.execute(_EDITED, terms).scalars()) if rows else set()
+        own = [row for row in rows if f"change {row.id} by a person" not in edited]
+        bodies = [_kept(ChangeBody, row.body) for row in own]
+        return AskedChanges(
+            bodies=[body for body in bodies if body is not None],
+            is_under_way=any(row.standing in OPEN for row in own if row.progress != "done"),
+        )
 
     def known(self, claim: CommandClaim, *, now: datetime, visible_after: timedelta) -> Known:
         """Return what the order's other commands have done or are about to do."""

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
-from typing import Final
+from typing import Any, Final
 
 import sqlalchemy as sa
 
@@ -81,8 +81,8 @@ class Events:
             return []
         terms = of_orders(account, list({event.order_id for event in lot}))
         rows = connection.execute(_PROGRESS, terms)
-        known = {row.order_id: Progress(row.progress) for row in rows}
-        verdicts = {e.identity: judge_event(e.state, known.get(e.order_id)) for e in lot}
+        known = {row.order_id: row for row in rows}
+        verdicts = {e.identity: _asks_for_read(e, known.get(e.order_id)) for e in lot}
         idle = [identity for identity, reads in verdicts.items() if not reads]
         if idle:
             connection.execute(
@@ -146,7 +146,9 @@ _IN_FLIGHT: Final = (
     )
     .group_by(orders.c.account)
 )
-_PROGRESS: Final = sa.select(orders.c.order_id, orders.c.progress).where(ARE_ORDERS)
+_PROGRESS: Final = sa.select(
+    orders.c.order_id, orders.c.progress, orders.c.revision.is_not(None).label("tells_changes")
+).where(ARE_ORDERS)
 
 _RECORDED: Final = (
     sa.select(events.c.handle)
@@ -182,6 +184,13 @@ _TAKEN: Final = sa.update(events).where(_ARE_TAKEN).returning(events.c.order_id)
 _TAKEN_LOCKED: Final = (
     sa.select(events.c.identity).where(_ARE_TAKEN).order_by(events.c.identity).with_for_update()
 )
+
+
+def _asks_for_read(event: OrderEvent, order: sa.Row[Any] | None) -> bool:
+    if order is None:
+        return judge_event(event.state, None)
+    progress = Progress(order.progress)
+    return judge_event(event.state, progress, tells_changes=order.tells_changes)
 
 
 def _identity(event: OrderEvent | UnreadableEvent) -> str:

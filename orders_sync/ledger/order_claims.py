@@ -34,6 +34,8 @@ _FACTS: Final = (
     orders.c.failing_since,
     orders.c.first_seen_at,
     orders.c.due_at,
+    orders.c.revision,
+    orders.c.erp_revision,
 )
 _TAKEN: Final = sa.update(orders).values({**TAKEN, "dispatched_until": UNTIL}).returning(*_FACTS)
 _TAKE: Final = _TAKEN.where(IS_ORDER, may_be_taken(orders), IS_FREE)
@@ -132,4 +134,6 @@ def _claim_of(
         row.first_seen_at,
         row.due_at,
         until,
+        row.revision,
+        row.erp_revision,
     )

@@ -9,16 +9,25 @@ import sqlalchemy as sa
 
 from orders_sync.domain.announcements import Announcement, Told
 from orders_sync.domain.rules import Standing
-from orders_sync.domain.steps import Dispatch
+from orders_sync.domain.steps import Dispatch, Step
 from orders_sync.ledger.acts import Act, keep_act
 from orders_sync.ledger.decisions import DecisionRefused
+from orders_sync.ledger.documents import forget_given
 from orders_sync.ledger.engine import Database
 from orders_sync.ledger.journal import Entry, write_entries
 from orders_sync.ledger.tables import orders
 from orders_sync.ledger.wakeups import next_of, settle
 from orders_sync.terminal import order_command
 
-_STATE = sa.select(orders.c.standing, orders.c.version, orders.c.lease_until)
+Row = dict[str, Any]
+
+_STATE = sa.select(
+    orders.c.standing,
+    orders.c.next_step,
+    orders.c.revision,
+    orders.c.version,
+    orders.c.lease_until,
+)
 
 
 def require_parked(database: Database, account: str, order_id: str) -> None:
@@ -34,6 +43,9 @@ def require_parked(database: Database, account: str, order_id: str) -> None:
 def discard_order(database: Database, account: str, order_id: str, act: Act) -> Sequence[Dispatch]:
     """Give a parked order up: it is void, and its events may be acknowledged.
 
+    One that is parked because its ERP did not take a change is not given up, but that change is:
+    the ERP goes on with the order as it is, and is asked about it no more.
+
     Gives the commands that waited for it, to dispatch. A new event of the order takes it up again.
 
     Raises:
@@ -45,26 +57,29 @@ def discard_order(database: Database, account: str, order_id: str, act: Act) -> 
             raise DecisionRefused(
                 f"A command is being sent for order {order_id} of {account}. Try again in a minute."
             )
+        is_change = row.next_step == Step.TELL_CHANGE
         statement = (
             sa.update(orders)
             .where(orders.c.account == account, orders.c.order_id == order_id)
             .values(
-                standing=Standing.VOID,
                 next_step=None,
                 news=False,
                 due_at=None,
                 dispatched_until=None,
-                cause="order.discarded",
-                reason=f"Discarded: {act.why}",
                 hint=None,
                 version=row.version + 1,
                 updated_at=act.at,
+                **(_change_settled(row, act) if is_change else _given_up(act)),
             )
         )
         connection.execute(statement)
-        entry = Entry(act.at, account, order_id, "order.discarded", note="by a person")
-        write_entries(connection, [entry])
+        what = "change.discarded" if is_change else "order.discarded"
+        write_entries(connection, [Entry(act.at, account, order_id, what, note="by a person")])
         keep_act(connection, act, "parked discard", account=account, order_id=order_id)
+        if is_change:
+            forget_given(connection, account, order_id)
+            settle(connection, account, order_id, now=act.at)
+            return next_of(connection, account, order_id, now=act.at)
         discarded = Announcement(
             Told.ORDER_DISCARDED,
             act.at,
@@ -76,6 +91,28 @@ def discard_order(database: Database, account: str, order_id: str, act: Act) -> 
         database.outbox.write(connection, [discarded])
         settle(connection, account, order_id, now=act.at)
         return next_of(connection, account, order_id, now=act.at)
+
+
+def _given_up(act: Act) -> Row:
+    return {
+        "standing": Standing.VOID,
+        "cause": "order.discarded",
+        "reason": f"Discarded: {act.why}",
+    }
+
+
+def _change_settled(row: sa.Row[Any], act: Act) -> Row:
+    """Return what has an order go on whose ERP is told no more of a change.
+
+    What changed while it was parked is looked for soon.
+    """
+    return {
+        "standing": Standing.DONE,
+        "erp_revision": row.revision,
+        "compare_at": act.at,
+        "cause": None,
+        "reason": None,
+    }
 
 
 def _parked(

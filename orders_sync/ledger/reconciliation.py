@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -27,6 +27,9 @@ FOUND: Final = "reconcile.found"
 PARKED: Final = "reconcile.parked"
 
 _KIND: Final = ": "
+
+#: A read that was asked for is done by then, and has said when the next one is due.
+_COMPARED_AGAIN: Final = timedelta(hours=1)
 
 #: So many lines of the journal are looked through for the last event.
 _LOOKED_THROUGH: Final = 200_000
@@ -155,6 +158,33 @@ class Reconciliation:
         with self._database.writing() as connection:
             reads = request_reads(connection, account, order_ids, windows=self._windows, now=now)
             write_entries(connection, [each.entry(account, what, now) for each in lot])
+        return reads
+
+    def compare_due(self, account: str, *, limit: int, now: datetime) -> list[Dispatch]:
+        """Have orders read that are due for a look for changes, the longest due first.
+
+        The read says when the next look is due; until it has, this one is not taken again soon.
+        """
+        if limit <= 0:
+            return []
+        due = (
+            sa.select(orders.c.order_id)
+            .where(
+                orders.c.account == account,
+                orders.c.compare_at <= now,
+                orders.c.standing == Standing.DONE,
+            )
+            .order_by(orders.c.compare_at)
+            .limit(limit)
+        )
+        with self._database.writing() as connection:
+            order_ids = connection.execute(due).scalars().all()
+            reads = request_reads(connection, account, order_ids, windows=self._windows, now=now)
+            connection.execute(
+                sa.update(orders)
+                .where(orders.c.account == account, orders.c.order_id.in_(order_ids))
+                .values(compare_at=now + _COMPARED_AGAIN)
+            )
         return reads
 
     def check_again(

@@ -108,6 +108,10 @@ orders = sa.Table(
     sa.Column("sequence", ShortText(255), comment="VTEX's sequence, which people quote"),
     sa.Column("marketplace_order_id", ShortText(255), comment="the marketplace's id of it"),
     sa.Column("erp_reference", AnyText, comment="the ERP's name for it"),
+    sa.Column("revision", sa.Integer, comment="of its kept document, where its ERP takes changes"),
+    sa.Column("erp_revision", sa.Integer, comment="the revision that its ERP has"),
+    sa.Column("value_cents", sa.BigInteger, comment="what it is worth in that document"),
+    sa.Column("compare_at", UtcDateTime, comment="when it is read for changes; VTEX tells of none"),
     sa.Column("due_at", UtcDateTime, comment="from when it may be dispatched"),
     sa.Column("dispatched_until", UtcDateTime, comment="a message or a worker has it until then"),
     sa.Column("attempts", sa.Integer, nullable=False, comment="failed tries of this step"),
@@ -134,6 +138,7 @@ orders = sa.Table(
         "dispatched_until",
         where="dispatched_until IS NOT NULL",
     ),
+    partial_index("ix_orders_compare_at", "account", "compare_at", where="compare_at IS NOT NULL"),
     partial_index("ix_orders_leased", "lease_owner", where="lease_owner IS NOT NULL"),
     partial_index("ix_orders_cause", "cause", "updated_at", where="cause IS NOT NULL"),
     # People's words may be longer than PostgreSQL's other indices take.
@@ -260,6 +265,7 @@ documents = sa.Table(
     *_key(),
     sa.Column("body", sa.LargeBinary, nullable=False, comment="as VTEX sent it, byte for byte"),
     sa.Column("read_at", UtcDateTime, nullable=False),
+    sa.Column("given", sa.LargeBinary, comment="the one that its ERP has, where that is another"),
 )
 
 events = sa.Table(

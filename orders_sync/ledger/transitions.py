@@ -14,9 +14,19 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, ClassVar, Final, Generic, TypeVar
 
+import sqlalchemy as sa
+
 from orders_sync.domain.announcements import of_step, parked_order
 from orders_sync.domain.rules import OPEN, Progress, Standing
-from orders_sync.domain.steps import Claim, CommandClaim, CommandResult, Dispatch, Step, StepResult
+from orders_sync.domain.steps import (
+    Claim,
+    CommandClaim,
+    CommandResult,
+    Dispatch,
+    Given,
+    Step,
+    StepResult,
+)
 from orders_sync.ledger.accounts import Chore, wake
 from orders_sync.ledger.command_lease import (
     is_orphan,
@@ -26,7 +36,7 @@ from orders_sync.ledger.command_lease import (
     take_command,
 )
 from orders_sync.ledger.decisions import close_earlier_failures
-from orders_sync.ledger.documents import keep_document, kept_document
+from orders_sync.ledger.documents import Kept, keep_document, keep_given, kept_document
 from orders_sync.ledger.engine import Database
 from orders_sync.ledger.journal import Entry, write_entries
 from orders_sync.ledger.lines import align
@@ -38,7 +48,7 @@ from orders_sync.ledger.order_lease import (
     write_order,
 )
 from orders_sync.ledger.outbox import of_command
-from orders_sync.ledger.wakeups import CLOCKS_DIFFER, next_of, request_reads, settle
+from orders_sync.ledger.wakeups import CLOCKS_DIFFER, next_of, read_later, request_reads, settle
 from orders_sync.ledger.windows import Windows
 
 Row = dict[str, Any]
@@ -76,7 +86,7 @@ class Desk(ABC, Generic[C, R]):
     def complete(self, claim: C, result: R, entry: Entry, *, now: datetime) -> list[Dispatch]:
         """Record what a step achieved, and free the order."""
         due_at = now + timedelta(seconds=result.due_in or 0.0)
-        facts: Row = _achieved(result) | {
+        facts: Row = _achieved(result, now) | {
             "standing": result.standing,
             "next_step": result.next_step,
             "due_at": due_at if result.standing in OPEN else None,
@@ -187,7 +197,7 @@ class Orders(Desk[Claim, StepResult]):
             LeaseLost: another worker has taken the order over; nothing was written.
         """
         until = now + self._lease
-        changes = _achieved(result) | {
+        changes = _achieved(result, now) | {
             "standing": Standing.ACTIVE,
             "next_step": result.next_step,
             "lease_until": until,
@@ -201,8 +211,8 @@ class Orders(Desk[Claim, StepResult]):
                 write_order(connection, claim, claim.version, {"next_step": step, "news": False})
             write_entries(connection, [entry])
             self._database.outbox.write(connection, of_step(claim, result, at=now))
-            if result.document is not None:
-                keep_document(connection, claim, result.document, now)
+            _keep(connection, claim, result, now)
+        given = result.given
         return replace(
             claim,
             step=step,
@@ -210,6 +220,8 @@ class Orders(Desk[Claim, StepResult]):
             attempts=0,
             failing_since=None,
             lease_until=until,
+            revision=claim.revision if given is None else given.revision,
+            erp_revision=claim.erp_revision if given is None else given.erp_revision,
             document=result.document,
         )
 
@@ -223,6 +235,11 @@ class Orders(Desk[Claim, StepResult]):
 
     def document(self, account: str, order_id: str) -> tuple[bytes, datetime] | None:
         """Return the order's document as VTEX sent it and when, or None before it was read."""
+        kept = self.kept(account, order_id)
+        return None if kept is None else (kept.body, kept.read_at)
+
+    def kept(self, account: str, order_id: str) -> Kept | None:
+        """Return the order's document with the one that its ERP has, or None before it was read."""
         with self._database.reading() as connection:
             return kept_document(connection, account, order_id)
 
@@ -243,8 +260,8 @@ class Orders(Desk[Claim, StepResult]):
             elif facts["standing"] is Standing.PARKED:
                 parked = parked_order(claim, facts["cause"], at=now)
                 self._database.outbox.write(connection, [parked])
-            if result is not None and result.document is not None:
-                keep_document(connection, claim, result.document, now)
+            if result is not None:
+                _keep(connection, claim, result, now)
             if freed.has_commands and freed.standing in _ENDED:
                 settle(connection, claim.account, claim.order_id, now=now)
             if freed.is_at_rest:
@@ -339,6 +356,9 @@ class Commands(Desk[CommandClaim, CommandResult]):
                 command_id=claim.command_id,
             )
             row = release_command(connection, claim, changes)
+            if result is not None and result.shows_in is not None:
+                show_at = now + timedelta(seconds=result.shows_in)
+                read_later(connection, account, order_id, at=show_at)
             write_entries(connection, entries)
             self._database.outbox.write(connection, of_command(row, at=now))
             if row.asked_by_erp and row.outcome != row.told:
@@ -355,13 +375,39 @@ class Commands(Desk[CommandClaim, CommandResult]):
             return next_of(connection, account, order_id, now=now, read=freed.has_due_step)
 
 
-def _achieved(result: StepResult | CommandResult) -> Row:
+def _keep(connection: sa.Connection, claim: Claim, result: StepResult, now: datetime) -> None:
+    if result.document is not None:
+        keep_document(connection, claim, result.document, result.given, now)
+    elif result.given is not None:
+        keep_given(connection, claim, result.given)
+
+
+def _given(given: Given, now: datetime) -> Row:
+    row: Row = {
+        "revision": given.revision,
+        "erp_revision": given.erp_revision,
+        "compare_at": None,
+    }
+    if given.compare_in is not None:
+        row["compare_at"] = now + timedelta(seconds=given.compare_in)
+    if given.value_cents is not None:
+        row["value_cents"] = given.value_cents
+    return row
+
+
+def _achieved(result: StepResult | CommandResult, now: datetime) -> Row:
     facts = {name: getattr(result, name, None) for name in _FACTS}
     facts["latest_status"] = facts["status"]
-    return {name: value for name, value in facts.items() if value is not None} | {
-        "attempts": 0,
-        "failing_since": None,
-        "cause": result.cause,
-        "reason": result.reason,
-        "hint": result.hint,
-    }
+    given = result.given if isinstance(result, StepResult) else None
+    known = {name: value for name, value in facts.items() if value is not None}
+    return (
+        known
+        | (_given(given, now) if given else {})
+        | {
+            "attempts": 0,
+            "failing_since": None,
+            "cause": result.cause,
+            "reason": result.reason,
+            "hint": result.hint,
+        }
+    )

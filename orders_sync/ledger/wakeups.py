@@ -88,6 +88,24 @@ _READ_KNOWN: Final = (
 )
 
 
+def read_later(connection: sa.Connection, account: str, order_id: str, *, at: datetime) -> None:
+    """Have an order at rest read at a time, if its ERP is told of changes."""
+    connection.execute(_READ_LATER, of_order(account, order_id) | {"at": at})
+
+
+_READ_LATER: Final = (
+    sa.update(orders)
+    .where(IS_ORDER, orders.c.standing == Standing.DONE, orders.c.revision.is_not(None))
+    .values(
+        standing=Standing.WAITING,
+        next_step=Step.FETCH,
+        due_at=sa.bindparam("at", type_=orders.c.due_at.type),
+        cause="vtex.changing",
+        reason="VTEX made a change, and shows it in a while",
+    )
+)
+
+
 def _is_due(table: sa.Table) -> sa.ColumnElement[bool]:
     """Return the condition that work may be dispatched; a step that is unknown here may not.
 

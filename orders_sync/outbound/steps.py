@@ -45,12 +45,15 @@ def send(claim: CommandClaim, services: Services) -> CommandResult:
     if isinstance(body, ChangeBody) and services.settings.change_api != "v1":
         request_id = _earlier_change(body, claim, known, vtex)
         if request_id is not None:
-            return done(request_id, note="an earlier try had taken effect")
+            earlier = done(request_id, note="an earlier try had taken effect")
+            return _shown_later(earlier, services)
     verdict, order = kind.judge_early(body, known), None
     if verdict is None:
         order = _read(claim, vtex)
         verdict = kind.judge(body, order, known)
     result = _carry_out(verdict, kind, body, claim, services, vtex)
+    if isinstance(body, ChangeBody):
+        result = _shown_later(result, services)
     return result if order is None else replace(result, order_status=order.status)
 
 
@@ -133,7 +136,7 @@ def follow_change(claim: CommandClaim, services: Services) -> CommandResult:
     vtex = services.vtex(claim.account, lane_of(claim.step))
     state = vtex.get_change_detail(claim.order_id, claim.receipt)
     if state.is_done:
-        return done(claim.receipt)
+        return _shown_later(done(claim.receipt), services)
     if state.is_finished:
         why = state.cancel_reason or "it gave no reason"
         return CommandResult(
@@ -147,6 +150,13 @@ def follow_change(claim: CommandClaim, services: Services) -> CommandResult:
             ),
         )
     return _settle(Wait(f"the change is {state.status or 'running'}", 5), claim, services)
+
+
+def _shown_later(result: CommandResult, services: Services) -> CommandResult:
+    """Return a change's result, and where it is made, when the order shows it."""
+    if result.standing is not Standing.DONE:
+        return result
+    return replace(result, shows_in=_visible_after(services).total_seconds())
 
 
 def _settle(

@@ -8,13 +8,14 @@ from typing import Any, Final
 from urllib.parse import unquote
 
 from orders_sync.sandbox.box import Box
+from orders_sync.sandbox.editing import Edit
 from orders_sync.sandbox.wire import Request, Response, json_response
 from orders_sync.sandbox.workflow import Trouble
 
 ADMIN_PATH: Final = "/_sandbox/"
 
 _MAX_COUNT: Final = 100_000
-_ORDER: Final = re.compile(r"orders/([^/]+)(?:/(cancel|replace|handle|complete))?")
+_ORDER: Final = re.compile(r"orders/([^/]+)(?:/(cancel|replace|handle|complete|edit))?")
 
 
 class Admin:
@@ -64,6 +65,8 @@ class Admin:
                     request=bool(body.get("request")),
                     reason=reason if isinstance(reason, str) else None,
                 )
+            elif verb == "edit":
+                happened = box.edit(order_id, _edit_of(body))
             elif verb is not None:
                 change = {
                     "replace": box.replace,
@@ -123,6 +126,13 @@ class Admin:
             "orders": sum(by_status.values()),
             "orders_by_status": by_status,
         }
+
+
+def _edit_of(body: dict[str, Any]) -> Edit:
+    part = body.get("part")
+    if part not in list(Edit):
+        raise ValueError(f"part must be one of: {', '.join(Edit)}")
+    return Edit(part)
 
 
 def _error(status: int, message: str) -> Response:

@@ -16,6 +16,7 @@ from orders_sync.sandbox.cancel_operations import Cancelling, CancelOperations
 from orders_sync.sandbox.change_operations import ChangeOperations, OldChangeOperations
 from orders_sync.sandbox.changing import Changing
 from orders_sync.sandbox.dials import AFTER_EFFECT, Chaos, Dials, RateLimit
+from orders_sync.sandbox.editing import Edit, Editing
 from orders_sync.sandbox.feed import FeedCounts
 from orders_sync.sandbox.feed_operations import FeedOperations
 from orders_sync.sandbox.hook_operations import HookCounts, HookOperations, Post
@@ -138,6 +139,9 @@ class Box:
         self._hooks = HookOperations(account, self.dials, Random(f"{seed} hook"))
         self._oms = Oms(account, Random(f"{seed} orders"), self.dials, self._publish)
         self._cancelling = Cancelling(self._oms, self.dials, Random(f"{seed} cancellations"))
+        self._invoicing = Invoicing(self._oms, self.dials)
+        self._changing = Changing(self._oms, self._invoicing, self.dials, Random(f"{seed} changes"))
+        self._editing = Editing(self._changing, Random(f"{seed} edits"))
         self._operations = self._build_operations(seed)
 
     def handle(self, request: Request) -> Response | Dropped:
@@ -193,6 +197,11 @@ class Box:
     def handle_in_admin(self, order_id: str) -> bool:
         """Start handling as a person in the Admin does; False: the order is not ready for it."""
         return self._change(order_id, self._oms.handle_in_admin)
+
+    def edit(self, order_id: str, edit: str) -> bool:
+        """Change a part of an order as a person does (see `Edit`); False: too late, or no part."""
+        part = Edit(edit)
+        return self._change(order_id, lambda order, now: self._editing.edit(order, part, now))
 
     def complete(self, order_id: str) -> bool:
         """Let an incomplete order enter the workflow after all; False: it is complete."""
@@ -259,8 +268,7 @@ class Box:
 
     def _build_operations(self, seed: int) -> dict[str, Operation]:
         oms, dials = self._oms, self.dials
-        invoicing = Invoicing(oms, dials)
-        changing = Changing(oms, invoicing, dials, Random(f"{seed} changes"))
+        invoicing, changing = self._invoicing, self._changing
         receipts = Random(f"{seed} receipts")
         return {
             **self._feeds.table(),

@@ -92,6 +92,7 @@ class Person:
     state_inscription: str | None = None
     remark: str | None = None
     custom_data: dict[str, Any] | None = None
+    former_streets: tuple[str, ...] = ()
 
     def traces(self) -> list[str]:
         """List what must never be seen outside the ledger and the ERP."""
@@ -101,6 +102,7 @@ class Person:
             self.email,
             self.phone,
             self.street,
+            *self.former_streets,
         ]
         others = (self.corporate_name, self.corporate_document, self.remark)
         return found + [text for text in others if text]
@@ -121,7 +123,7 @@ def draw_person(random: Random) -> Person:
         document=_digits(random, 11),
         email=_alias(random),
         phone=_phone(random, country),
-        street=_street(random, language),
+        street=draw_street(random, country),
         number=str(random.randint(1, 9999)),
         complement=random.choice(_COMPLEMENTS),
         neighborhood=neighborhood,
@@ -154,7 +156,9 @@ def _custom_data(random: Random) -> dict[str, Any]:
     return {"customApps": [{"id": "erp", "major": 1, "fields": fields}], "customFields": []}
 
 
-def _street(random: Random, language: str) -> str:
+def draw_street(random: Random, country: Country) -> str:
+    """Invent a street, named after somebody."""
+    language = country.locale[:2]
     given, family = _NAMES[language]
     kind = random.choice(("Rua", "Avenida") if language == "pt" else ("Calle", "Avenida"))
     return f"{kind} {random.choice(given)} {random.choice(family)}"

@@ -58,6 +58,7 @@ class Kind(StrEnum):
     HANDLING_UNKNOWN = "handling.unknown"  # Taken over by a person while the feed told nothing.
     READY_IDLE = "ready.idle"  # Ready for handling in VTEX, and nobody works on it here.
     NOT_HANDLING = "handling.missing"  # The ERP has it, and VTEX shows it as ready.
+    CHANGED = "order.changed"  # Of another value in VTEX than its ERP was told.
     NOT_INVOICED = "invoice.missing"  # Invoiced in full here, and not invoiced in VTEX.
     INVOICED_OPEN = "invoiced.open"  # Invoiced in VTEX, and open here.
     CANCELLED_THERE = "cancelled.in_vtex"  # Cancelled in VTEX only.
@@ -89,7 +90,10 @@ class SentInvoice:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What the ledger knows of an order; `found` is when each kind was found last."""
+    """What the ledger knows of an order; `found` is when each kind was found last.
+
+    `value_cents` is its value in the document that was read last, where its ERP takes changes.
+    """
 
     progress: Progress
     standing: Standing
@@ -100,6 +104,7 @@ class Known:
     lease_until: datetime | None
     invoices: tuple[SentInvoice, ...] = ()
     was_cancelled: bool = False
+    value_cents: int | None = None
     found: Mapping[str, datetime] = field(default_factory=dict)
 
     @property
@@ -251,7 +256,14 @@ def _of_done(row: OrderRow, group: Group, known: Known, now: datetime) -> Kind |
         return Kind.NOT_INVOICED
     if group is Group.READY:
         return Kind.NOT_HANDLING if known.progress in _WITH_ERP else Kind.READY_IDLE
-    return None
+    return Kind.CHANGED if _is_of_another_value(row, known) else None
+
+
+def _is_of_another_value(row: OrderRow, known: Known) -> bool:
+    """Compare the value, which is all that the list shows of a change; the index rounds it."""
+    if row.total_value is None or known.value_cents is None:
+        return False
+    return abs(row.total_value - known.value_cents) > 1
 
 
 def _is_invoiced_here(row: OrderRow, known: Known, now: datetime) -> bool:

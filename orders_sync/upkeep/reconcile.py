@@ -53,6 +53,8 @@ _LONG_WALK: Final = "reconcile all"
 _STUCK_LOOK: Final = "reconcile stuck"
 _HEARD_SINCE: Final = "reconcile heard since"
 _STUCK_LOT: Final = 50
+#: Such reads are many and cost a call each; a store of 10,000 orders a day needs some 400 a run.
+_COMPARED_A_RUN: Final = 500
 
 #: Orders are older than what is done to them: a gap may hide what happened to those from before.
 _BEFORE_GAP: Final = timedelta(days=1)
@@ -105,15 +107,15 @@ def reconcile(
         room = limits.in_flight - ledger.events.in_flight(account)
         if lease is None or room <= 0 or erp_rests():
             return Reconciled()
-        reads = min(limits.reads, room)
         run = _Run(
-            account, vtex, ledger, clock, dispatch, observe, limits, reads, may_go_on=lease.renew
+            account, vtex, ledger, clock, dispatch, observe, limits, room, may_go_on=lease.renew
         )
         run.enter_gap()
         run.look_for_stuck()
         run.go_on(_READY_WALK, OrderFilter(statuses=(READY_FOR_HANDLING,)), limits.pages)
         if lease.renew():
             run.go_on(_LONG_WALK, OrderFilter(), limits.pages)
+        run.look_for_changes()
     done = run.done
     log.info(
         "reconcile.done",
@@ -126,7 +128,7 @@ def reconcile(
 
 
 class _Run:
-    """One run for one account; `reads` is how many orders it may still have read.
+    """One run for one account; `room` is how many more orders may be in flight.
 
     It stops before the next slice where it may not go on.
     """
@@ -140,7 +142,7 @@ class _Run:
         dispatch: Callable[[Sequence[Dispatch]], None],
         observe: Callable[[str, str, FindingOutcome], None],
         limits: ReconcileLimits,
-        reads: int,
+        room: int,
         *,
         may_go_on: Callable[[], bool],
     ) -> None:
@@ -150,7 +152,8 @@ class _Run:
         self._dispatch = dispatch
         self._observe = observe
         self._limits = limits
-        self._reads = reads
+        self._room = room
+        self._reads = min(limits.reads, room)
         self._may_go_on = may_go_on
         self._started = clock()
         self._cursors = Cursors(ledger.database)
@@ -189,6 +192,13 @@ class _Run:
         if self._read(to_read):
             last = lot[-1].order_id if len(lot) == _STUCK_LOT else None
             self._move(_STUCK_LOOK, after, last)
+
+    def look_for_changes(self) -> None:
+        """Have orders read again of which VTEX tells nobody that they changed, the longest due."""
+        limit = min(_COMPARED_A_RUN, self._room // 2)
+        self._dispatch(
+            self._reconciliation.compare_due(self._account, limit=limit, now=self._clock())
+        )
 
     def go_on(self, name: str, where: OrderFilter, pages: int) -> None:
         """Go on with a walk; where there is no room for all that is found, stay there."""
@@ -291,6 +301,7 @@ def _known(facts: OrderFacts) -> Known:
             for each in facts.commands
             if each["kind"] == "invoice" and '"type":"Input"' not in each["body"]
         ),
+        value_cents=order["value_cents"],
         was_cancelled=any(each["kind"] == "cancel" for each in facts.commands),
         found=facts.found,
     )

@@ -16,6 +16,7 @@ CALLS: Final[Mapping[Step, Sequence[str]]] = {
     Step.FETCH: ("get_order",),
     Step.HAND_OVER: (ERP,),
     Step.START_HANDLING: ("start_handling",),
+    Step.TELL_CHANGE: (ERP,),
     Step.CANCEL_IN_ERP: (ERP,),
     Step.CONSIDER_CANCELLATION: (ERP,),
     **{kind.step: kind.operations for kind in KINDS if kind.step},

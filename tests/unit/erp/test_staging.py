@@ -91,6 +91,9 @@ def test_every_column_of_an_order_and_its_lines_is_filled(erp: StagingErp, table
         "ship_reference",
         "invoice_reference",
         "difference_reason",
+        "changed_at",
+        "takes_changes",
+        "taken_revision",
     }
 
 
@@ -260,7 +263,7 @@ def test_a_driver_whose_waits_have_no_end_is_refused_with_one_that_has(tmp_path:
     [
         pytest.param(
             {"ulr": "sqlite:///x"},
-            "unknown option ulr; it takes cancellation, connections, url",
+            "unknown option ulr; it takes cancellation, changes, connections, url",
             id="misspelt",
         ),
         pytest.param({"cancellation": "hunter2"}, "must be agree_until_taken or ask", id="policy"),

@@ -24,7 +24,8 @@ CLERK = (
 #: All that the adapter needs, once the tables are there.
 GRANTS = (
     "GRANT INSERT, UPDATE ON erp_orders TO reader",
-    "GRANT INSERT ON erp_order_lines, erp_order_components, erp_order_services TO reader",
+    "GRANT INSERT, DELETE ON erp_order_lines, erp_order_components, erp_order_services TO reader",
+    "GRANT INSERT ON erp_order_changes TO reader",
     "GRANT UPDATE ON erp_commands TO reader",
 )
 
@@ -61,7 +62,8 @@ def test_a_check_of_earlier_tables_leaves_them_as_they_are(
     to_come = make_staging().check()
 
     assert to_come == (
-        "its first use makes the tables erp_order_components, erp_order_services, erp_schema"
+        "its first use makes the tables erp_order_changes, erp_order_components, "
+        "erp_order_services, erp_schema"
     )
     assert inspect(tables).get_table_names() == before
     assert contents(tmp_path) == files
@@ -137,6 +139,10 @@ def test_a_role_that_only_reads_is_told_which_rights_it_lacks_until_it_has_them(
         ("INSERT", "erp_order_lines"),
         ("INSERT", "erp_order_components"),
         ("INSERT", "erp_order_services"),
+        ("INSERT", "erp_order_changes"),
+        ("DELETE", "erp_order_lines"),
+        ("DELETE", "erp_order_components"),
+        ("DELETE", "erp_order_services"),
         ("UPDATE", "erp_commands"),
     }
     assert erp.check() is None

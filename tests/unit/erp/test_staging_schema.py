@@ -83,7 +83,7 @@ def test_tables_of_version_1_get_what_they_lack_and_keep_their_rows(
         rows = connection.execute(select(ERP_ORDERS).order_by("order_id")).mappings().all()
         (component,) = connection.execute(select(ERP_ORDER_COMPONENTS)).mappings()
         (service,) = connection.execute(select(ERP_ORDER_SERVICES)).mappings()
-        assert connection.execute(select(ERP_SCHEMA.c.version)).scalars().all() == [2]
+        assert connection.execute(select(ERP_SCHEMA.c.version)).scalars().all() == [3]
     assert [(row["order_id"], row["lines_cents"] is None) for row in rows] == [
         ("new-01", False),
         ("old-01", True),
