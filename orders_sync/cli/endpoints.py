@@ -16,15 +16,16 @@ from orders_sync.cli.output import as_json, echo, print_json, print_rows
 from orders_sync.cli.parameters import ACCOUNT, DURATION, limit
 from orders_sync.cli.workplace import act_now, chosen_accounts, load_current, open_ledger
 from orders_sync.domain.announcements import TEST, Told, body_of
+from orders_sync.http_client import BadUrl
 from orders_sync.ledger import Ledger
 from orders_sync.ledger.deliveries import Attempt
 from orders_sync.ledger.endpoints import Endpoint
 from orders_sync.ledger.outbox_log import Backlog, Sent
 from orders_sync.settings import load_settings
 from orders_sync.settings_shown import without_passwords
-from orders_sync.webhooks.addresses import BadUrl, read_url
+from orders_sync.signing import new_secret, sign
+from orders_sync.webhooks.addresses import read_url
 from orders_sync.webhooks.posting import Answer, Post
-from orders_sync.webhooks.signing import new_secret, sign
 
 _COLUMNS: Final = ("id", "url", "events", "accounts", "state", "waiting", "failures")
 _SENT_COLUMNS: Final = ("at", "event_id", "type", "account", "order_id", "state", "tries")

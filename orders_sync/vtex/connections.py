@@ -2,39 +2,20 @@
 
 from __future__ import annotations
 
-import http.client
-import io
-import socket
 import ssl
-import threading
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Mapping
 from functools import partial
-from time import monotonic
 from typing import Any, Final
 
 import requests
 from requests.adapters import HTTPAdapter
 from requests.utils import DEFAULT_CA_BUNDLE_PATH
-from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
-from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.util import Timeout
+
+from orders_sync.http_client import IdleConnections, Pool, TlsPool
 
 #: An account is a host. Their pools cost next to nothing while they hold no connection.
 _HOSTS: Final = 10_000
-
-_DEADLINE: ContextVar[float] = ContextVar("deadline")
-
-
-@contextmanager
-def until(deadline: float) -> Iterator[None]:
-    """Bound the calls made within by a time of `monotonic`, from the first byte to the last."""
-    token = _DEADLINE.set(deadline)
-    try:
-        yield
-    finally:
-        _DEADLINE.reset(token)
 
 
 class VtexAdapter(HTTPAdapter):
@@ -46,7 +27,7 @@ class VtexAdapter(HTTPAdapter):
     """
 
     def __init__(self, connections: int, *, ca_file: str = DEFAULT_CA_BUNDLE_PATH) -> None:
-        self._idle = _IdleConnections(connections)
+        self._idle = IdleConnections(connections)
         self._context = ssl.create_default_context(cafile=ca_file)
         self._pools: dict[str, Any] = {}
         super().__init__(pool_connections=_HOSTS, pool_maxsize=connections, max_retries=0)
@@ -55,8 +36,8 @@ class VtexAdapter(HTTPAdapter):
         """Make the pools ones that share the bound."""
         super().init_poolmanager(*args, ssl_context=self._context, **named)
         self.poolmanager.pool_classes_by_scheme = {
-            "http": partial(_Pool, idle=self._idle),
-            "https": partial(_TlsPool, idle=self._idle),
+            "http": partial(Pool, idle=self._idle),
+            "https": partial(TlsPool, idle=self._idle),
         }
 
     def send(
@@ -103,97 +84,3 @@ class VtexAdapter(HTTPAdapter):
         """Close the idle connections."""
         self._pools.clear()
         super().close()
-
-
-class _IdleConnections:
-    """Connections that wait open for their next call, the one that is idle for longest first.
-
-    Whoever uses them holds `lock`, so that none is closed that was just taken.
-    """
-
-    def __init__(self, limit: int) -> None:
-        self.lock = threading.Lock()
-        self._limit = limit
-        self._connections: dict[Any, None] = {}
-
-    def remove(self, connection: Any) -> None:
-        self._connections.pop(connection, None)
-
-    def add(self, connection: Any) -> None:
-        self._connections[connection] = None
-        if len(self._connections) > self._limit:
-            oldest = next(iter(self._connections))
-            self.remove(oldest)
-            # Its pool opens it again when it is needed.
-            oldest.close()
-
-
-class _TimedStream(io.RawIOBase):
-    """What a socket receives, until the deadline of the call."""
-
-    def __init__(self, sock: socket.socket) -> None:
-        self._socket = sock
-        self._received = sock.makefile("rb", buffering=0)
-        self._patience = sock.gettimeout()
-        self._deadline = _DEADLINE.get()
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int | None:
-        left = self._deadline - monotonic()
-        if left <= 0:
-            raise TimeoutError
-        self._socket.settimeout(left if self._patience is None else min(left, self._patience))
-        return self._received.readinto(buffer)
-
-    def close(self) -> None:
-        self._received.close()
-        super().close()
-
-
-class _TimedResponse(http.client.HTTPResponse):
-    """A response whose head, and any `100 Continue` before it, is bounded like its body."""
-
-    def __init__(self, sock: socket.socket, *args: Any, **named: Any) -> None:
-        super().__init__(sock, *args, **named)
-        self.fp.close()
-        self.fp = io.BufferedReader(_TimedStream(sock))
-
-
-class TimedConnection(HTTPConnection):
-    """A connection whose answers are bounded by `until`."""
-
-    response_class = _TimedResponse
-
-
-class TimedTlsConnection(HTTPSConnection):
-    """The same, encrypted."""
-
-    response_class = _TimedResponse
-
-
-class _Pool(HTTPConnectionPool):
-    """The connections to a host, which share their bound with those to all others."""
-
-    ConnectionCls = TimedConnection
-
-    def __init__(self, *args: Any, idle: _IdleConnections, **named: Any) -> None:
-        super().__init__(*args, **named)
-        self._idle = idle
-
-    def _get_conn(self, timeout: float | None = None) -> Any:
-        with self._idle.lock:
-            connection = super()._get_conn(timeout)
-            self._idle.remove(connection)
-        return connection
-
-    def _put_conn(self, conn: Any) -> None:
-        with self._idle.lock:
-            super()._put_conn(conn)
-            if conn is not None and not conn.is_closed:
-                self._idle.add(conn)
-
-
-class _TlsPool(_Pool, HTTPSConnectionPool):
-    ConnectionCls = TimedTlsConnection  # type: ignore[assignment]  # As in urllib3's own class.

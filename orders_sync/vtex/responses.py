@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+from datetime import datetime
 from typing import Any, Final, NamedTuple
 
 from orders_sync.errors import (
@@ -21,6 +20,7 @@ from orders_sync.errors import (
     Refused,
     Unavailable,
 )
+from orders_sync.http_client import asked_seconds
 from orders_sync.vtex.documents import parse_json
 from orders_sync.vtex.exchange import Request, Response
 from orders_sync.vtex.resources import resource_of
@@ -101,23 +101,6 @@ def retry_after(response: Response, *, now: datetime) -> float | None:
     """
     asked = asked_seconds(response.header("Retry-After") or "", now)
     return None if asked is None else min(asked, _LONGEST_WAIT_SECONDS)
-
-
-def asked_seconds(header: str, now: datetime) -> float | None:
-    """Return what a `Retry-After` asks for, in seconds from now; None where it makes no sense.
-
-    https://www.rfc-editor.org/rfc/rfc9110#name-retry-after
-    """
-    text = header.strip()
-    if re.fullmatch(r"[0-9]+(\.[0-9]+)?", text):
-        return float(text)
-    try:
-        moment = parsedate_to_datetime(text)
-    except (ValueError, OverflowError):
-        return None
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    return max((moment - now).total_seconds(), 0.0)
 
 
 def vtex_error(response: Response, secrets: Sequence[str] = ()) -> VtexError:

@@ -20,7 +20,8 @@ from orders_sync.errors import (
     Unavailable,
     Unreadable,
 )
-from orders_sync.vtex.connections import VtexAdapter, until
+from orders_sync.http_client import until
+from orders_sync.vtex.connections import VtexAdapter
 from orders_sync.vtex.exchange import Request, Response, Transport
 
 __all__ = ["Request", "RequestsTransport", "Response", "Transport"]

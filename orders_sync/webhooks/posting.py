@@ -9,18 +9,22 @@ import ssl
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
 from time import monotonic
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Final, Self
 
-from requests.utils import DEFAULT_CA_BUNDLE_PATH
-from urllib3 import BaseHTTPResponse, HTTPConnectionPool, HTTPSConnectionPool, Timeout
+from urllib3 import BaseHTTPResponse, HTTPConnectionPool, Timeout
 from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError
 
-from orders_sync.vtex.connections import TimedConnection, TimedTlsConnection, until
-from orders_sync.vtex.responses import asked_seconds
-from orders_sync.webhooks.addresses import BadUrl, Target, is_public, read_url, resolve
+from orders_sync.http_client import (
+    BadUrl,
+    IdleConnections,
+    Target,
+    asked_seconds,
+    open_pool,
+    until,
+)
+from orders_sync.webhooks.addresses import is_public, read_url, resolve
 
 _CONNECT_SECONDS: Final = 5.0
 #: Of a name's addresses that are out of reach, no more are tried.
@@ -99,7 +103,8 @@ class Post:
             raise BadUrl(
                 "its address is private; ORDERS_SYNC_ENDPOINTS__PRIVATE_ADDRESSES=true allows that"
             )
-        return [_pool(target, address) for address in addresses[:_ADDRESSES]]
+        idle = IdleConnections(1)
+        return [open_pool(target, idle, address=address) for address in addresses[:_ADDRESSES]]
 
     def _first_answer(
         self,
@@ -168,27 +173,3 @@ def _words(error: Exception) -> str:
     """Return the kind of an error; its text may quote what the endpoint sent."""
     reason = getattr(error, "reason", None)
     return type(reason if isinstance(reason, Exception) else error).__name__
-
-
-class _Pool(HTTPConnectionPool):
-    ConnectionCls = TimedConnection
-
-
-class _TlsPool(HTTPSConnectionPool):
-    ConnectionCls = TimedTlsConnection
-
-
-def _pool(target: Target, address: str) -> HTTPConnectionPool:
-    """Return a way to one address; its certificate must be the host's."""
-    options: dict[str, Any] = {"port": target.port, "maxsize": 1}
-    if not target.is_tls:
-        return _Pool(address, **options)
-    return _TlsPool(address, ssl_context=_context(), server_hostname=target.host, **options)
-
-
-@cache
-def _context() -> ssl.SSLContext:
-    """Return whom to trust: the authorities of the web and those of this machine."""
-    context = ssl.create_default_context(cafile=DEFAULT_CA_BUNDLE_PATH)
-    context.load_default_certs()
-    return context

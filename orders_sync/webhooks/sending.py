@@ -14,9 +14,9 @@ from orders_sync.domain.time import Clock
 from orders_sync.ledger import Ledger
 from orders_sync.ledger.deliveries import Attempt, Delivery
 from orders_sync.settings_parts import EndpointSettings, RetryPolicy
+from orders_sync.signing import sign
 from orders_sync.webhooks.addresses import resolve
 from orders_sync.webhooks.posting import Post, Resolve
-from orders_sync.webhooks.signing import sign
 from orders_sync.webhooks.verdict import judge
 
 log = structlog.get_logger(__name__)

@@ -13,10 +13,10 @@ from orders_sync.ledger.endpoints import Endpoint
 from orders_sync.ledger.outbox_log import Sent
 from orders_sync.ledger.processes import Worker
 from orders_sync.settings_parts import EndpointSettings, RetryPolicy
+from orders_sync.signing import new_secret
 from orders_sync.testing.clock import SettableClock
 from orders_sync.webhooks.posting import Resolve
 from orders_sync.webhooks.sending import Sending
-from orders_sync.webhooks.signing import new_secret
 from orders_sync.worker.deliveries import DeliveryDispatcher, DeliveryMessage
 
 STORE = "mystore"

@@ -15,7 +15,7 @@ from support.waiting import until
 from orders_sync.ledger import Ledger
 from orders_sync.ledger.acts import Act
 from orders_sync.ledger.endpoints import Endpoint
-from orders_sync.webhooks.signing import new_secret
+from orders_sync.signing import new_secret
 
 
 @pytest.fixture

@@ -5,7 +5,8 @@ from datetime import UTC, datetime
 import pytest
 from support.event_receiver import Receiver
 
-from orders_sync.webhooks.addresses import BadUrl, is_public, read_url
+from orders_sync.http_client import BadUrl
+from orders_sync.webhooks.addresses import is_public, read_url
 from orders_sync.webhooks.posting import Answer, NoAnswer, Post
 
 NOW = datetime(2026, 11, 27, tzinfo=UTC)

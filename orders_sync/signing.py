@@ -1,4 +1,4 @@
-"""Signs events as Standard Webhooks say, and makes the secrets for it; pure but for `new_secret`.
+"""Signs messages as Standard Webhooks say, and makes the secrets for it; pure but for `new_secret`.
 
 https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
 """
