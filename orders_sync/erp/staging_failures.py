@@ -6,19 +6,16 @@ order says why in the words of its author, which may name the customer.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
-from unicodedata import combining, normalize
 
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from orders_sync.database_failures import Failure, read_failure
 from orders_sync.database_outages import outage_of
-from orders_sync.erp.staging_rows import line_rows, order_row
-from orders_sync.erp.staging_tables import ERP_ORDER_LINES, ERP_ORDERS
+from orders_sync.erp.foreign_words import personal_texts, without_personal
 from orders_sync.errors import ErpRefused, ErpUnavailable
 
 if TYPE_CHECKING:
@@ -29,21 +26,6 @@ _FAILURES: Final = (SQLAlchemyError, OverflowError, UnicodeError)
 
 #: Where the database's URL is.
 SETTING: Final = "the url of the account's ERP_OPTIONS"
-
-_LONGEST_WORDS: Final = 300
-_SHORTEST_NAME: Final = 3
-_BLOT: Final = "***"
-_EMAIL: Final = re.compile(r"[^\s@\"'<>]+@[^\s@\"'<>]+")
-#: A document, phone or postal code, with what is written between its digits.
-_NUMBER: Final = re.compile(r"\d(?:[-./() ]{0,2}\d){6,}")
-_WORD: Final = re.compile(r"\w+")
-
-_PERSONAL_COLUMNS: Final = frozenset(
-    column.name
-    for table in (ERP_ORDERS, ERP_ORDER_LINES)
-    for column in table.columns
-    if (column.comment or "").startswith("Personal")
-)
 
 
 @contextmanager
@@ -91,37 +73,5 @@ def _refusal(failure: Failure, order: Order | None) -> ErpRefused:
             hint="Find the rule (a trigger or a constraint) of the staging tables that raises "
             "this, and mend what it asks for.",
         )
-    words = without_personal(failure.words, _personal_texts(order))
+    words = without_personal(failure.words, personal_texts(order))
     return ErpRefused(f"The ERP's database refuses it: {words} ({failure.code})")
-
-
-def without_personal(words: str, personal: Iterable[str]) -> str:
-    """Make words of the ERP's one short line, without numbers, addresses and the given texts.
-
-    Names are found in any case and without their accents, as ERPs write them.
-    """
-    names = {_folded(name) for text in personal for name in _WORD.findall(text)}
-    names = {name for name in names if len(name) >= _SHORTEST_NAME}
-
-    def blotted(match: re.Match[str]) -> str:
-        return _BLOT if _folded(match[0]) in names else match[0]
-
-    visible = "".join(letter if letter.isprintable() else " " for letter in words)
-    line = _EMAIL.sub(_BLOT, " ".join(visible[: _LONGEST_WORDS * 4].split()))
-    line = _NUMBER.sub(_BLOT, _WORD.sub(blotted, line))
-    return line if len(line) <= _LONGEST_WORDS else f"{line[: _LONGEST_WORDS - 1]}…"
-
-
-def _personal_texts(order: Order) -> list[str]:
-    rows = (order_row(order), *line_rows(order))
-    return [
-        value
-        for row in rows
-        for name, value in row.items()
-        if name in _PERSONAL_COLUMNS and isinstance(value, str)
-    ]
-
-
-def _folded(text: str) -> str:
-    plain = (letter for letter in normalize("NFKD", text) if not combining(letter))
-    return "".join(plain).casefold()

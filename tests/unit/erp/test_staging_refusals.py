@@ -11,8 +11,8 @@ from unit.erp.erp_sql import ErpSql
 from orders_sync.domain.commands import Command, Outcome
 from orders_sync.domain.order import Order
 from orders_sync.erp.base import CancelAnswer
+from orders_sync.erp.foreign_words import without_personal
 from orders_sync.erp.staging import StagingErp
-from orders_sync.erp.staging_failures import without_personal
 from orders_sync.errors import ErpRefused
 from orders_sync.testing.factories import make_order
 
