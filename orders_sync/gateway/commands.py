@@ -24,7 +24,7 @@ from orders_sync.gateway.pages import Cursor, Limit, Page, read_cursor
 from orders_sync.gateway.problems import described
 from orders_sync.gateway.rights import Rights, Scope
 from orders_sync.ledger.searches import CommandSearch, search_commands
-from orders_sync.outbound.accept import Accepted, accept_or_refuse
+from orders_sync.outbound.accept import Accepted, Source, accept_or_refuse
 
 #: A call waits for an outcome so long at most: proxies cut a silent connection after a minute.
 _LONGEST_WAIT_SECONDS: Final = 50
@@ -154,7 +154,8 @@ def _accept(
 ) -> Accepted:
     require_configured(here.settings, account)
     desk = replace(here.desk, traceparent=traceparent)
-    return accept_or_refuse(command, account=account, caller=caller.name, desk=desk)
+    source: Source = "erp" if caller.allows(Scope.ERP, account) else "http"
+    return accept_or_refuse(command, account=account, source=source, caller=caller.name, desk=desk)
 
 
 async def _object(request: Request) -> Any:

@@ -24,6 +24,7 @@ class Scope(StrEnum):
     PERSONS = "persons"  # See documents and commands' bodies, which name people.
     SEND = "send"  # Ask for commands.
     DECIDE = "decide"  # Retry, edit and discard what is parked.
+    ERP = "erp"  # Ask in the ERP's name.
 
 
 #: All that a scope may be called, with what it lets its caller do.
@@ -33,6 +34,7 @@ SCOPES: Final = {
     Scope.SEND.value: "ask for every kind of command",
     **{f"{Scope.SEND}:{name}": kind.summary.rstrip(".") for name, kind in NAMED.items()},
     Scope.DECIDE.value: "retry, edit and discard what is parked",
+    Scope.ERP.value: "ask in the ERP's name: its adapter is told what becomes of it",
 }
 
 

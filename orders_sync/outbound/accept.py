@@ -112,7 +112,9 @@ def accept(
     return accepted
 
 
-def accept_or_refuse(command: Command, *, account: str, caller: str, desk: Desk) -> Accepted:
+def accept_or_refuse(
+    command: Command, *, account: str, source: Source, caller: str, desk: Desk
+) -> Accepted:
     """Keep a command of a caller who waits for the answer, and have it sent.
 
     What is refused is not kept.
@@ -123,7 +125,7 @@ def accept_or_refuse(command: Command, *, account: str, caller: str, desk: Desk)
     """
     now = desk.clock()
     require_storable("account", account)
-    row = _checked_row(command, account, "http", desk, now, None) | {"caller": caller}
+    row = _checked_row(command, account, source, desk, now, None) | {"caller": caller}
 
     def conflict(_: Row, kept: Mapping[str, Any]) -> Row:
         # It ends the transaction, so that nothing is kept.

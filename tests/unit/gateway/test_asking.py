@@ -47,6 +47,18 @@ def test_each_kind_is_kept_as_its_caller_gave_it_before_the_answer(
     assert [step.order_id for step in gateway.office.dispatched] == [ORDER]
 
 
+def test_what_an_erp_asks_for_in_its_own_name_its_adapter_is_told_of(gateway: Gateway) -> None:
+    token = gateway.token("send", "erp", name="the ERP")
+
+    for _ in range(2):
+        gateway.call("POST", INVOICES, token, json=INVOICE, headers={"Idempotency-Key": "I-1"})
+    gateway.call("POST", f"{ORDER_PATH}/notes", gateway.token("send"), json={"message": "hello"})
+
+    told = gateway.office.ledger.command_facts.untold(STORE, limit=10)
+    assert [(row["kind"], row["asked_key"]) for row in told] == [("invoice", "I-1")]
+    assert {(row["source"], row["caller"]) for row in kept(gateway.office)} >= {("erp", "the ERP")}
+
+
 def test_the_location_tells_how_far_it_is_to_whoever_may_send_it(gateway: Gateway) -> None:
     token = gateway.token("send:invoice")
     asked = gateway.call("POST", INVOICES, token, json=INVOICE)
