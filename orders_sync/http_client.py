@@ -67,7 +67,7 @@ def read_target(url: str) -> Target:
     if not url.isascii() or not url.isprintable() or " " in url:
         raise BadUrl("it has characters that a URL cannot have; quote them")
     if parts.scheme not in _PORTS or not host:
-        raise BadUrl("it must begin with https:// and name a host")
+        raise BadUrl("it must begin with https:// or http://, and name a host")
     if parts.username is not None or parts.password is not None or parts.fragment:
         raise BadUrl("it must have neither a user, a password nor a fragment")
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")

@@ -15,11 +15,22 @@ from standardwebhooks import Webhook
 
 _PREFIX: Final = "whsec_"
 _SECRET_BYTES: Final = 32
+#: How long the standard lets a secret be.
+_SECRET_LENGTHS: Final = range(24, 65)
 
 
 def new_secret() -> str:
     """Return a secret that nobody can guess."""
     return _PREFIX + base64.b64encode(secrets.token_bytes(_SECRET_BYTES)).decode()
+
+
+def is_secret(text: str) -> bool:
+    """Check whether messages can be signed with a text as the standard wants it."""
+    try:
+        secret = base64.b64decode(text.removeprefix(_PREFIX), validate=True)
+    except ValueError:
+        return False
+    return len(secret) in _SECRET_LENGTHS
 
 
 def sign(event_id: str, body: str, keys: Sequence[str], *, at: datetime) -> Mapping[str, str]:

@@ -26,9 +26,9 @@ class GuardedErp:
     """Passes calls on to an adapter, each inside `guard`, which may refuse it with a `WaitError`.
 
     A call that takes longer than `seconds` is given up as `ErpUnavailable`, whatever the adapter
-    does. A method that the adapter left as it was asks no ERP, so it is not guarded: its success
-    would tell that the ERP is there. What passes is `traced` under its method's name. The adapter
-    is closed once nothing refers to this any more.
+    does. A method by which the adapter asks no ERP is not guarded: its success would tell that the
+    ERP is there. What passes is `traced` under its method's name. The adapter is closed once
+    nothing refers to this any more.
     """
 
     def __init__(
@@ -108,7 +108,7 @@ class GuardedErp:
             yield
 
     def _is_default(self, method: str) -> bool:
-        return getattr(type(self._erp), method, None) is getattr(ErpBase, method)
+        return isinstance(self._erp, ErpBase) and not self._erp.asks_erp(method)
 
 
 def _close(bounded: Bounded, erp: Erp) -> None:

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Mapping
 from importlib.metadata import EntryPoint
 from pathlib import Path
 
 import pytest
+from support.webhook_erp import SECRET
 
 from orders_sync.erp import registry
 from orders_sync.erp.base import Erp
 from orders_sync.errors import ConfigurationError
 from orders_sync.testing.offering import offer
+
+#: What an adapter that is shipped cannot do without.
+NEEDED: Mapping[str, Mapping[str, str]] = {
+    "webhook": {"url": "https://erp.example.com", "secret": SECRET},
+}
 
 REPOSITORY = Path(__file__).parents[3]
 
@@ -132,9 +139,11 @@ def test_every_adapter_of_the_project_is_declared_and_can_be_built(tmp_path: Pat
     declared = project["entry-points"][registry.GROUP]
 
     built = {
-        name: EntryPoint(name, value, registry.GROUP).load()("mystore", {}, tmp_path)
+        name: EntryPoint(name, value, registry.GROUP).load()(
+            "mystore", NEEDED.get(name, {}), tmp_path
+        )
         for name, value in declared.items()
     }
 
-    assert {"console", "staging"} <= set(built)
+    assert {"console", "staging", "webhook"} <= set(built)
     assert all(isinstance(erp, Erp) for erp in built.values())
