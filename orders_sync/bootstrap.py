@@ -7,7 +7,7 @@ import random
 import secrets
 import socket
 import threading
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -40,7 +40,7 @@ from orders_sync.settings_parts import AccountSettings
 from orders_sync.token_store import LedgerTokenStore
 from orders_sync.traffic.lanes import Lane, Wait
 from orders_sync.traffic.shared import Shared, connect
-from orders_sync.traffic.traffic import Traffic
+from orders_sync.traffic.traffic import ErpLimits, Traffic
 from orders_sync.traffic.waits import KeyReplaced
 from orders_sync.vtex.client import VtexClient
 from orders_sync.vtex.connections import VtexAdapter
@@ -157,6 +157,10 @@ class Services:
         """Say whether the account's ERP is left alone now, because it failed too often."""
         return self.traffic.erp_rests(account) if self.traffic else None
 
+    def erp_is_paced(self, account: str) -> bool:
+        """Check whether the account's ERP may be called so many times in a minute only."""
+        return self.traffic is not None and self.traffic.has_erp_budget(account)
+
     def look_at_erps(self, accounts: Collection[str]) -> None:
         """Look at many ERPs at once, before `erp_rests` is asked about each."""
         if self.traffic:
@@ -218,7 +222,7 @@ class Services:
         if self.traffic is not None:
             self.traffic.follow(
                 {name: each.requests_per_minute for name, each in accounts.items()},
-                {name: each.erp_calls_at_once for name, each in accounts.items()},
+                _erp_limits(accounts),
             )
             self._welcome_keys(settings, self.traffic)
 
@@ -348,9 +352,16 @@ def connect_traffic(settings: Settings, *, process: str | None = None) -> Traffi
         processes=settings.processes,
         random=random.SystemRandom(),
         process=process,
-        erp_limits={name: each.erp_calls_at_once for name, each in settings.accounts.items()},
+        erp_limits=_erp_limits(settings.accounts),
         resources=RESOURCES,
     )
+
+
+def _erp_limits(accounts: Mapping[str, AccountSettings]) -> dict[str, ErpLimits]:
+    return {
+        name: ErpLimits(account.erp_calls_at_once, account.erp_calls_per_minute)
+        for name, account in accounts.items()
+    }
 
 
 def build(

@@ -86,6 +86,7 @@ class AccountSettings(_Part):
     erp_options: dict[str, Any] = Field(default_factory=dict, repr=False)
     requests_per_minute: PositiveInt = 5400
     erp_calls_at_once: PositiveInt = 8
+    erp_calls_per_minute: PositiveInt | None = None
     hook_secret: HookSecret | None = None
     hook_old_secret: HookSecret | None = None
     enabled: bool = True

@@ -24,6 +24,7 @@ EXAMPLES: Mapping[str, str] = {
     "ERP_OPTIONS": '{"url": "postgresql+psycopg://user:password@db/erp"}',
     "REQUESTS_PER_MINUTE": "5400",
     "ERP_CALLS_AT_ONCE": "8",
+    "ERP_CALLS_PER_MINUTE": "600",
     "HOOK_SECRET": "32-random-letters-and-digits-of-openssl-rand",
     "HOOK_OLD_SECRET": "the-secret-that-HOOK_SECRET-was-before",
     "BROKER_URL": "redis://localhost:6379/0",

@@ -110,6 +110,7 @@ def _account_lines(account: AccountOverview, now: datetime) -> Iterator[tuple[st
     elif account.account != OTHER:
         yield "polled", _polled(account, now)
         yield "budget", _budget(account)
+        yield from _erp_calls(account)
         yield "breakers", _breakers(account)
 
 
@@ -144,6 +145,18 @@ def _budget(account: AccountOverview) -> str:
     if account.paused_since is not None:
         says += f"; PAUSED since {at(account.paused_since)}"
     return says
+
+
+def _erp_calls(account: AccountOverview) -> Iterator[tuple[str, str]]:
+    """Yield what is used of the ERP's own limits, where it has one or asked for a rest."""
+    says = []
+    if account.erp_budget is not None:
+        used = account.erp_budget
+        says.append(f"{used.calls} calls in the last minute, of {used.budget}")
+    if account.erp_held_seconds >= 1:
+        says.append(f"held for {in_words(account.erp_held_seconds)}")
+    if says:
+        yield "ERP", "; ".join(says)
 
 
 def _breakers(account: AccountOverview) -> str:

@@ -97,6 +97,10 @@ def judge_usage(usage: Usage) -> Finding:
     says = f"{used.calls} in the last minute, of {used.budget} allowed"
     if used.held_seconds:
         says += f"; VTEX asked for a rest of {used.held_seconds:.0f} s"
+    if usage.erp is not None:
+        says += f"; {usage.erp.calls} to the ERP, of {usage.erp.budget} allowed"
+    if usage.erp_held_seconds:
+        says += f"; the ERP asked for a rest of {usage.erp_held_seconds:.0f} s"
     return Finding(account, _CHECK, State.OK, says)
 
 

@@ -63,6 +63,8 @@ class AccountOverview:
     last_successful_poll_at: datetime | None = None
     poll_rests_until: datetime | None = None
     budget: Used | None = None
+    erp_budget: Used | None = None
+    erp_held_seconds: float = 0.0
     open_breakers: Sequence[str] | None = None
     paused_since: datetime | None = None
     is_disabled: bool = False
@@ -133,6 +135,8 @@ def _account(
         last_successful_poll_at=poll.succeeded_at if poll else None,
         poll_rests_until=rests_until if rests_until and rests_until > now else None,
         budget=usage.used if usage else None,
+        erp_budget=usage.erp if usage else None,
+        erp_held_seconds=usage.erp_held_seconds if usage else 0.0,
         open_breakers=_open_breakers(usage),
         paused_since=datetime.fromtimestamp(pause.since, UTC) if pause else None,
     )

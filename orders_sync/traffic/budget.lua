@@ -3,9 +3,11 @@
 -- ARGV: the instant, of which shared.py makes `now`, the verb, the interval between calls at the
 -- full rate, the calls accepted since the last telling, the age of the latest of them, then:
 --   ask lane burst horizon due_horizon without_credit wanted untold
---   refused retry_after (-1: VTEX did not say)    hold time    slow interval time    look
+--   refused retry_after (-1: VTEX did not say)    hold time    slow interval time
+--   look horizon due_horizon
 -- Returns whether a slot is granted, when, for how long all calls are held, and the spare slots;
--- `look` returns the calls of the last minute, the interval and the hold.
+-- `look` returns the calls of the last minute, the interval, the hold, and the time until a slot
+-- may be booked within the horizon.
 
 local SECOND, MINUTE = 1000000, 60000000
 local KEPT_MS = 86400000
@@ -160,7 +162,9 @@ elseif verb == 'slow' then
   keep('pace', argument(6), 'pace_until', now + math.min(argument(7), LONGEST_HOLD))
 else
   local calls, before = counted(now)
+  local horizon, step = argument(6), interval(share() * ramp())
+  local slot = math.min(get('next_slot'), now + argument(7) + step)
   return {math.floor(calls + before * (1 - now % MINUTE / MINUTE)),
-    interval(share()), held()}
+    interval(share()), held(), math.max(0, slot - now - horizon)}
 end
 return {1, 0, held(), 0}

@@ -28,6 +28,8 @@ class Why(StrEnum):
     PAUSE = "pause"
     FORBIDDEN = "forbidden"
     PERMITS = "permits"
+    ERP_BUDGET = "erp_budget"
+    ERP_HOLD = "erp_hold"
 
 
 @dataclass(frozen=True, slots=True)

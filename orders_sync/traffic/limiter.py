@@ -89,20 +89,23 @@ class Used:
     """How much of an account's budget is used.
 
     `calls` were made in the last minute; `per_minute` may be made at the present pace, which is
-    less than `budget` where VTEX accepts less; nobody may call for another `held_seconds`.
+    less than `budget` where VTEX accepts less; nobody may call for another `held_seconds`, nor will
+    a call get its slot sooner than in `next_seconds`.
     """
 
     calls: int
     per_minute: int
     budget: int
     held_seconds: float
+    next_seconds: float = 0.0
 
 
 class RateLimiter:
     """Gives every call of an account its slot, in one order for all processes.
 
-    `budgets` are calls per minute, by account. While Redis is away, each of `processes` processes
-    keeps to its own part. `sleep` waits for a slot that is near, for 0.3 s at most.
+    `budgets` are calls per minute, by account, of what is called by `name`. While Redis is away,
+    each of `processes` processes keeps to its own part. `sleep` waits for a slot that is near, for
+    0.3 s at most.
     """
 
     def __init__(
@@ -111,10 +114,12 @@ class RateLimiter:
         budgets: Mapping[str, int],
         *,
         processes: int,
+        name: str = "budget",
         clock: Callable[[], float] = monotonic,
         sleep: Callable[[float], None] = sleep,
     ) -> None:
         self._shared = shared
+        self._name = name
         self._script = Script("budget.lua")
         self._budgets = dict(budgets)
         self._careful = _CAREFUL / max(1, processes)
@@ -159,9 +164,25 @@ class RateLimiter:
             if micros:
                 self._sleep(micros / SECOND)
             # Another call may have been refused while this one waited for its slot.
-            if self._hold_left(account) <= _INSTANT:
+            if self.hold_left(account) <= _INSTANT:
                 return None
-        return Wait(self._hold_left(account), Why.HOLD)
+        return Wait(self.hold_left(account), Why.HOLD)
+
+    def held(self, account: str) -> float:
+        """Return for how long the account's calls are held; Redis is asked once a second at most.
+
+        For calls that take no slots.
+        """
+        state = self._accounts[account]
+        if self._clock() >= state.looked_at + _TELL_EVERY_SECONDS:
+            state.looked_at = self._clock()
+            used = self.used(account)
+            self._learn_hold(account, 0.0 if used is None else used.held_seconds)
+        return self.hold_left(account)
+
+    def hold_left(self, account: str) -> float:
+        """Return for how long the account's calls are held, as far as this process knows."""
+        return max(0.0, self._accounts[account].held_until - self._clock())
 
     def accepted(self, account: str) -> None:
         """Record that VTEX answered a call with anything but 429; it is told with what is next."""
@@ -178,7 +199,7 @@ class RateLimiter:
             self._refused_alone(account, retry_after)
         else:
             self._learn_hold(account, reply[2] / SECOND)
-        return max(self._hold_left(account), retry_after or _TELL_EVERY_SECONDS)
+        return max(self.hold_left(account), retry_after or _TELL_EVERY_SECONDS)
 
     def hold(self, account: str, seconds: float) -> None:
         """Stop the account's calls in all processes, five minutes at most, as a 503 may ask."""
@@ -209,13 +230,14 @@ class RateLimiter:
 
     def look(self, account: str) -> Command:
         """Return the command that asks how much of the budget is used; `read` reads its reply."""
-        interval = self._accounts[account].plan.interval
-        return (self._script, key(account, "budget"), "look", interval, 0, 0)
+        interval, soon = self._accounts[account].plan.interval, horizon(Lane.CANCEL)
+        return (self._script, self._key(account), "look", interval, 0, 0, soon, DUE_HORIZON)
 
     def read(self, account: str, reply: Sequence[int]) -> Used:
         """Read the reply to `look`."""
-        calls, interval, held = reply
-        return Used(calls, round(MINUTE / interval), self._budgets[account], held / SECOND)
+        calls, interval, held, next_slot = reply
+        per_minute, budget = round(MINUTE / interval), self._budgets[account]
+        return Used(calls, per_minute, budget, held / SECOND, next_slot / SECOND)
 
     def careful_pace(self, account: str) -> float:
         """Return the calls a second that this process makes while Redis is away."""
@@ -243,14 +265,14 @@ class RateLimiter:
 
     def _take_kept(self, account: str, lane: Lane) -> bool:
         with self._lock:
-            if self._hold_left(account):
+            if self.hold_left(account):
                 return False
             return self._accounts[account].slots.take(self._micros(), lane)
 
     def _ask_alone(self, account: str, lane: Lane) -> tuple[bool, int, int]:
         """Answer as Redis would: slots of this process's own, one after another, without bursts."""
         state, now = self._accounts[account], self._micros()
-        held = round(self._hold_left(account) * SECOND)
+        held = round(self.hold_left(account) * SECOND)
         interval = round(SECOND / max(self.careful_pace(account), 1 / 60))
         if not state.is_alone:
             state.is_alone, state.next_slot = True, now + interval
@@ -274,15 +296,15 @@ class RateLimiter:
             accepted, state.accepted = state.accepted, 0
             age = max(0, round((self._clock() - state.accepted_at) * SECOND)) if accepted else 0
         facts = (state.plan.interval, accepted, age)
-        return self._shared.run(self._script, key(account, "budget"), verb, *facts, *args)
+        return self._shared.run(self._script, self._key(account), verb, *facts, *args)
 
     def _learn_hold(self, account: str, seconds: float) -> None:
         state = self._accounts[account]
         until = self._clock() + min(seconds, _LONGEST_HOLD_SECONDS)
         state.held_until = max(state.held_until, until)
 
-    def _hold_left(self, account: str) -> float:
-        return max(0.0, self._accounts[account].held_until - self._clock())
+    def _key(self, account: str) -> str:
+        return key(account, self._name)
 
     def _micros(self) -> int:
         return round(self._clock() * SECOND)
@@ -361,6 +383,7 @@ class _Account:
     accepted_at: float = -math.inf
     held_until: float = 0.0
     told_at: float = -math.inf
+    looked_at: float = -math.inf
     is_alone: bool = False
     next_slot: int = 0
     back: int = 0

@@ -126,6 +126,10 @@ class Permits:
         """Return the command that asks how many more calls may begin."""
         return (self._script, _key(account), self._limits[account])
 
+    def limit(self, account: str) -> int:
+        """Return how many calls may be made at once."""
+        return self._limits[account]
+
     def part(self, account: str) -> int:
         """Return how many calls this process may make at once while Redis is away."""
         return max(1, self._limits[account] // self._processes)

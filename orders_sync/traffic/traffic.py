@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import random
 import secrets
@@ -38,17 +39,28 @@ from orders_sync.traffic.permits import Permits
 from orders_sync.traffic.shared import Command, Shared
 from orders_sync.traffic.waits import during_outage, wait_error
 
-__all__ = ["ERP", "SickSince", "Traffic", "Usage"]
+__all__ = ["ERP", "ErpLimits", "SickSince", "Traffic", "Usage"]
 
-_ERP_CALLS_AT_ONCE: Final = 8
+#: Of an ERP without a limit only the holds that it asks for are kept.
+_UNLIMITED: Final = 1_000_000
 _POLICY: Final = BreakerPolicy()
+
+
+@dataclass(frozen=True, slots=True)
+class ErpLimits:
+    """How many calls may be at an ERP at once, and how many made in a minute; None: no limit."""
+
+    at_once: int = 8
+    per_minute: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Usage:
     """An account's traffic as all processes see it; `used` is None while Redis is away.
 
-    `forbidden` are the groups of calls for which the key lacks a permission.
+    `forbidden` are the groups of calls for which the key lacks a permission. `erp` is how much is
+    used of its ERP's own budget, None where it has none, and `erp_held_seconds` how long the ERP
+    asked not to be called.
     """
 
     account: str
@@ -56,6 +68,8 @@ class Usage:
     breakers: tuple[BreakerState, ...]
     pause: PauseState | None
     forbidden: tuple[PauseState, ...] = ()
+    erp: Used | None = None
+    erp_held_seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +87,8 @@ class Traffic:
     """Says who may call now, for every account.
 
     `budgets` are calls per minute, by account; `processes` is how many share them while Redis is
-    away, and `process` the name of this one, which no other has. `erp_limits` are how many calls of
-    an account may be at its ERP at once. What is paused is probed every `probe_seconds`.
+    away, and `process` the name of this one, which no other has. `erp_limits` are those of the
+    accounts' ERPs. What is paused is probed every `probe_seconds`.
     `resources` are what grants each group of calls in VTEX's License Manager.
     """
 
@@ -86,7 +100,7 @@ class Traffic:
         processes: int,
         random: random.Random,
         process: str | None = None,
-        erp_limits: Mapping[str, int] | None = None,
+        erp_limits: Mapping[str, ErpLimits] | None = None,
         resources: Mapping[str, str] | None = None,
         probe_seconds: float = 15.0,
         clock: Callable[[], float] = monotonic,
@@ -103,15 +117,30 @@ class Traffic:
         self._pauses: dict[str, Pause] = {}
         self._building = threading.Lock()
         self.limiter = RateLimiter(shared, budgets, processes=processes, clock=clock, sleep=sleep)
-        limits = dict.fromkeys(budgets, _ERP_CALLS_AT_ONCE) | dict(erp_limits or {})
+        limits = dict.fromkeys(budgets, ErpLimits()) | dict(erp_limits or {})
+        self._erp_limits = limits
         self._permits = Permits(
-            shared, limits, process=self._process, processes=processes, clock=clock
+            shared,
+            _at_once(limits),
+            process=self._process,
+            processes=processes,
+            clock=clock,
+        )
+        self._erp_limiter = RateLimiter(
+            shared,
+            _per_minute(limits),
+            processes=processes,
+            name="erp_budget",
+            clock=clock,
+            sleep=sleep,
         )
 
-    def follow(self, budgets: Mapping[str, int], erp_limits: Mapping[str, int]) -> None:
+    def follow(self, budgets: Mapping[str, int], erp_limits: Mapping[str, ErpLimits]) -> None:
         """Look after these accounts from now on, by these budgets and limits."""
         self.limiter.follow(budgets)
-        self._permits.follow(erp_limits)
+        self._erp_limits = {**self._erp_limits, **erp_limits}
+        self._permits.follow(_at_once(erp_limits))
+        self._erp_limiter.follow(_per_minute(erp_limits))
         self._accounts = dict.fromkeys(budgets)
 
     @contextmanager
@@ -170,8 +199,12 @@ class Traffic:
         self._require(account, name, breaker.allows())
         try:
             yield
-        except ErpUnavailable:
-            breaker.failed()
+        except ErpUnavailable as error:
+            # One that says when it may be called is there, and is held until then.
+            if error.retry_after is None:
+                breaker.failed()
+            else:
+                breaker.succeeded()
             raise
         except (Unavailable, OutcomeUnknown) as error:
             if breaker.failed():
@@ -189,17 +222,31 @@ class Traffic:
     def guard_erp(self, account: str, *, seconds: float) -> Iterator[None]:
         """Make one call inside to the account's ERP, which takes `seconds` at most.
 
+        An ERP that says when it may be called again is called by nobody before that, unless it
+        takes other calls meanwhile: see `RateLimiter`.
+
         Raises:
             BreakerOpen: the ERP is left alone for a while.
             ErpBusy: as many calls as may be are at the ERP now.
+            ErpOverBudget: as many calls as may be were made in this minute.
+            ErpOnHold: the ERP asked for a rest.
         """
         with self.guard(account, ERP):
             permit = self._permits.take(account, seconds)
             if permit is None:
-                spread = self._random.uniform(0.5, 2.0)
-                raise wait_error(account, ERP, Wait(spread, Why.PERMITS))
+                raise wait_error(account, ERP, Wait(self._spread(), Why.PERMITS))
             try:
+                self._require(account, ERP, self._erp_wait(account))
                 yield
+            except ErpUnavailable as error:
+                if error.retry_after is not None:
+                    self._erp_limiter.refused(account, error.retry_after)
+                raise
+            except ParkedError:
+                self._erp_limiter.accepted(account)
+                raise
+            else:
+                self._erp_limiter.accepted(account)
             finally:
                 self._permits.give_back(account, permit)
 
@@ -213,7 +260,12 @@ class Traffic:
 
     def erp_rests(self, account: str) -> Wait | None:
         """Return how long the account's ERP is left alone, without calling it."""
-        return self.breaker(account, ERP).is_open()
+        return self.breaker(account, ERP).is_open() or self._erp_rest(account)
+
+    def has_erp_budget(self, account: str) -> bool:
+        """Check whether the account's ERP may be called so many times in a minute only."""
+        limits = self._erp_limits.get(account)
+        return limits is not None and limits.per_minute is not None
 
     def look_at_erps(self, accounts: Collection[str]) -> None:
         """Look at the breakers of many ERPs in one round trip: for a moment nobody has to ask."""
@@ -308,10 +360,19 @@ class Traffic:
         asked = self._shared.ask(self._look(account))
         if asked is None:
             return Usage(account, None, (), None)
-        now, (used, breakers, pauses, _) = asked
+        now, (used, breakers, pauses, _, erp_used) = asked
         pause, forbidden = read_pauses(pauses)
         states = tuple(read_states(breakers, now))
-        return Usage(account, self.limiter.read(account, used), states, pause, forbidden)
+        erp = self._erp_limiter.read(account, erp_used)
+        return Usage(
+            account,
+            self.limiter.read(account, used),
+            states,
+            pause,
+            forbidden,
+            erp if self.has_erp_budget(account) else None,
+            erp.held_seconds,
+        )
 
     def close(self) -> None:
         """Give permits and connections back."""
@@ -324,11 +385,14 @@ class Traffic:
             ("HGETALL", breakers_key(account)),
             ("HGETALL", pauses_key(account)),
             self._permits.look(account),
+            self._erp_limiter.look(account),
         ]
 
     def _read_gates(self, account: str, reply: Sequence[Any], now: float) -> Gates:
-        budget, breakers, pauses, permits_left = reply
+        budget, breakers, pauses, permits_left, erp_budget = reply
         used = self.limiter.read(account, budget)
+        erp = self._erp_limiter.read(account, erp_budget)
+        is_paced = self.has_erp_budget(account)
         pause, forbidden = read_pauses(pauses)
         probes = {each.cause: max(0.0, each.probe_at - now) for each in forbidden}
         for state in read_states(breakers, now):
@@ -337,6 +401,9 @@ class Traffic:
         return Gates(
             per_second=used.per_minute / 60,
             erp_permits=permits_left,
+            erp_calls=self._permits.limit(account) - permits_left,
+            erp_per_second=erp.per_minute / 60 if is_paced else math.inf,
+            erp_held=max(erp.held_seconds, erp.next_seconds if is_paced else 0.0),
             held=used.held_seconds,
             pause=None if pause is None else max(0.0, pause.probe_at - now),
             probes=probes,
@@ -344,11 +411,33 @@ class Traffic:
 
     def _alone(self, account: str) -> Gates:
         pace, part = self.limiter.careful_pace(account), self._permits.part(account)
-        return Gates(per_second=pace, erp_permits=part)
+        erp_pace = math.inf
+        if self.has_erp_budget(account):
+            erp_pace = self._erp_limiter.careful_pace(account)
+        return Gates(per_second=pace, erp_permits=part, erp_per_second=erp_pace)
 
     def _all_breakers(self) -> list[tuple[tuple[str, str], Breaker]]:
         with self._building:
             return list(self._breakers.items())
+
+    def _erp_wait(self, account: str) -> Wait | None:
+        """Take a slot for one call to the account's ERP; return what it waits for else."""
+        if not self.has_erp_budget(account):
+            self._erp_limiter.held(account)
+            return self._erp_rest(account)
+        wait = self._erp_limiter.acquire(account, Lane.CANCEL)
+        if wait is None:
+            return None
+        return Wait(wait.seconds, Why.ERP_HOLD if wait.why is Why.HOLD else Why.ERP_BUDGET)
+
+    def _erp_rest(self, account: str) -> Wait | None:
+        """Return for how long the account's ERP asked not to be called, if this process knows."""
+        held = self._erp_limiter.hold_left(account) if account in self._erp_limits else 0.0
+        return Wait(held + self._spread(), Why.ERP_HOLD) if held else None
+
+    def _spread(self) -> float:
+        """Return seconds after which one of those who wait for the same thing comes back."""
+        return self._random.uniform(0.5, 2.0)
 
     def _require(self, account: str, name: str, wait: Wait | None) -> None:
         if wait is not None:
@@ -357,3 +446,11 @@ class Traffic:
 
 def _peer(account: str, name: str) -> str:
     return f"{account}/{'erp' if name == ERP else 'vtex'}"
+
+
+def _at_once(limits: Mapping[str, ErpLimits]) -> dict[str, int]:
+    return {account: limit.at_once for account, limit in limits.items()}
+
+
+def _per_minute(limits: Mapping[str, ErpLimits]) -> dict[str, int]:
+    return {account: limit.per_minute or _UNLIMITED for account, limit in limits.items()}

@@ -50,6 +50,18 @@ class ErpBusy(WaitError):
     cause = "traffic.erp_busy"
 
 
+class ErpOverBudget(WaitError):
+    """Raised when as many calls of the account's ERP were made as may be in a minute."""
+
+    cause = "traffic.erp_budget"
+
+
+class ErpOnHold(WaitError):
+    """Raised while nobody may call the account's ERP, because it asked for that."""
+
+    cause = "traffic.erp_hold"
+
+
 class VtexAway(Unavailable):
     """Raised when VTEX did not take the call, as it takes nobody's, or none of this process."""
 
@@ -74,6 +86,8 @@ _ERRORS: Final[dict[Why, tuple[type[WaitError], str]]] = {
     Why.PAUSE: (AccountPaused, "VTEX refuses the account's key and token; correct them"),
     Why.FORBIDDEN: (CallForbidden, "VTEX does not allow it; give the key's role the resource"),
     Why.PERMITS: (ErpBusy, "as many calls are under way as ERP_CALLS_AT_ONCE allows"),
+    Why.ERP_BUDGET: (ErpOverBudget, "the calls that ERP_CALLS_PER_MINUTE allows are used up"),
+    Why.ERP_HOLD: (ErpOnHold, "the ERP asked for a rest"),
 }
 
 

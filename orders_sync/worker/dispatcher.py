@@ -188,7 +188,9 @@ class _Room:
             pace = max(_LEAST, int(min(gates.per_second, sys.maxsize)))
             limits.append(min(self._pool.account_window, pace) - self._of_account[account])
         if step in ERP_STEPS:
-            limits.append(gates.erp_permits)
+            pace = max(1, int(min(gates.erp_per_second, sys.maxsize)))
+            waiting = sum(self._under_way[account, each] for each in ERP_STEPS) - gates.erp_calls
+            limits += (gates.erp_permits, pace - max(waiting, 0))
         return min(limits)
 
     def in_queue(self, queue: Queue) -> int:

@@ -20,6 +20,8 @@ from orders_sync.traffic.waits import (
     BreakerOpen,
     CallForbidden,
     ErpBusy,
+    ErpOnHold,
+    ErpOverBudget,
     OnHold,
     OverBudget,
     VtexAway,
@@ -32,7 +34,16 @@ _OUTAGES: Final = (ErpUnavailable, VtexAway, AnswerLost)
 _LONGEST_OUTAGE_WAIT: Final = 30.0
 
 #: Thousands wait for these at once; each was told a time of its own, and to the letter.
-_TURNS: Final = (OverBudget, OnHold, BreakerOpen, AccountPaused, CallForbidden, ErpBusy)
+_TURNS: Final = (
+    OverBudget,
+    OnHold,
+    BreakerOpen,
+    AccountPaused,
+    CallForbidden,
+    ErpBusy,
+    ErpOverBudget,
+    ErpOnHold,
+)
 
 
 @dataclass(frozen=True, slots=True)

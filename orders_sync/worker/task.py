@@ -13,7 +13,7 @@ from celery.exceptions import TaskPredicate
 from orders_sync.bootstrap import Services
 from orders_sync.domain.steps import Claim, CommandClaim, CommandResult, Dispatch, Step, StepResult
 from orders_sync.errors import OrdersSyncError, ParkedError
-from orders_sync.worker.calls import CALLS
+from orders_sync.worker.calls import CALLS, ERP_STEPS
 from orders_sync.worker.request import IdsOnlyRequest, ids_of
 from orders_sync.worker.retry import place_of
 from orders_sync.worker.runner import Runner, Work
@@ -88,6 +88,9 @@ class StepTask(ServiceTask):
         def take_next(done: Claim, now: datetime) -> Claim | None:
             had_to_wait = now - done.due_at > _PROMPT
             if not had_to_wait or self.app.is_watched or not self.app.serves(step):
+                return None
+            if step in ERP_STEPS and self.services.erp_is_paced(account):
+                # The dispatcher sees when the ERP may be called next.
                 return None
             return orders.claim_next(done, step, owner=process, now=now)
 

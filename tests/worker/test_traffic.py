@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import json
 import random
 import sqlite3
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from support.event_receiver import answer, receiving
 from support.plant import STORE, Plant
 from support.waiting import until
+from support.webhook_erp import say
 
 from orders_sync.sandbox import Box
 from orders_sync.sandbox.server import serving
+from orders_sync.signing import new_secret
 from orders_sync.testing import away_erp
 from orders_sync.traffic.breaker import Standing
 from orders_sync.traffic.limiter import SECOND, Plan
@@ -23,6 +28,7 @@ from orders_sync.traffic.shared import Shared, connect
 from orders_sync.traffic.traffic import ERP, Traffic, Usage
 
 BUDGET = 600
+ERP_BUDGET = 120
 
 _ACCOUNT = f"ORDERS_SYNC_ACCOUNTS__{STORE.upper()}__"
 
@@ -130,6 +136,61 @@ def test_an_erp_that_is_away_stops_the_polling_and_gets_everything_when_it_is_ba
         until(lambda: standings(plant) == {"done": 200}, "nothing is parked")
         assert waiting_in_feed >= 50
         assert plant.in_erp() == {*first, *later}
+
+
+def test_all_processes_together_keep_to_the_calls_a_minute_of_an_erp(
+    tmp_path: Path, box: Box
+) -> None:
+    with working(tmp_path, box, **{f"{_ACCOUNT}ERP_CALLS_PER_MINUTE": str(ERP_BUDGET)}) as plant:
+        orders = box.create_orders(30)
+        until(lambda: plant.are_handled(orders), "every order is handled")
+        until(lambda: standings(plant) == {"done": 30}, "the ledger says so too")
+
+        calls = placed_at(plant)
+        busiest = max(bisect_left(calls, at + 5) - index for index, at in enumerate(calls))
+        plan = Plan.of(ERP_BUDGET)
+        assert busiest <= plan.burst + 1 + 5 * SECOND // plan.interval
+        assert tries(plant) == {1}
+        assert failures(plant) == 0
+
+
+def test_an_erp_that_asks_to_be_called_later_is_left_alone_and_costs_no_try(
+    tmp_path: Path, box: Box
+) -> None:
+    with receiving() as receiver:
+        receiver.behaviour = answer(429, Retry_After="2")
+        options = json.dumps({"url": receiver.url, "secret": new_secret()})
+        changes = {f"{_ACCOUNT}ERP": "webhook", f"{_ACCOUNT}ERP_OPTIONS": options}
+        with working(tmp_path, box, **changes) as plant:
+            orders = box.create_orders(50)
+            until(lambda: usage(plant).erp_held_seconds > 0, "the ERP is left alone")
+            until(lambda: len(receiver.received) > 20, "it was called again and again")
+            receiver.behaviour = say({"reference": "SO-1"})
+            until(lambda: plant.are_handled(orders), "every order is handled")
+            until(lambda: standings(plant) == {"done": 50}, "the ledger says so too")
+
+            assert tries(plant) == {1}
+
+
+def placed_at(plant: Plant) -> list[float]:
+    """Return when the ERP got each order, in seconds since 1970."""
+    with closing(sqlite3.connect(plant.home / "erp.sqlite3")) as erp:
+        times = erp.execute("SELECT placed_at FROM erp_orders ORDER BY placed_at")
+        return [datetime.fromisoformat(at).replace(tzinfo=UTC).timestamp() for (at,) in times]
+
+
+def tries(plant: Plant) -> set[int]:
+    """Return which tries there were of steps of orders."""
+    with closing(sqlite3.connect(plant.home / "ledger.sqlite3")) as ledger:
+        rows = ledger.execute("SELECT attempt FROM journal WHERE attempt IS NOT NULL")
+        return {row[0] for row in rows}
+
+
+def failures(plant: Plant) -> int:
+    """Return how many steps failed."""
+    with closing(sqlite3.connect(plant.home / "ledger.sqlite3")) as ledger:
+        rows = ledger.execute("SELECT count(*) FROM journal WHERE what = 'step.failed'")
+        return int(rows.fetchone()[0])
 
 
 def everybody_says(plant: Plant) -> str:

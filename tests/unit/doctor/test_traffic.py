@@ -42,6 +42,13 @@ def settings(home: Path, **changes: Any) -> Settings:
             id="calm",
         ),
         pytest.param(
+            Usage(STORE, CALM, (), None, (), Used(12, 60, 60, 0.0), 42.0),
+            State.OK,
+            "90 in the last minute, of 5400 allowed; 12 to the ERP, of 60 allowed; the ERP asked "
+            "for a rest of 42 s",
+            id="an ERP with limits of its own",
+        ),
+        pytest.param(
             Usage(STORE, Used(90, 3700, 5400, 29.6), (), None),
             State.OK,
             "VTEX asked for a rest of 30 s",

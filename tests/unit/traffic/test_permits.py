@@ -12,7 +12,7 @@ from unit.traffic.virtual_time import VirtualTime
 from orders_sync.embedded.broker import free_port
 from orders_sync.traffic.permits import Permit, Permits
 from orders_sync.traffic.shared import Shared, connect
-from orders_sync.traffic.traffic import Traffic
+from orders_sync.traffic.traffic import ErpLimits, Traffic
 from orders_sync.traffic.waits import ErpBusy
 
 SECONDS = 30.0
@@ -174,7 +174,7 @@ def test_a_call_without_a_permit_waits_for_a_moment(
         processes=1,
         random=random.Random(1),
         process="mine",
-        erp_limits={account: 2},
+        erp_limits={account: ErpLimits(at_once=2)},
         clock=time.clock,
         sleep=time.sleep,
     )

@@ -229,6 +229,28 @@ def test_no_more_is_sent_to_an_erp_than_has_permits(setting: Setting) -> None:
     assert [dispatch.step for dispatch in sent] == [Step.HAND_OVER] * 3
 
 
+def test_no_more_is_sent_to_an_erp_than_it_allows_in_a_second(setting: Setting) -> None:
+    setting.hand_overs_due(A, 10)
+    setting.gates[A] = replace(OPEN, erp_per_second=2.5)
+
+    first, second = setting.tick(), setting.tick()
+    setting.gates[A] = replace(OPEN, erp_per_second=2.5, erp_calls=2)
+    while_those_are_called = setting.tick()
+
+    assert [len(first), len(second), len(while_those_are_called)] == [2, 0, 2]
+
+
+def test_an_erp_that_may_be_called_once_in_a_while_is_sent_one(setting: Setting) -> None:
+    setting.hand_overs_due(A, 10)
+    setting.gates[A] = replace(OPEN, erp_per_second=0.1, erp_held=4.0)
+
+    while_it_may_not = setting.tick()
+    setting.gates[A] = replace(OPEN, erp_per_second=0.1)
+
+    assert while_it_may_not == []
+    assert len(setting.tick()) == 1
+
+
 def test_an_erp_without_permits_holds_back_no_reads(setting: Setting) -> None:
     setting.reads_due(A, 2)
     setting.gates[A] = Gates(erp_permits=0)
