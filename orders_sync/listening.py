@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import socket
+from typing import Final
+
+_SECONDS: Final = 1.0
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -21,6 +24,15 @@ def listen(host: str, port: int) -> socket.socket:
         listener.close()
         raise
     return listener
+
+
+def is_listening(host: str, port: int) -> bool:
+    """Check whether anybody on this machine takes connections at an address."""
+    try:
+        with socket.create_connection((host, port), timeout=_SECONDS):
+            return True
+    except OSError:
+        return False
 
 
 def url_of(listener: socket.socket) -> str:

@@ -16,28 +16,28 @@ BURY = "INSERT OR IGNORE INTO orders VALUES (?, ?, 'cancelled', 1, NULL)"
 CHANGE = """UPDATE orders SET body = ?1, version = ?2
 WHERE account = ?3 AND id = ?4 AND state = 'new' AND version < ?2"""
 STOP = "UPDATE orders SET state = ? WHERE account = ? AND id = ? AND state IN ('new', 'cancelling')"
-LOOK = "SELECT rowid, state LIKE 'cancel%', state = 'packed' FROM orders WHERE account=? AND id=?"
+LOOK = "SELECT rowid, state LIKE 'cancel%', version FROM orders WHERE account = ? AND id = ?"
 TELL = """INSERT INTO outcomes VALUES (:account, :key, :outcome, :reason) ON CONFLICT DO UPDATE
 SET outcome = excluded.outcome, reason = excluded.reason WHERE outcome <> 'done'"""
 
 
-def answer(erp, verb, data, body):
-    """Do what a message asks for; each statement does it once, however often it comes."""
-    key = (data["account"], data.get("order_id"))
+def answer(erp, verb, data, body):  # Each statement does it once, however often it comes.
+    key, revision = (data["account"], data.get("order_id")), data.get("changes", {}).get("revision")
     if verb == "erp.place":
         erp.execute(PLACE, (*key, body))  # One that was cancelled before it came stays so.
     elif verb == "erp.changed":
-        erp.execute(CHANGE, (body, data["changes"]["revision"], *key))
+        erp.execute(CHANGE, (body, revision, *key))
     elif verb == "erp.cancel" and erp.execute(BURY, key).rowcount:
         return {"answer": "unknown"}
     elif verb in ("erp.cancel", "erp.consider"):
         erp.execute(STOP, ("cancelled" if verb == "erp.cancel" else "cancelling", *key))
     elif verb == "erp.outcome":
         erp.executemany(TELL, data["outcomes"])
-    number, is_stopped, is_packed = erp.execute(LOOK, key).fetchone() or (0, False, False)
+    number, is_stopped, version = erp.execute(LOOK, key).fetchone() or (0, False, 0)
+    is_late = "ignored" if is_stopped else "too_late"
     replies = {
         "erp.place": {"reference": f"SO-{number}"},
-        "erp.changed": {"answer": "too_late" if is_packed else "taken"},
+        "erp.changed": {"answer": "taken" if version >= (revision or 0) else is_late},
         "erp.cancel": {"answer": "cancelled" if is_stopped else "too_late"},
         "erp.consider": {"answer": "agree" if is_stopped else "deny", "reason": "It is packed."},
     }

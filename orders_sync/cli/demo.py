@@ -16,7 +16,7 @@ import click
 from orders_sync.cli import FAILED
 from orders_sync.cli.display import Display, show_result
 from orders_sync.cli.output import echo
-from orders_sync.demo.plan import Chaos, DemoPlan
+from orders_sync.demo.plan import Chaos, DemoPlan, ErpName
 from orders_sync.demo.run import DemoResult, run_demo
 from orders_sync.domain.words import count_of
 from orders_sync.embedded.stop import StopRequested
@@ -37,6 +37,13 @@ _SEEDS = 1_000_000
     help="How badly VTEX behaves; wild also kills worker processes.",
 )
 @click.option("--seed", type=int, help="Repeat a demo: its orders and its chaos.")
+@click.option(
+    "--erp",
+    type=click.Choice(["staging", "webhook"]),
+    default="staging",
+    show_default=True,
+    help="The ERP: tables, or an HTTP endpoint, which is a bad one where chaos is wild.",
+)
 @click.option("--flower/--no-flower", default=True, show_default=True, help="Run Flower as well.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object, and nothing else.")
 @click.option("--stay", is_flag=True, help="Leave it running at its end, to look around.")
@@ -47,12 +54,13 @@ def demo(
     workers: int,
     chaos: Chaos,
     seed: int | None,
+    erp: ErpName,
     flower: bool,
     as_json: bool,
     stay: bool,
     keep: bool,
 ) -> None:
-    """See it run: orders go from a VTEX in a box, through real workers, into an ERP's tables.
+    """See it run: orders go from a VTEX in a box, through real workers, into an ERP.
 
     Then invoices, tracking, cancellations and changes go back, asked for by the ERP and by another
     service. Ends with a table that says whether each promise was kept, from what VTEX and the ERP
@@ -60,7 +68,7 @@ def demo(
     """
     home = Path(tempfile.mkdtemp(prefix="orders-sync-demo-"))
     seed = secrets.randbelow(_SEEDS) if seed is None else seed
-    plan = DemoPlan(home, orders, workers, chaos, seed, flower, stay)
+    plan = DemoPlan(home, orders, workers, chaos, seed, flower, stay, erp)
 
     def tell(result: DemoResult) -> None:
         if as_json:

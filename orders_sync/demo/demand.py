@@ -3,29 +3,62 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from random import Random
+from typing import Protocol
 
 from orders_sync.demo.environment import ACCOUNT
-from orders_sync.demo.erp_tables import PATIENCE_SECONDS
 from orders_sync.demo.fates import DEMO_ROUND, OF_SERVICE, Fate, deal
-from orders_sync.demo.played_erp import PlayedErp
 from orders_sync.demo.played_service import PlayedService, messages
 from orders_sync.demo.records import Answer, AskedCommand, ErpOrder, VtexOrder
-from orders_sync.demo.wishes import wishes
+from orders_sync.demo.wishes import Wish, wishes
+
+
+class PlayedPeople(Protocol):
+    """An ERP of a demo, with the people who work there."""
+
+    @property
+    def asked(self) -> Sequence[AskedCommand]:
+        """What they asked for so far."""
+
+    @property
+    def answered(self) -> int:
+        """How many of their commands are done or refused."""
+
+    @property
+    def is_content(self) -> bool:
+        """Whether all that they asked for was answered."""
+
+    def new_orders(self, known: Collection[str]) -> list[ErpOrder]:
+        """Look for orders that nobody has taken, the oldest first, but for those in `known`."""
+
+    def take(self, order: ErpOrder, wishes: Sequence[Wish]) -> None:
+        """Take an order, and ask for what is wanted; nothing if it was cancelled meanwhile."""
+
+    def tend(self) -> None:
+        """Ask for what waited for an order's other commands, where those are done."""
+
+    def answers(self) -> dict[int, Answer]:
+        """Read the answers, by row."""
+
+    def orders(self) -> tuple[ErpOrder, ...]:
+        """Read every order that the ERP was given."""
+
+    def close(self) -> None:
+        """Close the connections."""
 
 
 class Demand:
     """Deals a fate to each order that the ERP gets; call `tend` often.
 
-    The same seed deals the same fates; which order gets which depends on who arrives first.
-    `shares` says how often each fate comes.
+    `erp` is played by whoever works with it. The same seed deals the same fates; which order gets
+    which depends on who arrives first. `shares` says how often each fate comes.
     """
 
     def __init__(
         self,
-        erp_url: str,
+        erp: PlayedPeople,
         outbox: Path,
         see: Callable[[str], VtexOrder],
         random: Random,
@@ -33,9 +66,8 @@ class Demand:
         *,
         account: str = ACCOUNT,
         shares: Mapping[Fate, int] = DEMO_ROUND,
-        patience_seconds: float = PATIENCE_SECONDS,
     ) -> None:
-        self._erp = PlayedErp(erp_url, account, patience_seconds)
+        self._erp = erp
         self._service = PlayedService(outbox, account, see, clock)
         self._random = random
         self._fates = deal(random, shares)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from orders_sync.settings import child_environment
 from orders_sync.settings_problems import PREFIX
@@ -13,7 +16,6 @@ ACCOUNT = "sandbox"
 _SETTINGS = {
     f"ACCOUNTS__{ACCOUNT.upper()}__APP_KEY": "vtexappkey-sandbox-DEMO",
     f"ACCOUNTS__{ACCOUNT.upper()}__APP_TOKEN": "demo",
-    f"ACCOUNTS__{ACCOUNT.upper()}__ERP": "staging",
     "ACKNOWLEDGE_SECONDS": "1",
     "FEED__VISIBILITY_SECONDS": "30",
     "LEASE_SECONDS": "24",
@@ -30,7 +32,14 @@ _PATIENT_QUEUES = ("ORDERS", "ERP", "INVOICE", "TRACKING", "CANCEL", "CHANGE")
 _PATIENCE = {"FIRST_SECONDS": "0.5", "CAP_SECONDS": "5", "ATTEMPTS": "100"}
 
 
-def demo_environment(home: Path, *, broker_url: str, sandbox_url: str) -> dict[str, str]:
+def demo_environment(
+    home: Path,
+    *,
+    broker_url: str,
+    sandbox_url: str,
+    erp: str = "staging",
+    erp_options: Mapping[str, Any] | None = None,
+) -> dict[str, str]:
     """Give this process's environment without its own settings, and with the demo's.
 
     Accounts that are configured here must never be worked on by a demo.
@@ -39,6 +48,8 @@ def demo_environment(home: Path, *, broker_url: str, sandbox_url: str) -> dict[s
         **_SETTINGS,
         **{f"RETRY__{q}__{figure}": v for q in _PATIENT_QUEUES for figure, v in _PATIENCE.items()},
         f"ACCOUNTS__{ACCOUNT.upper()}__BASE_URL": sandbox_url,
+        f"ACCOUNTS__{ACCOUNT.upper()}__ERP": erp,
+        f"ACCOUNTS__{ACCOUNT.upper()}__ERP_OPTIONS": json.dumps({**(erp_options or {})}),
         # Storms of 429 come whatever the rate is, so a cautious one would only be slow.
         f"ACCOUNTS__{ACCOUNT.upper()}__REQUESTS_PER_MINUTE": "60000",
         "BROKER_URL": broker_url,

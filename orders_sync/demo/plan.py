@@ -7,13 +7,15 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 Chaos = Literal["off", "mild", "wild"]
+ErpName = Literal["staging", "webhook"]
 
 
 @dataclass(frozen=True, slots=True)
 class DemoPlan:
     """One demo; the same `seed` makes the same orders and the same chaos.
 
-    One that `stays` goes on running when it was judged, to be looked around in.
+    One that `stays` goes on running when it was judged, to be looked around in. `erp` is the name
+    of the adapter, and so of the ERP that is played.
     """
 
     home: Path
@@ -23,6 +25,7 @@ class DemoPlan:
     seed: int
     flower: bool
     stays: bool = False
+    erp: ErpName = "staging"
 
 
 @dataclass(frozen=True, slots=True)

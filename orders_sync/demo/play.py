@@ -40,7 +40,7 @@ class Play:
         self._began = time.monotonic()
         random = Random(plan.seed)  # noqa: S311 # A demo is repeatable; no secret is made of it.
         self._pouring = Pouring(mix(plan.orders, random), self._api.create_orders, time.monotonic)
-        self._killing = Killing(stage.worker_names, stage.kill, random, time.monotonic)
+        self._killing = Killing(stage.killable, stage.kill, random, time.monotonic)
         self._road_in = CallMeter(self._api.report(), other_road=ROAD_OUT)
         self._road_out: CallMeter | None = None
         self._asked_at = self._answered_at = self._began

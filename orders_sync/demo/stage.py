@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
 from types import TracebackType
 from typing import Self
 
-from orders_sync.demo.demand import Demand
+from orders_sync.demo.demand import Demand, PlayedPeople
 from orders_sync.demo.environment import (
     ACCOUNT,
     demo_environment,
     plain_environment,
 )
-from orders_sync.demo.plan import DemoPlan
+from orders_sync.demo.plan import DemoPlan, ErpName
+from orders_sync.demo.played_erp import PlayedErp
+from orders_sync.demo.played_webhook import RECEIVER, PlayedWebhook, WebhookSite
 from orders_sync.demo.sandbox_api import SandboxApi
 from orders_sync.embedded import commands
 from orders_sync.embedded.broker import free_port
@@ -28,8 +31,10 @@ from orders_sync.embedded.up import start_broker
 from orders_sync.errors import OrdersSyncError
 from orders_sync.gateway.desk.passwords import Passwords, new_password
 from orders_sync.gateway.desk.roles import Role
+from orders_sync.gateway.rights import Scope, digest_of, new_token, token_id
 from orders_sync.ledger import Ledger
 from orders_sync.ledger.acts import Act
+from orders_sync.ledger.callers import Caller
 from orders_sync.ledger.migrate import upgrade
 from orders_sync.ledger.users import User
 from orders_sync.settings_problems import PREFIX
@@ -37,6 +42,10 @@ from orders_sync.settings_problems import PREFIX
 _START_DEADLINE_SECONDS = 120.0
 _LOOK_EVERY_SECONDS = 0.1
 _DESK_USER = "demo"
+_ERPS: Mapping[ErpName, str] = {
+    "staging": "an ERP's tables (SQLite)",
+    "webhook": "an ERP behind HTTP, the gateway that it calls",
+}
 _LEASE = timedelta(seconds=60)
 
 #: What VTEX does by right, in some accounts: every demo has some of it, however mild its chaos.
@@ -50,7 +59,8 @@ class DemoFailed(OrdersSyncError):
 class DemoStage:
     """Starts everything when it is entered, and stops everything when it is left.
 
-    `demand` is what the ERP and another service will ask for; `random` deals it.
+    `demand` is what the ERP and another service will ask for; `random` deals it. `killable` names
+    the processes that may die at any instant.
     Its processes run in the demo's own folder: a `.env` of the present one is not theirs.
     """
 
@@ -74,7 +84,9 @@ class DemoStage:
         self._random = random
         self._environment: dict[str, str] = {}
         self._settings: dict[str, str] = {}
-        self.worker_names: list[str] = []
+        self._webhook: WebhookSite | None = None
+        self._gateway_port: int | None = None
+        self.killable: list[str] = []
 
     def __enter__(self) -> Self:
         try:
@@ -116,26 +128,34 @@ class DemoStage:
 
     def _open_desk(self) -> str:
         """Serve the order desk for a user with a password made up; return where and who."""
-        home, port, password = self._plan.home, free_port(), new_password()
-        ledger, now = (
-            Ledger(f"sqlite:///{home / 'ledger.sqlite3'}", lease=_LEASE),
-            datetime.now(UTC),
-        )
+        password, now = new_password(), datetime.now(UTC)
         user = User(_DESK_USER, Passwords().hash(password), Role.ADMIN, None, True, now)
-        ledger.users.add(user, Act(now, "demo"))
-        ledger.close()
-        write_privately(home / "desk.login", f"{_DESK_USER}:{password}")
-        log = logs_folder(home) / "gateway.log"
-        argv = commands.gateway(port)
-        self._supervisor.start(ProcessSpec("gateway", argv, log, self._environment, folder=home))
-        return f"http://127.0.0.1:{port}/desk/ (user {_DESK_USER}, password {password})"
+        with closing(self._ledger()) as ledger:
+            ledger.users.add(user, Act(now, "demo"))
+        write_privately(self._plan.home / "desk.login", f"{_DESK_USER}:{password}")
+        url = self._start_gateway()
+        return f"{url}/desk/ (user {_DESK_USER}, password {password})"
+
+    def _ledger(self) -> Ledger:
+        return Ledger(f"sqlite:///{self._plan.home / 'ledger.sqlite3'}", lease=_LEASE)
+
+    def _start_gateway(self) -> str:
+        """Serve the HTTP API and the order desk, if that is not done; return the address."""
+        home = self._plan.home
+        if self._gateway_port is None:
+            self._gateway_port = free_port()
+            log, argv = logs_folder(home) / "gateway.log", commands.gateway(self._gateway_port)
+            self._supervisor.start(
+                ProcessSpec("gateway", argv, log, self._environment, folder=home)
+            )
+        return f"http://127.0.0.1:{self._gateway_port}"
 
     def _start(self) -> None:
         home = self._plan.home
         self._say(
             "Starting, on this machine only: a broker (Valkey), a VTEX in a box, "
             f"{self._plan.workers} workers, beat, "
-            f"{'Flower, ' if self._plan.flower else ''}an ERP's tables (SQLite), and another "
+            f"{'Flower, ' if self._plan.flower else ''}{_ERPS[self._plan.erp]}, and another "
             "service that sends commands."
         )
         broker_url = start_broker(home, self._supervisor, self._pause)
@@ -143,7 +163,14 @@ class DemoStage:
         sandbox_url = self._start_sandbox()
         self.api = SandboxApi(sandbox_url)
         self.api.turn_dials(ODD_DIALS)
-        env = demo_environment(home, broker_url=broker_url, sandbox_url=sandbox_url)
+        self._webhook = self._start_receiver() if self._plan.erp == "webhook" else None
+        env = demo_environment(
+            home,
+            broker_url=broker_url,
+            sandbox_url=sandbox_url,
+            erp=self._plan.erp,
+            erp_options=self._webhook.options() if self._webhook else {},
+        )
         self._environment = env
         self._settings = {name: env[name] for name in env if name.startswith(PREFIX)}
         self._start_crew(env)
@@ -152,9 +179,42 @@ class DemoStage:
             lambda: self.api.report().feed_configured, "the workers to configure the feed"
         )
         outbox = home / "outbox"
-        erp_url = f"sqlite:///{home / 'erp.sqlite3'}"
-        self.demand = Demand(erp_url, outbox, self.api.order, self._random, time.monotonic)
+        self.demand = Demand(
+            self._played_erp(), outbox, self.api.order, self._random, time.monotonic
+        )
         self._start_service(outbox, broker_url)
+
+    def _start_receiver(self) -> WebhookSite:
+        """Start the ERP that is called over HTTP, a bad one in a wild demo."""
+        plan = self._plan
+        seed = plan.seed if plan.chaos == "wild" else None
+        site = WebhookSite.choose(plan.home, plain_environment(), seed)
+        self._supervisor.start(site.spec())
+        self._wait_for(site.answers, "the ERP's receiver")
+        self.killable.append(RECEIVER)
+        return site
+
+    def _played_erp(self) -> PlayedPeople:
+        if self._webhook is None:
+            return PlayedErp(f"sqlite:///{self._plan.home / 'erp.sqlite3'}", ACCOUNT)
+        return PlayedWebhook(
+            self._webhook.books, ACCOUNT, self._start_gateway(), self._token_of_erp()
+        )
+
+    def _token_of_erp(self) -> str:
+        """Return a token with which the ERP asks in its own name."""
+        token, now = new_token(), datetime.now(UTC)
+        caller = Caller(
+            id=token_id(token) or "",
+            name="erp",
+            digest=digest_of(token),
+            scopes=frozenset({Scope.SEND, Scope.ERP}),
+            accounts=frozenset({ACCOUNT}),
+            created_at=now,
+        )
+        with closing(self._ledger()) as ledger:
+            ledger.callers.add(caller, Act(now, "demo"))
+        return token
 
     def _start_sandbox(self) -> str:
         plan = self._plan
@@ -194,7 +254,7 @@ class DemoStage:
         crew = Crew(plan.home, env, plan.workers, port, log_level="info", folder=plan.home)
         for spec in crew.specs():
             self._supervisor.start(spec)
-        self.worker_names = crew.worker_names
+        self.killable += crew.worker_names
         if plan.flower:
             self._say(f"Flower: http://{flower_login(plan.home)}@127.0.0.1:{port}")
 

@@ -70,7 +70,7 @@ class _Server(uvicorn.Server):
         super().__init__(
             uvicorn.Config(
                 _application(box),
-                http=_AbortableProtocol,
+                http=AbortableProtocol,
                 ws="none",
                 lifespan="off",
                 access_log=False,
@@ -90,10 +90,11 @@ class _Server(uvicorn.Server):
         self.should_exit = True
 
 
-class _AbortableProtocol(HttpToolsProtocol):
+class AbortableProtocol(HttpToolsProtocol):
     """Lets the application cut the connection that a request came on."""
 
     def on_message_begin(self) -> None:
+        """Keep the way to cut it."""
         super().on_message_begin()
         self.scope["state"][_ABORT] = self.transport.abort
 
@@ -102,27 +103,29 @@ def _application(box: Box) -> Callable[[Any, Any, Any], Any]:
     admin = Admin(box)
 
     async def application(scope: Any, receive: Any, send: Any) -> None:
-        request = await _read(scope, receive)
+        request = await read(scope, receive)
         desk = admin if request.path.startswith(ADMIN_PATH) else box
         answer = desk.handle(request)
         if answer.delay_seconds:
             await asyncio.sleep(answer.delay_seconds)
         if isinstance(answer, Dropped):
-            await _cut(scope, receive)
+            await cut(scope, receive)
         else:
-            await _write(answer, send)
+            await write(answer, send)
 
     return application
 
 
-async def _cut(scope: Any, receive: Any) -> None:
+async def cut(scope: Any, receive: Any) -> None:
+    """Cut the connection that a request came on."""
     scope["state"][_ABORT]()
     # Uvicorn complains of a missing answer unless it knows by then that nobody waits for it.
     while (await receive())["type"] != "http.disconnect":
         pass
 
 
-async def _read(scope: Any, receive: Any) -> Request:
+async def read(scope: Any, receive: Any) -> Request:
+    """Read a request."""
     body, more = b"", scope["method"] not in {"GET", "HEAD"}
     while more:
         message = await receive()
@@ -137,7 +140,8 @@ async def _read(scope: Any, receive: Any) -> Request:
     )
 
 
-async def _write(answer: Response, send: Any) -> None:
+async def write(answer: Response, send: Any) -> None:
+    """Send a response."""
     headers = [(name.encode(), text.encode("latin-1")) for name, text in answer.headers.items()]
     if answer.status != 204:
         headers.append((b"content-length", str(len(answer.body)).encode()))

@@ -14,6 +14,7 @@ from sqlalchemy.exc import OperationalError
 
 from orders_sync.demo.demand import Demand
 from orders_sync.demo.ending import all_met, all_settled, erp_agrees
+from orders_sync.demo.played_erp import PlayedErp
 from orders_sync.demo.sandbox_api import SandboxApi
 
 #: While the ERP waits for its database, no fault ends.
@@ -42,14 +43,13 @@ class Account:
         self.is_asking = True
         self.asked_at: dict[int, float] = {}
         self.demand = Demand(
-            erp.url,
+            PlayedErp(erp.url, plan.name, _ERP_PATIENCE_SECONDS),
             outbox,
             api.order,
             random,
             time.monotonic,
             account=plan.name,
             shares=plan.shares,
-            patience_seconds=_ERP_PATIENCE_SECONDS,
         )
         self._clock = clock
 

@@ -154,6 +154,21 @@ def test_a_change_that_comes_late_does_not_undo_a_later_one(erp: Erp, books: Boo
     assert message["data"]["order"]["remark"] == "4"
 
 
+def test_a_change_that_was_taken_stays_so_and_a_cancelled_order_is_changed_no_more(
+    erp: Erp, books: Books
+) -> None:
+    packed, cancelled = make_order("packed-02"), make_order("cancelled-02")
+    for order in (packed, cancelled):
+        erp.place_order(order)
+    erp.order_changed(packed, Changes(2, 1, 1))
+    books.ask("UPDATE orders SET state = 'packed' WHERE id = ?", packed.order_id)
+    erp.cancel_order(cancelled.order_id, "canceled")
+
+    assert erp.order_changed(packed, Changes(2, 1, 1)) is ChangeAnswer.TAKEN
+    assert erp.order_changed(packed, Changes(3, 1, 1)) is ChangeAnswer.TOO_LATE
+    assert erp.order_changed(cancelled, Changes(2, 1, 1)) is ChangeAnswer.IGNORED
+
+
 def test_a_change_of_an_order_that_the_receiver_never_had_is_refused(erp: Erp) -> None:
     with pytest.raises(ErpRefused) as raised:
         erp.order_changed(make_order("never-01"), Changes(2, 1, 1))

@@ -22,6 +22,7 @@ from support.event_receiver import Behaviour
 from support.waiting import until
 
 from orders_sync.embedded.broker import free_port
+from orders_sync.listening import is_listening
 
 FOLDER: Final = Path(__file__).parents[2] / "docs" / "webhook-erp"
 SECRET: Final = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwMfKQ9r8GKYq="
@@ -101,19 +102,11 @@ def running_receiver(folder: Path, secret: str = SECRET) -> Iterator[Books]:
         env={**os.environ, "ERP_SECRET": secret},  # noqa: TID251 - another program's environment.
     )
     try:
-        until(lambda: _listens(port), "the receiver listens")
+        until(lambda: is_listening("127.0.0.1", port), "the receiver listens")
         yield Books(f"http://127.0.0.1:{port}/", folder)
     finally:
         process.terminate()
         process.wait()
-
-
-def _listens(port: int) -> bool:
-    try:
-        with socket.create_connection(("127.0.0.1", port), timeout=1):
-            return True
-    except OSError:
-        return False
 
 
 #: What goes wrong with a reply that the receiver gave, and that has had its effect.

@@ -23,13 +23,18 @@ def _home(folder: Path) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("chaos", "orders", "seconds"),
-    [pytest.param("off", 50, 120, id="off"), pytest.param("wild", 150, 400, id="wild")],
+    ("erp", "chaos", "orders", "seconds"),
+    [
+        pytest.param("staging", "off", 50, 120, id="off"),
+        pytest.param("staging", "wild", 150, 400, id="wild"),
+        pytest.param("webhook", "off", 50, 120, id="webhook"),
+        pytest.param("webhook", "wild", 150, 400, id="a bad webhook"),
+    ],
 )
 def test_a_demo_keeps_every_promise_and_cleans_up(
-    tmp_path: Path, chaos: str, orders: int, seconds: float
+    tmp_path: Path, erp: str, chaos: str, orders: int, seconds: float
 ) -> None:
-    options = ("--chaos", chaos, "--seed", "5", "--no-flower", "--json")
+    options = ("--erp", erp, "--chaos", chaos, "--seed", "5", "--no-flower", "--json")
 
     with Running(tmp_path, "demo", "--orders", str(orders), *options) as demo:
         status = demo.end(seconds)

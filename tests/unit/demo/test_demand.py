@@ -166,7 +166,9 @@ def test_an_order_that_is_left_alone_is_nobodys_and_missed_by_nobody(
     erp_url: str,
     tmp_path: Path,
 ) -> None:
-    demand = Demand(erp_url, tmp_path / "outbox", pytest.fail, Random(1), lambda: 0.0)
+    demand = Demand(
+        PlayedErp(erp_url, "sandbox"), tmp_path / "outbox", pytest.fail, Random(1), lambda: 0.0
+    )
     demand.leave_alone("1-01")
     demand.leave_alone("2-01")
 

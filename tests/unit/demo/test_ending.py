@@ -11,6 +11,7 @@ from unit.demo.evidence_makers import erp, vtex
 
 from orders_sync.demo.demand import Demand
 from orders_sync.demo.ending import all_met, erp_agrees
+from orders_sync.demo.played_erp import PlayedErp
 from orders_sync.demo.records import AskedCommand
 from orders_sync.erp.staging import StagingErp
 from orders_sync.testing.factories import make_order
@@ -46,7 +47,7 @@ def test_an_order_that_came_since_all_was_seen_to_be_done_is_still_to_be_asked_f
     staging.pull(None)
     orders = [vtex("1-01", status="handling")]
     erp_url = f"sqlite:///{tmp_path / 'erp.sqlite3'}"
-    demand = Demand(erp_url, tmp_path, vtex, Random(1), lambda: 0.0)
+    demand = Demand(PlayedErp(erp_url, "sandbox"), tmp_path, vtex, Random(1), lambda: 0.0)
 
     met_before = all_met(demand, orders)
     staging.place_order(make_order(account="sandbox", order_id="1-01"))
