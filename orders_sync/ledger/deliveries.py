@@ -1,7 +1,8 @@
 """Deliveries: an event on its way to one endpoint, in order for each order, and what became of it.
 
 Due rows are the queue. Of an order's events, or an account's where it is of no order, only the
-oldest that has not ended may be sent. What waits for an endpoint that rests is not touched.
+oldest that has not ended may be sent, and no later one is due before it: what is passed over for
+that is little, however much waits. What waits for an endpoint that rests is not touched.
 """
 
 from __future__ import annotations
@@ -9,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import sqlalchemy as sa
 
-from orders_sync.ledger.endpoints import Endpoint, OffWhy, switch_off
+from orders_sync.ledger.endpoints import Endpoint, OffWhy, hurry, switch_off
 from orders_sync.ledger.engine import Database
 from orders_sync.ledger.outbox_tables import attempts, deliveries, endpoints, outbox
 from orders_sync.ledger.wakeups import CLOCKS_DIFFER
@@ -29,6 +30,10 @@ LEASE: Final = timedelta(seconds=90)
 _SUCCESS_NOTED_EVERY: Final = timedelta(minutes=1)
 
 
+#: What becomes of a try.
+DeliveryOutcome = Literal["taken", "failed", "given_up"]
+
+
 @dataclass(frozen=True, slots=True)
 class Delivery:
     """An event that a process has, to send it to an endpoint until `lease_until`.
@@ -38,6 +43,8 @@ class Delivery:
 
     endpoint: Endpoint
     seq: int
+    account: str
+    order_id: str
     event_id: str
     told: str
     body: str = field(repr=False)
@@ -68,6 +75,13 @@ class Ending:
     due_at: datetime | None = None
     rests_until: datetime | None = None
     off_why: OffWhy | None = None
+
+    @property
+    def outcome(self) -> DeliveryOutcome:
+        """What became of the try, in a word; what failed is tried again."""
+        if self.is_taken:
+            return "taken"
+        return "given_up" if self.due_at is None else "failed"
 
 
 class Deliveries:
@@ -129,6 +143,8 @@ class Deliveries:
         return Delivery(
             endpoint=Endpoint.from_row(endpoint),
             seq=seq,
+            account=row.account,
+            order_id=row.order_id,
             event_id=event.id,
             told=event.told,
             body=event.body,
@@ -157,7 +173,11 @@ class Deliveries:
             )
             self._note_endpoint(connection, endpoint, ending, now)
             under = terms | {"of_version": delivery.version, **_changes(delivery, ending, now)}
-            return connection.execute(_END, under).rowcount > 0
+            is_ended = connection.execute(_END, under).rowcount > 0
+            if is_ended and ending.due_at is not None:
+                line = {"of_account": delivery.account, "of_order": delivery.order_id}
+                connection.execute(_BEHIND, terms | line | {"due_by": ending.due_at})
+            return is_ended
 
     def _note_endpoint(
         self, connection: sa.Connection, endpoint: Endpoint, ending: Ending, now: datetime
@@ -166,7 +186,7 @@ class Deliveries:
         if ending.is_taken:
             connection.execute(_SUCCEEDED, terms | {"noted_since": now - _SUCCESS_NOTED_EVERY})
             if endpoint.failures >= PROBED_AFTER:
-                connection.execute(_ALL_NOW, terms)
+                hurry(connection, endpoint.id, now=now)
             return
         connection.execute(_FAILED, terms | {"rest": ending.rests_until})
         if ending.off_why is not None:
@@ -214,16 +234,16 @@ _IS_FIRST: Final = ~sa.exists().where(
     _earlier.c.due_at.is_not(None),
 )
 
-_DUE: Final = (
-    sa.select(endpoints.c.id)
-    .where(
-        _IS_OPEN,
-        sa.exists().where(
-            deliveries.c.endpoint_id == endpoints.c.id, deliveries.c.due_at <= _NOW, _IS_FREE
-        ),
-    )
-    .order_by(endpoints.c.id)
+#: The first in its index: whether there is any, PostgreSQL may ask the table from end to end.
+_FIRST_DUE: Final = (
+    sa.select(deliveries.c.due_at)
+    .where(deliveries.c.endpoint_id == endpoints.c.id, deliveries.c.due_at.is_not(None), _IS_FREE)
+    .order_by(deliveries.c.due_at)
+    .limit(1)
+    .correlate(endpoints)
+    .scalar_subquery()
 )
+_DUE: Final = sa.select(endpoints.c.id).where(_IS_OPEN, _FIRST_DUE <= _NOW).order_by(endpoints.c.id)
 _OPEN: Final = sa.select(endpoints.c.failures).where(_IS_ENDPOINT, _IS_OPEN).with_for_update()
 _ALL_UNDER_WAY: Final = (
     sa.select(sa.func.count())
@@ -261,12 +281,24 @@ _CLAIM: Final = (
         dispatched_until=_time("until"),
         version=deliveries.c.version + 1,
     )
-    .returning(deliveries.c.attempts, deliveries.c.failing_since, deliveries.c.version)
+    .returning(deliveries)
 )
 _EVENT: Final = sa.select(outbox.c.id, outbox.c.told, outbox.c.body).where(outbox.c.seq == _OF_SEQ)
 _ENDPOINT: Final = sa.select(endpoints).where(_IS_ENDPOINT)
 _END: Final = sa.update(deliveries).where(
     _IS_DELIVERY, deliveries.c.version == sa.bindparam("of_version")
+)
+#: The later events of a delivery's order wait for its next try.
+_BEHIND: Final = (
+    sa.update(deliveries)
+    .where(
+        deliveries.c.endpoint_id == _OF_ENDPOINT,
+        deliveries.c.account == sa.bindparam("of_account"),
+        deliveries.c.order_id == sa.bindparam("of_order"),
+        deliveries.c.seq > _OF_SEQ,
+        deliveries.c.due_at < _time("due_by"),
+    )
+    .values(due_at=_time("due_by"))
 )
 _SUCCEEDED: Final = (
     sa.update(endpoints)
@@ -288,14 +320,4 @@ _FAILED: Final = (
         failing_since=sa.func.coalesce(endpoints.c.failing_since, _NOW),
         rests_until=sa.func.coalesce(_time("rest"), endpoints.c.rests_until),
     )
-)
-#: What waits for its next try while nothing was taken need not wait for it any longer.
-_ALL_NOW: Final = (
-    sa.update(deliveries)
-    .where(
-        deliveries.c.endpoint_id == _OF_ENDPOINT,
-        deliveries.c.due_at > _NOW,
-        deliveries.c.lease_owner.is_(None),
-    )
-    .values(due_at=_NOW)
 )

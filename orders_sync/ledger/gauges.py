@@ -15,9 +15,11 @@ import sqlalchemy as sa
 
 from orders_sync.domain.rules import OPEN, UNFINISHED, Standing
 from orders_sync.ledger.accounts import Chore
+from orders_sync.ledger.endpoints import Endpoints
 from orders_sync.ledger.engine import Database
 from orders_sync.ledger.events import waits_for_vtex
 from orders_sync.ledger.hearing import Hearings
+from orders_sync.ledger.outbox_log import Backlog, OutboxLog
 from orders_sync.ledger.pulse import last_runs
 from orders_sync.ledger.tables import commands, events, orders, strays
 
@@ -36,8 +38,8 @@ class LedgerState:
     and rests counts as one until its rest is over; `feed_read` is when one that read the feed
     without an error ended. `feed_silent` is since when the hook tells what the feed does not, and
     `hook_silent` when a hook was heard last, of those that the feed told something without.
-    `strays` are messages of no account that no task could take, and that
-    wait for a person.
+    `strays` are messages of no account that no task could take, and that wait for a person.
+    The keys of what is sent to endpoints begin with the endpoint's id; those that are off have why.
     """
 
     at: datetime
@@ -53,6 +55,9 @@ class LedgerState:
     feed_silent: Mapping[Key, datetime] = field(default_factory=dict)
     hook_silent: Mapping[Key, datetime] = field(default_factory=dict)
     strays: int = 0
+    events_waiting: Mapping[Key, int] = field(default_factory=dict)
+    oldest_waiting: Mapping[Key, datetime] = field(default_factory=dict)
+    endpoints_off: Mapping[Key, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +89,9 @@ class Gauges:
         """
         polls = last_runs(self._database, Chore.POLL)
         hearings = Hearings(self._database).read()
+        endpoints = Endpoints(self._database).all()
+        backlogs = OutboxLog(self._database).backlogs(now=now) if endpoints else {}
+        waiting = {endpoint.id: backlogs.get(endpoint.id, Backlog()) for endpoint in endpoints}
         with self._database.reading() as connection:
             return LedgerState(
                 at=now,
@@ -111,6 +119,17 @@ class Gauges:
                     if hearing.hook_silent_since
                 },
                 strays=connection.execute(_STRAYS).scalar_one(),
+                events_waiting={(its_id,): backlog.waiting for its_id, backlog in waiting.items()},
+                oldest_waiting={
+                    (its_id,): backlog.since
+                    for its_id, backlog in waiting.items()
+                    if backlog.since is not None
+                },
+                endpoints_off={
+                    (endpoint.id, endpoint.off_why or ""): 1
+                    for endpoint in endpoints
+                    if endpoint.off_at is not None
+                },
             )
 
     def read_waiting(self) -> Waiting:

@@ -93,6 +93,17 @@ _WANTED: Final = sa.select(
     endpoints.c.id, endpoints.c.events, endpoints.c.accounts, endpoints.c.off_at
 )
 _DELIVER: Final = sa.insert(deliveries)
+#: When the last of an order's events that have not ended is due: a later one is due no earlier.
+_AHEAD: Final = (
+    sa.select(deliveries.c.endpoint_id, sa.func.max(deliveries.c.due_at).label("due_at"))
+    .where(
+        deliveries.c.endpoint_id.in_(sa.bindparam("to", expanding=True)),
+        deliveries.c.account == sa.bindparam("of_account"),
+        deliveries.c.order_id == sa.bindparam("of_order"),
+        deliveries.c.due_at.is_not(None),
+    )
+    .group_by(deliveries.c.endpoint_id)
+)
 
 
 def _names(text: str | None) -> frozenset[str] | None:
@@ -115,15 +126,23 @@ def _write(
     seq = connection.execute(_add(connection.dialect.name), row).scalar_one_or_none()
     if seq is None or not endpoint_ids:
         return
+    line = {"of_account": announcement.account, "of_order": order_id, "to": endpoint_ids}
+    ahead = {row.endpoint_id: row.due_at for row in connection.execute(_AHEAD, line)}
     delivery = {
         "seq": seq,
         "account": announcement.account,
         "order_id": order_id,
-        "due_at": announcement.at,
         "attempts": 0,
         "version": 0,
     }
-    rows = [delivery | {"endpoint_id": endpoint_id} for endpoint_id in sorted(endpoint_ids)]
+    rows = [
+        delivery
+        | {
+            "endpoint_id": endpoint_id,
+            "due_at": max(announcement.at, ahead.get(endpoint_id, announcement.at)),
+        }
+        for endpoint_id in sorted(endpoint_ids)
+    ]
     connection.execute(_DELIVER, rows)
 
 

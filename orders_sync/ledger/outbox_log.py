@@ -112,10 +112,14 @@ class OutboxLog:
         number, after = 0, 0
         while True:
             with self._database.writing() as connection:
+                # What is removed meanwhile is not sent again, and what is taken waits.
                 row = connection.execute(_ENDPOINT, {"of_endpoint": endpoint_id}).one_or_none()
                 lot = connection.execute(found.where(outbox.c.seq > after)).all()
                 if row is None or not lot:
                     return number
+                if after == 0:
+                    # What waits is due with what is sent again, so that each order's first goes.
+                    connection.execute(_WITH_IT, {"of_endpoint": endpoint_id, "now": now})
                 subscription = Subscription.from_row(row)
                 rows = [
                     _anew(endpoint_id, event, now)
@@ -135,6 +139,15 @@ class OutboxLog:
                 for table in (attempts, deliveries, outbox):
                     connection.execute(sa.delete(table).where(table.c.seq.in_(seqs)))
         return len(seqs)
+
+    def forget_nobodys(self) -> int:
+        """Forget a lot of deliveries whose endpoint was removed; return how many.
+
+        A process that did not know of that yet may have written some.
+        """
+        of_lot = sa.tuple_(deliveries.c.endpoint_id, deliveries.c.seq).in_(_NOBODYS)
+        with self._database.writing() as connection:
+            return connection.execute(sa.delete(deliveries).where(of_lot)).rowcount
 
 
 def _anew(endpoint_id: str, event: Any, now: datetime) -> dict[str, Any]:
@@ -174,24 +187,46 @@ def _state(row: Any) -> str:
 
 
 _OF_ENDPOINT: Final[sa.BindParameter[str]] = sa.bindparam("of_endpoint")
-_ENDPOINT: Final = sa.select(endpoints).where(endpoints.c.id == _OF_ENDPOINT)
-_WAITING: Final = (
-    sa.select(
-        deliveries.c.endpoint_id,
-        sa.func.count().label("number"),
-        sa.func.min(outbox.c.at).label("since"),
+_ENDPOINT: Final = sa.select(endpoints).where(endpoints.c.id == _OF_ENDPOINT).with_for_update()
+_WITH_IT: Final = (
+    sa.update(deliveries)
+    .where(
+        deliveries.c.endpoint_id == _OF_ENDPOINT,
+        deliveries.c.due_at.is_not(None),
+        deliveries.c.lease_owner.is_(None),
     )
-    .join(outbox, outbox.c.seq == deliveries.c.seq)
+    .values(due_at=sa.bindparam("now", type_=deliveries.c.due_at.type))
+)
+#: Grouped by an expression: by the column SQLite would walk the primary key of the whole table.
+_EACH: Final = deliveries.c.endpoint_id.concat("")
+_OPEN: Final = (
+    sa.select(
+        _EACH.label("endpoint_id"),
+        sa.func.count().label("number"),
+        sa.func.min(deliveries.c.seq).label("seq"),
+    )
     .where(deliveries.c.due_at.is_not(None))
-    .group_by(deliveries.c.endpoint_id)
+    .group_by(_EACH)
+    .subquery()
+)
+_WAITING: Final = sa.select(_OPEN.c.endpoint_id, _OPEN.c.number, outbox.c.at.label("since")).join(
+    outbox, outbox.c.seq == _OPEN.c.seq
+)
+_NOBODYS: Final = (
+    sa.select(deliveries.c.endpoint_id, deliveries.c.seq)
+    .where(
+        deliveries.c.due_at.is_not(None),
+        ~sa.exists().where(endpoints.c.id == deliveries.c.endpoint_id),
+    )
+    .limit(_LOT)
 )
 _GIVEN_UP: Final = (
-    sa.select(deliveries.c.endpoint_id, sa.func.count().label("number"))
+    sa.select(_EACH.label("endpoint_id"), sa.func.count().label("number"))
     .where(
-        deliveries.c.is_taken.is_(sa.false()),
+        deliveries.c.is_taken == sa.false(),  # As its index has it.
         deliveries.c.ended_at > sa.bindparam("recently", type_=deliveries.c.ended_at.type),
     )
-    .group_by(deliveries.c.endpoint_id)
+    .group_by(_EACH)
 )
 _SENT: Final = (
     sa.select(

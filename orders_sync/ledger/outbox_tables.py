@@ -59,7 +59,7 @@ deliveries = sa.Table(
     sa.Column("version", sa.Integer, nullable=False, comment="the fencing token"),
     sa.Column("ended_at", UtcDateTime, comment="when it was taken or given up"),
     sa.Column("is_taken", sa.Boolean, comment="how it ended"),
-    partial_index("ix_deliveries_due", "endpoint_id", "due_at", where="due_at IS NOT NULL"),
+    partial_index("ix_deliveries_due", "endpoint_id", "due_at", "seq", where="due_at IS NOT NULL"),
     partial_index(
         "ix_deliveries_line",
         "endpoint_id",

@@ -111,6 +111,7 @@ class LedgerCollector(Collector):
             "Messages that no task could take and that wait for a person, in the ledger.",
             state.strays,
         )
+        yield from self._endpoint_families(state)
 
     def _order_families(self, state: LedgerState) -> Iterator[Metric]:
         yield self._counts(
@@ -154,6 +155,27 @@ class LedgerCollector(Collector):
             ("account", "kind"),
             state.oldest_command,
             at=state.at,
+        )
+
+    def _endpoint_families(self, state: LedgerState) -> Iterator[Metric]:
+        yield self._counts(
+            "orders_sync_endpoint_events_waiting",
+            "Events that were not taken by their endpoint yet, nor given up.",
+            ("endpoint",),
+            state.events_waiting,
+        )
+        yield self._ages(
+            "orders_sync_endpoint_oldest_event_age_seconds",
+            "Time since the oldest event that waits for an endpoint happened.",
+            ("endpoint",),
+            state.oldest_waiting,
+            at=state.at,
+        )
+        yield self._counts(
+            "orders_sync_endpoint_off",
+            "Endpoints that are sent nothing: a person said so, it is gone, or it failed for days.",
+            ("endpoint", "why"),
+            state.endpoints_off,
         )
 
     def _counts(

@@ -8,6 +8,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
 
 from orders_sync import __version__
 from orders_sync.domain.amounts import Reason
+from orders_sync.ledger.deliveries import DeliveryOutcome
 from orders_sync.metrics.labels import cause_label
 
 #: `failed` tries count as attempts and `waited` ones do not; both come again.
@@ -96,6 +97,12 @@ class Metrics:
             ["account"],
             registry=registry,
         )
+        self._deliveries = Counter(
+            "orders_sync_endpoint_deliveries",
+            "Tries to send an event to an endpoint: taken, failed and tried again, or given up.",
+            ["endpoint", "outcome"],
+            registry=registry,
+        )
         self._ticks = Counter(
             "orders_sync_beat_ticks", "Tasks that beat put on a queue.", ["task"], registry=registry
         )
@@ -146,6 +153,10 @@ class Metrics:
     def invoice_left_cents(self, account: str) -> None:
         """Observe an invoice that took the last pieces of an order and not all of its value."""
         self._short_invoices.labels(account).inc()
+
+    def event_sent(self, endpoint: str, outcome: DeliveryOutcome) -> None:
+        """Observe a try to send an event to an endpoint, by its id."""
+        self._deliveries.labels(endpoint, outcome).inc()
 
     def tick_sent(self, task: str, *, now: float) -> None:
         """Observe that beat put a task on its queue; `now` is in seconds since 1970."""

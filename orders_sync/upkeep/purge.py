@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -85,16 +85,15 @@ def purge(
 
 
 def forget_events(*, ledger: Ledger, clock: Clock, keep: timedelta) -> int:
-    """Forget events for endpoints that are older than `keep`; return how many."""
-    started, before = clock(), clock() - keep
-    forgotten = 0
-    while clock() < started + _MOST_TIME:
-        number = ledger.outbox_log.forget(before=before)
-        if not number:
-            break
-        forgotten += number
-    if forgotten:
-        log.info("purge.events", events=forgotten)
+    """Forget events for endpoints that are older than `keep`; return how many.
+
+    So are deliveries of endpoints that were removed.
+    """
+    until, before = clock() + _MOST_TIME, clock() - keep
+    nobodys = _until_done(ledger.outbox_log.forget_nobodys, clock, until)
+    forgotten = _until_done(lambda: ledger.outbox_log.forget(before=before), clock, until)
+    if forgotten or nobodys:
+        log.info("purge.events", events=forgotten, deliveries_of_nobody=nobodys)
     return forgotten
 
 
@@ -115,6 +114,14 @@ def _set_apart(
         for each in _ROUNDS:
             cursors.move(account, each.cursor, None, now=now)
     return {account: own.get(account, retention) for account in sorted({*apart, *own})}
+
+
+def _until_done(forget: Callable[[], int], clock: Clock, until: datetime) -> int:
+    """Forget lot by lot until there is nothing left, or no time; return how much."""
+    total = 0
+    while clock() < until and (number := forget()):
+        total += number
+    return total
 
 
 def _run(

@@ -13,6 +13,7 @@ import structlog
 from orders_sync.domain.time import Clock
 from orders_sync.ledger import Ledger
 from orders_sync.ledger.deliveries import Attempt, Delivery
+from orders_sync.metrics import Metrics
 from orders_sync.settings_parts import EndpointSettings, RetryPolicy
 from orders_sync.signing import sign
 from orders_sync.webhooks.addresses import resolve
@@ -35,6 +36,7 @@ class Sending:
     settings: EndpointSettings
     policy: RetryPolicy
     owner: str
+    metrics: Metrics
     resolve: Resolve = resolve
 
     def run(self, endpoint_id: str, seq: int, *, may_go_on: Callable[[], bool]) -> None:
@@ -91,9 +93,10 @@ class Sending:
         )
         attempt = Attempt(began, (now - began).total_seconds(), str(answer))
         self.ledger.deliveries.end(delivery, attempt, ending, now=now)
+        self.metrics.event_sent(endpoint.id, ending.outcome)
         say = log.info if ending.is_taken else log.warning
         say(
-            "delivery.taken" if ending.is_taken else "delivery.failed",
+            f"delivery.{ending.outcome}",
             endpoint=endpoint.id,
             event_id=delivery.event_id,
             answer=str(answer),

@@ -30,6 +30,7 @@ def send_event(self: ServiceTask, endpoint: str, delivery: int) -> None:
         settings=services.settings.endpoints,
         policy=services.settings.retry.events,
         owner=services.process,
+        metrics=services.metrics,
     ).run(endpoint, delivery, may_go_on=lambda: self.app.takes_from(_QUEUE))
 
 

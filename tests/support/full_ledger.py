@@ -15,6 +15,7 @@ from typing import Final
 import sqlalchemy as sa
 
 from orders_sync.ledger.engine import Database
+from orders_sync.ledger.tables import UtcDateTime
 
 STORE: Final = "mystore"
 
@@ -130,6 +131,32 @@ _WAITING: Final = (
     FROM numbers
     """,
 )
+
+
+_EVENTS: Final = (
+    """
+    INSERT INTO outbox (id, at, told, account, order_id, body)
+    SELECT 'evt_' || i, at, 'order.done', 'mystore', 'order' || (i % :lines), '{}' FROM numbers
+    ORDER BY i
+    """,
+    """
+    INSERT INTO deliveries (endpoint_id, seq, account, order_id, due_at, attempts, version)
+    SELECT :endpoint, seq, account, order_id, :due, 0, 0 FROM outbox
+    """,
+)
+
+
+def fill_events(
+    database: Database, endpoint_id: str, *, events: int, lines: int, due: datetime, now: datetime
+) -> None:
+    """Add events for an endpoint, of so many orders in turns, all of them due at a time."""
+    given = {"lines": lines, "endpoint": endpoint_id, "due": due}
+    with database.writing() as connection, _numbered(connection, events, now):
+        for text in _EVENTS:
+            statement = sa.text(text)
+            wanted = {name: value for name, value in given.items() if f":{name}" in text}
+            typed = [sa.bindparam("due", type_=UtcDateTime)] if "due" in wanted else []
+            connection.execute(statement.bindparams(*typed), wanted)
 
 
 def fill(database: Database, *, orders: int, now: datetime) -> None:

@@ -12,6 +12,7 @@ from orders_sync.ledger.acts import Act
 from orders_sync.ledger.endpoints import Endpoint
 from orders_sync.ledger.outbox_log import Sent
 from orders_sync.ledger.processes import Worker
+from orders_sync.metrics import Metrics
 from orders_sync.settings_parts import EndpointSettings, RetryPolicy
 from orders_sync.signing import new_secret
 from orders_sync.testing.clock import SettableClock
@@ -38,6 +39,7 @@ class Mailroom:
         self.queue: list[DeliveryMessage] = []
         self.threads = 20
         self.policy = POLICY
+        self.metrics = Metrics()
 
     def add(
         self, url: str, *events: str, accounts: Sequence[str] = (), secret: str | None = None
@@ -73,7 +75,14 @@ class Mailroom:
                 return 1.0
 
         return Sending(
-            self.ledger, self.clock, Longest(), self.settings, self.policy, "me", self.resolve
+            self.ledger,
+            self.clock,
+            Longest(),
+            self.settings,
+            self.policy,
+            "me",
+            self.metrics,
+            self.resolve,
         )
 
     def dispatch(self) -> list[DeliveryMessage]:

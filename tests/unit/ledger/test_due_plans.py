@@ -4,20 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from support.full_ledger import STORE, fill_waiting, gather_statistics
+from support.full_ledger import STORE, fill_events, fill_waiting, gather_statistics
 from unit.ledger.test_indices import nodes_of
 
 from orders_sync.domain.steps import Step
 from orders_sync.ledger import Ledger
+from orders_sync.ledger.acts import Act
+from orders_sync.ledger.deliveries import Attempt, Ending
+from orders_sync.ledger.endpoints import Endpoint
 
 NOW = datetime(2026, 11, 27, 12, tzinfo=UTC)
 WAITING = 100_000
 TAKEN = 20
+#: Of events, each order's first is taken, and all the others wait behind these.
+LINES = TAKEN
 
 #: SQLite's instructions and PostgreSQL's rows: of a few hundred rows, and far from all.
 BOUND = 10_000
@@ -53,7 +58,8 @@ def effort(ledger: Ledger) -> Iterator[list[int]]:
         connection: sa.Connection, _: Any, statement: str, given: Any, *__: Any
     ) -> None:
         driver: Any = connection.connection.driver_connection
-        with driver.cursor() as cursor:
+        # What it does to find out is done again by the statement itself.
+        with driver.transaction(force_rollback=True), driver.cursor() as cursor:
             cursor.execute(f"EXPLAIN (ANALYZE, TIMING off, FORMAT JSON) {statement}", given)
             [[plan]] = cursor.fetchone()
         spent.append(sum(map(rows_of, nodes_of(plan["Plan"]))))
@@ -102,3 +108,38 @@ def test_a_tick_reads_few_rows_however_many_wait(waiting: Ledger) -> None:
         spent_by[act.__name__] = max(spent)
 
     assert {name: most for name, most in spent_by.items() if most >= BOUND} == {}
+
+
+@pytest.fixture
+def failing(ledger: Ledger) -> Ledger:
+    """Give a ledger whose endpoint fails for every order: behind each head, many events wait."""
+    ledger.endpoints.add(
+        Endpoint("ep_1", "https://a.example/", None, None, "whsec_c2VjcmV0", NOW), Act(NOW, "me")
+    )
+    fill_events(ledger.database, "ep_1", events=WAITING, lines=LINES, due=NOW, now=NOW)
+    gather_statistics(ledger.database)
+    return ledger
+
+
+def test_taking_events_reads_few_rows_however_many_wait_behind_their_orders_first(
+    failing: Ledger,
+) -> None:
+    deliveries, later = failing.deliveries, NOW + timedelta(minutes=5)
+    with effort(failing) as spent:
+        heads = deliveries.take("ep_1", at_once=TAKEN, limit=TAKEN, now=NOW)
+    at_first = max(spent)
+    for seq in heads:
+        delivery = deliveries.claim("ep_1", seq, owner="me", now=NOW)
+        assert delivery is not None
+        deliveries.end(delivery, Attempt(NOW, 0.1, "400"), Ending(due_at=later), now=NOW)
+
+    with effort(failing) as spent:
+        assert deliveries.due(now=NOW) == []
+        assert deliveries.take("ep_1", at_once=TAKEN, limit=TAKEN, now=NOW) == []
+    while_they_wait = max(spent)
+    with effort(failing) as spent:
+        assert deliveries.due(now=later) == ["ep_1"]
+        assert len(deliveries.take("ep_1", at_once=TAKEN, limit=TAKEN, now=later)) == 1
+
+    assert len(heads) == TAKEN
+    assert max(at_first, while_they_wait, *spent) < BOUND

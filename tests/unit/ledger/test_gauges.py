@@ -11,6 +11,8 @@ from orders_sync.domain.events import OrderEvent
 from orders_sync.domain.rules import Progress, Standing
 from orders_sync.domain.steps import Claim, Step, StepResult
 from orders_sync.ledger import Ledger
+from orders_sync.ledger.acts import Act
+from orders_sync.ledger.endpoints import Endpoint
 from orders_sync.ledger.gauges import Gauges, LedgerState
 from orders_sync.ledger.journal import Entry
 from orders_sync.testing.clock import SettableClock
@@ -34,6 +36,12 @@ def event(order_id: str, state: str = "ready-for-handling", change: str = "1") -
 def read(ledger: Ledger, clock: SettableClock, seconds: float = 480) -> LedgerState:
     recently = clock() - timedelta(seconds=seconds)
     return Gauges(ledger.database).read(now=clock(), delivered_after=recently)
+
+
+def add_endpoint(ledger: Ledger, clock: SettableClock, its_id: str, *events: str) -> None:
+    wanted = frozenset(events) or None
+    endpoint = Endpoint(its_id, "https://a.example/", wanted, None, "whsec_c2VjcmV0", clock())
+    ledger.endpoints.add(endpoint, Act(clock(), "me"))
 
 
 def claim(ledger: Ledger, clock: SettableClock, order_id: str) -> Claim:
@@ -204,6 +212,7 @@ def test_the_last_poll_that_read_the_feed_is_known(ledger: Ledger, clock: Settab
 # PostgreSQL's planner reads small tables as a whole, and rightly.
 @pytest.mark.parametrize("database", ["sqlite"])
 def test_no_table_of_finished_work_is_read_as_a_whole(ledger: Ledger, clock: SettableClock) -> None:
+    add_endpoint(ledger, clock, "ep_1")
     asked: list[str] = []
     sa.event.listen(
         ledger.database.engine,
@@ -220,8 +229,12 @@ def test_no_table_of_finished_work_is_read_as_a_whole(ledger: Ledger, clock: Set
             for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}")
         ]
     assert len(asked) >= 8
-    scans = {step for step in steps if step.startswith("SCAN") and step != "SCAN accounts"}
-    assert scans <= {"SCAN events USING INDEX ix_events_unacknowledged"}
+    few = {"SCAN accounts", "SCAN endpoints", "SCAN anon_1"}
+    assert {step for step in steps if step.startswith("SCAN")} - few <= {
+        "SCAN deliveries USING COVERING INDEX ix_deliveries_due",
+        "SCAN deliveries USING INDEX ix_deliveries_given_up",
+        "SCAN events USING INDEX ix_events_unacknowledged",
+    }
 
 
 def _with_values(statement: str, values: tuple[object, ...]) -> str:
@@ -251,3 +264,21 @@ def test_why_work_waits_and_since_when_it_fails_is_told_by_step(
 
     key = (STORE, "orders.fetch", "traffic.breaker")
     assert (waiting.orders, waiting.failing) == ({key: 1}, {key: began})
+
+
+def test_what_waits_for_each_endpoint_and_which_are_off_is_counted(
+    ledger: Ledger, clock: SettableClock, office: Office
+) -> None:
+    for its_id, *wanted in (("ep_all",), ("ep_off",), ("ep_few", "account.paused")):
+        add_endpoint(ledger, clock, its_id, *wanted)
+    office.park(office.ask("note", {"message": "Packed."}))
+    since = clock()
+    ledger.endpoints.disable("ep_off", Act(clock(), "me"))
+    clock.advance(60)
+    office.park(office.ask("note", {"message": "Gone."}))
+
+    state = read(ledger, clock)
+
+    assert state.events_waiting == {("ep_all",): 2, ("ep_off",): 1, ("ep_few",): 0}
+    assert state.oldest_waiting == {("ep_all",): since, ("ep_off",): since}
+    assert state.endpoints_off == {("ep_off", "person"): 1}

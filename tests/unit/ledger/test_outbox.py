@@ -17,6 +17,7 @@ from orders_sync.domain.steps import Claim, CommandResult, Step, StepResult
 from orders_sync.ledger import Ledger
 from orders_sync.ledger.accounts import Chore
 from orders_sync.ledger.acts import Act
+from orders_sync.ledger.deliveries import Attempt, Ending
 from orders_sync.ledger.endpoints import Endpoint
 from orders_sync.ledger.forgetting import forget_order
 from orders_sync.ledger.journal import Entry
@@ -383,3 +384,37 @@ def test_an_endpoint_that_is_removed_leaves_nothing_behind(
     office.park(office.ask("note", NOTE, key="2"))
 
     assert (len(told.events), told.deliveries) == (1, 0)
+
+
+def test_what_is_written_for_an_endpoint_that_was_removed_is_forgotten(
+    open_ledger: Callable[[], Ledger], clock: SettableClock
+) -> None:
+    ledger = open_ledger()
+    ledger.database.outbox = Outbox(counter=lambda: 0.0)
+    office, told = Office(ledger, clock), Told(ledger)
+    add_endpoint(ledger, clock)
+    office.park(office.ask("note", NOTE, key="1"))
+    open_ledger().endpoints.remove("ep_1", Act(clock(), "me"))
+    office.park(office.ask("note", NOTE, key="2"))
+    written = told.deliveries
+
+    forget_events(ledger=ledger, clock=clock, keep=timedelta(days=14))
+
+    assert (written, told.deliveries) == (1, 0)
+
+
+def test_an_event_behind_one_that_waits_is_due_no_earlier(
+    ledger: Ledger, clock: SettableClock, told: Told, office: Office
+) -> None:
+    office.park(office.ask("note", NOTE, key="1"))
+    [seq] = ledger.deliveries.take("ep_1", at_once=4, limit=4, now=clock())
+    delivery = ledger.deliveries.claim("ep_1", seq, owner="me", now=clock())
+    assert delivery is not None
+    later = clock() + timedelta(minutes=5)
+    ledger.deliveries.end(delivery, Attempt(clock(), 0.1, "400"), Ending(due_at=later), now=clock())
+
+    office.park(office.ask("note", NOTE, key="2"))
+
+    with ledger.database.reading() as connection:
+        due = connection.execute(sa.select(deliveries.c.due_at)).scalars().all()
+    assert (told.deliveries, set(due)) == (2, {later})

@@ -478,3 +478,45 @@ def test_many_endpoints_share_the_threads_and_one_has_no_more_than_its_part(
     messages = mailroom.dispatch()
 
     assert sorted(message.endpoint for message in messages) == [f"ep_{n}" for n in range(5)]
+
+
+def test_what_waits_behind_an_event_that_is_sent_again_is_sent_after_it_at_once(
+    mailroom: Mailroom, receiver: Receiver
+) -> None:
+    receiver.behaviour = answer(400)
+    endpoint = mailroom.add(receiver.url)
+    ids = [mailroom.tell(mark=mark) for mark in ("1", "2", "3")]
+    mailroom.settle(0.5)
+    receiver.behaviour = answer(200)
+    receiver.headers.clear()
+
+    mailroom.ledger.outbox_log.replay(endpoint.id, event_id=ids[0], now=mailroom.clock())
+    mailroom.clock.advance(300)
+    mailroom.drain()
+
+    assert receiver.ids == ids
+
+
+def test_every_try_is_counted_by_endpoint_and_outcome(
+    mailroom: Mailroom, receiver: Receiver
+) -> None:
+    answers = iter([500, 200])
+
+    def behave(handler: BaseHTTPRequestHandler) -> None:
+        answer(next(answers, 400))(handler)
+
+    receiver.behaviour = behave
+    endpoint = mailroom.add(receiver.url)
+    mailroom.tell(mark="1")
+    mailroom.settle(0.1)
+    mailroom.policy = POLICY.model_copy(update={"attempts": 1})
+    mailroom.tell(mark="2")
+    mailroom.drain()
+
+    counted = {
+        outcome: mailroom.metrics.registry.get_sample_value(
+            "orders_sync_endpoint_deliveries_total", {"endpoint": endpoint.id, "outcome": outcome}
+        )
+        for outcome in ("taken", "failed", "given_up")
+    }
+    assert counted == {"taken": 1, "failed": 1, "given_up": 1}
