@@ -48,22 +48,23 @@ def main() -> None:
     where.add_argument("--postgresql", action="store_true")
     where.add_argument("--url")
     wanted = parser.parse_args()
-    with _database(wanted.url, is_postgresql=wanted.postgresql) as url:
+    with empty_database(wanted.url, is_postgresql=wanted.postgresql) as url:
         upgrade(url)
-        _fill(url, f"{wanted.orders:,} orders", partial(fill, orders=wanted.orders, now=_NOW))
+        fill_in(url, f"{wanted.orders:,} orders", partial(fill, orders=wanted.orders, now=_NOW))
         with closing(Ledger(url, lease=timedelta(seconds=60))) as ledger:
             operations = Operations(ledger, orders=wanted.orders, now=_NOW)
-            _time(operations.all, wanted.times)
+            time_each(operations.all, wanted.times)
         waiting = partial(fill_waiting, commands=wanted.waiting, now=_NOW)
-        _fill(url, f"{wanted.waiting:,} waiting commands", waiting)
+        fill_in(url, f"{wanted.waiting:,} waiting commands", waiting)
         with closing(Ledger(url, lease=timedelta(seconds=60))) as ledger:
             operations = Operations(ledger, orders=wanted.orders, now=_NOW)
             ticks = {name: act for name, act in operations.all.items() if name.startswith("tick")}
-            _time(ticks, wanted.times)
+            time_each(ticks, wanted.times)
 
 
 @contextmanager
-def _database(url: str | None, *, is_postgresql: bool) -> Iterator[str]:
+def empty_database(url: str | None, *, is_postgresql: bool) -> Iterator[str]:
+    """Give the URL of a database: `url`, one of a new PostgreSQL server, or an SQLite file."""
     if url is not None:
         yield url
         return
@@ -78,7 +79,8 @@ def _database(url: str | None, *, is_postgresql: bool) -> Iterator[str]:
         yield f"sqlite:///{home}/ledger.sqlite3"
 
 
-def _fill(url: str, what: str, add: Callable[[Database], None]) -> None:
+def fill_in(url: str, what: str, add: Callable[[Database], None]) -> None:
+    """Fill a ledger, and say how long that took."""
     began = time.perf_counter()
     with closing(Database(url, seconds=math.inf)) as database:
         add(database)
@@ -86,7 +88,8 @@ def _fill(url: str, what: str, add: Callable[[Database], None]) -> None:
     print(f"\n{what} filled in after {time.perf_counter() - began:.0f} s\n")
 
 
-def _time(operations: Mapping[str, Callable[[], object]], times: int) -> None:
+def time_each(operations: Mapping[str, Callable[[], object]], times: int) -> None:
+    """Do each so many times, and print the median and the longest."""
     print(f"{'':<42} {'median ms':>10} {'longest ms':>11}")
     for name, operation in operations.items():
         took = []

@@ -15,7 +15,7 @@ from orders_sync.backoffice.waiting import Outcomes
 from orders_sync.domain.steps import Dispatch
 from orders_sync.domain.time import Clock
 from orders_sync.gateway.bounds import Bounded
-from orders_sync.gateway.callers import Allowance
+from orders_sync.gateway.callers import Admission, Allowance
 from orders_sync.gateway.commands import command_routes
 from orders_sync.gateway.context import Context
 from orders_sync.gateway.desk.app import create_desk
@@ -31,6 +31,8 @@ from orders_sync.gateway.problems import ANY_CALL, described, tell_problems
 from orders_sync.ledger import Ledger
 from orders_sync.metrics.tracing import NO_TRACING, Tracing
 from orders_sync.roster import Roster
+
+_API: Final = "/api/v1"
 
 #: JSON has blanks and escapes, which a command's own bound does not count.
 _BLANKS: Final = 4
@@ -68,7 +70,7 @@ def create_app(
     app.state.context = context
     app.openapi = partial(describe, app)  # type: ignore[method-assign]
     tell_problems(app)
-    api = APIRouter(prefix="/api/v1", responses=described(*ANY_CALL))
+    api = APIRouter(prefix=_API, responses=described(*ANY_CALL))
     for routes in (command_routes(), order_routes(), parked_routes()):
         api.include_router(routes)
     app.include_router(api)
@@ -78,4 +80,9 @@ def create_app(
     live = LiveFigures(partial(read_figures, roster, ledger, clock), monotonic)
     desk, close_streams = create_desk(open_desk(context, live, monotonic))
     app.mount("/desk", desk)
-    return Bounded(app, settings.max_command_bytes * _BLANKS, close_streams)
+    return Bounded(
+        app,
+        settings.max_command_bytes * _BLANKS,
+        admit=Admission(f"{_API}/", ledger.callers, context.allowance, clock),
+        close=close_streams,
+    )

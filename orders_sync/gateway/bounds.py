@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, Final
 
 from starlette.requests import ClientDisconnect
+from starlette.responses import Response
 
 from orders_sync.gateway.problems import problem
 
@@ -22,24 +23,32 @@ _HEADERS: Final = (
     (b"content-security-policy", b"default-src 'none'; style-src 'self'; frame-ancestors 'none'"),
 )
 
-#: Anybody on the internet may post to a hook, and what is read of a call is kept in memory.
-_HOOK_BYTES: Final = 256 * 1024
+#: Anybody on the internet may post there, and what is read of a call is kept in memory.
+_BYTES_OF_ANYBODY: Final = {"/hook/": 256 * 1024, "/desk/sign-in": 16 * 1024}
+
+
+async def _anybody(_: Any) -> None:
+    return None
 
 
 class Bounded:
     """Reads a body of so many bytes at most before the application sees it.
 
-    `close` ends the answers that go on by themselves, so that the process can end.
+    `admit` is asked before: what it returns for a call's scope is the answer, and none of the
+    body is read. `close` ends the answers that go on by themselves, so that the process can end.
     """
 
     def __init__(
         self,
         application: Application,
         max_bytes: int,
+        *,
+        admit: Callable[[Any], Awaitable[Response | None]] = _anybody,
         close: Callable[[], None] = lambda: None,
     ) -> None:
         self._application = application
         self._max_bytes = max_bytes
+        self._admit = admit
         self.close = close
 
     async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
@@ -48,8 +57,14 @@ class Bounded:
             await self._application(scope, receive, send)
             return
         send = _with_headers(send)
-        is_hook = scope["path"].startswith("/hook/")
-        max_bytes = min(self._max_bytes, _HOOK_BYTES) if is_hook else self._max_bytes
+        refusal = await self._admit(scope)
+        if refusal is not None:
+            await refusal(scope, receive, send)
+            return
+        of_anybody = [
+            most for path, most in _BYTES_OF_ANYBODY.items() if scope["path"].startswith(path)
+        ]
+        max_bytes = min([self._max_bytes, *of_anybody])
         try:
             body = await _read(receive, max_bytes)
         except ClientDisconnect:

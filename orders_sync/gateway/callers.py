@@ -6,9 +6,15 @@ import math
 import threading
 from collections.abc import Callable
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
-from orders_sync.gateway.problems import ProblemError
+from fastapi.security.utils import get_authorization_scheme_param
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import Headers
+from starlette.responses import Response
+
+from orders_sync.domain.time import Clock
+from orders_sync.gateway.problems import ProblemError, answer_to
 from orders_sync.gateway.rights import Rights, digest_of, is_same, token_id
 from orders_sync.ledger.callers import Caller, Callers
 
@@ -16,6 +22,8 @@ from orders_sync.ledger.callers import Caller, Callers
 _BURST_SECONDS: Final = 10.0
 _NOBODY: Final = digest_of("")
 
+#: Where a call's scope has the rights of who calls.
+CALLER: Final = "orders_sync.caller"
 
 #: So many are remembered; of those beyond, the longest unheard of are forgotten.
 _MOST_BUCKETS: Final = 10_000
@@ -77,6 +85,34 @@ def identify(token: str | None, *, callers: Callers, allowance: Allowance, now: 
         )
     callers.note_use(caller, now)
     return Rights(caller.name, caller.scopes, caller.accounts)
+
+
+class Admission:
+    """Asks who calls the API, by a call's headers alone; `Rights` are left in its scope."""
+
+    def __init__(self, paths: str, callers: Callers, allowance: Allowance, clock: Clock) -> None:
+        self._paths = paths
+        self._callers = callers
+        self._allowance = allowance
+        self._clock = clock
+
+    async def __call__(self, scope: Any) -> Response | None:
+        """Return why a call is not let in, None where it is; calls of other paths all are."""
+        if not scope["path"].startswith(self._paths):
+            return None
+        given = Headers(scope=scope).get("Authorization")
+        scheme, token = get_authorization_scheme_param(given)
+        try:
+            scope[CALLER] = await run_in_threadpool(
+                identify,
+                token if scheme.lower() == "bearer" else None,
+                callers=self._callers,
+                allowance=self._allowance,
+                now=self._clock(),
+            )
+        except Exception as error:  # noqa: BLE001 - Each has its answer, as in a route.
+            return answer_to(error)
+        return None
 
 
 def _of_token(token: str | None, callers: Callers) -> Caller | None:

@@ -112,6 +112,13 @@ def tell_problems(app: FastAPI) -> None:
         app.add_exception_handler(error, answer)
 
 
+def answer_to(error: Exception) -> Response:
+    """Return the answer to a call that ended with an error before any route had it."""
+    answer = next(_ANSWERS[kind] for kind in type(error).__mro__ if kind in _ANSWERS)
+    response: Response = answer(None, error)
+    return response
+
+
 def _not_accepted(_: Request, error: Any) -> Response:
     if isinstance(error, KeyTakenError):
         return problem(409, error.cause, error.message, command_id=error.command_id)

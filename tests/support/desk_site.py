@@ -121,9 +121,9 @@ def settings_of(
 
 
 @contextmanager
-def serving_desk(settings: Settings) -> Iterator[Desk]:
-    """Serve the desk of a home folder, with all people in its ledger."""
-    ledger = Ledger(make_ledger(settings.ledger), lease=settings.lease)
+def serving_desk(settings: Settings, ledger: Ledger | None = None) -> Iterator[Desk]:
+    """Serve the desk of a home folder, or of a ledger elsewhere, with all people in its ledger."""
+    ledger = ledger or Ledger(make_ledger(settings.ledger), lease=settings.lease)
     desk = Desk("", ledger, settings)
     add_people(ledger)
     app = create_app(

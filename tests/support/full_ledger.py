@@ -133,6 +133,13 @@ _WAITING: Final = (
 )
 
 
+_PARKED: Final = """
+    UPDATE commands SET standing = 'parked', outcome = 'parked', told = 'parked',
+        cause = :cause, reason = 'no answer', hint = 'Look for yourself.'
+    WHERE kind = 'invoice' AND standing = 'done'
+        AND order_id IN (SELECT order_id FROM orders ORDER BY updated_at DESC LIMIT :number)
+"""
+
 _EVENTS: Final = (
     """
     INSERT INTO outbox (id, at, told, account, order_id, body)
@@ -144,6 +151,12 @@ _EVENTS: Final = (
     SELECT :endpoint, seq, account, order_id, :due, 0, 0 FROM outbox
     """,
 )
+
+
+def park_invoices(database: Database, cause: str, *, number: int) -> None:
+    """Park the invoices of the latest orders, as a bad day does."""
+    with database.writing() as connection:
+        connection.execute(sa.text(_PARKED), {"cause": cause, "number": number})
 
 
 def fill_events(

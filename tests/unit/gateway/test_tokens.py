@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
+from http.client import HTTPConnection
 
 import pytest
 from support.gateway import Gateway, serving_gateway
@@ -49,6 +51,21 @@ def test_whoever_has_no_token_of_ours_is_not_let_in(gateway: Gateway, wrong: str
 
     assert answer.status_code == 401
     assert token not in answer.text
+
+
+def test_whoever_has_no_token_is_answered_before_a_body_is_read(gateway: Gateway) -> None:
+    connection = HTTPConnection(gateway.url.removeprefix("http://"), timeout=60)
+    connection.putrequest("POST", f"/api/v1/accounts/{STORE}/orders/1-01/invoices")
+    # Of this not a byte is ever sent.
+    connection.putheader("Content-Length", "30000")
+    connection.putheader("Authorization", f"Bearer {new_token()}")
+    connection.endheaders()
+
+    answer = connection.getresponse()
+
+    assert (answer.status, answer.headers["X-Frame-Options"]) == (401, "DENY")
+    assert json.loads(answer.read())["type"] == "/api/docs#token.wrong"
+    connection.close()
 
 
 def test_the_ledger_keeps_no_token(gateway: Gateway) -> None:

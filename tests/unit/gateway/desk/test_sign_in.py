@@ -165,6 +165,12 @@ def test_one_address_keeps_nobody_at_another_one_out(desk: Desk) -> None:
     assert desk.visitor(address="127.0.0.2").signs_in("vera").status_code == 303
 
 
+def test_of_a_form_that_anybody_may_send_little_is_read(desk: Desk) -> None:
+    form = {"name": "otto", "password": "x" * 20_000}
+
+    assert desk.visitor().posts("/desk/sign-in", "/desk/sign-in", form).status_code == 413
+
+
 def test_a_form_needs_its_own_browsers_token(desk: Desk) -> None:
     visitor, other = desk.visitor("vera"), desk.visitor("otto")
     stolen = other.gets("/desk/me").text.split('name="csrf" value="')[1][:64]
