@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import Any
 
 from orders_sync.backoffice.accounts import account_of
+from orders_sync.backoffice.story import CommandStatus, OrderStatus
 from orders_sync.commands import first_step
 from orders_sync.domain.rules import Standing
 from orders_sync.domain.steps import Dispatch
@@ -19,8 +20,9 @@ from orders_sync.ledger.order_decisions import discard_order, require_parked
 from orders_sync.ledger.searches import (
     CommandSearch,
     OrderSearch,
-    search_commands,
-    search_orders,
+    latest_commands,
+    latest_orders,
+    parked_counts,
 )
 from orders_sync.outbound import decide
 from orders_sync.settings import Settings
@@ -95,16 +97,45 @@ class ReturnRoute:
         return client_app(with_broker(self._settings))
 
 
+@dataclass(frozen=True, slots=True)
+class ParkedWork:
+    """What is parked: how much by cause, and the latest orders and commands of it."""
+
+    causes: Mapping[str, int]
+    orders: Sequence[OrderStatus]
+    commands: Sequence[CommandStatus]
+
+
+def parked_work(
+    ledger: Ledger, account: str | None, cause: str | None, *, limit: int
+) -> ParkedWork:
+    """Return what is parked of an account or of all, for a cause or for any."""
+    accounts = None if account is None else [account]
+    orders, commands = _latest(ledger, cause, accounts, limit)
+    counts = parked_counts(ledger.database, account)
+    return ParkedWork(
+        {name: number for name, number in counts.items() if cause in {None, name}},
+        [OrderStatus.model_validate(row) for row in orders],
+        [CommandStatus.model_validate(row) for row in commands],
+    )
+
+
+def _latest(
+    ledger: Ledger, cause: str | None, accounts: Collection[str] | None, limit: int
+) -> tuple[Sequence[dict[str, Any]], Sequence[dict[str, Any]]]:
+    """Return the rows of parked orders and of parked commands, the latest first."""
+    standing = Standing.PARKED
+    of_orders = OrderSearch(accounts=accounts, standing=standing, cause=cause)
+    of_commands = CommandSearch(accounts=accounts, standing=standing, cause=cause)
+    return (
+        latest_orders(ledger.database, of_orders, limit=limit),
+        latest_commands(ledger.database, of_commands, limit=limit),
+    )
+
+
 def parked_for(ledger: Ledger, cause: str, account: str | None) -> list[Parked]:
     """Return all that is parked for a cause, of one account or of all; strays are of none."""
-    wanted: dict[str, Any] = {
-        "account": account,
-        "standing": Standing.PARKED,
-        "cause": cause,
-        "limit": _MOST,
-    }
-    orders = ledger.inquiries.list_orders(**wanted)
-    commands = ledger.inquiries.list_commands(**wanted)
+    orders, commands = _latest(ledger, cause, None if account is None else [account], _MOST)
     strays = [] if account else ledger.strays.parked(reason=cause, limit=_MOST)
     return [
         *(Parked(row["account"], row["order_id"]) for row in orders),
@@ -138,11 +169,7 @@ class Plan:
 
 def plan_retry(ledger: Ledger, cause: str, accounts: Collection[str] | None, *, limit: int) -> Plan:
     """Return what a retry of a cause would take, the latest first, of accounts or of all."""
-    database, standing = ledger.database, Standing.PARKED
-    of_orders = OrderSearch(accounts=accounts, standing=standing, cause=cause)
-    of_commands = CommandSearch(accounts=accounts, standing=standing, cause=cause)
-    orders, _ = search_orders(database, of_orders, limit=limit)
-    commands, _ = search_commands(database, of_commands, limit=limit)
+    orders, commands = _latest(ledger, cause, accounts, limit)
     can = [Parked(row["account"], row["order_id"]) for row in orders]
     cannot: list[tuple[Parked, Hindrance]] = []
     for row in commands:

@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from orders_sync.backoffice.accounts import require_known
-from orders_sync.backoffice.story import CommandStatus, OrderStatus
+from orders_sync.backoffice.parked import parked_work
 from orders_sync.cli.command import print_command, told_of_command
 from orders_sync.cli.decisions import discard_parked, retry_parked
 from orders_sync.cli.editing import edit_parked
@@ -20,9 +20,7 @@ from orders_sync.cli.story import find_story
 from orders_sync.cli.strays import print_dropped, print_stray, print_strays, told_of_stray
 from orders_sync.cli.telling import print_story
 from orders_sync.cli.workplace import load_current, open_ledger
-from orders_sync.domain.rules import Standing
 from orders_sync.domain.words import at
-from orders_sync.ledger.searches import parked_counts
 from orders_sync.terminal import command_line
 
 
@@ -53,33 +51,21 @@ def list_parked(*, account: str | None, cause: str | None, limit: int, as_json: 
     standing, decided_at, has_body}; strays_dropped is null or {count, seen_at}: what the broker had
     to drop.
     """
-    wanted: dict[str, Any] = {
-        "account": account,
-        "standing": Standing.PARKED,
-        "cause": cause,
-        "limit": limit,
-    }
     with open_ledger() as ledger:
         if account is not None:
             require_known(ledger, load_current(), account)
-        inquiries = ledger.inquiries
-        orders = [
-            OrderStatus.model_validate(row).model_dump() for row in inquiries.list_orders(**wanted)
-        ]
-        commands = [
-            CommandStatus.model_validate(row).model_dump()
-            for row in inquiries.list_commands(**wanted)
-        ]
-        counts = parked_counts(ledger.database, account)
-        events = [] if cause else inquiries.parked_events(limit=limit)
+        work = parked_work(ledger, account, cause, limit=limit)
+        events = [] if cause else ledger.inquiries.parked_events(limit=limit)
         strays = [] if account else ledger.strays.parked(reason=cause, limit=limit)
         stray_counts = ledger.strays.count_parked()
         dropped = None if account or cause else ledger.strays.dropped()
-    causes = {each: number for each, number in counts.items() if cause in {None, each}}
+    orders = [order.model_dump() for order in work.orders]
+    commands = [command.model_dump() for command in work.commands]
+    causes = work.causes
     events = [_shown(event) for event in events if account in {None, event["account"]}]
     if as_json:
         for row in (*orders, *commands):
-            row["others"] = counts.get(row["cause"] or "", 1) - 1
+            row["others"] = causes.get(row["cause"] or "", 1) - 1
         found = {"causes": causes, "orders": orders, "commands": commands, "strays": strays}
         gone = asdict(dropped) if dropped else None
         print_json({**found, "strays_dropped": gone, "events": events})

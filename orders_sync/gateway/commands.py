@@ -23,7 +23,7 @@ from orders_sync.gateway.context import AccountName, Caller, CommandId, Context,
 from orders_sync.gateway.pages import Cursor, Limit, Page, read_cursor
 from orders_sync.gateway.problems import described
 from orders_sync.gateway.rights import Rights, Scope
-from orders_sync.ledger.searches import CommandSearch, search_commands
+from orders_sync.ledger.searches import CommandSearch, latest_commands
 from orders_sync.outbound.accept import Accepted, Source, accept_or_refuse
 
 #: A call waits for an outcome so long at most: proxies cut a silent connection after a minute.
@@ -85,9 +85,7 @@ def command_routes() -> APIRouter:
         search = CommandSearch(
             account=account, order_id=order_id, kind=kind, standing=standing, cause=cause
         )
-        rows, _ = search_commands(
-            here.ledger.database, search, limit=limit, after=read_cursor(cursor)
-        )
+        rows = latest_commands(here.ledger.database, search, limit=limit, after=read_cursor(cursor))
         return Page[CommandStatus].of(rows, CommandStatus, limit, "id")
 
     return routes

@@ -12,7 +12,7 @@ from orders_sync.domain.rules import Standing
 from orders_sync.gateway.context import AccountName, Caller, Here, OrderId
 from orders_sync.gateway.pages import Cursor, Limit, Page, read_cursor
 from orders_sync.gateway.rights import Scope
-from orders_sync.ledger.searches import OrderSearch, search_orders
+from orders_sync.ledger.searches import OrderSearch, latest_orders
 
 
 def order_routes() -> APIRouter:
@@ -35,7 +35,7 @@ def order_routes() -> APIRouter:
         require_known(here.ledger, here.settings, account)
         search = OrderSearch(account=account, standing=standing, status=status, cause=cause)
         after = read_cursor(cursor)
-        rows, _ = search_orders(here.ledger.database, search, limit=limit, after=after)
+        rows = latest_orders(here.ledger.database, search, limit=limit, after=after)
         return Page[OrderStatus].of(rows, OrderStatus, limit, "order_id")
 
     @routes.get(

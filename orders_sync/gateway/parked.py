@@ -10,8 +10,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
 from orders_sync.backoffice.accounts import require_known
-from orders_sync.backoffice.parked import Parked, discard, retry
-from orders_sync.backoffice.story import CommandStatus, OrderStatus
+from orders_sync.backoffice.parked import Parked, ParkedWork, discard, parked_work, retry
 from orders_sync.domain.rules import Standing
 from orders_sync.domain.steps import Dispatch
 from orders_sync.gateway.commands import command_row
@@ -19,19 +18,10 @@ from orders_sync.gateway.context import AccountName, Caller, CommandId, Context,
 from orders_sync.gateway.pages import Limit
 from orders_sync.gateway.problems import described
 from orders_sync.gateway.rights import Rights, Scope
-from orders_sync.ledger.searches import parked_counts
 from orders_sync.outbound import decide
 
 #: PostgreSQL keeps no null character.
 _STORABLE: Final = r"^[^\x00]*$"
-
-
-class ParkedWork(BaseModel):
-    """What is parked of an account: how much, by cause, and the latest of it."""
-
-    causes: dict[str, int]
-    orders: list[OrderStatus]
-    commands: list[CommandStatus]
 
 
 class StrayStatus(BaseModel):
@@ -91,21 +81,7 @@ def parked_routes() -> APIRouter:
     ) -> ParkedWork:
         caller.require(Scope.READ, account)
         require_known(here.ledger, here.settings, account)
-        wanted: dict[str, Any] = {
-            "account": account,
-            "standing": Standing.PARKED,
-            "cause": cause,
-            "limit": limit,
-        }
-        inquiries = here.ledger.inquiries
-        counts = parked_counts(here.ledger.database, account)
-        return ParkedWork(
-            causes={name: n for name, n in counts.items() if cause in {None, name}},
-            orders=[OrderStatus.model_validate(row) for row in inquiries.list_orders(**wanted)],
-            commands=[
-                CommandStatus.model_validate(row) for row in inquiries.list_commands(**wanted)
-            ],
-        )
+        return parked_work(here.ledger, account, cause, limit=limit)
 
     _add_order_decisions(routes)
     _add_command_decisions(routes)

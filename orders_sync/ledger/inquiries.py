@@ -21,24 +21,6 @@ class Inquiries:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def list_orders(
-        self,
-        *,
-        account: str | None = None,
-        standing: Standing | None = None,
-        cause: str | None = None,
-        limit: int = 50,
-    ) -> Sequence[Row]:
-        """List orders, the latest changed first."""
-        statement = sa.select(orders).order_by(orders.c.updated_at.desc()).limit(limit)
-        if account is not None:
-            statement = statement.where(orders.c.account == account)
-        if standing is not None:
-            statement = statement.where(orders.c.standing == standing)
-        if cause is not None:
-            statement = statement.where(orders.c.cause == cause)
-        return self._rows(statement)
-
     def accounts_of(self, order_id: str) -> Sequence[str]:
         """Name the accounts that know an order by this id."""
         statement = sa.select(orders.c.account).where(orders.c.order_id == order_id)

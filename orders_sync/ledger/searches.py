@@ -17,6 +17,9 @@ from orders_sync.ledger.tables import commands, orders, strays
 #: What is beyond is not counted: nobody reads so many, and a large ledger would be slow.
 COUNTED = 100_000
 
+#: So many of the latest rows of a cause are asked for what a person can do.
+_HINTS = 50
+
 #: VTEX numbers the orders of one purchase from 01; few purchases have more sellers than this.
 _SUBORDERS = 9
 
@@ -36,11 +39,12 @@ class OrderSearch:
         """Word the search as conditions on the orders table."""
         wanted = [
             (orders.c.account, self.account),
-            (orders.c.standing, self.standing),
             (orders.c.status, self.status),
             (orders.c.cause, self.cause),
         ]
         found = [column == value for column, value in wanted if value is not None]
+        if self.standing is not None:
+            found.append(_stands(orders, self.standing))
         if self.accounts is not None:
             found.append(orders.c.account.in_(self.accounts))
         if self.heard_before is not None:
@@ -105,6 +109,11 @@ class PageEnd:
             raise ValueError("it is before all times") from None
 
 
+def _stands(table: sa.Table, standing: Standing) -> sa.ColumnElement[bool]:
+    # Written out, since a database does not use an index of some rows for what it cannot see.
+    return table.c.standing == sa.literal(standing.value, literal_execute=True)
+
+
 def _beyond(
     page_end: PageEnd | None, at: sa.ColumnElement[Any], row_id: sa.ColumnElement[Any]
 ) -> list[sa.ColumnElement[bool]]:
@@ -115,35 +124,39 @@ def _beyond(
     return [at <= page_end.at, beyond]
 
 
-def search_orders(
+def latest_orders(
     database: Database, search: OrderSearch, *, limit: int, after: PageEnd | None = None
-) -> tuple[Sequence[dict[str, Any]], int]:
-    """Find orders, the latest changed first; gives the rows, and the number of all (`COUNTED`).
-
-    With `after`, those that come after the end of a page.
-    """
-    matching = search.conditions()
-    latest = (
+) -> Sequence[dict[str, Any]]:
+    """Find orders, the latest changed first; with `after`, those beyond the end of a page."""
+    statement = (
         sa.select(orders)
-        .where(*matching, *_beyond(after, orders.c.updated_at, orders.c.order_id))
+        .where(*search.conditions(), *_beyond(after, orders.c.updated_at, orders.c.order_id))
         .order_by(orders.c.updated_at.desc(), orders.c.order_id.desc())
         .limit(limit)
     )
-    return _found(database, latest, sa.select(orders.c.order_id).where(*matching), limit)
+    return _rows(database, statement)
 
 
-def search_commands(
-    database: Database, search: CommandSearch, *, limit: int, after: PageEnd | None = None
+def search_orders(
+    database: Database, search: OrderSearch, *, limit: int, after: PageEnd | None = None
 ) -> tuple[Sequence[dict[str, Any]], int]:
-    """Find commands, the latest changed first; gives the rows, and the number of all (`COUNTED`).
+    """Find orders as `latest_orders` does; gives the rows, and the number of all (`COUNTED`)."""
+    rows = latest_orders(database, search, limit=limit, after=after)
+    all_of_them = sa.select(orders.c.order_id).where(*search.conditions())
+    return rows, _counted(database, all_of_them, rows, limit, after)
 
-    With `after`, those that come after the end of a page. Commands are indexed by standing and
-    time, so the latest of each standing are put together.
+
+def latest_commands(
+    database: Database, search: CommandSearch, *, limit: int, after: PageEnd | None = None
+) -> Sequence[dict[str, Any]]:
+    """Find commands, the latest changed first; with `after`, those beyond the end of a page.
+
+    Commands are indexed by standing and time, so the latest of each standing are put together.
     """
     standings = list(Standing) if search.standing is None else [search.standing]
     of_each = [
         sa.select(commands)
-        .where(commands.c.standing == standing, *search.conditions())
+        .where(_stands(commands, standing), *search.conditions())
         .where(*_beyond(after, commands.c.updated_at, commands.c.id))
         .order_by(commands.c.updated_at.desc(), commands.c.id.desc())
         .limit(limit)
@@ -152,22 +165,37 @@ def search_commands(
     ]
     some = sa.union_all(*(sa.select(each) for each in of_each)).subquery()
     latest = sa.select(some).order_by(some.c.updated_at.desc(), some.c.id.desc()).limit(limit)
-    all_of_them = sa.select(commands.c.id).where(
-        commands.c.standing.in_(standings), *search.conditions()
-    )
-    return _found(database, latest, all_of_them, limit)
+    return _rows(database, latest)
 
 
-def _found(
-    database: Database, latest: sa.Select[Any], all_of_them: sa.Select[Any], limit: int
+def search_commands(
+    database: Database, search: CommandSearch, *, limit: int, after: PageEnd | None = None
 ) -> tuple[Sequence[dict[str, Any]], int]:
+    """Find commands as `latest_commands` does; gives the rows, and the number of all."""
+    rows = latest_commands(database, search, limit=limit, after=after)
+    all_of_them = sa.select(commands.c.id).where(*search.conditions())
+    if search.standing is not None:
+        all_of_them = all_of_them.where(_stands(commands, search.standing))
+    return rows, _counted(database, all_of_them, rows, limit, after)
+
+
+def _rows(database: Database, statement: sa.Select[Any]) -> Sequence[dict[str, Any]]:
+    with database.reading() as connection:
+        return [dict(row) for row in connection.execute(statement).mappings()]
+
+
+def _counted(
+    database: Database,
+    all_of_them: sa.Select[Any],
+    rows: Sequence[Any],
+    limit: int,
+    after: PageEnd | None,
+) -> int:
+    if len(rows) < limit and after is None:
+        return len(rows)
     some = all_of_them.limit(COUNTED).subquery()
     with database.reading() as connection:
-        rows = [dict(row) for row in connection.execute(latest).mappings()]
-        if len(rows) < limit:
-            return rows, len(rows)
-        counted = connection.execute(sa.select(sa.func.count()).select_from(some)).scalar_one()
-    return rows, counted
+        return connection.execute(sa.select(sa.func.count()).select_from(some)).scalar_one()
 
 
 def parked_counts(database: Database, account: str | None = None) -> Mapping[str, int]:
@@ -177,7 +205,7 @@ def parked_counts(database: Database, account: str | None = None) -> Mapping[str
         for table in (orders, commands):
             statement = (
                 sa.select(table.c.cause, sa.func.count())
-                .where(table.c.standing == Standing.PARKED)
+                .where(_stands(table, Standing.PARKED))
                 .group_by(table.c.cause)
             )
             if account is not None:
@@ -189,7 +217,7 @@ def parked_counts(database: Database, account: str | None = None) -> Mapping[str
 
 @dataclass(frozen=True, slots=True)
 class ParkedGroup:
-    """What is parked for one cause; `hint` is None where there is more than one."""
+    """What is parked for one cause; `hint` is None where the latest have more than one."""
 
     cause: str
     orders: int
@@ -215,25 +243,39 @@ def parked_groups(
                     table.c.cause,
                     sa.func.count().label("number"),
                     sa.func.min(table.c.updated_at).label("oldest"),
-                    sa.func.min(table.c.hint).label("first_hint"),
-                    sa.func.max(table.c.hint).label("last_hint"),
                 )
-                .where(table.c.standing == Standing.PARKED)
+                .where(_stands(table, Standing.PARKED))
                 .group_by(table.c.cause)
             )
             if accounts is not None:
                 statement = statement.where(table.c.account.in_(accounts))
-            for row in connection.execute(statement):
+            for row in connection.execute(statement).all():
                 group = ParkedGroup(
                     cause=row.cause or "",
                     orders=row.number if table is orders else 0,
                     commands=row.number if table is commands else 0,
                     oldest=row.oldest,
-                    hint=row.first_hint if row.first_hint == row.last_hint else None,
+                    hint=_hint(connection, table, row.cause, accounts),
                 )
                 other = found.get(group.cause)
                 found[group.cause] = _together(other, group) if other else group
     return sorted(found.values(), key=lambda group: (-group.total, group.cause))
+
+
+def _hint(
+    connection: sa.Connection, table: sa.Table, cause: str | None, accounts: Collection[str] | None
+) -> str | None:
+    """Return the hint that the latest rows of a cause have in common, of all or of accounts."""
+    statement = (
+        sa.select(table.c.hint)
+        .where(_stands(table, Standing.PARKED), table.c.cause == cause)
+        .order_by(table.c.updated_at.desc())
+        .limit(_HINTS)
+    )
+    if accounts is not None:
+        statement = statement.where(table.c.account.in_(accounts))
+    [*hints] = {*connection.execute(statement).scalars()}
+    return hints[0] if len(hints) == 1 else None
 
 
 def _together(one: ParkedGroup, other: ParkedGroup) -> ParkedGroup:

@@ -141,6 +141,14 @@ orders = sa.Table(
     partial_index("ix_orders_compare_at", "account", "compare_at", where="compare_at IS NOT NULL"),
     partial_index("ix_orders_leased", "lease_owner", where="lease_owner IS NOT NULL"),
     partial_index("ix_orders_cause", "cause", "updated_at", where="cause IS NOT NULL"),
+    partial_index(
+        "ix_orders_parked",
+        "cause",
+        "updated_at",
+        "order_id",
+        "account",
+        where="standing = 'parked'",
+    ),
     # People's words may be longer than PostgreSQL's other indices take.
     partial_index("ix_orders_sequence", "sequence", where="sequence IS NOT NULL"),
     partial_index(
@@ -213,6 +221,9 @@ commands = sa.Table(
         "updated_at",
         where="asked_by_erp AND told IS DISTINCT FROM outcome",
         sqlite="asked_by_erp = 1 AND told IS NOT outcome",
+    ),
+    partial_index(
+        "ix_commands_parked", "cause", "updated_at", "id", "account", where="standing = 'parked'"
     ),
     partial_index("ix_commands_vtex_number", "vtex_number", where="vtex_number IS NOT NULL"),
     partial_index(

@@ -9,6 +9,7 @@ from typing import Any
 
 from support.full_ledger import STORE
 
+from orders_sync.backoffice.parked import parked_work
 from orders_sync.domain.commands import Command
 from orders_sync.domain.events import OrderEvent
 from orders_sync.domain.rules import Progress, Standing
@@ -19,7 +20,7 @@ from orders_sync.ledger.journal import Entry
 from orders_sync.ledger.searches import (
     CommandSearch,
     OrderSearch,
-    parked_counts,
+    parked_groups,
     parked_ids,
     search_commands,
     search_orders,
@@ -81,6 +82,11 @@ class Operations:
                 CommandSearch(order_id="1000000000007-01")
             ),
             "orders list --cause": lambda: self._search(OrderSearch(cause="erp.refused")),
+            "parked for a cause, of one account": lambda: self._search_commands(
+                CommandSearch(
+                    accounts=[STORE], standing=Standing.PARKED, cause="invoice.over_invoiced"
+                )
+            ),
             "orders show": self._show,
             "parked list": self._parked_list,
             "parked: names that begin so": lambda: parked_ids(
@@ -171,9 +177,8 @@ class Operations:
     def _parked_list(self) -> object:
         inquiries = self._ledger.inquiries
         return (
-            inquiries.list_orders(standing=Standing.PARKED),
-            inquiries.list_commands(standing=Standing.PARKED),
-            parked_counts(self._ledger.database, STORE),
+            parked_work(self._ledger, STORE, None, limit=50),
+            parked_groups(self._ledger.database),
             inquiries.parked_events(),
         )
 

@@ -9,20 +9,30 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from support.full_ledger import STORE, fill_events, fill_waiting, gather_statistics
+from support.full_ledger import (
+    STORE,
+    fill,
+    fill_events,
+    fill_waiting,
+    gather_statistics,
+    park_invoices,
+)
 from unit.ledger.test_indices import nodes_of
 
+from orders_sync.domain.rules import Standing
 from orders_sync.domain.steps import Step
 from orders_sync.ledger import Ledger
 from orders_sync.ledger.acts import Act
 from orders_sync.ledger.deliveries import Attempt, Ending
 from orders_sync.ledger.endpoints import Endpoint
+from orders_sync.ledger.searches import CommandSearch, PageEnd, latest_commands
 
 NOW = datetime(2026, 11, 27, 12, tzinfo=UTC)
 WAITING = 100_000
 TAKEN = 20
 #: Of events, each order's first is taken, and all the others wait behind these.
 LINES = TAKEN
+PARKED = 20_000
 
 #: SQLite's instructions and PostgreSQL's rows: of a few hundred rows, and far from all.
 BOUND = 10_000
@@ -143,3 +153,20 @@ def test_taking_events_reads_few_rows_however_many_wait_behind_their_orders_firs
 
     assert len(heads) == TAKEN
     assert max(at_first, while_they_wait, *spent) < BOUND
+
+
+def test_a_page_of_what_is_parked_for_a_cause_reads_few_rows_however_many_are(
+    ledger: Ledger,
+) -> None:
+    fill(ledger.database, orders=PARKED, now=NOW)
+    gather_statistics(ledger.database)
+    park_invoices(ledger.database, "vtex.unavailable", number=PARKED)
+    gather_statistics(ledger.database)
+    search = CommandSearch(accounts=[STORE], standing=Standing.PARKED, cause="vtex.unavailable")
+
+    with effort(ledger) as spent:
+        [*_, last] = latest_commands(ledger.database, search, limit=50)
+        end = PageEnd(last["updated_at"], last["id"])
+        assert len(latest_commands(ledger.database, search, limit=50, after=end)) == 50
+
+    assert max(spent) < BOUND

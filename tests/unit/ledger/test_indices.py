@@ -23,12 +23,14 @@ BIG = {"orders", "events", "documents", "journal", "commands", "operator_log"}
 WHOLE = {
     "ix_commands_dispatched",
     "ix_commands_due",
+    "ix_commands_parked",
     "ix_commands_untold",
     "ix_events_unacknowledged",
     "ix_events_unreadable",
     "ix_orders_account_updated_at",
     "ix_orders_dispatched",
     "ix_orders_due",
+    "ix_orders_parked",
     "ix_orders_updated_at",
 }
 
