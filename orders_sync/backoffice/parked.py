@@ -16,7 +16,7 @@ from orders_sync.domain.steps import Dispatch
 from orders_sync.ledger import Ledger
 from orders_sync.ledger.acts import Act
 from orders_sync.ledger.decisions import REFUSED_KEY, DecisionRefused
-from orders_sync.ledger.order_decisions import discard_order, require_parked
+from orders_sync.ledger.order_decisions import discard_order, read_order, retry_order
 from orders_sync.ledger.searches import (
     CommandSearch,
     OrderSearch,
@@ -229,8 +229,7 @@ def retry(ledger: Ledger, parked: Parked, act: Act, *, put_back: PutBack) -> Seq
         return ()
     if parked.command_id is not None:
         return decide.retry(parked.command_id, ledger=ledger, act=act)
-    require_parked(ledger.database, parked.account, parked.order_id)
-    return read_again(ledger, parked.account, parked.order_id, act, did="parked retry")
+    return retry_order(ledger.database, ledger.windows, parked.account, parked.order_id, act)
 
 
 def discard(ledger: Ledger, parked: Parked, act: Act) -> Sequence[Dispatch]:
@@ -247,13 +246,9 @@ def discard(ledger: Ledger, parked: Parked, act: Act) -> Sequence[Dispatch]:
     return discard_order(ledger.database, parked.account, parked.order_id, act)
 
 
-def read_again(
-    ledger: Ledger, account: str, order_id: str, act: Act, *, did: str
-) -> Sequence[Dispatch]:
-    """Have an order read afresh by the workers, and keep who asked for it."""
-    following = ledger.orders.look_again(account, order_id, now=act.at)
-    ledger.inquiries.log_act(act, did=did, account=account, order_id=order_id)
-    return following
+def read_again(ledger: Ledger, account: str, order_id: str, act: Act) -> Sequence[Dispatch]:
+    """Have an order read afresh by the workers; returns what to dispatch at once."""
+    return read_order(ledger.database, ledger.windows, account, order_id, act)
 
 
 def _command(row: dict[str, Any]) -> Parked:

@@ -127,7 +127,7 @@ def sync_order(*, order_id: str, account: str | None, as_json: bool) -> None:
     with open_ledger() as ledger:
         account = account_of(ledger, settings, order_id, account)
         require_configured(settings, account)
-        following = read_again(ledger, account, order_id, act_now(None), did="orders sync")
+        following = read_again(ledger, account, order_id, act_now(None))
         dispatch = dispatcher(settings)
         for step in following:
             dispatch(step)

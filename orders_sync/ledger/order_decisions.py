@@ -1,4 +1,4 @@
-"""What people decide about parked orders; a retry is a fresh read, `Orders.look_again`."""
+"""What people decide about orders, each with its line in the operator's log."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from orders_sync.ledger.documents import forget_given
 from orders_sync.ledger.engine import Database
 from orders_sync.ledger.journal import Entry, write_entries
 from orders_sync.ledger.tables import orders
-from orders_sync.ledger.wakeups import next_of, settle
+from orders_sync.ledger.wakeups import next_of, request_reads, settle
+from orders_sync.ledger.windows import Windows
 from orders_sync.terminal import order_command
 
 Row = dict[str, Any]
@@ -30,14 +31,32 @@ _STATE = sa.select(
 )
 
 
-def require_parked(database: Database, account: str, order_id: str) -> None:
-    """Refuse to decide about an order that does not wait for a person.
+def retry_order(
+    database: Database, windows: Windows, account: str, order_id: str, act: Act
+) -> Sequence[Dispatch]:
+    """Go on with a parked order from what a fresh read says; gives what to dispatch at once.
 
     Raises:
         DecisionRefused: it is not parked; the message says what can be done.
     """
-    with database.reading() as connection:
-        _parked(connection, account, order_id, _STATE)
+    with database.writing() as connection:
+        _parked(connection, account, order_id, _STATE.with_for_update())
+        return _read(connection, windows, account, order_id, act, "parked retry")
+
+
+def read_order(
+    database: Database, windows: Windows, account: str, order_id: str, act: Act
+) -> Sequence[Dispatch]:
+    """Have any order read afresh, one that is not known too; gives what to dispatch at once."""
+    with database.writing() as connection:
+        return _read(connection, windows, account, order_id, act, "orders sync")
+
+
+def _read(
+    connection: sa.Connection, windows: Windows, account: str, order_id: str, act: Act, did: str
+) -> Sequence[Dispatch]:
+    keep_act(connection, act, did, account=account, order_id=order_id)
+    return request_reads(connection, account, [order_id], windows=windows, now=act.at)
 
 
 def discard_order(database: Database, account: str, order_id: str, act: Act) -> Sequence[Dispatch]:

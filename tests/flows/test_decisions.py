@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import pytest
+import sqlalchemy as sa
 from support.flow import STORE, Flow
 
+from orders_sync.backoffice.parked import Parked, retry
 from orders_sync.ledger.acts import Act
+from orders_sync.ledger.decisions import DecisionRefused
 from orders_sync.ledger.searches import parked_counts
+from orders_sync.ledger.tables import orders
 from orders_sync.outbound import decide
 
 
@@ -90,3 +95,26 @@ def test_a_command_of_another_source_closes_what_was_parked(flow: Flow) -> None:
     assert (row["standing"], row["cause"]) == ("done", "command.closed")
     assert parked_counts(flow.services.ledger.database) == {}
     assert flow.services.ledger.inquiries.acts(STORE, order_id) == []
+
+
+def test_an_order_is_retried_with_its_line_in_the_operators_log_or_not_at_all(flow: Flow) -> None:
+    [order_id] = flow.in_handling()
+    ledger, parked = flow.services.ledger, Parked(STORE, order_id)
+    with ledger.database.writing() as connection:
+        connection.execute(sa.update(orders).values(standing="parked", cause="erp.refused"))
+
+    def crash(_: sa.Connection) -> None:
+        raise RuntimeError
+
+    sa.event.listen(ledger.database.engine, "commit", crash)
+    with pytest.raises(RuntimeError):
+        retry(ledger, parked, act(flow), put_back=lambda *_: None)
+    sa.event.remove(ledger.database.engine, "commit", crash)
+    before = ledger.inquiries.acts(STORE, order_id), flow.order(order_id)["standing"]
+    retry(ledger, parked, act(flow), put_back=lambda *_: None)
+
+    assert before == ([], "parked")
+    assert [kept["did"] for kept in ledger.inquiries.acts(STORE, order_id)] == ["parked retry"]
+    assert flow.order(order_id)["next_step"] == "orders.fetch"
+    with pytest.raises(DecisionRefused, match="is not parked"):
+        retry(ledger, parked, act(flow), put_back=lambda *_: None)

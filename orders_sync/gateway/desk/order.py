@@ -80,7 +80,7 @@ def decide_order(visit: Visit) -> Response:
         ledger = visit.here.ledger
         if story_of(ledger, account, order_id, now=visit.now) is None:
             raise NotKnown(f"The ledger knows nothing of order {order_id}.")
-        for step in read_again(ledger, account, order_id, visit.act(), did="orders sync"):
+        for step in read_again(ledger, account, order_id, visit.act()):
             visit.here.dispatch(step)
     else:
         decide(visit, Parked(account, order_id), did)

@@ -14,7 +14,7 @@ from orders_sync.domain.steps import Dispatch, Step
 from orders_sync.ledger import Ledger
 from orders_sync.ledger.accounts import Chore
 from orders_sync.ledger.decisions import DecisionRefused
-from orders_sync.ledger.order_decisions import discard_order, require_parked
+from orders_sync.ledger.order_decisions import discard_order, retry_order
 from orders_sync.ledger.pulse import LastRun, database_clock, last_runs
 from orders_sync.ledger.searches import (
     OrderSearch,
@@ -109,4 +109,4 @@ def test_a_discarded_order_is_taken_up_by_its_next_read(ledger: Ledger, office: 
 
     assert following == [Dispatch(STORE, ORDER, Step.FETCH)]
     with pytest.raises(DecisionRefused, match="is not parked: it is active"):
-        require_parked(ledger.database, STORE, ORDER)
+        retry_order(ledger.database, ledger.windows, STORE, ORDER, office.act)
