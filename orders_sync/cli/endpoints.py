@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -11,21 +10,17 @@ from typing import Any, Final
 
 import click
 
+from orders_sync.backoffice import endpoints as backoffice
+from orders_sync.backoffice.endpoints import EndpointRefused, EndpointStatus, endpoint_status
 from orders_sync.cli.dates import Moment
 from orders_sync.cli.output import as_json, echo, print_json, print_rows
 from orders_sync.cli.parameters import ACCOUNT, DURATION, limit
-from orders_sync.cli.workplace import act_now, chosen_accounts, load_current, open_ledger
-from orders_sync.domain.announcements import TEST, Told, body_of
-from orders_sync.http_client import BadUrl
+from orders_sync.cli.workplace import act_now, load_current, open_ledger
+from orders_sync.domain.announcements import Told
 from orders_sync.ledger import Ledger
 from orders_sync.ledger.deliveries import Attempt
 from orders_sync.ledger.endpoints import Endpoint
 from orders_sync.ledger.outbox_log import Backlog, Sent
-from orders_sync.settings import load_settings
-from orders_sync.settings_shown import without_passwords
-from orders_sync.signing import new_secret, sign
-from orders_sync.webhooks.addresses import read_url
-from orders_sync.webhooks.posting import Answer, Post
 
 _COLUMNS: Final = ("id", "url", "events", "accounts", "state", "waiting", "failures")
 _SENT_COLUMNS: Final = ("at", "event_id", "type", "account", "order_id", "state", "tries")
@@ -58,26 +53,21 @@ def add_endpoint(
 
     --json: {id, url, events, accounts, secret}; events and accounts are null for all of them.
     """
-    settings = load_current()
-    try:
-        read_url(url, private_allowed=settings.endpoints.private_addresses)
-    except BadUrl as error:
-        raise click.UsageError(f"Events cannot be sent to this URL: {error}.") from None
-    for account in accounts:
-        chosen_accounts(settings, account)
-    act = act_now(None)
-    endpoint = Endpoint(
-        id=f"ep_{secrets.token_hex(4)}",
-        url=url,
-        events=frozenset(events) or None,
-        accounts=frozenset(accounts) or None,
-        secret=new_secret(),
-        created_at=act.at,
-    )
     with open_ledger() as ledger:
-        ledger.endpoints.add(endpoint, act)
+        try:
+            endpoint = backoffice.add_endpoint(
+                ledger,
+                load_current(),
+                url=url,
+                events=events,
+                accounts=accounts,
+                act=act_now(None),
+            )
+        except EndpointRefused as error:
+            kind = click.ClickException if error.wrong == "accounts" else click.UsageError
+            raise kind(str(error)) from None
     if as_json:
-        told = _told(endpoint, Backlog())
+        told = _told(EndpointStatus(endpoint, Backlog()))
         wanted = ("id", "url", "events", "accounts")
         print_json({name: told[name] for name in wanted} | {"secret": endpoint.secret})
         return
@@ -97,8 +87,7 @@ def list_endpoints(*, as_json: bool) -> None:
     failing, or off with the reason: "off (person)", "off (gone)", "off (failing)".
     """
     with open_ledger() as ledger:
-        backlogs = ledger.outbox_log.backlogs(now=datetime.now(UTC))
-        told = [_told(each, backlogs.get(each.id, Backlog())) for each in ledger.endpoints.all()]
+        told = [_told(each) for each in backoffice.list_endpoints(ledger, now=datetime.now(UTC))]
     if as_json:
         print_json({"endpoints": told})
         return
@@ -121,10 +110,8 @@ def show_endpoint(*, endpoint_id: str, limit: int, as_json: bool) -> None:
     status or what was wrong.
     """
     with open_ledger() as ledger:
-        endpoint = _known(ledger, endpoint_id)
-        backlog = ledger.outbox_log.backlogs(now=datetime.now(UTC)).get(endpoint_id, Backlog())
+        told = _told(endpoint_status(ledger, endpoint_id, now=datetime.now(UTC)))
         sent = ledger.outbox_log.sent_to(endpoint_id, limit=limit)
-    told = _told(endpoint, backlog)
     if as_json:
         print_json({**told, "sent": [_event(each) for each in sent]})
         return
@@ -193,11 +180,8 @@ def rotate_secret(*, endpoint_id: str, overlap: timedelta, as_json: bool) -> Non
 
     --json: {id, secret, old_until}.
     """
-    act, secret = act_now(None), new_secret()
-    old_until = act.at + overlap
     with open_ledger() as ledger:
-        _known(ledger, endpoint_id)
-        ledger.endpoints.rotate(endpoint_id, secret, old_until=old_until, act=act)
+        secret, old_until = backoffice.rotate_secret(ledger, endpoint_id, overlap, act_now(None))
     if as_json:
         print_json({"id": endpoint_id, "secret": secret, "old_until": old_until})
         return
@@ -230,15 +214,15 @@ def replay_events(
     """
     if (event_id, last, since).count(None) != 2:
         raise click.UsageError("Say one of --event-id, --last and --since.")
-    now = datetime.now(UTC)
+    act = act_now(None)
     with open_ledger() as ledger:
         _known(ledger, endpoint_id)
         number = ledger.outbox_log.replay(
             endpoint_id,
             event_id=event_id,
-            since=now - last if last else since,
+            since=act.at - last if last else since,
             until=until,
-            now=now,
+            act=act,
         )
     if event_id and not number:
         raise click.ClickException(
@@ -259,16 +243,10 @@ def test_endpoint(*, endpoint_id: str, as_json: bool) -> None:
 
     --json: {id, answer, is_taken}; exit status 1 where it was not taken.
     """
-    settings, now = load_settings().endpoints, datetime.now(UTC)
+    now = datetime.now(UTC)
     with open_ledger() as ledger:
         endpoint = _known(ledger, endpoint_id)
-    event_id = f"evt_{secrets.token_hex(13)}"
-    body = body_of(TEST, now, {"endpoint": endpoint_id})
-    with Post(
-        endpoint.url, seconds=settings.seconds, private_allowed=settings.private_addresses
-    ) as post:
-        answer = post.send(body, sign(event_id, body, endpoint.secrets(now), at=now), now=now)
-    is_taken = isinstance(answer, Answer) and 200 <= answer.status < 300
+    answer, is_taken = backoffice.send_test(endpoint, load_current().endpoints, now=now)
     if as_json:
         print_json({"id": endpoint_id, "answer": str(answer), "is_taken": is_taken})
     else:
@@ -277,23 +255,18 @@ def test_endpoint(*, endpoint_id: str, as_json: bool) -> None:
 
 
 def _known(ledger: Ledger, endpoint_id: str) -> Endpoint:
-    endpoint = ledger.endpoints.find(endpoint_id)
-    if endpoint is None:
-        raise click.ClickException(
-            f"There is no endpoint {endpoint_id}. See: orders-sync endpoints list"
-        )
-    return endpoint
+    return endpoint_status(ledger, endpoint_id, now=datetime.now(UTC)).endpoint
 
 
-def _told(endpoint: Endpoint, backlog: Backlog) -> dict[str, Any]:
+def _told(status: EndpointStatus) -> dict[str, Any]:
     """Return what is shown of an endpoint, which its secrets are no part of."""
-    state = "on" if endpoint.failing_since is None else "failing"
+    endpoint, backlog = status.endpoint, status.backlog
     return {
         "id": endpoint.id,
-        "url": without_passwords(endpoint.url),
+        "url": status.url,
         "events": None if endpoint.events is None else sorted(endpoint.events),
         "accounts": None if endpoint.accounts is None else sorted(endpoint.accounts),
-        "state": state if endpoint.off_at is None else f"off ({endpoint.off_why})",
+        "state": f"off ({endpoint.off_why})" if status.state == "off" else status.state,
         "created_at": endpoint.created_at,
         "off_at": endpoint.off_at,
         "failures": endpoint.failures,

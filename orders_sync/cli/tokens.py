@@ -9,8 +9,10 @@ import click
 
 from orders_sync.cli.output import as_json, echo, print_json, print_rows
 from orders_sync.cli.parameters import ACCOUNT, DURATION
-from orders_sync.cli.workplace import act_now, chosen_accounts, load_current, open_ledger
-from orders_sync.gateway.rights import SCOPES, digest_of, new_token, token_id
+from orders_sync.cli.workplace import act_now, load_current, open_ledger
+from orders_sync.gateway.grants import GrantRefused
+from orders_sync.gateway.grants import create_token as create
+from orders_sync.gateway.rights import SCOPES
 from orders_sync.ledger.callers import Caller
 
 _COLUMNS = ("name", "id", "scopes", "accounts", "expires_at", "used_at", "state")
@@ -52,24 +54,20 @@ def create_token(
     """
     if bool(accounts) == all_accounts:
         raise click.UsageError("Name each --account that it is for, or say --all-accounts.")
-    settings = load_current()
-    for account in accounts:
-        chosen_accounts(settings, account)
-    token, act = new_token(), act_now(None)
-    caller = Caller(
-        id=token_id(token) or "",
-        name=_named(name),
-        digest=digest_of(token),
-        scopes=frozenset(scopes),
-        accounts=None if all_accounts else frozenset(accounts),
-        created_at=act.at,
-        expires_at=act.at + expires if expires else None,
-    )
+    act = act_now(None)
     with open_ledger() as ledger:
-        if not ledger.callers.add(caller, act):
-            raise click.ClickException(
-                f"There is a token of the name {name} already, or was one. Give this one another."
+        try:
+            token, caller = create(
+                ledger,
+                load_current(),
+                name=name,
+                scopes=scopes,
+                accounts=None if all_accounts else accounts,
+                lasts=expires,
+                act=act,
             )
+        except GrantRefused as error:
+            raise refusal(error) from None
     if as_json:
         print_json({"token": token, **_told(caller, act.at)})
         return
@@ -116,11 +114,10 @@ def revoke_token(*, name: str, as_json: bool) -> None:
         echo(f"Token {name} is revoked.")
 
 
-def _named(name: str) -> str:
-    text = name.strip()
-    if not text or len(text) > 100 or not text.isprintable():
-        raise click.UsageError("--name has 1 to 100 characters that show.")
-    return text
+def refusal(error: GrantRefused) -> click.ClickException:
+    """Return what a command ends with where a token, or a person, cannot be."""
+    kind = click.ClickException if error.wrong in {"taken", "unknown"} else click.UsageError
+    return kind(str(error))
 
 
 def _told(caller: Caller, now: datetime) -> dict[str, Any]:

@@ -10,9 +10,12 @@ import click
 
 from orders_sync.cli.output import as_json, echo, print_json, print_rows
 from orders_sync.cli.parameters import ACCOUNT
-from orders_sync.cli.workplace import act_now, chosen_accounts, load_current, open_ledger
+from orders_sync.cli.tokens import refusal
+from orders_sync.cli.workplace import act_now, load_current, open_ledger
 from orders_sync.gateway.desk.passwords import Passwords, new_password, require_strong
 from orders_sync.gateway.desk.roles import Role
+from orders_sync.gateway.grants import GrantRefused
+from orders_sync.gateway.grants import create_user as create
 from orders_sync.ledger import Ledger
 from orders_sync.ledger.acts import Act
 from orders_sync.ledger.users import User
@@ -63,25 +66,23 @@ def create_user(
     """
     if bool(accounts) == all_accounts:
         raise click.UsageError("Name each --account that it may see, or say --all-accounts.")
-    settings = load_current()
-    for account in accounts:
-        chosen_accounts(settings, account)
-    name, act = _named(name), act_now(None)
-    password = _password(name, from_stdin=from_stdin)
-    user = User(
-        name=name,
-        password=Passwords().hash(password),
-        role=role,
-        accounts=None if all_accounts else frozenset(accounts),
-        sees_persons=persons,
-        created_at=act.at,
-    )
+    given = _password(name, from_stdin=True) if from_stdin else None
     with open_ledger() as ledger:
-        if not ledger.users.add(user, act):
-            raise click.ClickException(
-                f"There is a user {name} already. Another password: orders-sync users passwd {name}"
+        try:
+            password, user = create(
+                ledger,
+                load_current(),
+                Passwords(),
+                name=name,
+                role=role,
+                accounts=None if all_accounts else accounts,
+                sees_persons=persons,
+                password=given,
+                act=act_now(None),
             )
-    _show_password(name, password, is_made=not from_stdin, as_json=as_json, more=_told(user))
+        except GrantRefused as error:
+            raise refusal(error) from None
+    _show_password(user.name, password, is_made=not from_stdin, as_json=as_json, more=_told(user))
 
 
 @users.command("list")
@@ -143,13 +144,6 @@ def _change(name: str, change: Callable[[Ledger, Act], bool]) -> None:
     with open_ledger() as ledger:
         if not change(ledger, act_now(None)):
             raise click.ClickException(f"There is no user {name}. See: orders-sync users list")
-
-
-def _named(name: str) -> str:
-    text = name.strip()
-    if not text or len(text) > 80 or not text.isprintable():
-        raise click.UsageError("A name has 1 to 80 characters that show.")
-    return text
 
 
 def _password(name: str, *, from_stdin: bool) -> str:

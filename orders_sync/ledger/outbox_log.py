@@ -10,6 +10,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from orders_sync.domain.announcements import Told
+from orders_sync.ledger.acts import Act, keep_act
 from orders_sync.ledger.deliveries import Attempt
 from orders_sync.ledger.engine import Database
 from orders_sync.ledger.insert import insert_into
@@ -96,7 +97,7 @@ class OutboxLog:
         event_id: str | None = None,
         since: datetime | None = None,
         until: datetime | None = None,
-        now: datetime,
+        act: Act,
     ) -> int:
         """Have events sent to an endpoint anew, those that it wants; return how many.
 
@@ -118,11 +119,12 @@ class OutboxLog:
                 if row is None or not lot:
                     return number
                 if after == 0:
+                    keep_act(connection, act, f"endpoints replay {endpoint_id}")
                     # What waits is due with what is sent again, so that each order's first goes.
-                    connection.execute(_WITH_IT, {"of_endpoint": endpoint_id, "now": now})
+                    connection.execute(_WITH_IT, {"of_endpoint": endpoint_id, "now": act.at})
                 subscription = Subscription.from_row(row)
                 rows = [
-                    _anew(endpoint_id, event, now)
+                    _anew(endpoint_id, event, act.at)
                     for event in lot
                     if subscription.wants(event.told, event.account)
                 ]

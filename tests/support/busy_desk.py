@@ -11,8 +11,13 @@ from urllib.parse import quote
 from support.desk_site import Desk, serving_desk
 from support.flow import STORE, Flow
 
+from orders_sync.backoffice.endpoints import add_endpoint
 from orders_sync.commands.acceptance import NotAcceptedError
+from orders_sync.domain.announcements import Announcement, Told
 from orders_sync.domain.commands import Command
+from orders_sync.gateway.grants import create_token
+from orders_sync.ledger.acts import Act
+from orders_sync.ledger.deliveries import Attempt, Ending
 from orders_sync.ledger.strays import PREFIX
 from orders_sync.outbound.accept import accept
 from orders_sync.settings_parts import DeskSettings
@@ -29,6 +34,16 @@ class BusyDesk:
     #: Each command by what is the matter with it.
     commands: dict[str, str]
     stray: str
+    endpoint: str
+
+    def admin_pages(self) -> list[str]:
+        """Return the path of every page that is an admin's alone."""
+        return [
+            "/desk/people",
+            "/desk/tokens",
+            "/desk/endpoints",
+            f"/desk/endpoint?id={self.endpoint}",
+        ]
 
     def pages(self) -> list[str]:
         """Return the path of every page there is."""
@@ -66,9 +81,30 @@ def busy_desk(home: Path, clock: SettableClock, **settings: object) -> Iterator[
         desk_settings = DeskSettings.model_validate(settings)
         served = flow.settings.model_copy(update={"desk": desk_settings})
         with serving_desk(served) as desk:
-            yield BusyDesk(desk, people, orders, commands, f"{PREFIX}1")
+            endpoint = _endpoint(desk, orders[0])
+            yield BusyDesk(desk, people, orders, commands, f"{PREFIX}1", endpoint)
     finally:
         flow.close()
+
+
+def _endpoint(desk: Desk, order_id: str) -> str:
+    """Add an endpoint that failed once and was switched off, and a token; return its id."""
+    ledger, act = desk.ledger, Act(desk.now(), "root")
+    create_token(
+        ledger, desk.settings, name="shop", scopes=["read"], accounts=None, lasts=None, act=act
+    )
+    url = "https://shop.example.com/events"
+    endpoint = add_endpoint(ledger, desk.settings, url=url, events=(), accounts=(), act=act)
+    told = Announcement(Told.ORDER_PARKED, act.at, STORE, mark="1", order_id=order_id)
+    with ledger.database.writing() as connection:
+        ledger.database.outbox.write(connection, [told])
+    [seq] = ledger.deliveries.take(endpoint.id, at_once=1, limit=1, now=act.at)
+    delivery = ledger.deliveries.claim(endpoint.id, seq, owner="me", now=act.at)
+    assert delivery is not None
+    ending = Ending(due_at=act.at)
+    ledger.deliveries.end(delivery, Attempt(act.at, 0.1, "500"), ending, now=act.at)
+    ledger.endpoints.disable(endpoint.id, act)
+    return endpoint.id
 
 
 def _commands(flow: Flow, orders: list[str], words: str) -> dict[str, str]:

@@ -41,6 +41,10 @@ class Mailroom:
         self.policy = POLICY
         self.metrics = Metrics()
 
+    @property
+    def act(self) -> Act:
+        return Act(self.clock(), "me")
+
     def add(
         self, url: str, *events: str, accounts: Sequence[str] = (), secret: str | None = None
     ) -> Endpoint:
@@ -52,7 +56,7 @@ class Mailroom:
             secret=secret or new_secret(),
             created_at=self.clock(),
         )
-        self.ledger.endpoints.add(endpoint, Act(self.clock(), "me"))
+        self.ledger.endpoints.add(endpoint, self.act)
         return endpoint
 
     def tell(

@@ -99,6 +99,28 @@ def test_all_of_a_cause_are_retried_once_it_was_said_which(
     }
 
 
+@pytest.mark.parametrize("scripts", [True, False])
+def test_an_admin_makes_a_token_and_ends_it(
+    busy: BusyDesk, open_page: Callable[..., Page], *, scripts: bool
+) -> None:
+    page = open_page(busy, "anna", scripts=scripts)
+
+    page.get_by_role("link", name="Tokens").click()
+    page.get_by_label("Who will call").fill("warehouse")
+    page.get_by_label("send:invoice").check()
+    page.get_by_label("All accounts").check()
+    page.get_by_role("button", name="Make a token").click()
+    token = page.get_by_role("status").locator("code").inner_text()
+    page.get_by_text("in force warehouse").click()
+    page.get_by_role("button", name="End for good warehouse").click()
+
+    assert page.get_by_role("status").inner_text() == "This token is ended."
+    assert token.startswith("osync_")
+    callers = {caller.name: caller for caller in busy.desk.ledger.callers.all()}
+    assert callers["warehouse"].scopes == {"send:invoice"}
+    assert callers["warehouse"].revoked_at is not None
+
+
 def test_the_keyboard_is_enough(seen: BusyDesk, browser: Browser) -> None:
     page = new_page(browser)
     page.goto(f"{seen.desk.url}/desk/")
@@ -133,7 +155,7 @@ def test_no_page_is_wider_than_a_phone(seen: BusyDesk, open_page: Callable[..., 
     page = open_page(seen, "ines", width=PHONE)
 
     widths = {}
-    for path in [*seen.pages(), "/desk/people"]:
+    for path in [*seen.pages(), *seen.admin_pages()]:
         page.goto(f"{seen.desk.url}{path}")
         widths[path] = page.evaluate("document.documentElement.scrollWidth")
 
@@ -147,7 +169,7 @@ def test_a_checker_of_accessibility_finds_nothing(
     page, axe = open_page(seen, "anna", scheme=scheme), Axe()
 
     found = {}
-    for path in [*seen.pages(), "/desk/people"]:
+    for path in [*seen.pages(), *seen.admin_pages()]:
         page.goto(f"{seen.desk.url}{path}")
         violations = axe.run(page).response["violations"]
         found[path] = [(each["id"], each["nodes"][0]["html"][:200]) for each in violations]

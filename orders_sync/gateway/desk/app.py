@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from orders_sync.gateway.desk import command, figures, needs, order, people, sign_in
+from orders_sync.gateway.desk import command, endpoints, figures, needs, order, people, sign_in
 from orders_sync.gateway.desk.visit import STATIC, Desk, Page, Visit, endpoint, static_text
 from orders_sync.gateway.rights import Scope
 
@@ -34,6 +34,12 @@ _PAGES: Final[tuple[tuple[str, str, Scope | None, Page], ...]] = (
     ("/now", "GET", Scope.READ, figures.show_now),
     ("/people", "GET", Scope.READ, people.show_people),
     ("/people", "POST", Scope.READ, people.decide_person),
+    ("/tokens", "GET", Scope.READ, people.show_tokens),
+    ("/tokens", "POST", Scope.READ, people.decide_token),
+    ("/endpoints", "GET", Scope.READ, endpoints.show_endpoints),
+    ("/endpoints", "POST", Scope.READ, endpoints.add),
+    ("/endpoint", "GET", Scope.READ, endpoints.show_endpoint),
+    ("/endpoint", "POST", Scope.READ, endpoints.decide_endpoint),
     ("/me", "GET", Scope.READ, sign_in.show_me),
     ("/me/language", "POST", Scope.READ, sign_in.set_language),
     ("/me/password", "POST", Scope.READ, sign_in.set_password),

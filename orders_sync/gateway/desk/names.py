@@ -191,7 +191,34 @@ RECKONING: Final = (
 ROLES: Final = MappingProxyType({
     "viewer": N_("looks"),
     "operator": N_("looks and decides"),
-    "admin": N_("looks, decides, and shuts people out"),
+    "admin": N_("looks, decides, and says who may come in and where events go"),
+})  # fmt: skip
+
+#: What a token may do.
+SCOPES: Final = MappingProxyType({
+    "read": N_("see orders, commands and what is parked; nobody's name"),
+    "persons": N_("see documents and bodies, which name people"),
+    "send": N_("ask for every kind of command"),
+    "decide": N_("retry, edit and discard what is parked"),
+})  # fmt: skip
+
+#: How an endpoint fares, why it is off, and what became of an event for it.
+ENDPOINTS: Final = MappingProxyType({
+    "on": N_("takes events"),
+    "failing": N_("fails"),
+    "off": N_("off"),
+})  # fmt: skip
+
+OFF: Final = MappingProxyType({
+    "person": N_("a person switched it off"),
+    "gone": N_("it answered that it is gone"),
+    "failing": N_("it failed for too long"),
+})  # fmt: skip
+
+SENT: Final = MappingProxyType({
+    "waiting": N_("waits"),
+    "taken": N_("taken"),
+    "given up": N_("given up"),
 })  # fmt: skip
 
 FIELDS: Final = MappingProxyType({

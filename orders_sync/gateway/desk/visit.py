@@ -96,6 +96,32 @@ class Visit:
             name for name in self.here.settings.accounts if allowed is None or name in allowed
         )
 
+    @property
+    def is_admin(self) -> bool:
+        """Whether the visitor may say who comes in, and where events go: an admin of all."""
+        return (
+            self.visitor is not None
+            and self.visitor.role is Role.ADMIN
+            and self.visitor.rights.accounts is None
+        )
+
+    def require_admin(self) -> None:
+        """Refuse whoever is no admin for all accounts.
+
+        Raises:
+            NotAllowedError: it is not.
+        """
+        if not self.is_admin:
+            raise NotAllowedError(f"{self.who.name} is no admin for all accounts.")
+
+    def names_in(self, field: str) -> list[str]:
+        """Return the names that a field of the form has, by blanks or commas."""
+        return self.form.get(field, "").replace(",", " ").split()
+
+    def ticked(self, prefix: str) -> list[str]:
+        """Return what is ticked of the form's boxes whose names begin so."""
+        return [name.removeprefix(prefix) for name in self.form if name.startswith(prefix)]
+
     def path(self, name: str) -> str:
         """Return a part of the path that the route names."""
         value: str = self.request.path_params[name]

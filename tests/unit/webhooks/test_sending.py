@@ -417,7 +417,7 @@ def test_a_sender_that_was_overtaken_ends_nothing(mailroom: Mailroom, receiver: 
     [message] = mailroom.dispatch()
 
     def replay(handler: BaseHTTPRequestHandler) -> None:
-        mailroom.ledger.outbox_log.replay(endpoint.id, since=mailroom.clock(), now=mailroom.clock())
+        mailroom.ledger.outbox_log.replay(endpoint.id, since=mailroom.clock(), act=mailroom.act)
         answer(200)(handler)
 
     receiver.behaviour = replay
@@ -439,9 +439,9 @@ def test_one_event_or_a_span_of_time_is_sent_again(mailroom: Mailroom, receiver:
     since = mailroom.clock() - timedelta(hours=2)
     receiver.headers.clear()
 
-    mailroom.ledger.outbox_log.replay(endpoint.id, event_id=ids[0], now=mailroom.clock())
+    mailroom.ledger.outbox_log.replay(endpoint.id, event_id=ids[0], act=mailroom.act)
     mailroom.drain()
-    number = mailroom.ledger.outbox_log.replay(endpoint.id, since=since, now=mailroom.clock())
+    number = mailroom.ledger.outbox_log.replay(endpoint.id, since=since, act=mailroom.act)
     mailroom.drain()
 
     assert number == 2
@@ -459,7 +459,7 @@ def test_what_happens_while_an_endpoint_is_off_can_be_replayed(
     mailroom.drain()
     while_off = list(receiver.received)
 
-    mailroom.ledger.outbox_log.replay(endpoint.id, since=act.at, now=mailroom.clock())
+    mailroom.ledger.outbox_log.replay(endpoint.id, since=act.at, act=mailroom.act)
     mailroom.drain()
 
     assert while_off == []
@@ -490,7 +490,7 @@ def test_what_waits_behind_an_event_that_is_sent_again_is_sent_after_it_at_once(
     receiver.behaviour = answer(200)
     receiver.headers.clear()
 
-    mailroom.ledger.outbox_log.replay(endpoint.id, event_id=ids[0], now=mailroom.clock())
+    mailroom.ledger.outbox_log.replay(endpoint.id, event_id=ids[0], act=mailroom.act)
     mailroom.clock.advance(300)
     mailroom.drain()
 

@@ -1,0 +1,139 @@
+"""Endpoints that events are sent to, as people manage them, whichever door they come by."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal
+
+from orders_sync.backoffice.accounts import NotKnown, require_configured
+from orders_sync.domain.announcements import TEST, Told, body_of
+from orders_sync.errors import OrdersSyncError
+from orders_sync.http_client import BadUrl
+from orders_sync.ledger import Ledger
+from orders_sync.ledger.acts import Act
+from orders_sync.ledger.endpoints import Endpoint
+from orders_sync.ledger.outbox_log import Backlog
+from orders_sync.settings import Settings
+from orders_sync.settings_parts import EndpointSettings
+from orders_sync.settings_shown import without_passwords
+from orders_sync.signing import new_secret, sign
+from orders_sync.webhooks.addresses import read_url
+from orders_sync.webhooks.posting import Answer, NoAnswer, Post
+
+
+class EndpointRefused(OrdersSyncError):
+    """Raised for an endpoint that cannot be; `wrong` says which part of it."""
+
+    def __init__(self, wrong: Literal["url", "events", "accounts"], says: str) -> None:
+        super().__init__(says)
+        self.wrong = wrong
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointStatus:
+    """How an endpoint fares: on, failing or off, and what waits for it."""
+
+    endpoint: Endpoint
+    backlog: Backlog
+
+    @property
+    def url(self) -> str:
+        """Where it is, without a password."""
+        return without_passwords(self.endpoint.url)
+
+    @property
+    def state(self) -> Literal["on", "failing", "off"]:
+        """Whether it is sent events, and takes them."""
+        if self.endpoint.off_at is not None:
+            return "off"
+        return "on" if self.endpoint.failing_since is None else "failing"
+
+
+def list_endpoints(ledger: Ledger, *, now: datetime) -> list[EndpointStatus]:
+    """Return how every endpoint fares, the oldest first."""
+    endpoints = ledger.endpoints.all()
+    backlogs = ledger.outbox_log.backlogs(now=now) if endpoints else {}
+    return [EndpointStatus(each, backlogs.get(each.id, Backlog())) for each in endpoints]
+
+
+def endpoint_status(ledger: Ledger, endpoint_id: str, *, now: datetime) -> EndpointStatus:
+    """Return how an endpoint fares.
+
+    Raises:
+        NotKnown: there is none of that id.
+    """
+    endpoint = ledger.endpoints.find(endpoint_id)
+    if endpoint is None:
+        raise NotKnown(f"There is no endpoint {endpoint_id}. See: orders-sync endpoints list")
+    backlog = ledger.outbox_log.backlogs(now=now).get(endpoint_id, Backlog())
+    return EndpointStatus(endpoint, backlog)
+
+
+def add_endpoint(
+    ledger: Ledger,
+    settings: Settings,
+    *,
+    url: str,
+    events: Collection[str],
+    accounts: Collection[str],
+    act: Act,
+) -> Endpoint:
+    """Send events to a URL from now on; no events, or no accounts, are all of them.
+
+    Raises:
+        EndpointRefused: the URL cannot be sent to, or an event or an account is none.
+    """
+    try:
+        read_url(url, private_allowed=settings.endpoints.private_addresses)
+    except BadUrl as error:
+        raise EndpointRefused("url", f"Events cannot be sent to this URL: {error}.") from None
+    if unknown := set(events) - set(Told):
+        raise EndpointRefused("events", f"There is no event {min(unknown)}.")
+    for account in accounts:
+        try:
+            require_configured(settings, account)
+        except NotKnown as error:
+            raise EndpointRefused("accounts", str(error)) from None
+    endpoint = Endpoint(
+        id=f"ep_{secrets.token_hex(4)}",
+        url=url,
+        events=frozenset(events) or None,
+        accounts=frozenset(accounts) or None,
+        secret=new_secret(),
+        created_at=act.at,
+    )
+    ledger.endpoints.add(endpoint, act)
+    return endpoint
+
+
+def rotate_secret(
+    ledger: Ledger, endpoint_id: str, overlap: timedelta, act: Act
+) -> tuple[str, datetime]:
+    """Sign with a new secret; return it, and until when the old one signs too.
+
+    Raises:
+        NotKnown: there is no endpoint of that id.
+    """
+    secret, old_until = new_secret(), act.at + overlap
+    if not ledger.endpoints.rotate(endpoint_id, secret, old_until=old_until, act=act):
+        raise NotKnown(f"There is no endpoint {endpoint_id}. See: orders-sync endpoints list")
+    return secret, old_until
+
+
+def send_test(
+    endpoint: Endpoint, settings: EndpointSettings, *, now: datetime
+) -> tuple[Answer | NoAnswer, bool]:
+    """Send an event of the type endpoint.test from here; return the answer, and whether it is 2xx.
+
+    It is in no list of what was sent.
+    """
+    event_id = f"evt_{secrets.token_hex(13)}"
+    body = body_of(TEST, now, {"endpoint": endpoint.id})
+    with Post(
+        endpoint.url, seconds=settings.seconds, private_allowed=settings.private_addresses
+    ) as post:
+        answer = post.send(body, sign(event_id, body, endpoint.secrets(now), at=now), now=now)
+    return answer, isinstance(answer, Answer) and 200 <= answer.status < 300
