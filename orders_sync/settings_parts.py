@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from ipaddress import ip_network
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
@@ -189,12 +190,43 @@ class EndpointSettings(_Part):
     keep_days: PositiveInt = 14
 
 
+class OidcSettings(_Part):
+    """An OpenID Connect provider that people of the desk sign in at, called `label`.
+
+    `name_claim` names a person, `groups_claim` their groups; without `client_secret` it is a
+    public client.
+    """
+
+    issuer: Url | None = None
+    client_id: str | None = None
+    client_secret: Secret | None = None
+    scopes: str = "openid profile"
+    name_claim: str = "preferred_username"
+    groups_claim: str = "groups"
+    label: str = "OpenID Connect"
+
+    @field_validator("issuer")
+    @classmethod
+    def _encrypted(cls, value: str | None) -> str | None:
+        host = urlsplit(value or "").hostname or ""
+        if value and value.startswith("http:") and host not in {"127.0.0.1", "::1", "localhost"}:
+            raise ValueError("must begin with https://")
+        return value
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        if self.issuer is not None and not self.client_id:
+            raise ValueError("needs a CLIENT_ID beside its ISSUER")
+        return self
+
+
 class DeskSettings(_Part):
     """Who may use the order desk, and for how long without signing in again.
 
-    People sign in by a password, unless a proxy names them in `user_header`: it is believed from
-    the addresses of `trusted_proxies` only (with commas; networks such as 10.0.0.0/8 too). A
-    person who is no user of ours has the role of one of the groups in `group_header`, by `groups`
+    People sign in by a password or at `oidc`, unless a proxy names them in `user_header`: it is
+    believed from the addresses of `trusted_proxies` only (with commas; networks such as 10.0.0.0/8
+    too). A person who is no user of ours has the role of one of the groups that proxy (in
+    `group_header`) or provider name, by `groups`
     (group to `viewer`, `operator` or `admin`, with ` persons` behind it for whoever may see
     persons), else `default_role`, else none. `{order_id}`, `{reference}` and `{account}` stand in
     `erp_url` for an order's; `streams` browsers may watch live figures at once.
@@ -208,6 +240,7 @@ class DeskSettings(_Part):
     groups: dict[str, DeskRole] = Field(default_factory=dict)
     default_role: DeskRole | None = None
     erp_url: Url | None = None
+    oidc: OidcSettings = Field(default_factory=OidcSettings)
     streams: PositiveInt = 50
 
     @field_validator("trusted_proxies")

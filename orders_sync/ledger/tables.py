@@ -251,6 +251,9 @@ sessions = sa.Table(
     sa.Column("user", sa.String(100), nullable=False),
     sa.Column("created_at", UtcDateTime, nullable=False),
     sa.Column("seen_at", UtcDateTime, nullable=False, comment="its last use, to the minute"),
+    sa.Column("provider", sa.Boolean, comment="signed in elsewhere, by no password of ours"),
+    sa.Column("role", sa.String(20), comment="what the provider's groups gave, of no user of ours"),
+    sa.Column("sees_persons", sa.Boolean, comment="what they gave beside it"),
     sa.Index(None, "user"),
     sa.Index(None, "created_at"),
 )

@@ -96,6 +96,22 @@ class Users:
         return True
 
 
+@dataclass(frozen=True, slots=True)
+class Granted:
+    """What somebody who signed in elsewhere may do, where it is no user of ours."""
+
+    role: str
+    sees_persons: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """Whose session is in force, and whether it began by a password of ours."""
+
+    user: User
+    is_local: bool
+
+
 class Sessions:
     """Keeps who is signed in, by the digest of a token that only the browser has.
 
@@ -105,13 +121,33 @@ class Sessions:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def start(self, digest: str, user: str, *, now: datetime, longest: timedelta) -> None:
-        """Keep a session, and forget those of all people that are past."""
+    def start(
+        self,
+        digest: str,
+        user: str,
+        *,
+        now: datetime,
+        longest: timedelta,
+        is_local: bool = True,
+        granted: Granted | None = None,
+    ) -> None:
+        """Keep a session, and forget those of all people that are past.
+
+        `granted` is what somebody may do who is no user of ours.
+        """
         with self._database.writing() as connection:
             past = sessions.c.created_at < now - longest
             connection.execute(sa.delete(sessions).where(past))
             connection.execute(
-                sa.insert(sessions).values(digest=digest, user=user, created_at=now, seen_at=now)
+                sa.insert(sessions).values(
+                    digest=digest,
+                    user=user,
+                    created_at=now,
+                    seen_at=now,
+                    provider=not is_local,
+                    role=granted.role if granted else None,
+                    sees_persons=granted.sees_persons if granted else None,
+                )
             )
 
     def user_of(
@@ -122,32 +158,49 @@ class Sessions:
         idle: timedelta,
         longest: timedelta,
         is_use: bool = True,
-    ) -> User | None:
+    ) -> Session | None:
         """Return whose session is in force, and keep that it was used if that is a use."""
-        statement = (
-            sa.select(users, sessions.c.seen_at)
-            .join(sessions, sessions.c.user == users.c.name)
-            .where(
-                sessions.c.digest == digest,
-                sessions.c.created_at >= now - longest,
-                sessions.c.seen_at >= now - idle,
-                users.c.disabled_at.is_(None),
-            )
+        in_force = sa.select(sessions).where(
+            sessions.c.digest == digest,
+            sessions.c.created_at >= now - longest,
+            sessions.c.seen_at >= now - idle,
         )
         with self._database.reading() as connection:
-            row = connection.execute(statement).mappings().one_or_none()
-        if row is None:
+            row = connection.execute(in_force).mappings().one_or_none()
+            if row is None:
+                return None
+            of_name = sa.select(users).where(users.c.name == row["user"])
+            known = connection.execute(of_name).mappings().one_or_none()
+        user = _user(known) if known is not None else _granted(row)
+        if user is None or user.disabled_at is not None:
             return None
         if is_use and now - row["seen_at"] >= _SEEN_EVERY:
             seen = sa.update(sessions).where(sessions.c.digest == digest).values(seen_at=now)
             with self._database.writing() as connection:
                 connection.execute(seen)
-        return _user({name: row[name] for name in users.c.keys()})  # noqa: SIM118 - no mapping.
+        return Session(user, is_local=not row["provider"])
 
     def end(self, digest: str) -> None:
         """End a session, if there is one."""
         with self._database.writing() as connection:
             connection.execute(sa.delete(sessions).where(sessions.c.digest == digest))
+
+
+def _granted(session: Any) -> User | None:
+    """Return somebody of whom the ledger has no more than a session; None where that is of a user.
+
+    Such a user is gone.
+    """
+    if session["role"] is None:
+        return None
+    return User(
+        name=session["user"],
+        password="",
+        role=session["role"],
+        accounts=None,
+        sees_persons=bool(session["sees_persons"]),
+        created_at=session["created_at"],
+    )
 
 
 def _user(row: Any) -> User:

@@ -4,10 +4,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 from pydantic_settings import NestedSecretsSettingsSource
 
 from orders_sync.errors import ConfigurationError
 from orders_sync.settings import Settings, load_settings, require_accounts
+from orders_sync.settings_parts import OidcSettings
 
 KEY = "ORDERS_SYNC_ACCOUNTS__MYSTORE__APP_KEY"
 TOKEN = "ORDERS_SYNC_ACCOUNTS__MYSTORE__APP_TOKEN"
@@ -313,3 +315,15 @@ def test_no_file_is_read_further_than_a_setting_can_be_long(
 ) -> None:
     with pytest.raises(ConfigurationError, match="longer than a setting can be"):
         load(monkeypatch, ORDERS_SYNC_BROKER_URL_FILE="/dev/zero")
+
+
+@pytest.mark.parametrize(
+    ("oidc", "problem"),
+    [
+        ({"issuer": "http://login.example.com"}, "must begin with https://"),
+        ({"issuer": "https://login.example.com"}, "needs a CLIENT_ID beside its ISSUER"),
+    ],
+)
+def test_a_provider_is_named_whole_and_encrypted(oidc: dict[str, str], problem: str) -> None:
+    with pytest.raises(ValidationError, match=problem):
+        OidcSettings.model_validate(oidc)

@@ -27,12 +27,16 @@ _SCOPES: Final[Mapping[Role, frozenset[Scope]]] = {
 
 @dataclass(frozen=True, slots=True)
 class Visitor:
-    """Somebody who is signed in; `is_local` by a password of ours, and not by a proxy."""
+    """Somebody who is signed in; `is_local` by a password of ours.
+
+    Whom a proxy names has no session that could be ended here.
+    """
 
     role: Role
     rights: Rights
     language: str | None = None
     is_local: bool = False
+    has_session: bool = False
 
     @property
     def name(self) -> str:

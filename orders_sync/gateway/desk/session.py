@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from ipaddress import ip_address, ip_network
 from typing import Final
@@ -16,7 +17,7 @@ from starlette.responses import Response
 from orders_sync.gateway.desk.roles import Visitor, role_by_groups, visitor_of
 from orders_sync.gateway.rights import NotAllowedError
 from orders_sync.ledger import Ledger
-from orders_sync.ledger.users import User
+from orders_sync.ledger.users import Granted, User
 from orders_sync.settings_parts import DeskSettings
 
 #: What the server keeps of a connection's true peer, before a proxy's headers take its place.
@@ -46,12 +47,16 @@ class Secrets:
 
 def secrets_of(request: Request) -> Secrets:
     """Return what a browser sent of ours."""
-    session, form = (request.cookies.get(_name(request, kind)) for kind in ("session", "form"))
-    return Secrets(session, form)
+    return Secrets(secret_of(request, "session"), secret_of(request, "form"))
+
+
+def secret_of(request: Request, kind: str) -> str | None:
+    """Return a secret that a browser keeps."""
+    return request.cookies.get(_name(request, kind))
 
 
 def set_secret(request: Request, response: Response, kind: str, value: str | None) -> None:
-    """Have a browser keep the secret of its `session` or its `form`, or forget it."""
+    """Have a browser keep the secret of its `session`, its `form` or its `oidc`, or forget it."""
     name, is_https = _name(request, kind), request.url.scheme == "https"
     path = "/" if is_https else "/desk"
     if value is None:
@@ -97,14 +102,16 @@ def identify(
         return _of_proxy(name, request, ledger, settings)
     if sent.session is None:
         return None
-    user = ledger.sessions.user_of(
+    session = ledger.sessions.user_of(
         digest_of(sent.session),
         now=now,
         idle=timedelta(minutes=settings.idle_minutes),
         longest=timedelta(hours=settings.session_hours),
         is_use=is_use,
     )
-    return None if user is None else _of_user(user, is_local=True)
+    if session is None:
+        return None
+    return replace(_of_user(session.user, is_local=session.is_local), has_session=True)
 
 
 def _named_by_proxy(request: Request, settings: DeskSettings) -> str | None:
@@ -127,18 +134,31 @@ def _is_trusted(request: Request, trusted: str) -> bool:
 
 
 def _of_proxy(name: str, request: Request, ledger: Ledger, settings: DeskSettings) -> Visitor:
+    header = request.headers.get(settings.group_header, "") if settings.group_header else ""
+    groups = [group.strip() for group in header.split(",")]
+    known, granted = rights_of(name, groups, ledger, settings)
+    if known is not None:
+        return _of_user(known, is_local=False)
+    return visitor_of(name, granted.role, None, sees_persons=granted.sees_persons)
+
+
+def rights_of(
+    name: str, groups: Sequence[str], ledger: Ledger, settings: DeskSettings
+) -> tuple[User | None, Granted]:
+    """Return what somebody may do whom a proxy or a provider names: as a user of ours, or granted.
+
+    Raises:
+        NotAllowedError: it is disabled, or has no role.
+    """
     user = ledger.users.find(name)
     if user is not None:
         if user.disabled_at is not None:
             raise NotAllowedError(f"{name} is disabled.")
-        return _of_user(user, is_local=False)
-    header = request.headers.get(settings.group_header, "") if settings.group_header else ""
-    groups = [group.strip() for group in header.split(",")]
+        return user, Granted(user.role, user.sees_persons)
     granted = role_by_groups(groups, settings.groups, settings.default_role)
     if granted is None:
         raise NotAllowedError(f"{name} has no role at the desk.")
-    role, sees_persons = granted
-    return visitor_of(name, role, None, sees_persons=sees_persons)
+    return None, Granted(*granted)
 
 
 def _of_user(user: User, *, is_local: bool) -> Visitor:

@@ -8,12 +8,20 @@ from datetime import timedelta
 import structlog
 from starlette.responses import Response
 
+from orders_sync.backoffice.accounts import NotKnown
+from orders_sync.gateway.desk.oidc import Provider, ProviderAway, SignInRefused, SignInTry
 from orders_sync.gateway.desk.passwords import WeakPassword, require_strong
-from orders_sync.gateway.desk.session import digest_of, new_secret, set_secret
+from orders_sync.gateway.desk.session import (
+    digest_of,
+    new_secret,
+    rights_of,
+    secret_of,
+    set_secret,
+)
 from orders_sync.gateway.desk.visit import Visit
 from orders_sync.gateway.desk.words import LANGUAGES
 from orders_sync.gateway.rights import NotAllowedError
-from orders_sync.ledger.users import User
+from orders_sync.ledger.users import Granted, User
 
 log = structlog.get_logger(__name__)
 
@@ -22,7 +30,8 @@ def show_sign_in(visit: Visit) -> Response:
     """Return the form, or go on where somebody is signed in."""
     if visit.visitor is not None:
         return visit.go(_target(visit.query("next")))
-    return visit.page("sign_in.html", problem=None, next=visit.query("next"), name="")
+    out = "signed_out" if visit.query("out") else None
+    return visit.page("sign_in.html", problem=out, next=visit.query("next"), name="")
 
 
 def sign_in(visit: Visit) -> Response:
@@ -46,14 +55,62 @@ def sign_in(visit: Visit) -> Response:
     if not _is_let_in(visit, user, password) or user is None:
         log.warning("desk.sign_in_failed")
         return visit.page("sign_in.html", status=403, problem="wrong", next=target, name=name)
-    return _start(visit, user, visit.go(_target(target)))
+    return _start(visit, user.name, visit.go(_target(target)))
+
+
+def begin_elsewhere(visit: Visit) -> Response:
+    """Send somebody to sign in at the provider; the browser keeps by what it is known again."""
+    provider = _provider(visit)
+    attempt = SignInTry.new(_target(visit.query("next")), visit.now)
+    try:
+        url = provider.begin(attempt, _callback(visit))
+    except ProviderAway as error:
+        return _away(visit, error)
+    response = visit.go(url)
+    set_secret(visit.request, response, "oidc", attempt.to_text())
+    return response
+
+
+def end_elsewhere(visit: Visit) -> Response:
+    """Start a session for whom the provider names, with the rights of the name or its groups.
+
+    Raises:
+        NotAllowedError: it is disabled here, or has no role.
+    """
+    provider, kept = _provider(visit), secret_of(visit.request, "oidc")
+    try:
+        attempt = SignInTry.from_text(kept, state=visit.query("state"), now=visit.now)
+        person = provider.finish(visit.query("code"), attempt, _callback(visit), now=visit.now)
+    except ProviderAway as error:
+        return _away(visit, error)
+    except SignInRefused as error:
+        log.warning("desk.oidc_refused", cause=str(error))
+        response = visit.page("sign_in.html", status=403, problem="refused", next="", name="")
+    else:
+        settings = visit.here.settings.desk
+        known, granted = rights_of(person.name, person.groups, visit.here.ledger, settings)
+        response = _start(
+            visit,
+            person.name,
+            visit.go(attempt.target),
+            is_local=False,
+            granted=None if known else granted,
+        )
+    set_secret(visit.request, response, "oidc", None)
+    return response
+
+
+def sign_out_elsewhere(visit: Visit) -> Response:
+    """Go on to where one signs out at the provider, where it has such a place."""
+    back = f"{_origin(visit)}/desk/sign-in"
+    return visit.go(_provider(visit).end_url(back) or "/desk/sign-in")
 
 
 def sign_out(visit: Visit) -> Response:
     """End the session; what is open elsewhere stays open."""
     if visit.sent.session is not None:
         visit.here.ledger.sessions.end(digest_of(visit.sent.session))
-    response = visit.go("/desk/sign-in")
+    response = visit.go("/desk/sign-in", out="1")
     set_secret(visit.request, response, "session", None)
     return response
 
@@ -86,13 +143,26 @@ def set_password(visit: Visit) -> Response:
         return visit.page("me.html", status=422, problem="weak", done="")
     hashed = visit.desk.passwords.hash(password)
     visit.here.ledger.users.set_password(user.name, hashed, visit.act("by themselves"))
-    return _start(visit, user, visit.go("/desk/me", done="password"))
+    return _start(visit, user.name, visit.go("/desk/me", done="password"))
 
 
-def _start(visit: Visit, user: User, response: Response) -> Response:
+def _start(
+    visit: Visit,
+    name: str,
+    response: Response,
+    *,
+    is_local: bool = True,
+    granted: Granted | None = None,
+) -> Response:
     token = new_secret()
-    longest = timedelta(hours=visit.here.settings.desk.session_hours)
-    visit.here.ledger.sessions.start(digest_of(token), user.name, now=visit.now, longest=longest)
+    visit.here.ledger.sessions.start(
+        digest_of(token),
+        name,
+        now=visit.now,
+        longest=timedelta(hours=visit.here.settings.desk.session_hours),
+        is_local=is_local,
+        granted=granted,
+    )
     set_secret(visit.request, response, "session", token)
     return response
 
@@ -110,6 +180,26 @@ def _seconds_to_wait(visit: Visit, name: str) -> float:
         desk.tries_of_address.take(address),
         desk.tries_of_user.take(name),
     )
+
+
+def _provider(visit: Visit) -> Provider:
+    if visit.desk.provider is None:
+        raise NotKnown("No provider is set: ORDERS_SYNC_DESK__OIDC__ISSUER.")
+    return visit.desk.provider
+
+
+def _away(visit: Visit, error: ProviderAway) -> Response:
+    log.error("desk.oidc_away", cause=str(error))
+    return visit.page("sign_in.html", status=503, problem="away", next="", name="")
+
+
+def _origin(visit: Visit) -> str:
+    url = visit.request.url
+    return f"{url.scheme}://{url.netloc}"
+
+
+def _callback(visit: Visit) -> str:
+    return f"{_origin(visit)}/desk/oidc/callback"
 
 
 def _target(path: str) -> str:

@@ -23,6 +23,7 @@ from orders_sync.gateway.callers import Allowance
 from orders_sync.gateway.context import Context
 from orders_sync.gateway.desk import names
 from orders_sync.gateway.desk.live import LiveFigures
+from orders_sync.gateway.desk.oidc import Provider
 from orders_sync.gateway.desk.passwords import Passwords
 from orders_sync.gateway.desk.roles import Role, Visitor
 from orders_sync.gateway.desk.session import Secrets, identify, new_secret, secrets_of, set_secret
@@ -58,6 +59,7 @@ class Desk:
     tries_of_both: Allowance
     languages: Mapping[str, Words]
     pages: Mapping[str, Environment]
+    provider: Provider | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +169,7 @@ class Visit:
 def open_desk(here: Context, live: LiveFigures, monotonic: Callable[[], float]) -> Desk:
     """Return what all pages work with."""
     languages, version = load_languages(), static_version()
+    oidc = here.settings.desk.oidc
     return Desk(
         here=here,
         passwords=Passwords(),
@@ -176,6 +179,7 @@ def open_desk(here: Context, live: LiveFigures, monotonic: Callable[[], float]) 
         tries_of_both=Allowance(6, monotonic, burst=10),
         languages=languages,
         pages={name: _environment(words, version) for name, words in languages.items()},
+        provider=Provider(oidc, monotonic) if oidc.issuer else None,
     )
 
 

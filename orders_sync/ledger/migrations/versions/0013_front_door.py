@@ -1,4 +1,4 @@
-"""Deliveries that are due in the order in which they are sent, and parked work by cause."""
+"""Indices of due deliveries and parked work; sessions of people who signed in elsewhere."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Order the index of due deliveries by event too, and index what is parked."""
+    """Order the index of due deliveries by event too, index what is parked, add the columns."""
     op.drop_index("ix_deliveries_due", "deliveries")
     waits = sa.text("due_at IS NOT NULL")
     op.create_index(
@@ -22,6 +22,14 @@ def upgrade() -> None:
         postgresql_where=waits,
         sqlite_where=waits,
     )
+    for column in (
+        sa.Column("provider", sa.Boolean, comment="signed in elsewhere, by no password of ours"),
+        sa.Column(
+            "role", sa.String(20), comment="what the provider's groups gave, of no user of ours"
+        ),
+        sa.Column("sees_persons", sa.Boolean, comment="what they gave beside it"),
+    ):
+        op.add_column("sessions", column)
     parked = sa.text("standing = 'parked'")
     for table, row_id in (("orders", "order_id"), ("commands", "id")):
         op.create_index(
