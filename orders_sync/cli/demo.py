@@ -34,7 +34,7 @@ _SEEDS = 1_000_000
     type=click.Choice(["off", "mild", "wild"]),
     default="off",
     show_default=True,
-    help="How badly VTEX behaves; wild also kills worker processes.",
+    help="How badly VTEX behaves; wild also has a hook, and kills workers and the gateway.",
 )
 @click.option("--seed", type=int, help="Repeat a demo: its orders and its chaos.")
 @click.option(

@@ -13,8 +13,13 @@ from orders_sync.settings_problems import PREFIX
 #: The account that the sandbox plays.
 ACCOUNT = "sandbox"
 
+#: Made up: nobody but the sandbox posts to a demo's hook.
+HOOK_SECRET = "the-hook-of-a-demo"  # noqa: S105
+APP_KEY = "vtexappkey-sandbox-DEMO"
+
 _SETTINGS = {
-    f"ACCOUNTS__{ACCOUNT.upper()}__APP_KEY": "vtexappkey-sandbox-DEMO",
+    f"ACCOUNTS__{ACCOUNT.upper()}__APP_KEY": APP_KEY,
+    f"ACCOUNTS__{ACCOUNT.upper()}__HOOK_SECRET": HOOK_SECRET,
     f"ACCOUNTS__{ACCOUNT.upper()}__APP_TOKEN": "demo",
     "ACKNOWLEDGE_SECONDS": "1",
     "FEED__VISIBILITY_SECONDS": "30",

@@ -43,4 +43,5 @@ def collect_evidence(
         people=len(seen.people),
         asked=None if asked is None else tuple(asked),
         answers=answers or {},
+        hook=seen.report.hook,
     )

@@ -1,4 +1,4 @@
-"""The wild part of a wild demo: worker processes are killed while they work."""
+"""The wild part of a wild demo: workers and the gateway are killed while they work."""
 
 from __future__ import annotations
 

@@ -52,6 +52,7 @@ def judge(evidence: Evidence) -> tuple[Verdict, ...]:
         nothing_doubled,
         in_order,
         everything_ended,
+        feed_is_the_guarantee,
         one_bad_thing_stops_nothing,
         nothing_personal_leaks,
     ]
@@ -106,6 +107,19 @@ def nothing_lost(evidence: Evidence) -> Judged:
         f"past it; {count_of(wanted, 'command')}: each in effect at VTEX"
     )
     return lost, seen, len(owed) + wanted
+
+
+def feed_is_the_guarantee(evidence: Evidence) -> Judged:
+    """Whatever the hook was not told, or was told while nobody listened, every order arrived."""
+    erp = _by_id(evidence.erp_orders)
+    owed = [order for order in evidence.vtex_orders if is_to_be_fulfilled(order)]
+    lost = [order.order_id for order in owed if not _arrived(order, erp.get(order.order_id))]
+    hook = evidence.hook
+    seen = (
+        f"{count_of(hook.taken, 'post')} of the hook taken, {hook.refused} not taken and posted "
+        f"again, {hook.dropped} never posted: {count_of(len(owed), 'order')} arrived all the same"
+    )
+    return lost, seen, hook.refused + hook.dropped
 
 
 def nothing_doubled(evidence: Evidence) -> Judged:

@@ -163,13 +163,22 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
+class HookPosts:
+    """What VTEX posted to a hook: taken, not taken (and posted again), and never posted at all."""
+
+    taken: int = 0
+    refused: int = 0
+    dropped: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Evidence:
     """Everything that the promises are judged by.
 
     `asked` is what the ERP and the other service asked for, None where nobody was there to ask, and
     `answers` what `erp_commands` says in return, by row. `leaks` names the files, under the home
     folder, in which personal data was found; `searched` says in how many it was looked for, and
-    `people` for how many texts.
+    `people` for how many texts. `hook` is what the hook was told, where there was one.
     """
 
     vtex_orders: tuple[VtexOrder, ...]
@@ -181,6 +190,7 @@ class Evidence:
     people: int
     asked: tuple[AskedCommand, ...] | None = None
     answers: Mapping[int, Answer] = field(default_factory=dict)
+    hook: HookPosts = field(default_factory=HookPosts)
 
     @property
     def wanted(self) -> tuple[AskedCommand, ...]:

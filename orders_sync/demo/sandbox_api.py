@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
@@ -11,6 +11,7 @@ import requests
 
 from orders_sync.demo.records import (
     Change,
+    HookPosts,
     Line,
     Package,
     ParcelEvent,
@@ -19,6 +20,7 @@ from orders_sync.demo.records import (
 )
 from orders_sync.domain.status import CANCELLATION_REQUESTED, CANCELLED, IN_HANDLING, INVOICED
 from orders_sync.errors import OrdersSyncError
+from orders_sync.vtex.hook import HEADER
 
 _TIMEOUT_SECONDS = (5, 60)
 
@@ -45,6 +47,7 @@ class SandboxReport:
     feed_in_flight: int
     feed_committed: int
     over_budget: int = 0
+    hook: HookPosts = field(default_factory=HookPosts)
 
     @property
     def feed_is_empty(self) -> bool:
@@ -92,6 +95,23 @@ class SandboxApi:
         """Have VTEX behave otherwise; see `orders_sync.sandbox.dials`."""
         self._call("PUT", "dials", dials)
 
+    def configure_hook(self, url: str, *, secret: str, app_key: str) -> None:
+        """Have VTEX post every change to a URL, as `orders-sync hook configure` does."""
+        self.turn_dials({"hook_loopback": True, "hook_pause_seconds": 0.5})
+        statuses = ["ready-for-handling", "handling", "cancellation-requested", "canceled"]
+        body = {
+            "filter": {"type": "FromWorkflow", "status": statuses},
+            "hook": {"url": url, "headers": {HEADER: secret}},
+        }
+        keys = {"X-VTEX-API-AppKey": app_key, "X-VTEX-API-AppToken": "token"}
+        where = f"{self.base_url}/api/orders/hook/config"
+        try:
+            answer = self._session.post(where, json=body, headers=keys, timeout=_TIMEOUT_SECONDS)
+            answer.raise_for_status()
+        except requests.RequestException as error:
+            problem = type(error).__name__
+            raise SandboxFailed(f"The sandbox takes no hook at {url} ({problem}).") from error
+
     def delete_feeds(self) -> None:
         """Have VTEX remove the feed's configuration with all its events."""
         self._call("DELETE", "feeds")
@@ -100,7 +120,7 @@ class SandboxApi:
         """Read the counts."""
         answer = self._call("GET", "report")
         by_status = answer["orders_by_status"]
-        feed = answer["feed"]
+        feed, hook = answer["feed"], answer["hook"]
         return SandboxReport(
             calls=answer["calls_by_name"],
             orders=answer["orders"],
@@ -111,6 +131,7 @@ class SandboxApi:
             feed_in_flight=feed["in_flight"],
             feed_committed=feed["committed"],
             over_budget=answer["over_budget"],
+            hook=HookPosts(taken=hook["taken"], refused=hook["refused"], dropped=hook["dropped"]),
         )
 
     def orders(self) -> tuple[VtexOrder, ...]:

@@ -11,9 +11,13 @@ from random import Random
 from types import TracebackType
 from typing import Self
 
+import requests
+
 from orders_sync.demo.demand import Demand, PlayedPeople
 from orders_sync.demo.environment import (
     ACCOUNT,
+    APP_KEY,
+    HOOK_SECRET,
     demo_environment,
     plain_environment,
 )
@@ -82,10 +86,9 @@ class DemoStage:
             run_folder(plan.home), say=say, delays=RestartDelays(first=0.5, cap=0.5)
         )
         self._random = random
-        self._environment: dict[str, str] = {}
+        self._gateway_url = ""
         self._settings: dict[str, str] = {}
         self._webhook: WebhookSite | None = None
-        self._gateway_port: int | None = None
         self.killable: list[str] = []
 
     def __enter__(self) -> Self:
@@ -127,28 +130,16 @@ class DemoStage:
         )
 
     def _open_desk(self) -> str:
-        """Serve the order desk for a user with a password made up; return where and who."""
+        """Let a user with a password made up into the order desk; return where and who."""
         password, now = new_password(), datetime.now(UTC)
         user = User(_DESK_USER, Passwords().hash(password), Role.ADMIN, None, True, now)
         with closing(self._ledger()) as ledger:
             ledger.users.add(user, Act(now, "demo"))
         write_privately(self._plan.home / "desk.login", f"{_DESK_USER}:{password}")
-        url = self._start_gateway()
-        return f"{url}/desk/ (user {_DESK_USER}, password {password})"
+        return f"{self._gateway_url}/desk/ (user {_DESK_USER}, password {password})"
 
     def _ledger(self) -> Ledger:
         return Ledger(f"sqlite:///{self._plan.home / 'ledger.sqlite3'}", lease=_LEASE)
-
-    def _start_gateway(self) -> str:
-        """Serve the HTTP API and the order desk, if that is not done; return the address."""
-        home = self._plan.home
-        if self._gateway_port is None:
-            self._gateway_port = free_port()
-            log, argv = logs_folder(home) / "gateway.log", commands.gateway(self._gateway_port)
-            self._supervisor.start(
-                ProcessSpec("gateway", argv, log, self._environment, folder=home)
-            )
-        return f"http://127.0.0.1:{self._gateway_port}"
 
     def _start(self) -> None:
         home = self._plan.home
@@ -171,7 +162,6 @@ class DemoStage:
             erp=self._plan.erp,
             erp_options=self._webhook.options() if self._webhook else {},
         )
-        self._environment = env
         self._settings = {name: env[name] for name in env if name.startswith(PREFIX)}
         self._start_crew(env)
         # VTEX keeps no events for a feed that is not configured yet.
@@ -197,9 +187,7 @@ class DemoStage:
     def _played_erp(self) -> PlayedPeople:
         if self._webhook is None:
             return PlayedErp(f"sqlite:///{self._plan.home / 'erp.sqlite3'}", ACCOUNT)
-        return PlayedWebhook(
-            self._webhook.books, ACCOUNT, self._start_gateway(), self._token_of_erp()
-        )
+        return PlayedWebhook(self._webhook.books, ACCOUNT, self._gateway_url, self._token_of_erp())
 
     def _token_of_erp(self) -> str:
         """Return a token with which the ERP asks in its own name."""
@@ -251,10 +239,19 @@ class DemoStage:
     def _start_crew(self, env: dict[str, str]) -> None:
         plan = self._plan
         port = free_port() if plan.flower else None
-        crew = Crew(plan.home, env, plan.workers, port, log_level="info", folder=plan.home)
+        has_hook = plan.chaos == "wild"
+        gateway = free_port() if has_hook or plan.stays or self._webhook else None
+        crew = Crew(plan.home, env, plan.workers, port, "info", gateway, folder=plan.home)
         for spec in crew.specs():
             self._supervisor.start(spec)
         self.killable += crew.worker_names
+        self._gateway_url = f"http://127.0.0.1:{gateway}"
+        if has_hook:
+            self.killable.append("gateway")
+            self._wait_for(lambda: answers(self._gateway_url), "the gateway")
+            self.api.configure_hook(
+                f"{self._gateway_url}/hook/{ACCOUNT}", secret=HOOK_SECRET, app_key=APP_KEY
+            )
         if plan.flower:
             self._say(f"Flower: http://{flower_login(plan.home)}@127.0.0.1:{port}")
 
@@ -267,6 +264,14 @@ class DemoStage:
                     f"the logs say why: {logs_folder(self._plan.home)}"
                 )
             self.pause(_LOOK_EVERY_SECONDS)
+
+
+def answers(url: str) -> bool:
+    """Check whether a gateway serves calls."""
+    try:
+        return requests.get(f"{url}/livez", timeout=_LOOK_EVERY_SECONDS * 10).ok
+    except requests.RequestException:
+        return False
 
 
 def first_address(log: Path) -> str | None:

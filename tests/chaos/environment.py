@@ -38,6 +38,7 @@ _SETTINGS: Final = {
     "VTEX__VISIBLE_AFTER_SECONDS": str(LONGEST_EFFECT_SECONDS + 1),
     "WATCH_FEED_SECONDS": "5",
 }
+HOOK_SECRET: Final = "the-hook-of-a-run"
 _WORKING_QUEUES: Final = ("ORDERS", "ERP", "INVOICE", "TRACKING", "CANCEL", "CHANGE")
 _PACE: Final = {"FIRST_SECONDS": "0.5", "CAP_SECONDS": "8"}
 
@@ -68,6 +69,11 @@ def chaos_environment(
     return child_environment(adapters_folder(home), **named)
 
 
+def app_key(account: str) -> str:
+    """Give the application key of an account."""
+    return f"vtexappkey-{account}-CHAOS"
+
+
 def adapters_folder(home: Path) -> Path:
     """Give the folder in which processes find the run's own ERP adapter."""
     return home / "adapters"
@@ -82,7 +88,8 @@ def child_environment(*folders: Path, **more: str) -> dict[str, str]:
 
 def _account(account: Peers) -> dict[str, str]:
     settings = {
-        "APP_KEY": f"vtexappkey-{account.plan.name}-CHAOS",
+        "APP_KEY": app_key(account.plan.name),
+        "HOOK_SECRET": HOOK_SECRET,
         "APP_TOKEN": "chaos",
         "BASE_URL": account.sandbox_url,
         "ERP": hanging_erp.NAME,

@@ -39,6 +39,7 @@ _DIALS: Final[Mapping[Kind, Mapping[str, Any]]] = {
         "fresh_event_ids": True,
     },
     Kind.KEY_REVOKED: {"revoked": True},
+    Kind.HOOK_UNRULY: {"hook_drops": 0.5, "hook_duplicates": 0.3, "hook_disorder": 0.7},
 }
 
 
@@ -116,6 +117,7 @@ def _cancel_what_hangs(account: Account) -> None:
 _MISCHIEF: Final[Mapping[Kind, Mischief]] = {
     Kind.KILLED: _at_once(lambda world, fault: world.send(fault.target, signal.SIGKILL)),
     Kind.TERMINATED: _at_once(lambda world, fault: world.send(fault.target, signal.SIGTERM)),
+    Kind.GATEWAY_KILLED: _at_once(lambda world, fault: world.send(fault.target, signal.SIGKILL)),
     Kind.FROZEN: _frozen,
     Kind.SUSPENDED: _suspended,
     Kind.HOST_LOST: lambda world, fault: world.without_others(fault.target),

@@ -56,6 +56,11 @@ class ChaosPlan:
     is_alone: bool = False
 
     @property
+    def has_hook(self) -> bool:
+        """Whether VTEX posts to a hook too, in eight seeds of sixteen."""
+        return not self.is_alone and self.seed // 8 % 2 == 0
+
+    @property
     def broker_keeps(self) -> bool:
         """Whether the broker may be trusted with the only copy of a message."""
         is_emptied = any(fault.kind is Kind.BROKER_EMPTIED for fault in self.faults)

@@ -3,7 +3,8 @@
 With the defence the same seed keeps every promise. A run that cannot fail would prove nothing.
 There is none for a broker that stands still for some seconds, nor for a feed in disorder: whatever
 was taken away, they have only delayed things, or broke a promise in some runs and not in others.
-What has no defence that could be taken away alone (`UNPROVEN`) has none either.
+What has no defence that could be taken away alone (`UNPROVEN`) has none either: a hook that is not
+told is no loss, since the feed is read all along.
 """
 
 from __future__ import annotations
@@ -92,6 +93,8 @@ UNPROVEN: Final = frozenset(
         Kind.VTEX_LOST,
         Kind.INTAKE_POISONED,
         Kind.ERP_HANGS,
+        Kind.GATEWAY_KILLED,
+        Kind.HOOK_UNRULY,
     }
 )
 

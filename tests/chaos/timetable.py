@@ -15,6 +15,7 @@ WORKERS: Final = ("worker1", "worker2", "worker3")
 BEATS: Final = ("beat1", "beat2")
 SERVICE: Final = "service"
 BROKER: Final = "broker"
+GATEWAY: Final = "gateway"
 
 #: Faults begin within these seconds of a run, while its orders come in.
 FIRST_AT: Final = 4.0
@@ -56,6 +57,8 @@ class Kind(StrEnum):
     ERP_LOCKED = "erp-locked"  # Whoever writes waits, and in PostgreSQL whoever reads too.
     ERP_REFUSES = "erp-refuses"  # PostgreSQL has crashed and takes no connection.
     ERP_CUT = "erp-cut"  # PostgreSQL ends every connection, again and again.
+    GATEWAY_KILLED = "gateway-killed"  # While VTEX posts to its hook.
+    HOOK_UNRULY = "hook-unruly"  # VTEX posts late, twice, in any order, or never.
     ERP_HANGS = "erp-hangs"  # It takes orders long after everybody gave up, some cancelled by then.
 
 
@@ -136,6 +139,8 @@ _SHAPES: Final = {
     Kind.ERP_LOCKED: _Shape(seconds=(8, 25)),
     Kind.ERP_REFUSES: _Shape(seconds=(8, 25), erp="postgresql"),
     Kind.ERP_CUT: _Shape(seconds=(3, 8), erp="postgresql"),
+    Kind.GATEWAY_KILLED: _Shape((GATEWAY,)),
+    Kind.HOOK_UNRULY: _Shape(seconds=(10, 40)),
     Kind.ERP_HANGS: _Shape(seconds=(3, 5)),
 }
 

@@ -22,17 +22,24 @@ from chaos import hanging_erp
 from chaos.account import Account
 from chaos.account_plans import MAIN, AccountPlan
 from chaos.broker_contents import BrokerContents
-from chaos.environment import Peers, adapters_folder, chaos_environment, child_environment
+from chaos.environment import (
+    HOOK_SECRET,
+    Peers,
+    adapters_folder,
+    app_key,
+    chaos_environment,
+    child_environment,
+)
 from chaos.erp import ChaosErp, running_erp
 from chaos.hosts import Host, running_host, why_not
 from chaos.ledgers import ChaosLedger, running_ledger
 from chaos.plan import ChaosPlan
-from chaos.timetable import BEATS, BROKER, ON_A_HOST, SERVICE, WORKERS, Kind
+from chaos.timetable import BEATS, BROKER, GATEWAY, ON_A_HOST, SERVICE, WORKERS, Kind
 
 from orders_sync.demo.sandbox_api import SandboxApi
-from orders_sync.demo.stage import first_address
+from orders_sync.demo.stage import answers, first_address
 from orders_sync.embedded import commands
-from orders_sync.embedded.broker import EmbeddedBroker
+from orders_sync.embedded.broker import EmbeddedBroker, free_port
 from orders_sync.embedded.home import logs_folder, run_folder
 from orders_sync.embedded.processes import Child, ProcessSpec
 from orders_sync.embedded.supervisor import RestartDelays, Supervisor
@@ -203,6 +210,7 @@ class World:
             lambda: all(a.api.report().feed_configured for a in self.accounts.values()),
             "the workers to configure the feeds",
         )
+        self._start_gateway()
         env = child_environment(CELERY_BROKER_URL=broker_url)
         outbox = self._outbox(MAIN)
         self._start_process(
@@ -278,6 +286,18 @@ class World:
             self._start_process(
                 name, host.command(argv) if host else argv, envs.get(name, self._env)
             )
+
+    def _start_gateway(self) -> None:
+        """Start the gateway, and have VTEX post to its hook in a run that has one."""
+        port = free_port()
+        url = f"http://127.0.0.1:{port}"
+        self._start_process(GATEWAY, commands.gateway(port), self._env)
+        self._wait_for(lambda: answers(url), "the gateway")
+        if self._plan.has_hook:
+            for name, account in self.accounts.items():
+                account.api.configure_hook(
+                    f"{url}/hook/{name}", secret=HOOK_SECRET, app_key=app_key(name)
+                )
 
     def _start_hosts(self, peers: list[Peers], broker_url: str) -> dict[str, dict[str, str]]:
         """Give those workers hosts whose hosts will lose others, and their environments."""

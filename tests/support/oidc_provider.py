@@ -90,7 +90,7 @@ class OidcProvider:
         [key] = self.keys.keys
         header = {"alg": self.signs, "kid": key.kid}
         if self.signs not in {"none", "HS256"}:
-            return jwt.encode(header, claims, key)
+            return str(jwt.encode(header, claims, key))
         signed = ".".join(_base64(json.dumps(part).encode()) for part in (header, claims))
         # With the public key for a secret, as an attacker does who has no other.
         public = json.dumps(key.as_dict(private=False)).encode()

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from unit.demo.evidence_makers import LINES, UNTOUCHED, asked_for, broken, erp, judged, vtex
 
-from orders_sync.demo.records import Answer, AskedCommand, Change, ErpOrder, VtexOrder
+from orders_sync.demo.records import Answer, AskedCommand, Change, ErpOrder, HookPosts, VtexOrder
 
 #: An order that is not to be fulfilled, as it looks when nobody did.
 NOT_OURS = {
@@ -26,6 +26,7 @@ def test_every_promise_is_kept_where_all_went_well() -> None:
         "nothing_doubled",
         "in_order",
         "everything_ended",
+        "feed_is_the_guarantee",
         "one_bad_thing_stops_nothing",
         "nothing_personal_leaks",
         "invoices_add_up",
@@ -42,8 +43,21 @@ def test_where_nobody_asks_for_commands_only_the_road_in_is_judged() -> None:
 
     verdicts = judged((order,), asked=None, answers={})
 
-    assert len(verdicts) == 6
+    assert len(verdicts) == 7
     assert broken(verdicts) == set()
+
+
+def test_an_order_that_the_hook_never_told_of_has_to_arrive_all_the_same() -> None:
+    hook = HookPosts(taken=1, refused=2, dropped=3)
+
+    kept = judged(hook=hook)["feed_is_the_guarantee"]
+    lost = judged(rows=(), hook=hook)["feed_is_the_guarantee"]
+    untold = judged()["feed_is_the_guarantee"]
+
+    assert (kept.kept, kept.tested) == (True, True)
+    assert "2 not taken and posted again, 3 never posted" in kept.why
+    assert not lost.kept
+    assert not untold.tested
 
 
 @pytest.mark.parametrize("order", NOT_OURS.values(), ids=NOT_OURS)

@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0013_from_0007"
-down_revision = "0010_from_0007"
+down_revision = "0012_from_0012"
 branch_labels = None
 depends_on = None
 
