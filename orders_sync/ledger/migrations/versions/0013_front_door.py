@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0013_from_0007"
+revision = "0013_from_0012"
 down_revision = "0012_from_0012"
 branch_labels = None
 depends_on = None
