@@ -79,7 +79,8 @@ def discard_parked(**choice: Any) -> None:
 
     A command's ERP is told that it was refused. An order is void: nobody hands it over, its
     events leave the feed, and only a new event takes it up again. What the ERP has of it stays
-    there. A stray message's body is erased.
+    there. Of an order whose ERP did not take a change, only that change is given up: it counts
+    as settled, and the order goes on. A stray message's body is erased.
 
     --json: {done, refused, dry_run}; each of done is {account, order_id, command_id, kind,
     stray_id}, each of refused has its `why` too.

@@ -99,7 +99,9 @@ def _add_order_decisions(routes: APIRouter) -> None:
         caller.require(Scope.DECIDE, account)
         return _retry(here, caller, Parked(account, order_id), asked)
 
-    @routes.post(f"{at}/discard", summary="Give a parked order up; nobody fulfils it.")
+    @routes.post(
+        f"{at}/discard", summary="Give a parked order up, or a change that its ERP did not take."
+    )
     def discard_order(
         here: Here, caller: Caller, account: AccountName, order_id: OrderId, asked: Discard
     ) -> Decided:

@@ -3,8 +3,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, closing
 from pathlib import Path
 from uuid import uuid4
 
@@ -70,6 +70,14 @@ class ErpHooks:
         """Tell which kind of outcome the ERP shows for the order's command; None if it cannot."""
         del home, order_id
         return None
+
+    def troubles(self, home: Path) -> Iterable[AbstractContextManager[object]]:
+        """Give ways in which the ERP fails for as long as each lasts: cut off, slow, lying.
+
+        None where the ERP cannot be made to.
+        """
+        del home
+        return ()
 
     @pytest.fixture
     def erp(self, tmp_path: Path) -> Iterator[Erp]:

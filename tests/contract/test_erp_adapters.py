@@ -6,22 +6,33 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import AbstractContextManager, closing, contextmanager
+from dataclasses import replace
 from io import StringIO
 from pathlib import Path
 from select import select as readable
 from typing import Any
+from uuid import uuid4
 
 import pytest
-from sqlalchemy import create_engine, func, insert, select
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import create_engine, func, insert, make_url, select, text
+from support.order_documents import client_in
+from support.postgres import PostgresServer
 
 from orders_sync.domain.commands import Command
-from orders_sync.erp.base import Erp
+from orders_sync.domain.differences import compare
+from orders_sync.erp.base import ChangeAnswer, Erp
 from orders_sync.erp.console import ConsoleErp
 from orders_sync.erp.staging import StagingErp
 from orders_sync.erp.staging_tables import ERP_COMMANDS, ERP_ORDER_LINES, ERP_ORDERS
+from orders_sync.errors import NotFound, Unreadable
+from orders_sync.sandbox import Box, Trouble
 from orders_sync.testing.erp_suite import ErpSuite
 from orders_sync.testing.factories import make_order
+from orders_sync.vtex.documents import clean_text
+from orders_sync.vtex.translate import order as read_order
 
 REPOSITORY = Path(__file__).parents[2]
 PROCESSES = 4
@@ -200,10 +211,42 @@ class TestConsoleErp(ErpSuite):
         return ConsoleErp("mystore", {}, home, stream=self.stream)
 
 
+@contextmanager
+def without_tables(url: str) -> Iterator[None]:
+    """Let the ERP's tables be gone, as in the midst of an upgrade of its own."""
+    engine = create_engine(url)
+    names = ("erp_orders", "erp_commands")
+    with engine.begin() as connection:
+        for name in names:
+            connection.execute(text(f"ALTER TABLE {name} RENAME TO {name}_gone"))
+    yield
+    with engine.begin() as connection:
+        for name in names:
+            connection.execute(text(f"ALTER TABLE {name}_gone RENAME TO {name}"))
+    engine.dispose()
+
+
+@contextmanager
+def cut_off(server: PostgresServer, database: str) -> Iterator[None]:
+    """Cut every connection to the ERP's database, and let none be made."""
+    server.command(f"ALTER DATABASE {database} ALLOW_CONNECTIONS false")
+    server.cut(database)
+    yield
+    server.command(f"ALTER DATABASE {database} ALLOW_CONNECTIONS true")
+
+
 class TestStagingErp(ErpSuite):
     @pytest.fixture(autouse=True)
-    def _url(self, erp_url: str) -> None:
+    def _url(self, erp_url: str, erp_database: str, request: pytest.FixtureRequest) -> None:
         self.url = erp_url
+        is_postgresql = erp_database == "postgresql"
+        self.server = request.getfixturevalue("postgres") if is_postgresql else None
+
+    def troubles(self, home: Path) -> Iterator[AbstractContextManager[None]]:
+        del home
+        yield without_tables(self.url)
+        if self.server is not None:
+            yield cut_off(self.server, make_url(self.url).database or "")
 
     def create(self, home: Path) -> Erp:
         return StagingErp("mystore", {"url": self.url}, home)
@@ -244,6 +287,77 @@ def write(url: str, order_id: str, kind: str, reason: str) -> None:
     with engine.begin() as connection:
         connection.execute(insert(ERP_COMMANDS), row)
     engine.dispose()
+
+
+@pytest.mark.parametrize("kind", list(Trouble))
+def test_orders_as_vtex_writes_them_are_in_the_erp_to_the_cent(
+    kind: Trouble, erp_url: str, tmp_path: Path
+) -> None:
+    box = Box(seed=3)
+    vtex = client_in(box)
+    with closing(StagingErp("mystore", {"url": erp_url}, tmp_path)) as erp:
+        for order_id in box.create_orders(12, kind):
+            try:
+                order = read_order("mystore", vtex.get_order(order_id))
+            except (NotFound, Unreadable):
+                assert kind in {Trouble.VANISHED, Trouble.MALFORMED}
+                continue
+
+            erp.place_order(order)
+
+            row, lines = staged_amounts(erp_url, order_id)
+            assert row == (order.value_cents, order.totals.shipping_cents)
+            assert lines == [(line.sku, line.quantity, line.total_cents) for line in order.lines]
+
+
+_TEXTS = st.text(max_size=300).map(clean_text)
+_AMOUNTS = st.integers(-(2**62), 2**62)
+
+
+@settings(
+    max_examples=25,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(texts=st.tuples(_TEXTS, _TEXTS, _TEXTS), amounts=st.tuples(_AMOUNTS, _AMOUNTS, _AMOUNTS))
+def test_any_text_and_amount_is_kept_by_an_order_and_its_change(
+    texts: tuple[str, str, str], amounts: tuple[int, int, int], erp_url: str, tmp_path: Path
+) -> None:
+    value, total, tax = amounts
+    order = make_order(f"{uuid4().int % 10**13:013d}-01", lines=1)
+    line = replace(order.lines[0], name=texts[0], total_cents=total, tax_cents=tax)
+    customer = replace(order.customer, first_name=texts[1])
+    later = replace(order, lines=(line,), value_cents=value, customer=customer, remark=texts[2])
+    with closing(StagingErp("mystore", {"url": erp_url}, tmp_path)) as erp:
+        erp.place_order(order)
+
+        answer = erp.order_changed(later, compare(order, later, revision=2))
+
+    columns = (ERP_ORDERS.c.customer_first_name, ERP_ORDERS.c.remark, ERP_ORDER_LINES.c.name)
+    is_line = ERP_ORDER_LINES.c.order_id == ERP_ORDERS.c.order_id
+    found = select(*columns).join(ERP_ORDER_LINES, is_line)
+    engine = create_engine(erp_url)
+    with engine.connect() as connection:
+        kept = connection.execute(found.where(ERP_ORDERS.c.order_id == order.order_id)).one()
+    engine.dispose()
+    row, lines = staged_amounts(erp_url, order.order_id)
+    assert answer is ChangeAnswer.TAKEN
+    assert (row[0], lines) == (value, [(line.sku, line.quantity, total)])
+    assert tuple(kept) == (texts[1], texts[2], texts[0])
+
+
+def staged_amounts(url: str, order_id: str) -> tuple[tuple[int, int], list[tuple[str, int, int]]]:
+    """Return an order's value and freight in the ERP, and its lines with their totals."""
+    engine = create_engine(url)
+    columns = ERP_ORDER_LINES.c
+    of_order = select(ERP_ORDERS.c.value_cents, ERP_ORDERS.c.shipping_cents)
+    of_lines = select(columns.sku, columns.quantity, columns.total_cents)
+    with engine.connect() as connection:
+        row = connection.execute(of_order.where(ERP_ORDERS.c.order_id == order_id)).one()
+        lines = of_lines.where(columns.order_id == order_id).order_by(columns.line_index)
+        found = [tuple(line) for line in connection.execute(lines)]
+    engine.dispose()
+    return (row.value_cents, row.shipping_cents), found
 
 
 def test_processes_that_pull_at_once_get_the_same_commands(

@@ -35,6 +35,7 @@ def whole_adapter() -> str:
     module = small_adapter()
     for section in (
         "When the ERP is asked: may it be cancelled?",
+        "When an order changes",
         "What the ERP wants VTEX to know",
         "Many answers at once",
         "Is the ERP there?",
