@@ -8,8 +8,10 @@ from pathlib import Path
 from random import Random
 from typing import Protocol
 
+from orders_sync.demo.edited_orders import EditedOrders
 from orders_sync.demo.environment import ACCOUNT
 from orders_sync.demo.fates import DEMO_ROUND, OF_SERVICE, Fate, deal
+from orders_sync.demo.played_erp import PlayedErp
 from orders_sync.demo.played_service import PlayedService, messages
 from orders_sync.demo.records import Answer, AskedCommand, ErpOrder, VtexOrder
 from orders_sync.demo.wishes import Wish, wishes
@@ -33,7 +35,7 @@ class PlayedPeople(Protocol):
     def new_orders(self, known: Collection[str]) -> list[ErpOrder]:
         """Look for orders that nobody has taken, the oldest first, but for those in `known`."""
 
-    def take(self, order: ErpOrder, wishes: Sequence[Wish]) -> None:
+    def take(self, order: ErpOrder, wishes: Sequence[Wish]) -> object:
         """Take an order, and ask for what is wanted; nothing if it was cancelled meanwhile."""
 
     def tend(self) -> None:
@@ -53,7 +55,9 @@ class Demand:
     """Deals a fate to each order that the ERP gets; call `tend` often.
 
     `erp` is played by whoever works with it. The same seed deals the same fates; which order gets
-    which depends on who arrives first. `shares` says how often each fate comes.
+    which depends on who arrives first. `shares` says how often each fate comes. `edit` changes a
+    part of an order at VTEX, as a person does there, for an ERP with tables; where it
+    `asks_to_read`, it has such orders read again.
     """
 
     def __init__(
@@ -61,14 +65,21 @@ class Demand:
         erp: PlayedPeople,
         outbox: Path,
         see: Callable[[str], VtexOrder],
+        edit: Callable[[str, str], bool],
         random: Random,
         clock: Callable[[], float],
         *,
+        asks_to_read: bool = True,
         account: str = ACCOUNT,
         shares: Mapping[Fate, int] = DEMO_ROUND,
     ) -> None:
         self._erp = erp
         self._service = PlayedService(outbox, account, see, clock)
+        self._edited = (
+            EditedOrders(erp, see, edit, clock, asks=asks_to_read)
+            if isinstance(erp, PlayedErp)
+            else None
+        )
         self._random = random
         self._fates = deal(random, shares)
         self._numbers = (f"{number:06}" for number in itertools.count(1))
@@ -81,8 +92,14 @@ class Demand:
             if fate in OF_SERVICE:
                 self._passed_on.add(order.order_id)
                 self._service.take(order, messages(fate, order, number, self._random))
+                continue
+            wanted = wishes(fate, order, number, self._random)
+            if fate is Fate.EDITED_IN_ADMIN and self._edited is not None:
+                self._edited.take(order, wanted)
             else:
-                self._erp.take(order, wishes(fate, order, number, self._random))
+                self._erp.take(order, wanted)
+        if self._edited is not None:
+            self._edited.tend()
         self._erp.tend()
         self._service.tend()
 
@@ -108,7 +125,8 @@ class Demand:
     @property
     def is_met(self) -> bool:
         """Whether everything so far was answered, and no order has come since it was looked for."""
-        is_content = self._erp.is_content and self._service.is_content
+        parts = (self._erp, self._edited, self._service)
+        is_content = all(part is None or part.is_content for part in parts)
         return is_content and not self._erp.new_orders(self._passed_on)
 
     def answers(self) -> Mapping[int, Answer]:

@@ -23,6 +23,10 @@ _LINES = text(
     "WHERE s.order_id = l.order_id AND s.line_index = l.line_index) "
     "FROM erp_order_lines l WHERE order_id = :order_id ORDER BY line_index"
 )
+_CHANGES = text(
+    "SELECT revision, what FROM erp_order_changes WHERE order_id = :order_id "
+    "ORDER BY revision, change_index"
+)
 #: How long the ERP waits for its own database.
 PATIENCE_SECONDS = 30.0
 
@@ -43,7 +47,11 @@ def read_erp(engine: Engine) -> tuple[ErpOrder, ...]:
         if not inspect(connection).has_table("erp_orders"):
             return ()
         return tuple(
-            replace(order, lines=read_lines(connection, order.order_id))
+            replace(
+                order,
+                lines=read_lines(connection, order.order_id),
+                changes=read_changes(connection, order.order_id),
+            )
             for order in read_orders(connection, f"WHERE {_CAME} ORDER BY order_id")
         )
 
@@ -62,6 +70,12 @@ def read_lines(connection: Connection, order_id: str) -> tuple[Line, ...]:
     """Read the lines of an order."""
     rows = connection.execute(_LINES, {"order_id": order_id})
     return tuple(replace(Line(*facts), service_cents=int(cents)) for *facts, cents in rows)
+
+
+def read_changes(connection: Connection, order_id: str) -> tuple[tuple[int, str], ...]:
+    """Read what changed of an order, by revision."""
+    rows = connection.execute(_CHANGES, {"order_id": order_id})
+    return tuple((revision, what) for revision, what in rows)
 
 
 def _instant(placed_at: datetime | str) -> float:

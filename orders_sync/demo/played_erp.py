@@ -11,6 +11,7 @@ from sqlalchemy import Connection, text
 from orders_sync.demo.erp_tables import (
     PATIENCE_SECONDS,
     open_as_erp,
+    read_changes,
     read_erp,
     read_lines,
     read_orders,
@@ -23,6 +24,19 @@ _IS_NEW = "state = 'new' AND taken_at IS NULL"
 _TAKE = text(
     "UPDATE erp_orders SET taken_at = CURRENT_TIMESTAMP WHERE account = :account "
     "AND order_id = :order_id AND state = 'new' AND taken_at IS NULL"
+)
+_TAKE_OPEN = text(
+    "UPDATE erp_orders SET taken_at = CURRENT_TIMESTAMP, takes_changes = TRUE, "
+    "taken_revision = COALESCE(revision, 1) WHERE account = :account "
+    "AND order_id = :order_id AND state = 'new' AND taken_at IS NULL"
+)
+_READ_REVISION = text(
+    "UPDATE erp_orders SET taken_revision = revision "
+    "WHERE account = :account AND order_id = :order_id"
+)
+_CLOSE = text(
+    "UPDATE erp_orders SET takes_changes = FALSE WHERE account = :account "
+    "AND order_id = :order_id AND state = 'new' AND revision = taken_revision"
 )
 _ANSWERED = text("SELECT count(*) FROM erp_commands WHERE state IN ('done', 'refused')")
 _ANSWERS = text("SELECT id, state, answer FROM erp_commands")
@@ -52,11 +66,15 @@ class PlayedErp:
                 if order.order_id not in known
             ]
 
-    def take(self, order: ErpOrder, wishes: Sequence[Wish]) -> None:
-        """Take an order, and write what is wanted for it; nothing if it was cancelled meanwhile."""
+    def take(self, order: ErpOrder, wishes: Sequence[Wish], *, takes_changes: bool = False) -> bool:
+        """Take an order, and write what is wanted for it; nothing if it was cancelled meanwhile.
+
+        Return whether it was taken. One that `takes_changes` may be written anew.
+        """
         order_id = order.order_id
+        take = _TAKE_OPEN if takes_changes else _TAKE
         with self._engine.begin() as connection:
-            taken = connection.execute(_TAKE, {"account": self._account, "order_id": order_id})
+            taken = connection.execute(take, self._is(order_id))
             if taken.rowcount:
                 for wish in wishes:
                     if not wish.is_late:
@@ -64,6 +82,27 @@ class PlayedErp:
         late = [wish for wish in wishes if wish.is_late]
         if taken.rowcount and late:
             self._late[order_id] = late
+        return taken.rowcount > 0
+
+    def changes(self, order_id: str) -> tuple[tuple[int, str], ...]:
+        """Read what it was told that changed of an order, by revision."""
+        with self._engine.connect() as connection:
+            return read_changes(connection, order_id)
+
+    def close_order(self, order_id: str, wishes: Sequence[Wish]) -> bool:
+        """Take no more changes of an order, and write what is wanted for it; False: not yet."""
+        with self._engine.begin() as connection:
+            connection.execute(_READ_REVISION, self._is(order_id))
+            is_closed = connection.execute(_CLOSE, self._is(order_id)).rowcount > 0
+            for wish in wishes if is_closed else ():
+                self._write(connection, wish)
+        return is_closed
+
+    def ask_to_read(self, order_id: str) -> None:
+        """Have an order read again from VTEX."""
+        read = AskedCommand(order_id, "sync", is_superseded=True)
+        with self._engine.begin() as connection:
+            self._write(connection, Wish(read, {}))
 
     def tend(self) -> None:
         """Write what waited for an order's other commands, where those are done."""
@@ -98,6 +137,9 @@ class PlayedErp:
     def close(self) -> None:
         """Close the connections."""
         self._engine.dispose()
+
+    def _is(self, order_id: str) -> dict[str, str]:
+        return {"account": self._account, "order_id": order_id}
 
     def _states(self, order_ids: Collection[str]) -> defaultdict[str, set[str]]:
         found: defaultdict[str, set[str]] = defaultdict(set)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from orders_sync.demo.asked import is_in_effect
 from orders_sync.demo.command_promises import COMMAND_PROMISES
 from orders_sync.demo.records import PLAIN, AskedCommand, ErpOrder, Evidence, VtexOrder
-from orders_sync.demo.sums import adds_up, is_as_sold
+from orders_sync.demo.sums import adds_up, has_the_lines, is_as_sold
 from orders_sync.domain.status import (
     CANCELLATION_REQUESTED,
     CANCELLED,
@@ -19,6 +19,7 @@ from orders_sync.domain.status import (
     READY_FOR_HANDLING,
 )
 from orders_sync.domain.words import count_of
+from orders_sync.sandbox.editing import EDIT_REASON
 
 #: Orders that nobody can read, and that VTEX would still show as ready.
 _UNREADABLE = frozenset({"malformed", "vanished"})
@@ -57,7 +58,7 @@ def judge(evidence: Evidence) -> tuple[Verdict, ...]:
         nothing_personal_leaks,
     ]
     if evidence.asked is not None:
-        promises += COMMAND_PROMISES
+        promises += (changes_told, *COMMAND_PROMISES)
     return tuple(verdict(promise.__name__, *promise(evidence)) for promise in promises)
 
 
@@ -135,6 +136,27 @@ def nothing_doubled(evidence: Evidence) -> Judged:
     wrong |= {o.order_id for o in evidence.vtex_orders if o.start_handling_effects > 1}
     seen = f"{count_of(len(rows), 'order')} in the ERP: each once, and equal to the cent"
     return sorted(wrong), seen, len(rows)
+
+
+def changes_told(evidence: Evidence) -> Judged:
+    """What a person changed at VTEX is in the ERP, once and in order; its own changes are not."""
+    vtex = {order.order_id: order for order in evidence.vtex_orders}
+    wrong = []
+    judged = 0
+    for erp in evidence.erp_orders:
+        order = vtex.get(erp.order_id)
+        edits = order.edited_parts() if order is not None else ()
+        judged += len(edits)
+        if erp.state != "cancelled" and not _is_told(edits, erp.changes):
+            wrong.append(erp.order_id)
+    own = sum(
+        change.is_done and change.reason != EDIT_REASON
+        for order in evidence.vtex_orders
+        for change in order.changes
+    )
+    others = count_of(judged, "change")
+    seen = f"{others} by somebody else: each in the ERP once, and none of {own} that were asked for"
+    return wrong, seen, judged
 
 
 def in_order(evidence: Evidence) -> Judged:
@@ -221,8 +243,8 @@ def _too_early(order: VtexOrder, erp: ErpOrder | None) -> bool:
 def _same(order: VtexOrder | None, erp: ErpOrder, by_erp: Collection[str]) -> bool:
     """Compare an order of the ERP with VTEX's; one that must not be there has no equal.
 
-    The ERP keeps an order as it was before the changes that it asked for. One that it never took,
-    and only knows as cancelled, has no lines.
+    The ERP keeps an order as it was before the changes that it asked for, and has those of others.
+    One that it never took, and only knows as cancelled, has no lines.
     """
     if erp.state == "cancelled" and not erp.lines:
         return order is not None and order.status in CANCELLED
@@ -230,12 +252,24 @@ def _same(order: VtexOrder | None, erp: ErpOrder, by_erp: Collection[str]) -> bo
         return False
     if not knows_the_end(order, erp, by_erp):
         return False
-    changes = [change.value_cents for change in order.changes if change.is_done]
-    if order.value_cents != erp.value_cents + sum(changes) or not adds_up(erp):
+    done = [change for change in order.changes if change.is_done]
+    own = [change.value_cents for change in done if change.reason != EDIT_REASON]
+    if order.value_cents != erp.value_cents + sum(own) or not adds_up(erp):
         return False
-    if changes:
+    if own:
         return {line.line_id for line in order.lines} <= {line.line_id for line in erp.lines}
-    return is_as_sold(order, erp)
+    return has_the_lines(order, erp) if done else is_as_sold(order, erp)
+
+
+def _is_told(edits: Sequence[frozenset[str]], changes: Sequence[tuple[int, str]]) -> bool:
+    """Compare edits with what the ERP was told, by revision; several edits may be one revision."""
+    revisions = {what: {number for number, told in changes if told == what} for _, what in changes}
+    expected = {word for words in edits for word in words}
+    return (
+        all(words & revisions.keys() for words in edits)
+        and revisions.keys() <= expected
+        and all(len(numbers) == 1 for numbers in revisions.values())
+    )
 
 
 def _by_id(orders: Iterable[ErpOrder]) -> dict[str, ErpOrder]:

@@ -4,6 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Final
+
+from orders_sync.sandbox.editing import EDIT_REASON
+
+#: By which words of `erp_order_changes` an ERP is told of what is edited.
+_WORDS: Final[Mapping[str, frozenset[str]]] = {
+    "items": frozenset({"line", "value"}),
+    "address": frozenset({"delivery address"}),
+    "carrier": frozenset({"carrier"}),
+    "window": frozenset({"delivery window"}),
+    "authorization": frozenset({"payment authorization"}),
+}
 
 #: The trouble of an order that has none.
 PLAIN = "plain"
@@ -74,7 +86,8 @@ class VtexOrder:
     effect through the API, and `start_handling_at` has the times of it that are still known.
     `invoiced_at` and `tracked_at` are when the first invoice and the first tracking took effect,
     and `doubled` names what took effect twice. `calls` are the latest about it, oldest first.
-    `freight_cents` and `other_cents` are what was sold beside the lines.
+    `freight_cents` and `other_cents` are what was sold beside the lines. `edits` names what a
+    person changed in VTEX's Admin.
     """
 
     order_id: str
@@ -98,6 +111,17 @@ class VtexOrder:
     calls: tuple[SeenCall, ...] = ()
     freight_cents: int = 0
     other_cents: int = 0
+    edits: tuple[str, ...] = ()
+
+    @property
+    def edits_are_made(self) -> bool:
+        """Whether a change of the items that a person asked for is made."""
+        made = [change.is_done for change in self.changes if change.reason == EDIT_REASON]
+        return all(made)
+
+    def edited_parts(self) -> tuple[frozenset[str], ...]:
+        """Return the words by which an ERP is told of each edit: one of them at least."""
+        return tuple(_WORDS[part] for part in self.edits)
 
     def package(self, number: str | None) -> Package | None:
         """Find an invoice by its number."""
@@ -108,7 +132,8 @@ class VtexOrder:
 class ErpOrder:
     """What the ERP's tables say about one order; `placed_at` is in seconds since the epoch.
 
-    The last five are the columns of the reckoning: see `docs/staging-tables.md`.
+    The five from `freight_cents` on are the columns of the reckoning: see
+    `docs/staging-tables.md`. `changes` are the rows of `erp_order_changes`: revision, and what.
     """
 
     order_id: str
@@ -121,6 +146,7 @@ class ErpOrder:
     changes_cents: int = 0
     other_cents: int = 0
     difference_cents: int = 0
+    changes: tuple[tuple[int, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

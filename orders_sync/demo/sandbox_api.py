@@ -86,6 +86,15 @@ class SandboxApi:
         """Have VTEX cancel an order without asking the seller."""
         self._call("POST", f"orders/{quote(order_id, safe='')}/cancel")
 
+    def edit(self, order_id: str, part: str) -> bool:
+        """Have a person change a part of an order; False where it is too late, or has none."""
+        url = f"{self.base_url}/_sandbox/orders/{quote(order_id, safe='')}/edit"
+        try:
+            answer = self._session.post(url, json={"part": part}, timeout=_TIMEOUT_SECONDS)
+        except requests.RequestException as error:
+            raise _failed(url, error) from error
+        return bool(answer.status_code == requests.codes.ok)
+
     def dials(self) -> Mapping[str, Any]:
         """Read how VTEX behaves now."""
         found: Mapping[str, Any] = self._call("GET", "dials")
@@ -157,9 +166,12 @@ class SandboxApi:
             response = self._session.request(method, url, json=body, timeout=_TIMEOUT_SECONDS)
             response.raise_for_status()
         except requests.RequestException as error:
-            problem = type(error).__name__
-            raise SandboxFailed(f"The sandbox at {url} does not answer ({problem}).") from error
+            raise _failed(url, error) from error
         return response.json()
+
+
+def _failed(url: str, error: Exception) -> SandboxFailed:
+    return SandboxFailed(f"The sandbox at {url} does not answer ({type(error).__name__}).")
 
 
 def _order(order: Mapping[str, Any]) -> VtexOrder:
@@ -201,6 +213,7 @@ def _order(order: Mapping[str, Any]) -> VtexOrder:
         ),
         freight_cents=order["freight"],
         other_cents=order["other"],
+        edits=tuple(order["edits"]),
     )
 
 

@@ -170,7 +170,12 @@ class DemoStage:
         )
         outbox = home / "outbox"
         self.demand = Demand(
-            self._played_erp(), outbox, self.api.order, self._random, time.monotonic
+            self._played_erp(),
+            outbox,
+            self.api.order,
+            self.api.edit,
+            self._random,
+            time.monotonic,
         )
         self._start_service(outbox, broker_url)
 

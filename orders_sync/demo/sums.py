@@ -31,5 +31,14 @@ def is_as_sold(order: VtexOrder, erp: ErpOrder) -> bool:
     )
 
 
+def has_the_lines(order: VtexOrder, erp: ErpOrder) -> bool:
+    """Check whether the ERP has the lines and the cents of an order that somebody changed."""
+    sold = _goods(order.lines) + order.freight_cents + order.other_cents
+    parts = erp.freight_cents + erp.beside_cents + erp.changes_cents + erp.other_cents
+    known = _goods(erp.lines) + parts + erp.difference_cents
+    rows = [sorted((line.sku, line.quantity) for line in one.lines) for one in (order, erp)]
+    return sold == order.value_cents == erp.value_cents == known and rows[0] == rows[1]
+
+
 def _goods(lines: Iterable[Line]) -> int:
     return sum(line.total_cents + line.tax_cents + line.service_cents for line in lines)

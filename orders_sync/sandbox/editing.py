@@ -21,7 +21,8 @@ from orders_sync.sandbox.people import draw_street
 from orders_sync.sandbox.wire import Refusal, to_json
 from orders_sync.sandbox.workflow import SELLER_DECIDES
 
-_REASON: Final = "Ajuste da loja"
+#: The reason of a change that a person makes.
+EDIT_REASON: Final = "Ajuste da loja"
 
 
 class Edit(StrEnum):
@@ -46,7 +47,14 @@ class Editing:
         if order.status not in SELLER_DECIDES:
             return False
         if edit is Edit.ITEMS:
-            return self._take_a_piece(order, now)
+            is_made = self._take_a_piece(order, now)
+        else:
+            is_made = self._rewrite(order, edit, now)
+        if is_made:
+            order.edits.append(edit.value)
+        return is_made
+
+    def _rewrite(self, order: Order, edit: Edit, now: float) -> bool:
         document = _EDITS[edit](order.document, self._random, now)
         if document is None:
             return False
@@ -63,7 +71,7 @@ class Editing:
         line = lines[0]
         item = ChangedItem(line.sku.id, 1, unique_id=line.unique_id)
         try:
-            self._changing.accept(order, WantedChange(_REASON, remove=(item,)), now)
+            self._changing.accept(order, WantedChange(EDIT_REASON, remove=(item,)), now)
         except Refusal:
             return False
         return True

@@ -62,6 +62,7 @@ class Order:
     changes: list[Change] = field(default_factory=list)
     original: Document | None = None
     interactions: list[tuple[str, str]] = field(default_factory=list)
+    edits: list[str] = field(default_factory=list)
     payment_notifications: int = 0
     _body: bytes | None = None
     _former: bytes = b""

@@ -140,7 +140,7 @@ class OrderView:
     when start-handling first took effect. `events_emitted` counts what feeds took. `invoices_total`
     adds the sales up and `refunds` what returns paid back; `invoice_effects` is how often each
     invoice took effect, by number, and `doubled` names all that took effect twice. `freight` and
-    `other` are what was sold beside the lines, in cents.
+    `other` are what was sold beside the lines, in cents. `edits` names what a person changed.
     """
 
     order_id: str
@@ -166,6 +166,7 @@ class OrderView:
     doubled: tuple[str, ...]
     freight: int
     other: int
+    edits: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Write it as JSON has it."""
@@ -221,6 +222,7 @@ def view_order(order: Order, calls: list[Call]) -> OrderView:
         doubled=doubled(order),
         freight=order.document.shipping_cents,
         other=order.document.other_cents,
+        edits=tuple(order.edits),
     )
 
 

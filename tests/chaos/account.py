@@ -46,8 +46,11 @@ class Account:
             PlayedErp(erp.url, plan.name, _ERP_PATIENCE_SECONDS),
             outbox,
             api.order,
+            api.edit,
             random,
             time.monotonic,
+            # What VTEX tells nobody of is for reconciling to find.
+            asks_to_read=False,
             account=plan.name,
             shares=plan.shares,
         )

@@ -24,6 +24,7 @@ _ROOT: Final = Path(__file__).parents[2]
 #: and the deadlines are production's: an order that a fault parks is a broken promise.
 _SETTINGS: Final = {
     "ACKNOWLEDGE_SECONDS": "1",
+    "COMPARE_HOURS": "0.002",
     "FEED__VISIBILITY_SECONDS": "30",
     "LEASE_SECONDS": "15",
     "LOG_FORMAT": "json",

@@ -167,7 +167,12 @@ def test_an_order_that_is_left_alone_is_nobodys_and_missed_by_nobody(
     tmp_path: Path,
 ) -> None:
     demand = Demand(
-        PlayedErp(erp_url, "sandbox"), tmp_path / "outbox", pytest.fail, Random(1), lambda: 0.0
+        PlayedErp(erp_url, "sandbox"),
+        tmp_path / "outbox",
+        pytest.fail,
+        lambda *_: False,
+        Random(1),
+        lambda: 0.0,
     )
     demand.leave_alone("1-01")
     demand.leave_alone("2-01")

@@ -47,7 +47,8 @@ def test_an_order_that_came_since_all_was_seen_to_be_done_is_still_to_be_asked_f
     staging.pull(None)
     orders = [vtex("1-01", status="handling")]
     erp_url = f"sqlite:///{tmp_path / 'erp.sqlite3'}"
-    demand = Demand(PlayedErp(erp_url, "sandbox"), tmp_path, vtex, Random(1), lambda: 0.0)
+    erp = PlayedErp(erp_url, "sandbox")
+    demand = Demand(erp, tmp_path, vtex, lambda *_: False, Random(1), lambda: 0.0)
 
     met_before = all_met(demand, orders)
     staging.place_order(make_order(account="sandbox", order_id="1-01"))

@@ -7,6 +7,7 @@ import pytest
 from unit.demo.evidence_makers import LINES, UNTOUCHED, asked_for, broken, erp, judged, vtex
 
 from orders_sync.demo.records import Answer, AskedCommand, Change, ErpOrder, HookPosts, VtexOrder
+from orders_sync.sandbox.editing import EDIT_REASON
 
 #: An order that is not to be fulfilled, as it looks when nobody did.
 NOT_OURS = {
@@ -29,6 +30,7 @@ def test_every_promise_is_kept_where_all_went_well() -> None:
         "feed_is_the_guarantee",
         "one_bad_thing_stops_nothing",
         "nothing_personal_leaks",
+        "changes_told",
         "invoices_add_up",
         "nothing_twice",
         "no_cancel_after_invoice",
@@ -259,3 +261,36 @@ def test_an_order_that_the_erp_never_took_may_be_known_there_as_cancelled() -> N
 
     assert broken(judged((order,), (row,), asked=(), answers={})) == set()
     assert "nothing_doubled" in broken(judged((vtex(),), (row,), asked=(), answers={}))
+
+
+EDITED = vtex(edits=("items", "carrier"), changes=(Change(EDIT_REASON, True, -100),))
+TOLD = ((2, "line"), (2, "value"), (3, "carrier"))
+
+
+def test_an_edited_order_is_in_the_erp_as_it_is() -> None:
+    assert broken(judged((EDITED,), (erp(changes=TOLD),))) == set()
+    dearer = erp(changes=TOLD, value_cents=1300, difference_cents=100)
+    assert "nothing_doubled" in broken(judged((EDITED,), (dearer,)))
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        pytest.param((), id="nothing"),
+        pytest.param(TOLD[:2], id="a part"),
+        pytest.param((*TOLD, (4, "carrier")), id="twice"),
+        pytest.param((*TOLD, (3, "delivery address")), id="what nobody edited"),
+    ],
+)
+def test_an_edit_that_the_erp_did_not_hear_of_once_breaks_a_promise(
+    told: tuple[tuple[int, str], ...],
+) -> None:
+    assert broken(judged((EDITED,), (erp(changes=told),))) == {"changes_told"}
+
+
+def test_a_change_that_the_erp_asked_for_and_was_told_breaks_a_promise() -> None:
+    order = vtex(value_cents=1100, changes=(Change("Uma peça a menos", True, -100),))
+    told = erp(changes=((2, "line"), (2, "value")))
+
+    assert "changes_told" in broken(judged((order,), (told,)))
+    assert "changes_told" not in broken(judged((order,), (erp(),)))

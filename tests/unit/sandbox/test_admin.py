@@ -195,3 +195,51 @@ def test_a_feed_that_is_deleted_leaves_no_event_that_somebody_could_acknowledge(
     assert fed.get(f"{VTEX}/orders/feed/config").status_code == 404
     assert box.feed is None
     assert box.order(order_id).events_unacknowledged == 0
+
+
+def test_a_person_edits_an_order_and_nobody_is_told(box: Box, shop: requests.Session) -> None:
+    order_ids = box.create_orders(20, handling=True)
+    emitted = {order_id: box.order(order_id).events_emitted for order_id in order_ids}
+
+    for order_id in order_ids:
+        order = f"{VTEX}/oms/pvt/orders/{quote(order_id, safe='')}"
+        before = shop.get(order).json()
+        made = [
+            part
+            for part in ("items", "address", "carrier", "window", "authorization")
+            if shop.post(f"{ADMIN}/orders/{quote(order_id, safe='')}/edit", json={"part": part}).ok
+        ]
+        after = shop.get(order).json()
+
+        differs = {name for name, value in before.items() if after[name] != value}
+        assert box.order(order_id).edits == tuple(made)
+        assert ("paymentData" in differs) is ("authorization" in made)
+        assert ("changesAttachment" in differs) is ("items" in made)
+        assert ("shippingData" in differs) is bool({"address", "carrier", "window"} & set(made))
+        assert after["lastChange"] > before["lastChange"]
+        assert box.order(order_id).events_emitted == emitted[order_id]
+
+
+@pytest.mark.parametrize(
+    ("part", "status"), [("items", 409), ("address", 409), ("price", 400), (None, 400)]
+)
+def test_an_edit_that_cannot_be_is_refused(
+    shop: requests.Session, box: Box, part: str | None, status: int
+) -> None:
+    [order_id] = box.create_orders(1)
+    box.cancel(order_id)
+
+    answer = shop.post(f"{ADMIN}/orders/{order_id}/edit", json={"part": part})
+
+    assert answer.status_code == status
+    assert box.order(order_id).edits == ()
+
+
+def test_an_address_that_was_left_is_still_a_persons(box: Box) -> None:
+    order_ids = box.create_orders(20, handling=True)
+    before = set(box.people())
+
+    moved = [order_id for order_id in order_ids if box.edit(order_id, "address")]
+
+    assert moved
+    assert before < set(box.people())
