@@ -124,12 +124,13 @@ def _compare_in(claim: Claim, order: Order, services: Services) -> float | None:
     """Return when to look at an order again: the older it is, the more rarely, up to the horizon.
 
     VTEX tells of statuses, and of a change by itself it tells nobody. An order that is invoiced or
-    cancelled changes no more.
+    cancelled changes no more, and one past its retention is not kept alive by being looked at.
     """
     settings = services.settings
     age = services.clock() - claim.first_seen_at
+    days = min(settings.reconcile_days, settings.retention_days or settings.reconcile_days)
     group = group_of(order.status, is_completed=order.is_completed)
-    is_over = age > timedelta(days=settings.reconcile_days) or group not in _CHANGEABLE
+    is_over = age > timedelta(days=days) or group not in _CHANGEABLE
     if is_over or not settings.compare_hours:
         return None
     rest = max(timedelta(hours=settings.compare_hours), min(age, _LONGEST_REST))

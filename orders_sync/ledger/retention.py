@@ -153,6 +153,12 @@ def erase_orders(connection: sa.Connection, keys: Sequence[OrderKey]) -> ErasedO
         .where(_is_among(orders, keys), _has_words(orders))
         .values(reason=None, hint=None)
     )
+    # What is erased is not read again by a look for changes.
+    connection.execute(
+        sa.update(orders)
+        .where(_is_among(orders, keys), orders.c.revision.is_not(None))
+        .values(compare_at=None, value_cents=None)
+    )
     connection.execute(
         sa.update(operator_log)
         .where(_is_among(operator_log, keys), operator_log.c.why.is_not(None))

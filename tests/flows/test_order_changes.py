@@ -20,6 +20,7 @@ from orders_sync.erp.base import ChangeAnswer, Receipt
 from orders_sync.errors import ErpRefused, ErpUnavailable
 from orders_sync.inbound import steps
 from orders_sync.ledger.acts import Act
+from orders_sync.ledger.forgetting import forget_order
 from orders_sync.ledger.order_decisions import discard_order
 from orders_sync.outbound import decide
 from orders_sync.sandbox import LineView
@@ -225,6 +226,17 @@ def test_an_invoiced_order_is_looked_at_no_more(flow: Flow) -> None:
     later(flow, 30 * HOURS)
 
     assert flow.calls(order_id) == before
+
+
+def test_a_forgotten_order_is_not_read_again_by_a_look(flow: Flow) -> None:
+    order_id = in_handling(flow)
+    forget_order(flow.services.ledger.database, STORE, order_id, act(flow))
+    flow.box.edit(order_id, "items")
+
+    for _ in range(5):
+        later(flow, 12 * HOURS)
+
+    assert flow.services.ledger.orders.document(STORE, order_id) is None
 
 
 def erp_asks_to_remove(flow: Flow, order_id: str, line: LineView) -> None:
