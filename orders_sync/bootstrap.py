@@ -25,7 +25,13 @@ from orders_sync.encryption import Cipher
 from orders_sync.erp.base import Erp
 from orders_sync.erp.guarded import GuardedErp
 from orders_sync.erp.registry import create as create_erp
-from orders_sync.errors import AuthFailed, ConfigurationError, LedgerUnavailable, ParkedError
+from orders_sync.errors import (
+    AuthFailed,
+    ConfigurationError,
+    LedgerUnavailable,
+    OrdersSyncError,
+    ParkedError,
+)
 from orders_sync.ledger import Ledger
 from orders_sync.ledger.clock import LedgerClock
 from orders_sync.ledger.versions import is_open, require_current
@@ -234,6 +240,12 @@ class Services:
                 self._keys[name] = key
                 traffic.pause(name).lift()
 
+    def _unusable(self, account: str, error: ConfigurationError) -> OrdersSyncError:
+        """Return what to raise for an account that cannot be used: work of a kept one waits."""
+        if not self.roster.is_kept(account):
+            return error
+        return AccountUnusable(str(error), _MENDED_AFTER_SECONDS)
+
     def _build_erp(self, account: str, known: AccountSettings) -> Erp:
         settings = self._start
         private_folder(settings.home)
@@ -252,9 +264,7 @@ class Services:
                 ),
             )
         except ConfigurationError as error:
-            if account in settings.accounts:
-                raise
-            raise AccountUnusable(str(error), _MENDED_AFTER_SECONDS) from error
+            raise self._unusable(account, error) from error
         if self.traffic is None:
             return erp
         # What outlasts the lease of its order is done anew by another worker.
@@ -274,14 +284,17 @@ class Services:
 
     def _build_transport(self, account: str, known: AccountSettings) -> Transport:
         bounds = self._start.vtex
-        transport = RequestsTransport(
-            known.address(account),
-            adapter=self._adapter,
-            connect_seconds=bounds.connect_seconds,
-            read_seconds=bounds.read_seconds,
-            total_seconds=bounds.total_seconds,
-            max_body_bytes=bounds.max_body_bytes,
-        )
+        try:
+            transport = RequestsTransport(
+                known.address(account),
+                adapter=self._adapter,
+                connect_seconds=bounds.connect_seconds,
+                read_seconds=bounds.read_seconds,
+                total_seconds=bounds.total_seconds,
+                max_body_bytes=bounds.max_body_bytes,
+            )
+        except ConfigurationError as error:
+            raise self._unusable(account, error) from error
         return ObservedTransport(transport, account, self.metrics, tracing=self.tracing)
 
     @contextmanager

@@ -19,12 +19,18 @@ import structlog
 from pydantic import ValidationError
 
 from orders_sync.encryption import Cipher, NotDecrypted
-from orders_sync.errors import LedgerUnavailable, OrdersSyncError, WaitError
+from orders_sync.errors import (
+    ConfigurationError,
+    LedgerUnavailable,
+    OrdersSyncError,
+    WaitError,
+)
 from orders_sync.ledger.account_settings import KeptAccount, KeptAccounts
 from orders_sync.ledger.engine import Database
 from orders_sync.settings import Settings, environment_variable
 from orders_sync.settings_parts import AccountSettings
 from orders_sync.sqlite_files import is_missing
+from orders_sync.vtex.exchange import Credentials
 
 log = structlog.get_logger(__name__)
 
@@ -97,6 +103,10 @@ class Roster:
     def troubles(self) -> Mapping[str, str]:
         """Why this process cannot read some accounts, by their names."""
         return self._troubles
+
+    def is_kept(self, account: str) -> bool:
+        """Check whether an account, if it is one, is the ledger's and not the settings'."""
+        return account not in self._own.accounts
 
     def find(self, account: str) -> AccountSettings | None:
         """Return an account; about one that is not known here the ledger is asked at once.
@@ -281,11 +291,15 @@ def read_account(values: Mapping[str, Any]) -> AccountSettings:
     if isinstance(there.get(_OPTIONS), dict):
         there[_OPTIONS] = {name: _fetch(name, value) for name, value in there[_OPTIONS].items()}
     try:
-        return AccountSettings.model_validate(there)
+        account = AccountSettings.model_validate(there)
+        Credentials(account.app_key, account.app_token)
+    except ConfigurationError as error:
+        raise WrongAccount(str(error)) from None
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False, include_context=False)[0]
         where = ".".join(map(str, first["loc"]))
         raise WrongAccount(f"{where} is wrong: {first['msg']}") from None
+    return account
 
 
 def _is_secret(option: Any) -> bool:

@@ -17,6 +17,9 @@ HIDDEN = "***"
 
 _PASSWORD = re.compile(r"(://[^/@\s]*:)[^/\s]*@")
 _QUERY = re.compile(r"([?&][^=&\s]*(?:password|secret|token)[^=&\s]*=)[^&\s]*", re.IGNORECASE)
+#: The parts of the name of an account's own setting; what has more is in a block of it.
+_OF_ACCOUNT = 3
+
 _SECRET = re.compile(r"password|secret|token|app_key", re.IGNORECASE)
 
 
@@ -55,6 +58,9 @@ def show(settings: Settings) -> list[Shown]:
     of_account = {name.upper(): f.default for name, f in AccountSettings.model_fields.items()}
     shown = []
     for path, value in _flat(values):
+        if value is None and len(path) > _OF_ACCOUNT:
+            # It is as for all accounts.
+            continue
         source = find_source(path, found)
         is_changed = source is not None and value != defaults.get(path, of_account.get(path[-1]))
         name = PREFIX + "__".join(path)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from orders_sync.embedded.crew import Crew, flower_login_file
 from orders_sync.embedded.home import logs_folder, run_folder, sole_use, stop_leftovers
 from orders_sync.embedded.stop import StopRequested, StopSignals
 from orders_sync.embedded.supervisor import STOP_SECONDS, Supervisor
-from orders_sync.errors import OrdersSyncError
+from orders_sync.errors import LedgerUnavailable, OrdersSyncError
 from orders_sync.ledger.migrate import upgrade
 from orders_sync.private_files import keep_private
 from orders_sync.roster import settings_in_force
@@ -46,6 +47,9 @@ def run_up(settings: Settings, *, workers: int, ports: Ports, say: Callable[[str
         LedgerUnavailable: the ledger's database does not answer.
         PortInUse: another program has a port; nothing was started.
     """
+    with suppress(LedgerUnavailable):
+        # A ledger that is to be upgraded first is asked after that.
+        _with_accounts(settings)
     _require_free("Flower", "flower", ports.flower)
     _require_free("the HTTP API", "gateway", ports.gateway)
     home = settings.home.absolute()
@@ -57,9 +61,7 @@ def run_up(settings: Settings, *, workers: int, ports: Ports, say: Callable[[str
             for name in stop_leftovers(home, pause=signals.pause):
                 say(f"Stopped {name}, which an earlier run had left.")
             upgrade(settings.ledger)
-            settings, _ = settings_in_force(settings)
-            if settings.secrets_key is None:
-                require_accounts(settings)
+            settings = _with_accounts(settings)
             broker_url = settings.broker_url or start_broker(home, supervisor, signals.pause)
             _start_crew(settings, supervisor, broker_url, workers, ports)
             is_told = False
@@ -74,6 +76,19 @@ def run_up(settings: Settings, *, workers: int, ports: Ports, say: Callable[[str
             return stop.status if stop.number == signal.SIGINT else 0
         finally:
             supervisor.stop()
+
+
+def _with_accounts(settings: Settings) -> Settings:
+    """Return the settings with the ledger's accounts; with a key for these there may be none yet.
+
+    Raises:
+        ConfigurationError: there is no account.
+        LedgerUnavailable: the ledger does not answer.
+    """
+    settings, _ = settings_in_force(settings)
+    if settings.secrets_key is None:
+        require_accounts(settings)
+    return settings
 
 
 def _require_free(what: str, option: str, port: int | None) -> None:

@@ -160,6 +160,32 @@ def test_work_of_an_account_whose_key_to_the_secrets_is_another_waits_and_is_not
     assert kept_flow.standing(order_id) == "done"
 
 
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        pytest.param({"erp": "acme"}, id="an adapter that is not installed"),
+        pytest.param({"erp_options": {"colour": "red"}}, id="an option that there is not"),
+        pytest.param({"base_url": "http://[vtex"}, id="an address of no host"),
+    ],
+)
+def test_work_of_an_account_that_is_kept_wrong_waits_until_it_is_right(
+    kept_flow: Flow, wrong: dict[str, Any]
+) -> None:
+    [order_id] = kept_flow.box.create_orders(1)
+    kept_flow.poll()
+    keep(kept_flow, **wrong)
+    kept_flow.clock.advance(REFRESH_SECONDS)
+    kept_flow.drain()
+    waiting = kept_flow.order(order_id)
+
+    keep(kept_flow)
+    kept_flow.settle(rounds=2)
+
+    assert (waiting["standing"], waiting["cause"]) == ("waiting", "account.unusable")
+    assert waiting["attempts"] == 0
+    assert kept_flow.standing(order_id) == "done"
+
+
 def test_an_account_that_nobody_knows_is_parked_with_the_way_to_add_it(kept_flow: Flow) -> None:
     with pytest.raises(ParkedError) as caught:
         kept_flow.services.vtex("nobody")

@@ -97,6 +97,7 @@ def serving_gateway(
     account: Any = {"app_key": "key", "app_token": "token"}
     settings = Settings(
         accounts={STORE: AccountSettings(**account, **more), "other": AccountSettings(**account)},
+        ledger_url=office.ledger.database.engine.url.render_as_string(hide_password=False),
         max_command_bytes=max_bytes,
         gateway=GatewaySettings(requests_per_minute=requests_per_minute),
     )

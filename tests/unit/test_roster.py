@@ -234,6 +234,9 @@ def test_what_is_secret_is_not_in_the_clear_and_what_is_none_needs_no_key(office
         pytest.param({"hook_secret": "topsecret"}, "hook_secret is wrong", id="too short"),
         pytest.param({"retry": {"erp": {"attempts": 0}}}, "retry.erp.attempts", id="deep"),
         pytest.param({"app_token": {"topsecret": 1}}, "app_token is wrong", id="no text"),
+        pytest.param(
+            {"app_token": "top secret"}, "APP_TOKEN is empty or holds a space", id="space"
+        ),
     ],
 )
 def test_what_is_wrong_of_an_account_is_named_and_nothing_is_quoted(

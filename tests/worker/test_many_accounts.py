@@ -16,6 +16,8 @@ import psycopg
 import pytest
 from support.postgres import PostgresServer
 
+from orders_sync.ledger.migrate import upgrade
+
 PROGRAM = Path(__file__).parents[1] / "support" / "many_accounts.py"
 ACCOUNTS = 500
 THREADS = 10
@@ -77,6 +79,7 @@ def test_connections_and_files_are_bounded(
     tmp_path: Path,
 ) -> None:
     url = postgres.url(postgres_database)
+    upgrade(url)
     names = [f"store{number}" for number in range(ACCOUNTS)]
     given = {
         "accounts": {

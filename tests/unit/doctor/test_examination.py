@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 from redis import Redis
 from support.ledger_files import make_ledger
 from support.turns import leave_poll
@@ -18,9 +19,12 @@ from orders_sync.doctor.examination import examine
 from orders_sync.doctor.findings import Finding, State, exit_status
 from orders_sync.doctor.workers import read_taking
 from orders_sync.embedded.broker import EmbeddedBroker
+from orders_sync.encryption import Cipher, new_key
 from orders_sync.errors import ConfigurationError
 from orders_sync.ledger import Ledger
+from orders_sync.ledger.acts import Act
 from orders_sync.private_files import owner_only
+from orders_sync.roster import seal_account
 from orders_sync.sandbox import Box
 from orders_sync.sandbox.server import serving
 from orders_sync.settings import Settings
@@ -100,6 +104,29 @@ def test_what_stands_is_found_to_stand(make: Callable[..., Settings], tmp_path: 
     assert "orders 0" in findings["broker", "queues"].says
     assert findings["beat", "alive"].state is State.OK
     assert (settings.broker_url or "") not in repr(findings)
+
+
+def test_accounts_of_the_ledger_are_examined_too_and_what_cannot_be_read_is_named(
+    make: Callable[..., Settings], vtex_url: str
+) -> None:
+    settings = make(secrets_key=new_key())
+    make_ledger(settings.ledger)
+    ledger, act = Ledger(settings.ledger, lease=settings.lease), Act(now(), "ana")
+    values = {"app_key": "key", "app_token": TOKEN, "base_url": vtex_url}
+    for name, key in (("added", settings.secrets_key), ("lost", SecretStr(new_key()))):
+        ledger.kept_accounts.keep(seal_account(name, values, Cipher(key)), act, "add")
+    ledger.kept_accounts.disable(STORE, act)
+    ledger.close()
+
+    findings = found(settings)
+
+    assert findings["added", "credentials"].state is State.OK
+    assert findings["added", ERP].state is State.OK
+    assert findings["lost", "kept"].state is State.FAILED
+    assert "orders-sync accounts set lost" in (findings["lost", "kept"].do or "")
+    assert findings[STORE, "enabled"].state is State.NOT_PROBED
+    assert (STORE, "credentials") not in findings
+    assert "mystore" not in findings["beat", "alive"].says
 
 
 @pytest.mark.parametrize(

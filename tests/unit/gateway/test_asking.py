@@ -17,7 +17,10 @@ from support.waiting import until
 from orders_sync.bootstrap import connect_tracing
 from orders_sync.commands import KINDS
 from orders_sync.commands.kind import Kind
+from orders_sync.encryption import Cipher
+from orders_sync.ledger.acts import Act
 from orders_sync.metrics.tracing import About
+from orders_sync.roster import seal_account
 
 ORDER_PATH = f"/accounts/{STORE}/orders/{ORDER}"
 INVOICES = f"{ORDER_PATH}/invoices"
@@ -277,3 +280,23 @@ def test_a_commands_trace_begins_here_and_is_linked_to_its_callers(
     assert span.name == "command.accept"
     assert span.trace_id == f"{About(STORE, ORDER, asked.json()['id']).trace_id:032x}"
     assert span.links == [trace_id]
+
+
+def test_accounts_that_come_and_are_disabled_are_asked_for_without_a_restart(
+    gateway: Gateway,
+) -> None:
+    accounts, act = gateway.office.ledger.kept_accounts, Act(gateway.office.clock(), "ana")
+    token = gateway.token("send", accounts=None)
+    places = {"app_key": "env:HOME", "app_token": "env:HOME"}
+
+    def ask(account: str) -> int:
+        path = f"/accounts/{account}/orders/{ORDER}/notes"
+        return gateway.call("POST", path, token, json={"message": "hello"}).status_code
+
+    before = ask("added")
+    accounts.keep(seal_account("added", places, Cipher(None)), act, "add")
+    accounts.disable(STORE, act)
+
+    until(lambda: ask("added") == 202, "the new account is known")
+    assert before == 404
+    assert ask(STORE) == 202

@@ -80,6 +80,26 @@ def test_the_feed_of_an_account_that_is_not_configured_any_more_is_not_missed() 
     assert ages == {frozenset({("account", "shop")}): 0}
 
 
+def test_nothing_of_a_disabled_account_is_late_and_its_work_is_shown() -> None:
+    long_ago = NOW - timedelta(days=9)
+    state = LedgerState(
+        NOW,
+        orders={("shop", "waiting"): 3},
+        oldest_order={("shop",): long_ago},
+        oldest_command={("shop", "invoice"): long_ago},
+        polled={("shop",): long_ago},
+        feed_read={("shop",): long_ago},
+    )
+
+    found = shown(LedgerCollector(lambda: state, lambda: {"shop": False, "open": True}))
+
+    assert found[sample("orders_sync_account_disabled", account="shop")] == 1
+    assert found[sample("orders_sync_account_disabled", account="open")] == 0
+    assert found[sample("orders_sync_orders", account="shop", standing="waiting")] == 3
+    ages = {age for (name, labels), age in found.items() if "age" in name and "shop" in str(labels)}
+    assert ages == {0}
+
+
 def test_ages_are_counted_from_the_time_of_the_reading() -> None:
     state = LedgerState(
         NOW,

@@ -205,6 +205,23 @@ def by_account_under_way(setting: Setting) -> Counter[str]:
     return number
 
 
+def test_a_thousand_rows_of_a_disabled_account_wait_as_they_are(setting: Setting) -> None:
+    setting.reads_due(A, 1000)
+    setting.dispatcher.rests = {A}.__contains__
+    for number in range(150):
+        setting.reads_due(f"{A}-{number}", 1)
+    disabled = {A, *(f"{A}-{number}" for number in range(150))}
+    setting.dispatcher.rests = disabled.__contains__
+    setting.reads_due(B, 1)
+
+    [sent] = setting.tick()
+
+    assert sent.account == B
+    assert setting.ledger.due_work.under_way(now=setting.clock()) == {(B, "orders.fetch"): 1}
+    setting.dispatcher.rests = lambda _: False
+    assert A in {each.account for each in setting.tick()}
+
+
 def test_a_gate_holds_back_no_work_that_needs_no_such_call(setting: Setting) -> None:
     setting.hand_overs_due(A, 2)
     setting.gates[A] = PROBED_LATER
