@@ -8,22 +8,31 @@ processes (sandbox left out), VTEX calls an order, and peak memory; beside it, i
 pool of threads that reads the feed, reads each order, starts handling and acknowledges, with
 `requests` and without queue or ledger. Then orders come in steadily, and the time from event to
 handling is printed. `--flower` runs Flower too, which switches task events on. With `--latency`
-each call takes so many seconds, as it does at VTEX: that shows what another worker brings. Compare
-figures within one run only.
+each call takes so many seconds, as it does at VTEX: that shows what another worker brings. With
+`--erp webhook` a receiver is started, which writes each order into SQLite and is left out of the
+figures. Compare figures within one run only.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
+import tempfile
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import requests
 
 from benchmarks.plant import STORE, Plant, percentile, running_plant, running_sandbox, until
+from orders_sync.demo.environment import plain_environment
+from orders_sync.demo.played_webhook import WebhookSite
+from orders_sync.embedded.processes import Child
 
 _THREADS = 20
 _LOT = 10
@@ -69,8 +78,10 @@ def main() -> None:
     print(f"{'':>10} {'orders/s':>9} {'CPU ms':>7} {'calls':>7} {'seconds':>8}")
     bare = _bare_pool(options.orders, options.latency)
     print(f"{'bare pool':>10} {bare}")
-    erp = {f"ACCOUNTS__{STORE.upper()}__ERP": options.erp}
-    with running_plant(options.workers, flower=options.flower, **erp) as plant:
+    with (
+        _running_erp(options.erp) as erp,
+        running_plant(options.workers, flower=options.flower, environment=erp) as plant,
+    ):
         before = plant.cpu_by_process()
         _take(plant, options.latency)
         ours = _backlog(plant, options.orders)
@@ -82,6 +93,24 @@ def main() -> None:
             _light_load(plant, options.light)
         for name, peak in plant.peak_mib().items():
             print(f"{name:>10}: {peak:.0f} MiB at most")
+
+
+@contextmanager
+def _running_erp(name: str) -> Iterator[dict[str, str]]:
+    """Give the settings of an ERP; the receiver of a `webhook` is started."""
+    setting = f"ORDERS_SYNC_ACCOUNTS__{STORE.upper()}__ERP"
+    if name != "webhook":
+        yield {setting: name}
+        return
+    with tempfile.TemporaryDirectory(prefix="orders-sync-bench-") as home:
+        site = WebhookSite.choose(Path(home), plain_environment(), seed=None)
+        receiver = Child(site.spec(), Path(home) / "run")
+        receiver.start()
+        try:
+            until(site.answers, "the receiver answers")
+            yield {setting: name, f"{setting}_OPTIONS": json.dumps(site.options())}
+        finally:
+            receiver.kill()
 
 
 def _backlog(plant: Plant, count: int) -> Cost:
