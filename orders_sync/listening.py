@@ -27,7 +27,7 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def is_listening(host: str, port: int) -> bool:
-    """Check whether anybody on this machine takes connections at an address."""
+    """Check whether anybody takes connections at an address."""
     try:
         with socket.create_connection((host, port), timeout=_SECONDS):
             return True

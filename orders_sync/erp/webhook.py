@@ -180,7 +180,8 @@ class WebhookErp(ErpBase):
     def check(self) -> str | None:
         """Ask the ERP whether it takes messages; see `Erp.check`."""
         if Verb.CHECK not in self._options.verbs:
-            return "it is not asked, since its verbs are without check"
+            self._calls.require_there(self._options.url_of(Verb.CHECK))
+            return "nothing was asked, since its verbs are without check"
         now = self._clock()
         message = CheckMessage(timestamp=now, data=CheckData(account=self.account))
         reply = self._post(Verb.CHECK, message, now.isoformat())

@@ -22,6 +22,7 @@ from orders_sync.http_client import (
     read_target,
     until,
 )
+from orders_sync.listening import is_listening
 
 #: A reply is a number or a word; what is longer is a web page.
 _MOST_BYTES: Final = 64 * 1024
@@ -90,6 +91,16 @@ class HttpCalls:
             raise ErpUnavailable(
                 f"The ERP gave no answer to {verb} {why}. It may have done it, and is asked again."
             ) from None
+
+    def require_there(self, url: str) -> None:
+        """Check that somebody takes connections where a URL leads, without a call.
+
+        Raises:
+            ErpUnavailable: nobody does.
+        """
+        target = read_target(url)
+        if not is_listening(target.host, target.port):
+            raise ErpUnavailable(f"Nobody takes connections at {target.authority}.")
 
     def close(self) -> None:
         """Close the connections that wait."""

@@ -28,7 +28,12 @@ def secrets(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         KEY: "vtexappkey-topsecret",
         f"{account}APP_TOKEN": "topsecret",
         f"{account}ERP_OPTIONS": json.dumps(
-            {"url": "postgresql://erp:topsecret@db/erp", "password": "topsecret"}
+            {
+                "url": "postgresql://erp:topsecret@db/erp",
+                "password": "topsecret",
+                "old_secret": "topsecret",
+                "secret_headers": {"Authorization": "Bearer topsecret"},
+            }
         ),
         "ORDERS_SYNC_BROKER_URL": "redis://:topsecret@broker:6379/0",
         "ORDERS_SYNC_LEDGER_URL": "postgresql://me:topsecret@db/ledger",

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import json
+import random
 import re
 import socket
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -16,8 +18,11 @@ from support.shop import Shop
 from support.turns import leave_poll
 
 from orders_sync.embedded.broker import EmbeddedBroker, free_port
+from orders_sync.errors import ErpUnavailable
 from orders_sync.settings import load_settings
 from orders_sync.status.reading import read_all
+from orders_sync.traffic.shared import Shared, connect
+from orders_sync.traffic.traffic import ErpLimits, Traffic
 
 
 @pytest.fixture
@@ -49,6 +54,27 @@ def test_nothing_to_do_is_said_in_words(quiet: Shop) -> None:
     assert "calls in the last minute, of " in output
     assert "  strays     0 parked\n" in output
     assert output.endswith("\nNothing needs a person.\n")
+
+
+def test_what_an_erp_allows_and_asks_for_is_shown_beside_vtexs_budget(
+    quiet: Shop, broker_url: str
+) -> None:
+    quiet.environment[f"ORDERS_SYNC_ACCOUNTS__{STORE.upper()}__ERP_CALLS_PER_MINUTE"] = "60"
+    limits = {STORE: ErpLimits(per_minute=60)}
+    traffic = Traffic(
+        Shared(connect(broker_url)),
+        {STORE: 6000},
+        processes=1,
+        random=random.Random(1),
+        erp_limits=limits,
+    )
+    with closing(traffic):
+        with pytest.raises(ErpUnavailable), traffic.guard_erp(STORE, seconds=30):
+            raise ErpUnavailable("later", retry_after=300.0)
+
+        output = quiet.prints("status")
+
+    assert re.search(r"  ERP        1 calls in the last minute, of 60; held for .*\n", output)
 
 
 def test_a_program_reads_everything_and_the_status(

@@ -386,6 +386,14 @@ def test_what_an_erp_does_without_is_not_sent(make_erp: MakeErp, receiver: Recei
     assert receiver.received == []
 
 
+def test_an_erp_that_is_not_asked_has_to_be_there_all_the_same(make_erp: MakeErp) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as unused:
+        port = unused.getsockname()[1]
+
+    with pytest.raises(ErpUnavailable, match="Nobody takes connections"):
+        make_erp(url=f"http://127.0.0.1:{port}", verbs=["place", "cancel"]).check()
+
+
 def test_an_erp_says_that_it_is_there(erp: WebhookErp, receiver: Receiver) -> None:
     receiver.behaviour = answer(204)
 
