@@ -27,7 +27,7 @@ from threading import Barrier
 import pytest
 
 from orders_sync.domain.order import Order
-from orders_sync.erp.base import CancelAnswer, Erp, Receipt, Verdict
+from orders_sync.erp.base import CancelAnswer, Erp, ErpBase, Receipt, Verdict
 from orders_sync.errors import ErpRefused, ErpUnavailable
 from orders_sync.testing.erp_change_suite import ChangeSuite, lines_of, revised
 from orders_sync.testing.erp_command_suite import CommandSuite
@@ -214,8 +214,9 @@ class ErpSuite(CommandSuite, ChangeSuite):
             calls: list[Callable[[], object]] = [
                 partial(erp.place_order, order),
                 partial(erp.cancel_order, placed.order_id, "Out of stock"),
-                partial(erp.pull, None),
             ]
+            if not isinstance(erp, ErpBase) or erp.asks_erp("pull"):
+                calls.append(partial(erp.pull, None))
             if erp.takes_changes:
                 calls.append(partial(erp.order_changed, *changed))
 

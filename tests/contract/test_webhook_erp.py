@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
+from contextlib import AbstractContextManager, closing
 from pathlib import Path
 from typing import TypeVar
 
 import pytest
-from support.webhook_erp import FOLDER, SECRET, Books, faulty_way_to, running_receiver
+from support.webhook_erp import FAULTS, FOLDER, SECRET, Books, faulty_way_to, running_receiver
 
 from orders_sync.domain.commands import Command, Outcome
 from orders_sync.domain.differences import Changes
@@ -22,8 +22,9 @@ from orders_sync.testing.factories import make_order
 
 T = TypeVar("T")
 
+OPTIONS = {"secret": SECRET, "read_seconds": 0.5}
+
 _TRIES = 200
-_PATIENCE_SECONDS = 0.5
 _MOST_LINES = 60
 
 
@@ -71,12 +72,17 @@ def erp(books: Books, tmp_path: Path) -> Iterator[Erp]:
 
 class TestWebhookErp(ErpSuite):
     @pytest.fixture(autouse=True)
-    def _books(self, books: Books) -> None:
+    def _way_to(self, books: Books) -> Iterator[None]:
         self.books = books
-        self.url = books.url
+        with faulty_way_to(books.url) as self.way:
+            yield
 
     def create(self, home: Path) -> Erp:
-        return WebhookErp("mystore", {"url": self.url, "secret": SECRET}, home)
+        return WebhookErp("mystore", {"url": self.way.url, **OPTIONS}, home)
+
+    def troubles(self, home: Path) -> Iterator[AbstractContextManager[None]]:
+        del home
+        yield from map(self.way.spoilt, FAULTS)
 
     def fulfils(self, home: Path, order_id: str) -> bool:
         del home
@@ -100,15 +106,19 @@ class TestWebhookErpOverAFaultyWay(TestWebhookErp):
     """
 
     @pytest.fixture(autouse=True)
-    def _faulty_way(self, _books: None, request: pytest.FixtureRequest) -> Iterator[None]:
+    def _way_to(self, books: Books, request: pytest.FixtureRequest) -> Iterator[None]:
+        self.books = books
         seed = sum(request.node.name.encode())
-        with faulty_way_to(self.books.url, seed=seed) as url:
-            self.url = url
+        with faulty_way_to(books.url, seed=seed, share=0.5) as self.way:
             yield
 
     def create(self, home: Path) -> Erp:
-        options = {"url": self.url, "secret": SECRET, "read_seconds": _PATIENCE_SECONDS}
-        return PatientErp("mystore", options, home)
+        return PatientErp("mystore", {"url": self.way.url, **OPTIONS}, home)
+
+    def troubles(self, home: Path) -> Iterator[AbstractContextManager[None]]:
+        """None that would not end."""
+        del home
+        return iter(())
 
     def test_an_order_it_never_had_is_unknown(self, erp: Erp, new_id: Callable[[], str]) -> None:
         answer = erp.cancel_order(new_id(), "Customer changed their mind")

@@ -122,22 +122,40 @@ FAULTS: Final[tuple[Behaviour, ...]] = (
 )
 
 
+@dataclass
+class Way:
+    """What stands between an adapter and a receiver; while it has a `fault`, all are spoilt."""
+
+    url: str = ""
+    fault: Behaviour | None = None
+
+    @contextmanager
+    def spoilt(self, fault: Behaviour) -> Iterator[None]:
+        """Spoil whatever comes back, for as long as the block lasts."""
+        self.fault = fault
+        yield
+        self.fault = None
+
+
 @contextmanager
-def faulty_way_to(url: str, *, seed: int, share: float = 0.5) -> Iterator[str]:
+def faulty_way_to(url: str, *, seed: int = 1, share: float = 0.0) -> Iterator[Way]:
     """Stand between an adapter and a receiver, and spoil a share of what comes back.
 
     Of what is spoilt some never reached the receiver, which is told by 503.
     """
+    way = Way()
     draw, lock = random.Random(seed), threading.Lock()
     host = url.removeprefix("http://").rstrip("/")
 
     def choose() -> tuple[bool, Behaviour | None]:
         with lock:
+            if way.fault is not None:
+                return True, way.fault
             if draw.random() >= share:
                 return True, None
             return (False, say("", 503)) if draw.random() < 0.2 else (True, draw.choice(FAULTS))
 
-    class Way(BaseHTTPRequestHandler):
+    class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
         def do_POST(self) -> None:
@@ -153,12 +171,13 @@ def faulty_way_to(url: str, *, seed: int, share: float = 0.5) -> Iterator[str]:
         def log_message(self, *_: object) -> None:
             """Say nothing."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Way)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
     thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
     try:
-        yield f"http://127.0.0.1:{server.server_port}/"
+        way.url = f"http://127.0.0.1:{server.server_port}/"
+        yield way
     finally:
         server.shutdown()
         thread.join()
