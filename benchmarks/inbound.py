@@ -1,7 +1,7 @@
 """What an order costs on its way in, against a bare thread pool that makes the same calls.
 
     python -m benchmarks.inbound [--orders 1000] [--workers 2] [--flower] [--erp console]
-                                 [--latency 0.05]
+                                 [--latency 0.05] [--tryton-uri sqlite://]
 
 Pours a backlog into the sandbox and prints orders a second, CPU milliseconds an order of all our
 processes (sandbox left out), VTEX calls an order, and peak memory; beside it, in the same run, a
@@ -10,7 +10,8 @@ pool of threads that reads the feed, reads each order, starts handling and ackno
 handling is printed. `--flower` runs Flower too, which switches task events on. With `--latency`
 each call takes so many seconds, as it does at VTEX: that shows what another worker brings. With
 `--erp webhook` a receiver is started, which writes each order into SQLite and is left out of the
-figures. Compare figures within one run only.
+figures. With `--erp tryton` a Tryton is set up first, in the database of `--tryton-uri`, and what
+it took is printed too. Compare figures within one run only.
 """
 
 from __future__ import annotations
@@ -29,9 +30,18 @@ from urllib.parse import quote
 
 import requests
 
-from benchmarks.plant import STORE, Plant, percentile, running_plant, running_sandbox, until
+from benchmarks.plant import (
+    STORE,
+    Plant,
+    cpu_of,
+    percentile,
+    running_plant,
+    running_sandbox,
+    until,
+)
 from orders_sync.demo.environment import plain_environment
 from orders_sync.demo.played_webhook import WebhookSite
+from orders_sync.demo.tryton_site import TrytonSite
 from orders_sync.embedded.processes import Child
 
 _THREADS = 20
@@ -72,6 +82,7 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--flower", action="store_true")
     parser.add_argument("--erp", default="console")
+    parser.add_argument("--tryton-uri", default="sqlite://", help="Tryton's, with --erp tryton")
     parser.add_argument("--light", type=int, default=100, help="orders that come in steadily")
     parser.add_argument("--latency", type=float, default=0.0, help="seconds a call, backlog")
     options = parser.parse_args()
@@ -79,36 +90,84 @@ def main() -> None:
     bare = _bare_pool(options.orders, options.latency)
     print(f"{'bare pool':>10} {bare}")
     with (
-        _running_erp(options.erp) as erp,
-        running_plant(options.workers, flower=options.flower, environment=erp) as plant,
+        _running_erp(options.erp, options.tryton_uri) as (settings, tryton),
+        running_plant(options.workers, flower=options.flower, environment=settings) as plant,
     ):
         before = plant.cpu_by_process()
         _take(plant, options.latency)
+        at_tryton = tryton.used() if tryton else None
         ours = _backlog(plant, options.orders)
         print(f"{'ours':>10} {ours}   {ours.cpu_ms / bare.cpu_ms:.2f} times the pool's CPU")
         for name, seconds in plant.cpu_by_process().items():
             cpu_ms = (seconds - before[name]) * 1000 / options.orders
             print(f"{name:>10}: {cpu_ms:.2f} CPU ms an order")
+        if tryton and at_tryton:
+            print(f"    tryton: {tryton.used().since(at_tryton, options.orders)}")
         if options.light:
             _light_load(plant, options.light)
         for name, peak in plant.peak_mib().items():
             print(f"{name:>10}: {peak:.0f} MiB at most")
 
 
+@dataclass(frozen=True, slots=True)
+class Used:
+    """What a Tryton server has used so far."""
+
+    cpu_seconds: float
+    calls: int
+
+    def since(self, before: Used, orders: int) -> str:
+        """Say what each of some orders took."""
+        cpu_ms = (self.cpu_seconds - before.cpu_seconds) * 1000 / orders
+        calls = (self.calls - before.calls) / orders
+        return f"{cpu_ms:.0f} CPU ms and {calls:.2f} calls an order, pulls included"
+
+
+@dataclass(frozen=True, slots=True)
+class Tryton:
+    """A running Tryton server."""
+
+    server: Child
+
+    def used(self) -> Used:
+        """Tell what it has used; it logs each call."""
+        calls = self.server.spec.log.read_text(errors="replace").count('"POST ')
+        return Used(cpu_of(self.server.pid or 0), calls)
+
+
 @contextmanager
-def _running_erp(name: str) -> Iterator[dict[str, str]]:
-    """Give the settings of an ERP; the receiver of a `webhook` is started."""
-    setting = f"ORDERS_SYNC_ACCOUNTS__{STORE.upper()}__ERP"
-    if name != "webhook":
-        yield {setting: name}
+def _running_erp(name: str, tryton_uri: str) -> Iterator[tuple[dict[str, str], Tryton | None]]:
+    """Give the settings of an ERP; a Tryton, or the receiver of a `webhook`, is started."""
+    prefix = f"ORDERS_SYNC_ACCOUNTS__{STORE.upper()}__ERP"
+    if name not in {"tryton", "webhook"}:
+        yield {prefix: name}, None
         return
+    if name == "webhook":
+        with _running_receiver() as receiver:
+            yield {prefix: name, f"{prefix}_OPTIONS": json.dumps(receiver)}, None
+        return
+    with tempfile.TemporaryDirectory(prefix="orders-sync-bench-") as home:
+        site = TrytonSite(Path(home), STORE, uri=tryton_uri)
+        site.set_up(language="en")
+        server = Child(site.spec(), Path(home) / "run")
+        server.start()
+        try:
+            until(site.answers, "Tryton answers")
+            options = json.dumps(site.options())
+            yield {prefix: name, f"{prefix}_OPTIONS": options}, Tryton(server)
+        finally:
+            server.kill()
+
+
+@contextmanager
+def _running_receiver() -> Iterator[dict[str, Any]]:
     with tempfile.TemporaryDirectory(prefix="orders-sync-bench-") as home:
         site = WebhookSite.choose(Path(home), plain_environment(), seed=None)
         receiver = Child(site.spec(), Path(home) / "run")
         receiver.start()
         try:
             until(site.answers, "the receiver answers")
-            yield {setting: name, f"{setting}_OPTIONS": json.dumps(site.options())}
+            yield site.options()
         finally:
             receiver.kill()
 

@@ -70,11 +70,11 @@ class Plant:
 
     def cpu_seconds(self) -> float:
         """Sum the processor time that our processes have used."""
-        return sum(_cpu_of(child.pid) for child in self.ours if child.pid)
+        return sum(cpu_of(child.pid) for child in self.ours if child.pid)
 
     def cpu_by_process(self) -> Mapping[str, float]:
         """Give the processor time that each process has used."""
-        return {child.spec.name: _cpu_of(child.pid) for child in self.ours if child.pid}
+        return {child.spec.name: cpu_of(child.pid) for child in self.ours if child.pid}
 
     def peak_mib(self) -> Mapping[str, float]:
         """Give the peak memory of each process."""
@@ -194,7 +194,8 @@ def _first_line(log: Path) -> str:
     return log.read_text().splitlines()[0].split()[0]
 
 
-def _cpu_of(pid: int) -> float:
+def cpu_of(pid: int) -> float:
+    """Give the processor time that a process has used, in seconds."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / _TICKS
 

@@ -21,6 +21,7 @@ pytest_plugins = [
     "support.postgres",
     "support.pgbouncer",
     "support.erp_databases",
+    "support.tryton",
 ]
 
 _MEMORY = Path("/dev/shm")  # noqa: S108 -- its files have names of their own

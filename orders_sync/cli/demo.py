@@ -39,10 +39,11 @@ _SEEDS = 1_000_000
 @click.option("--seed", type=int, help="Repeat a demo: its orders and its chaos.")
 @click.option(
     "--erp",
-    type=click.Choice(["staging", "webhook"]),
+    type=click.Choice(["staging", "webhook", "tryton"]),
     default="staging",
     show_default=True,
-    help="The ERP: tables, or an HTTP endpoint, which is a bad one where chaos is wild.",
+    help="The ERP: tables, or an HTTP endpoint, which is a bad one where chaos is wild, or a "
+    "Tryton that is set up for it (pip install '.[tryton]').",
 )
 @click.option("--flower/--no-flower", default=True, show_default=True, help="Run Flower as well.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object, and nothing else.")

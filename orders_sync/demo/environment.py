@@ -32,6 +32,10 @@ _SETTINGS = {
     "VTEX__TOTAL_SECONDS": "8",
     "VTEX__VISIBLE_AFTER_SECONDS": "1",
 }
+#: A Tryton on SQLite writes one transaction after the other.
+_OF_ERP: Mapping[str, Mapping[str, str]] = {
+    "tryton": {f"ACCOUNTS__{ACCOUNT.upper()}__ERP_CALLS_AT_ONCE": "2"},
+}
 #: Chaos may not use the attempts up: then an order would be parked for bad luck.
 _PATIENT_QUEUES = ("ORDERS", "ERP", "INVOICE", "TRACKING", "CANCEL", "CHANGE")
 _PATIENCE = {"FIRST_SECONDS": "0.5", "CAP_SECONDS": "5", "ATTEMPTS": "100"}
@@ -51,6 +55,7 @@ def demo_environment(
     """
     settings = {
         **_SETTINGS,
+        **_OF_ERP.get(erp, {}),
         **{f"RETRY__{q}__{figure}": v for q in _PATIENT_QUEUES for figure, v in _PATIENCE.items()},
         f"ACCOUNTS__{ACCOUNT.upper()}__BASE_URL": sandbox_url,
         f"ACCOUNTS__{ACCOUNT.upper()}__ERP": erp,

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 Chaos = Literal["off", "mild", "wild"]
-ErpName = Literal["staging", "webhook"]
+ErpName = Literal["staging", "webhook", "tryton"]
 
 
 @dataclass(frozen=True, slots=True)

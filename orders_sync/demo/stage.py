@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import requests
 
@@ -23,8 +23,11 @@ from orders_sync.demo.environment import (
 )
 from orders_sync.demo.plan import DemoPlan, ErpName
 from orders_sync.demo.played_erp import PlayedErp
+from orders_sync.demo.played_tryton import PlayedTryton
 from orders_sync.demo.played_webhook import RECEIVER, PlayedWebhook, WebhookSite
 from orders_sync.demo.sandbox_api import SandboxApi
+from orders_sync.demo.tryton_clerk import TrytonClerk
+from orders_sync.demo.tryton_site import TrytonSite
 from orders_sync.embedded import commands
 from orders_sync.embedded.broker import free_port
 from orders_sync.embedded.crew import Crew, flower_login
@@ -49,6 +52,7 @@ _DESK_USER = "demo"
 _ERPS: Mapping[ErpName, str] = {
     "staging": "an ERP's tables (SQLite)",
     "webhook": "an ERP behind HTTP, the gateway that it calls",
+    "tryton": "Tryton",
 }
 _LEASE = timedelta(seconds=60)
 
@@ -89,6 +93,8 @@ class DemoStage:
         self._gateway_url = ""
         self._settings: dict[str, str] = {}
         self._webhook: WebhookSite | None = None
+        self._tryton: TrytonSite | None = None
+        self._clerk: TrytonClerk | None = None
         self.killable: list[str] = []
 
     def __enter__(self) -> Self:
@@ -149,6 +155,7 @@ class DemoStage:
             f"{'Flower, ' if self._plan.flower else ''}{_ERPS[self._plan.erp]}, and another "
             "service that sends commands."
         )
+        self._tryton = self._start_tryton() if self._plan.erp == "tryton" else None
         broker_url = start_broker(home, self._supervisor, self._pause)
         upgrade(f"sqlite:///{home / 'ledger.sqlite3'}")
         sandbox_url = self._start_sandbox()
@@ -160,7 +167,7 @@ class DemoStage:
             broker_url=broker_url,
             sandbox_url=sandbox_url,
             erp=self._plan.erp,
-            erp_options=self._webhook.options() if self._webhook else {},
+            erp_options=self._options_of_erp(),
         )
         self._settings = {name: env[name] for name in env if name.startswith(PREFIX)}
         self._start_crew(env)
@@ -190,6 +197,8 @@ class DemoStage:
         return site
 
     def _played_erp(self) -> PlayedPeople:
+        if self._clerk is not None:
+            return PlayedTryton(self._clerk, ACCOUNT)
         if self._webhook is None:
             return PlayedErp(f"sqlite:///{self._plan.home / 'erp.sqlite3'}", ACCOUNT)
         return PlayedWebhook(self._webhook.books, ACCOUNT, self._gateway_url, self._token_of_erp())
@@ -208,6 +217,22 @@ class DemoStage:
         with closing(self._ledger()) as ledger:
             ledger.callers.add(caller, Act(now, "demo"))
         return token
+
+    def _start_tryton(self) -> TrytonSite:
+        """Set a Tryton database up, and start its server."""
+        site = TrytonSite(self._plan.home / "tryton", ACCOUNT)
+        self._say("Setting up Tryton: some 30 s of processor time.")
+        site.set_up(pause=self.pause)
+        self._supervisor.start(site.spec())
+        self._wait_for(site.answers, "Tryton")
+        self._clerk = site.clerk()
+        self._clerk.log_in()
+        return site
+
+    def _options_of_erp(self) -> Mapping[str, Any]:
+        """Return the options of the adapter; the staging tables need none."""
+        site = self._webhook or self._tryton
+        return site.options() if site else {}
 
     def _start_sandbox(self) -> str:
         plan = self._plan

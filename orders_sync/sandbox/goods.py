@@ -49,6 +49,8 @@ CATALOGUE: Final = (
     Sku("401", "VINO-T", "Vino Malbec 750 ml", 11_111, tax_percent=25),
 )
 _GIFT: Final = Sku("999", "BRINDE", "Brinde: chaveiro", 1_990)
+#: All that the store sells or gives away.
+SKUS: Final = (*CATALOGUE, _GIFT)
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,6 +50,22 @@ def test_a_demo_keeps_every_promise_and_cleans_up(
         assert list(tmp_path.glob("orders-sync-demo-*")) == []
 
 
+def test_a_demo_with_tryton_keeps_every_promise_by_trytons_own_books(
+    tmp_path: Path,
+    tryton_programs: None,  # noqa: ARG001 -- they are on the PATH
+) -> None:
+    options = ("--erp", "tryton", "--orders", "12", "--seed", "5", "--no-flower", "--json")
+
+    with Running(tmp_path, "demo", *options) as demo:
+        status = demo.end(900)
+
+        result = json.loads(demo.stdout)
+        assert set(result["promises"].values()) <= {True, None}, demo.stderr
+        assert result["promises"]["nothing_doubled"] is True
+        assert status == 0
+        assert result["commands"] > 12
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_demo_leaves_no_process_behind(
     tmp_path: Path, number: signal.Signals
