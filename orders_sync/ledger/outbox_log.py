@@ -115,13 +115,15 @@ class OutboxLog:
             with self._database.writing() as connection:
                 # What is removed meanwhile is not sent again, and what is taken waits.
                 row = connection.execute(_ENDPOINT, {"of_endpoint": endpoint_id}).one_or_none()
-                lot = connection.execute(found.where(outbox.c.seq > after)).all()
-                if row is None or not lot:
+                if row is None:
                     return number
                 if after == 0:
                     keep_act(connection, act, f"endpoints replay {endpoint_id}")
                     # What waits is due with what is sent again, so that each order's first goes.
                     connection.execute(_WITH_IT, {"of_endpoint": endpoint_id, "now": act.at})
+                lot = connection.execute(found.where(outbox.c.seq > after)).all()
+                if not lot:
+                    return number
                 subscription = Subscription.from_row(row)
                 rows = [
                     _anew(endpoint_id, event, act.at)

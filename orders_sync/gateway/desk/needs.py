@@ -112,7 +112,13 @@ def show_stray(visit: Visit) -> Response:
         raise NotKnown(f"There is no stray message {stray_id}.")
     body = visit.here.ledger.strays.body(stray_id) if visit.who.sees_persons else None
     text = None if body is None else body.decode(errors="replace")[:100_000]
-    return visit.page("stray.html", stray=stray, body=text, can_retry=stray["reason"] in RETRYABLE)
+    return visit.page(
+        "stray.html",
+        stray=stray,
+        body=text,
+        can_retry=stray["reason"] in RETRYABLE,
+        done=visit.query("done"),
+    )
 
 
 def decide_stray(visit: Visit) -> Response:
