@@ -156,8 +156,8 @@ def erase_orders(connection: sa.Connection, keys: Sequence[OrderKey]) -> ErasedO
     # What is erased is not read again by a look for changes.
     connection.execute(
         sa.update(orders)
-        .where(_is_among(orders, keys), orders.c.revision.is_not(None))
-        .values(compare_at=None, value_cents=None)
+        .where(_is_among(orders, keys), orders.c.compare_at.is_not(None))
+        .values(compare_at=None)
     )
     connection.execute(
         sa.update(operator_log)

@@ -92,7 +92,7 @@ class SentInvoice:
 class Known:
     """What the ledger knows of an order; `found` is when each kind was found last.
 
-    `value_cents` is its value in the document that was read last, where its ERP takes changes.
+    `value_cents` is its value in the document that was read last, where that is compared.
     """
 
     progress: Progress

@@ -301,7 +301,8 @@ def _known(facts: OrderFacts) -> Known:
             for each in facts.commands
             if each["kind"] == "invoice" and '"type":"Input"' not in each["body"]
         ),
-        value_cents=order["value_cents"],
+        # What is erased, or changes no more, is not read for it.
+        value_cents=order["value_cents"] if order["compare_at"] else None,
         was_cancelled=any(each["kind"] == "cancel" for each in facts.commands),
         found=facts.found,
     )

@@ -17,6 +17,7 @@ from orders_sync.domain.steps import CommandResult, Dispatch, Step, StepResult
 from orders_sync.ledger import Ledger
 from orders_sync.ledger.gauges import Gauges
 from orders_sync.ledger.journal import Entry
+from orders_sync.ledger.reconciliation import Reconciliation
 from orders_sync.ledger.searches import (
     CommandSearch,
     OrderSearch,
@@ -54,6 +55,11 @@ class Operations:
             "feed.acknowledge: find handles": self._to_acknowledge,
             "feed.acknowledge: mark 10": self._mark_acknowledged,
             "orders.fetch: claim and complete": self._claim_and_complete,
+            "orders.fetch: the document and the ERP's": lambda: self._ledger.orders.kept(
+                STORE, self.done_id
+            ),
+            "erp.tell_change: what the ERP asked for": self._asked_changes,
+            "upkeep.reconcile: find what to compare": self._compare_due,
             "invoice.send: claim and complete": self._send,
             "erp.pull: what the ERP was not told": self._untold,
             "tick: find what is due": lambda: self._ledger.due_work.find(now=self._now),
@@ -154,6 +160,13 @@ class Operations:
         done = CommandResult(Standing.DONE, "done", progress="done")
         entry = Entry(self._now, STORE, claim.order_id, "step.done")
         return known, self._ledger.commands.complete(claim, done, entry, now=self._now)
+
+    def _asked_changes(self) -> object:
+        return self._ledger.command_facts.asked_changes(STORE, self.done_id)
+
+    def _compare_due(self) -> object:
+        reconciliation = Reconciliation(self._ledger.database, self._ledger.windows)
+        return reconciliation.compare_due(STORE, limit=_LOT, now=self._now)
 
     def _untold(self) -> object:
         return self._ledger.command_facts.untold(STORE, limit=_UNTOLD)

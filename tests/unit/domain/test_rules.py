@@ -108,3 +108,10 @@ def test_an_event_makes_us_read_its_order_or_not(
     state: str | None, progress: Progress | None, reads: bool
 ) -> None:
     assert judge_event(state, progress) is reads
+
+
+@pytest.mark.parametrize(
+    ("state", "reads"), [("handling", True), ("ready-for-handling", False), ("cancel", False)]
+)
+def test_handling_may_be_news_of_a_change_for_an_erp_that_is_told(state: str, reads: bool) -> None:
+    assert judge_event(state, HANDLING, tells_changes=True) is reads

@@ -6,10 +6,12 @@ import pytest
 import sqlalchemy as sa
 
 from orders_sync.domain.rules import Progress, Standing
-from orders_sync.domain.steps import Claim, Dispatch, Step, StepResult
+from orders_sync.domain.steps import Claim, Dispatch, Given, Step, StepResult
 from orders_sync.errors import LeaseLost
 from orders_sync.ledger import Ledger
+from orders_sync.ledger.documents import Kept
 from orders_sync.ledger.journal import Entry
+from orders_sync.ledger.reconciliation import Reconciliation
 from orders_sync.ledger.tables import orders
 from orders_sync.testing.clock import SettableClock
 
@@ -91,6 +93,62 @@ def test_the_document_is_kept_byte_for_byte(ledger: Ledger, clock: SettableClock
     complete(ledger, clock, claim(ledger, clock), result)
 
     assert ledger.orders.document(STORE, ORDER) == (body, clock())
+
+
+def test_what_the_erp_has_is_kept_beside_what_was_read(
+    ledger: Ledger, clock: SettableClock
+) -> None:
+    untold = Given(2, 1, document=b"first", value_cents=900, compare_in=60)
+    read = StepResult(Standing.ACTIVE, Step.TELL_CHANGE, document=b"second", given=untold)
+
+    claimed = ledger.orders.advance(claim(ledger, clock), read, entry(clock), now=clock())
+    between = ledger.orders.kept(STORE, ORDER)
+    complete(ledger, clock, claimed, StepResult(Standing.DONE, given=Given(2, 2)))
+
+    row, *_ = ledger.inquiries.story(STORE, ORDER)
+    assert (claimed.revision, claimed.erp_revision, claimed.is_untold) == (2, 1, True)
+    assert between == Kept(b"second", clock(), b"first")
+    assert ledger.orders.kept(STORE, ORDER) == Kept(b"second", clock(), None)
+    assert row is not None
+    assert (row["revision"], row["erp_revision"], row["value_cents"]) == (2, 2, 900)
+    assert row["compare_at"] is None
+
+
+def test_a_read_that_compares_nothing_leaves_what_the_erp_has(
+    ledger: Ledger, clock: SettableClock
+) -> None:
+    untold = Given(2, 1, document=b"first")
+    complete(
+        ledger,
+        clock,
+        claim(ledger, clock),
+        StepResult(Standing.ACTIVE, Step.FETCH, document=b"second", given=untold),
+    )
+
+    complete(ledger, clock, claim(ledger, clock), StepResult(Standing.DONE, document=b"third"))
+
+    assert ledger.orders.kept(STORE, ORDER) == Kept(b"third", clock(), b"first")
+
+
+def test_orders_are_looked_at_for_changes_when_that_is_due_and_they_are_at_rest(
+    ledger: Ledger, clock: SettableClock
+) -> None:
+    reconciliation = Reconciliation(ledger.database, ledger.windows)
+    complete(
+        ledger,
+        clock,
+        claim(ledger, clock),
+        StepResult(Standing.DONE, document=b"{}", given=Given(1, 1, compare_in=60)),
+    )
+
+    early = reconciliation.compare_due(STORE, limit=5, now=clock())
+    clock.advance(61)
+    bounded = reconciliation.compare_due(STORE, limit=0, now=clock())
+    due = reconciliation.compare_due(STORE, limit=5, now=clock())
+    again = reconciliation.compare_due(STORE, limit=5, now=clock())
+
+    assert (early, bounded, again) == ([], [], [])
+    assert due == [Dispatch(STORE, ORDER, Step.FETCH)]
 
 
 def test_news_that_come_during_a_step_lead_to_a_read_after_it(

@@ -104,6 +104,19 @@ def test_an_order_that_the_erp_has_and_vtex_knows_of_is_placed_and_done(
     assert told.facts(1)["outcome"] == "handled"
 
 
+def test_an_order_is_done_once_vtex_knows_though_a_change_of_it_is_untold(
+    ledger: Ledger, clock: SettableClock, told: Told
+) -> None:
+    placed = StepResult(Standing.ACTIVE, Step.START_HANDLING, Progress.PLACED, erp_reference="SO-1")
+    handled = StepResult(Standing.ACTIVE, Step.TELL_CHANGE, Progress.HANDLING)
+    claimed = ledger.orders.advance(claim(ledger, clock), placed, entry(clock), now=clock())
+
+    claimed = ledger.orders.advance(claimed, handled, entry(clock), now=clock())
+    complete(ledger, clock, claimed, StepResult(Standing.DONE, None, Progress.HANDLING))
+
+    assert told.types == ["order.placed", "order.done"]
+
+
 def test_what_is_read_again_is_not_told_again(
     ledger: Ledger, clock: SettableClock, told: Told
 ) -> None:

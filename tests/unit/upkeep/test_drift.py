@@ -55,6 +55,12 @@ INVOICED = (SentInvoice("c1", 600, LONG_AGO), SentInvoice("c2", 400, LONG_AGO))
         pytest.param("ready-for-handling", WAITS, Kind.READY_IDLE, id="ready and waited for"),
         pytest.param("ready-for-handling", {}, Kind.NOT_HANDLING, id="the ERP has it"),
         pytest.param("handling", {}, None, id="as it should be"),
+        pytest.param("handling", {"value_cents": 1000}, None, id="of the value that is known"),
+        pytest.param("handling", {"value_cents": 999}, None, id="of a value that the list rounded"),
+        pytest.param("handling", {"value_cents": 900}, Kind.CHANGED, id="of another value"),
+        pytest.param(
+            "invoiced", {"value_cents": 900, "status": "invoiced"}, None, id="changed, and over"
+        ),
         pytest.param("handling", {"invoices": INVOICED}, Kind.NOT_INVOICED, id="invoice lost"),
         pytest.param("handling", {"invoices": INVOICED[:1]}, None, id="invoiced in part"),
         pytest.param(
