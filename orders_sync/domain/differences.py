@@ -2,7 +2,8 @@
 
 Compared is what an ERP fulfils and invoices by: lines, amounts, deliveries and payments. VTEX
 writes the same thing in many ways, so orders are compared as they were read, never their documents.
-What moves by itself (statuses, estimates, packages, the alias of an e-mail) is no difference.
+What moves by itself (statuses, estimates, packages, the alias of an e-mail) is no difference, and
+neither is a payment once the order is invoiced, since it is settled then.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from math import isclose
 from typing import Final, NamedTuple
 
 from orders_sync.domain.order import Address, Delivery, Order, OrderLine, Payment
+from orders_sync.domain.status import INVOICED
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +178,7 @@ def _money(cents: int) -> str:
 def compare(before: Order, after: Order, *, revision: int) -> Changes:
     """Return how an order differs from an earlier reading of it, as the given revision."""
     pairs = _pair_lines(before.lines, after.lines)
+    payments = _of_payments(before.payments, after.payments)
     deliveries = tuple(_of_deliveries(before, after, pairs))
     if not any(row.part is DeliveryPart.ADDRESS for row in deliveries) and not _is_same_place(
         before.address, after.address
@@ -187,7 +190,7 @@ def compare(before: Order, after: Order, *, revision: int) -> Changes:
         value_after_cents=after.value_cents,
         lines=tuple(_of_lines(pairs)),
         deliveries=deliveries,
-        payments=tuple(_of_payments(before.payments, after.payments)),
+        payments=() if after.status == INVOICED else tuple(payments),
     )
 
 

@@ -88,12 +88,14 @@ def _given_after(claim: Claim, kept: Kept | None, document: bytes, services: Ser
     kept before it. One that cannot be read is kept beside the ERP's, and told to nobody.
     """
     revision = claim.revision or 1
-    erp_revision = claim.erp_revision
-    if erp_revision is None and claim.progress in _WITH_ERP:
-        # It was placed when nobody compared: the ERP has what was read last.
-        erp_revision = revision
-    known = Given(revision, erp_revision, compare_in=_LONGEST_REST.total_seconds())
+    known = Given(revision, claim.erp_revision, compare_in=_LONGEST_REST.total_seconds())
     after = _readable(claim.account, document)
+    if claim.revision is None and claim.progress in _WITH_ERP:
+        # It was placed when nobody compared: what changed until this read, nobody knows.
+        kept, known = None, replace(known, erp_revision=revision)
+    if after is not None:
+        compare_in = _compare_in(claim, after, services)
+        known = replace(known, value_cents=after.value_cents, compare_in=compare_in)
     if kept is None or after is None:
         return replace(known, document=None if kept is None else kept.given or kept.body)
     before = _readable(claim.account, kept.body)
@@ -105,12 +107,7 @@ def _given_after(claim: Claim, kept: Kept | None, document: bytes, services: Ser
     is_given = known.erp_revision == known.revision or (
         known.erp_revision is None and known.revision == 1
     )
-    return replace(
-        known,
-        document=None if is_given else given,
-        value_cents=after.value_cents,
-        compare_in=_compare_in(claim, after, services),
-    )
+    return replace(known, document=None if is_given else given)
 
 
 def _readable(account: str, document: bytes) -> Order | None:

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Final
 
 from orders_sync.domain.commands import Command, Page
+from orders_sync.domain.differences import Changes
 from orders_sync.domain.order import Order
 from orders_sync.erp.answers import CommandOutcome
-from orders_sync.erp.base import Receipt
+from orders_sync.erp.base import ChangeAnswer, Receipt
 from orders_sync.erp.staging import StagingErp
 from orders_sync.errors import ErpUnavailable
 from orders_sync.testing.offering import offer
@@ -25,6 +26,11 @@ class AwayErp(StagingErp):
         """Put the order into the ERP."""
         self._require_there()
         return super().place_order(order)
+
+    def order_changed(self, order: Order, what: Changes) -> ChangeAnswer:
+        """Have an order that was placed as VTEX has it by this time."""
+        self._require_there()
+        return super().order_changed(order, what)
 
     def pull(self, cursor: str | None) -> Page[Command]:
         """Read what the ERP wants VTEX to know."""

@@ -38,6 +38,7 @@ _CALLS_AN_ORDER: Final = 20
 _FEWEST_REQUESTS: Final = 600
 
 _CONFLICT_SHARE: Final = 2
+_EDITED: Final = {Fate.EDITED_IN_ADMIN: 5}
 _AT_ONCE_SECONDS: Final = 0.1
 
 
@@ -63,7 +64,7 @@ def plan_accounts(orders: int) -> tuple[AccountPlan, ...]:
     backlog = max(round(orders * _BACKLOG_SHARE), _FEWEST_IN_BACKLOG)
     conflicts = dict.fromkeys(CONFLICTS, _CONFLICT_SHARE)
     return (
-        _within_budget(MAIN, orders, {**DEMO_ROUND, **conflicts}, budget),
+        _within_budget(MAIN, orders, {**DEMO_ROUND, **conflicts, **_EDITED}, budget),
         _neighbour(budget),
         _within_budget(SLOW, _SLOW_ORDERS, {Fate.INVOICED_THEN_REST: 1}, budget),
         _within_budget(REFUSED, backlog, {Fate.ASKED_MUCH: 1}, budget),

@@ -24,6 +24,7 @@ class Defence(StrEnum):
     READING_FIRST = "reading-first"  # What is so already is not sent again.
     PATIENCE = "patience"  # What a peer does not do now it may do later.
     RECONCILING = "reconciling"  # What the feed never told is found in VTEX's list.
+    COMPARING = "comparing"  # What changed since the hand-over is noticed by every read.
 
 
 def take_away(defences: Collection[Defence]) -> None:
@@ -112,6 +113,10 @@ def _no_reconciling() -> None:
     _replace("orders_sync.upkeep.tasks", reconcile=lambda *_, **__: None)
 
 
+def _no_comparing() -> None:
+    _replace("orders_sync.inbound.steps", note_changes=lambda _claim, result, _services: result)
+
+
 _WITHOUT: Final[Mapping[Defence, Callable[[], None]]] = {
     Defence.REDISPATCH: _no_redispatch,
     Defence.RETURNING: _no_returning,
@@ -122,4 +127,5 @@ _WITHOUT: Final[Mapping[Defence, Callable[[], None]]] = {
     Defence.READING_FIRST: _no_reading_first,
     Defence.PATIENCE: _no_patience,
     Defence.RECONCILING: _no_reconciling,
+    Defence.COMPARING: _no_comparing,
 }

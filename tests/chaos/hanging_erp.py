@@ -6,9 +6,10 @@ import time
 from pathlib import Path
 from typing import Final
 
+from orders_sync.domain.differences import Changes
 from orders_sync.domain.order import Order
 from orders_sync.embedded.home import write_privately
-from orders_sync.erp.base import Receipt
+from orders_sync.erp.base import ChangeAnswer, Receipt
 from orders_sync.erp.staging import StagingErp
 from orders_sync.testing.offering import offer
 
@@ -23,6 +24,11 @@ class HangingErp(StagingErp):
         """Put the order into the ERP, after a while."""
         time.sleep(delay(self.home, self.account))
         return super().place_order(order)
+
+    def order_changed(self, order: Order, what: Changes) -> ChangeAnswer:
+        """Have an order that was placed as VTEX has it by this time, after a while."""
+        time.sleep(delay(self.home, self.account))
+        return super().order_changed(order, what)
 
 
 def install(folder: Path) -> None:

@@ -573,7 +573,7 @@ def test_a_change_that_the_erp_refuses_is_parked_in_its_words(flow: Flow, heard:
     assert flow.standing(order_id) == "done"
 
 
-def test_an_order_placed_before_anybody_compared_is_compared_from_its_last_read(
+def test_an_order_placed_before_anybody_compared_is_compared_from_its_next_read_on(
     make_flow: Callable[..., Flow],
 ) -> None:
     flow = make_flow(erp_options={"changes": "ignore"})
@@ -583,7 +583,11 @@ def test_an_order_placed_before_anybody_compared_is_compared_from_its_last_read(
     again.box = again.adapter._box = flow.box
 
     read(again, order_id)
+    before = revisions(again, order_id)
+    again.box.edit(order_id, "carrier")
+    read(again, order_id)
 
+    assert before == (1, 1)
     assert revisions(again, order_id) == (2, 2)
     assert erp_revision(again, order_id) == 2
 

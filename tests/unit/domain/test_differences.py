@@ -192,6 +192,14 @@ def test_what_an_erp_fulfils_by_is_told(edit: Callable[[dict[str, Any]], None], 
     assert words in changes.describe()
 
 
+def test_a_payment_that_is_settled_with_the_invoice_is_no_change() -> None:
+    def settle(data: dict[str, Any]) -> None:
+        edited(*PAYMENT, "connectorResponses", to={"authId": "A7"})(data)
+        data["status"] = "invoiced"
+
+    assert differs(settle).is_empty
+
+
 @pytest.mark.parametrize("name", ["Ana Exemplo", "Belém", "Manaus", "Eva"])
 def test_no_words_of_an_address_are_told(name: str) -> None:
     def edit(data: dict[str, Any]) -> None:
