@@ -39,6 +39,8 @@ class OrderStatus(_Waiting):
     """An order of the ledger: how far it is, and why it waits.
 
     `status` is VTEX's when the order was read for itself, and `latest_status` in any read since.
+    `revision` counts what changed of it since the hand-over, and `erp_revision` is what its ERP has
+    of that; None where its ERP takes no changes.
     """
 
     account: str
@@ -55,6 +57,8 @@ class OrderStatus(_Waiting):
     reason: str | None
     hint: str | None
     erp_reference: str | None
+    revision: int | None
+    erp_revision: int | None
     lease_owner: str | None
     lease_until: datetime | None
     first_seen_at: datetime

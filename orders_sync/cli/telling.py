@@ -24,7 +24,7 @@ _PARTS = (
 )
 _ORDER_FIELDS = (
     "status latest_status progress standing next_step attempts failing_since due_at erp_reference "
-    "cause reason hint first_seen_at updated_at"
+    "revision erp_revision cause reason hint first_seen_at updated_at"
 )
 
 
@@ -78,8 +78,12 @@ def _print_order(
     for command in where["do"]:
         echo(f"  {command}")
     echo()
-    is_news = order["latest_status"] != order["status"]
-    print_fields(order if is_news else {**order, "latest_status": None}, _ORDER_FIELDS)
+    shown = dict(order)
+    if order["latest_status"] == order["status"]:
+        shown["latest_status"] = None
+    if order["revision"] == 1:
+        shown |= {"revision": None, "erp_revision": None}
+    print_fields(shown, _ORDER_FIELDS)
     if read_at is not None:
         echo(f"{'read from VTEX':>14}: {at(read_at)}")
 
