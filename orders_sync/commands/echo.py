@@ -6,6 +6,7 @@ knows of it; what others changed meanwhile, it does not.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from math import isclose
@@ -15,7 +16,7 @@ from orders_sync.commands.body import Quantity
 from orders_sync.commands.change import ChangeBody, NewItem
 from orders_sync.commands.unseen import digest_of, digest_of_applied
 from orders_sync.domain.differences import Changes, DeliveryPart, LineChange, PaymentPart, compare
-from orders_sync.domain.fulfilment import AppliedChange, Fulfilment
+from orders_sync.domain.fulfilment import AppliedChange, ChangedItem, Fulfilment
 from orders_sync.domain.order import Order, OrderLine
 from orders_sync.domain.order_changes import WHOLE, LineAmounts, Variant, share
 
@@ -36,8 +37,8 @@ def changes_by_others(
     """Return how an order differs from what its ERP was given, without what the ERP `asked` for.
 
     Nothing of lines and amounts is told where all changes that are new in the order are the ERP's,
-    no line has other pieces than those leave, and the value is what they cost, rounding apart.
-    Else they are told, counted from what the ERP's own changes make of the order.
+    no SKU has other pieces than those leave, and the value is what they cost, rounding apart. Else
+    they are told, counted from what the ERP's own changes make of the order.
     """
     own, others = _sorted_out(before.fulfilment, after.fulfilment, asked)
     if not own:
@@ -45,7 +46,7 @@ def changes_by_others(
     expectations = [_expected(before.order, own, variant) for variant in WHOLE]
     changes = [compare(order, after.order, revision=revision) for order in expectations]
     nearest = min(changes, key=lambda each: (len(each.lines), _difference(each)))
-    if others or any(map(_moves_pieces, nearest.lines)):
+    if others or _moves_pieces(nearest.lines):
         return nearest
     tolerance = _rounding_cents(before.order, own)
     costs = [cents for order in expectations for cents in _values(before.order, order, own)]
@@ -60,24 +61,37 @@ def _sorted_out(
     wanted = [_with_skus(body, before, after) for body in asked]
     shown = list(before.changes)
     for change in shown:
-        _take_out(wanted, change)
+        _take_from(wanted, change)
     own: list[AppliedChange] = []
     others: list[AppliedChange] = []
     for change in after.changes:
         known = next((old for old in shown if _is_same(old, change)), None)
         if known is not None:
             shown.remove(known)
+        elif (body := _take_from(wanted, change)) is not None:
+            own.append(_with_lines(change, body))
         else:
-            (own if _take_out(wanted, change) else others).append(change)
+            others.append(change)
     return own, others
 
 
-def _take_out(wanted: list[ChangeBody], change: AppliedChange) -> bool:
-    """Strike off what a change was asked for with; return whether it was asked for."""
+def _take_from(wanted: list[ChangeBody], change: AppliedChange) -> ChangeBody | None:
+    """Take out what a change was asked for with; None where nobody asked for it."""
     body = next((body for body in wanted if _is_asked_for(body, change)), None)
     if body is not None:
         wanted.remove(body)
-    return body is not None
+    return body
+
+
+def _with_lines(change: AppliedChange, body: ChangeBody) -> AppliedChange:
+    """Return a change whose removed items name their lines, as an order's document does not."""
+    prices = {item.sku: item.price_cents for item in change.removed}
+    removed = [*body.remove, *(item for exchange in body.replace for item in exchange.from_)]
+    items = (
+        ChangedItem(item.sku or "", item.quantity, prices.get(item.sku or ""), line_id=item.line_id)
+        for item in removed
+    )
+    return replace(change, removed=tuple(items))
 
 
 def _is_same(one: AppliedChange, other: AppliedChange) -> bool:
@@ -218,12 +232,14 @@ def _worth(lines: Iterable[OrderLine]) -> int:
     )
 
 
-def _moves_pieces(line: LineChange) -> bool:
-    if line.before is None or line.after is None:
-        return True
-    return line.before.quantity != line.after.quantity or not isclose(
-        line.before.unit_multiplier, line.after.unit_multiplier, rel_tol=1e-9
-    )
+def _moves_pieces(lines: Iterable[LineChange]) -> bool:
+    """Check whether a SKU has more or fewer pieces, or of another weight, on all of its lines."""
+    pieces: Counter[tuple[str, float]] = Counter()
+    for line in lines:
+        for state, sign in ((line.before, -1), (line.after, 1)):
+            if state is not None:
+                pieces[line.sku, round(state.unit_multiplier, 6)] += sign * state.quantity
+    return any(pieces.values())
 
 
 def _difference(changes: Changes) -> int:

@@ -124,6 +124,23 @@ def test_weights_are_told_apart() -> None:
     assert told(before, weighed(0.45), asked) == ([("9", 1, 1)], (500, 450))
 
 
+@pytest.mark.parametrize("line_id", ["CHEAP", "DEAR"])
+def test_a_sku_on_several_lines_is_taken_from_the_line_that_was_named(line_id: str) -> None:
+    """VTEX's document tells the SKU that a change took out, and no line."""
+    prices = {"CHEAP": 600, "DEAR": 1000}
+    twins = [item("1", 2, price, uniqueId=name) for name, price in prices.items()]
+    left = [line | {"quantity": 1} if line["uniqueId"] == line_id else line for line in twins]
+    for line in left:
+        line["priceDefinition"] = {"total": line["quantity"] * line["price"]}
+    taken = change(reason="Sem estoque", removed=(swap("1", 1, 1000),))
+    before = reading(encoded(document(*twins, totals={"Items": 3200})))
+    value = 3200 - prices[line_id]
+    after = reading(encoded(document(*left, totals={"Items": value}, **changed(taken))))
+    asked = {"reason": "Sem estoque", "remove": [{"line_id": line_id, "quantity": 1}]}
+
+    assert told(before, after, asked) == ([], (value, value))
+
+
 def test_a_value_that_the_erp_could_not_foresee_is_told() -> None:
     """VTEX took the freight off as well."""
     totals = {"Items": 3500, "Shipping": 0, "Change": -1000}
