@@ -8,10 +8,9 @@ from pathlib import Path
 from random import Random
 from typing import Protocol
 
-from orders_sync.demo.edited_orders import EditedOrders
+from orders_sync.demo.edited_orders import EditedOrders, ToldErp
 from orders_sync.demo.environment import ACCOUNT
 from orders_sync.demo.fates import DEMO_ROUND, OF_SERVICE, Fate, deal
-from orders_sync.demo.played_erp import PlayedErp
 from orders_sync.demo.played_service import PlayedService, messages
 from orders_sync.demo.records import Answer, AskedCommand, ErpOrder, VtexOrder
 from orders_sync.demo.wishes import Wish, wishes
@@ -56,8 +55,8 @@ class Demand:
 
     `erp` is played by whoever works with it. The same seed deals the same fates; which order gets
     which depends on who arrives first. `shares` says how often each fate comes. `edit` changes a
-    part of an order at VTEX, as a person does there, for an ERP with tables; where it
-    `asks_to_read`, it has such orders read again.
+    part of an order at VTEX, as a person does there, for an ERP that says what it was told; where
+    it `asks_to_read`, it has such orders read again.
     """
 
     def __init__(
@@ -77,7 +76,7 @@ class Demand:
         self._service = PlayedService(outbox, account, see, clock)
         self._edited = (
             EditedOrders(erp, see, edit, clock, asks=asks_to_read)
-            if isinstance(erp, PlayedErp)
+            if isinstance(erp, ToldErp)
             else None
         )
         self._random = random

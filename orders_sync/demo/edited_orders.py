@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, Protocol, runtime_checkable
 
-from orders_sync.demo.played_erp import PlayedErp
 from orders_sync.demo.records import ErpOrder, VtexOrder
 from orders_sync.demo.wishes import Wish
 from orders_sync.domain.status import CANCELLED, IN_HANDLING
@@ -16,6 +15,26 @@ from orders_sync.domain.status import CANCELLED, IN_HANDLING
 EDITS: Final = ("items", "address", "carrier", "authorization")
 
 _ASK_EVERY_SECONDS: Final = 2.0
+
+
+@runtime_checkable
+class ToldErp(Protocol):
+    """An ERP that is told of changes of the orders that it has taken."""
+
+    def take(self, order: ErpOrder, wishes: Sequence[Wish], *, takes_changes: bool = False) -> bool:
+        """Take an order, and ask for what is wanted; False if it was cancelled meanwhile.
+
+        One that `takes_changes` may be changed afterwards.
+        """
+
+    def changes(self, order_id: str) -> tuple[tuple[int, str], ...]:
+        """Read what it was told that changed of an order, by revision."""
+
+    def close_order(self, order_id: str, wishes: Sequence[Wish]) -> bool:
+        """Take no more changes of an order, and ask for what is wanted; False: not yet."""
+
+    def ask_to_read(self, order_id: str) -> None:
+        """Have an order read again from VTEX."""
 
 
 @dataclass(slots=True)
@@ -37,7 +56,7 @@ class EditedOrders:
 
     def __init__(
         self,
-        erp: PlayedErp,
+        erp: ToldErp,
         see: Callable[[str], VtexOrder],
         edit: Callable[[str, str], bool],
         clock: Callable[[], float],

@@ -36,8 +36,16 @@ _CAME: Final = (
 )
 _NEW: Final = f"{_CAME} AND state = 'new' AND taken_at IS NULL ORDER BY placed_at, order_id"
 _TAKE: Final = (
-    "UPDATE orders SET taken_at = unixepoch() WHERE account = :account AND order_id = :order_id "
-    "AND state = 'new' AND taken_at IS NULL"
+    "UPDATE orders SET taken_at = unixepoch(), is_open = :is_open WHERE account = :account "
+    "AND order_id = :order_id AND state = 'new' AND taken_at IS NULL"
+)
+_CLOSE: Final = (
+    "UPDATE orders SET is_open = FALSE "
+    "WHERE account = :account AND order_id = :order_id AND state = 'new'"
+)
+_CHANGES: Final = (
+    "SELECT revision, what FROM changes WHERE account = :account AND order_id = :order_id "
+    "ORDER BY rowid"
 )
 
 
@@ -130,17 +138,36 @@ class PlayedWebhook:
         """Look for orders that nobody has taken, the oldest first, but for those in `known`."""
         return [order for order in self._read(_NEW) if order.order_id not in known]
 
-    def take(self, order: ErpOrder, wishes: Sequence[Wish]) -> None:
-        """Take an order, and ask for what is wanted; nothing if it was cancelled meanwhile."""
-        of = {"account": self._account, "order_id": order.order_id}
+    def take(self, order: ErpOrder, wishes: Sequence[Wish], *, takes_changes: bool = False) -> bool:
+        """Take an order, and ask for what is wanted; False if it was cancelled meanwhile."""
+        row = {**self._is(order.order_id), "is_open": takes_changes}
         with open_books(self._books) as books:
-            if not books.execute(_TAKE, of).rowcount:
-                return
+            if not books.execute(_TAKE, row).rowcount:
+                return False
         for wish in wishes:
             if not wish.is_late:
                 self._ask(wish)
         if late := [wish for wish in wishes if wish.is_late]:
             self._late[order.order_id] = late
+        return True
+
+    def changes(self, order_id: str) -> tuple[tuple[int, str], ...]:
+        """Read what the receiver was told that changed of an order, by revision."""
+        with open_books(self._books) as books:
+            return tuple(books.execute(_CHANGES, self._is(order_id)))
+
+    def close_order(self, order_id: str, wishes: Sequence[Wish]) -> bool:
+        """Take no more changes of an order, and ask for what is wanted; False: not yet."""
+        with open_books(self._books) as books:
+            if not books.execute(_CLOSE, self._is(order_id)).rowcount:
+                return False
+        for wish in wishes:
+            self._ask(wish)
+        return True
+
+    def ask_to_read(self, order_id: str) -> None:
+        """Have an order read again from VTEX."""
+        self._ask(Wish(AskedCommand(order_id, "sync", is_superseded=True), {}))
 
     def tend(self) -> None:
         """Send what the API did not take, and what waited for an order's other commands."""
@@ -181,11 +208,15 @@ class PlayedWebhook:
 
     def orders(self) -> tuple[ErpOrder, ...]:
         """Read every order that came to the receiver."""
-        return tuple(self._read(f"{_CAME} ORDER BY order_id"))
+        orders = self._read(f"{_CAME} ORDER BY order_id")
+        return tuple(replace(one, changes=self.changes(one.order_id)) for one in orders)
 
     def close(self) -> None:
         """Close the connections."""
         self._session.close()
+
+    def _is(self, order_id: str) -> dict[str, Any]:
+        return {"account": self._account, "order_id": order_id}
 
     def _read(self, statement: str) -> list[ErpOrder]:
         with open_books(self._books) as books:

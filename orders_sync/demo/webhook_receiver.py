@@ -36,7 +36,8 @@ _TABLES: Final = """
 PRAGMA journal_mode = WAL;
 CREATE TABLE IF NOT EXISTS orders (
   number INTEGER PRIMARY KEY, account, order_id, state, revision, message, placed_at, taken_at,
-  UNIQUE (account, order_id));
+  is_open DEFAULT TRUE, UNIQUE (account, order_id));
+CREATE TABLE IF NOT EXISTS changes (account, order_id, revision, what);
 CREATE TABLE IF NOT EXISTS outcomes (command_key PRIMARY KEY, outcome, reason);
 """
 _ADD: Final = (
@@ -50,8 +51,9 @@ _FILL: Final = (
 )
 _CHANGE: Final = (
     "UPDATE orders SET message = :message, revision = :revision WHERE account = :account "
-    "AND order_id = :order_id AND state = 'new' AND taken_at IS NULL AND revision < :revision"
+    "AND order_id = :order_id AND state = 'new' AND is_open AND revision < :revision"
 )
+_TOLD: Final = "INSERT INTO changes VALUES (:account, :order_id, :revision, :what)"
 #: What was taken is shipped, unless that was agreed to before.
 _STOP: Final = (
     "UPDATE orders SET state = :state WHERE account = :account AND order_id = :order_id "
@@ -88,9 +90,11 @@ def place(books: sqlite3.Connection, data: Mapping[str, Any], message: str) -> R
 
 
 def change(books: sqlite3.Connection, data: Mapping[str, Any], message: str) -> Response:
-    """Take a revision that is above the one that is there, of an order that nobody took."""
+    """Take a revision that is above the one that is there, of an order that may change."""
     row = {**_of(data), "message": message, "revision": data["changes"]["revision"]}
-    books.execute(_CHANGE, row)
+    if books.execute(_CHANGE, row).rowcount:
+        told = [{**row, "what": what} for what in _parts(data["changes"])]
+        books.executemany(_TOLD, told)
     found = books.execute(_LOOK, row).fetchone()
     if found is None:
         return json_response(422, {"code": "unknown_order"})
@@ -178,6 +182,14 @@ class Receiver:
 
 def _of(data: Mapping[str, Any]) -> dict[str, Any]:
     return {"account": data["account"], "order_id": data["order_id"]}
+
+
+def _parts(changes: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what differs, by the words of `erp_order_changes`."""
+    yield from ("line" for _ in changes["lines"])
+    if changes["value_before_cents"] != changes["value_after_cents"]:
+        yield "value"
+    yield from (part["part"] for part in (*changes["deliveries"], *changes["payments"]))
 
 
 def _is_stopped(state: str) -> bool:

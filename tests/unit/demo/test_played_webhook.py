@@ -26,7 +26,7 @@ from orders_sync.demo.records import Answer
 from orders_sync.demo.webhook_receiver import Receiver, application
 from orders_sync.demo.wishes import wishes
 from orders_sync.domain.commands import Command, Outcome
-from orders_sync.domain.differences import Changes
+from orders_sync.domain.differences import Changes, compare
 from orders_sync.embedded.broker import free_port
 from orders_sync.erp.base import CancelAnswer, ChangeAnswer, Decision
 from orders_sync.erp.webhook import WebhookErp
@@ -142,6 +142,30 @@ def test_an_order_that_was_taken_is_neither_cancelled_nor_changed(
     assert erp.cancel_order(order.order_id, "canceled") is CancelAnswer.TOO_LATE
     assert erp.order_changed(order, Changes(2, 1, 1)) is ChangeAnswer.TOO_LATE
     assert erp.consider_cancellation(order) == Decision.deny("O pedido já foi embalado.")
+
+
+def test_an_order_that_is_taken_open_is_changed_until_it_is_closed(
+    erp: WebhookErp, play: Callable[..., PlayedWebhook], gateway: Gateway
+) -> None:
+    played = play()
+    order = make_order(account=STORE, lines=[make_line(quantity=3, total_cents=300)])
+    less = make_order(account=STORE, lines=[make_line(quantity=2, total_cents=200)])
+    erp.place_order(order)
+    [new] = played.new_orders(())
+    taken = played.take(new, (), takes_changes=True)
+
+    answers = [erp.order_changed(less, compare(order, less, revision=2)) for _ in range(2)]
+    played.ask_to_read(order.order_id)
+    closed = played.close_order(order.order_id, wishes(Fate.INVOICED, new, "000001", Random(1)))
+    too_late = erp.order_changed(order, compare(less, order, revision=3))
+
+    [kept] = played.orders()
+    assert (taken, answers, closed) == (True, [ChangeAnswer.TAKEN] * 2, True)
+    assert too_late is ChangeAnswer.TOO_LATE
+    assert (kept.value_cents, kept.lines[0].quantity) == (less.value_cents, 2)
+    assert sorted(kept.changes) == [(2, "line"), (2, "payment value"), (2, "value")]
+    kinds = [row["kind"] for row in gateway.office.ledger.inquiries.list_commands()]
+    assert {"sync", "invoice"} <= set(kinds)
 
 
 def test_an_order_that_it_agreed_to_cancel_is_not_taken(
