@@ -255,6 +255,7 @@ class Services:
                 account=account,
                 options=known.erp_options,
                 home=settings.home,
+                mapping=known.erp_mapping,
                 tokens=LedgerTokenStore(
                     account,
                     self.ledger.erp_tokens,

@@ -17,6 +17,7 @@ OrdersSyncError
     │   └── AlreadySo           VTEX said no because the order is past that point
     ├── Unreadable              an answer or a document is not what it must be
     ├── ErpRefused              the ERP said no, and why
+    ├── ErpUnmapped             the mapping file has no row for a carrier or a payment
     └── ItemUnmapped            the ERP has no product for a SKU
 
 Every error survives pickling, and no message carries personal data.
@@ -24,6 +25,7 @@ Every error survives pickling, and no message carries personal data.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import ClassVar
 
 __all__ = [
@@ -32,6 +34,7 @@ __all__ = [
     "ConfigurationError",
     "ErpRefused",
     "ErpUnavailable",
+    "ErpUnmapped",
     "ItemUnmapped",
     "LeaseLost",
     "LedgerUnavailable",
@@ -205,17 +208,46 @@ class ErpRefused(ParkedError):
     hint = "Mend in the ERP what its reason names, then retry the order."
 
 
+class ErpUnmapped(ParkedError):
+    """Raised when `file` has no row that says what `name` of VTEX is in the ERP.
+
+    `table` and `row` are as they are written in the mapping file; see `erp.mapping`.
+    """
+
+    cause = "erp.unmapped"
+
+    def __init__(self, table: str, name: str, *, file: str, row: str) -> None:
+        super().__init__(
+            f"The mapping's {table} have no row for {name!r}.",
+            hint=f"Add to {file}: {row}, then retry the order.",
+        )
+        self.table = table
+        self.name = name
+        self.file = file
+        self.row = row
+
+    def __reduce__(self) -> tuple[partial[ErpUnmapped], tuple[str, str]]:
+        return (partial(type(self), file=self.file, row=self.row), (self.table, self.name))
+
+
 class ItemUnmapped(ParkedError):
-    """Raised by an adapter when the ERP has no product for one of the order's SKUs."""
+    """Raised by an adapter when the ERP has no product for one of the order's SKUs.
+
+    Where the SKU is looked up in a mapping file, `file` is that, and `row` what it lacks.
+    """
 
     cause = "erp.item_unmapped"
 
-    def __init__(self, sku: str) -> None:
+    def __init__(self, sku: str, *, file: str | None = None, row: str | None = None) -> None:
         super().__init__(
             f"The ERP has no product for SKU {sku}.",
-            hint=f"Create or map SKU {sku} in the ERP, then retry the order.",
+            hint=f"Create or map SKU {sku} in the ERP, then retry the order."
+            if file is None
+            else f"Add to {file}: {row}, then retry the order.",
         )
         self.sku = sku
+        self.file = file
+        self.row = row
 
-    def __reduce__(self) -> tuple[type[ItemUnmapped], tuple[str]]:
-        return (type(self), (self.sku,))
+    def __reduce__(self) -> tuple[partial[ItemUnmapped], tuple[str]]:
+        return (partial(type(self), file=self.file, row=self.row), (self.sku,))

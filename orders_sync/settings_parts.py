@@ -77,7 +77,8 @@ class AccountSettings(_Part):
     """One VTEX account: how to call it, and the adapter of the ERP that fulfils its orders.
 
     VTEX's hook is let in with either secret, so that one can take the other's place. Work of an
-    account that is not `enabled` waits. What it says nothing of is as for all accounts.
+    account that is not `enabled` waits. `erp_mapping` is a file that says what VTEX's carriers,
+    payments and SKUs are in the ERP. What it says nothing of is as for all accounts.
     """
 
     app_key: Secret
@@ -85,6 +86,7 @@ class AccountSettings(_Part):
     base_url: Url | None = None
     erp: str = "staging"
     erp_options: dict[str, Any] = Field(default_factory=dict, repr=False)
+    erp_mapping: Path | None = None
     requests_per_minute: PositiveInt = 5400
     erp_calls_at_once: PositiveInt = 8
     erp_calls_per_minute: PositiveInt | None = None

@@ -22,6 +22,7 @@ EXAMPLES: Mapping[str, str] = {
     "BASE_URL": "https://mystore.vtexcommercestable.com.br",
     "ERP": "staging",
     "ERP_OPTIONS": '{"url": "postgresql+psycopg://user:password@db/erp"}',
+    "ERP_MAPPING": "/etc/orders-sync/mapping.yml",
     "REQUESTS_PER_MINUTE": "5400",
     "ERP_CALLS_AT_ONCE": "8",
     "ERP_CALLS_PER_MINUTE": "600",

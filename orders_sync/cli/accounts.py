@@ -53,6 +53,7 @@ def _given(command: F) -> F:
     options = (
         _from_file,
         click.option("--erp", help="The ERP's adapter, as `staging`."),
+        click.option("--erp-mapping", help="The file that says what VTEX's names are in the ERP."),
         click.option("--base-url", help="VTEX's address, where it is not the account's own."),
         click.option("--requests-per-minute", type=int, help="Calls to VTEX."),
         click.option("--erp-calls-at-once", type=int, help="Calls to the ERP."),

@@ -9,6 +9,7 @@ from functools import partial
 from orders_sync.doctor.findings import Finding, State, of_error
 from orders_sync.domain.words import count_of
 from orders_sync.erp.base import Erp, ErpBase
+from orders_sync.erp.mapping import MappingFile
 from orders_sync.erp.registry import create
 from orders_sync.errors import OrdersSyncError
 from orders_sync.settings import Settings
@@ -27,6 +28,7 @@ def examine_erp(account: str, settings: Settings) -> Iterator[Finding]:
             account=account,
             options=keys.erp_options,
             home=settings.home,
+            mapping=keys.erp_mapping,
             tokens=ReadTokens(account, settings, clock=partial(datetime.now, UTC)),
         )
     except OrdersSyncError as error:
@@ -35,6 +37,8 @@ def examine_erp(account: str, settings: Settings) -> Iterator[Finding]:
     try:
         to_come = erp.check()
         more = f"; {to_come}" if to_come else ""
+        if isinstance(erp, ErpBase) and isinstance(erp.mapping, MappingFile):
+            more += f"; {count_of(erp.mapping.tables.count, 'row')} of {keys.erp_mapping}"
         yield Finding(account, CHECK, State.OK, f"the adapter {keys.erp} reaches it{more}")
         if to_come is None and account == _first_of(settings, keys):
             yield from _unserved(account, erp, settings)

@@ -3,9 +3,9 @@
 Every call may come twice, and on two processes at once: a worker may die after the ERP did what
 it was asked and before anybody wrote that down. So each method is repeatable, and says how.
 
-An adapter raises `ErpUnavailable` (try again later), `ErpRefused` (a person decides) or
-`ItemUnmapped` (a person maps the SKU). Any message it raises is logged, so none may carry a name,
-a document, an address or an e-mail.
+An adapter raises `ErpUnavailable` (try again later), `ErpRefused` (a person decides), or
+`ItemUnmapped` or `ErpUnmapped` (a person maps what is named). Any message it raises is logged, so
+none may carry a name, a document, an address or an e-mail.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
 
 from orders_sync.domain.commands import Command, Outcome, Page
+from orders_sync.erp.mapping import ErpMapping, MappingTables
 from orders_sync.erp.tokens import NoTokens, TokenStore
 from orders_sync.errors import ConfigurationError
 
@@ -180,6 +181,9 @@ class ErpBase(ABC):
 
     #: Where OAuth tokens are kept that change with each use; given once the adapter is built.
     tokens: TokenStore = NoTokens()
+
+    #: What VTEX's carriers, payments and SKUs are in the ERP; given once the adapter is built.
+    mapping: ErpMapping = MappingTables()
 
     #: How many outcomes `answer_all` takes with one call.
     answers_at_once: ClassVar[int] = 1

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from orders_sync.erp.base import Erp, ErpBase
+from orders_sync.erp.mapping import MappingFile
 from orders_sync.erp.tokens import TokenStore
 from orders_sync.errors import ConfigurationError
 
@@ -60,16 +61,23 @@ def create(
     options: Mapping[str, Any],
     home: Path,
     tokens: TokenStore | None = None,
+    mapping: Path | None = None,
 ) -> Erp:
     """Build the account's adapter; once for each process, after it was forked.
 
-    An adapter that derives from `ErpBase` finds `tokens` as its own.
+    An adapter that derives from `ErpBase` finds as its own `tokens`, and the `mapping` that is in
+    that file.
 
     Raises:
-        ConfigurationError: See `load`; or the adapter refuses its options, or is not complete.
+        ConfigurationError: See `load`; or the adapter refuses its options, or is not complete, or
+            the mapping file cannot be read.
     """
     factory = load(name, account=account)
     setting = _setting(account)
+    try:
+        rows = None if mapping is None else MappingFile(mapping)
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{setting}_MAPPING: {error}") from error
     try:
         erp = factory(account, options, home)
     except ConfigurationError as error:
@@ -89,6 +97,8 @@ def create(
         )
     if tokens is not None and isinstance(erp, ErpBase):
         erp.tokens = tokens
+    if rows is not None and isinstance(erp, ErpBase):
+        erp.mapping = rows
     return erp
 
 

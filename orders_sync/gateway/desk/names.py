@@ -43,6 +43,7 @@ CAUSES: Final = MappingProxyType({
     "erp.tokens_busy": N_("The ERP's tokens are being renewed"),
     "erp.tokens_unusable": N_("The ERP's tokens are of no use"),
     "erp.unavailable": N_("The ERP does not answer"),
+    "erp.unmapped": N_("The mapping file lacks a carrier or a payment"),
     "invoice.differs": N_("VTEX has the invoice with other content"),
     "invoice.item_unknown": N_("The invoice names an item that the order has not"),
     "invoice.number_taken": N_("The invoice number is taken"),

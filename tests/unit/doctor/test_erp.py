@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import closing
 from pathlib import Path
 
+import pytest
 import sqlalchemy as sa
 
 from orders_sync.doctor.erp import examine_erp
@@ -40,3 +41,27 @@ def test_commands_for_an_account_that_is_not_configured_are_named_once(tmp_path:
     assert warning.state is State.WARNING
     assert warning.says.startswith("2 commands wait for the account 'stroe'")
     assert [finding.state for finding in second] == [State.OK]
+
+
+@pytest.mark.parametrize(
+    ("text", "state", "says"),
+    [
+        ("carriers: {PAC: 1, SEDEX: 2}", State.OK, "2 rows of "),
+        ("\ncarrier: {PAC: 1}", State.UNCONFIGURED, "line 2: there is no table"),
+        (None, State.UNCONFIGURED, "cannot be read: No such file"),
+    ],
+)
+def test_a_mapping_file_is_looked_at(
+    text: str | None, state: State, says: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "mapping.yml"
+    if text is not None:
+        path.write_text(text)
+    account = AccountSettings(app_key="key", app_token="token", erp="console", erp_mapping=path)
+
+    settings = Settings(accounts={"store": account}, home=tmp_path, _env_file=None)
+    [finding] = examine_erp("store", settings)
+
+    assert finding.state is state
+    assert says in finding.says
+    assert str(path) in finding.says
