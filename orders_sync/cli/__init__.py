@@ -54,6 +54,7 @@ COMMANDS: Final = {
     "config": ("orders_sync.cli.config:config", "The settings in force, and where they come from."),
     "broker": ("orders_sync.cli.broker:broker", "The broker's URL, for other services."),
     "db": ("orders_sync.cli.db:db", "Create or upgrade the ledger's tables."),
+    "adapter": ("orders_sync.cli.adapter:adapter", "Begin an ERP adapter of your own."),
     "completion": ("orders_sync.cli.completion:completion", "Completion for your shell."),
     "sandbox": ("orders_sync.cli.sandbox:sandbox", "Serve a VTEX in a box over HTTP."),
 }
