@@ -33,7 +33,7 @@ from orders_sync.errors import ConfigurationError, ErpUnmapped, ItemUnmapped
 
 log = structlog.get_logger(__name__)
 
-#: A file has room for some 50,000 SKUs, and is read within a second.
+#: A file has room for some 40,000 SKUs, and is read within a second.
 LARGEST_BYTES: Final = 1024 * 1024
 #: No prefix is longer; what is looked up for one is so many lookups at most.
 LONGEST_PREFIX: Final = 64
