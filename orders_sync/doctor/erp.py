@@ -9,7 +9,7 @@ from functools import partial
 from orders_sync.doctor.findings import Finding, State, of_error
 from orders_sync.domain.words import count_of
 from orders_sync.erp.base import Erp, ErpBase
-from orders_sync.erp.mapping import MappingFile
+from orders_sync.erp.mapping import read_mapping
 from orders_sync.erp.registry import create
 from orders_sync.errors import OrdersSyncError
 from orders_sync.settings import Settings
@@ -23,6 +23,7 @@ def examine_erp(account: str, settings: Settings) -> Iterator[Finding]:
     """Have the account's adapter look at its ERP."""
     keys = settings.accounts[account]
     try:
+        rows = read_mapping(keys.erp_mapping).count if keys.erp_mapping else None
         erp = create(
             keys.erp,
             account=account,
@@ -37,8 +38,8 @@ def examine_erp(account: str, settings: Settings) -> Iterator[Finding]:
     try:
         to_come = erp.check()
         more = f"; {to_come}" if to_come else ""
-        if isinstance(erp, ErpBase) and isinstance(erp.mapping, MappingFile):
-            more += f"; {count_of(erp.mapping.tables.count, 'row')} of {keys.erp_mapping}"
+        if rows is not None:
+            more += f"; {count_of(rows, 'row')} of {keys.erp_mapping}"
         yield Finding(account, CHECK, State.OK, f"the adapter {keys.erp} reaches it{more}")
         if to_come is None and account == _first_of(settings, keys):
             yield from _unserved(account, erp, settings)

@@ -23,13 +23,13 @@ import unicodedata
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import Annotated, Any, Final, Protocol
+from typing import Annotated, Any, ClassVar, Final, Protocol
 
 import structlog
 import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from orders_sync.errors import ConfigurationError, ErpUnmapped, ItemUnmapped
+from orders_sync.errors import ConfigurationError, ErpUnavailable, ErpUnmapped, ItemUnmapped
 
 log = structlog.get_logger(__name__)
 
@@ -44,6 +44,12 @@ _TEXTS: Final = frozenset(
     f"tag:yaml.org,2002:{kind}" for kind in ("str", "int", "float", "bool", "timestamp", "value")
 )
 _LOADER: Final[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+class MappingUnusable(ErpUnavailable):
+    """Raised where a mapping file cannot be read, and no rows of it are in force yet."""
+
+    cause: ClassVar[str] = "erp.mapping_unusable"
 
 
 class ErpMapping(Protocol):
@@ -171,26 +177,33 @@ TABLES: Final = tuple(name for name in MappingTables.model_fields if name != "fi
 class MappingFile:
     """The mapping of a file as it is: read again once it changes, by whoever asks next.
 
-    A file that was changed and cannot be read is told to the log, and what it was stays in force.
-
-    Raises:
-        ConfigurationError: it cannot be read at first.
+    One that cannot be read is told to the log, and the rows that were in force stay so. Where there
+    are none yet, each look-up raises `MappingUnusable`: the account's orders wait until a person
+    mends the file, and those of other accounts do not.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._lock = threading.Lock()
-        self._stamp = _stamp(path)
-        self._tables = read_mapping(path)
+        self._stamp: tuple[int, ...] | None = None
+        self._tables: MappingTables | None = None
+        self._trouble = ""
+        self._read()
 
     @property
     def tables(self) -> MappingTables:
-        """The rows in force; where the file is another, one thread reads it while others go on."""
+        """The rows in force; where the file is another, one thread reads it while others go on.
+
+        Raises:
+            MappingUnusable: there are none.
+        """
         if _stamp(self._path) != self._stamp and self._lock.acquire(blocking=False):
             try:
-                self._read_again()
+                self._read()
             finally:
                 self._lock.release()
+        if self._tables is None:
+            raise MappingUnusable(self._trouble)
         return self._tables
 
     def carrier(self, *names: str | None) -> str:
@@ -205,15 +218,17 @@ class MappingFile:
         """Give the ERP's code of an item; see `ErpMapping`."""
         return self.tables.item(sku)
 
-    def _read_again(self) -> None:
+    def _read(self) -> None:
         # Before it is read: a change meanwhile is seen by the next call.
         self._stamp = _stamp(self._path)
         try:
-            self._tables = read_mapping(self._path)
+            tables = read_mapping(self._path)
         except ConfigurationError as error:
-            log.error("erp.mapping_not_read", reason=str(error))  # noqa: TRY400 - it is all.
+            self._trouble = str(error)
+            log.error("erp.mapping_not_read", reason=self._trouble)  # noqa: TRY400 - it is all.
         else:
-            log.info("erp.mapping_read", file=str(self._path), rows=self._tables.count)
+            self._tables = tables
+            log.info("erp.mapping_read", file=str(self._path), rows=tables.count)
 
 
 def read_mapping(path: Path) -> MappingTables:

@@ -69,15 +69,10 @@ def create(
     that file.
 
     Raises:
-        ConfigurationError: See `load`; or the adapter refuses its options, or is not complete, or
-            the mapping file cannot be read.
+        ConfigurationError: See `load`; or the adapter refuses its options, or is not complete.
     """
     factory = load(name, account=account)
     setting = _setting(account)
-    try:
-        rows = None if mapping is None else MappingFile(mapping)
-    except ConfigurationError as error:
-        raise ConfigurationError(f"{setting}_MAPPING: {error}") from error
     try:
         erp = factory(account, options, home)
     except ConfigurationError as error:
@@ -97,8 +92,8 @@ def create(
         )
     if tokens is not None and isinstance(erp, ErpBase):
         erp.tokens = tokens
-    if rows is not None and isinstance(erp, ErpBase):
-        erp.mapping = rows
+    if mapping is not None and isinstance(erp, ErpBase):
+        erp.mapping = MappingFile(mapping)
     return erp
 
 

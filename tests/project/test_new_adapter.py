@@ -156,6 +156,24 @@ def test_who_adds_the_rows_that_the_hints_show_gets_the_order_placed(
     assert {item for (item,) in items} == set(tables["skus"].values())
 
 
+def test_orders_wait_for_a_mapping_that_is_wrong_and_go_on_once_it_is_mended(
+    flow: Flow, tmp_path: Path
+) -> None:
+    mapping = tmp_path / "mapping.yml"
+    mapping.write_text("carrier: {}")
+    [order_id] = flow.box.create_orders(1)
+    flow.poll()
+    flow.drain()
+    waiting = flow.order(order_id)
+
+    mapping.write_text("carriers: {}")
+    flow.settle(rounds=10)
+
+    assert (waiting["standing"], waiting["cause"]) == ("waiting", "erp.mapping_unusable")
+    assert "line 1: there is no table" in waiting["reason"]
+    assert flow.order(order_id)["cause"] == "erp.unmapped"
+
+
 @pytest.mark.parametrize(
     ("name", "status", "says"),
     [

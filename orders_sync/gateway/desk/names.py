@@ -39,6 +39,7 @@ CAUSES: Final = MappingProxyType({
     "erp.cancelled_too_late": N_("VTEX cancelled it after the ERP had begun"),
     "erp.changed_too_late": N_("VTEX changed it after the ERP could change it"),
     "erp.item_unmapped": N_("The ERP has no product for a SKU"),
+    "erp.mapping_unusable": N_("The account's mapping file cannot be read"),
     "erp.refused": N_("The ERP refused the order"),
     "erp.tokens_busy": N_("The ERP's tokens are being renewed"),
     "erp.tokens_unusable": N_("The ERP's tokens are of no use"),

@@ -13,7 +13,13 @@ from structlog.testing import capture_logs
 
 from orders_sync.erp import registry
 from orders_sync.erp.base import ErpBase
-from orders_sync.erp.mapping import LARGEST_BYTES, MappingFile, MappingTables, read_mapping
+from orders_sync.erp.mapping import (
+    LARGEST_BYTES,
+    MappingFile,
+    MappingTables,
+    MappingUnusable,
+    read_mapping,
+)
 from orders_sync.errors import ConfigurationError, ErpUnmapped, ItemUnmapped, ParkedError
 
 ROWS = """
@@ -264,13 +270,18 @@ def test_an_adapter_has_the_mapping_of_its_account(tmp_path: Path, write: Write)
         without.mapping.carrier("PAC")
 
 
-def test_an_account_with_a_wrong_mapping_is_told_the_setting_and_the_line(
+def test_an_account_whose_mapping_is_wrong_from_the_start_waits_until_it_is_mended(
     tmp_path: Path, write: Write
 ) -> None:
     path = write("carrier: {PAC: 1}")
+    with capture_logs() as told:
+        erp = registry.create("console", account="mystore", options={}, home=tmp_path, mapping=path)
+    assert isinstance(erp, ErpBase)
 
-    with pytest.raises(ConfigurationError) as raised:
-        registry.create("console", account="mystore", options={}, home=tmp_path, mapping=path)
+    for look_up in (erp.mapping.carrier, erp.mapping.payment, erp.mapping.item):
+        with pytest.raises(MappingUnusable, match="line 1: there is no table"):
+            look_up("PAC")
 
-    says = f"ORDERS_SYNC_ACCOUNTS__MYSTORE__ERP_MAPPING: {path}, line 1: there is no table"
-    assert str(raised.value).startswith(says)
+    assert [line["event"] for line in told] == ["erp.mapping_not_read"]
+    write("carriers: {PAC: 22}")
+    assert erp.mapping.carrier("PAC") == "22"
