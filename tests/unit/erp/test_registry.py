@@ -17,6 +17,7 @@ from orders_sync.testing.offering import offer
 
 #: What an adapter that is shipped cannot do without.
 NEEDED: Mapping[str, Mapping[str, str]] = {
+    "tryton": {"url": "http://tryton", "database": "erp", "user": "sync", "password": "secret"},
     "webhook": {"url": "https://erp.example.com", "secret": SECRET},
 }
 
