@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from pathlib import Path
 from typing import Final
 
@@ -66,7 +67,7 @@ def new_adapter(*, name: str, folder: Path | None, as_json: bool) -> None:
         print_json({"name": name, "folder": str(folder), "files": sorted(files)})
         return
     echo(f"{folder} has an adapter {name} of {count_of(len(files), 'file')}. Next:")
-    echo(f"  cd {folder} && pip install -e '.[test]' && pytest", of_lines=True)
+    echo(f"  cd {shlex.quote(str(folder))} && pip install -e '.[test]' && pytest")
     echo("Then read its README.md, and put your ERP into client.py.")
 
 

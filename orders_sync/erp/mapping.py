@@ -33,11 +33,12 @@ from orders_sync.errors import ConfigurationError, ErpUnavailable, ErpUnmapped, 
 
 log = structlog.get_logger(__name__)
 
-#: A file has room for some 40,000 SKUs, and is read within a second.
+#: A file has room for some 40,000 SKUs, and is read within two seconds.
 LARGEST_BYTES: Final = 1024 * 1024
 #: No prefix is longer; what is looked up for one is so many lookups at most.
 LONGEST_PREFIX: Final = 64
 _LONGEST_SHOWN: Final = 80
+_DEEPEST: Final = 8
 _NULL: Final = "tag:yaml.org,2002:null"
 #: What YAML takes a plain text for, https://yaml.org/type/
 _TEXTS: Final = frozenset(
@@ -240,9 +241,8 @@ def read_mapping(path: Path) -> MappingTables:
     """
     text = _text(path)
     try:
+        _require_shallow(path, text)
         root = yaml.compose(text, Loader=_LOADER)
-    except RecursionError:
-        raise _wrong(path, None, "it is nested too deep") from None
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = None if mark is None else mark.line + 1
@@ -261,6 +261,22 @@ def read_mapping(path: Path) -> MappingTables:
             raise _wrong(path, line, f"the table {table} stands there twice; make one of both")
         tables[table] = _rows(path, table, node)
     return MappingTables(file=str(path), **tables)
+
+
+def _require_shallow(path: Path, text: str) -> None:
+    """Refuse what is nested deep, whose nodes PyYAML composes until the process has no stack left.
+
+    https://github.com/yaml/pyyaml/blob/main/yaml/_yaml.pyx
+    """
+    depth = 0
+    for event in yaml.parse(text, Loader=_LOADER):
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+        if depth > _DEEPEST:
+            line = event.start_mark.line + 1 if event.start_mark else None
+            raise _wrong(path, line, "it is nested too deep; a table has rows, each as NAME: CODE")
 
 
 def _text(path: Path) -> str:

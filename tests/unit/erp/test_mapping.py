@@ -183,7 +183,8 @@ def test_a_windows_editors_file_is_read(tmp_path: Path) -> None:
         pytest.param("carriers:\n  a: 'b", r"line \d: it is not valid YAML", id="no YAML"),
         pytest.param("a: 1\n--- \nb: 2", r"line \d: it is not valid YAML", id="two documents"),
         pytest.param("a: \x07", "it is not valid YAML", id="a control character"),
-        pytest.param("skus: " + "[" * 100_000, "mapping.yml", id="a deep nest"),
+        pytest.param("skus: " + "[" * 100_000, "line 1: it is n", id="a nest without end"),
+        pytest.param("skus: " + "[" * 20, "line 1: it is nested too deep", id="a deep nest"),
         pytest.param("#" * (LARGEST_BYTES + 1), "larger than 1024 KiB", id="too large"),
     ],
 )
