@@ -109,11 +109,11 @@ def facts_of(order: Order) -> OrderFacts:
         value_cents=order.value_cents,
         sold_on=sold_at.astimezone(_DAYS).date().isoformat() if sold_at else None,
         warehouse=first.warehouse_id if first else None,
-        description=f"VTEX {order.order_id}",
+        description=_line_of(f"VTEX {order.order_id}"),
         comment="\n".join(dict.fromkeys(_comments(order))),
         customer=_customer(order),
-        customer_email=customer.email,
-        customer_phone=customer.corporate_phone or customer.phone,
+        customer_email=_in_one_line(customer.email),
+        customer_phone=_in_one_line(customer.corporate_phone or customer.phone),
         address=_address(order.address),
         invoice_address=_address(order.invoice_address or order.address),
         payments="\n".join(map(_payment, order.payments)),
@@ -133,7 +133,10 @@ def _customer(order: Order) -> CustomerFacts:
     code = _NO_CODE.sub("", (document or "").upper())
     key = f"{kind}/{code}" if code else f"{order.account}/{order.order_id}"
     return CustomerFacts(
-        key=key, code=code, type=_TYPES.get(kind), name=name or f"VTEX {order.order_id}"
+        key=key,
+        code=code,
+        type=_TYPES.get(kind),
+        name=_line_of(name) or _line_of(f"VTEX {order.order_id}"),
     )
 
 
@@ -149,16 +152,16 @@ def _address(address: Address | None) -> AddressFacts:
     if address is None:
         address = Address(*[None] * 11)
     return AddressFacts(
-        party_name=address.receiver,
-        street_name=address.street,
-        building_number=address.number,
-        unit_number=address.complement,
-        neighborhood=address.neighborhood,
-        landmark=address.reference,
-        postal_code=address.postal_code,
-        city=address.city,
-        state=address.state,
-        country=address.country,
+        party_name=_in_one_line(address.receiver),
+        street_name=_in_one_line(address.street),
+        building_number=_in_one_line(address.number),
+        unit_number=_in_one_line(address.complement),
+        neighborhood=_in_one_line(address.neighborhood),
+        landmark=_in_one_line(address.reference),
+        postal_code=_in_one_line(address.postal_code),
+        city=_in_one_line(address.city),
+        state=_in_one_line(address.state),
+        country=_in_one_line(address.country),
     )
 
 
@@ -189,8 +192,8 @@ def _item(line: OrderLine) -> LineFacts:
         part="item",
         index=line.index,
         line_id=line.line_id or None,
-        sku=line.sku,
-        name=line.name,
+        sku=_line_of(line.sku),
+        name=_line_of(line.name),
         total_cents=line.total_cents,
         pieces=line.quantity,
         unit=line.measurement_unit,
@@ -199,8 +202,8 @@ def _item(line: OrderLine) -> LineFacts:
         components=[
             PartFacts(
                 codes=_codes(part.ref_id, part.seller_sku, part.sku),
-                sku=part.sku,
-                name=part.name,
+                sku=_line_of(part.sku),
+                name=_line_of(part.name),
                 pieces=part.quantity * line.quantity,
             )
             for part in line.components
@@ -218,8 +221,8 @@ def _charge(part: str, cents: int, name: str, line: OrderLine | None = None) -> 
         part=part,
         index=line.index if line else None,
         line_id=(line.line_id or None) if line else None,
-        sku=line.sku if line else None,
-        name=name,
+        sku=_line_of(line.sku) if line else None,
+        name=_line_of(name),
         total_cents=cents,
         pieces=1,
         unit=None,
@@ -260,3 +263,15 @@ def _payment(payment: Payment) -> str:
         payment.acquirer_document,
     ]
     return " · ".join(word for word in words if word)
+
+
+def _in_one_line(text: str | None) -> str | None:
+    return None if text is None else _line_of(text)
+
+
+def _line_of(text: str) -> str:
+    """Return a text with one space for each gap: Tryton takes no tab and no end of a line in it.
+
+    https://docs.tryton.org/latest/server/ref/fields.html#trytond.model.fields.Char
+    """
+    return " ".join(text.split())

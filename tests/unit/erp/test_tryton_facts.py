@@ -146,3 +146,12 @@ def test_an_order_with_nothing_but_lines_can_be_told() -> None:
 
     assert set(facts["address"].values()) == {None}
     assert (facts["warehouse"], facts["payments"], facts["comment"]) == (None, "", "")
+
+
+def test_texts_of_several_lines_are_in_one() -> None:
+    order = make_order()
+    customer = replace(order.customer, first_name="Ana\n", last_name="\tSouza\r\nLima")
+
+    facts = facts_of(replace(order, customer=customer))
+
+    assert facts["customer"]["name"] == "Ana Souza Lima"
