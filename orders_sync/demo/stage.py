@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from contextlib import closing
+from contextlib import closing, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
@@ -25,7 +25,7 @@ from orders_sync.demo.plan import DemoPlan, ErpName
 from orders_sync.demo.played_erp import PlayedErp
 from orders_sync.demo.played_tryton import PlayedTryton
 from orders_sync.demo.played_webhook import RECEIVER, PlayedWebhook, WebhookSite
-from orders_sync.demo.sandbox_api import SandboxApi
+from orders_sync.demo.sandbox_api import SandboxApi, SandboxFailed
 from orders_sync.demo.tryton_clerk import TrytonClerk
 from orders_sync.demo.tryton_site import TrytonSite
 from orders_sync.embedded import commands
@@ -279,11 +279,17 @@ class DemoStage:
         if has_hook:
             self.killable.append("gateway")
             self._wait_for(lambda: answers(self._gateway_url), "the gateway")
-            self.api.configure_hook(
-                f"{self._gateway_url}/hook/{ACCOUNT}", secret=HOOK_SECRET, app_key=APP_KEY
-            )
+            self._wait_for(self._hook_is_taken, "VTEX to take the hook")
         if plan.flower:
             self._say(f"Flower: http://{flower_login(plan.home)}@127.0.0.1:{port}")
+
+    def _hook_is_taken(self) -> bool:
+        """Configure the hook; in a wild demo VTEX may fail to take it, as any call."""
+        url = f"{self._gateway_url}/hook/{ACCOUNT}"
+        with suppress(SandboxFailed):
+            self.api.configure_hook(url, secret=HOOK_SECRET, app_key=APP_KEY)
+            return True
+        return False
 
     def _wait_for(self, is_there: Callable[[], bool], what: str) -> None:
         deadline = time.monotonic() + _START_DEADLINE_SECONDS
