@@ -79,7 +79,9 @@ class Editing:
 
 def _readdress(document: Document, random: Random, _: float) -> Document | None:
     person = document.person
-    street = draw_street(random, person.country)
+    street = person.street
+    while street == person.street:
+        street = draw_street(random, person.country)
 
     def move(data: dict[str, Any]) -> bool:
         shipping = data["shippingData"]
