@@ -7,6 +7,7 @@ seed it is a bad receiver: what it answers is lost, cut, late or wrong, once it 
 from __future__ import annotations
 
 import asyncio
+import json
 import sqlite3
 import sys
 import time
@@ -19,6 +20,7 @@ from typing import Any, Final
 import uvicorn
 from standardwebhooks import Webhook, WebhookVerificationError
 
+from orders_sync.domain.differences import DeliveryPart, PaymentPart
 from orders_sync.erp.webhook_messages import Verb
 from orders_sync.sandbox.server import AbortableProtocol, cut, read, write
 from orders_sync.sandbox.wire import Dropped, Response, json_response
@@ -59,6 +61,7 @@ _STOP: Final = (
     "UPDATE orders SET state = :state WHERE account = :account AND order_id = :order_id "
     "AND (state = 'cancelling' OR (state = 'new' AND taken_at IS NULL))"
 )
+_READ: Final = "SELECT message FROM orders WHERE account = :account AND order_id = :order_id"
 _LOOK: Final = (
     "SELECT number, state, revision FROM orders WHERE account = :account AND order_id = :order_id"
 )
@@ -92,9 +95,10 @@ def place(books: sqlite3.Connection, data: Mapping[str, Any], message: str) -> R
 def change(books: sqlite3.Connection, data: Mapping[str, Any], message: str) -> Response:
     """Take a revision that is above the one that is there, of an order that may change."""
     row = {**_of(data), "message": message, "revision": data["changes"]["revision"]}
+    before = books.execute(_READ, row).fetchone()
     if books.execute(_CHANGE, row).rowcount:
-        told = [{**row, "what": what} for what in _parts(data["changes"])]
-        books.executemany(_TOLD, told)
+        told = _news(data["changes"], json.loads(before[0])["data"]["order"], data["order"])
+        books.executemany(_TOLD, [{**row, "what": what} for what in told])
     found = books.execute(_LOOK, row).fetchone()
     if found is None:
         return json_response(422, {"code": "unknown_order"})
@@ -184,12 +188,45 @@ def _of(data: Mapping[str, Any]) -> dict[str, Any]:
     return {"account": data["account"], "order_id": data["order_id"]}
 
 
-def _parts(changes: Mapping[str, Any]) -> Iterator[str]:
-    """Yield what differs, by the words of `erp_order_changes`."""
-    yield from ("line" for _ in changes["lines"])
+def _news(changes: Mapping[str, Any], before: Any, after: Any) -> list[str]:
+    """Return what changed, by the words of `erp_order_changes`, and differs from what is here.
+
+    Where an answer was lost, the next revision tells once more what that one told.
+    """
+    parts = (*changes["deliveries"], *changes["payments"])
+    told = dict.fromkeys(part["part"] for part in parts)
+    if changes["lines"]:
+        told["line"] = None
     if changes["value_before_cents"] != changes["value_after_cents"]:
-        yield "value"
-    yield from (part["part"] for part in (*changes["deliveries"], *changes["payments"]))
+        told["value"] = None
+    return [what for what in told if _PARTS[what](before) != _PARTS[what](after)]
+
+
+def _of_deliveries(*names: str) -> Callable[[Any], Any]:
+    return lambda order: [[row[name] for name in names] for row in order["deliveries"]]
+
+
+def _of_payments(*names: str) -> Callable[[Any], Any]:
+    return lambda order: [[row[name] for name in names] for row in order["payments"]]
+
+
+#: What of an order each word is about.
+_PARTS: Final[Mapping[str, Callable[[Any], Any]]] = {
+    "line": lambda order: order["lines"],
+    "value": lambda order: order["value_cents"],
+    DeliveryPart.ADDRESS: lambda order: (order["address"], _of_deliveries("address")(order)),
+    DeliveryPart.CHANNEL: _of_deliveries("channel"),
+    DeliveryPart.METHOD: _of_deliveries("sla"),
+    DeliveryPart.CARRIER: _of_deliveries("company", "courier_id", "courier_name"),
+    DeliveryPart.WINDOW: _of_deliveries("window_from", "window_until"),
+    DeliveryPart.PICKUP_POINT: _of_deliveries("pickup_point_id"),
+    DeliveryPart.WAREHOUSE: _of_deliveries("warehouse_id", "dock_id", "sources"),
+    DeliveryPart.FREIGHT: _of_deliveries("price_cents"),
+    PaymentPart.MEANS: _of_payments("system", "name", "group"),
+    PaymentPart.VALUE: _of_payments("value_cents"),
+    PaymentPart.INSTALLMENTS: _of_payments("installments"),
+    PaymentPart.AUTHORIZATION: _of_payments("authorization", "acquirer_document"),
+}
 
 
 def _is_stopped(state: str) -> bool:

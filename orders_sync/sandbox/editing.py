@@ -6,6 +6,7 @@ Nobody is told of it: no status changes, so that no feed and no hook has an even
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -64,8 +65,14 @@ class Editing:
         return True
 
     def _take_a_piece(self, order: Order, now: float) -> bool:
-        """Ask for a change, which is made a while later, as any other."""
-        lines = [line for line in order.document.lines if line.quantity > 1]
+        """Ask for a change, which is made a while later, as any other.
+
+        Of a SKU on several lines VTEX's document does not tell from which the piece was taken.
+        """
+        skus = Counter(line.sku.id for line in order.document.lines)
+        lines = [
+            line for line in order.document.lines if line.quantity > 1 and skus[line.sku.id] == 1
+        ]
         if not lines:
             return False
         line = lines[0]

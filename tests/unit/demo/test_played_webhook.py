@@ -7,6 +7,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from random import Random
@@ -166,6 +167,23 @@ def test_an_order_that_is_taken_open_is_changed_until_it_is_closed(
     assert sorted(kept.changes) == [(2, "line"), (2, "payment value"), (2, "value")]
     kinds = [row["kind"] for row in gateway.office.ledger.inquiries.list_commands()]
     assert {"sync", "invoice"} <= set(kinds)
+
+
+def test_a_change_that_is_told_again_since_its_answer_was_lost_is_written_once(
+    erp: WebhookErp, play: Callable[..., PlayedWebhook]
+) -> None:
+    order = make_order(account=STORE)
+    moved = replace(order, address=replace(order.address, street="Rua Nova"))  # type: ignore[type-var]
+    moved = replace(moved, deliveries=(replace(order.deliveries[0], company="Outra"),))
+    cheaper = replace(moved, value_cents=1)
+    erp.place_order(order)
+
+    erp.order_changed(moved, compare(order, moved, revision=2))
+    erp.order_changed(cheaper, compare(order, cheaper, revision=3))
+
+    told = play().changes(order.order_id)
+    assert [what for revision, what in told if revision == 3] == ["value"]
+    assert {what for revision, what in told if revision == 2} >= {"delivery address", "carrier"}
 
 
 def test_an_order_that_it_agreed_to_cancel_is_not_taken(
