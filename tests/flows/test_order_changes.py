@@ -67,10 +67,11 @@ def heard(flow: Flow, monkeypatch: pytest.MonkeyPatch) -> Heard:
 
 
 def in_handling(flow: Flow) -> str:
-    """Return an order in handling with a line of several pieces, delivered at home."""
+    """Return an order, delivered at home, whose first line alone has its SKU, several pieces."""
     for order_id in flow.in_handling(12):
-        view = flow.box.order(order_id)
-        if len(view.lines) > 1 and view.lines[0].quantity > 1 and flow.box.edit(order_id, "window"):
+        first, *others = flow.box.order(order_id).lines
+        is_alone = first.sku not in {line.sku for line in others}
+        if others and first.quantity > 1 and is_alone and flow.box.edit(order_id, "window"):
             read(flow, order_id)
             return order_id
     pytest.fail("No such order was drawn.")
