@@ -18,6 +18,7 @@ from typing import Any, Final
 import structlog
 from pydantic import ValidationError
 
+from orders_sync.database_engines import is_missing
 from orders_sync.encryption import Cipher, NotDecrypted
 from orders_sync.errors import (
     ConfigurationError,
@@ -29,7 +30,6 @@ from orders_sync.ledger.account_settings import KeptAccount, KeptAccounts
 from orders_sync.ledger.engine import Database
 from orders_sync.settings import Settings, environment_variable
 from orders_sync.settings_parts import AccountSettings
-from orders_sync.sqlite_files import is_missing
 from orders_sync.vtex.exchange import Credentials
 
 log = structlog.get_logger(__name__)

@@ -7,9 +7,8 @@ from datetime import UTC, datetime
 
 from sqlalchemy import Connection, Engine, create_engine, inspect, make_url, text
 
+from orders_sync.database_engines import is_mysql, is_postgresql, mysql_engine, postgresql_engine
 from orders_sync.demo.records import ErpOrder, Line
-from orders_sync.mysql import is_mysql, mysql_engine
-from orders_sync.postgresql import is_postgresql, postgresql_engine
 
 _ORDERS = (
     "SELECT order_id, state, value_cents, placed_at, freight_cents, beside_cents, changes_cents, "

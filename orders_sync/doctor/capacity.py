@@ -11,11 +11,11 @@ from typing import Final
 import sqlalchemy as sa
 from sqlalchemy.exc import ArgumentError
 
+from orders_sync.database_engines import is_pooled, is_postgresql
 from orders_sync.doctor.findings import Finding, State
 from orders_sync.erp.staging_database import CONNECTIONS, IDLE_CONNECTIONS
 from orders_sync.errors import OrdersSyncError
 from orders_sync.ledger.engine import Database
-from orders_sync.postgresql import is_pooled, is_postgresql
 from orders_sync.settings import Settings
 
 CAPACITY = "capacity"

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 
 from orders_sync.broker.scripts import STRAYS_LIMIT
+from orders_sync.database_engines import is_missing
 from orders_sync.doctor.clock import compare_clocks
 from orders_sync.doctor.findings import Finding, State, of_error
 from orders_sync.domain.time import Clock
@@ -17,7 +18,6 @@ from orders_sync.ledger.strays import Dropped, Strays
 from orders_sync.ledger.versions import require_current
 from orders_sync.settings import Settings
 from orders_sync.settings_shown import without_passwords
-from orders_sync.sqlite_files import is_missing
 
 LEDGER = "ledger"
 _BEAT = "beat"

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 
+from orders_sync.database_engines import is_missing
 from orders_sync.doctor.endpoints import EndpointReading, judge_endpoints
 from orders_sync.doctor.findings import Finding, State
 from orders_sync.domain.rules import OPEN
@@ -28,7 +29,6 @@ from orders_sync.ledger.outbox_log import OutboxLog
 from orders_sync.ledger.pulse import LastRun, last_runs
 from orders_sync.ledger.versions import require_current
 from orders_sync.settings import Settings
-from orders_sync.sqlite_files import is_missing
 from orders_sync.token_store import trouble_of
 from orders_sync.traffic.waits import BreakerOpen
 from orders_sync.worker.calls import ERP_STEPS

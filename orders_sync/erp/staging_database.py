@@ -14,12 +14,11 @@ from typing import Any, Final
 from sqlalchemy import URL, Connection, Engine, Table, create_engine, event, inspect, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
+from orders_sync.database_engines import is_mysql, is_postgresql, mysql_engine, postgresql_engine
 from orders_sync.erp.shared_engines import SharedEngines
 from orders_sync.erp.staging_tables import METADATA
 from orders_sync.erp.staging_text import fit_texts
 from orders_sync.errors import ConfigurationError
-from orders_sync.mysql import is_mysql, mysql_engine
-from orders_sync.postgresql import is_postgresql, postgresql_engine
 
 _LOCK_SECONDS: Final = 10.0
 _POOL_SECONDS: Final = 10.0

@@ -12,7 +12,8 @@ from typing import Final
 
 from sqlalchemy import Connection, Engine, Function, Table, bindparam, func, inspect, select, text
 
-from orders_sync.database_outages import Outage
+from orders_sync.database_engines import may_write, reading_engine, sqlite_path
+from orders_sync.database_failures import Outage
 from orders_sync.erp.staging_database import missing_columns
 from orders_sync.erp.staging_failures import SETTING, explained
 from orders_sync.erp.staging_schema import missing_statements, of_owner, version_of
@@ -28,7 +29,6 @@ from orders_sync.erp.staging_tables import (
     VERSION,
 )
 from orders_sync.errors import ConfigurationError, ErpUnavailable
-from orders_sync.sqlite_files import may_write, reading_engine, sqlite_path
 
 #: What the adapter does with each table.
 _USES: Final[Mapping[Table, tuple[str, ...]]] = {

@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, Final
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from orders_sync.database_failures import Failure, read_failure
-from orders_sync.database_outages import outage_of
+from orders_sync.database_failures import Failure, outage_of, read_failure
 from orders_sync.erp.foreign_words import personal_texts, without_personal
 from orders_sync.errors import ErpRefused, ErpUnavailable
 

@@ -11,13 +11,17 @@ import sqlalchemy as sa
 from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from orders_sync.database_failures import origin_of
-from orders_sync.database_outages import outage_of
+from orders_sync.database_engines import (
+    STATEMENT_SECONDS,
+    is_postgresql,
+    postgresql_engine,
+    reading_engine,
+    sqlite_path,
+)
+from orders_sync.database_failures import origin_of, outage_of
 from orders_sync.errors import ConfigurationError, LedgerUnavailable
 from orders_sync.ledger.outbox import Outbox
 from orders_sync.ledger.sqlite import Writer, sqlite_engine
-from orders_sync.postgresql import STATEMENT_SECONDS, is_postgresql, postgresql_engine
-from orders_sync.sqlite_files import reading_engine, sqlite_path
 
 _SETTING = "ORDERS_SYNC_LEDGER_URL"
 

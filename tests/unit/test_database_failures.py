@@ -14,9 +14,8 @@ from sqlalchemy.exc import DBAPIError
 from support.mariadb import MariadbServer
 from support.postgres import PostgresServer
 
+from orders_sync.database_engines import mysql_engine, postgresql_engine
 from orders_sync.database_failures import Failure, read_failure
-from orders_sync.mysql import mysql_engine
-from orders_sync.postgresql import postgresql_engine
 
 
 @pytest.fixture

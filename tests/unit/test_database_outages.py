@@ -12,7 +12,7 @@ from sqlalchemy.exc import OperationalError
 from support.mariadb import MariadbServer
 from support.postgres import PostgresServer
 
-from orders_sync.database_outages import Outage, outage_of
+from orders_sync.database_failures import Outage, outage_of
 from orders_sync.domain.commands import Command, Outcome
 from orders_sync.erp.staging import StagingErp
 from orders_sync.errors import ErpUnavailable, LedgerUnavailable
