@@ -37,8 +37,8 @@ from orders_sync.ledger.clock import LedgerClock
 from orders_sync.ledger.versions import is_open, require_current
 from orders_sync.logging.sentry import sentry_reporter
 from orders_sync.metrics import Metrics
+from orders_sync.metrics.observer import ObservedTransport
 from orders_sync.metrics.tracing import NO_TRACING, Tracing
-from orders_sync.metrics.transport import ObservedTransport
 from orders_sync.private_files import private_folder
 from orders_sync.roster import AccountUnusable, Roster
 from orders_sync.settings import REDIS_SCHEMES, Settings, exports_traces, require_accounts

@@ -12,7 +12,7 @@ from orders_sync.broker.presence import LivingWorker, living_workers
 from orders_sync.doctor.findings import Finding, State
 from orders_sync.domain.steps import Queue
 from orders_sync.errors import ConfigurationError
-from orders_sync.metrics.broker import read_state
+from orders_sync.metrics.shared import read_state
 from orders_sync.settings import Settings
 from orders_sync.worker.app import client_app
 

@@ -10,20 +10,23 @@ from __future__ import annotations
 import json
 import logging
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import PurePath
+from types import TracebackType
 from typing import Any, Final, Literal
 
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
-from orders_sync.logging.errors import describe_exc_info
-from orders_sync.logging.libraries import keep_bodies_out
+from orders_sync.logging.errors import describe_exc_info, harmless_text
 from orders_sync.terminal import legible
 
-__all__ = ["configure_logging"]
+__all__ = ["configure_logging", "log_crashes"]
+
+log = structlog.get_logger(__name__)
 
 #: What libraries may say at most. Debugging output quotes rows, bodies and URLs.
 _LIBRARIES: Final = {
@@ -37,6 +40,23 @@ _LIBRARIES: Final = {
 
 #: Values that are shown as they print themselves; of any other object only the type is.
 _PLAIN: Final = (date, timedelta, Decimal, PurePath)
+
+#: Longer texts are no names, hosts or URLs; somebody put a document there.
+_LONGEST_TEXT: Final = 200
+
+#: Lines of Celery and Kombu that quote a message, by how they begin, and what is said instead.
+#: https://github.com/celery/celery/blob/v5.7.0/celery/worker/consumer/consumer.py
+_QUOTING: Final = {
+    "Received unregistered task of type": "A message was rejected: no task has its name.",
+    "Received invalid task message": "A message was rejected: it is no task's.",
+    "Can't decode message body": "A message was rejected: it cannot be decoded.",
+    "Received and deleted unknown message": "A message was rejected: it is no task's.",
+    "Couldn't convert ETA": "A message was rejected: its ETA is no time.",
+    "Could not restore message": "A message could not be put back on its queue.",
+    "Cannot process event on channel": "An event of Celery's was ignored: it is not JSON.",
+}
+
+_UNKNOWN_TASK: Final = "Received unregistered task of type"
 
 
 def configure_logging(
@@ -83,6 +103,27 @@ def configure_logging(
     )
 
 
+def log_crashes() -> None:
+    """Send this process's uncaught exceptions and its warnings through the log.
+
+    Only for processes that work unattended: a person at a terminal wants the traceback.
+    """
+    logging.captureWarnings(capture=True)
+    sys.excepthook = _process_crashed
+    threading.excepthook = _thread_crashed
+
+
+def _process_crashed(
+    kind: type[BaseException], error: BaseException, trace: TracebackType | None
+) -> None:
+    log.critical("process.crashed", exc_info=(kind, error, trace))
+
+
+def _thread_crashed(crash: threading.ExceptHookArgs) -> None:
+    name = crash.thread.name if crash.thread else None
+    log.critical("thread.crashed", thread=name, exc_info=crash.exc_value)
+
+
 def _renderers(log_format: Literal["console", "json"]) -> Sequence[Processor]:
     if log_format == "json":
         return [structlog.processors.JSONRenderer(serializer=_line_of_json, default=_as_text)]
@@ -113,3 +154,56 @@ def _set_levels(level: int) -> None:
     logging.getLogger("orders_sync").setLevel(level)
     for name, lowest in _LIBRARIES.items():
         logging.getLogger(name).setLevel(max(level, lowest))
+
+
+def keep_bodies_out(record: logging.LogRecord) -> bool:
+    """Make a library's record harmless in place.
+
+    Lines of ours, and those that an adapter writes with structlog, are left as they are.
+    """
+    if record.name.partition(".")[0] == "orders_sync" or isinstance(record.msg, dict):
+        return True
+    start = next((start for start in _QUOTING if str(record.msg).startswith(start)), None)
+    if start is not None:
+        _replace(record, start)
+    elif record.name == "celery.app.trace" and isinstance(record.args, Mapping):
+        names = (record.args.get(name) for name in ("name", "id", "description"))
+        record.msg, record.args = "Task %s[%s] %s.", tuple(names)
+    elif record.name == "py.warnings":
+        # Where it was given, and its category; the text may quote the value that it is about.
+        record.msg = ":".join(str(record.msg).split(":")[:3])
+    else:
+        _make_harmless(record)
+    return True
+
+
+def _replace(record: logging.LogRecord, start: str) -> None:
+    """Replace a line by what happened to the message; of that only its task's name is kept."""
+    first = record.args[0] if isinstance(record.args, tuple) and record.args else None
+    record.msg, record.args = _QUOTING[start], ()
+    if start == _UNKNOWN_TASK and isinstance(first, KeyError):
+        record.msg, record.args = f"{_QUOTING[start]} Name: %s", (_harmless(first.args[0]),)
+    record.exc_info = record.exc_text = None
+
+
+def _make_harmless(record: logging.LogRecord) -> None:
+    if not record.args:
+        record.msg = _harmless(record.msg)
+    elif isinstance(record.args, Mapping):
+        record.args = {name: _harmless(value) for name, value in record.args.items()}
+    else:
+        record.args = tuple(_harmless(value) for value in record.args)
+
+
+def _harmless(value: Any) -> Any:
+    """Keep numbers and short texts; of everything else return only its type."""
+    match value:
+        case int() | float() | None:
+            return value
+        case BaseException():
+            return harmless_text(value)
+        case str() if len(value) <= _LONGEST_TEXT:
+            return value
+        case str():
+            return f"<{len(value)} characters>"
+    return f"<{type(value).__name__}>"

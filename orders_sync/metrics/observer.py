@@ -1,15 +1,20 @@
-"""The one object that is told what happens in a process; Prometheus reads its registry."""
+"""Counts and measures what happens in a process, calls to VTEX too, for Prometheus."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from time import monotonic, time
 from typing import Final, Literal
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, ProcessCollector
 
 from orders_sync import __version__
 from orders_sync.domain.amounts import Reason
+from orders_sync.errors import OrdersSyncError
 from orders_sync.ledger.deliveries import DeliveryOutcome
-from orders_sync.metrics.labels import cause_label
+from orders_sync.metrics.labels import OTHER, cause_label
+from orders_sync.metrics.tracing import NO_TRACING, Tracing
+from orders_sync.vtex.exchange import Request, Response, Transport
 
 #: `failed` tries count as attempts and `waited` ones do not; both come again.
 StepOutcome = Literal["done", "parked", "failed", "waited"]
@@ -20,6 +25,9 @@ FindingOutcome = Literal["read", "parked"]
 #: From an answer of the ledger alone to the longest that a step of several calls may take.
 _STEP_BUCKETS: Final = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 90)
 _CALL_BUCKETS: Final = (0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+
+#: Statuses that mean something by themselves; the others are shown by their class.
+_TOLD_APART: Final = frozenset({401, 403, 404, 429})
 
 
 class Metrics:
@@ -114,7 +122,7 @@ class Metrics:
         )
 
     def process_started(self, role: Literal["worker", "beat"]) -> None:
-        """Say what this process is."""
+        """Set what this process is."""
         self._process.info({"role": role, "version": __version__})
 
     def step_ended(
@@ -162,3 +170,69 @@ class Metrics:
         """Observe that beat put a task on its queue; `now` is in seconds since 1970."""
         self._ticks.labels(task).inc()
         self._last_tick.labels(task).set(now)
+
+
+class ObservedTransport:
+    """A transport that counts each call of another one in `metrics`, and traces it.
+
+    `timer` measures, and `clock` tells the time in seconds since 1970.
+    """
+
+    def __init__(
+        self,
+        transport: Transport,
+        account: str,
+        metrics: Metrics,
+        *,
+        timer: Callable[[], float] = monotonic,
+        clock: Callable[[], float] = time,
+        tracing: Tracing = NO_TRACING,
+    ) -> None:
+        self._transport = transport
+        self._account = account
+        self._metrics = metrics
+        self._timer = timer
+        self._clock = clock
+        self._tracing = tracing
+
+    def send(self, request: Request) -> Response:
+        """Send the request and read the whole response; errors pass through."""
+        name = f"{request.method} {_endpoint(request)}"
+        facts = {"http.request.method": request.method, "orders_sync.account": self._account}
+        with self._tracing.call(name, facts) as span:
+            response = self._send(request)
+            span.note({"http.response.status_code": response.status})
+        return response
+
+    def _send(self, request: Request) -> Response:
+        started = self._timer()
+        try:
+            response = self._transport.send(request)
+        except OrdersSyncError as error:
+            self._note(request, _kind(error), started)
+            raise
+        self._note(request, _status_class(response.status), started)
+        return response
+
+    def _note(self, request: Request, outcome: str, started: float) -> None:
+        self._metrics.vtex_called(
+            self._account,
+            _endpoint(request),
+            outcome,
+            self._timer() - started,
+            now=self._clock(),
+        )
+
+
+def _endpoint(request: Request) -> str:
+    """Name the endpoint: an operation's first word, for ids follow it."""
+    return request.operation.partition(" ")[0] or OTHER
+
+
+def _status_class(status: int) -> str:
+    return str(status) if status in _TOLD_APART else f"{status // 100}xx"
+
+
+def _kind(error: OrdersSyncError) -> str:
+    cause: str = getattr(error, "cause", type(error).__name__)
+    return cause.removeprefix("vtex.")

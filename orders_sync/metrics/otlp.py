@@ -26,14 +26,14 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 from orders_sync import __version__
 from orders_sync.errors import WaitError
 from orders_sync.metrics.labels import cause_label
-from orders_sync.metrics.tracing import About, Facts, Lot, Span, Tracing
+from orders_sync.metrics.tracing import About, BatchSpan, Facts, Span, Tracing
 
 _CLOSE_SECONDS: Final = 2.0
 _UNNAMED: Final = "unknown_service"
 
 
 class _DerivedIds(RandomIdGenerator):
-    """Gives a trace the id that was derived for it."""
+    """Assigns a trace the id that was derived for it."""
 
     def __init__(self) -> None:
         self.wanted: ContextVar[int | None] = ContextVar("wanted", default=None)
@@ -53,7 +53,7 @@ class _OtlpSpan(Span):
         self._span.set_attributes(facts)
 
 
-class _OtlpLot(Lot):
+class _OtlpBatchSpan(BatchSpan):
     def __init__(self) -> None:
         self.members: list[About] = []
 
@@ -89,9 +89,9 @@ class OtlpTracing(Tracing):
             yield span
 
     @contextmanager
-    def lot(self, name: str, *, caller: str | None = None) -> Iterator[Lot]:
+    def lot(self, name: str, *, caller: str | None = None) -> Iterator[BatchSpan]:
         """Trace a call in the trace of each thing that it was about."""
-        lot, began = _OtlpLot(), time_ns()
+        lot, began = _OtlpBatchSpan(), time_ns()
         yield lot
         links = _links(caller)
         for about in lot.members:
@@ -133,8 +133,8 @@ def _noted(span: trace.Span) -> Iterator[_OtlpSpan]:
 def _links(caller: str | None) -> list[trace.Link]:
     if caller is None:
         return []
-    found = TraceContextTextMapPropagator().extract({"traceparent": caller}, Context())
-    context = trace.get_current_span(found).get_span_context()
+    parent = TraceContextTextMapPropagator().extract({"traceparent": caller}, Context())
+    context = trace.get_current_span(parent).get_span_context()
     return [trace.Link(context)] if context.is_valid else []
 
 

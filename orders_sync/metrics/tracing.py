@@ -51,11 +51,11 @@ class Span:
         """Add attributes."""
 
 
-class Lot:
+class BatchSpan:
     """A call that is about many orders or commands: each gets a span in its own trace."""
 
     def add_all(self, members: Iterable[About]) -> None:
-        """Say what the call was about."""
+        """Add what the call was about."""
 
 
 class Tracing:
@@ -71,18 +71,18 @@ class Tracing:
         del name, facts
         return nullcontext(_SPAN)
 
-    def lot(self, name: str, *, caller: str | None = None) -> AbstractContextManager[Lot]:
+    def lot(self, name: str, *, caller: str | None = None) -> AbstractContextManager[BatchSpan]:
         """Trace a call for each thing that it turns out to be about; nothing where it fails.
 
         `caller` is the W3C traceparent of whoever asked for it, to which its spans are linked.
         """
         del name, caller
-        return nullcontext(_LOT)
+        return nullcontext(_BATCH_SPAN)
 
     def close(self) -> None:
         """Send what is left, within two seconds."""
 
 
 _SPAN: Final = Span()
-_LOT: Final = Lot()
+_BATCH_SPAN: Final = BatchSpan()
 NO_TRACING: Final = Tracing()

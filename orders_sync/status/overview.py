@@ -16,8 +16,8 @@ from orders_sync.doctor.findings import Finding
 from orders_sync.doctor.work import LedgerReading, cause_behind
 from orders_sync.domain.rules import OPEN
 from orders_sync.ledger.gauges import Key, LedgerState
-from orders_sync.metrics.broker import BrokerState
 from orders_sync.metrics.labels import OTHER, one_of
+from orders_sync.metrics.shared import BrokerState
 from orders_sync.traffic.breaker import Standing as BreakerStanding
 from orders_sync.traffic.limiter import Used
 from orders_sync.traffic.traffic import Usage

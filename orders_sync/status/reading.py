@@ -20,7 +20,7 @@ from orders_sync.doctor.work import judge_kept, read_ledger
 from orders_sync.domain.steps import Queue
 from orders_sync.domain.time import Clock
 from orders_sync.errors import ConfigurationError, OrdersSyncError
-from orders_sync.metrics.broker import BrokerState, read_state
+from orders_sync.metrics.shared import BrokerState, read_state
 from orders_sync.redis_failures import read_redis_failure
 from orders_sync.roster import settings_in_force
 from orders_sync.settings import Settings

@@ -27,8 +27,7 @@ from orders_sync.broker.transport import install
 from orders_sync.domain.steps import Dispatch, Queue, Step
 from orders_sync.embedded.home import run_folder
 from orders_sync.errors import ConfigurationError, LedgerUnavailable
-from orders_sync.logging import configure_logging
-from orders_sync.logging.crashes import log_crashes
+from orders_sync.logging import configure_logging, log_crashes
 from orders_sync.redis_client import broker_options, broker_tls, broker_url
 from orders_sync.settings import Settings, watchdog_address
 from orders_sync.worker.deliveries import SEND, DeliveryDispatcher, DeliveryMessage

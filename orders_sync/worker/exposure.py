@@ -6,7 +6,7 @@ from there.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from time import time
 from typing import Any, Literal, NoReturn
@@ -20,14 +20,15 @@ from orders_sync.bootstrap import Services
 from orders_sync.domain.steps import Queue
 from orders_sync.errors import ConfigurationError, LedgerUnavailable
 from orders_sync.ledger.gauges import Gauges, LedgerState
-from orders_sync.metrics.broker import BrokerCollector, BrokerReader
-from orders_sync.metrics.cached import CachedReading
 from orders_sync.metrics.ledger import LedgerCollector
-from orders_sync.metrics.server import serve_metrics
-from orders_sync.metrics.traffic import AccountTraffic, TrafficCollector
+from orders_sync.metrics.server import CachedReading, serve_metrics
+from orders_sync.metrics.shared import (
+    BrokerCollector,
+    TrafficCollector,
+    broker_reader,
+)
 from orders_sync.settings import Settings
-from orders_sync.traffic.breaker import Standing
-from orders_sync.traffic.traffic import Traffic
+from orders_sync.traffic.traffic import Usage
 
 log = structlog.get_logger(__name__)
 
@@ -92,34 +93,16 @@ def add_shared_figures(services: Services) -> None:
     registry.register(LedgerCollector(ledger, enabled))
     if settings.broker_url is not None:
         queues = [*(queue.value for queue in Queue), settings.intake_queue]
-        reader = BrokerReader(settings.broker_url, queues, settings.sentinel)
+        reader = broker_reader(settings.broker_url, queues, settings.sentinel)
         broker = CachedReading(reader, failures=redis.RedisError)
         registry.register(BrokerCollector(broker))
     if services.traffic is not None:
         traffic = services.traffic
 
-        def read() -> Mapping[str, AccountTraffic]:
-            return read_traffic(traffic, list(services.settings.accounts))
+        def read() -> list[Usage]:
+            return [traffic.usage(account) for account in services.settings.accounts]
 
         registry.register(TrafficCollector(CachedReading(read, failures=redis.RedisError)))
-
-
-def read_traffic(traffic: Traffic, accounts: Sequence[str]) -> Mapping[str, AccountTraffic]:
-    """Tell how the traffic of accounts stands; nothing about them while Redis is away."""
-    found: dict[str, AccountTraffic] = {}
-    for account in accounts:
-        usage = traffic.usage(account)
-        if usage.used is not None:
-            found[account] = AccountTraffic(
-                calls=usage.used.calls,
-                per_minute=usage.used.per_minute,
-                budget=usage.used.budget,
-                held_seconds=usage.used.held_seconds,
-                paused=usage.pause is not None,
-                open_breakers=sum(each.standing is not Standing.CLOSED for each in usage.breakers),
-                sick_processes=len({name for each in usage.breakers for name in each.sick}),
-            )
-    return found
 
 
 def _serve(

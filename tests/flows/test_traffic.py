@@ -12,7 +12,6 @@ from support.flow import STORE, Flow
 from orders_sync.erp.staging import StagingErp
 from orders_sync.errors import ErpUnavailable
 from orders_sync.traffic.traffic import Traffic
-from orders_sync.worker.exposure import read_traffic
 
 _HOUR = 3600
 
@@ -127,7 +126,7 @@ def test_a_refused_key_pauses_the_account_until_it_is_accepted_again(
     flow.clock.advance(10)
     flow.box.credentials = {"key": "another token"}
     flow.settle(rounds=10, seconds=30)
-    paused = read_traffic(traffic_of(flow), [STORE])[STORE].paused
+    paused = traffic_of(flow).usage(STORE).pause
     refused = flow.box.record.statuses["401"]
 
     flow.settle(rounds=120, seconds=30)
@@ -135,10 +134,10 @@ def test_a_refused_key_pauses_the_account_until_it_is_accepted_again(
     flow.box.credentials = None
     flow.settle(rounds=6, seconds=15)
 
-    assert paused
+    assert paused is not None
     assert probes <= 120 * 2
     assert standings(flow, orders) == {"done"}
-    assert not read_traffic(traffic_of(flow), [STORE])[STORE].paused
+    assert traffic_of(flow).usage(STORE).pause is None
 
 
 def test_orders_that_wait_for_their_turn_use_no_tries_and_fill_no_journal(

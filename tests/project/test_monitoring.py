@@ -18,9 +18,8 @@ from prometheus_client.metrics_core import Metric
 
 from orders_sync.doctor.work import LATE_COMMANDS, LATE_ORDERS, URGENT_KINDS
 from orders_sync.metrics import Metrics
-from orders_sync.metrics.broker import BrokerCollector
 from orders_sync.metrics.ledger import LedgerCollector
-from orders_sync.metrics.traffic import TrafficCollector
+from orders_sync.metrics.shared import BrokerCollector, TrafficCollector
 
 ROOT = Path(__file__).parents[2]
 MONITORING = ROOT / "monitoring"

@@ -11,7 +11,7 @@ NAME = "Nepomuceno"
 START = """
 import threading, warnings
 from orders_sync.logging import configure_logging
-from orders_sync.logging.crashes import log_crashes
+from orders_sync.logging import log_crashes
 
 configure_logging("json", "info")
 log_crashes()

@@ -18,7 +18,7 @@ from orders_sync.bootstrap import connect_traffic
 from orders_sync.broker.client import broker_client
 from orders_sync.doctor.broker import examine_broker
 from orders_sync.doctor.findings import Finding, State
-from orders_sync.metrics.broker import BrokerReader
+from orders_sync.metrics.shared import broker_reader
 from orders_sync.settings import Settings
 from orders_sync.settings_parts import AccountSettings, SentinelSettings
 from orders_sync.traffic.lanes import Lane
@@ -90,7 +90,7 @@ def test_work_goes_on_when_the_primary_falls_silent(plant: Plant, watched: Senti
 def test_the_budget_and_the_metrics_follow_the_primary(watched: Sentinels, tmp_path: Path) -> None:
     known = settings(watched, tmp_path)
     traffic = connect_traffic(known)
-    read = BrokerReader(watched.url, ["orders"], known.sentinel)
+    read = broker_reader(watched.url, ["orders"], known.sentinel)
     make_call(traffic)
     used = traffic.usage(STORE).used
     assert used is not None

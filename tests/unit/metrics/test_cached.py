@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from orders_sync.metrics.cached import CachedReading
+from orders_sync.metrics.server import CachedReading
 
 
 class Source:

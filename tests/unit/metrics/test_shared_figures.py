@@ -11,9 +11,16 @@ from prometheus_client.registry import Collector
 from unit.metrics.reading import Sample, sample, scrape
 
 from orders_sync.ledger.gauges import LedgerState
-from orders_sync.metrics.broker import BrokerCollector, BrokerState
 from orders_sync.metrics.ledger import LedgerCollector
-from orders_sync.metrics.traffic import AccountTraffic, TrafficCollector
+from orders_sync.metrics.shared import (
+    BrokerCollector,
+    BrokerState,
+    TrafficCollector,
+)
+from orders_sync.traffic.breaker import BreakerState, Standing
+from orders_sync.traffic.limiter import Used
+from orders_sync.traffic.pause import PauseState
+from orders_sync.traffic.traffic import Usage
 
 NOW = datetime(2026, 11, 27, 12, tzinfo=UTC)
 
@@ -175,17 +182,15 @@ def test_queues_are_shown_with_what_is_in_hand_and_what_was_set_aside() -> None:
 
 
 def test_the_budget_of_each_account_is_shown() -> None:
-    traffic = AccountTraffic(
-        calls=90,
-        per_minute=2700,
-        budget=5400,
-        held_seconds=2.5,
-        paused=True,
-        open_breakers=1,
-        sick_processes=2,
+    sick = {"one": 1.0, "two": 2.0}
+    breakers = (
+        BreakerState("vtex", Standing.CLOSED, 9, 0, None, sick=sick),
+        BreakerState("erp", Standing.OPEN, 9, 9, 1.0),
     )
+    usage = Usage("shop", Used(90, 2700, 5400, 2.5), breakers, PauseState(1.0, "orders"))
+    away = Usage("gone", None, (), None)
 
-    found = shown(TrafficCollector(lambda: {"shop": traffic}))
+    found = shown(TrafficCollector(lambda: [usage, away]))
 
     assert {name: value for (name, _), value in found.items()} == {
         "orders_sync_budget_used_calls": 90,

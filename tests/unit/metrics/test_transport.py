@@ -7,7 +7,7 @@ from unit.metrics.reading import scrape
 
 from orders_sync.errors import OrdersSyncError, OutcomeUnknown, Unavailable, Unreadable
 from orders_sync.metrics import Metrics
-from orders_sync.metrics.transport import ObservedTransport
+from orders_sync.metrics.observer import ObservedTransport
 from orders_sync.vtex.exchange import Request, Response
 
 ORDER = "1172452900788-01"

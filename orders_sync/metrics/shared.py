@@ -1,5 +1,6 @@
-"""How long the broker's queues are.
+"""What all processes share, as gauges: the broker's queues, and who may call VTEX and the ERP.
 
+It is the same wherever it is read, so one process shows it.
 Celery keeps a queue on Redis as a list of its name, and what workers have in hand in the hash
 `unacked`; what nobody can work on is in a list of ours: https://docs.celeryq.dev/projects/kombu/en/stable/reference/kombu.transport.redis.html
 """
@@ -8,6 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import Final
 
 import redis
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
@@ -17,8 +20,11 @@ from prometheus_client.registry import Collector
 from orders_sync.broker.keys import STRAYS, STRAYS_DROPPED
 from orders_sync.redis_client import open_redis
 from orders_sync.settings_parts import SentinelSettings
+from orders_sync.traffic.breaker import Standing
+from orders_sync.traffic.limiter import Used
+from orders_sync.traffic.traffic import Usage
 
-_TIMEOUT_SECONDS = 3
+_TIMEOUT_SECONDS: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,23 +42,12 @@ class BrokerState:
     oldest_seconds: float = 0.0
 
 
-class BrokerReader:
-    """Asks a Redis broker for the lengths of queues."""
-
-    def __init__(
-        self, url: str, queues: Sequence[str], sentinel: SentinelSettings | None = None
-    ) -> None:
-        self._queues = queues
-        address = url.replace("redis+socket://", "unix://", 1)
-        self._client = open_redis(address, sentinel, seconds=_TIMEOUT_SECONDS)
-
-    def __call__(self) -> BrokerState:
-        """Read the present lengths.
-
-        Raises:
-            redis.RedisError: the broker does not answer.
-        """
-        return read_state(self._client, self._queues)
+def broker_reader(
+    url: str, queues: Sequence[str], sentinel: SentinelSettings | None = None
+) -> Callable[[], BrokerState]:
+    """Return a function that reads a broker's state; it raises RedisError where that is away."""
+    address = url.replace("redis+socket://", "unix://", 1)
+    return partial(read_state, open_redis(address, sentinel, seconds=_TIMEOUT_SECONDS), queues)
 
 
 def read_state(client: redis.Redis, queues: Sequence[str]) -> BrokerState:
@@ -76,14 +71,14 @@ def read_state(client: redis.Redis, queues: Sequence[str]) -> BrokerState:
 
 
 class BrokerCollector(Collector):
-    """Shows the broker's state at the time of a scrape; `read` gives None where it is away."""
+    """Shows the broker's state at the time of a scrape; `read` returns None where it is away."""
 
     def __init__(self, read: Callable[[], BrokerState | None]) -> None:
         self._read = read
 
     def describe(self) -> Iterator[Metric]:
         """Name the metrics without asking the broker."""
-        yield from _families(BrokerState({}, 0, 0))
+        yield from _broker_families(BrokerState({}, 0, 0))
 
     def collect(self) -> Iterator[Metric]:
         """Read the broker."""
@@ -92,10 +87,10 @@ class BrokerCollector(Collector):
             "orders_sync_broker_up", "Whether the broker answers.", int(state is not None)
         )
         if state is not None:
-            yield from _families(state)
+            yield from _broker_families(state)
 
 
-def _families(state: BrokerState) -> Iterator[Metric]:
+def _broker_families(state: BrokerState) -> Iterator[Metric]:
     waiting = GaugeMetricFamily(
         "orders_sync_queue_messages", "Messages that wait on a queue.", labels=["queue"]
     )
@@ -122,3 +117,66 @@ def _families(state: BrokerState) -> Iterator[Metric]:
         "Messages that no task can take and that were too many to keep; they are gone.",
         state.strays_dropped,
     )
+
+
+_TRAFFIC_GAUGES: Final[Sequence[tuple[str, str, Callable[[Usage, Used], float]]]] = (
+    (
+        "orders_sync_budget_used_calls",
+        "Calls that all processes together made to VTEX in the last minute.",
+        lambda _, used: used.calls,
+    ),
+    (
+        "orders_sync_budget_pace_calls_per_minute",
+        "Calls a minute that the rate limiter allows now; the budget at most.",
+        lambda _, used: used.per_minute,
+    ),
+    (
+        "orders_sync_budget_calls_per_minute",
+        "Calls a minute that the account may make at most.",
+        lambda _, used: used.budget,
+    ),
+    (
+        "orders_sync_budget_held_seconds",
+        "How long nobody may call VTEX from now on.",
+        lambda _, used: used.held_seconds,
+    ),
+    (
+        "orders_sync_account_paused",
+        "Whether the account rests because VTEX refuses its credentials.",
+        lambda usage, _: int(usage.pause is not None),
+    ),
+    (
+        "orders_sync_open_breakers",
+        "Breakers that let no call to VTEX or to the ERP pass.",
+        lambda usage, _: sum(breaker.standing is not Standing.CLOSED for breaker in usage.breakers),
+    ),
+    (
+        "orders_sync_sick_processes",
+        "Processes whose calls to VTEX or the ERP fail while those of other processes succeed.",
+        lambda usage, _: len({name for breaker in usage.breakers for name in breaker.sick}),
+    ),
+)
+
+
+class TrafficCollector(Collector):
+    """Shows the traffic of accounts; `read` returns None where it is not known."""
+
+    def __init__(self, read: Callable[[], Sequence[Usage] | None]) -> None:
+        self._read = read
+
+    def describe(self) -> Iterator[Metric]:
+        """Name the metrics without asking anybody."""
+        yield from _traffic_families(())
+
+    def collect(self) -> Iterator[Metric]:
+        """Read the traffic; an account whose usage is not known is left out."""
+        yield from _traffic_families(self._read() or ())
+
+
+def _traffic_families(usages: Sequence[Usage]) -> Iterator[Metric]:
+    for name, text, value in _TRAFFIC_GAUGES:
+        family = GaugeMetricFamily(name, text, labels=["account"])
+        for usage in usages:
+            if usage.used is not None:
+                family.add_metric([usage.account], value(usage, usage.used))
+        yield family
