@@ -20,8 +20,7 @@ from orders_sync.settings import Settings
 from orders_sync.settings_parts import EndpointSettings
 from orders_sync.settings_shown import without_passwords
 from orders_sync.signing import new_secret, sign
-from orders_sync.webhooks.addresses import read_url
-from orders_sync.webhooks.posting import Answer, NoAnswer, Post
+from orders_sync.webhooks.posting import EndpointAnswer, EndpointClient, NoAnswer, read_url
 
 
 class EndpointRefused(OrdersSyncError):
@@ -125,15 +124,15 @@ def rotate_secret(
 
 def send_test(
     endpoint: Endpoint, settings: EndpointSettings, *, now: datetime
-) -> tuple[Answer | NoAnswer, bool]:
+) -> tuple[EndpointAnswer | NoAnswer, bool]:
     """Send an event of the type endpoint.test from here; return the answer, and whether it is 2xx.
 
     It is in no list of what was sent.
     """
     event_id = f"evt_{secrets.token_hex(13)}"
     body = body_of(TEST, now, {"endpoint": endpoint.id})
-    with Post(
+    with EndpointClient(
         endpoint.url, seconds=settings.seconds, private_allowed=settings.private_addresses
     ) as post:
         answer = post.send(body, sign(event_id, body, endpoint.secrets(now), at=now), now=now)
-    return answer, isinstance(answer, Answer) and 200 <= answer.status < 300
+    return answer, isinstance(answer, EndpointAnswer) and 200 <= answer.status < 300

@@ -1,10 +1,13 @@
-"""Posts events to an endpoint: to an address that was checked, bounded in time, never redirected.
+"""Post events to an endpoint: to a checked address, bounded in time, never redirected.
 
-Of an answer its status and `Retry-After` are read, and nothing else.
+Who names an endpoint must not reach what only this process can. Of an answer only the status and
+`Retry-After` are read.
 """
 
 from __future__ import annotations
 
+import ipaddress
+import socket
 import ssl
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,19 +25,65 @@ from orders_sync.http_client import (
     Target,
     asked_seconds,
     open_pool,
+    read_target,
     until,
 )
-from orders_sync.webhooks.addresses import is_public, read_url, resolve
 
 _CONNECT_SECONDS: Final = 5.0
 #: Of a name's addresses that are out of reach, no more are tried.
 _ADDRESSES: Final = 3
+#: IPv6 addresses that stand for an IPv4 address in their last 32 bits.
+#: https://www.rfc-editor.org/rfc/rfc6052
+_TRANSLATED: Final = ipaddress.IPv6Network("64:ff9b::/96")
 
 Resolve = Callable[[str, int], Sequence[str]]
 
 
+def read_url(url: str, *, private_allowed: bool) -> Target:
+    """Return where a URL leads.
+
+    Raises:
+        BadUrl: it is none of HTTP's, has a user or a fragment, or is not encrypted.
+    """
+    target = read_target(url)
+    if not target.is_tls and not private_allowed:
+        raise BadUrl(
+            "it must begin with https://; http:// is for addresses of your own network, which "
+            "ORDERS_SYNC_ENDPOINTS__PRIVATE_ADDRESSES=true allows"
+        )
+    return target
+
+
+def is_public(address: str) -> bool:
+    """Check whether an address is one of the public internet."""
+    ip: ipaddress.IPv4Address | ipaddress.IPv6Address
+    try:
+        ip = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return False
+    if isinstance(ip, ipaddress.IPv6Address):
+        within = ip.ipv4_mapped or ip.sixtofour or (ip.teredo or (None, None))[1]
+        if within is None and ip in _TRANSLATED:
+            within = ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
+        if within is not None:
+            return is_public(str(within))
+        if ip.is_site_local:
+            return False
+    return ip.is_global and not ip.is_multicast and not ip.is_reserved
+
+
+def resolve(host: str, port: int) -> Sequence[str]:
+    """Return the addresses of a host, the best first.
+
+    Raises:
+        OSError: the name is not known.
+    """
+    infos = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return list(dict.fromkeys(str(info[4][0]) for info in infos))
+
+
 @dataclass(frozen=True, slots=True)
-class Answer:
+class EndpointAnswer:
     """The status of an answer, and the seconds that it asks to be left alone for."""
 
     status: int
@@ -46,7 +95,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class NoAnswer:
-    """Why there is none, in words of ours."""
+    """Why an endpoint did not answer, in words of ours."""
 
     why: str
 
@@ -54,8 +103,8 @@ class NoAnswer:
         return self.why
 
 
-class Post:
-    """A way to one endpoint, for a moment: its name is looked up once, when it is first needed.
+class EndpointClient:
+    """Posts to one endpoint; its name is looked up once, at the first call.
 
     `seconds` bound each call from its beginning to the head of its answer.
     """
@@ -80,7 +129,9 @@ class Post:
     ) -> None:
         self._close()
 
-    def send(self, body: str, headers: Mapping[str, str], *, now: datetime) -> Answer | NoAnswer:
+    def send(
+        self, body: str, headers: Mapping[str, str], *, now: datetime
+    ) -> EndpointAnswer | NoAnswer:
         """Send a body; return what was answered, or why nothing was."""
         deadline = monotonic() + self._seconds
         try:
@@ -96,9 +147,12 @@ class Post:
             return NoAnswer(f"its name is not known ({type(error).__name__})")
 
     def _pools(self, target: Target) -> Sequence[HTTPConnectionPool]:
-        """Return ways to the addresses of a name; a later look-up may tell others."""
-        found = self._resolve(target.host, target.port)
-        addresses = [each for each in found if self._private_allowed or is_public(each)]
+        """Return a connection pool for each allowed address of a host; each look-up may differ."""
+        addresses = [
+            address
+            for address in self._resolve(target.host, target.port)
+            if self._private_allowed or is_public(address)
+        ]
         if not addresses:
             raise BadUrl(
                 "its address is private; ORDERS_SYNC_ENDPOINTS__PRIVATE_ADDRESSES=true allows that"
@@ -114,8 +168,8 @@ class Post:
         headers: Mapping[str, str],
         deadline: float,
         now: datetime,
-    ) -> Answer | NoAnswer:
-        answer: Answer | NoAnswer = NoAnswer("no connection")
+    ) -> EndpointAnswer | NoAnswer:
+        answer: EndpointAnswer | NoAnswer = NoAnswer("no connection")
         for pool in pools:
             self._pool = pool
             try:
@@ -125,7 +179,7 @@ class Post:
                 answer = NoAnswer(f"no connection ({type(error).__name__})")
             except (HTTPError, ssl.SSLError, OSError, ValueError) as error:
                 late = f"no answer within {self._seconds:g} s"
-                answer = NoAnswer(late if monotonic() >= deadline else _words(error))
+                answer = NoAnswer(late if monotonic() >= deadline else _error_name(error))
             self._close()
             if not answer.why.startswith("no connection"):
                 break
@@ -138,7 +192,7 @@ class Post:
         body: bytes,
         headers: Mapping[str, str],
         now: datetime,
-    ) -> Answer:
+    ) -> EndpointAnswer:
         response = pool.urlopen(
             "POST",
             path,
@@ -150,7 +204,7 @@ class Post:
             timeout=Timeout(connect=min(_CONNECT_SECONDS, self._seconds), read=self._seconds),
         )
         asked = asked_seconds(response.headers.get("Retry-After", ""), now)
-        answer = Answer(response.status, asked)
+        answer = EndpointAnswer(response.status, asked)
         if _is_empty(response):
             response.read()
             response.release_conn()
@@ -169,7 +223,7 @@ def _is_empty(response: BaseHTTPResponse) -> bool:
     return response.status == 204 or response.headers.get("Content-Length") == "0"
 
 
-def _words(error: Exception) -> str:
-    """Return the kind of an error; its text may quote what the endpoint sent."""
+def _error_name(error: Exception) -> str:
+    """Return the class of an error; its text may quote what the endpoint sent."""
     reason = getattr(error, "reason", None)
     return type(reason if isinstance(reason, Exception) else error).__name__

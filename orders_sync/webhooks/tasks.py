@@ -1,29 +1,38 @@
-"""The tasks of events out: arguments in, one use-case, done."""
+"""The tasks of events out: send a delivery, and watch the pauses of accounts."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Final
 
 from celery import shared_task
 
+from orders_sync.domain.announcements import Told
 from orders_sync.domain.steps import Queue
+from orders_sync.domain.time import Clock
+from orders_sync.ledger import Ledger
 from orders_sync.ledger.accounts import Chore
-from orders_sync.webhooks.pauses import watch_pauses
-from orders_sync.webhooks.sending import Sending
+from orders_sync.ledger.pauses import note_pause
+from orders_sync.traffic.traffic import Usage
+from orders_sync.webhooks.sending import DeliverySender
 from orders_sync.worker.chores import Ran
 from orders_sync.worker.deliveries import SEND
 from orders_sync.worker.task import ServiceTask
 from orders_sync.worker.ticks import ChoreTask
 
 _QUEUE: Final = Queue.EVENTS
+_OF_PAUSES: Final = (Told.ACCOUNT_PAUSED, Told.ACCOUNT_RESUMED)
+
+#: VTEX refuses the account's key, or only some of its calls.
+KEY_REFUSED: Final = "vtex.auth_failed"
+CALL_FORBIDDEN: Final = "vtex.call_forbidden"
 
 
 @shared_task(name=SEND, base=ServiceTask, bind=True, send_events=False)
 def send_event(self: ServiceTask, endpoint: str, delivery: int) -> None:
     """Send an event to an endpoint, and for a moment those after it."""
     services = self.services
-    Sending(
+    DeliverySender(
         ledger=services.ledger,
         clock=services.clock,
         random=services.random,
@@ -36,7 +45,7 @@ def send_event(self: ServiceTask, endpoint: str, delivery: int) -> None:
 
 @shared_task(name=Chore.WATCH_PAUSES.value, base=ChoreTask, bind=True, send_events=False)
 def watch_account_pauses(self: ChoreTask, turns: Mapping[str, int] | None = None) -> None:
-    """Tell endpoints which accounts are paused, and which go on."""
+    """Send endpoints the pauses and resumptions of accounts."""
     services = self.services
 
     def work(_: str) -> Ran:
@@ -51,3 +60,28 @@ def watch_account_pauses(self: ChoreTask, turns: Mapping[str, int] | None = None
         return Ran(is_over=not is_wanted)
 
     self.run_chore(None, turns, work)
+
+
+def watch_pauses(
+    accounts: Collection[str], *, ledger: Ledger, usage: Callable[[str], Usage], clock: Clock
+) -> bool:
+    """Record what changed in the accounts' pauses; return whether any endpoint wants to know."""
+    with ledger.database.reading() as connection:
+        subscriptions = ledger.database.outbox.subscriptions(connection)
+    watched = [
+        account
+        for account in accounts
+        if any(s.is_on and s.wants(told, account) for s in subscriptions for told in _OF_PAUSES)
+    ]
+    for account in watched:
+        used = usage(account)
+        if used.used is not None:
+            # Without Redis nobody knows, and nothing is said to be over.
+            note_pause(ledger.database, account, _cause(used), now=clock())
+    return bool(watched)
+
+
+def _cause(used: Usage) -> str | None:
+    if used.pause is not None:
+        return KEY_REFUSED
+    return CALL_FORBIDDEN if used.forbidden else None

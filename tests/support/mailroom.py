@@ -17,7 +17,7 @@ from orders_sync.settings_parts import EndpointSettings, RetryPolicy
 from orders_sync.signing import new_secret
 from orders_sync.testing.clock import SettableClock
 from orders_sync.webhooks.posting import Resolve
-from orders_sync.webhooks.sending import Sending
+from orders_sync.webhooks.sending import DeliverySender
 from orders_sync.worker.deliveries import DeliveryDispatcher, DeliveryMessage
 
 STORE = "mystore"
@@ -73,12 +73,12 @@ class Mailroom:
         return announcement.id
 
     @property
-    def sending(self) -> Sending:
+    def sending(self) -> DeliverySender:
         class Longest(random.Random):
             def random(self) -> float:
                 return 1.0
 
-        return Sending(
+        return DeliverySender(
             self.ledger,
             self.clock,
             Longest(),

@@ -9,7 +9,7 @@ from support.mailroom import STORE, Mailroom
 from orders_sync.traffic.limiter import Used
 from orders_sync.traffic.pause import PauseState
 from orders_sync.traffic.traffic import Usage
-from orders_sync.webhooks.pauses import CALL_FORBIDDEN, KEY_REFUSED, watch_pauses
+from orders_sync.webhooks.tasks import CALL_FORBIDDEN, KEY_REFUSED, watch_pauses
 
 USED = Used(calls=1, per_minute=60, budget=100, held_seconds=0.0)
 STATE = PauseState(since=1.0, cause="get_order")

@@ -6,8 +6,13 @@ import pytest
 from support.event_receiver import Receiver
 
 from orders_sync.http_client import BadUrl
-from orders_sync.webhooks.addresses import is_public, read_url
-from orders_sync.webhooks.posting import Answer, NoAnswer, Post
+from orders_sync.webhooks.posting import (
+    EndpointAnswer,
+    EndpointClient,
+    NoAnswer,
+    is_public,
+    read_url,
+)
 
 NOW = datetime(2026, 11, 27, tzinfo=UTC)
 
@@ -70,8 +75,10 @@ def test_a_url_leads_to_a_host_a_port_and_a_path() -> None:
     assert target.authority == "shop.example.com:8443"
 
 
-def post(url: str, *addresses: str, private_allowed: bool = False) -> Answer | NoAnswer:
-    with Post(url, seconds=1, private_allowed=private_allowed, resolve=lambda *_: addresses) as way:
+def post(url: str, *addresses: str, private_allowed: bool = False) -> EndpointAnswer | NoAnswer:
+    with EndpointClient(
+        url, seconds=1, private_allowed=private_allowed, resolve=lambda *_: addresses
+    ) as way:
         return way.send("{}", {}, now=NOW)
 
 
@@ -90,10 +97,10 @@ def test_the_connection_goes_to_the_address_that_was_checked(receiver: Receiver)
         return ["127.0.0.1"] if len(asked) == 1 else ["192.0.2.1"]
 
     url = f"http://shop.example.com:{receiver.port}/events"
-    with Post(url, seconds=1, private_allowed=True, resolve=resolve) as way:
+    with EndpointClient(url, seconds=1, private_allowed=True, resolve=resolve) as way:
         answers = [way.send("{}", {}, now=NOW) for _ in range(2)]
 
-    assert answers == [Answer(200), Answer(200)]
+    assert answers == [EndpointAnswer(200), EndpointAnswer(200)]
     assert asked == ["shop.example.com"]
     assert receiver.headers[0]["host"] == f"shop.example.com:{receiver.port}"
 
@@ -111,7 +118,7 @@ def test_a_name_that_is_not_known_is_no_answer() -> None:
     def resolve(*_: object) -> list[str]:
         raise OSError
 
-    with Post(
+    with EndpointClient(
         "https://nowhere.example.com", seconds=1, private_allowed=False, resolve=resolve
     ) as way:
         answer = way.send("{}", {}, now=NOW)
