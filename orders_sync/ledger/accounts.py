@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -9,6 +10,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 import sqlalchemy as sa
+from sqlalchemy.sql.dml import ReturningUpdate
 
 from orders_sync.ledger.engine import Database
 from orders_sync.ledger.insert import insert_into
@@ -106,13 +108,15 @@ class Accounts:
         now: datetime,
         lease: timedelta,
         limit: int,
+        first_at_once: int = sys.maxsize,
         ahead: timedelta = timedelta(),
     ) -> Sequence[Turn]:
         """Claim chores that are due, or will be within `ahead`, the longest due first.
 
         Whoever does one calls `begin` first. A chore whose claim is not ended is due again after
-        `lease`. Claims at the same time get different chores. After the clock was set back, what
-        ran before that is due at once.
+        `lease`. Claims at the same time get different chores. Of chores that never ran, no more
+        than `first_at_once` are under way. After the clock was set back, what ran before that is
+        due at once.
         """
         terms = {
             "of_chores": [chore.value for chore in chores],
@@ -123,7 +127,12 @@ class Accounts:
             "most": limit,
         }
         with self._database.writing() as connection:
-            turns = [Turn.from_row(row) for row in connection.execute(_CLAIM, terms)]
+            rows = list(connection.execute(_CLAIM, terms))
+            due, under_way = connection.execute(_FIRST_RUNS, terms).one()
+            room = min(first_at_once - under_way, limit - len(rows))
+            if due and room > 0:
+                rows += connection.execute(_CLAIM_FIRST, {**terms, "most": room})
+        turns = map(Turn.from_row, rows)
         return sorted(turns, key=lambda turn: (turn.due_at or now, turn.account))
 
     def claim_one(
@@ -249,27 +258,36 @@ _IS_FREE = sa.or_(
     accounts.c.claimed_at <= _time("lost_since"),
     accounts.c.claimed_at > _time("ahead_of"),
 )
-_DUE = (
-    sa.select(accounts.c.account, accounts.c.chore)
-    .where(
-        accounts.c.chore.in_(sa.bindparam("of_chores", expanding=True)),
-        sa.or_(
-            accounts.c.due_at <= _time("due_by"),
-            sa.and_(accounts.c.due_at.is_not(None), _IS_AHEAD),
-        ),
-        _IS_FREE,
+_OF_CHORES = accounts.c.chore.in_(sa.bindparam("of_chores", expanding=True))
+_IS_DUE = sa.or_(
+    accounts.c.due_at <= _time("due_by"),
+    sa.and_(accounts.c.due_at.is_not(None), _IS_AHEAD),
+)
+_IS_FIRST = accounts.c.ran_at.is_(None)
+
+
+def _claim_where(which: sa.ColumnElement[bool]) -> ReturningUpdate[Any]:
+    due = (
+        sa.select(accounts.c.account, accounts.c.chore)
+        .where(_OF_CHORES, which, _IS_DUE, _IS_FREE)
+        .order_by(accounts.c.due_at)
+        .limit(sa.bindparam("most"))
+        .with_for_update(skip_locked=True)
+        .cte("due")  # As a subquery, PostgreSQL may run it, and its limit, more than once.
     )
-    .order_by(accounts.c.due_at)
-    .limit(sa.bindparam("most"))
-    .with_for_update(skip_locked=True)
-    .cte("due")  # As a subquery, PostgreSQL may run it, and its limit, more than once.
-)
-_CLAIM = (
-    sa.update(accounts)
-    .where(sa.tuple_(accounts.c.account, accounts.c.chore).in_(sa.select(_DUE)))
-    .values(claimed_at=_time("now"))
-    .returning(accounts)
-)
+    return (
+        sa.update(accounts)
+        .where(sa.tuple_(accounts.c.account, accounts.c.chore).in_(sa.select(due)))
+        .values(claimed_at=_time("now"))
+        .returning(accounts)
+    )
+
+
+_CLAIM = _claim_where(sa.not_(_IS_FIRST))
+_CLAIM_FIRST = _claim_where(_IS_FIRST)
+_FIRST_RUNS = sa.select(
+    sa.func.count().filter(_IS_DUE, _IS_FREE), sa.func.count().filter(sa.not_(_IS_FREE))
+).where(_OF_CHORES, _IS_FIRST)
 _IS_CLAIMED = sa.and_(
     accounts.c.chore == sa.bindparam("of_chore"),
     accounts.c.claimed_at.is_not(None),

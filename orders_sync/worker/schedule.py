@@ -42,9 +42,6 @@ _RUNS_IN_THE_QUIET: Final = 30
 #: Accounts that drift apart are not all due in the same second for ever.
 _JITTER: Final = 0.1
 
-#: How long after another one a new account is asked first: that takes many times a later poll.
-_FIRST_APART: Final = timedelta(seconds=0.1)
-
 #: As many accounts without work share a message; each of the others has its own.
 _LOT: Final = 10
 #: A chore that took longer may keep the others of its lot waiting.
@@ -130,17 +127,14 @@ def first_due(
 ) -> Mapping[tuple[str, Chore], datetime | None]:
     """Return when the chores of accounts that are new, and those of all, are due first.
 
-    Feeds and ERPs are asked one account after the other, so that many at once keep nobody waiting.
-    The rest is spread over its interval by the account's name.
+    Feeds and ERPs are asked at once, the rest is spread over its interval by the account's name.
     """
     due: dict[tuple[str, Chore], datetime | None] = {
         (EVERY_ACCOUNT, Chore.PURGE): now,
         (EVERY_ACCOUNT, Chore.COLLECT_STRAYS): now,
     }
-    for number, account in enumerate(sorted(accounts)):
-        first = now + number * _FIRST_APART
-        due[account, Chore.POLL] = due[account, Chore.PULL] = first
-        due[account, Chore.ACKNOWLEDGE] = first
+    for account in accounts:
+        due.update({(account, chore): now for chore in QUICK})
         for chore in (Chore.WATCH_FEED, Chore.RECONCILE):
             seconds = rhythm_of(chore, settings).longest * _share(account, chore)
             due[account, chore] = now + timedelta(seconds=seconds)

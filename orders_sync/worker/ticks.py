@@ -30,6 +30,10 @@ log = structlog.get_logger(__name__)
 #: The most chores that one tick puts on the queues.
 _MOST_TURNS: Final = 1000
 
+#: So many chores that never ran are under way. The first run for an account takes many times a
+#: later one, and hundreds of new accounts must not keep the others waiting.
+_FIRST_AT_ONCE: Final = 12
+
 #: Chores of an account that is not configured here may be another process's.
 _NOT_OURS: Final = timedelta(seconds=60)
 
@@ -49,7 +53,12 @@ class TickTask(ServiceTask):
         accounts, now = services.ledger.accounts, services.clock()
         known = self._schedule_new(now)
         turns = accounts.claim(
-            chores, now=now, lease=lease_of(chores), limit=_MOST_TURNS, ahead=ahead
+            chores,
+            now=now,
+            lease=lease_of(chores),
+            limit=_MOST_TURNS,
+            first_at_once=_FIRST_AT_ONCE,
+            ahead=ahead,
         )
         if any(not known.get(turn.account) for turn in turns):
             # One that was added or enabled just now must not wait for long.

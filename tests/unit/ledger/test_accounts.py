@@ -46,6 +46,30 @@ def test_what_is_due_is_claimed_the_longest_due_first(ledger: Ledger, clock: Set
     assert (first, second) == (["latest", "later"], ["late"])
 
 
+def test_of_new_accounts_a_few_at_once_are_asked_first(
+    ledger: Ledger, clock: SettableClock
+) -> None:
+    def claim_some(limit: int = 100) -> list[Turn]:
+        return list(
+            ledger.accounts.claim(
+                [Chore.POLL], now=clock(), lease=LEASE, limit=limit, first_at_once=3
+            )
+        )
+
+    schedule(ledger, ["old"], clock() - SECOND)
+    [old] = claim_some()
+    ledger.accounts.end([Ending(old, clock(), clock(), 0.1)])
+    schedule(ledger, [f"new{number}" for number in range(9)], clock() - SECOND)
+
+    first = claim_some()
+    assert [turn.account for turn in first] == ["new0", "new1", "new2", "old"]
+    assert claim_some() == []
+    ledger.accounts.end([Ending(turn, clock() + LEASE, clock(), 0.1) for turn in first[:2]])
+    assert [turn.account for turn in claim_some()] == ["new3", "new4"]
+    clock.advance(LEASE.total_seconds())
+    assert len(claim_some(limit=5)) == 5
+
+
 def test_a_tick_may_claim_what_is_due_before_the_next_one(
     ledger: Ledger, clock: SettableClock
 ) -> None:
