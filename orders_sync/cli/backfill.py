@@ -22,7 +22,7 @@ from orders_sync.ledger import Ledger
 from orders_sync.settings import Settings, require_accounts
 from orders_sync.terminal import legible
 from orders_sync.traffic.lanes import Lane
-from orders_sync.upkeep.backfill import Backfill, Plan, Tally, kept_tally
+from orders_sync.upkeep.backfill import Backfill, BackfillPlan, Tally, kept_tally
 
 if TYPE_CHECKING:
     from orders_sync.bootstrap import Services
@@ -80,7 +80,7 @@ def backfill_orders(
     told: list[dict[str, Any]] = []
     with open_ledger() as ledger:
         for name in chosen_accounts(settings, account):
-            plan = Plan(name, start, end, tuple(dict.fromkeys(statuses)))
+            plan = BackfillPlan(name, start, end, tuple(dict.fromkeys(statuses)))
             tally, was_done = _run(plan, settings, ledger, is_dry=dry_run, restart=restart)
             told.append(_told(plan, tally, dry_run=dry_run, was_done=was_done))
     if as_json:
@@ -91,7 +91,7 @@ def backfill_orders(
 
 
 def _run(
-    plan: Plan, settings: Settings, ledger: Ledger, *, is_dry: bool, restart: bool
+    plan: BackfillPlan, settings: Settings, ledger: Ledger, *, is_dry: bool, restart: bool
 ) -> tuple[Tally, bool]:
     """Carry a plan out; gives how far it is, and whether it was done before."""
     before = None if is_dry or restart else kept_tally(ledger, plan)
@@ -133,7 +133,7 @@ def _calling(settings: Settings) -> Iterator[Services]:
 class _Display:
     """A bar over the time that is walked through, or a line now and then, on standard error."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: BackfillPlan) -> None:
         self._start = plan.start
         self._console = Console(stderr=True, highlight=False, soft_wrap=True)
         self._next_line_at = time.monotonic() + _LINE_EVERY_SECONDS
@@ -166,7 +166,7 @@ class _Display:
             self._console.print(legible(note), markup=False)
 
 
-def _told(plan: Plan, tally: Tally, *, dry_run: bool, was_done: bool) -> dict[str, Any]:
+def _told(plan: BackfillPlan, tally: Tally, *, dry_run: bool, was_done: bool) -> dict[str, Any]:
     return {
         "account": plan.account,
         "from": plan.start,

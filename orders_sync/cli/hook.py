@@ -22,7 +22,7 @@ from orders_sync.cli.workplace import chosen_accounts
 from orders_sync.errors import Refused
 from orders_sync.ledger.versions import require_current
 from orders_sync.terminal import command_line
-from orders_sync.upkeep.watch_hook import keep_url, url_made_here, wanted_hook
+from orders_sync.upkeep.watch_feed import keep_hook_url, read_hook_url, wanted_hook
 from orders_sync.vtex.hook import HookConfiguration
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def show_hook(*, account: str | None, as_json: bool) -> None:
         heard = services.ledger.hearings.read()
         for name in chosen_accounts(services.settings, account):
             found = services.vtex(name).get_hook_configuration()
-            ours = url_made_here(services.ledger, name)
+            ours = read_hook_url(services.ledger, name)
             url = ours or (found.hook.url if found else None)
             has_secret = services.settings.accounts[name].hook_secret is not None
             wanted = wanted_hook(services.settings, name, url) if url and has_secret else None
@@ -143,7 +143,7 @@ def _configure(
                 f"{account}: {refused} Is orders-sync serve running, and can VTEX reach "
                 f"{wanted.hook.url} from the internet?"
             ) from None
-    keep_url(services.ledger, account, wanted.hook.url, now=datetime.now(UTC))
+    keep_hook_url(services.ledger, account, wanted.hook.url, now=datetime.now(UTC))
     if found is None:
         return "created", []
     return ("replaced" if differences else "unchanged"), differences
@@ -152,14 +152,14 @@ def _configure(
 def _remove(services: Services, account: str, *, foreign: bool) -> str:
     vtex = services.vtex(account)
     found = vtex.get_hook_configuration()
-    is_foreign = found is not None and found.hook.url != url_made_here(services.ledger, account)
+    is_foreign = found is not None and found.hook.url != read_hook_url(services.ledger, account)
     if found is not None and is_foreign and not foreign:
         raise click.ClickException(
             f"{account}: the hook posts to {found.hook.url}, which was not configured here. To "
             f"remove it all the same: orders-sync hook remove --foreign --account {account}"
         )
     # First, or upkeep may make it again.
-    keep_url(services.ledger, account, None, now=datetime.now(UTC))
+    keep_hook_url(services.ledger, account, None, now=datetime.now(UTC))
     services.ledger.hearings.forget(account)
     if found is None:
         return "absent"

@@ -151,7 +151,7 @@ class Metrics:
             self._call_succeeded.labels(account, endpoint).set(now)
 
     def reconcile_found(self, account: str, kind: str, outcome: FindingOutcome) -> None:
-        """Observe a disagreement that reconciling found; `kind` is one of `upkeep.drift.Kind`."""
+        """Observe a disagreement that reconciling found; `kind` is a `Mismatch`."""
         self._findings.labels(account, kind, outcome).inc()
 
     def order_differs(self, account: str, reason: Reason) -> None:

@@ -1,4 +1,4 @@
-"""Takes up orders from before, which the feed never told of, by VTEX's list of orders.
+"""Takes up older orders, which the feed never told of, from VTEX's list of orders.
 
 Only orders that the ledger does not know are taken. They go the ordinary road, which decides by
 their present status: one that is ready or in handling is handed to the ERP, the others are noted.
@@ -20,7 +20,14 @@ from orders_sync.errors import AuthFailed, RetryableError, WaitError
 from orders_sync.ledger import Ledger
 from orders_sync.ledger.cursors import Cursors
 from orders_sync.ledger.reconciliation import Found, Reconciliation
-from orders_sync.upkeep.walk import LAG, OrderList, Place, Slice, instant, walk
+from orders_sync.upkeep.list_pages import (
+    LAG,
+    ListPosition,
+    OrderList,
+    Slice,
+    list_slices,
+    read_instant,
+)
 from orders_sync.vtex.orders import OrderFilter, OrderRow
 
 BACKFILLED: Final = "order.backfilled"
@@ -43,8 +50,8 @@ _MOST_FAILURES: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
-    """Which orders are wanted: those created from `start` to `end`, in some statuses or in any."""
+class BackfillPlan:
+    """The orders to take up: those created from `start` to `end`, in some statuses or in any."""
 
     account: str
     start: datetime
@@ -52,23 +59,23 @@ class Plan:
     statuses: tuple[str, ...] = ()
 
     def reach(self, now: datetime) -> datetime:
-        """Say up to when VTEX's index can have the orders by now."""
+        """Return up to when VTEX's index can have the orders by now."""
         return min(self.end, now - LAG)
 
     @property
     def cursor(self) -> str:
-        """Name the cursor that tells how far this backfill is."""
+        """The name of the cursor that keeps how far this backfill is."""
         words = "|".join([self.start.isoformat(), self.end.isoformat(), *sorted(self.statuses)])
         return f"backfill {hashlib.sha256(words.encode()).hexdigest()[:32]}"
 
     @property
     def filter(self) -> OrderFilter:
-        """Word the plan as VTEX's filter, as far as its index knows the statuses."""
+        """The plan as VTEX's filter, as far as its index knows the statuses."""
         is_known = _FILTERABLE.issuperset(self.statuses)
         return OrderFilter(statuses=self.statuses if is_known else ())
 
     def picks(self, row: OrderRow) -> bool:
-        """Say whether a row is wanted."""
+        """Check whether a row is to be taken up."""
         return not self.statuses or row.status in self.statuses
 
 
@@ -86,7 +93,7 @@ class Tally:
     by_status: Counter[str] = field(default_factory=Counter)
 
     def to_json(self) -> str:
-        """Write it as a cursor keeps it."""
+        """Return the text that a cursor keeps."""
         return json.dumps(
             {
                 "position": self.position.isoformat(),
@@ -99,22 +106,22 @@ class Tally:
 
     @classmethod
     def from_json(cls, text: str) -> Tally:
-        """Read it from a cursor."""
+        """Read the text that a cursor keeps."""
         kept: dict[str, Any] = json.loads(text)
-        kept["position"] = instant(kept["position"])
+        kept["position"] = read_instant(kept["position"])
         kept["by_status"] = Counter(kept["by_status"])
         return cls(**kept)
 
 
-def kept_tally(ledger: Ledger, plan: Plan) -> Tally | None:
-    """Give how far the plan was carried out before, or None where it was not begun."""
+def kept_tally(ledger: Ledger, plan: BackfillPlan) -> Tally | None:
+    """Return how far the plan was carried out before; None where it was not begun."""
     kept = Cursors(ledger.database).read(plan.account, plan.cursor)
     return Tally.from_json(kept) if kept else None
 
 
 @dataclass(frozen=True, slots=True)
 class Backfill:
-    """What a backfill works with.
+    """A run through a plan, with all that it works with.
 
     `pause` waits for some seconds; `show` is told how far it is, with a word on why it waits.
     """
@@ -127,8 +134,8 @@ class Backfill:
     show: Callable[[Tally, str], None]
     in_flight: int
 
-    def run(self, plan: Plan, *, is_dry: bool = False, restart: bool = False) -> Tally:
-        """Take up what the plan wants, from where it stopped before, or only count it all.
+    def run(self, plan: BackfillPlan, *, is_dry: bool = False, restart: bool = False) -> Tally:
+        """Take up the plan's orders, from where it stopped before, or only count them all.
 
         No more than `in_flight` orders are on their way at once: it waits until there is room.
         Killed at any point, it goes on from the last slice that was wholly taken.
@@ -143,18 +150,18 @@ class Backfill:
         tally = kept or Tally(plan.start)
         for step in self._slices(plan, tally, plan.reach(self.clock())):
             self._take(plan, step, tally, is_dry=is_dry)
-            tally.position = step.onward.at
+            tally.position = step.next_position.at
             if not is_dry:
                 cursors.move(plan.account, plan.cursor, tally.to_json(), now=self.clock())
             self.show(tally, "")
         return tally
 
-    def _slices(self, plan: Plan, tally: Tally, end: datetime) -> Iterator[Slice]:
-        """Walk to the end, beginning anew from the last slice when VTEX has to be waited for."""
+    def _slices(self, plan: BackfillPlan, tally: Tally, end: datetime) -> Iterator[Slice]:
+        """Yield slices to the end, going on after the last one when VTEX has to be waited for."""
         failures = 0
         while tally.position < end:
             try:
-                for step in walk(self.vtex, Place(tally.position), end, plan.filter):
+                for step in list_slices(self.vtex, ListPosition(tally.position), end, plan.filter):
                     failures = 0
                     yield step
             except AuthFailed:
@@ -170,14 +177,14 @@ class Backfill:
             else:
                 return
 
-    def _take(self, plan: Plan, step: Slice, tally: Tally, *, is_dry: bool) -> None:
+    def _take(self, plan: BackfillPlan, step: Slice, tally: Tally, *, is_dry: bool) -> None:
         reconciliation = Reconciliation(self.ledger.database, self.ledger.windows)
         rows = {row.order_id: row for row in step.rows if plan.picks(row)}
         facts = reconciliation.facts(plan.account, list(rows))
-        wanted = [row for row in rows.values() if row.order_id not in facts]
-        while wanted:
-            room = len(wanted) if is_dry else self._room(plan.account, tally)
-            lot, wanted = wanted[:room], wanted[room:]
+        unknown = [row for row in rows.values() if row.order_id not in facts]
+        while unknown:
+            room = len(unknown) if is_dry else self._room(plan.account, tally)
+            lot, unknown = unknown[:room], unknown[room:]
             if not is_dry:
                 self._take_up(plan.account, reconciliation, lot)
             tally.taken += len(lot)
@@ -188,15 +195,15 @@ class Backfill:
     def _take_up(
         self, account: str, reconciliation: Reconciliation, lot: Sequence[OrderRow]
     ) -> None:
-        found = [
+        findings = [
             Found(row.order_id, "backfill", f"{row.status or 'no status'} in VTEX's list")
             for row in lot
         ]
-        for each in reconciliation.take_up(account, found, what=BACKFILLED, now=self.clock()):
-            self.dispatch(each)
+        for step in reconciliation.take_up(account, findings, what=BACKFILLED, now=self.clock()):
+            self.dispatch(step)
 
     def _room(self, account: str, tally: Tally) -> int:
-        """Wait until another order may be on its way; say how many may."""
+        """Wait until another order may be on its way; return how many may."""
         while (room := self.in_flight - self.ledger.events.in_flight(account)) <= 0:
             self._wait(tally, _WAIT_SECONDS, f"{self.in_flight} orders are in flight")
         return room

@@ -1,4 +1,4 @@
-"""Erases what is personal of finished orders, and of strays, that are past their retention."""
+"""Erases personal data that is past its retention, and moves what is stray out of the broker."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Final
 import sqlalchemy as sa
 import structlog
 
+from orders_sync.broker.strays import Stray, Strays
 from orders_sync.domain.rules import Standing
 from orders_sync.domain.time import Clock
 from orders_sync.ledger import Ledger
@@ -24,6 +25,10 @@ _LEASE_SECONDS: Final = 300
 _MOST_TIME: Final = timedelta(seconds=60)
 _LOT: Final = 200
 
+#: As many bodies are held in memory at a time.
+_STRAYS_LOT: Final = 20
+_MOST_LOTS: Final = 50
+
 
 @dataclass(frozen=True, slots=True)
 class _Round:
@@ -37,7 +42,7 @@ class _Round:
 
     @property
     def cursor(self) -> str:
-        """Name the cursor that tells how far the round is."""
+        """The name of the cursor that keeps how far the round is."""
         return f"purge {self.table.name} {self.standing}"
 
 
@@ -65,14 +70,14 @@ def purge(
         if lease is None:
             return erased
         apart = _set_apart(ledger, own or {}, retention, now=clock())
-        for each in _ROUNDS:
+        for purge_round in _ROUNDS:
             for account, kept_for in apart.items():
                 if kept_for is not None:
                     whose = Whose(only=account)
-                    erased += _run(each, ledger, clock, whose, clock() - kept_for, until)
+                    erased += _run(purge_round, ledger, clock, whose, clock() - kept_for, until)
             if retention is not None:
                 whose = Whose(but=apart.keys())
-                erased += _run(each, ledger, clock, whose, clock() - retention, until)
+                erased += _run(purge_round, ledger, clock, whose, clock() - retention, until)
         if retention is not None:
             strays = ledger.strays.erase_bodies(before=clock() - retention)
     if strays or erased != Erased():
@@ -85,9 +90,9 @@ def purge(
 
 
 def forget_events(*, ledger: Ledger, clock: Clock, keep: timedelta) -> int:
-    """Forget events for endpoints that are older than `keep`; return how many.
+    """Delete events for endpoints that are older than `keep`; return how many.
 
-    So are deliveries of endpoints that were removed.
+    Deliveries of endpoints that were removed are deleted too.
     """
     until, before = clock() + _MOST_TIME, clock() - keep
     nobodys = _until_done(ledger.outbox_log.forget_nobodys, clock, until)
@@ -95,6 +100,35 @@ def forget_events(*, ledger: Ledger, clock: Clock, keep: timedelta) -> int:
     if forgotten or nobodys:
         log.info("purge.events", events=forgotten, deliveries_of_nobody=nobodys)
     return forgotten
+
+
+def collect_strays(*, broker: Strays, ledger: Ledger, clock: Clock) -> int:
+    """Record strays in the ledger, then delete them from the broker; return how many.
+
+    Their bodies may be personal, which the broker must not keep. Where a process dies in between,
+    the next run meets the same ids and deletes what is known.
+    How many the broker had to drop is kept too.
+    """
+    ledger.strays.note_dropped(broker.dropped, now=clock())
+
+    def record(stray: Stray) -> None:
+        ledger.strays.record(
+            stray.id,
+            arrived_at=stray.when,
+            queue=stray.queue,
+            reason=stray.reason,
+            name=stray.name,
+            body=stray.body,
+        )
+
+    collected = 0
+    for _ in range(_MOST_LOTS):
+        if not len(broker):
+            break
+        collected += broker.collect(record, limit=_STRAYS_LOT)
+    if collected:
+        log.warning("strays.collected", strays=collected)
+    return collected
 
 
 def _set_apart(
@@ -111,13 +145,13 @@ def _set_apart(
     cursors = Cursors(ledger.database)
     apart = cursors.accounts_with(_ROUNDS[0].cursor)
     for account in own.keys() - apart:
-        for each in _ROUNDS:
-            cursors.move(account, each.cursor, None, now=now)
+        for purge_round in _ROUNDS:
+            cursors.move(account, purge_round.cursor, None, now=now)
     return {account: own.get(account, retention) for account in sorted({*apart, *own})}
 
 
 def _until_done(forget: Callable[[], int], clock: Clock, until: datetime) -> int:
-    """Forget lot by lot until there is nothing left, or no time; return how much."""
+    """Call `forget` until nothing is left, or no time; return how much was forgotten."""
     total = 0
     while clock() < until and (number := forget()):
         total += number
@@ -125,22 +159,22 @@ def _until_done(forget: Callable[[], int], clock: Clock, until: datetime) -> int
 
 
 def _run(
-    each: _Round,
+    purge_round: _Round,
     ledger: Ledger,
     clock: Clock,
     whose: Whose,
     before: datetime,
     until: datetime,
 ) -> Erased:
-    """Go through one round until its end or the end of the run."""
+    """Erase one round until its end or the end of the run."""
     account = whose.only or EVERY_ACCOUNT
     retention, cursors = Retention(ledger.database), Cursors(ledger.database)
     erased = Erased()
     while clock() < until:
-        stopped_at = cursors.read(account, each.cursor)
+        stopped_at = cursors.read(account, purge_round.cursor)
         lot = retention.next_lot(
-            each.table,
-            each.standing,
+            purge_round.table,
+            purge_round.standing,
             accounts=whose,
             after=datetime.fromisoformat(stopped_at) if stopped_at else None,
             before=before,
@@ -149,8 +183,8 @@ def _run(
         if lot is None:
             if whose.only and (stopped_at is None or stopped_at < before.isoformat()):
                 # The next run need not go past the orders of all other accounts again.
-                cursors.move(account, each.cursor, before.isoformat(), now=clock())
+                cursors.move(account, purge_round.cursor, before.isoformat(), now=clock())
             break
         erased += retention.erase(lot, before=before, now=clock())
-        cursors.move(account, each.cursor, lot.until.isoformat(), now=clock())
+        cursors.move(account, purge_round.cursor, lot.until.isoformat(), now=clock())
     return erased

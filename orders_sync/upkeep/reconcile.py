@@ -1,8 +1,8 @@
-"""Holds VTEX's list of orders and the ledger against each other, a little at a time.
+"""Compares VTEX's list of orders with the ledger, a little at a time.
 
 Two walks go through the list and around again: a short one over what is ready for handling, and
 a long one over everything. A third look goes through the ledger, for orders that VTEX does not
-get on with. Whatever is found has its order read by the ordinary road, which decides and mends.
+get on with. Each discrepancy has its order read by the ordinary road, which decides and mends.
 """
 
 from __future__ import annotations
@@ -25,20 +25,28 @@ from orders_sync.ledger import Ledger
 from orders_sync.ledger.cursors import Cursors
 from orders_sync.ledger.reconciliation import Found, OrderFacts, Reconciliation
 from orders_sync.metrics.observer import FindingOutcome
-from orders_sync.upkeep.drift import (
+from orders_sync.upkeep.discrepancies import (
     GRACE,
     STUCK_CAUSE,
     TRANSIENT,
     UNMENDED_CAUSES,
-    Finding,
-    Known,
-    SentInvoice,
+    Discrepancy,
+    InvoiceSum,
+    KnownOrder,
+    hint_for_stuck,
+    hint_for_unmended,
     judge,
+    judge_stuck,
 )
-from orders_sync.upkeep.gap import GAP
-from orders_sync.upkeep.hints import hint_for_stuck, hint_for_unmended
-from orders_sync.upkeep.stuck import judge_stuck
-from orders_sync.upkeep.walk import LAG, OrderList, Place, Slice, instant, walk
+from orders_sync.upkeep.list_pages import (
+    LAG,
+    ListPosition,
+    OrderList,
+    Slice,
+    list_slices,
+    read_instant,
+)
+from orders_sync.upkeep.watch_feed import GAP
 from orders_sync.vtex.orders import OrderFilter, OrderRow
 
 log = structlog.get_logger(__name__)
@@ -76,7 +84,7 @@ class ReconcileLimits:
 
 @dataclass(slots=True)
 class Reconciled:
-    """What a run did: rows compared, and by kind what was found and what was parked."""
+    """The result of a run: rows compared, and by kind what was found and what was parked."""
 
     rows: int = 0
     found: Counter[str] = field(default_factory=Counter)
@@ -107,7 +115,7 @@ def reconcile(
         room = limits.in_flight - ledger.events.in_flight(account)
         if lease is None or room <= 0 or erp_rests():
             return Reconciled()
-        run = _Run(
+        run = _Reconciler(
             account, vtex, ledger, clock, dispatch, observe, limits, room, may_go_on=lease.renew
         )
         run.enter_gap()
@@ -127,7 +135,7 @@ def reconcile(
     return done
 
 
-class _Run:
+class _Reconciler:
     """One run for one account; `room` is how many more orders may be in flight.
 
     It stops before the next slice where it may not go on.
@@ -161,18 +169,18 @@ class _Run:
         self.done = Reconciled()
 
     def enter_gap(self) -> None:
-        """Lead both walks to a gap in the feed; what is before it, the walks come to again."""
+        """Move both walks to a gap in the feed; they come to what is before it again."""
         gap = self._cursors.read(self._account, GAP)
         if gap is None:
             return
-        start = Place(instant(gap) - _BEFORE_GAP).to_text() if gap else None
+        start = ListPosition(read_instant(gap) - _BEFORE_GAP).to_text() if gap else None
         self._reconciliation.enter_gap(
             self._account, GAP, {_READY_WALK: None, _LONG_WALK: start}, now=self._clock()
         )
         log.warning("reconcile.gap", account=self._account, since=gap or None)
 
     def look_for_stuck(self) -> None:
-        """Look through the ledger for orders in a transient status, a lot at a time."""
+        """Search the ledger for orders in a transient status, a lot at a time."""
         now = self._clock()
         after = self._cursors.read(self._account, _STUCK_LOOK)
         lot = self._reconciliation.unmoved(
@@ -183,18 +191,18 @@ class _Run:
             after=after or "",
             limit=_STUCK_LOT,
         )
-        found = [judge_stuck(each, now=now, patience=self._limits.patience) for each in lot]
-        to_read = [each.found for each in found if each is not None and not each.is_sure]
-        for each in found:
-            if each is not None and each.is_sure:
-                hint = hint_for_stuck(each.status)
-                self._park(each.found, each.status, STUCK_CAUSE, hint)
-        if self._read(to_read):
+        judged = [judge_stuck(order, now=now, patience=self._limits.patience) for order in lot]
+        stuck = [order for order in judged if order is not None]
+        for order in stuck:
+            if order.is_sure:
+                hint = hint_for_stuck(order.status)
+                self._park(order.found, order.status, STUCK_CAUSE, hint)
+        if self._read([order.found for order in stuck if not order.is_sure]):
             last = lot[-1].order_id if len(lot) == _STUCK_LOT else None
             self._move(_STUCK_LOOK, after, last)
 
     def look_for_changes(self) -> None:
-        """Have orders read again of which VTEX tells nobody that they changed, the longest due."""
+        """Dispatch reads of orders whose changes VTEX does not announce, the longest due first."""
         limit = min(_COMPARED_A_RUN, self._room // 2)
         self._dispatch(
             self._reconciliation.compare_due(self._account, limit=limit, now=self._clock())
@@ -204,13 +212,13 @@ class _Run:
         """Go on with a walk; where there is no room for all that is found, stay there."""
         horizon, end = self._started - self._limits.horizon, self._started - LAG
         stopped_at = self._cursors.read(self._account, name)
-        place = Place.from_text(stopped_at) if stopped_at else Place(horizon)
-        if place.at < horizon:
-            place = Place(horizon, place.width)
-        for step in islice(walk(self._vtex, place, end, where), pages):
+        position = ListPosition.from_text(stopped_at) if stopped_at else ListPosition(horizon)
+        if position.at < horizon:
+            position = ListPosition(horizon, position.width)
+        for step in islice(list_slices(self._vtex, position, end, where), pages):
             if not self._compare(step):
                 return
-            value = None if step.is_last else step.onward.to_text()
+            value = None if step.is_last else step.next_position.to_text()
             self._move(name, stopped_at, value)
             stopped_at = value
             if not self._may_go_on() or self._clock() - self._started > _MOST_TIME:
@@ -221,30 +229,31 @@ class _Run:
             self._cursors.move(self._account, name, value, now=self._clock())
 
     def _compare(self, step: Slice) -> bool:
-        """Judge the rows of a slice; False where not all that was found could be taken up."""
+        """Judge the rows of a slice; return whether all that was found could be taken up."""
         now = self._clock()
         rows = {row.order_id: row for row in step.rows}
         facts = self._reconciliation.facts(self._account, list(rows))
-        findings = [self._judge(row, facts.get(row.order_id), now) for row in rows.values()]
+        judged = [self._judge(row, facts.get(row.order_id), now) for row in rows.values()]
         self.done.rows += len(rows)
         mendable = []
-        for each in findings:
-            if each is not None and each.is_unmended:
-                cause, hint = UNMENDED_CAUSES[each.kind], hint_for_unmended(each.kind)
-                self._park(_found(each), rows[each.order_id].status, cause, hint)
-            elif each is not None:
-                mendable.append(each)
-        has_room = self._read([_found(each) for each in mendable])
-        for each in mendable:
-            if each.invoices:
+        for discrepancy in judged:
+            if discrepancy is not None and discrepancy.is_unmended:
+                status = rows[discrepancy.order_id].status
+                cause, hint = UNMENDED_CAUSES[discrepancy.kind], hint_for_unmended(discrepancy.kind)
+                self._park(_found(discrepancy), status, cause, hint)
+            elif discrepancy is not None:
+                mendable.append(discrepancy)
+        has_room = self._read([_found(discrepancy) for discrepancy in mendable])
+        for discrepancy in mendable:
+            if discrepancy.invoices:
                 self._dispatch(
                     self._reconciliation.check_again(
-                        self._account, each.order_id, each.invoices, now=now
+                        self._account, discrepancy.order_id, discrepancy.invoices, now=now
                     )
                 )
         return has_room
 
-    def _judge(self, row: OrderRow, facts: OrderFacts | None, now: datetime) -> Finding | None:
+    def _judge(self, row: OrderRow, facts: OrderFacts | None, now: datetime) -> Discrepancy | None:
         known = _known(facts) if facts else None
         return judge(
             row,
@@ -256,22 +265,22 @@ class _Run:
 
     @cached_property
     def _heard_since(self) -> datetime | None:
-        """When the account's first order was heard of; it is looked for once and for all."""
+        """When the account's first order was heard of; the ledger is searched once and for all."""
         kept = self._cursors.read(self._account, _HEARD_SINCE)
         if kept:
-            return instant(kept)
+            return read_instant(kept)
         since = self._reconciliation.heard_since(self._account)
         self._move(_HEARD_SINCE, kept, since.isoformat() if since else None)
         return since
 
     def _read(self, lot: Sequence[Found]) -> bool:
-        """Have orders read, as many as this run may; False where that is not all of them."""
+        """Dispatch reads, as many as this run may; return whether these are all."""
         taken = lot[: self._reads]
         self._reads -= len(taken)
         self._dispatch(self._reconciliation.take_up(self._account, taken, now=self._clock()))
-        for each in taken:
-            self.done.found[each.kind] += 1
-            self._observe(self._account, each.kind, "read")
+        for found in taken:
+            self.done.found[found.kind] += 1
+            self._observe(self._account, found.kind, "read")
         return len(taken) == len(lot)
 
     def _park(self, found: Found, status: str | None, cause: str, hint: str) -> None:
@@ -282,13 +291,13 @@ class _Run:
             self._observe(self._account, found.kind, "parked")
 
 
-def _found(finding: Finding) -> Found:
-    return Found(finding.order_id, finding.kind.value, finding.note)
+def _found(discrepancy: Discrepancy) -> Found:
+    return Found(discrepancy.order_id, discrepancy.kind.value, discrepancy.note)
 
 
-def _known(facts: OrderFacts) -> Known:
+def _known(facts: OrderFacts) -> KnownOrder:
     order: Mapping[str, Any] = facts.order
-    return Known(
+    return KnownOrder(
         progress=Progress(order["progress"]),
         standing=Standing(order["standing"]),
         next_step=order["next_step"],
@@ -297,12 +306,12 @@ def _known(facts: OrderFacts) -> Known:
         updated_at=order["updated_at"],
         lease_until=order["lease_until"],
         invoices=tuple(
-            SentInvoice(each["id"], each["value_cents"] or 0, each["updated_at"])
-            for each in facts.commands
-            if each["kind"] == "invoice" and '"type":"Input"' not in each["body"]
+            InvoiceSum(command["id"], command["value_cents"] or 0, command["updated_at"])
+            for command in facts.commands
+            if command["kind"] == "invoice" and '"type":"Input"' not in command["body"]
         ),
         # What is erased, or changes no more, is not read for it.
         value_cents=order["value_cents"] if order["compare_at"] else None,
-        was_cancelled=any(each["kind"] == "cancel" for each in facts.commands),
+        was_cancelled=any(command["kind"] == "cancel" for command in facts.commands),
         found=facts.found,
     )

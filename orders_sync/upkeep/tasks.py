@@ -14,12 +14,9 @@ from orders_sync.embedded.broker import forget_past
 from orders_sync.ledger.accounts import Chore
 from orders_sync.ledger.retention import Erased
 from orders_sync.traffic.lanes import Lane
-from orders_sync.upkeep.collect_strays import collect_strays
-from orders_sync.upkeep.gap import GapKeeper
-from orders_sync.upkeep.purge import forget_events, purge
+from orders_sync.upkeep.purge import collect_strays, forget_events, purge
 from orders_sync.upkeep.reconcile import ReconcileLimits, reconcile
-from orders_sync.upkeep.watch_feed import FeedState, ensure_feed
-from orders_sync.upkeep.watch_hook import ensure_hook
+from orders_sync.upkeep.watch_feed import FeedState, ensure_feed, ensure_hook, note_gap
 from orders_sync.worker.chores import Ran
 from orders_sync.worker.schedule import SLOW
 from orders_sync.worker.ticks import ChoreTask, TickTask
@@ -30,7 +27,7 @@ _READS_A_RUN: Final = 100
 
 @shared_task(name="upkeep.tick", base=TickTask, bind=True, send_events=False)
 def tick_upkeep(self: TickTask) -> None:
-    """Have those chores done that are due."""
+    """Dispatch the chores that are due."""
     self.tick(SLOW)
 
 
@@ -51,20 +48,21 @@ def collect_stray_messages(self: ChoreTask, turns: Mapping[str, int] | None = No
 def watch_feed(
     self: ChoreTask, account: str | None = None, turns: Mapping[str, int] | None = None
 ) -> None:
-    """See that the accounts' feeds are configured; what one did not tell before is reconciled.
-
-    A hook that this system configured is seen to as well.
-    """
-    services = self.services
+    """Check the configurations of feeds and hooks; a feed that is new has its gap reconciled."""
+    services, ledger = self.services, self.services.ledger
 
     def work(account: str) -> Ran:
         vtex = services.vtex(account, Lane.FEED)
-        keeper = GapKeeper(account, vtex, services.ledger, services.clock)
-        state, _ = ensure_feed(account, vtex=keeper, wanted=services.settings.feed_of(account))
+        state, _ = ensure_feed(
+            account,
+            vtex=vtex,
+            settings=services.settings.feed_of(account),
+            before_creating=lambda: note_gap(account, ledger=ledger, now=services.clock()),
+        )
         if state is FeedState.CREATED:
-            services.ledger.accounts.wake(account, Chore.RECONCILE, services.clock())
-            services.ledger.accounts.wake(account, Chore.POLL, services.clock())
-        ensure_hook(account, vtex=vtex, ledger=services.ledger, settings=services.settings)
+            ledger.accounts.wake(account, Chore.RECONCILE, services.clock())
+            ledger.accounts.wake(account, Chore.POLL, services.clock())
+        ensure_hook(account, vtex=vtex, ledger=ledger, settings=services.settings)
         return Ran()
 
     self.run_chore(account, turns, work)

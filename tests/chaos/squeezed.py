@@ -65,9 +65,12 @@ def stop_clock(slept: Path) -> None:
 def squeeze() -> None:
     """Shorten what reconciling waits for; its walk and its judgement take it from these modules."""
     # They must be imported after the clocks were shifted.
-    from orders_sync.upkeep import drift, walk  # noqa: PLC0415
+    from orders_sync.upkeep import discrepancies, list_pages  # noqa: PLC0415
 
-    changes: list[tuple[Any, str, timedelta]] = [(walk, "LAG", _LAG), (drift, "GRACE", _GRACE)]
+    changes: list[tuple[Any, str, timedelta]] = [
+        (list_pages, "LAG", _LAG),
+        (discrepancies, "GRACE", _GRACE),
+    ]
     for module, name, value in changes:
         setattr(module, name, value)
 

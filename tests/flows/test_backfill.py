@@ -9,8 +9,8 @@ from support.flow import STORE, Flow
 
 from orders_sync.errors import AuthFailed, OrdersSyncError, RateLimited, Unavailable
 from orders_sync.ledger.searches import OrderSearch, latest_orders
-from orders_sync.upkeep.backfill import Backfill, Plan, Tally
-from orders_sync.upkeep.walk import OrderList
+from orders_sync.upkeep.backfill import Backfill, BackfillPlan, Tally
+from orders_sync.upkeep.list_pages import OrderList
 from orders_sync.vtex.orders import OrderFilter, OrderPage, OrderRow
 
 pytestmark = pytest.mark.parametrize("both_on", ["sqlite", "postgresql"], indirect=True)
@@ -25,8 +25,8 @@ def filled(flow: Flow, days: int = 4, orders: int = 30) -> list[str]:
     return order_ids
 
 
-def plan(flow: Flow) -> Plan:
-    return Plan(STORE, flow.clock() - timedelta(days=20), flow.clock() - timedelta(hours=1))
+def plan(flow: Flow) -> BackfillPlan:
+    return BackfillPlan(STORE, flow.clock() - timedelta(days=20), flow.clock() - timedelta(hours=1))
 
 
 def backfill(flow: Flow, **changes: Any) -> Backfill:

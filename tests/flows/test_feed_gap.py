@@ -8,8 +8,7 @@ from support.reconciling import A_WHILE, HOURS, later
 from orders_sync.errors import AuthFailed
 from orders_sync.ledger.cursors import Cursors
 from orders_sync.ledger.tables import accounts
-from orders_sync.upkeep.gap import GAP, GapKeeper
-from orders_sync.upkeep.watch_feed import FeedState, ensure_feed
+from orders_sync.upkeep.watch_feed import GAP, FeedConfigurations, FeedState, ensure_feed, note_gap
 from orders_sync.vtex.feed import FeedConfiguration
 
 pytestmark = pytest.mark.parametrize("both_on", ["sqlite", "postgresql"], indirect=True)
@@ -19,11 +18,15 @@ def gap(flow: Flow) -> str | None:
     return Cursors(flow.services.ledger.database).read(STORE, GAP)
 
 
-def watched(flow: Flow) -> FeedState:
+def watched(flow: Flow, vtex: FeedConfigurations | None = None) -> FeedState:
     """Watch the feed as the task does."""
-    vtex = flow.services.vtex(STORE)
-    keeper = GapKeeper(STORE, vtex, flow.services.ledger, flow.clock)
-    return ensure_feed(STORE, vtex=keeper, wanted=flow.settings.feed)[0]
+    state, _ = ensure_feed(
+        STORE,
+        vtex=vtex or flow.services.vtex(STORE),
+        settings=flow.settings.feed,
+        before_creating=lambda: note_gap(STORE, ledger=flow.services.ledger, now=flow.clock()),
+    )
+    return state
 
 
 def test_what_happened_in_a_gap_is_found(flow: Flow) -> None:
@@ -108,11 +111,7 @@ def test_the_gap_is_noted_before_the_feed_is_there_again(flow: Flow) -> None:
             raise RuntimeError(configuration)
 
     with pytest.raises(RuntimeError):
-        ensure_feed(
-            STORE,
-            vtex=GapKeeper(STORE, Dies(), flow.services.ledger, flow.clock),
-            wanted=flow.settings.feed,
-        )
+        watched(flow, Dies())
 
     assert gap(flow) == ""
 

@@ -15,7 +15,7 @@ def test_a_feed_that_is_not_configured_is(flow: Flow) -> None:
     vtex = flow.services.vtex(STORE)
     flow.box.delete_feeds()
 
-    state, differences = ensure_feed(STORE, vtex=vtex, wanted=flow.settings.feed)
+    state, differences = ensure_feed(STORE, vtex=vtex, settings=flow.settings.feed)
 
     found = vtex.get_feed_configuration()
     assert (state, list(differences)) == (FeedState.CREATED, [])
@@ -28,7 +28,7 @@ def test_a_feed_that_differs_is_reported_and_left_alone(flow: Flow) -> None:
     before = vtex.get_feed_configuration()
     wanted = FeedSettings(statuses=("ready-for-handling", "handling"), visibility_seconds=60)
 
-    state, differences = ensure_feed(STORE, vtex=vtex, wanted=wanted)
+    state, differences = ensure_feed(STORE, vtex=vtex, settings=wanted)
 
     text = " ".join(differences)
     assert state is FeedState.DIFFERENT
@@ -42,7 +42,7 @@ def test_the_order_of_statuses_is_no_difference(flow: Flow) -> None:
     statuses = tuple(reversed(flow.settings.feed.statuses))
 
     state, _ = ensure_feed(
-        STORE, vtex=flow.services.vtex(STORE), wanted=FeedSettings(statuses=statuses)
+        STORE, vtex=flow.services.vtex(STORE), settings=FeedSettings(statuses=statuses)
     )
 
     assert state is FeedState.AS_WANTED

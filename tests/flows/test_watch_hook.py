@@ -6,7 +6,7 @@ from support.flow import STORE, Flow
 
 from orders_sync.errors import ConfigurationError
 from orders_sync.settings import Settings
-from orders_sync.upkeep.watch_hook import ensure_hook, keep_url, wanted_hook
+from orders_sync.upkeep.watch_feed import ensure_hook, keep_hook_url, wanted_hook
 from orders_sync.vtex.hook import HookConfiguration
 
 URL = "https://orders.example.com/hook/mystore"
@@ -32,7 +32,7 @@ def test_a_hook_that_was_made_here_and_that_vtex_removed_is_made_again(
 ) -> None:
     wanted = wanted_hook(settings, STORE, URL)
     flow.services.vtex(STORE).set_hook_configuration(wanted)
-    keep_url(flow.services.ledger, STORE, URL, now=flow.clock())
+    keep_hook_url(flow.services.ledger, STORE, URL, now=flow.clock())
 
     flow.clock.advance(FOUR_DAYS)
     gone = flow.services.vtex(STORE).get_hook_configuration()
@@ -47,8 +47,8 @@ def test_a_hook_that_was_not_made_here_or_was_removed_here_is_not_made(
     flow: Flow, settings: Settings
 ) -> None:
     never = watched(flow, settings)
-    keep_url(flow.services.ledger, STORE, URL, now=flow.clock())
-    keep_url(flow.services.ledger, STORE, None, now=flow.clock())
+    keep_hook_url(flow.services.ledger, STORE, URL, now=flow.clock())
+    keep_hook_url(flow.services.ledger, STORE, None, now=flow.clock())
 
     assert never is None
     assert watched(flow, settings) is None
@@ -57,7 +57,7 @@ def test_a_hook_that_was_not_made_here_or_was_removed_here_is_not_made(
 def test_a_hook_that_somebody_put_in_its_place_is_left_alone(
     flow: Flow, settings: Settings
 ) -> None:
-    keep_url(flow.services.ledger, STORE, URL, now=flow.clock())
+    keep_hook_url(flow.services.ledger, STORE, URL, now=flow.clock())
     other = wanted_hook(settings, STORE, "https://other.example.com")
     flow.services.vtex(STORE).set_hook_configuration(other)
 
@@ -69,7 +69,7 @@ def test_a_hook_that_somebody_put_in_its_place_is_left_alone(
 def test_an_address_that_vtex_cannot_reach_does_not_keep_the_feed_from_being_watched(
     flow: Flow, settings: Settings
 ) -> None:
-    keep_url(flow.services.ledger, STORE, URL, now=flow.clock())
+    keep_hook_url(flow.services.ledger, STORE, URL, now=flow.clock())
     flow.box.post_with(lambda _: False)
 
     assert watched(flow, settings) is None

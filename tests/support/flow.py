@@ -115,7 +115,7 @@ class Flow:
         self.just_before: dict[str, Callable[[], object]] = {}
         in_home = f"sqlite:///{home / 'erp.sqlite3'}"
         self._erp = sa.create_engine(account.erp_options.get("url", in_home))
-        ensure_feed(STORE, vtex=self.services.vtex(STORE), wanted=self.settings.feed)
+        ensure_feed(STORE, vtex=self.services.vtex(STORE), settings=self.settings.feed)
 
     def cut_answers_to(self, method: str | None) -> None:
         """Let calls of this method take effect and lose their answers."""

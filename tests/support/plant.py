@@ -64,7 +64,7 @@ class Plant:
         """Have the feed before the orders: VTEX tells nothing of what came earlier."""
         credentials = Credentials(SecretStr("key"), SecretStr("token"))
         client = VtexClient(STORE, RequestsTransport(vtex_url), credentials)
-        ensure_feed(STORE, vtex=client, wanted=FeedSettings(visibility_seconds=30))
+        ensure_feed(STORE, vtex=client, settings=FeedSettings(visibility_seconds=30))
 
     def start(self, name: str, argv: tuple[str, ...], **changes: str) -> Child:
         log = self.home / "logs" / f"{name}.log"

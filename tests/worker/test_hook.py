@@ -19,7 +19,7 @@ from orders_sync.embedded.processes import Child
 from orders_sync.sandbox import Box
 from orders_sync.sandbox.server import serving
 from orders_sync.settings import Settings
-from orders_sync.upkeep.watch_hook import wanted_hook
+from orders_sync.upkeep.watch_feed import wanted_hook
 from orders_sync.vtex.client import Credentials, VtexClient
 from orders_sync.vtex.transport import RequestsTransport
 

@@ -13,15 +13,15 @@ _TESTS = Path(__file__).parents[2]
 PROGRAM = """
 import json, time
 from datetime import UTC, datetime, timedelta
-from orders_sync.upkeep import drift, reconcile, walk
+from orders_sync.upkeep import discrepancies, list_pages, reconcile
 now = datetime.now(UTC)
 plain = datetime.fromtimestamp(time.time(), UTC)
 print(json.dumps({
     "now": now.timestamp(),
     "seconds": time.time(),
     "takes_others": isinstance(now + timedelta(1), datetime) and isinstance(plain, datetime),
-    "lag": [walk.LAG.total_seconds(), reconcile.LAG.total_seconds()],
-    "grace": [drift.GRACE.total_seconds(), reconcile.GRACE.total_seconds()],
+    "lag": [list_pages.LAG.total_seconds(), reconcile.LAG.total_seconds()],
+    "grace": [discrepancies.GRACE.total_seconds(), reconcile.GRACE.total_seconds()],
     "name": __name__,
 }))
 """

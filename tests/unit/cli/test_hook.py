@@ -7,7 +7,7 @@ import pytest
 from support.receiver import Receiver, receiving
 from support.shop import HOOK_SECRET, STORE, Shop
 
-from orders_sync.upkeep.watch_hook import keep_url, url_made_here
+from orders_sync.upkeep.watch_feed import keep_hook_url, read_hook_url
 
 CONFIGURE = ("hook", "configure")
 
@@ -29,7 +29,7 @@ def test_a_hook_is_configured_once_with_its_secret(shop: Shop, receiver: Receive
 
     assert [each["outcome"] for each in (*first, *second)] == ["created", "unchanged"]
     assert receiver.headers[0]["x-integration-secret"] == HOOK_SECRET
-    assert url_made_here(shop.ledger, STORE) == f"{receiver.url}/hook/{STORE}"
+    assert read_hook_url(shop.ledger, STORE) == f"{receiver.url}/hook/{STORE}"
 
 
 def test_it_is_shown_without_its_secret_and_with_when_it_was_heard(
@@ -72,7 +72,7 @@ def test_an_address_that_does_not_answer_is_not_kept(shop: Shop, receiver: Recei
     assert result.exit_code == 1
     assert "Unable to check address" in result.stderr
     assert "Is orders-sync serve running" in result.stderr
-    assert url_made_here(shop.ledger, STORE) is None
+    assert read_hook_url(shop.ledger, STORE) is None
 
 
 def test_a_url_that_vtex_would_refuse_is_named_before_it_is_asked(shop: Shop) -> None:
@@ -89,7 +89,7 @@ def test_a_hook_is_removed_and_not_missed(shop: Shop, receiver: Receiver) -> Non
     first, second = shop.answers("hook", "remove"), shop.answers("hook", "remove")
 
     assert (first["outcome"], second["outcome"]) == ("removed", "absent")
-    assert url_made_here(shop.ledger, STORE) is None
+    assert read_hook_url(shop.ledger, STORE) is None
     assert shop.ledger.hearings.read() == {}
 
 
@@ -97,7 +97,7 @@ def test_somebody_elses_hook_is_removed_only_when_that_is_meant(
     shop: Shop, receiver: Receiver
 ) -> None:
     shop.prints(*CONFIGURE, receiver.url)
-    keep_url(shop.ledger, STORE, None, now=datetime.now(UTC))
+    keep_hook_url(shop.ledger, STORE, None, now=datetime.now(UTC))
 
     refused = shop.types("hook", "remove")
     shown = shop.prints("hook", "show")

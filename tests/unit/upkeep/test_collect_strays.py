@@ -17,8 +17,7 @@ from orders_sync.errors import LedgerUnavailable
 from orders_sync.ledger import Ledger
 from orders_sync.ledger.strays import Dropped
 from orders_sync.testing.clock import SettableClock
-from orders_sync.upkeep.collect_strays import collect_strays
-from orders_sync.upkeep.purge import purge
+from orders_sync.upkeep.purge import collect_strays, purge
 
 ARRIVED = datetime(2026, 11, 27, 12, tzinfo=UTC)
 

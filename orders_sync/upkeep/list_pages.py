@@ -1,6 +1,6 @@
-"""A walk through VTEX's list of orders, by the time of their creation, a page at a time.
+"""Reads VTEX's list of orders by the time of their creation, a page at a time.
 
-It can be stopped after any slice and goes on from there: a `Place` is all that it needs.
+Reading can stop after any slice and go on from there: a `ListPosition` is all that it needs.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _WIDEN: Final = 8
 
 
 class OrderList(Protocol):
-    """What of the VTEX client a walk needs."""
+    """The part of the VTEX client that lists orders."""
 
     def list_orders(
         self, where: OrderFilter = ..., *, page: int = ..., per_page: int = ...
@@ -40,68 +40,70 @@ class OrderList(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """Where a walk is: the instant that comes next, and how wide a slice it tries there."""
+class ListPosition:
+    """The instant that is read next, and how wide a slice is tried there."""
 
     at: datetime
     width: timedelta | None = None
 
     def to_text(self) -> str:
-        """Write it as a cursor keeps it."""
+        """Return the text that a cursor keeps."""
         width = "" if self.width is None else self.width.total_seconds()
         return f"{self.at.isoformat()} {width}".strip()
 
     @classmethod
-    def from_text(cls, text: str) -> Place:
-        """Read it from a cursor."""
+    def from_text(cls, text: str) -> ListPosition:
+        """Read the text that a cursor keeps."""
         at, _, width = text.partition(" ")
-        return cls(instant(at), timedelta(seconds=float(width)) if width else None)
+        return cls(read_instant(at), timedelta(seconds=float(width)) if width else None)
 
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """Some rows: all that were created since the slice before and until `onward`.
+    """Some rows: all that were created since the slice before and until `next_position`.
 
-    There are none where the slice that was tried held too many: `onward` tries a narrower one.
+    There are none where the slice that was tried held too many; the next one is narrower.
     """
 
     rows: Sequence[OrderRow]
-    onward: Place
+    next_position: ListPosition
     is_last: bool = False
 
 
-def walk(vtex: OrderList, place: Place, end: datetime, where: OrderFilter) -> Iterator[Slice]:
-    """Read the rows of orders created from a place to `end`, the oldest slice first.
+def list_slices(
+    vtex: OrderList, position: ListPosition, end: datetime, where: OrderFilter
+) -> Iterator[Slice]:
+    """Yield the rows of orders created from a position to `end`, the oldest slice first.
 
     Each slice is one call to VTEX, but for a millisecond with more orders than a page has.
     Neighbouring slices share an instant, so a row may come twice.
     """
     end = TimeSpan(end, end).end
-    while place.at <= end:
-        width = place.width or end - place.at
-        span = TimeSpan(place.at, min(place.at + width, end))
+    while position.at <= end:
+        width = position.width or end - position.at
+        span = TimeSpan(position.at, min(position.at + width, end))
         page = vtex.list_orders(replace(where, created=span))
         total = page.paging.total
         rows: Sequence[OrderRow] = page.rows
         if total > MAX_PER_PAGE:
             first, *others = span.split(math.ceil(total / _ROWS_A_SLICE))
             if others:
-                place = Place(span.start, first.end - first.start)
-                yield Slice((), place)
+                position = ListPosition(span.start, first.end - first.start)
+                yield Slice((), position)
                 continue
             rows = list(vtex.iterate_orders(span.start, span.end, where))
-        place = Place(span.end, _next_width(span, total))
-        yield Slice(rows, place, is_last=span.end >= end)
+        position = ListPosition(span.end, _next_width(span, total))
+        yield Slice(rows, position, is_last=span.end >= end)
         if span.end >= end:
             return
 
 
 def _next_width(span: TimeSpan, total: int) -> timedelta:
-    """Widen where orders are few, so that a quiet time takes few calls."""
+    """Return a greater width where orders are few, so that a quiet time takes few calls."""
     width = max(span.end - span.start, TICK)
     return width * min(max(_ROWS_A_SLICE // max(total, 1), 1), _WIDEN)
 
 
-def instant(text: str) -> datetime:
+def read_instant(text: str) -> datetime:
     """Read an instant as a cursor keeps it."""
     return datetime.fromisoformat(text).astimezone(UTC)

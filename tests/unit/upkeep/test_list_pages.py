@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from orders_sync.upkeep.walk import Place, walk
+from orders_sync.upkeep.list_pages import ListPosition, list_slices
 from orders_sync.vtex.orders import OrderFilter, OrderPage, OrderRow
 
 START = datetime(2026, 11, 1, tzinfo=UTC)
@@ -73,22 +73,22 @@ ONE_INSTANT = [START + timedelta(days=5)] * 250
 def test_every_row_is_seen_and_the_last_slice_says_so(moments: list[datetime]) -> None:
     listed = Listed(moments)
 
-    slices = list(walk(listed, Place(START), END, EVERYTHING))
+    slices = list(list_slices(listed, ListPosition(START), END, EVERYTHING))
 
     seen = {row.order_id for step in slices for row in step.rows}
     assert seen == {row.order_id for row in listed.rows}
     assert [step.is_last for step in slices] == [False] * (len(slices) - 1) + [True]
-    assert slices[-1].onward.at == END
+    assert slices[-1].next_position.at == END
 
 
 @pytest.mark.parametrize("moments", [SPREAD, CROWDED, ONE_INSTANT])
 def test_a_walk_that_stops_after_each_slice_comes_to_its_end(moments: list[datetime]) -> None:
-    listed, place, seen = Listed(moments), Place(START), set()
+    listed, place, seen = Listed(moments), ListPosition(START), set()
 
     for _ in range(100):
-        step = next(walk(listed, Place.from_text(place.to_text()), END, EVERYTHING))
+        step = next(list_slices(listed, ListPosition.from_text(place.to_text()), END, EVERYTHING))
         seen |= {row.order_id for row in step.rows}
-        place = step.onward
+        place = step.next_position
         if step.is_last:
             break
 
@@ -106,7 +106,7 @@ def test_a_walk_that_stops_after_each_slice_comes_to_its_end(moments: list[datet
 def test_a_walk_is_cheap(moments: list[datetime], most: int) -> None:
     listed = Listed(moments)
 
-    list(walk(listed, Place(START), END, EVERYTHING))
+    list(list_slices(listed, ListPosition(START), END, EVERYTHING))
 
     assert listed.calls <= most
 
@@ -114,7 +114,7 @@ def test_a_walk_is_cheap(moments: list[datetime], most: int) -> None:
 def test_each_step_is_one_call() -> None:
     listed = Listed(SPREAD)
 
-    calls = [listed.calls for _ in walk(listed, Place(START), END, EVERYTHING)]
+    calls = [listed.calls for _ in list_slices(listed, ListPosition(START), END, EVERYTHING)]
 
     assert calls == list(range(1, len(calls) + 1))
 
@@ -122,4 +122,4 @@ def test_each_step_is_one_call() -> None:
 def test_there_is_nothing_between_an_end_and_a_later_start() -> None:
     listed = Listed(SPREAD)
 
-    assert list(walk(listed, Place(END), START, EVERYTHING)) == []
+    assert list(list_slices(listed, ListPosition(END), START, EVERYTHING)) == []
