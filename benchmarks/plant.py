@@ -14,7 +14,7 @@ from typing import Any
 
 import requests
 
-from orders_sync.embedded import commands
+from orders_sync.embedded import process_list
 from orders_sync.embedded.broker import EmbeddedBroker, free_port
 from orders_sync.embedded.processes import Child, ProcessSpec
 from orders_sync.ledger.migrate import upgrade
@@ -87,7 +87,7 @@ def running_sandbox(
 ) -> Iterator[Sandbox]:
     """Run a sandbox, with a budget of calls or without; another `seed` makes other orders."""
     with tempfile.TemporaryDirectory(prefix="orders-sync-bench-") as home:
-        argv = commands.sandbox(
+        argv = process_list.sandbox(
             account=account, seed=seed, chaos="off", requests_per_minute=vtex_per_minute
         )
         sandbox = _start(Path(home), "sandbox", argv, {})
@@ -126,16 +126,16 @@ def running_plant(
         env = {**environment, **_environment(home, broker_url, {**accounts, **settings})}
         upgrade(f"sqlite:///{home / 'ledger.sqlite3'}")
         crew = [
-            _start(home, f"worker{number}", commands.worker(number, "warning"), env)
+            _start(home, f"worker{number}", process_list.worker(number, "warning"), env)
             for number in range(1, workers + 1)
         ]
-        crew.append(_start(home, "beat", commands.beat("warning"), env))
+        crew.append(_start(home, "beat", process_list.beat("warning"), env))
         if flower:
             env["FLOWER_BASIC_AUTH"] = "bench:mark"
-            crew.append(_start(home, "flower", commands.flower(free_port()), env))
+            crew.append(_start(home, "flower", process_list.flower(free_port()), env))
         gateway_url = None
         if gateway:
-            crew.append(_start(home, "gateway", commands.gateway(0), env))
+            crew.append(_start(home, "gateway", process_list.gateway(0), env))
             gateway_url = _first_line(crew[-1].spec.log)
         for child in crew:
             stack.callback(child.kill)

@@ -19,7 +19,7 @@ from orders_sync.cli.output import echo
 from orders_sync.demo.plan import Chaos, DemoPlan, ErpName
 from orders_sync.demo.run import DemoResult, run_demo
 from orders_sync.domain.words import count_of
-from orders_sync.embedded.stop import StopRequested
+from orders_sync.embedded.supervisor import StopRequested
 
 _SEEDS = 1_000_000
 

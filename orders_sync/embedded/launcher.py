@@ -2,8 +2,8 @@
 
     python -I -S launcher.py LOCK_FILE PARENT_PID PROGRAM [ARGUMENT...]
 
-The lock is held for as long as the program runs, for the program inherits it: whoever finds the
-file locked knows that the process id in it is alive, and is the right one. Nothing but the
+The lock is held for as long as the program runs, for the program inherits it: while the file is
+locked, the process id in it is alive, and is the right one. Nothing but the
 standard library is imported, so that starting costs milliseconds.
 """
 
@@ -36,7 +36,7 @@ def hold(path: Path) -> int | None:
 
 
 def die_with(parent: int) -> None:
-    """Have the kernel kill this process when `parent` ends, where the kernel can (Linux).
+    """Make the kernel kill this process when `parent` ends, where the kernel can (Linux).
 
     Elsewhere the lock lets the next start find what was left running.
     """

@@ -17,7 +17,7 @@ from orders_sync.private_files import owner_only, private_folder
 
 @dataclass(frozen=True, slots=True)
 class ProcessSpec:
-    """What to run.
+    """A process to run.
 
     `argv` begins with the path of a program. Output of both kinds is appended to `log`. `folder`
     is where it runs; None is this process's own. One that is `vital` is never started again: when
@@ -56,7 +56,7 @@ class Child:
         lock = (self._run / f"{self.spec.name}.pid").absolute()
         starter = (sys.executable, "-I", "-S", launcher.__file__, str(lock), str(os.getpid()))
         with owner_only(), self.spec.log.open("ab") as log:
-            self._process = subprocess.Popen(  # noqa: S603 # The programs are named in `commands`.
+            self._process = subprocess.Popen(  # noqa: S603 # The programs are named in `process_list`.
                 (*starter, *self.spec.argv),
                 env=self.spec.env,
                 cwd=self.spec.folder,
@@ -72,11 +72,11 @@ class Child:
         return self._process.pid if self._process else None
 
     def exit_status(self) -> int | None:
-        """Tell how the process ended (-9: by SIGKILL), or None while it runs."""
+        """Return how the process ended (-9: by SIGKILL), or None while it runs."""
         return self._process.poll() if self._process else 0
 
     def terminate(self) -> None:
-        """Ask the process to finish what it does, and to end."""
+        """Send SIGTERM: the process finishes what it does, and ends."""
         if self._process:
             self._process.terminate()
 

@@ -1,13 +1,20 @@
-"""Keeps child processes running, and stops them in order."""
+"""Keeps child processes running until a signal asks for the end, and stops them in order.
+
+A signal is Ctrl-C, SIGTERM or a closed terminal. A worker's pulse is a file that its consuming loop
+touches, see `orders_sync.broker.pulse`: by it a worker is seen to be deaf, alive and not consuming.
+"""
 
 from __future__ import annotations
 
+import signal
+import threading
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from types import FrameType, TracebackType
+from typing import Any, Final, NamedTuple, Self
 
-from orders_sync.embedded.hearing import Hearing, read_stamp
 from orders_sync.embedded.processes import Child, ProcessSpec
 from orders_sync.errors import ConfigurationError, OrdersSyncError
 
@@ -20,11 +27,50 @@ _LAST_SECONDS = 5.0
 #: What a deaf worker has to end by itself before it is killed.
 _DEAF_SECONDS = 5.0
 
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
 #: See `Settings.silence_seconds`.
 _SILENCE_SECONDS = 90.0
 
 #: The exit status of our processes when only a person can help, and their last line says how.
 _UNCONFIGURED = 3
+
+#: Without a pulse a worker is starting, or finishes what it has; neither takes longer.
+_UNHEARD_SECONDS: Final = 600.0
+
+#: After so long without a look this process was itself held up, and may have missed changes.
+_HELD_UP_SECONDS: Final = 10.0
+
+
+class PulseWatch(NamedTuple):
+    """A worker's pulse as it was last read, when it last changed, and when it was read.
+
+    `stamp` is None while there is no pulse. The times are a monotonic clock's.
+    """
+
+    stamp: int | None
+    changed_at: float
+    looked_at: float
+
+    def after(self, stamp: int | None, now: float) -> PulseWatch:
+        """Return the state after another look: only a change counts, as a wall clock may step."""
+        has_changed = stamp != self.stamp or now - self.looked_at > _HELD_UP_SECONDS
+        return PulseWatch(stamp, now if has_changed else self.changed_at, now)
+
+    def is_deaf(self, silence_seconds: float) -> bool:
+        """Check whether the worker has been silent for longer than one that works ever is."""
+        allowed = silence_seconds
+        if self.stamp is None:
+            allowed = max(allowed, _UNHEARD_SECONDS)
+        return self.looked_at - self.changed_at > allowed
+
+
+def read_stamp(path: Path) -> int | None:
+    """Return the time stamp of a pulse; None where there is none."""
+    try:
+        return path.stat().st_mtime_ns
+    except FileNotFoundError:
+        return None
 
 
 class ProcessEnded(OrdersSyncError):
@@ -43,7 +89,7 @@ class RestartDelays:
     calm: float = 60.0
 
     def next(self, previous: float | None, lived: float) -> float:
-        """Give the delay, from the one before it and from how long the process ran."""
+        """Return the delay, from the one before it and from how long the process ran."""
         if previous is None or lived >= self.calm:
             return self.first
         return min(previous * 2, self.cap)
@@ -55,7 +101,7 @@ class _Watched:
     started_at: float
     delay: float | None = None
     restart_at: float | None = None
-    hearing: Hearing | None = None
+    pulse_watch: PulseWatch | None = None
     kill_at: float | None = None
 
 
@@ -105,7 +151,7 @@ class Supervisor:
         return running
 
     def tend(self) -> None:
-        """Notice what ended or is deaf, and start again what is due.
+        """Check what ended or is deaf, and start again what is due.
 
         Raises:
             ProcessEnded: a vital process ended.
@@ -151,10 +197,10 @@ class Supervisor:
         if spec.pulse is None:
             return
         stamp = read_stamp(spec.pulse)
-        before = watched.hearing or Hearing(stamp, watched.started_at, now)
-        watched.hearing = before.after(stamp, now)
-        if watched.hearing.is_deaf(self._silence_seconds):
-            silence = f"{now - watched.hearing.changed_at:.0f} s"
+        before = watched.pulse_watch or PulseWatch(stamp, watched.started_at, now)
+        watched.pulse_watch = before.after(stamp, now)
+        if watched.pulse_watch.is_deaf(self._silence_seconds):
+            silence = f"{now - watched.pulse_watch.changed_at:.0f} s"
             self._say(f"{spec.name} has not heard from the broker for {silence}. It is replaced.")
             watched.child.terminate()
             watched.kill_at = now + _DEAF_SECONDS
@@ -168,8 +214,57 @@ class Supervisor:
             return
         watched.child.start()
         watched.started_at = self._clock()
-        watched.restart_at = watched.hearing = watched.kill_at = None
+        watched.restart_at = watched.pulse_watch = watched.kill_at = None
         self.restarts += 1
+
+
+class StopRequested(BaseException):
+    """Raised by a pause once a signal asked this process to stop; no error, so nothing eats it."""
+
+    def __init__(self, number: int = signal.SIGTERM) -> None:
+        super().__init__(number)
+        self.number = number
+
+    @property
+    def status(self) -> int:
+        """The exit status of a process that a signal ended before its end, as shells count it."""
+        return 128 + self.number
+
+
+class StopSignals:
+    """Delays the signals while it is entered, so that none interrupts what is half done.
+
+    A second signal changes nothing: what runs is being stopped already.
+    """
+
+    def __init__(self) -> None:
+        self._asked = threading.Event()
+        self._number: int = signal.SIGTERM
+        self._former: dict[signal.Signals, Any] = {}
+
+    def pause(self, seconds: float) -> None:
+        """Wait, or raise `StopRequested` as soon as a signal has come."""
+        if self._asked.wait(seconds):
+            raise StopRequested(self._number)
+
+    def __enter__(self) -> Self:
+        for number in _SIGNALS:
+            self._former[number] = signal.signal(number, self._note)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        for number, former in self._former.items():
+            signal.signal(number, former)
+
+    def _note(self, number: int, _frame: FrameType | None) -> None:
+        if not self._asked.is_set():
+            self._number = number
+        self._asked.set()
 
 
 def _stop(children: Iterable[Child], seconds: float) -> None:

@@ -9,10 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from orders_sync.embedded.broker import EmbeddedBroker, port_is_free
-from orders_sync.embedded.crew import Crew, flower_login_file
 from orders_sync.embedded.home import logs_folder, run_folder, sole_use, stop_leftovers
-from orders_sync.embedded.stop import StopRequested, StopSignals
-from orders_sync.embedded.supervisor import STOP_SECONDS, Supervisor
+from orders_sync.embedded.process_list import ProcessList, flower_login_file
+from orders_sync.embedded.supervisor import STOP_SECONDS, StopRequested, StopSignals, Supervisor
 from orders_sync.errors import LedgerUnavailable, OrdersSyncError
 from orders_sync.ledger.migrate import upgrade
 from orders_sync.private_files import keep_private
@@ -29,7 +28,7 @@ class PortInUse(OrdersSyncError):
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """Where this machine's users find Flower and the gateway; None: it does not run."""
+    """The ports of Flower and the gateway on this machine; None: it does not run."""
 
     flower: int | None = None
     gateway: int | None = None
@@ -63,7 +62,7 @@ def run_up(settings: Settings, *, workers: int, ports: Ports, say: Callable[[str
             upgrade(settings.ledger)
             settings = _with_accounts(settings)
             broker_url = settings.broker_url or start_broker(home, supervisor, signals.pause)
-            _start_crew(settings, supervisor, broker_url, workers, ports)
+            _start_processes(settings, supervisor, broker_url, workers, ports)
             is_told = False
             while True:
                 supervisor.tend()
@@ -100,7 +99,7 @@ def _require_free(what: str, option: str, port: int | None) -> None:
 
 
 def start_broker(home: Path, supervisor: Supervisor, pause: Callable[[float], None]) -> str:
-    """Start the embedded broker, have it watched, and give its URL."""
+    """Start the embedded broker, watch it, and return its URL."""
     broker = EmbeddedBroker(home)
     url = broker.start(pause=pause)
     if broker.child:
@@ -108,7 +107,7 @@ def start_broker(home: Path, supervisor: Supervisor, pause: Callable[[float], No
     return url
 
 
-def _start_crew(
+def _start_processes(
     settings: Settings,
     supervisor: Supervisor,
     broker_url: str,
@@ -119,7 +118,7 @@ def _start_crew(
     env = child_environment(
         ORDERS_SYNC_BROKER_URL=broker_url, ORDERS_SYNC_HOME=str(home), **_shares(settings, workers)
     )
-    crew = Crew(
+    processes = ProcessList(
         home,
         env,
         workers,
@@ -128,12 +127,12 @@ def _start_crew(
         gateway_port=ports.gateway,
         intake_queue=settings.intake_queue,
     )
-    for spec in crew.specs():
+    for spec in processes.specs():
         supervisor.start(spec)
 
 
 def _shares(settings: Settings, workers: int) -> dict[str, str]:
-    """Say among how many the budget is shared while Redis is away; beat and Flower make no calls.
+    """Return among how many the budget is shared while Redis is away; beat makes no calls.
 
     A number that somebody set counts processes on other machines too, and stays.
     """

@@ -31,7 +31,7 @@ from chaos.run import ChaosResult, run_chaos
 from chaos.timetable import DatabaseKind, Kind
 from chaos.world import ChaosFailed
 
-from orders_sync.embedded.stop import StopRequested
+from orders_sync.embedded.supervisor import StopRequested
 
 
 class _Seeds(click.ParamType[Sequence[int]]):

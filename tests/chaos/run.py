@@ -22,7 +22,7 @@ from chaos.world import World
 
 from orders_sync.demo.promises import Verdict
 from orders_sync.embedded.home import sole_use
-from orders_sync.embedded.stop import StopSignals
+from orders_sync.embedded.supervisor import StopSignals
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,7 +38,7 @@ from chaos.timetable import BEATS, BROKER, GATEWAY, ON_A_HOST, SERVICE, WORKERS,
 
 from orders_sync.demo.sandbox_api import SandboxApi
 from orders_sync.demo.stage import answers, first_address
-from orders_sync.embedded import commands
+from orders_sync.embedded import process_list
 from orders_sync.embedded.broker import EmbeddedBroker, free_port
 from orders_sync.embedded.home import logs_folder, run_folder
 from orders_sync.embedded.processes import Child, ProcessSpec
@@ -214,7 +214,7 @@ class World:
         env = child_environment(CELERY_BROKER_URL=broker_url)
         outbox = self._outbox(MAIN)
         self._start_process(
-            SERVICE, commands.other_service(outbox, once=self._plan.broker_keeps), env
+            SERVICE, process_list.other_service(outbox, once=self._plan.broker_keeps), env
         )
 
     def _environment(self, peers: list[Peers], broker_url: str) -> dict[str, str]:
@@ -259,7 +259,7 @@ class World:
 
     def _start_sandbox(self, account: AccountPlan) -> str:
         name = f"sandbox-{account.name}"
-        argv = commands.sandbox(
+        argv = process_list.sandbox(
             account=account.name,
             seed=self._plan.seed,
             chaos="off",
@@ -275,9 +275,10 @@ class World:
         offsets = {f.target: f.size for f in self._plan.faults if f.kind is Kind.SKEWED}
         threads = f"--concurrency={self._plan.threads}"
         argvs = {
-            name: (*commands.worker(n, "info"), threads) for n, name in enumerate(WORKERS, start=1)
+            name: (*process_list.worker(n, "info"), threads)
+            for n, name in enumerate(WORKERS, start=1)
         }
-        argvs |= dict.fromkeys(BEATS, commands.beat("info"))
+        argvs |= dict.fromkeys(BEATS, process_list.beat("info"))
         envs = self._start_hosts(peers, broker_url)
         for name, (python, _, *program) in argvs.items():
             settings = (str(offsets.get(name, 0.0)), without, str(self._slept_file(name)))
@@ -291,7 +292,7 @@ class World:
         """Start the gateway, and have VTEX post to its hook in a run that has one."""
         port = free_port()
         url = f"http://127.0.0.1:{port}"
-        self._start_process(GATEWAY, commands.gateway(port), self._env)
+        self._start_process(GATEWAY, process_list.gateway(port), self._env)
         self._wait_for(lambda: answers(url), "the gateway")
         if self._plan.has_hook:
             for name, account in self.accounts.items():

@@ -15,8 +15,8 @@ import yaml
 from support.command_lines import queues, understood
 
 from orders_sync.broker.pulse import pulse_file
-from orders_sync.embedded.commands import worker_node
 from orders_sync.embedded.home import run_folder
+from orders_sync.embedded.process_list import worker_node
 from orders_sync.settings import Settings
 from orders_sync.settings_problems import PREFIX
 

@@ -8,7 +8,7 @@ import requests
 from support.plant import Plant
 from support.waiting import until
 
-from orders_sync.embedded import commands
+from orders_sync.embedded import process_list
 from orders_sync.embedded.broker import free_port
 from orders_sync.embedded.processes import Child
 
@@ -26,7 +26,7 @@ class Flower:
 
     def start(self) -> Child:
         """Start it, and wait until it lets its user in."""
-        self.child = self._plant.start("flower", commands.flower(self._port), **self._changes)
+        self.child = self._plant.start("flower", process_list.flower(self._port), **self._changes)
         until(self._is_up, "Flower lets its user in")
         return self.child
 

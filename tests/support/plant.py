@@ -11,7 +11,7 @@ import redis
 from pydantic import SecretStr
 from support.ledger_files import make_ledger
 
-from orders_sync.embedded import commands
+from orders_sync.embedded import process_list
 from orders_sync.embedded.broker import EmbeddedBroker
 from orders_sync.embedded.processes import Child, ProcessSpec
 from orders_sync.sandbox import Box
@@ -75,10 +75,10 @@ class Plant:
         return child
 
     def start_worker(self, number: int = 1) -> Child:
-        return self.start(f"worker{number}", commands.worker(number, "info"))
+        return self.start(f"worker{number}", process_list.worker(number, "info"))
 
     def start_beat(self) -> Child:
-        return self.start("beat", commands.beat("info"))
+        return self.start("beat", process_list.beat("info"))
 
     def log_of(self, name: str) -> str:
         return (self.home / "logs" / f"{name}.log").read_text()

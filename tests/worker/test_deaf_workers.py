@@ -13,9 +13,8 @@ from support.killing import Workers, workers
 from support.waiting import until
 
 from orders_sync.broker.presence import living_workers
-from orders_sync.embedded.hearing import read_stamp
 from orders_sync.embedded.processes import Child
-from orders_sync.embedded.supervisor import RestartDelays, Supervisor
+from orders_sync.embedded.supervisor import RestartDelays, Supervisor, read_stamp
 
 SILENCE = 12.0
 

@@ -17,7 +17,7 @@ from support.plant import STORE, Plant, running_plant
 from support.waiting import until
 
 from orders_sync.demo.leaks import contains_personal_data, files_with_leaks
-from orders_sync.embedded import commands
+from orders_sync.embedded import process_list
 from orders_sync.embedded.processes import Child
 from orders_sync.errors import ConfigurationError
 from orders_sync.settings import child_environment
@@ -47,7 +47,7 @@ def flower(plant: Plant) -> Flower:
 
 def start_worker(plant: Plant, flower: Flower) -> Child:
     """Start a worker that tells of its tasks from the first, not only once Flower asks it to."""
-    worker = plant.start("worker1", (*commands.worker(1, "info"), "--task-events"))
+    worker = plant.start("worker1", (*process_list.worker(1, "info"), "--task-events"))
     until(flower.hears_a_worker, "Flower hears of the worker")
     return worker
 
@@ -189,7 +189,7 @@ def test_a_worker_holds_nothing_for_later(plant: Plant, flower: Flower) -> None:
     ],
 )
 def test_its_buttons_change_nothing(flower: Flower, path: str) -> None:
-    node = commands.worker_node(1)
+    node = process_list.worker_node(1)
     url = flower.url(f"/api/{path.replace('NODE', node)}")
 
     stranger = requests.post(url, timeout=30)

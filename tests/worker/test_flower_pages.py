@@ -19,7 +19,7 @@ from support.plant import STORE, Plant, running_plant
 from support.waiting import until
 
 from orders_sync.demo.leaks import contains_personal_data
-from orders_sync.embedded import commands
+from orders_sync.embedded import process_list
 
 #: Time that passes for the page, not for us: its scripts have fetched and drawn by then.
 PAGE_MILLISECONDS = 10_000
@@ -76,7 +76,7 @@ def site(browser: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sit
     home = tmp_path_factory.mktemp("pages")
     with running_plant(home) as plant:
         flower = Flower(plant)
-        plant.start("worker1", (*commands.worker(1, "info"), "--task-events"))
+        plant.start("worker1", (*process_list.worker(1, "info"), "--task-events"))
         until(flower.hears_a_worker, "Flower hears of the worker")
         order_id = put_through(plant, flower)
         [worker] = {task["worker"] for task in flower.tasks().values()}

@@ -18,7 +18,7 @@ import requests
 from support.plant import STORE, Plant, running_plant
 from support.waiting import until
 
-from orders_sync.embedded import commands
+from orders_sync.embedded import process_list
 from orders_sync.embedded.broker import free_port
 from orders_sync.embedded.processes import Child
 from orders_sync.ledger import Ledger
@@ -59,7 +59,7 @@ def answers(url: str) -> bool:
 
 def started(plant: Plant, port: int, **changes: str) -> tuple[Child, str]:
     url, name = f"http://127.0.0.1:{port}", f"gateway-{port}"
-    gateway = plant.start(name, commands.gateway(port), **changes)
+    gateway = plant.start(name, process_list.gateway(port), **changes)
     until(lambda: gateway.exit_status() is not None or answers(url), "the gateway answers")
     assert gateway.exit_status() is None, plant.log_of(name)
     return gateway, url

@@ -13,7 +13,7 @@ from pydantic import SecretStr
 from support.plant import STORE, Plant, running_plant
 from support.waiting import until
 
-from orders_sync.embedded import commands
+from orders_sync.embedded import process_list
 from orders_sync.embedded.broker import free_port
 from orders_sync.embedded.processes import Child
 from orders_sync.sandbox import Box
@@ -45,7 +45,7 @@ def _of(account: str, name: str) -> str:
 
 
 def serve(plant: Plant, port: int) -> Child:
-    gateway = plant.start("gateway", commands.gateway(port))
+    gateway = plant.start("gateway", process_list.gateway(port))
 
     def answers() -> bool:
         try:

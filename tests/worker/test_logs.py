@@ -17,7 +17,7 @@ from support.plant import STORE, Plant
 from support.waiting import until
 
 from orders_sync.demo.leaks import contains_personal_data, files_with_leaks
-from orders_sync.embedded import commands
+from orders_sync.embedded import process_list
 from orders_sync.embedded.broker import broker_folder
 from orders_sync.embedded.home import logs_folder
 from orders_sync.producer import Producer
@@ -33,8 +33,8 @@ def shop(plant: Plant) -> Plant:
     """A plant that logs all it can; Celery's banners are no log."""
     plant.environment["ORDERS_SYNC_LOG_LEVEL"] = "debug"
     for name, (python, _, celery, *rest) in {
-        "worker": commands.worker(1, "debug"),
-        "beat": commands.beat("debug"),
+        "worker": process_list.worker(1, "debug"),
+        "beat": process_list.beat("debug"),
     }.items():
         plant.start(name, (python, "-m", celery, "--quiet", *rest))
     return plant

@@ -14,7 +14,7 @@ from support.plant import STORE, Plant
 from support.waiting import until
 
 from orders_sync.demo.leaks import contains_personal_data
-from orders_sync.embedded import commands
+from orders_sync.embedded import process_list
 
 TASK = "orders_sync.refund"
 CUSTOMER = {"name": "Filomena Trindade", "document": "93541134780"}
@@ -79,7 +79,7 @@ def test_a_stray_is_seen_by_people_only_and_goes_on_once_a_worker_knows_its_task
     refunded = tmp_path / "refunded.json"
     (tmp_path / "newer_tasks.py").write_text(NEWER.format(path=str(refunded)))
     worker.kill()
-    argv = (*commands.worker(2, "info"), "--include", "newer_tasks")
+    argv = (*process_list.worker(2, "info"), "--include", "newer_tasks")
     plant.start("worker2", argv, PYTHONPATH=str(tmp_path))
     typed(plant, "parked", "retry", stray["id"], "--why", "upgraded")
 

@@ -15,7 +15,7 @@ from support.plant import STORE, Plant, running_plant
 from support.reader import PAGE, Reader
 from support.waiting import until
 
-from orders_sync.embedded import commands
+from orders_sync.embedded import process_list
 from orders_sync.embedded.broker import free_port
 from orders_sync.sandbox.views import OrderView
 
@@ -103,7 +103,7 @@ def test_the_producer_triggers_what_it_checked(reader: Reader) -> None:
 def test_flower_triggers_over_http(reader: Reader) -> None:
     port = free_port()
     flower = reader.plant.start(
-        "flower", commands.flower(port), FLOWER_BASIC_AUTH="me:secret", COLUMNS="80"
+        "flower", process_list.flower(port), FLOWER_BASIC_AUTH="me:secret", COLUMNS="80"
     )
     [curl] = reader.blocks("Flower's task API", "sh")
     there = curl.replace(FLOWER, f"127.0.0.1:{port}")

@@ -9,7 +9,7 @@ from celery import Celery
 from support.plant import STORE, Plant
 from support.waiting import until
 
-from orders_sync.embedded import commands
+from orders_sync.embedded import process_list
 from orders_sync.embedded.broker import free_port
 from orders_sync.ledger.migrate import upgrade
 from orders_sync.worker.app import CONFIGURATION_STATUS
@@ -91,7 +91,7 @@ def test_a_worker_that_finds_its_ledger_away_ends_so_that_it_is_started_again(
 ) -> None:
     nowhere = f"postgresql://nobody:nothing@127.0.0.1:{free_port()}/none"
 
-    worker = plant.start("worker1", commands.worker(1, "info"), ORDERS_SYNC_LEDGER_URL=nowhere)
+    worker = plant.start("worker1", process_list.worker(1, "info"), ORDERS_SYNC_LEDGER_URL=nowhere)
 
     assert worker.ended_within(60)
     assert worker.exit_status() == 1 != CONFIGURATION_STATUS

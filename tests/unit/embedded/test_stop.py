@@ -5,7 +5,7 @@ import signal
 
 import pytest
 
-from orders_sync.embedded.stop import StopRequested, StopSignals
+from orders_sync.embedded.supervisor import StopRequested, StopSignals
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])

@@ -12,8 +12,8 @@ from celery import Celery
 from celery.beat import Scheduler, Service
 from celery.signals import beat_init
 
-from orders_sync.embedded.crew import Crew
 from orders_sync.embedded.home import beat_pulse_file
+from orders_sync.embedded.process_list import ProcessList
 from orders_sync.worker.pulse import end_surely
 
 
@@ -54,7 +54,7 @@ def test_beat_ends_though_its_exit_was_lost_in_a_library() -> None:
 
 
 def test_up_watches_the_pulse_of_beat(tmp_path: Path) -> None:
-    crew = Crew(tmp_path, {}, workers=1, flower_port=None, log_level="info")
+    crew = ProcessList(tmp_path, {}, workers=1, flower_port=None, log_level="info")
 
     [beat] = [spec for spec in crew.specs() if spec.name == "beat"]
 

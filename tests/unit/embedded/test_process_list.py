@@ -8,30 +8,30 @@ import pytest
 
 from orders_sync.demo.environment import demo_environment
 from orders_sync.domain.steps import Queue
-from orders_sync.embedded import commands
-from orders_sync.embedded.crew import Crew, flower_login, flower_login_file
+from orders_sync.embedded import process_list
+from orders_sync.embedded.process_list import ProcessList, flower_login, flower_login_file
 from orders_sync.settings import load_settings
 
 
 def test_workers_take_from_every_queue() -> None:
-    argv = commands.worker(1, "info", "intake")
+    argv = process_list.worker(1, "info", "intake")
 
     assert f"--queues={','.join(Queue)},intake" in argv
 
 
 def test_every_process_runs_under_this_python() -> None:
     argvs = (
-        commands.worker(1, "info"),
-        commands.beat("info"),
-        commands.flower(5555),
-        commands.sandbox(account="a", seed=1, chaos="off"),
+        process_list.worker(1, "info"),
+        process_list.beat("info"),
+        process_list.flower(5555),
+        process_list.sandbox(account="a", seed=1, chaos="off"),
     )
 
     assert {argv[:2] for argv in argvs} == {(sys.executable, "-m")}
 
 
 def test_a_crew_is_workers_beat_and_flower(tmp_path: Path) -> None:
-    crew = Crew(tmp_path, {"A": "1"}, workers=2, flower_port=5555, log_level="info")
+    crew = ProcessList(tmp_path, {"A": "1"}, workers=2, flower_port=5555, log_level="info")
 
     specs = {spec.name: spec for spec in crew.specs()}
 
@@ -42,14 +42,14 @@ def test_a_crew_is_workers_beat_and_flower(tmp_path: Path) -> None:
 
 
 def test_a_crew_without_flower_has_no_password(tmp_path: Path) -> None:
-    crew = Crew(tmp_path, {}, workers=1, flower_port=None, log_level="info")
+    crew = ProcessList(tmp_path, {}, workers=1, flower_port=None, log_level="info")
 
     assert [spec.name for spec in crew.specs()] == ["worker1", "beat"]
     assert not flower_login_file(tmp_path).exists()
 
 
 def test_flower_is_never_open_and_its_password_is_no_argument(tmp_path: Path) -> None:
-    crew = Crew(tmp_path, {}, workers=1, flower_port=5555, log_level="info")
+    crew = ProcessList(tmp_path, {}, workers=1, flower_port=5555, log_level="info")
 
     flower = crew.specs()[-1]
 
@@ -65,7 +65,7 @@ def test_flower_is_never_open_and_its_password_is_no_argument(tmp_path: Path) ->
 def test_a_password_that_was_set_for_flower_is_used(tmp_path: Path) -> None:
     env = {"FLOWER_BASIC_AUTH": "ops:secret"}
 
-    flower = Crew(tmp_path, env, workers=1, flower_port=5555, log_level="info").specs()[-1]
+    flower = ProcessList(tmp_path, env, workers=1, flower_port=5555, log_level="info").specs()[-1]
 
     assert flower.env["FLOWER_BASIC_AUTH"] == "ops:secret"
 

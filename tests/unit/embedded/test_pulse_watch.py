@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from orders_sync.embedded.hearing import Hearing, read_stamp
+from orders_sync.embedded.supervisor import PulseWatch, read_stamp
 
 SILENCE = 90
 
@@ -55,12 +55,12 @@ def _every(seconds: int, stamp: int | None, *, since: int, until: int) -> list[L
 def test_a_worker_is_deaf_when_its_pulse_stands_still_for_too_long(
     looks: list[Look], is_deaf: bool
 ) -> None:
-    hearing = Hearing(looks[0][1], 0, 0)
+    pulse_watch = PulseWatch(looks[0][1], 0, 0)
 
     for now, stamp in looks:
-        hearing = hearing.after(stamp, now)
+        pulse_watch = pulse_watch.after(stamp, now)
 
-    assert hearing.is_deaf(SILENCE) is is_deaf
+    assert pulse_watch.is_deaf(SILENCE) is is_deaf
 
 
 def test_a_pulse_is_the_time_that_the_file_was_touched(tmp_path: Path) -> None:
