@@ -36,10 +36,10 @@ from unit.traffic.virtual_time import VirtualTime
 
 from orders_sync.embedded.broker import EmbeddedBroker
 from orders_sync.sandbox.dials import RateLimit
-from orders_sync.traffic.lanes import Lane
 from orders_sync.traffic.limiter import RateLimiter
 from orders_sync.traffic.shared import Shared, connect
 from orders_sync.traffic.traffic import Traffic
+from orders_sync.traffic.waits import Lane
 
 _THREADS = 20
 _LATENCY_SECONDS = 0.1

@@ -44,10 +44,10 @@ from orders_sync.roster import AccountUnusable, Roster
 from orders_sync.settings import REDIS_SCHEMES, Settings, exports_traces, require_accounts
 from orders_sync.settings_parts import AccountSettings
 from orders_sync.token_store import LedgerTokenStore
-from orders_sync.traffic.lanes import Lane, Wait
+from orders_sync.traffic.erp import ErpLimits
 from orders_sync.traffic.shared import Shared, connect
-from orders_sync.traffic.traffic import ErpLimits, Traffic
-from orders_sync.traffic.waits import KeyReplaced
+from orders_sync.traffic.traffic import Traffic
+from orders_sync.traffic.waits import Delay, KeyReplaced, Lane
 from orders_sync.vtex.client import VtexClient
 from orders_sync.vtex.connections import VtexAdapter
 from orders_sync.vtex.exchange import Credentials, Heard, Transport, open_gate
@@ -159,7 +159,7 @@ class Services:
         traffic = self.traffic
         return traffic is not None and traffic.is_left_to_others(account, operations)
 
-    def erp_rests(self, account: str) -> Wait | None:
+    def erp_rests(self, account: str) -> Delay | None:
         """Say whether the account's ERP is left alone now, because it failed too often."""
         return self.traffic.erp_rests(account) if self.traffic else None
 

@@ -21,7 +21,7 @@ from orders_sync.errors import ConfigurationError
 from orders_sync.ledger import Ledger
 from orders_sync.settings import Settings, require_accounts
 from orders_sync.terminal import legible
-from orders_sync.traffic.lanes import Lane
+from orders_sync.traffic.waits import Lane
 from orders_sync.upkeep.backfill import Backfill, BackfillPlan, Tally, kept_tally
 
 if TYPE_CHECKING:

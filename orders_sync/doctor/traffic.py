@@ -16,7 +16,7 @@ from orders_sync.redis_client import open_redis
 from orders_sync.redis_failures import read_redis_failure
 from orders_sync.settings import Settings
 from orders_sync.settings_shown import without_passwords
-from orders_sync.traffic.breaker import Standing
+from orders_sync.traffic.breaker import Circuit
 from orders_sync.traffic.pause import PauseState
 from orders_sync.traffic.traffic import Usage
 from orders_sync.vtex.resources import resource_of
@@ -87,7 +87,7 @@ def judge_usage(usage: Usage) -> Finding:
     sick = sick_processes(usage)
     if sick:
         return _sick(account, sick)
-    resting = [each.name for each in usage.breakers if each.standing is not Standing.CLOSED]
+    resting = [each.name for each in usage.breakers if each.standing is not Circuit.CLOSED]
     if resting:
         says = f"left alone for a while, because they failed too often: {', '.join(resting)}"
         do = "They are tried again by themselves; the workers' log says what failed."

@@ -19,8 +19,7 @@ from orders_sync.inbound.tell_change import (
     told_next,
 )
 from orders_sync.inbound.verdict import verdict
-from orders_sync.traffic.traffic import ERP
-from orders_sync.traffic.waits import wait_error
+from orders_sync.traffic.waits import ERP, wait_error
 from orders_sync.vtex.translate import order as read_order
 from orders_sync.vtex.translate import summary
 from orders_sync.worker.calls import lane_of

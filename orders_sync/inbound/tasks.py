@@ -13,7 +13,7 @@ from orders_sync.inbound import steps
 from orders_sync.inbound.acknowledge import acknowledge, is_any_left
 from orders_sync.inbound.poll import Polled, PollLimits, poll
 from orders_sync.ledger.accounts import Chore
-from orders_sync.traffic.lanes import Lane
+from orders_sync.traffic.waits import Lane
 from orders_sync.worker.chores import Ran
 from orders_sync.worker.schedule import QUICK
 from orders_sync.worker.task import StepTask

@@ -18,7 +18,7 @@ from orders_sync.domain.rules import OPEN
 from orders_sync.ledger.gauges import Key, LedgerState
 from orders_sync.metrics.labels import OTHER, one_of
 from orders_sync.metrics.shared import BrokerState
-from orders_sync.traffic.breaker import Standing as BreakerStanding
+from orders_sync.traffic.breaker import Circuit
 from orders_sync.traffic.limiter import Used
 from orders_sync.traffic.traffic import Usage
 
@@ -181,4 +181,4 @@ def _by_last(found: Mapping[Key, int], name: str, accounts: Collection[str]) -> 
 def _open_breakers(usage: Usage | None) -> Sequence[str] | None:
     if usage is None or usage.used is None:
         return None
-    return [each.name for each in usage.breakers if each.standing is not BreakerStanding.CLOSED]
+    return [each.name for each in usage.breakers if each.standing is not Circuit.CLOSED]

@@ -13,8 +13,8 @@ from typing import Any, Final
 
 import structlog
 
-from orders_sync.traffic.lanes import Wait, Why
-from orders_sync.traffic.shared import Script, Shared, key
+from orders_sync.traffic.shared import LuaScript, Shared, key
+from orders_sync.traffic.waits import Delay, Why
 
 _LOOK_EVERY_SECONDS: Final = 1.0
 #: A sick process that did not call for so long is not named any more.
@@ -60,8 +60,8 @@ class BreakerPolicy:
         )
 
 
-class Standing(StrEnum):
-    """What a breaker does with calls."""
+class Circuit(StrEnum):
+    """Whether calls pass a breaker."""
 
     CLOSED = "closed"
     OPEN = "open"
@@ -77,7 +77,7 @@ class BreakerState:
     """
 
     name: str
-    standing: Standing
+    standing: Circuit
     calls: int
     failures: int
     since: float | None
@@ -110,7 +110,7 @@ class Breaker:
         clock: Callable[[], float] = monotonic,
     ) -> None:
         self._shared = shared
-        self._script = Script("breaker.lua")
+        self._script = LuaScript("breaker.lua")
         self._key = breakers_key(account)
         self._name = name
         self._process = process
@@ -119,7 +119,7 @@ class Breaker:
         self._clock = clock
         self._lock = threading.Lock()
         self._looked_at = -_LOOK_EVERY_SECONDS
-        self._said_at = -_LOOK_EVERY_SECONDS
+        self._told_at = -_LOOK_EVERY_SECONDS
         self._closed = True
         self._is_failing = False
         self._open_until = 0.0
@@ -139,16 +139,16 @@ class Breaker:
         """Return the seconds until this process may look for a trial; 0.0 where it is closed."""
         return 0.0 if self._closed else max(0.0, self._open_until - self._clock())
 
-    def allows(self) -> Wait | None:
-        """Let a call pass (None), or return when to come again."""
-        return self._ask(wanted=True)
+    def allows(self) -> Delay | None:
+        """Return None where a call may pass, else when to come again."""
+        return self._ask(for_call=True)
 
-    def is_open(self) -> Wait | None:
+    def is_open(self) -> Delay | None:
         """Return whether calls have to wait, without asking for a call."""
-        return self._ask(wanted=False)
+        return self._ask(for_call=False)
 
     def found_closed(self) -> None:
-        """Take it that the breaker was looked at just now and is closed, if it was before."""
+        """Record that the breaker was read just now and is closed, if it was before."""
         with self._lock:
             if self._closed:
                 self._looked_at = self._clock()
@@ -158,25 +158,25 @@ class Breaker:
         with self._lock:
             self._well += 1
             self._well_at = now = self._clock()
-            is_news = self._is_failing and now >= self._said_at + _LOOK_EVERY_SECONDS
-            if is_news:
-                self._said_at = now
-        if not self._end_trial("well") and is_news:
-            self._sync(wanted=False)
+            is_first = self._is_failing and now >= self._told_at + _LOOK_EVERY_SECONDS
+            if is_first:
+                self._told_at = now
+        if not self._end_trial("well") and is_first:
+            self._sync(for_call=False)
 
     def failed(self) -> bool:
         """Record that the peer was not there; return whether by now it is taken to be away."""
         with self._lock:
             self._failed += 1
         if not self._end_trial("failed"):
-            self._sync(wanted=False)
+            self._sync(for_call=False)
         return not self._closed
 
     def undecided(self) -> None:
         """Record that the call was not made after all."""
         self._end_trial("none")
 
-    def _ask(self, *, wanted: bool) -> Wait | None:
+    def _ask(self, *, for_call: bool) -> Delay | None:
         with self._lock:
             now = self._clock()
             if now < self._looked_at + _LOOK_EVERY_SECONDS:
@@ -184,16 +184,16 @@ class Breaker:
                     return None
                 if now < self._open_until:
                     return self._wait(now)
-                if not wanted:
+                if not for_call:
                     return None
             self._looked_at = now
-        return self._sync(wanted=wanted)
+        return self._sync(for_call=for_call)
 
-    def _sync(self, *, wanted: bool, ending: str = "") -> Wait | None:
+    def _sync(self, *, for_call: bool, ending: str = "") -> Delay | None:
         with self._lock:
             well, failed, self._well, self._failed = self._well, self._failed, 0, 0
             age = max(0, round((self._clock() - self._well_at) * 1000)) if well else 0
-        calls = (self._name, self._process, well, age, failed, ending, int(wanted))
+        calls = (self._name, self._process, well, age, failed, ending, int(for_call))
         reply = self._shared.run(self._script, self._key, *calls, *self._policy)
         state, left, row, is_sick = reply or (_CLOSED, 0, 0, 0)
         with self._lock:
@@ -204,7 +204,7 @@ class Breaker:
             self._open_until = now + left / 1000
             if state == _TRIAL:
                 self._trial_of = threading.get_ident()
-            if self._closed or state == _TRIAL or (left == 0 and not wanted):
+            if self._closed or state == _TRIAL or (left == 0 and not for_call):
                 return None
             return self._wait(now)
 
@@ -215,16 +215,16 @@ class Breaker:
             self._is_sick = is_sick
 
     def _end_trial(self, how: str) -> bool:
-        """Tell Redis how this thread's trial ended; return whether it had one."""
+        """Record in Redis how this thread's trial ended; return whether it had one."""
         if self._trial_of != threading.get_ident():
             return False
         self._trial_of = None
-        self._sync(wanted=False, ending=how)
+        self._sync(for_call=False, ending=how)
         return True
 
-    def _wait(self, now: float) -> Wait:
+    def _wait(self, now: float) -> Delay:
         left = max(0.0, self._open_until - now)
-        return Wait(left + self._random.uniform(1.0, _SPREAD_SECONDS), Why.BREAKER)
+        return Delay(left + self._random.uniform(1.0, _SPREAD_SECONDS), Why.BREAKER)
 
 
 def breakers_key(account: str) -> str:
@@ -247,16 +247,16 @@ def _read_state(name: str, kept: Mapping[str, Any], now: float) -> BreakerState:
     processes: Mapping[str, Mapping[str, float]] = kept.get("processes", {})
     since = kept["since"] / 1000 or None
     open_for = kept["open_until"] / 1000 - now
-    standing = Standing.CLOSED
+    standing = Circuit.CLOSED
     if since is not None:
-        standing = Standing.OPEN if open_for > 0 else Standing.TRYING
+        standing = Circuit.OPEN if open_for > 0 else Circuit.TRYING
     trial_for = min(kept["trial_until"] / 1000 - now, _TRIAL_LOOK_SECONDS)
-    failures = sum(int(each["failed"] + each["failed_before"]) for each in processes.values())
-    successes = sum(int(each["well"] + each["well_before"]) for each in processes.values())
+    failures = sum(int(counts["failed"] + counts["failed_before"]) for counts in processes.values())
+    successes = sum(int(counts["well"] + counts["well_before"]) for counts in processes.values())
     sick = {
-        process: each["since"] / 1000
-        for process, each in processes.items()
-        if each["since"] and each["seen_at"] / 1000 > now - _FORGOTTEN_SECONDS
+        process: seen["since"] / 1000
+        for process, seen in processes.items()
+        if seen["since"] and seen["seen_at"] / 1000 > now - _FORGOTTEN_SECONDS
     }
     closed_for = 0.0 if since is None else max(0.0, open_for, trial_for)
     return BreakerState(name, standing, failures + successes, failures, since, closed_for, sick)

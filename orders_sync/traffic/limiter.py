@@ -1,13 +1,13 @@
 """Keeps the calls of all processes to the pace that VTEX accepts, within each account's budget.
 
-`budget.lua` gives the slots, for all processes together, on the clock of Redis. Slots follow one
+`budget.lua` grants the slots, for all processes together, on the clock of Redis. Slots follow one
 another at an interval, and a few that nobody used are kept for a burst. A call may *book* a slot
 that lies within its lane's horizon, and waits for it in place. A call that may not book is told
 when to *come back*, and nothing is kept for it, so one that never returns costs nothing.
 
-Two rules rank the lanes. Higher lanes book further ahead, so under load the slots that lower ones
-would need are already taken. While calls of a higher lane are away waiting, lower lanes get only
-slots that are free at once. A lane that has had nothing for 50 intervals goes first for one call.
+Higher lanes book further ahead, so under load the slots that lower ones would need are taken. While
+calls of a higher lane are away waiting, lower lanes get only slots that are free at once. A lane
+that has had nothing for 50 intervals goes first for one call.
 
 A 429 is a measurement:
 
@@ -31,8 +31,8 @@ from dataclasses import dataclass
 from time import monotonic, sleep
 from typing import Any, Final
 
-from orders_sync.traffic.lanes import Lane, Wait, Why
-from orders_sync.traffic.shared import Command, Script, Shared, key
+from orders_sync.traffic.shared import Command, LuaScript, Shared, key
+from orders_sync.traffic.waits import Delay, Lane, Why
 
 SECOND: Final = 1_000_000
 MINUTE: Final = 60 * SECOND
@@ -61,7 +61,7 @@ Header = Callable[[str], str | None]
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class SlotPlan:
     """One call every `interval` microseconds, and at most `burst` at once after a rest.
 
     No more calls than the budget fall into any 60 seconds, and no fewer than 95 % of it are made
@@ -72,8 +72,8 @@ class Plan:
     burst: int
 
     @classmethod
-    def of(cls, per_minute: int) -> Plan:
-        """Plan a budget of so many calls a minute, one at least."""
+    def of(cls, per_minute: int) -> SlotPlan:
+        """SlotPlan a budget of so many calls a minute, one at least."""
         budget = max(1, per_minute)
         burst = max(1, min(2, budget // 20), budget // 200)
         return cls(interval=-(-_WINDOW // (budget - burst + 1)), burst=burst)
@@ -101,7 +101,7 @@ class Used:
 
 
 class RateLimiter:
-    """Gives every call of an account its slot, in one order for all processes.
+    """The slots of every account's calls, in one order for all processes.
 
     `budgets` are calls per minute, by account, of what is called by `name`. While Redis is away,
     each of `processes` processes keeps to its own part. `sleep` waits for a slot that is near, for
@@ -120,16 +120,14 @@ class RateLimiter:
     ) -> None:
         self._shared = shared
         self._name = name
-        self._script = Script("budget.lua")
-        self._budgets = dict(budgets)
+        self._script = LuaScript("budget.lua")
         self._careful = _CAREFUL / max(1, processes)
         self._clock = clock
         self._sleep = sleep
-        plans = {account: Plan.of(budget) for account, budget in budgets.items()}
-        self._accounts = {
-            account: _Account(plan, SpareSlots(plan.at_once)) for account, plan in plans.items()
-        }
         self._lock = threading.Lock()
+        self._budgets: dict[str, int] = {}
+        self._accounts: dict[str, _Account] = {}
+        self.follow(budgets)
 
     def follow(self, budgets: Mapping[str, int]) -> None:
         """Keep to other budgets; those of accounts that are not named stay.
@@ -140,16 +138,13 @@ class RateLimiter:
             for account, budget in budgets.items():
                 if self._budgets.get(account) == budget:
                     continue
-                plan = Plan.of(budget)
-                known = self._accounts.get(account)
-                if known is None:
-                    self._accounts[account] = _Account(plan, SpareSlots(plan.at_once))
-                else:
-                    known.plan = plan
-                    known.slots.most = plan.at_once
+                plan = SlotPlan.of(budget)
+                new = _Account(plan, SpareSlots(plan.at_once))
+                known = self._accounts.setdefault(account, new)
+                known.plan, known.slots.most = plan, plan.at_once
                 self._budgets[account] = budget
 
-    def acquire(self, account: str, lane: Lane) -> Wait | None:
+    def acquire(self, account: str, lane: Lane) -> Delay | None:
         """Take a slot for one call: None when it is to be made now.
 
         A wait is no failure and keeps nothing: the caller asks again. Waits are spread, so
@@ -160,13 +155,13 @@ class RateLimiter:
         for _ in range(2):
             granted, micros, held = self._ask(account, lane)
             if not granted:
-                return Wait(max(micros, held) / SECOND, Why.HOLD if held else Why.BUDGET)
+                return Delay(max(micros, held) / SECOND, Why.HOLD if held else Why.BUDGET)
             if micros:
                 self._sleep(micros / SECOND)
             # Another call may have been refused while this one waited for its slot.
             if self.hold_left(account) <= _INSTANT:
                 return None
-        return Wait(self.hold_left(account), Why.HOLD)
+        return Delay(self.hold_left(account), Why.HOLD)
 
     def held(self, account: str) -> float:
         """Return for how long the account's calls are held; Redis is asked once a second at most.
@@ -185,7 +180,7 @@ class RateLimiter:
         return max(0.0, self._accounts[account].held_until - self._clock())
 
     def accepted(self, account: str) -> None:
-        """Record that VTEX answered a call with anything but 429; it is told with what is next."""
+        """Record that VTEX answered a call with anything but 429; the next message carries it."""
         state = self._accounts[account]
         with self._lock:
             state.accepted += 1
@@ -194,18 +189,18 @@ class RateLimiter:
     def refused(self, account: str, retry_after: float | None) -> float:
         """Record a 429; return the seconds after which its call may be made again."""
         micros = -1 if retry_after is None else max(1, round(retry_after * SECOND))
-        reply = self._tell(account, "refused", micros)
-        if reply is None:
-            self._refused_alone(account, retry_after)
-        else:
+        reply = self._run(account, "refused", micros)
+        if reply is not None:
             self._learn_hold(account, reply[2] / SECOND)
+        elif self._clock() > self._accounts[account].accepted_at + _CALM_SECONDS:
+            self._learn_hold(account, _ALONE_HOLD_SECONDS if retry_after is None else retry_after)
         return max(self.hold_left(account), retry_after or _TELL_EVERY_SECONDS)
 
     def hold(self, account: str, seconds: float) -> None:
         """Stop the account's calls in all processes, five minutes at most, as a 503 may ask."""
         seconds = min(seconds, _LONGEST_HOLD_SECONDS)
         self._learn_hold(account, seconds)
-        self._tell(account, "hold", max(1, round(seconds * SECOND)))
+        self._run(account, "hold", max(1, round(seconds * SECOND)))
 
     def heard(self, account: str, header: Header) -> None:
         """Slow down where a response's headers say that little of the budget is left."""
@@ -221,7 +216,7 @@ class RateLimiter:
         # Every response tells much the same.
         if interval > state.plan.interval and now >= state.told_at + _TELL_EVERY_SECONDS:
             state.told_at = now
-            self._tell(account, "slow", interval, round(seconds * SECOND))
+            self._run(account, "slow", interval, round(seconds * SECOND))
 
     def used(self, account: str) -> Used | None:
         """Return how much of the budget is used; None while Redis is away."""
@@ -247,9 +242,9 @@ class RateLimiter:
         """Return whether a slot is granted, in how many microseconds, and the hold."""
         state, asked_at = self._accounts[account], self._micros()
         with self._lock:
-            wanted, untold = state.slots.question(asked_at, lane)
+            number, untold = state.slots.question(asked_at, lane)
         bounds = (state.plan.burst, horizon(lane), DUE_HORIZON, int(state.is_alone))
-        reply = self._tell(account, "ask", int(lane), *bounds, wanted, untold)
+        reply = self._run(account, "ask", int(lane), *bounds, number, untold)
         with self._lock:
             if reply is None:
                 state.slots.refused(untold)
@@ -285,12 +280,8 @@ class RateLimiter:
             state.back = slot
         return False, state.back - now, held
 
-    def _refused_alone(self, account: str, retry_after: float | None) -> None:
-        if self._clock() > self._accounts[account].accepted_at + _CALM_SECONDS:
-            self._learn_hold(account, _ALONE_HOLD_SECONDS if retry_after is None else retry_after)
-
-    def _tell(self, account: str, verb: str, *args: int) -> Any | None:
-        """Run a verb of the script, with the calls that were accepted since the last telling."""
+    def _run(self, account: str, verb: str, *args: int) -> Any | None:
+        """Run a verb of the script, with the calls that were accepted since the last one."""
         state = self._accounts[account]
         with self._lock:
             accepted, state.accepted = state.accepted, 0
@@ -342,10 +333,10 @@ class SpareSlots:
     def question(self, now: int, lane: Lane) -> tuple[int, int]:
         """Return how many slots to ask for, and how many calls were made without asking."""
         slots = self._lanes[lane]
-        wanted = slots.calls * 2 if now - slots.asked_at < DUE_HORIZON else slots.calls
+        number = slots.calls * 2 if now - slots.asked_at < DUE_HORIZON else slots.calls
         slots.calls, slots.asked_at = 0, now
         untold, self._untold = self._untold, 0
-        return max(1, min(wanted, self.most)), untold
+        return max(1, min(number, self.most)), untold
 
     def granted(self, asked_at: int, lane: Lane, spare: int) -> None:
         """Keep what was granted beside the call that asked."""
@@ -377,7 +368,7 @@ class _Account:
     and those who may not book are told to be `back`.
     """
 
-    plan: Plan
+    plan: SlotPlan
     slots: SpareSlots
     accepted: int = 0
     accepted_at: float = -math.inf
@@ -390,14 +381,13 @@ class _Account:
 
 
 def budget_left(header: Header) -> tuple[int, float] | None:
-    """Read the calls that are left and for how many seconds; None where headers do not say.
+    """Return the calls that are left and for how many seconds; None where headers do not say.
 
     VTEX documents the headers for its Pricing API only, so they are used where they are found:
     https://developers.vtex.com/docs/guides/best-practices-for-avoiding-rate-limit-errors
     """
     for prefix in ("Ratelimit", "X-RateLimit"):
-        calls = _number(header(f"{prefix}-Remaining"))
-        seconds = _number(header(f"{prefix}-Reset"))
+        calls, seconds = (_number(header(f"{prefix}-{name}")) for name in ("Remaining", "Reset"))
         # A longer time until the reset is an instant since 1970, or nonsense.
         if calls is not None and seconds is not None and 0 < seconds <= _LONGEST_RESET_SECONDS:
             return int(calls), seconds

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from time import monotonic
 from typing import Final
 
-from orders_sync.traffic.lanes import Wait, Why
-from orders_sync.traffic.shared import Script, Shared, key
+from orders_sync.traffic.shared import LuaScript, Shared, key
+from orders_sync.traffic.waits import Delay, Why
 
 _LOOK_EVERY_SECONDS: Final = 1.0
 #: For so long a call that was accepted speaks for the key; rarer calls are not worth telling of.
@@ -23,7 +23,7 @@ _ACCOUNT: Final = "account"
 
 @dataclass(frozen=True, slots=True)
 class PauseState:
-    """What is paused: `cause` is the group of calls that was refused.
+    """A pause: `cause` is the group of calls that was refused.
 
     `since` and `probe_at`, when a call may be tried, are in seconds since 1970.
     """
@@ -34,7 +34,7 @@ class PauseState:
 
 
 class Pause:
-    """What of one account is paused, shared by all processes.
+    """The calls of one account that are paused, in all processes.
 
     A key that VTEX does not know (401) pauses the account. One that may not make a call (403, or
     the login page) pauses only that group of calls: a permission is missing, and the rest goes on.
@@ -53,14 +53,14 @@ class Pause:
         clock: Callable[[], float] = monotonic,
     ) -> None:
         self._shared = shared
-        self._script = Script("pause.lua")
+        self._script = LuaScript("pause.lua")
         self._key = pauses_key(account)
         self._probe_seconds = probe_seconds
         self._random = random
         self._clock = clock
         self._lock = threading.Lock()
         self._looked_at = -_LOOK_EVERY_SECONDS
-        self._said_at = self._accepted_at = -math.inf
+        self._told_at = self._accepted_at = -math.inf
         #: Groups whose calls were accepted since that was told last.
         self._accepted: set[str] = set()
         #: When each scope that was refused last is probed; None where it is not paused.
@@ -71,8 +71,8 @@ class Pause:
         """Whether the whole account was paused when this process last looked."""
         return self._refused.get(_ACCOUNT) is not None
 
-    def allows(self, group: str) -> Wait | None:
-        """Let a call pass (None), as it does for a probe, or return when to come again."""
+    def allows(self, group: str) -> Delay | None:
+        """Return None where a call may pass, perhaps as a probe, else when to come again."""
         with self._lock:
             now = self._clock()
             wait = self._wait(group, now)
@@ -88,11 +88,11 @@ class Pause:
             self._accepted.add(group)
             now, before = self._clock(), self._accepted_at
             self._accepted_at = now
-            is_news = group in self._refused or _ACCOUNT in self._refused
+            is_refused = group in self._refused or _ACCOUNT in self._refused
             is_rare = now > before + _CALM_SECONDS
-            if not is_news and (is_rare or now < self._said_at + _LOOK_EVERY_SECONDS):
+            if not is_refused and (is_rare or now < self._told_at + _LOOK_EVERY_SECONDS):
                 return
-            self._said_at = now
+            self._told_at = now
             groups, self._accepted = self._accepted, set()
         self._tell(group, "accepted", _ACCOUNT, *groups)
 
@@ -109,7 +109,7 @@ class Pause:
             self._refused = {}
             self._looked_at = -_LOOK_EVERY_SECONDS
 
-    def _tell(self, group: str, what: str, *args: str) -> Wait | None:
+    def _tell(self, group: str, what: str, *args: str) -> Delay | None:
         every = round(self._probe_seconds * 1000)
         reply = self._shared.run(self._script, self._key, every, what, *args)
         may, *refused = reply or (1,)
@@ -121,12 +121,12 @@ class Pause:
             }
             return None if may else self._wait(group, now)
 
-    def _wait(self, group: str, now: float) -> Wait | None:
+    def _wait(self, group: str, now: float) -> Delay | None:
         if not self._refused or (not self.is_paused and self._refused.get(group) is None):
             return None
         left = max(0.0, self._probe_at(group) - now)
         why = Why.PAUSE if self.is_paused else Why.FORBIDDEN
-        return Wait(left + self._random.uniform(1.0, self._probe_seconds), why)
+        return Delay(left + self._random.uniform(1.0, self._probe_seconds), why)
 
     def _probe_at(self, group: str) -> float:
         return max(self._refused.get(scope) or 0.0 for scope in (_ACCOUNT, group))

@@ -1,4 +1,4 @@
-"""What all processes share: scripts that Redis runs in one step, and what to do while it is away.
+"""The Redis that all processes share: scripts that it runs in one step, and what if it is away.
 
 A call never stalls on Redis: time-outs are short, and after a failure this process leaves Redis
 alone for a while; then one thread looks whether it answers again.
@@ -37,7 +37,7 @@ end
 """
 
 
-class Script:
+class LuaScript:
     """A Lua script of this room; Redis keeps it by its digest."""
 
     def __init__(self, name: str) -> None:
@@ -46,7 +46,7 @@ class Script:
 
 
 #: A script, or the name of a command; its key; its arguments.
-Command = tuple[Script | str, *tuple[str | int, ...]]
+Command = tuple[LuaScript | str, *tuple[str | int, ...]]
 
 
 def connect(
@@ -62,12 +62,12 @@ def connect(
 
 
 def key(account: str, name: str) -> str:
-    """Name a key of an account."""
+    """Return the key of an account's part."""
     return f"{_PREFIX}:{account}:{name}"
 
 
 class Shared:
-    """Runs scripts in Redis, or says that it is away.
+    """Runs scripts in Redis; returns None while it is away.
 
     `clock` counts seconds in this process; `server_micros` stands in for the server's clock.
     """
@@ -85,7 +85,7 @@ class Shared:
         self._away_until: float | None = None
         self._looking = threading.Lock()
 
-    def run(self, script: Script, at: str, *args: str | int) -> Any | None:
+    def run(self, script: LuaScript, at: str, *args: str | int) -> Any | None:
         """Run a script on one key; the instant is its first argument. None while Redis is away."""
         now = self._instant()
         return self._call(lambda client: _run(client, script, at, now, *args))
@@ -103,7 +103,7 @@ class Shared:
         return seconds + micros / 1e6 if now == "" else int(now) / 1e6, rest
 
     def close(self) -> None:
-        """Give the connections back."""
+        """Return the connections."""
         self._client.close()
 
     def _instant(self) -> str | int:
@@ -134,7 +134,7 @@ class Shared:
         return reply
 
 
-def _run(client: redis.Redis, script: Script, *args: str | int) -> Any:
+def _run(client: redis.Redis, script: LuaScript, *args: str | int) -> Any:
     try:
         return client.evalsha(script.digest, 1, *args)
     except redis.exceptions.NoScriptError:
@@ -145,7 +145,7 @@ def _send_all(client: redis.Redis, now: str | int, commands: Sequence[Command]) 
     try:
         return _send(client, now, commands)
     except redis.exceptions.NoScriptError:
-        for script in {name for name, *_ in commands if isinstance(name, Script)}:
+        for script in {name for name, *_ in commands if isinstance(name, LuaScript)}:
             client.script_load(script.text)
         return _send(client, now, commands)
 
@@ -154,7 +154,7 @@ def _send(client: redis.Redis, now: str | int, commands: Sequence[Command]) -> l
     pipe: Any = client.pipeline(transaction=False)
     pipe.time()
     for name, *args in commands:
-        if isinstance(name, Script):
+        if isinstance(name, LuaScript):
             pipe.evalsha(name.digest, 1, args[0], now, *args[1:])
         else:
             pipe.execute_command(name, *args)

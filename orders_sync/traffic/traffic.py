@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 import random
 import secrets
@@ -31,27 +30,13 @@ from orders_sync.traffic.breaker import (
     is_calm,
     read_states,
 )
-from orders_sync.traffic.gates import ERP, Gates
-from orders_sync.traffic.lanes import Lane, Wait, Why
+from orders_sync.traffic.erp import ErpLimits, ErpTraffic
 from orders_sync.traffic.limiter import Header, RateLimiter, Used
 from orders_sync.traffic.pause import Pause, PauseState, pauses_key, read_pauses
-from orders_sync.traffic.permits import Permits
 from orders_sync.traffic.shared import Command, Shared
-from orders_sync.traffic.waits import during_outage, wait_error
+from orders_sync.traffic.waits import ERP, Delay, Gates, Lane, during_outage, wait_error
 
-__all__ = ["ERP", "ErpLimits", "SickSince", "Traffic", "Usage"]
-
-#: Of an ERP without a limit only the holds that it asks for are kept.
-_UNLIMITED: Final = 1_000_000
 _POLICY: Final = BreakerPolicy()
-
-
-@dataclass(frozen=True, slots=True)
-class ErpLimits:
-    """How many calls may be at an ERP at once, and how many made in a minute; None: no limit."""
-
-    at_once: int = 8
-    per_minute: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +69,7 @@ class SickSince:
 
 
 class Traffic:
-    """Says who may call now, for every account.
+    """Decides who may call now, for every account.
 
     `budgets` are calls per minute, by account; `processes` is how many share them while Redis is
     away, and `process` the name of this one, which no other has. `erp_limits` are those of the
@@ -117,30 +102,21 @@ class Traffic:
         self._pauses: dict[str, Pause] = {}
         self._building = threading.Lock()
         self.limiter = RateLimiter(shared, budgets, processes=processes, clock=clock, sleep=sleep)
-        limits = dict.fromkeys(budgets, ErpLimits()) | dict(erp_limits or {})
-        self._erp_limits = limits
-        self._permits = Permits(
+        self._erps = ErpTraffic(
             shared,
-            _at_once(limits),
+            budgets,
+            erp_limits or {},
             process=self._process,
             processes=processes,
-            clock=clock,
-        )
-        self._erp_limiter = RateLimiter(
-            shared,
-            _per_minute(limits),
-            processes=processes,
-            name="erp_budget",
+            random=random,
             clock=clock,
             sleep=sleep,
         )
 
     def follow(self, budgets: Mapping[str, int], erp_limits: Mapping[str, ErpLimits]) -> None:
-        """Look after these accounts from now on, by these budgets and limits."""
+        """Keep to these accounts from now on, with these budgets and limits."""
         self.limiter.follow(budgets)
-        self._erp_limits = {**self._erp_limits, **erp_limits}
-        self._permits.follow(_at_once(erp_limits))
-        self._erp_limiter.follow(_per_minute(erp_limits))
+        self._erps.follow(erp_limits)
         self._accounts = dict.fromkeys(budgets)
 
     @contextmanager
@@ -163,9 +139,9 @@ class Traffic:
 
         self._require(account, group, pause.allows(group))
         with self.guard(account, group):
-            wait = self.limiter.acquire(account, lane)
-            if wait is not None:
-                raise wait_error(account, group, wait)
+            delay = self.limiter.acquire(account, lane)
+            if delay is not None:
+                raise wait_error(account, group, delay)
             try:
                 yield hear
             except RateLimited as error:
@@ -231,44 +207,27 @@ class Traffic:
             ErpOverBudget: as many calls as may be were made in this minute.
             ErpOnHold: the ERP asked for a rest.
         """
-        with self.guard(account, ERP):
-            permit = self._permits.take(account, seconds)
-            if permit is None:
-                raise wait_error(account, ERP, Wait(self._spread(), Why.PERMITS))
-            try:
-                self._require(account, ERP, self._erp_wait(account))
-                yield
-            except ErpUnavailable as error:
-                if error.retry_after is not None:
-                    self._erp_limiter.refused(account, error.retry_after)
-                raise
-            except ParkedError:
-                self._erp_limiter.accepted(account)
-                raise
-            else:
-                self._erp_limiter.accepted(account)
-            finally:
-                self._permits.give_back(account, permit)
+        with self.guard(account, ERP), self._erps.call(account, seconds):
+            yield
 
     def flush(self) -> None:
-        """Tell of what need not be told at once; to be called every second or so."""
-        self._permits.flush()
+        """Send what need not be sent at once; to be called every second or so."""
+        self._erps.flush()
 
     def forget_holder(self, process: str) -> None:
-        """Give back the ERP permits of a process that is dead; `process` is its name."""
-        self._permits.forget(process, self._accounts)
+        """Return the ERP permits of a process that is dead; `process` is its name."""
+        self._erps.forget(process, self._accounts)
 
-    def erp_rests(self, account: str) -> Wait | None:
+    def erp_rests(self, account: str) -> Delay | None:
         """Return how long the account's ERP is left alone, without calling it."""
-        return self.breaker(account, ERP).is_open() or self._erp_rest(account)
+        return self.breaker(account, ERP).is_open() or self._erps.rest(account)
 
     def has_erp_budget(self, account: str) -> bool:
         """Check whether the account's ERP may be called so many times in a minute only."""
-        limits = self._erp_limits.get(account)
-        return limits is not None and limits.per_minute is not None
+        return self._erps.is_paced(account)
 
     def look_at_erps(self, accounts: Collection[str]) -> None:
-        """Look at the breakers of many ERPs in one round trip: for a moment nobody has to ask."""
+        """Read the breakers of many ERPs in one round trip: none is read again for a moment."""
         known = [account for account in accounts if account in self._accounts]
         asked = self._shared.ask([("HGET", breakers_key(name), ERP) for name in known])
         if asked is None:
@@ -300,7 +259,7 @@ class Traffic:
 
     def sick_of(self) -> tuple[str, ...]:
         """Return the peers that this process alone cannot reach, such as `mystore/vtex`."""
-        return tuple(sorted({_peer(*of) for of, each in self._all_breakers() if each.is_sick}))
+        return tuple(sorted({_peer(*of) for of, known in self._all_breakers() if known.is_sick}))
 
     def is_left_to_others(self, account: str, operations: Collection[str]) -> bool:
         """Check whether other processes should make these calls of an account.
@@ -360,22 +319,22 @@ class Traffic:
         asked = self._shared.ask(self._look(account))
         if asked is None:
             return Usage(account, None, (), None)
-        now, (used, breakers, pauses, _, erp_used) = asked
+        now, (used, breakers, pauses, *erp_replies) = asked
         pause, forbidden = read_pauses(pauses)
         states = tuple(read_states(breakers, now))
-        erp = self._erp_limiter.read(account, erp_used)
+        erp = self._erps.read(account, erp_replies)
         return Usage(
             account,
             self.limiter.read(account, used),
             states,
             pause,
             forbidden,
-            erp if self.has_erp_budget(account) else None,
-            erp.held_seconds,
+            erp.used if erp.is_paced else None,
+            erp.used.held_seconds,
         )
 
     def close(self) -> None:
-        """Give permits and connections back."""
+        """Return permits and connections."""
         self.flush()
         self._shared.close()
 
@@ -384,73 +343,42 @@ class Traffic:
             self.limiter.look(account),
             ("HGETALL", breakers_key(account)),
             ("HGETALL", pauses_key(account)),
-            self._permits.look(account),
-            self._erp_limiter.look(account),
+            *self._erps.look(account),
         ]
 
     def _read_gates(self, account: str, reply: Sequence[Any], now: float) -> Gates:
-        budget, breakers, pauses, permits_left, erp_budget = reply
+        budget, breakers, pauses, *erp_replies = reply
         used = self.limiter.read(account, budget)
-        erp = self._erp_limiter.read(account, erp_budget)
-        is_paced = self.has_erp_budget(account)
+        erp = self._erps.read(account, erp_replies)
         pause, forbidden = read_pauses(pauses)
-        probes = {each.cause: max(0.0, each.probe_at - now) for each in forbidden}
+        probes = {state.cause: max(0.0, state.probe_at - now) for state in forbidden}
         for state in read_states(breakers, now):
             if state.since is not None:
                 probes[state.name] = max(probes.get(state.name, 0.0), state.closed_for)
         return Gates(
             per_second=used.per_minute / 60,
-            erp_permits=permits_left,
-            erp_calls=self._permits.limit(account) - permits_left,
-            erp_per_second=erp.per_minute / 60 if is_paced else math.inf,
-            erp_held=max(erp.held_seconds, erp.next_seconds if is_paced else 0.0),
+            erp_permits=erp.permits,
+            erp_calls=erp.calls,
+            erp_per_second=erp.per_second,
+            erp_held=erp.held_seconds,
             held=used.held_seconds,
             pause=None if pause is None else max(0.0, pause.probe_at - now),
             probes=probes,
         )
 
     def _alone(self, account: str) -> Gates:
-        pace, part = self.limiter.careful_pace(account), self._permits.part(account)
-        erp_pace = math.inf
-        if self.has_erp_budget(account):
-            erp_pace = self._erp_limiter.careful_pace(account)
-        return Gates(per_second=pace, erp_permits=part, erp_per_second=erp_pace)
+        permits, erp_pace = self._erps.part(account)
+        pace = self.limiter.careful_pace(account)
+        return Gates(per_second=pace, erp_permits=permits, erp_per_second=erp_pace)
 
     def _all_breakers(self) -> list[tuple[tuple[str, str], Breaker]]:
         with self._building:
             return list(self._breakers.items())
 
-    def _erp_wait(self, account: str) -> Wait | None:
-        """Take a slot for one call to the account's ERP; return what it waits for else."""
-        if not self.has_erp_budget(account):
-            self._erp_limiter.held(account)
-            return self._erp_rest(account)
-        wait = self._erp_limiter.acquire(account, Lane.CANCEL)
-        if wait is None:
-            return None
-        return Wait(wait.seconds, Why.ERP_HOLD if wait.why is Why.HOLD else Why.ERP_BUDGET)
-
-    def _erp_rest(self, account: str) -> Wait | None:
-        """Return for how long the account's ERP asked not to be called, if this process knows."""
-        held = self._erp_limiter.hold_left(account) if account in self._erp_limits else 0.0
-        return Wait(held + self._spread(), Why.ERP_HOLD) if held else None
-
-    def _spread(self) -> float:
-        """Return seconds after which one of those who wait for the same thing comes back."""
-        return self._random.uniform(0.5, 2.0)
-
-    def _require(self, account: str, name: str, wait: Wait | None) -> None:
-        if wait is not None:
-            raise wait_error(account, name, wait, self._resources.get(name, ""))
+    def _require(self, account: str, name: str, delay: Delay | None) -> None:
+        if delay is not None:
+            raise wait_error(account, name, delay, self._resources.get(name, ""))
 
 
 def _peer(account: str, name: str) -> str:
     return f"{account}/{'erp' if name == ERP else 'vtex'}"
-
-
-def _at_once(limits: Mapping[str, ErpLimits]) -> dict[str, int]:
-    return {account: limit.at_once for account, limit in limits.items()}
-
-
-def _per_minute(limits: Mapping[str, ErpLimits]) -> dict[str, int]:
-    return {account: limit.per_minute or _UNLIMITED for account, limit in limits.items()}

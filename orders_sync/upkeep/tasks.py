@@ -13,7 +13,7 @@ from orders_sync.broker.strays import Strays
 from orders_sync.embedded.broker import forget_past
 from orders_sync.ledger.accounts import Chore
 from orders_sync.ledger.retention import Erased
-from orders_sync.traffic.lanes import Lane
+from orders_sync.traffic.waits import Lane
 from orders_sync.upkeep.purge import collect_strays, forget_events, purge
 from orders_sync.upkeep.reconcile import ReconcileLimits, reconcile
 from orders_sync.upkeep.watch_feed import FeedState, ensure_feed, ensure_hook, note_gap

@@ -8,8 +8,7 @@ from typing import Final
 from orders_sync.commands import KINDS
 from orders_sync.domain.steps import Queue, Step
 from orders_sync.ledger.accounts import Chore
-from orders_sync.traffic.lanes import Lane
-from orders_sync.traffic.traffic import ERP
+from orders_sync.traffic.waits import ERP, Lane
 
 #: The operations of the VTEX client that a step cannot do without, and the ERP.
 CALLS: Final[Mapping[Step, Sequence[str]]] = {

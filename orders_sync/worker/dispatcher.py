@@ -21,7 +21,7 @@ from orders_sync.ledger import Ledger
 from orders_sync.ledger.due_work import Due, Heap
 from orders_sync.ledger.processes import Worker
 from orders_sync.ledger.unreadable import park_unreadable
-from orders_sync.traffic.gates import Gates
+from orders_sync.traffic.waits import Gates
 from orders_sync.worker.calls import CALLS, ERP_STEPS
 from orders_sync.worker.queues import queue_of
 

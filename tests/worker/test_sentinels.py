@@ -21,8 +21,8 @@ from orders_sync.doctor.findings import Finding, State
 from orders_sync.metrics.shared import broker_reader
 from orders_sync.settings import Settings
 from orders_sync.settings_parts import AccountSettings, SentinelSettings
-from orders_sync.traffic.lanes import Lane
 from orders_sync.traffic.traffic import Traffic
+from orders_sync.traffic.waits import Lane
 from orders_sync.worker.app import create_app
 
 

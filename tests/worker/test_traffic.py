@@ -22,10 +22,11 @@ from orders_sync.sandbox import Box
 from orders_sync.sandbox.server import serving
 from orders_sync.signing import new_secret
 from orders_sync.testing import away_erp
-from orders_sync.traffic.breaker import Standing
-from orders_sync.traffic.limiter import SECOND, Plan
+from orders_sync.traffic.breaker import Circuit
+from orders_sync.traffic.limiter import SECOND, SlotPlan
 from orders_sync.traffic.shared import Shared, connect
-from orders_sync.traffic.traffic import ERP, Traffic, Usage
+from orders_sync.traffic.traffic import Traffic, Usage
+from orders_sync.traffic.waits import ERP
 
 BUDGET = 600
 ERP_BUDGET = 120
@@ -66,7 +67,7 @@ def usage(plant: Plant) -> Usage:
 
 def erp_rests(plant: Plant) -> bool:
     return any(
-        each.name == ERP and each.standing is not Standing.CLOSED for each in usage(plant).breakers
+        each.name == ERP and each.standing is not Circuit.CLOSED for each in usage(plant).breakers
     )
 
 
@@ -87,7 +88,7 @@ def test_all_processes_together_keep_to_the_budget_of_the_account(tmp_path: Path
 
         calls = sorted(call.at for call in box.calls())
         busiest = max(bisect_left(calls, at + 10) - index for index, at in enumerate(calls))
-        plan = Plan.of(BUDGET)
+        plan = SlotPlan.of(BUDGET)
         assert box.record.over_budget == 0
         assert busiest <= plan.burst + 11 * SECOND // plan.interval
         until(lambda: standings(plant) == {"done": 100}, "the ledger says so too")
@@ -148,7 +149,7 @@ def test_all_processes_together_keep_to_the_calls_a_minute_of_an_erp(
 
         calls = placed_at(plant)
         busiest = max(bisect_left(calls, at + 5) - index for index, at in enumerate(calls))
-        plan = Plan.of(ERP_BUDGET)
+        plan = SlotPlan.of(ERP_BUDGET)
         assert busiest <= plan.burst + 1 + 5 * SECOND // plan.interval
         assert tries(plant) == {1}
         assert failures(plant) == 0

@@ -21,8 +21,9 @@ from orders_sync.embedded.broker import EmbeddedBroker, free_port
 from orders_sync.errors import ErpUnavailable
 from orders_sync.settings import load_settings
 from orders_sync.status.reading import read_all
+from orders_sync.traffic.erp import ErpLimits
 from orders_sync.traffic.shared import Shared, connect
-from orders_sync.traffic.traffic import ErpLimits, Traffic
+from orders_sync.traffic.traffic import Traffic
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from orders_sync.doctor.traffic import examine_traffic, judge_usage
 from orders_sync.embedded.broker import EmbeddedBroker
 from orders_sync.settings import Settings
 from orders_sync.settings_parts import AccountSettings
-from orders_sync.traffic.breaker import BreakerState, Standing
+from orders_sync.traffic.breaker import BreakerState, Circuit
 from orders_sync.traffic.limiter import Used
 from orders_sync.traffic.pause import PauseState
 from orders_sync.traffic.traffic import Usage
@@ -22,9 +22,9 @@ NOWHERE = "redis://:topsecret@127.0.0.1:1/0"
 NOON = 1_795_780_800.0
 
 CALM = Used(calls=90, per_minute=5400, budget=5400, held_seconds=0.0)
-CLOSED = BreakerState("get_order", Standing.CLOSED, calls=20, failures=1, since=None)
-OPEN = BreakerState("erp", Standing.OPEN, calls=20, failures=20, since=NOON)
-SICK = BreakerState("invoice", Standing.CLOSED, 20, 1, None, sick={"host/1": NOON})
+CLOSED = BreakerState("get_order", Circuit.CLOSED, calls=20, failures=1, since=None)
+OPEN = BreakerState("erp", Circuit.OPEN, calls=20, failures=20, since=NOON)
+SICK = BreakerState("invoice", Circuit.CLOSED, 20, 1, None, sick={"host/1": NOON})
 
 
 def settings(home: Path, **changes: Any) -> Settings:

@@ -15,7 +15,7 @@ from orders_sync.ledger.pulse import LastRun
 from orders_sync.metrics.shared import BrokerState
 from orders_sync.status.judgement import judge
 from orders_sync.status.overview import Readings, Work, compose
-from orders_sync.traffic.breaker import BreakerState, Standing
+from orders_sync.traffic.breaker import BreakerState, Circuit
 from orders_sync.traffic.limiter import Used
 from orders_sync.traffic.pause import PauseState
 from orders_sync.traffic.traffic import Usage
@@ -30,7 +30,7 @@ QUIET = Readings(
     traffic={"shop": Usage("shop", USED, (), None)},
 )
 
-SICK_OF_ERP = BreakerState("erp", Standing.CLOSED, 20, 1, None, sick={"host/1": NOW.timestamp()})
+SICK_OF_ERP = BreakerState("erp", Circuit.CLOSED, 20, 1, None, sick={"host/1": NOW.timestamp()})
 
 
 def with_state(state: LedgerState) -> Readings:
@@ -166,7 +166,7 @@ def test_the_last_poll_that_succeeded_is_told_beside_one_that_failed() -> None:
     assert (account.polled_at, account.last_successful_poll_at) == (NOW - SECOND, turn.succeeded_at)
 
 
-OPEN_BREAKER = BreakerState("erp", Standing.OPEN, 10, 9, NOW.timestamp())
+OPEN_BREAKER = BreakerState("erp", Circuit.OPEN, 10, 9, NOW.timestamp())
 
 
 @pytest.mark.parametrize(

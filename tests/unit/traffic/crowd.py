@@ -14,8 +14,8 @@ from typing import Protocol
 
 from unit.traffic.virtual_time import START, VirtualTime
 
-from orders_sync.traffic.lanes import Lane
 from orders_sync.traffic.limiter import SECOND, RateLimiter
+from orders_sync.traffic.waits import Lane
 
 
 class Limit(Protocol):

@@ -9,9 +9,9 @@ from unit.traffic.breaking import POLICY, call
 from unit.traffic.virtual_time import VirtualTime, hash_of
 
 from orders_sync.embedded.broker import free_port
-from orders_sync.traffic.breaker import Breaker, Standing, breakers_key, read_states
-from orders_sync.traffic.lanes import Why
+from orders_sync.traffic.breaker import Breaker, Circuit, breakers_key, read_states
 from orders_sync.traffic.shared import Shared, connect
+from orders_sync.traffic.waits import Why
 
 Breakers = Callable[..., Breaker]
 
@@ -221,9 +221,9 @@ def test_how_breakers_stand_can_be_read(
     fields = hash_of(process(), breakers_key(account))
 
     feed, orders = read_states(fields, time.clock())
-    assert (feed.name, feed.standing, feed.calls, feed.failures) == ("feed", Standing.CLOSED, 3, 3)
-    assert (orders.name, orders.standing, orders.since) == ("orders", Standing.OPEN, opened_at)
-    assert read_states(fields, time.clock() + 5)[1].standing is Standing.TRYING
+    assert (feed.name, feed.standing, feed.calls, feed.failures) == ("feed", Circuit.CLOSED, 3, 3)
+    assert (orders.name, orders.standing, orders.since) == ("orders", Circuit.OPEN, opened_at)
+    assert read_states(fields, time.clock() + 5)[1].standing is Circuit.TRYING
 
 
 def test_without_redis_everything_is_allowed(account: str, time: VirtualTime) -> None:

@@ -9,8 +9,8 @@ import pytest
 from unit.traffic.crowd import Crowd
 from unit.traffic.virtual_time import START
 
-from orders_sync.traffic.lanes import Lane
 from orders_sync.traffic.limiter import SECOND
+from orders_sync.traffic.waits import Lane
 
 Crowds = Callable[..., Crowd]
 

@@ -12,10 +12,10 @@ from unit.traffic.virtual_time import VirtualTime, hash_of
 
 from orders_sync.embedded.broker import free_port
 from orders_sync.errors import ErpRefused, ErpUnavailable, WaitError
-from orders_sync.traffic.gates import ERP, Gates
+from orders_sync.traffic.erp import ErpLimits
 from orders_sync.traffic.shared import Shared, connect, key
-from orders_sync.traffic.traffic import ErpLimits, Traffic
-from orders_sync.traffic.waits import ErpOnHold, ErpOverBudget
+from orders_sync.traffic.traffic import Traffic
+from orders_sync.traffic.waits import ERP, ErpOnHold, ErpOverBudget, Gates
 
 MakeTraffic = Callable[..., Traffic]
 

@@ -10,10 +10,9 @@ from unit.traffic.virtual_time import VirtualTime
 
 from orders_sync.embedded.broker import free_port
 from orders_sync.errors import AuthFailed, ErpUnavailable, Unavailable
-from orders_sync.traffic.gates import ERP, Gates
-from orders_sync.traffic.lanes import Lane
 from orders_sync.traffic.shared import Shared, connect
 from orders_sync.traffic.traffic import Traffic
+from orders_sync.traffic.waits import ERP, Gates, Lane
 
 
 def _gates(traffic: Traffic, account: str) -> Gates:

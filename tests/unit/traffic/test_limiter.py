@@ -5,9 +5,9 @@ from collections.abc import Callable
 import pytest
 from unit.traffic.virtual_time import VirtualTime
 
-from orders_sync.traffic.lanes import Lane, Wait, Why
 from orders_sync.traffic.limiter import RateLimiter
 from orders_sync.traffic.shared import Shared
+from orders_sync.traffic.waits import Delay, Lane, Why
 
 Limiters = Callable[..., RateLimiter]
 
@@ -154,7 +154,7 @@ def test_kept_permits_are_not_used_once_a_hold_is_known(
 
     limiter.hold(account, 30.0)
 
-    assert limiter.acquire(account, Lane.FETCH) == Wait(30.0, Why.HOLD)
+    assert limiter.acquire(account, Lane.FETCH) == Delay(30.0, Why.HOLD)
 
 
 def test_kept_permits_do_not_outlast_a_moment_after_another_process_was_told_of_a_hold(

@@ -9,7 +9,7 @@ from unit.traffic.crowd import Crowd, Limit
 from unit.traffic.limits import FixedWindow, SlidingWindow, Storm
 
 from orders_sync.sandbox.dials import RateLimit
-from orders_sync.traffic.lanes import Lane
+from orders_sync.traffic.waits import Lane
 
 Crowds = Callable[..., Crowd]
 

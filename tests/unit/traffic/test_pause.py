@@ -6,9 +6,9 @@ from collections.abc import Callable
 import pytest
 from unit.traffic.virtual_time import VirtualTime, hash_of
 
-from orders_sync.traffic.lanes import Why
 from orders_sync.traffic.pause import Pause, PauseState, pauses_key, read_pauses
 from orders_sync.traffic.shared import Shared
+from orders_sync.traffic.waits import Why
 
 PROBE_SECONDS = 15.0
 Pauses = Callable[..., Pause]

@@ -10,9 +10,9 @@ import pytest
 from unit.traffic.virtual_time import VirtualTime
 
 from orders_sync.embedded.broker import free_port
-from orders_sync.traffic.permits import Permit, Permits
+from orders_sync.traffic.erp import ErpLimits, Permit, Permits
 from orders_sync.traffic.shared import Shared, connect
-from orders_sync.traffic.traffic import ErpLimits, Traffic
+from orders_sync.traffic.traffic import Traffic
 from orders_sync.traffic.waits import ErpBusy
 
 SECONDS = 30.0

@@ -12,9 +12,9 @@ from unit.traffic.crowd import Crowd
 from unit.traffic.virtual_time import START, VirtualTime
 
 from orders_sync.embedded.broker import EmbeddedBroker
-from orders_sync.traffic.lanes import Lane
 from orders_sync.traffic.limiter import SECOND, RateLimiter
 from orders_sync.traffic.shared import Shared, connect
+from orders_sync.traffic.waits import Lane
 
 PROCESSES = 4
 BUDGET = 600

@@ -10,11 +10,10 @@ import pytest
 from unit.traffic.virtual_time import VirtualTime
 
 from orders_sync.errors import ErpUnavailable, Unavailable
-from orders_sync.traffic.breaker import Standing
-from orders_sync.traffic.lanes import Lane
+from orders_sync.traffic.breaker import Circuit
 from orders_sync.traffic.shared import Shared
 from orders_sync.traffic.traffic import SickSince, Traffic
-from orders_sync.traffic.waits import BreakerOpen, VtexAway
+from orders_sync.traffic.waits import BreakerOpen, Lane, VtexAway
 
 Processes = Callable[..., Traffic]
 
@@ -75,7 +74,7 @@ def test_a_process_that_alone_fails_becomes_sick_and_the_others_go_on(
     assert bad.sick_of() == (f"{account}/vtex",)
     assert not good.is_sick()
     assert set(ends[good]) == {None}
-    assert [each.standing for each in good.usage(account).breakers] == [Standing.CLOSED]
+    assert [each.standing for each in good.usage(account).breakers] == [Circuit.CLOSED]
     assert good.gates([account])[account].closed_for(["get_order"]) == 0.0
 
 
@@ -161,7 +160,7 @@ def test_a_peer_that_is_away_from_everybody_makes_nobody_sick(
     _run({one: True, other: True}, account, time, 40.0)
 
     assert [one.is_sick(), other.is_sick()] == [False, False]
-    assert [each.standing for each in one.usage(account).breakers] != [Standing.CLOSED]
+    assert [each.standing for each in one.usage(account).breakers] != [Circuit.CLOSED]
 
 
 def test_a_process_that_is_alone_is_not_sick(

@@ -3,9 +3,9 @@ from __future__ import annotations
 import pytest
 from unit.traffic.virtual_time import START
 
-from orders_sync.traffic.lanes import Lane
 from orders_sync.traffic.limiter import DUE_HORIZON as KEPT_FOR
 from orders_sync.traffic.limiter import SpareSlots
+from orders_sync.traffic.waits import Lane
 
 MOST = 8
 

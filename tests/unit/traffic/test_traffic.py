@@ -20,17 +20,20 @@ from orders_sync.errors import (
     Unreadable,
     WaitError,
 )
-from orders_sync.traffic.breaker import Standing
-from orders_sync.traffic.lanes import Lane, Wait, Why
+from orders_sync.traffic.breaker import Circuit
 from orders_sync.traffic.shared import Shared
-from orders_sync.traffic.traffic import ERP, Traffic
+from orders_sync.traffic.traffic import Traffic
 from orders_sync.traffic.waits import (
+    ERP,
     AccountPaused,
     AnswerLost,
     BreakerOpen,
     CallForbidden,
+    Delay,
+    Lane,
     OnHold,
     OverBudget,
+    Why,
     wait_error,
 )
 
@@ -111,7 +114,7 @@ def test_a_peer_that_is_not_there_opens_its_breaker(
     with pytest.raises(BreakerOpen):
         _call(traffic, account)
 
-    assert [each.standing for each in traffic.usage(account).breakers] == [Standing.OPEN]
+    assert [each.standing for each in traffic.usage(account).breakers] == [Circuit.OPEN]
 
 
 @pytest.mark.parametrize(
@@ -239,7 +242,7 @@ def test_an_erp_that_is_away_is_left_alone_and_says_so(
 def test_a_wait_is_an_error_that_survives_pickling(
     why: Why, kind: type[WaitError], cause: str
 ) -> None:
-    error = wait_error("mystore", "orders", Wait(3.5, why))
+    error = wait_error("mystore", "orders", Delay(3.5, why))
 
     copy = pickle.loads(pickle.dumps(error))  # noqa: S301 - our own bytes.
 

@@ -20,7 +20,7 @@ from orders_sync.ledger.wakeups import request_reads
 from orders_sync.ledger.windows import DISPATCHED_FOR, Windows
 from orders_sync.outbound.accept import Desk, accept
 from orders_sync.testing.clock import SettableClock
-from orders_sync.traffic.gates import Gates
+from orders_sync.traffic.waits import Gates
 from orders_sync.worker.dispatcher import MESSAGES_A_THREAD, Dispatcher, Pool
 from orders_sync.worker.queues import queue_of
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from orders_sync.domain.steps import Step
-from orders_sync.traffic.lanes import Lane
+from orders_sync.traffic.waits import Lane
 from orders_sync.worker.calls import lane_of
 
 

@@ -9,8 +9,7 @@ from hypothesis import strategies as st
 
 from orders_sync import errors
 from orders_sync.settings_parts import RetryPolicy, RetrySettings
-from orders_sync.traffic.lanes import Wait, Why
-from orders_sync.traffic.waits import AnswerLost, VtexAway, wait_error
+from orders_sync.traffic.waits import AnswerLost, Delay, VtexAway, Why, wait_error
 from orders_sync.worker.retry import Again, Park, backoff, decide
 
 POLICY = RetryPolicy(first_seconds=2, factor=2, cap_seconds=60, attempts=3, deadline_seconds=100)
@@ -99,7 +98,7 @@ def test_waiting_is_no_failed_try_however_often_it_happens() -> None:
 
 @pytest.mark.parametrize("why", list(Why))
 def test_a_turn_is_waited_for_to_the_letter_and_is_not_noted(why: Why) -> None:
-    error = wait_error("mystore", "get_order", Wait(20, why))
+    error = wait_error("mystore", "get_order", Delay(20, why))
 
     verdict = decided(error, failures=99, jitter=1)
 

@@ -12,7 +12,7 @@ from orders_sync.bootstrap import Services, build, connect_traffic
 from orders_sync.errors import ConfigurationError
 from orders_sync.settings import Settings
 from orders_sync.settings_parts import AccountSettings
-from orders_sync.traffic.lanes import Lane
+from orders_sync.traffic.waits import Lane
 
 STORE = "mystore"
 NOWHERE = "redis://127.0.0.1:1/0"
