@@ -14,11 +14,10 @@ from kombu.utils.json import dumps, loads
 from redis import Redis
 from redis.exceptions import ConnectionError as BrokerGone
 
-from orders_sync.broker import keys
+from orders_sync.broker import scripts
 from orders_sync.broker.envelope import NEVER_ENDED, BadEnvelope, count_take, parse, without_takes
-from orders_sync.broker.exchange import Exchange
-from orders_sync.broker.presence import Presence
-from orders_sync.broker.scripts import EXCHANGE, RESTORE, SET_ASIDE
+from orders_sync.broker.fetcher import Fetcher
+from orders_sync.broker.liveness import ConsumerHeartbeat
 
 log = structlog.get_logger(__name__)
 
@@ -56,7 +55,7 @@ class QoS(redis.QoS):
             log.warning("message.acknowledged_too_late", tag=delivery_tag)
             return
         self.settled.append(delivery_tag)
-        if not self.channel.will_exchange:
+        if not self.channel.will_fetch:
             self.settle()
 
     def reject(self, delivery_tag: str, requeue: bool = False) -> None:  # noqa: FBT001, FBT002 - kombu's signature.
@@ -73,7 +72,7 @@ class QoS(redis.QoS):
         self._quick_append(delivery_tag, None)
 
     def give_back(self, tags: Collection[str]) -> int:
-        """Put back those of the tags, and all that no consumer saw; give how many."""
+        """Put back those of the tags, and all that no consumer saw; return how many."""
         self._flush()
         taken = self._delivered.items()
         going = [tag for tag, message in taken if tag in tags or message is None]
@@ -96,7 +95,7 @@ class QoS(redis.QoS):
 
     def restore_visible(self, *args: Any, **options: Any) -> Any:
         """Put back what was taken longer ago than the visibility timeout; a timer calls this."""
-        with self.channel.noting_absence():
+        with self.channel.recording_absence():
             return super().restore_visible(*args, **options)
 
     def settle(self) -> None:
@@ -126,7 +125,7 @@ class QoS(redis.QoS):
             self.channel.restore(tag, record, queues, order, message)
 
     def _read(self, record: bytes, *, counts: bool) -> tuple[list[str], str]:
-        """Find out where a recorded message goes, and what it is when it goes there again."""
+        """Return where a recorded message goes, and what it is when it goes there again."""
         try:
             message, exchange, routing_key = loads(record)
             text = dumps(count_take(message, counts=counts))
@@ -139,7 +138,7 @@ class QoS(redis.QoS):
 
 
 class Channel(redis.Channel):
-    """Takes messages by `Exchange`; publishes and broadcasts as kombu does.
+    """Takes messages by `Fetcher`; publishes and broadcasts as kombu does.
 
     A channel that consumes without acknowledgements (the replies to `celery inspect`) makes no
     records and is kombu's own.
@@ -160,15 +159,15 @@ class Channel(redis.Channel):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self.consumer = uuid4().hex
-        self.scripts: dict[str, Any] = {}
+        self._scripts: dict[str, Any] = {}
         self._receivers: dict[str, Any] = {}
         self._is_unrecorded = False
         self.is_silent = False
         self._ours: Redis | None = None
         self._kombus: Any = None
         super().__init__(*args, **kwargs)
-        self.exchange = Exchange(self)
-        self.presence = Presence(self)
+        self.fetcher = Fetcher(self)
+        self.heartbeat = ConsumerHeartbeat(self)
 
     @property
     def is_recording(self) -> bool:
@@ -187,7 +186,7 @@ class Channel(redis.Channel):
         return not self.closed and transport is not None and transport.client is not None
 
     @property
-    def will_exchange(self) -> bool:
+    def will_fetch(self) -> bool:
         """Whether the event loop will exchange soon, so that a settled message can wait for it."""
         return self.has_queues and bool(self.connection.in_event_loop)
 
@@ -259,9 +258,9 @@ class Channel(redis.Channel):
         self, tag: str, *, queue: str, reason: str, raw: bytes | str, name: str = ""
     ) -> None:
         """Move a taken message to the strays; only its queue, reason and task name are logged."""
-        strays = [keys.STRAYS, keys.STRAY_IDS, keys.STRAYS_DROPPED]
+        strays = [scripts.STRAYS, scripts.STRAY_IDS, scripts.STRAYS_DROPPED]
         self.run(
-            SET_ASIDE,
+            scripts.SET_ASIDE,
             [*self.record_keys, *map(self.key, strays)],
             [tag, queue, reason, name, raw],
         )
@@ -275,7 +274,7 @@ class Channel(redis.Channel):
 
     def settle(self, tags: list[str]) -> None:
         """Remove the records of messages at once."""
-        self.run(EXCHANGE, self.exchange_keys([]), [self.consumer, 0, 0, 0, *tags])
+        self.run(scripts.SETTLE_AND_TAKE, self.fetch_keys([]), [self.consumer, 0, 0, 0, *tags])
 
     def record_of(self, tag: str) -> bytes:
         """Read the record of an unacknowledged message; empty where there is none."""
@@ -286,12 +285,14 @@ class Channel(redis.Channel):
     def restore(self, tag: str, record: bytes, queues: list[str], order: str, message: str) -> None:
         """Put an unacknowledged message back, unless somebody else did since `record` was read."""
         self.run(
-            RESTORE, [*self.record_keys, *map(self.key, queues)], [tag, record, order, message]
+            scripts.RESTORE,
+            [*self.record_keys, *map(self.key, queues)],
+            [tag, record, order, message],
         )
 
     def give_back(self, tags: Collection[str]) -> int:
-        """Put back messages that nobody has begun, also those on their way here; give how many."""
-        self.exchange.finish()
+        """Put back messages that nobody has begun, also those on their way; return how many."""
+        self.fetcher.finish()
         number: int = self.qos.give_back(tags)
         return number
 
@@ -303,28 +304,30 @@ class Channel(redis.Channel):
         options = {**self.pool.connection_kwargs, "socket_timeout": 1, "socket_connect_timeout": 1}
         connection = self.pool.connection_class(**options)
         connection.connect()
-        connection.send_command("ZREM", self.key(keys.CONSUMERS), self.consumer)
+        connection.send_command("ZREM", self.key(scripts.CONSUMERS), self.consumer)
         connection.read_response()
 
     def run(self, script: str, names: list[str], arguments: list[Any]) -> Any:
         """Run a script on a connection of its own, and wait for its answer."""
         broker = self._broker()
-        if script not in self.scripts:
-            self.scripts[script] = broker.register_script(script)
-        return self.scripts[script](keys=names, args=arguments, client=broker)
+        if script not in self._scripts:
+            self._scripts[script] = broker.register_script(script)
+        return self._scripts[script](keys=names, args=arguments, client=broker)
 
     def key(self, name: str) -> str:
-        """Give the key of a name, as kombu does."""
+        """Return the key of a name, as kombu does."""
         return f"{self.global_keyprefix}{name}"
 
     @property
     def record_keys(self) -> list[str]:
         """The keys that an unacknowledged message is recorded in."""
-        return [self.key(name) for name in (self.unacked_index_key, self.unacked_key, keys.OWNERS)]
+        return [
+            self.key(name) for name in (self.unacked_index_key, self.unacked_key, scripts.OWNERS)
+        ]
 
-    def exchange_keys(self, queues: list[str]) -> list[str]:
+    def fetch_keys(self, queues: list[str]) -> list[str]:
         """The keys of the script that exchanges settled messages for new ones."""
-        return [*self.record_keys, *map(self.key, [keys.CONSUMERS, *queues])]
+        return [*self.record_keys, *map(self.key, [scripts.CONSUMERS, *queues])]
 
     def _deliver_fanout_message(self, message: Any, exchange: str) -> Any:
         """Hand on a broadcast; one that is none costs nobody anything."""
@@ -337,8 +340,8 @@ class Channel(redis.Channel):
             return False
 
     @contextmanager
-    def noting_absence(self) -> Iterator[None]:
-        """Note that the broker was away, if it was: for the pulse, and to leave without a goodbye.
+    def recording_absence(self) -> Iterator[None]:
+        """Record that the broker was away, for the pulse and to leave without a goodbye.
 
         kombu's timers run in the event loop, and hold it up while a broker hangs.
         """
@@ -352,18 +355,18 @@ class Channel(redis.Channel):
 
     def maybe_refresh_binding_expiry(self) -> Any:
         """Keep the bindings of queues, now and then; kombu calls this every second."""
-        with self.noting_absence():
+        with self.recording_absence():
             return super().maybe_refresh_binding_expiry()
 
     def close(self) -> None:
         """Put back what was taken, and leave; where the broker is gone, others put it back."""
-        self.presence.stop()
+        self.heartbeat.stop()
         try:
-            if self.presence.was_shown and self.is_connected and not self.is_silent:
-                self.exchange.finish()
+            if self.heartbeat.was_shown and self.is_connected and not self.is_silent:
+                self.fetcher.finish()
                 self.qos.restore_unacked_once()
-                self._broker().zrem(self.key(keys.CONSUMERS), self.consumer)
-                self._broker().hdel(self.key(keys.CONSUMING), self.consumer)
+                self._broker().zrem(self.key(scripts.CONSUMERS), self.consumer)
+                self._broker().hdel(self.key(scripts.CONSUMING), self.consumer)
             super().close()
         except self.connection_errors as error:
             log.info("broker.left_without_goodbye", cause=type(error).__name__)
@@ -384,7 +387,7 @@ class Channel(redis.Channel):
 
     @contextmanager
     def conn_or_acquire(self, client: Any = None) -> Iterator[Any]:
-        """Give a client for one command; kombu makes a new one each time, which is dear."""
+        """Yield a client for one command; kombu makes a new one each time, which is slow."""
         if client is None:
             if self._kombus is None or self._kombus.connection_pool is not self.pool:
                 self._kombus = self._create_client()

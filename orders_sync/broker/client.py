@@ -1,4 +1,4 @@
-"""A client of the broker for what is asked of it beside Celery."""
+"""A client of the broker for what Celery does not ask it."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def broker_client(app: Celery) -> Iterator[Redis]:
 
 
 class QueueLengths(Generic[Q]):
-    """Tells how many messages lie in each of some queues, over one connection that is kept.
+    """The number of messages in each of some queues, read over one connection that is kept.
 
     A queue of a broker that is away is full.
     """
@@ -46,7 +46,7 @@ class QueueLengths(Generic[Q]):
         self._connection: Any = None
 
     def __call__(self) -> dict[Q, int]:
-        """Ask for all lengths in one exchange."""
+        """Return all lengths, read in one round trip."""
         try:
             if self._connection is None:
                 self._connection = self._app.connection_for_write(connect_timeout=_CONNECT_SECONDS)

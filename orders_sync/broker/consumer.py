@@ -3,6 +3,7 @@
 Celery trusts its messages, and catches little of what is raised around a task: reading a body again
 in the thread, telling of an event, storing a result. A thread's future keeps such an error to
 itself, and the message stays in hand, with the slot that it takes up.
+It answers the control commands that look, and refuses those that change a worker.
 When it is told to stop, Celery gives back what has not begun only after the last task has ended,
 and hears of no second SIGTERM.
 """
@@ -24,8 +25,9 @@ import structlog
 from celery import signals
 from celery.worker import state
 from celery.worker.consumer import Consumer as CeleryConsumer
+from celery.worker.consumer.control import Control
+from celery.worker.control import Panel
 
-from orders_sync.broker.control import read_only
 from orders_sync.broker.envelope import (
     MOST_TAKES,
     NEVER_ENDED,
@@ -33,7 +35,7 @@ from orders_sync.broker.envelope import (
     message_for_celery,
     read_envelope,
 )
-from orders_sync.broker.pulse import pulse_of
+from orders_sync.broker.liveness import pulse_of
 
 log = structlog.get_logger(__name__)
 
@@ -49,6 +51,15 @@ _FORCED_STATUS = 1
 #: How long a worker that was told to stop, and runs nothing, may take to leave.
 _LEAVING_SECONDS: Final = 8.0
 _LOOK_SECONDS: Final = 0.25
+
+
+Handler = Callable[..., Any]
+
+#: Control commands that change nothing but what a worker tells of itself; Flower needs them.
+_HARMLESS: Final = frozenset({"enable_events", "heartbeat"})
+
+#: It is for looking, and writes a file.
+_WRITES: Final = frozenset({"objgraph"})
 
 
 class Consumer(CeleryConsumer):
@@ -68,7 +79,7 @@ class Consumer(CeleryConsumer):
         worker_options: Mapping[str, Any],
         **kwargs: Any,
     ) -> None:
-        # Celery's own two seconds are dear for a worker that has nothing to do.
+        # Celery's own two seconds are costly for a worker that has nothing to do.
         interval = worker_options.get("heartbeat_interval") or _SHOWN_EVERY
         worker_options = {**worker_options, "heartbeat_interval": interval}
         super().__init__(guarded(on_task_request), *args, worker_options=worker_options, **kwargs)
@@ -184,7 +195,7 @@ class GuardedExecutor(ThreadPoolExecutor):
 
 
 def guard_pool(pool: Any) -> None:
-    """Have a pool of threads, which has not begun, run its calls on guarded ones."""
+    """Make a pool of threads, which has not begun, run its calls on guarded ones."""
     if isinstance(getattr(pool, "executor", None), ThreadPoolExecutor):
         pool.executor = GuardedExecutor(max_workers=pool.limit)
 
@@ -221,7 +232,7 @@ def _look_at(request: Any, future: Future[Any]) -> None:
 
 
 def begin_nothing_more(consumer: Any) -> set[str]:
-    """Have a consumer's threads begin nothing more; return the tags of what they have not begun.
+    """Stop a consumer's threads from beginning more; return the tags of what they have not begun.
 
     A pool of processes may begin what it was handed at any moment: of its messages, only those are
     returned that are not due yet.
@@ -279,6 +290,49 @@ class SureEnd:
             idle_seconds = 0.0 if state.active_requests else idle_seconds + _LOOK_SECONDS
         os.write(2, b"orders-sync: ended without a goodbye: the broker does not answer.\n")
         os._exit(0)
+
+
+def read_only(consumer: Any) -> None:
+    """Make a consumer refuse every broadcast command that changes something.
+
+    Whoever reaches the broker can broadcast commands. Those that look are answered; those that
+    change a worker, or drop a task, are refused.
+    https://docs.celeryq.dev/en/stable/userguide/workers.html#remote-control
+    """
+    for step in consumer.steps:
+        if isinstance(step, Control):
+            step.box.node.handlers = looking_only(Panel.data, Panel.meta)
+
+
+def looking_only(handlers: Mapping[str, Handler], about: Mapping[str, Any]) -> dict[str, Handler]:
+    """Return handlers of the same names; `about` tells the type of each command."""
+    harmless = {
+        handlers[name]
+        for name, command in about.items()
+        if (command.type == "inspect" and name not in _WRITES) or name in _HARMLESS
+    }
+    kept = {
+        name: handler if handler in harmless else _refusal(name)
+        for name, handler in handlers.items()
+    }
+    return {**kept, "hello": _without_revoked(handlers["hello"])}
+
+
+def _refusal(name: str) -> Handler:
+    def refuse(state: Any, **_: Any) -> dict[str, str]:  # noqa: ARG001 - Celery's signature.
+        log.warning("control.refused", command=name)
+        return {"error": f"{name} is refused: set ORDERS_SYNC_ALLOW_CONTROL=true to allow it."}
+
+    return refuse
+
+
+def _without_revoked(hello: Handler) -> Handler:
+    """Return `hello`, by which workers also tell each other what was revoked."""
+
+    def greet(state: Any, from_node: str, revoked: Any = None, **options: Any) -> Any:  # noqa: ARG001
+        return hello(state, from_node, None, **options)
+
+    return greet
 
 
 def _copied(requests: Iterable[Any]) -> set[Any]:

@@ -159,7 +159,9 @@ def read_envelope(payload: object) -> Envelope:
         headers = {**told, **headers}
         task = _Task.model_validate(headers)
     except WrongShape as error:
-        fields = {".".join(map(str, each["loc"])) for each in error.errors(include_input=False)}
+        fields = {
+            ".".join(map(str, problem["loc"])) for problem in error.errors(include_input=False)
+        }
         raise BadEnvelope(f"Wrong or missing: {', '.join(sorted(fields))}.") from None
     is_plain = isinstance(body, list) and embed.keys() <= set(_PARTS) and not any(embed.values())
     return Envelope(

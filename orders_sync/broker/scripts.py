@@ -1,4 +1,4 @@
-"""The steps on the broker that must not be cut in two, in Lua.
+"""The keys that are ours in the broker, and the steps that must not be cut in two, in Lua.
 
 They keep kombu's own layout: `unacked_index` is a sorted set of delivery tags by the time they were
 taken, `unacked` a hash of `[message, exchange, routing key]` by tag. A message is recorded under
@@ -8,6 +8,28 @@ the default exchange and its queue, so that whoever restores it puts it back whe
 from __future__ import annotations
 
 from typing import Final
+
+#: A sorted set: each living consumer and when it was last heard of.
+CONSUMERS: Final = "orders_sync.consumers"
+
+#: A hash: each living consumer, and a JSON object of its worker's name and when it had an answer.
+CONSUMING: Final = "orders_sync.consumers.consuming"
+
+#: A hash: the delivery tag of each unacknowledged message and the consumer that has it.
+OWNERS: Final = "orders_sync.owners"
+
+#: A string that expires: somebody has looked for dead consumers a moment ago.
+LOOKED: Final = "orders_sync.consumers.looked"
+
+#: A list, newest first: messages that nobody here can work on.
+STRAYS: Final = "orders_sync.strays"
+
+#: A counter that gives strays their ids.
+STRAY_IDS: Final = "orders_sync.strays.last_id"
+
+#: A counter of the strays that were dropped because the list was full.
+STRAYS_DROPPED: Final = "orders_sync.strays.dropped"
+
 
 #: More strays than this are a fault that nobody looks at; the oldest make room.
 STRAYS_LIMIT: Final = 10_000
@@ -38,7 +60,7 @@ end
 #: ARGV: consumer, how many, the length of the keys' prefix, the number of the first message, the
 #: settled tags. Gives three values a message: the place of its queue among the queues, its tag,
 #: itself.
-EXCHANGE: Final = (
+SETTLE_AND_TAKE: Final = (
     _NOW
     + """
 local QUEUES = 5

@@ -10,7 +10,7 @@ from typing import Any
 
 from redis import Redis
 
-from orders_sync.broker import keys
+from orders_sync.broker.scripts import STRAYS, STRAYS_DROPPED
 
 _MOVE = """
 local number = redis.call('LREM', KEYS[1], 1, ARGV[1])
@@ -40,7 +40,7 @@ class Stray:
         return len(self.body)
 
 
-class Strays:
+class BrokerStrays:
     """The strays of one broker.
 
     `redis` must not decode its answers: a stray may be any bytes. `key_prefix` is kombu's
@@ -50,7 +50,7 @@ class Strays:
     def __init__(self, redis: Redis, key_prefix: str = "") -> None:
         self._redis: Any = redis
         self._prefix = key_prefix
-        self._key = key_prefix + keys.STRAYS
+        self._key = key_prefix + STRAYS
         self._move = redis.register_script(_MOVE)
 
     def __len__(self) -> int:
@@ -59,21 +59,21 @@ class Strays:
     @property
     def dropped(self) -> int:
         """How many were dropped because too many were kept."""
-        return int(self._redis.get(self._prefix + keys.STRAYS_DROPPED) or 0)
+        return int(self._redis.get(self._prefix + STRAYS_DROPPED) or 0)
 
     def list(self, limit: int = 1000) -> Sequence[Stray]:
-        """Give the strays, the oldest first."""
+        """Return the strays, the oldest first."""
         return [_read(entry) for entry in self._entries(limit)]
 
     def pop(self, stray_id: str) -> Stray | None:
-        """Take a stray out and give it; None where there is none of that id."""
+        """Remove a stray and return it; None where there is none of that id."""
         entry = self._find(stray_id)
         if entry is None or not self._redis.lrem(self._key, 1, entry):
             return None
         return _read(entry)
 
     def put_back(self, stray_id: str, queue: str | None = None) -> bool:
-        """Put a stray back as the last of its queue, or of another; tell whether it was there."""
+        """Put a stray back as the last of its queue, or of another; return whether it was there."""
         entry = self._find(stray_id)
         if entry is None:
             return False
@@ -82,11 +82,11 @@ class Strays:
         return bool(self._move(keys=names, args=[entry, stray.body]))
 
     def discard(self, stray_id: str) -> bool:
-        """Delete a stray; tell whether it was there."""
+        """Delete a stray; return whether it was there."""
         return self.pop(stray_id) is not None
 
     def collect(self, into: Callable[[Stray], None], limit: int = 100) -> int:
-        """Hand strays over, the oldest first, and delete each once `into` has it; give how many.
+        """Hand strays over, the oldest first, and delete each once `into` has it; return how many.
 
         `into` may see a stray twice, under the same id, when a process dies in between.
         """

@@ -11,8 +11,8 @@ from kombu import transport
 from kombu.transport import redis
 
 from orders_sync.broker.channel import Channel
-from orders_sync.broker.exchange import EXCHANGE_KIND
-from orders_sync.broker.pulse import pulse_of
+from orders_sync.broker.fetcher import FETCHER_KIND
+from orders_sync.broker.liveness import pulse_of
 from orders_sync.errors import ConfigurationError
 
 #: From this version on, and below that one. A later one belongs in here, and in `pyproject.toml`,
@@ -54,14 +54,14 @@ class Poller(redis.MultiChannelPoller):
         """Send what is due, before the loop waits."""
         super().on_poll_start()
         for channel in self._channels:
-            channel.exchange.step()
+            channel.fetcher.step()
 
     def on_readable(self, fileno: int) -> Any:
         """Read from the connection that has something to tell."""
         channel, kind = self._fd_to_chan.get(fileno, (None, None))
-        if channel is None or kind != EXCHANGE_KIND:
+        if channel is None or kind != FETCHER_KIND:
             return super().on_readable(fileno)
-        if not channel.exchange.read():
+        if not channel.fetcher.read():
             raise Empty
         return None
 
@@ -106,7 +106,7 @@ class Transport(redis.Transport):
             raise
 
     def register_with_event_loop(self, connection: Any, loop: Any) -> None:
-        """Have the event loop of a worker ask for messages."""
+        """Make the event loop of a worker ask for messages."""
         self.in_event_loop = True
         super().register_with_event_loop(connection, loop)
 

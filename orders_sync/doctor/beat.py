@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
-from orders_sync.broker.presence import LivingWorker
+from orders_sync.broker.liveness import LivingWorker
 from orders_sync.doctor.findings import Finding, State
 from orders_sync.doctor.workers import WORKERS
 from orders_sync.domain.words import count_of

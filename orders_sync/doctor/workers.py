@@ -8,7 +8,7 @@ from typing import Any, Final
 from orders_sync.bootstrap import with_broker
 from orders_sync.broker.channel import Channel
 from orders_sync.broker.client import BROKER_AWAY, broker_client
-from orders_sync.broker.presence import LivingWorker, living_workers
+from orders_sync.broker.liveness import LivingWorker, living_workers
 from orders_sync.doctor.findings import Finding, State
 from orders_sync.domain.steps import Queue
 from orders_sync.errors import ConfigurationError

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from orders_sync.broker.pulse import pulse_file
+from orders_sync.broker.liveness import pulse_file
 from orders_sync.embedded.home import beat_pulse_file, logs_folder, run_folder, write_privately
 from orders_sync.embedded.processes import ProcessSpec
 from orders_sync.settings_parts import RetrySettings

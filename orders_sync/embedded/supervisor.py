@@ -1,7 +1,8 @@
 """Keeps child processes running until a signal asks for the end, and stops them in order.
 
 A signal is Ctrl-C, SIGTERM or a closed terminal. A worker's pulse is a file that its consuming loop
-touches, see `orders_sync.broker.pulse`: by it a worker is seen to be deaf, alive and not consuming.
+touches, see `orders_sync.broker.liveness`: by it a worker is seen to be deaf, alive and not
+consuming.
 """
 
 from __future__ import annotations

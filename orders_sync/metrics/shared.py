@@ -17,7 +17,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
-from orders_sync.broker.keys import STRAYS, STRAYS_DROPPED
+from orders_sync.broker.scripts import STRAYS, STRAYS_DROPPED
 from orders_sync.redis_client import open_redis
 from orders_sync.settings_parts import SentinelSettings
 from orders_sync.traffic.breaker import Standing

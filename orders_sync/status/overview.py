@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Final
 
-from orders_sync.broker.presence import LivingWorker
+from orders_sync.broker.liveness import LivingWorker
 from orders_sync.doctor.findings import Finding
 from orders_sync.doctor.work import LedgerReading, cause_behind
 from orders_sync.domain.rules import OPEN

@@ -11,7 +11,7 @@ from typing import Generic, TypeVar
 from orders_sync.bootstrap import connect_traffic, with_broker
 from orders_sync.broker.channel import Channel
 from orders_sync.broker.client import BROKER_AWAY, broker_client
-from orders_sync.broker.presence import LivingWorker, living_workers
+from orders_sync.broker.liveness import LivingWorker, living_workers
 from orders_sync.doctor.broker import BROKER
 from orders_sync.doctor.findings import REACHABLE, Finding, State, of_error
 from orders_sync.doctor.ledger import LEDGER

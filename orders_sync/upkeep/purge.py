@@ -10,7 +10,7 @@ from typing import Final
 import sqlalchemy as sa
 import structlog
 
-from orders_sync.broker.strays import Stray, Strays
+from orders_sync.broker.strays import BrokerStrays, Stray
 from orders_sync.domain.rules import Standing
 from orders_sync.domain.time import Clock
 from orders_sync.ledger import Ledger
@@ -102,7 +102,7 @@ def forget_events(*, ledger: Ledger, clock: Clock, keep: timedelta) -> int:
     return forgotten
 
 
-def collect_strays(*, broker: Strays, ledger: Ledger, clock: Clock) -> int:
+def collect_strays(*, broker: BrokerStrays, ledger: Ledger, clock: Clock) -> int:
     """Record strays in the ledger, then delete them from the broker; return how many.
 
     Their bodies may be personal, which the broker must not keep. Where a process dies in between,

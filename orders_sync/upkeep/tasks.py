@@ -9,7 +9,7 @@ from typing import Final
 from celery import shared_task
 
 from orders_sync.broker.client import broker_client
-from orders_sync.broker.strays import Strays
+from orders_sync.broker.strays import BrokerStrays
 from orders_sync.embedded.broker import forget_past
 from orders_sync.ledger.accounts import Chore
 from orders_sync.ledger.retention import Erased
@@ -38,7 +38,9 @@ def collect_stray_messages(self: ChoreTask, turns: Mapping[str, int] | None = No
 
     def work(_: str) -> Ran:
         with broker_client(self.app) as client:
-            collect_strays(broker=Strays(client), ledger=services.ledger, clock=services.clock)
+            collect_strays(
+                broker=BrokerStrays(client), ledger=services.ledger, clock=services.clock
+            )
         return Ran()
 
     self.run_chore(None, turns, work)

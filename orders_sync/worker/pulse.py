@@ -8,7 +8,7 @@ from typing import Any
 
 from celery.signals import after_task_publish, beat_init
 
-from orders_sync.broker.pulse import Pulse
+from orders_sync.broker.liveness import Pulse
 from orders_sync.embedded.home import beat_pulse_file
 from orders_sync.settings import watchdog_address
 

@@ -57,7 +57,7 @@ def _no_redispatch() -> None:
 
 def _no_returning() -> None:
     _replace("orders_sync.broker.consumer", give_back=lambda _consumer, _tags: None)
-    _replace("orders_sync.broker.presence:Presence", beat=lambda _self: [])
+    _replace("orders_sync.broker.liveness:ConsumerHeartbeat", beat=lambda _self: [])
     _replace("orders_sync.broker.channel:QoS", restore_unacked=lambda _self, _client=None: None)
 
 

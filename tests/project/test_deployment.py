@@ -16,7 +16,7 @@ import pytest
 import yaml
 from support.command_lines import queues, understood
 
-from orders_sync.broker.pulse import pulse_file
+from orders_sync.broker.liveness import pulse_file
 from orders_sync.domain.steps import Queue
 from orders_sync.embedded.home import beat_pulse_file as beat_file
 from orders_sync.embedded.home import run_folder

@@ -14,7 +14,7 @@ import pytest
 import yaml
 from support.command_lines import queues, understood
 
-from orders_sync.broker.pulse import pulse_file
+from orders_sync.broker.liveness import pulse_file
 from orders_sync.embedded.home import run_folder
 from orders_sync.embedded.process_list import worker_node
 from orders_sync.settings import Settings

@@ -30,7 +30,7 @@ from support.manifests import (
     variables,
 )
 
-from orders_sync.broker.pulse import pulse_file
+from orders_sync.broker.liveness import pulse_file
 from orders_sync.domain.steps import Queue
 from orders_sync.embedded.home import beat_pulse_file, run_folder
 from orders_sync.settings import Settings, load_settings

@@ -21,7 +21,7 @@ from celery import Celery
 from redis import Redis
 from support.waiting import until
 
-from orders_sync.broker.pulse import pulse_file
+from orders_sync.broker.liveness import pulse_file
 from orders_sync.embedded.broker import EmbeddedBroker
 from orders_sync.embedded.processes import ProcessSpec
 from orders_sync.settings import child_environment

@@ -12,7 +12,7 @@ from redis.exceptions import RedisError
 from support.killing import Workers, workers
 from support.waiting import until
 
-from orders_sync.broker.presence import living_workers
+from orders_sync.broker.liveness import living_workers
 from orders_sync.embedded.processes import Child
 from orders_sync.embedded.supervisor import RestartDelays, Supervisor, read_stamp
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from support.killing import Workers, workers
 from support.waiting import until
 
-from orders_sync.broker.strays import Stray, Strays
+from orders_sync.broker.strays import BrokerStrays, Stray
 
 THREADS = 2
 
@@ -80,7 +80,7 @@ def task(body: object, **headers: Any) -> bytes:
 
 
 def strays(crew: Workers) -> list[Stray]:
-    return list(Strays(crew.redis).list())
+    return list(BrokerStrays(crew.redis).list())
 
 
 def goes_on(crew: Workers) -> None:

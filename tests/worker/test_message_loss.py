@@ -12,7 +12,7 @@ from redis.exceptions import RedisError
 from support.killing import QUEUES, Workers, lost_in_kills, workers
 from support.waiting import until
 
-from orders_sync.broker.strays import Strays
+from orders_sync.broker.strays import BrokerStrays
 
 
 @pytest.fixture
@@ -131,7 +131,7 @@ def test_a_message_that_nobody_can_work_on_is_kept_and_the_worker_goes_on(
 
     until(lambda: len(crew.numbers("done")) == 3, "what follows is worked on")
     until(crew.is_idle, "nothing is left in hand")
-    (stray,) = Strays(crew.redis).list()
+    (stray,) = BrokerStrays(crew.redis).list()
     assert (stray.queue, stray.reason, stray.name) == ("one", reason, name)
     assert worker.poll() is None
     assert "Silva" not in crew.log

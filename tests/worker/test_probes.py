@@ -15,7 +15,7 @@ from support.manifests import command, container, deployments
 from support.plant import Plant
 from support.waiting import until
 
-from orders_sync.broker.pulse import pulse_file
+from orders_sync.broker.liveness import pulse_file
 from orders_sync.embedded.broker import free_port
 from orders_sync.embedded.home import beat_pulse_file, run_folder
 from orders_sync.embedded.processes import Child

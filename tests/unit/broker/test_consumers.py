@@ -12,9 +12,9 @@ from celery import Celery
 from celery.worker.consumer.heart import Heart
 from unit.broker.taking import send, taker
 
-from orders_sync.broker import keys
+from orders_sync.broker import scripts
 from orders_sync.broker.consumer import Consumer
-from orders_sync.broker.presence import living_workers
+from orders_sync.broker.liveness import living_workers
 
 HEARD_OF = 20.0
 
@@ -24,7 +24,7 @@ def test_a_worker_is_known_with_when_it_last_had_an_answer(broker_url: str, redi
 
     with taker(broker_url, "one", node="worker1@host") as it:
         it.take(1)
-        it.channel.presence.beat()
+        it.channel.heartbeat.beat()
         known = living_workers(redis, heard_of_seconds=HEARD_OF)
 
     assert [worker.node for worker in known] == ["worker1@host"]
@@ -41,7 +41,7 @@ def test_it_is_known_for_how_long_a_worker_has_had_each_message(
         them.messages[1].ack()
         later = time.monotonic() + 500
         monkeypatch.setattr("orders_sync.broker.channel.time.monotonic", lambda: later)
-        them.channel.presence.beat()
+        them.channel.heartbeat.beat()
         (known,) = living_workers(redis, heard_of_seconds=HEARD_OF)
 
     assert [round(seconds, -1) for seconds in known.held_seconds] == [500]
@@ -51,26 +51,26 @@ def test_a_worker_that_left_is_not_known_any_more(broker_url: str, redis: Any) -
     send(broker_url, "one", 1)
     with taker(broker_url, "one", node="worker1@host") as it:
         it.take(1)
-        it.channel.presence.beat()
+        it.channel.heartbeat.beat()
 
     known = living_workers(redis, heard_of_seconds=HEARD_OF)
 
     assert known == []
-    assert redis.hlen(keys.CONSUMING) == 0
+    assert redis.hlen(scripts.CONSUMING) == 0
 
 
 def test_a_worker_that_died_is_not_known_and_is_soon_forgotten(broker_url: str, redis: Any) -> None:
-    redis.zadd(keys.CONSUMERS, {"dead": 1_000_000_000})
-    redis.hset(keys.CONSUMING, "dead", '{"node": "worker2@host", "answered_at": 1000000000}')
+    redis.zadd(scripts.CONSUMERS, {"dead": 1_000_000_000})
+    redis.hset(scripts.CONSUMING, "dead", '{"node": "worker2@host", "answered_at": 1000000000}')
     before = living_workers(redis, heard_of_seconds=HEARD_OF)
 
     send(broker_url, "one", 1)
     with taker(broker_url, "one", node="worker1@host") as it:
         it.take(1)
-        it.channel.presence.beat()
-        redis.delete(keys.LOOKED)
-        it.channel.presence.beat()
-        fields = redis.hkeys(keys.CONSUMING)
+        it.channel.heartbeat.beat()
+        redis.delete(scripts.LOOKED)
+        it.channel.heartbeat.beat()
+        fields = redis.hkeys(scripts.CONSUMING)
 
     assert before == []
     assert fields == [it.channel.consumer.encode()]
@@ -81,7 +81,7 @@ def test_what_is_no_worker_is_not_listed(broker_url: str, redis: Any) -> None:
 
     with taker(broker_url, "one") as it:
         it.take(1)
-        it.channel.presence.beat()
+        it.channel.heartbeat.beat()
         known = living_workers(redis, heard_of_seconds=HEARD_OF)
 
     assert known == []
@@ -91,7 +91,7 @@ def test_a_consumer_without_room_asks_for_nothing_and_hears_that_it_could(
     broker_url: str, redis: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     del redis
-    monkeypatch.setattr("orders_sync.broker.exchange._SIGN_SECONDS", 0.0)
+    monkeypatch.setattr("orders_sync.broker.fetcher._SIGN_SECONDS", 0.0)
     pulse = tmp_path / "worker1@host.pulse"
     send(broker_url, "one", 1, 2)
 

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 from celery.worker.control import Panel
 
-from orders_sync.broker.control import looking_only
+from orders_sync.broker.consumer import looking_only
 
 OF_TYPE = {name: command.type for name, command in Panel.meta.items()}
 ALIASES = Panel.data.keys() - OF_TYPE.keys()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from orders_sync.broker.pulse import Pulse, pulse_file, pulse_of
+from orders_sync.broker.liveness import Pulse, pulse_file, pulse_of
 from orders_sync.testing.clock import SettableClock
 
 LONG_AGO = 1_000_000_000

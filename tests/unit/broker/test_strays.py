@@ -7,20 +7,20 @@ from typing import Any
 import pytest
 from unit.broker.taking import send, taker
 
-from orders_sync.broker.strays import Stray, Strays
+from orders_sync.broker.strays import BrokerStrays, Stray
 
 
 @pytest.fixture
-def strays(broker_url: str, redis: Any) -> Strays:
+def strays(broker_url: str, redis: Any) -> BrokerStrays:
     redis.lpush("one", b"Maria \xff", b"[]", b'{"properties": 7}')
     send(broker_url, "one", "good")
     with taker(broker_url, "one") as them:
         them.take(1)
         them.messages[0].ack()
-    return Strays(redis)
+    return BrokerStrays(redis)
 
 
-def test_strays_tell_what_they_are_and_show_no_body(strays: Strays) -> None:
+def test_strays_tell_what_they_are_and_show_no_body(strays: BrokerStrays) -> None:
     first, second, third = strays.list()
 
     assert [stray.body for stray in (first, second)] == [b"Maria \xff", b"[]"]
@@ -34,7 +34,7 @@ def test_strays_tell_what_they_are_and_show_no_body(strays: Strays) -> None:
     assert "Maria" not in repr(first)
 
 
-def test_a_stray_is_taken_out_once(strays: Strays) -> None:
+def test_a_stray_is_taken_out_once(strays: BrokerStrays) -> None:
     stray = strays.list()[1]
 
     popped, again = strays.pop(stray.id), strays.pop(stray.id)
@@ -52,7 +52,7 @@ def test_a_stray_is_taken_out_once(strays: Strays) -> None:
     ],
 )
 def test_a_stray_goes_back_to_a_queue(
-    strays: Strays, redis: Any, queue: str | None, key: str
+    strays: BrokerStrays, redis: Any, queue: str | None, key: str
 ) -> None:
     stray = strays.list()[0]
 
@@ -63,7 +63,7 @@ def test_a_stray_goes_back_to_a_queue(
     assert len(strays) == 2
 
 
-def test_a_discarded_stray_is_gone(strays: Strays) -> None:
+def test_a_discarded_stray_is_gone(strays: BrokerStrays) -> None:
     stray = strays.list()[0]
 
     gone, again = strays.discard(stray.id), strays.discard(stray.id)
@@ -72,7 +72,7 @@ def test_a_discarded_stray_is_gone(strays: Strays) -> None:
     assert stray not in strays.list()
 
 
-def test_strays_are_collected_in_their_order_and_leave_the_broker(strays: Strays) -> None:
+def test_strays_are_collected_in_their_order_and_leave_the_broker(strays: BrokerStrays) -> None:
     seen: list[Stray] = []
     expected = strays.list()
 
@@ -83,7 +83,7 @@ def test_strays_are_collected_in_their_order_and_leave_the_broker(strays: Strays
     assert len(strays) == 0
 
 
-def test_a_stray_that_could_not_be_collected_stays(strays: Strays) -> None:
+def test_a_stray_that_could_not_be_collected_stays(strays: BrokerStrays) -> None:
     def refuse(stray: Stray) -> None:
         raise OSError(stray.id)
 
@@ -100,6 +100,6 @@ def test_of_too_many_strays_the_oldest_are_dropped_and_counted(broker_url: str, 
     with taker(broker_url, "one") as them:
         them.finds_nothing()
 
-    strays = Strays(redis)
+    strays = BrokerStrays(redis)
     assert len(strays) == 10_000
     assert strays.dropped == 1

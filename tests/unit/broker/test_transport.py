@@ -14,7 +14,7 @@ from redis.exceptions import ConnectionError as BrokerGone
 from support.waiting import until
 from unit.broker.taking import send, taker
 
-from orders_sync.broker import keys
+from orders_sync.broker import scripts
 from orders_sync.broker.envelope import parse
 from orders_sync.broker.transport import (
     PRIVATE_NAMES,
@@ -52,7 +52,7 @@ def test_an_acknowledged_message_leaves_nothing_behind(broker_url: str, redis: A
         them.messages[0].ack()
 
     left = redis.keys("*")
-    assert not [key for key in left if not key.startswith((b"_kombu", keys.LOOKED.encode()))]
+    assert not [key for key in left if not key.startswith((b"_kombu", scripts.LOOKED.encode()))]
 
 
 def test_what_is_in_hand_goes_back_in_order_when_the_channel_closes(broker_url: str) -> None:
@@ -187,7 +187,7 @@ def test_the_messages_of_a_silent_consumer_go_back(broker_url: str) -> None:
     quick: dict[str, Any] = {"consumer_beat": 0.05, "consumer_silence": 0.3}
     with taker(broker_url, "one", **quick) as dead:
         dead.take(3)
-        dead.channel.presence.stop()
+        dead.channel.heartbeat.stop()
 
         with taker(broker_url, "one", **quick) as living:
             bodies = living.take(3)
@@ -200,14 +200,14 @@ def test_a_consumer_that_was_silent_itself_judges_nobody(broker_url: str, redis:
     send(broker_url, "one", 1)
     with taker(broker_url, "one", consumer_beat=0.01, consumer_silence=0.01) as them:
         them.take(1)
-        them.channel.presence.stop()
-        redis.zadd(keys.CONSUMERS, {"another": 1})
-        redis.hset(keys.OWNERS, them.messages[0].delivery_tag, "another")
-        redis.zadd(keys.CONSUMERS, {them.channel.consumer: 1})
-        redis.delete(keys.LOOKED)
+        them.channel.heartbeat.stop()
+        redis.zadd(scripts.CONSUMERS, {"another": 1})
+        redis.hset(scripts.OWNERS, them.messages[0].delivery_tag, "another")
+        redis.zadd(scripts.CONSUMERS, {them.channel.consumer: 1})
+        redis.delete(scripts.LOOKED)
 
-        first = them.channel.presence.beat()
-        second = them.channel.presence.beat()
+        first = them.channel.heartbeat.beat()
+        second = them.channel.heartbeat.beat()
 
     assert first == []
     assert second == [them.messages[0].delivery_tag]
@@ -220,7 +220,7 @@ def test_a_record_that_cannot_be_read_is_put_aside_when_it_is_restored(
     redis.zadd("unacked_index", {"tag": 1})
 
     with taker(broker_url, "one", visibility_timeout=1, unacked_restore_throttle=1) as them:
-        until(lambda: them.finds_nothing() and redis.llen(keys.STRAYS), "it is put aside")
+        until(lambda: them.finds_nothing() and redis.llen(scripts.STRAYS), "it is put aside")
 
     assert redis.hlen("unacked") == redis.zcard("unacked_index") == 0
 

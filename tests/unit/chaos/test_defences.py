@@ -14,7 +14,7 @@ _TESTS = Path(__file__).parents[2]
 PROGRAM = """
 import json
 from orders_sync.bootstrap import Ledger, LedgerClock
-from orders_sync.broker import channel, consumer, presence
+from orders_sync.broker import channel, consumer, pulse
 from orders_sync.ledger import processes, sqlite, transitions
 from orders_sync.outbound import steps
 from orders_sync.upkeep import tasks
@@ -26,7 +26,7 @@ print(json.dumps([
     processes.Processes.bury.__module__,
     tasks.reconcile.__module__,
     consumer.give_back.__module__,
-    presence.Presence.beat.__module__,
+    pulse.ConsumerHeartbeat.beat.__module__,
     channel.QoS.restore_unacked.__module__,
     steps._read.__module__,
     transitions.Commands.intend.__module__,

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from orders_sync.broker.presence import LivingWorker
+from orders_sync.broker.liveness import LivingWorker
 from orders_sync.doctor.broker import judge_memory, judge_persistence, judge_version
 from orders_sync.doctor.findings import State
 from orders_sync.doctor.ledger import judge_polls

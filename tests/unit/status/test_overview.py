@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from orders_sync.broker.presence import LivingWorker
+from orders_sync.broker.liveness import LivingWorker
 from orders_sync.doctor.findings import Finding, State, exit_status
 from orders_sync.doctor.work import LATE_ORDERS, SILENT, LedgerReading
 from orders_sync.ledger.gauges import LedgerState, Waiting

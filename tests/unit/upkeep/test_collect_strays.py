@@ -10,8 +10,8 @@ import pytest
 from redis import Redis
 from support.ledger_files import make_ledger
 
-from orders_sync.broker import keys
-from orders_sync.broker.strays import Strays
+from orders_sync.broker import scripts
+from orders_sync.broker.strays import BrokerStrays
 from orders_sync.embedded.broker import EmbeddedBroker
 from orders_sync.errors import LedgerUnavailable
 from orders_sync.ledger import Ledger
@@ -46,7 +46,7 @@ def put_aside(redis: Any, number: int) -> None:
         "reason": "not-json",
         "name": "",
     }
-    redis.lpush(keys.STRAYS, json.dumps(about).encode() + b"\nMaria \xff\n" + bytes([number]))
+    redis.lpush(scripts.STRAYS, json.dumps(about).encode() + b"\nMaria \xff\n" + bytes([number]))
 
 
 def in_ledger(ledger: Ledger) -> list[str]:
@@ -56,21 +56,21 @@ def in_ledger(ledger: Ledger) -> list[str]:
 def test_strays_are_moved_as_they_are(redis: Any, ledger: Ledger) -> None:
     put_aside(redis, 1)
 
-    moved = collect_strays(broker=Strays(redis), ledger=ledger, clock=lambda: ARRIVED)
+    moved = collect_strays(broker=BrokerStrays(redis), ledger=ledger, clock=lambda: ARRIVED)
 
     (row,) = ledger.strays.parked()
     assert moved == 1
     assert (row["id"], row["reason"], row["queue"]) == ("stray-1764244800-1", "not-json", "celery")
     assert row["arrived_at"] == ARRIVED + timedelta(seconds=1)
     assert ledger.strays.body(row["id"]) == b"Maria \xff\n\x01"
-    assert redis.exists(keys.STRAYS) == 0
+    assert redis.exists(scripts.STRAYS) == 0
 
 
 def test_more_than_a_lot_is_moved_at_once(redis: Any, ledger: Ledger) -> None:
     for number in range(45):
         put_aside(redis, number)
 
-    moved = collect_strays(broker=Strays(redis), ledger=ledger, clock=lambda: ARRIVED)
+    moved = collect_strays(broker=BrokerStrays(redis), ledger=ledger, clock=lambda: ARRIVED)
 
     assert moved == 45
     assert len(in_ledger(ledger)) == 45
@@ -82,10 +82,10 @@ def test_nothing_leaves_the_broker_before_the_ledger_has_it(redis: Any, ledger: 
     away = Ledger("postgresql://nobody@127.0.0.1:1/none", lease=timedelta(seconds=60))
 
     with pytest.raises(LedgerUnavailable):
-        collect_strays(broker=Strays(redis), ledger=away, clock=lambda: ARRIVED)
+        collect_strays(broker=BrokerStrays(redis), ledger=away, clock=lambda: ARRIVED)
 
     away.close()
-    assert len(Strays(redis)) == 1
+    assert len(BrokerStrays(redis)) == 1
 
 
 def test_what_the_broker_dropped_is_told_with_the_time_it_was_seen(
@@ -93,14 +93,14 @@ def test_what_the_broker_dropped_is_told_with_the_time_it_was_seen(
 ) -> None:
     def collect() -> Dropped | None:
         clock.advance(10)
-        collect_strays(broker=Strays(redis), ledger=ledger, clock=clock)
+        collect_strays(broker=BrokerStrays(redis), ledger=ledger, clock=clock)
         return ledger.strays.dropped()
 
     none = collect()
-    redis.set(keys.STRAYS_DROPPED, 7)
+    redis.set(scripts.STRAYS_DROPPED, 7)
     some, seen_at = collect(), clock()
     the_same = collect()
-    redis.incr(keys.STRAYS_DROPPED)
+    redis.incr(scripts.STRAYS_DROPPED)
     more = collect()
     redis.flushall()
     emptied = collect()
@@ -112,14 +112,14 @@ def test_what_the_broker_dropped_is_told_with_the_time_it_was_seen(
 
 def test_a_move_that_was_cut_in_two_is_completed(redis: Any, ledger: Ledger) -> None:
     put_aside(redis, 1)
-    entry = redis.lindex(keys.STRAYS, 0)
-    collect_strays(broker=Strays(redis), ledger=ledger, clock=lambda: ARRIVED)
-    redis.lpush(keys.STRAYS, entry)
+    entry = redis.lindex(scripts.STRAYS, 0)
+    collect_strays(broker=BrokerStrays(redis), ledger=ledger, clock=lambda: ARRIVED)
+    redis.lpush(scripts.STRAYS, entry)
 
-    collect_strays(broker=Strays(redis), ledger=ledger, clock=lambda: ARRIVED)
+    collect_strays(broker=BrokerStrays(redis), ledger=ledger, clock=lambda: ARRIVED)
 
     assert in_ledger(ledger) == ["stray-1764244800-1"]
-    assert redis.exists(keys.STRAYS) == 0
+    assert redis.exists(scripts.STRAYS) == 0
 
 
 @pytest.mark.parametrize(
@@ -133,7 +133,7 @@ def test_a_purge_erases_bodies_that_nobody_decided_about(
     redis: Any, ledger: Ledger, clock: SettableClock, days: int, has_body: bool
 ) -> None:
     put_aside(redis, 1)
-    collect_strays(broker=Strays(redis), ledger=ledger, clock=lambda: ARRIVED)
+    collect_strays(broker=BrokerStrays(redis), ledger=ledger, clock=lambda: ARRIVED)
     clock.advance((ARRIVED + timedelta(days=days) - clock()).total_seconds())
 
     purge(owner="me", ledger=ledger, clock=clock, retention=timedelta(days=30))

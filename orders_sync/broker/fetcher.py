@@ -1,4 +1,4 @@
-"""The conversation with the broker: settled messages go, new ones come, and nothing blocks."""
+"""Fetches messages from the broker: settled ones go, new ones come, and nothing blocks."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import structlog
 from redis.exceptions import ConnectionError as BrokerGone
 from redis.exceptions import ResponseError
 
-from orders_sync.broker.scripts import EXCHANGE
+from orders_sync.broker.scripts import SETTLE_AND_TAKE
 
 log = structlog.get_logger(__name__)
 
 #: By what name kombu's poller knows the connection.
-EXCHANGE_KIND: Final = "EXCHANGE"
+FETCHER_KIND: Final = "FETCH"
 
 #: At most so many messages are taken at once, so that broadcasts and timers get their turn.
 _LOT: Final = 50
@@ -34,15 +34,15 @@ _WORD: Final = object()
 
 
 class _Sent(NamedTuple):
-    """What an outstanding answer belongs to; a look wants nothing and settles nothing."""
+    """What an outstanding answer belongs to; a look takes nothing and settles nothing."""
 
     queues: list[str]
-    wanted: int
+    number: int
     settled: list[str]
     is_look: bool
 
 
-class Exchange:
+class Fetcher:
     """Takes messages for a channel, over one connection that never waits for an answer.
 
     One script settles what is done and takes as much as there is room for. Queues that are empty
@@ -69,17 +69,17 @@ class Exchange:
             if channel._in_poll:  # noqa: SLF001 - kombu's mark that an answer is outstanding.
                 return
             self._forget()
-        wanted = self._wanted()
-        if not wanted and not channel.qos.settled and not self._owes_a_sign():
+        number = self._room()
+        if not number and not channel.qos.settled and not self._owes_a_sign():
             return
         connection = self._connection()
         settled, channel.qos.settled = channel.qos.settled, []
         if settled:
             self._moved_at = time.monotonic()
-        self._send(connection, channel.queues if wanted else [], wanted, settled)
+        self._send(connection, channel.queues if number else [], number, settled)
 
     def read(self) -> int:
-        """Take in what has arrived and hand it to the consumers; give how many messages."""
+        """Read what has arrived and hand it to the consumers; return how many messages."""
         channel = self._channel
         connection = channel.client.connection
         self._take_in(connection)
@@ -102,7 +102,7 @@ class Exchange:
             channel.qos.remember(tag)
         self._arrived.clear()
 
-    def _wanted(self) -> int:
+    def _room(self) -> int:
         channel = self._channel
         is_due = not self._all_empty or time.monotonic() - self._looked_at > self._look_again
         if not is_due or not channel.has_queues or not channel.qos.can_consume():
@@ -111,7 +111,7 @@ class Exchange:
         return _LOT if room is None else min(room - len(self._arrived), _LOT)
 
     def _owes_a_sign(self) -> bool:
-        """Tell whether to ask for nothing, because all that is in hand keeps the worker busy.
+        """Check whether to ask for nothing, because all that is in hand keeps the worker busy.
 
         It is busy for as long as messages come and go. One that has had the same messages for
         longer than they are its own is stuck, and falls silent.
@@ -125,15 +125,15 @@ class Exchange:
     def _connection(self) -> Any:
         channel = self._channel
         cycle, client = channel.connection.cycle, channel.client
-        if not cycle._client_registered(channel, client, EXCHANGE_KIND):  # noqa: SLF001 - kombu's poller.
-            cycle._register(channel, client, EXCHANGE_KIND)  # noqa: SLF001 - as above.
+        if not cycle._client_registered(channel, client, FETCHER_KIND):  # noqa: SLF001 - kombu's poller.
+            cycle._register(channel, client, FETCHER_KIND)  # noqa: SLF001 - as above.
             self._begin(client.connection)
         return client.connection
 
     def _begin(self, connection: Any) -> None:
         self._forget()
         connection._parser.set_invalidation_push_handler(self._on_word)  # noqa: SLF001 - redis-py has no public way.
-        connection.send_command("SCRIPT", "LOAD", EXCHANGE)
+        connection.send_command("SCRIPT", "LOAD", SETTLE_AND_TAKE)
         self._sha = connection.read_response().decode()
         try:
             connection.send_command("CLIENT", "TRACKING", "ON", "NOLOOP")
@@ -141,30 +141,30 @@ class Exchange:
         except ResponseError as error:
             log.warning("broker.sends_no_word", reason=str(error), looks_every=_POLL_SECONDS)
             self._look_again = _POLL_SECONDS
-        self._channel.presence.start()
+        self._channel.heartbeat.start()
 
     def _on_word(self, _: Any) -> object:
         self._all_empty = False
         return _WORD
 
     def _forget(self) -> None:
-        """Begin anew after a lost connection; what it settled is settled once more."""
+        """Start again after a lost connection; what it settled is settled once more."""
         for sent in self._sent:
             self._channel.qos.settled.extend(sent.settled)
         self._sent.clear()
         self._all_empty, self._was_short = False, True
 
-    def _send(self, connection: Any, queues: list[str], wanted: int, settled: list[str]) -> None:
+    def _send(self, connection: Any, queues: list[str], number: int, settled: list[str]) -> None:
         channel = self._channel
-        names = channel.exchange_keys(queues)
+        names = channel.fetch_keys(queues)
         prefix = len(channel.global_keyprefix)
-        take = ("EVALSHA", self._sha, len(names), *names, channel.consumer, wanted, prefix)
+        take = ("EVALSHA", self._sha, len(names), *names, channel.consumer, number, prefix)
         commands = [(*take, self._number, *settled)]
-        self._number += wanted
-        self._sent.append(_Sent(queues, wanted, settled, is_look=False))
+        self._number += number
+        self._sent.append(_Sent(queues, number, settled, is_look=False))
         # Taking from a queue may end the broker's promise of word about it; only a look renews it.
-        self._all_empty = self._all_empty and not wanted
-        if wanted and self._was_short:
+        self._all_empty = self._all_empty and not number
+        if number and self._was_short:
             commands.append(self._look(queues))
         self._transmit(connection, commands)
 
@@ -198,9 +198,9 @@ class Exchange:
             self._arrived.append((sent.queues[queue], tag.decode(), raw))
         if answer:
             self._moved_at = time.monotonic()
-        if sent.wanted:
+        if sent.number:
             was_looked = bool(self._sent)
-            self._was_short = len(answer) < 3 * sent.wanted
+            self._was_short = len(answer) < 3 * sent.number
             if self._was_short and not was_looked:
                 self._transmit(connection, [self._look(sent.queues)])
 
