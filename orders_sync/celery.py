@@ -8,7 +8,7 @@ from orders_sync.bootstrap import with_broker
 from orders_sync.errors import ConfigurationError
 from orders_sync.private_files import UMASK, keep_private
 from orders_sync.settings import load_settings
-from orders_sync.worker.app import create_app, stop_with
+from orders_sync.worker.startup import create_app, stop_with
 
 _TASKS = (
     "orders_sync.inbound.tasks",

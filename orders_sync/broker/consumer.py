@@ -3,7 +3,7 @@
 Celery trusts its messages, and catches little of what is raised around a task: reading a body again
 in the thread, telling of an event, storing a result. A thread's future keeps such an error to
 itself, and the message stays in hand, with the slot that it takes up.
-It answers the control commands that look, and refuses those that change a worker.
+This consumer answers the control commands that look, and refuses those that change a worker.
 When it is told to stop, Celery gives back what has not begun only after the last task has ended,
 and hears of no second SIGTERM.
 """

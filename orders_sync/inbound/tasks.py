@@ -14,10 +14,9 @@ from orders_sync.inbound.acknowledge import acknowledge, is_any_left
 from orders_sync.inbound.poll import Polled, PollLimits, poll
 from orders_sync.ledger.accounts import Chore
 from orders_sync.traffic.waits import Lane
-from orders_sync.worker.chores import Ran
+from orders_sync.worker.chores import ChoreTask, Ran, TickTask
 from orders_sync.worker.schedule import QUICK
-from orders_sync.worker.task import StepTask
-from orders_sync.worker.ticks import ChoreTask, TickTask
+from orders_sync.worker.step_task import StepTask
 
 _POLL_SECONDS: Final = 5.0
 

@@ -20,7 +20,7 @@ from prometheus_client.registry import Collector
 from orders_sync.broker.scripts import STRAYS, STRAYS_DROPPED
 from orders_sync.redis_client import open_redis
 from orders_sync.settings_parts import SentinelSettings
-from orders_sync.traffic.breaker import Standing
+from orders_sync.traffic.breaker import Circuit
 from orders_sync.traffic.limiter import Used
 from orders_sync.traffic.traffic import Usage
 
@@ -148,7 +148,7 @@ _TRAFFIC_GAUGES: Final[Sequence[tuple[str, str, Callable[[Usage, Used], float]]]
     (
         "orders_sync_open_breakers",
         "Breakers that let no call to VTEX or to the ERP pass.",
-        lambda usage, _: sum(breaker.standing is not Standing.CLOSED for breaker in usage.breakers),
+        lambda usage, _: sum(breaker.standing is not Circuit.CLOSED for breaker in usage.breakers),
     ),
     (
         "orders_sync_sick_processes",

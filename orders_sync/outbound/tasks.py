@@ -29,11 +29,10 @@ from orders_sync.outbound import steps
 from orders_sync.outbound.accept import Desk, accept
 from orders_sync.outbound.answers import pull
 from orders_sync.outbound.consider import consider_cancellation
-from orders_sync.worker.chores import Ran
-from orders_sync.worker.request import Waits
+from orders_sync.worker.chores import ChoreTask, Ran
 from orders_sync.worker.retry import place_of
-from orders_sync.worker.task import ServiceTask, StepTask
-from orders_sync.worker.ticks import ChoreTask
+from orders_sync.worker.step_task import StepTask
+from orders_sync.worker.task import ServiceTask, Waits
 
 log = structlog.get_logger(__name__)
 

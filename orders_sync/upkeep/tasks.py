@@ -17,9 +17,8 @@ from orders_sync.traffic.waits import Lane
 from orders_sync.upkeep.purge import collect_strays, forget_events, purge
 from orders_sync.upkeep.reconcile import ReconcileLimits, reconcile
 from orders_sync.upkeep.watch_feed import FeedState, ensure_feed, ensure_hook, note_gap
-from orders_sync.worker.chores import Ran
+from orders_sync.worker.chores import ChoreTask, Ran, TickTask
 from orders_sync.worker.schedule import SLOW
-from orders_sync.worker.ticks import ChoreTask, TickTask
 
 #: The most orders that one run of reconciling has read.
 _READS_A_RUN: Final = 100

@@ -15,10 +15,9 @@ from orders_sync.ledger.accounts import Chore
 from orders_sync.ledger.pauses import note_pause
 from orders_sync.traffic.traffic import Usage
 from orders_sync.webhooks.sending import DeliverySender
-from orders_sync.worker.chores import Ran
-from orders_sync.worker.deliveries import SEND
+from orders_sync.worker.chores import ChoreTask, Ran
+from orders_sync.worker.dispatcher import SEND
 from orders_sync.worker.task import ServiceTask
-from orders_sync.worker.ticks import ChoreTask
 
 _QUEUE: Final = Queue.EVENTS
 _OF_PAUSES: Final = (Told.ACCOUNT_PAUSED, Told.ACCOUNT_RESUMED)

@@ -1,56 +1,43 @@
-"""The Celery app: its settings, its services, and how a step is dispatched."""
+"""The Celery app: its settings, its queues, its services, and how a step is dispatched.
+
+A task's name is its address: `<queue>.<verb>`.
+"""
 
 from __future__ import annotations
 
 import os
-import sys
 import uuid
-from collections.abc import Sequence
-from typing import Any, NoReturn
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import structlog
 from celery import Celery
-from celery.signals import (
-    celeryd_init,
-    setup_logging,
-    worker_init,
-    worker_process_shutdown,
-    worker_ready,
-    worker_shutdown,
-    worker_shutting_down,
-)
 from celery.worker import state
+from kombu import Exchange
+from kombu import Queue as KombuQueue
 
-from orders_sync.bootstrap import Services, build, connect_traffic, error_reporter, process_name
-from orders_sync.broker.client import BROKER_AWAY, QueueLengths
+from orders_sync.bootstrap import Services, build, connect_traffic, process_name
+from orders_sync.broker.client import BROKER_AWAY
 from orders_sync.broker.transport import install
 from orders_sync.domain.steps import Dispatch, Queue, Step
 from orders_sync.embedded.home import run_folder
-from orders_sync.errors import ConfigurationError, LedgerUnavailable
-from orders_sync.logging import configure_logging, log_crashes
+from orders_sync.errors import ConfigurationError
 from orders_sync.redis_client import broker_options, broker_tls, broker_url
 from orders_sync.settings import Settings, watchdog_address
-from orders_sync.worker.deliveries import SEND, DeliveryDispatcher, DeliveryMessage
-from orders_sync.worker.dispatcher import Dispatcher, open_gates
-from orders_sync.worker.exposure import refuse_hidden_metrics, show_metrics
-from orders_sync.worker.flower import rule_flower
-from orders_sync.worker.heartbeat import Heartbeat
-from orders_sync.worker.memory import share_arenas
-from orders_sync.worker.pulse import end_surely, keep_pulse
-from orders_sync.worker.queues import INTAKE, declare_queues, queue_of, route_by_prefix
-from orders_sync.worker.safety import check_broker, check_safety
+from orders_sync.worker.dispatcher import (
+    SEND,
+    DeliveryMessage,
+)
 from orders_sync.worker.schedule import beat_schedule
 
 log = structlog.get_logger(__name__)
-
-CONFIGURATION_STATUS = 3
 
 #: A broker that leaves a question unanswered for so long is gone, though its connection stands.
 _SILENT_SECONDS = 4
 
 
 class OrdersSyncApp(Celery):
-    """A Celery app that knows the settings and gives each process its services."""
+    """A Celery app with the settings, and the services of each process."""
 
     orders_sync_settings: Settings
     _services: tuple[int, Services] | None = None
@@ -92,8 +79,8 @@ class OrdersSyncApp(Celery):
             return
         try:
             with self.producer_or_acquire() as producer, producer.batch():
-                for each in following:
-                    self._send(each, producer=producer, retry=False)
+                for dispatch in following:
+                    self._send(dispatch, producer=producer, retry=False)
         except BROKER_AWAY as error:
             self._postponed(following, error)
 
@@ -133,7 +120,7 @@ class OrdersSyncApp(Celery):
             task_id=f"{following.step}/{uuid.uuid4().hex}",
             argsrepr="()",
             kwargsrepr=repr(ids),
-            # Workers declare the queues; once more with each message is dear.
+            # Workers declare the queues; once more with each message is costly.
             declare=(),
             add_to_parent=False,
             **options,
@@ -146,21 +133,13 @@ class OrdersSyncApp(Celery):
         return bool(events and events.enabled and "task" in (events.groups or ["task"]))
 
     def serves(self, step: Step) -> bool:
-        """Tell whether this worker takes from the queue of the step, and is not told to stop."""
-        return self.takes_from(queue_of(step.value))
+        """Check whether this worker takes from the queue of the step, and is not told to stop."""
+        return self.takes_from(step.queue)
 
     def takes_from(self, queue: Queue) -> bool:
-        """Tell whether this worker takes from a queue, and is not told to stop."""
+        """Check whether this worker takes from a queue, and is not told to stop."""
         is_stopping = state.should_stop is not None or state.should_terminate is not None
         return not is_stopping and queue in self.amqp.queues.consume_from
-
-
-def create_app(settings: Settings, *, include: Sequence[str]) -> OrdersSyncApp:
-    """Make the app; `include` names the modules that hold its tasks."""
-    app = client_app(settings, include=include)
-    app.set_current()
-    _connect_signals(app)
-    return app
 
 
 def client_app(settings: Settings, *, include: Sequence[str] = ()) -> OrdersSyncApp:
@@ -173,7 +152,7 @@ def client_app(settings: Settings, *, include: Sequence[str] = ()) -> OrdersSync
 
 
 def celery_settings(settings: Settings) -> dict[str, Any]:
-    """Give Celery's own settings: every message at least once, nothing but ids, no results.
+    """Return Celery's own settings: every message at least once, nothing but ids, no results.
 
     https://docs.celeryq.dev/en/stable/userguide/configuration.html
     """
@@ -227,92 +206,42 @@ def celery_settings(settings: Settings) -> dict[str, Any]:
     }
 
 
-def _connect_signals(app: OrdersSyncApp) -> None:
-    settings = app.orders_sync_settings
-    report = error_reporter(settings)
-
-    # A worker's first warnings come before Celery sets logging up.
-    @celeryd_init.connect(weak=False)
-    @setup_logging.connect(weak=False)
-    def _set_up_logging(**_: Any) -> None:
-        configure_logging(settings.log_format, settings.log_level, report=report)
-        log_crashes()
-
-    rule_flower(
-        app,
-        settings.home,
-        allow_control=settings.allow_control,
-        start_logging=_set_up_logging,
-        stop=stop_with,
-    )
-    keep_pulse(settings.home)
-    end_surely()
-
-    @worker_init.connect(weak=False)
-    def _check(sender: Any, **_: Any) -> None:
-        share_arenas()
-        try:
-            refuse_hidden_metrics(settings, sender.pool_cls)
-            check_safety(settings, app.conf, app.tasks)
-            check_broker(app)
-            app.services.check()
-        except (ConfigurationError, LedgerUnavailable) as error:
-            # Celery logs what a signal raises and starts all the same, unless it is an exit.
-            stop_with(error)
-
-    @worker_process_shutdown.connect(weak=False)
-    def _close(**_: Any) -> None:
-        app.close_traces()
-
-    keep_heart_beating(app)
-    show_metrics(settings, lambda: app.services, stop_with)
+#: The prefix of the tasks that other services send; they go through the intake queue.
+INTAKE = "orders_sync"
 
 
-def keep_heart_beating(app: OrdersSyncApp) -> None:
-    """Have this process, if it becomes a worker, say that it lives for as long as it does."""
+def route_by_prefix(intake_queue: str) -> Callable[..., dict[str, str] | None]:
+    """Return Celery's router: the prefix of a task's name chooses its queue."""
+    routes = {queue.value: {"queue": queue.value} for queue in Queue}
+    routes[INTAKE] = {"queue": intake_queue}
 
-    @worker_ready.connect(weak=False)
-    def _begin(sender: Any, **_: Any) -> None:
-        services, lengths = app.services, QueueLengths(app, list(Queue))
-        app.consumer = sender
-        heartbeat = Heartbeat(
-            services,
-            Dispatcher(
-                ledger=services.ledger,
-                clock=services.clock,
-                send=app.dispatch_all,
-                lengths=lengths,
-                gates=services.traffic.gates if services.traffic else open_gates,
-                rests=services.is_disabled,
-            ),
-            DeliveryDispatcher(
-                ledger=services.ledger,
-                clock=services.clock,
-                send=app.dispatch_deliveries,
-                lengths=lengths,
-                at_once=services.settings.endpoints.at_once,
-            ),
-            node=sender.hostname,
-            queues=set(app.amqp.queues.consume_from),
-            threads=sender.controller.concurrency,
-        )
-        heartbeat.start()
+    def route(name: str, *_: Any, **__: Any) -> dict[str, str] | None:
+        return routes.get(name.partition(".")[0])
 
-        @worker_shutting_down.connect(weak=False)
-        def _end(**_: Any) -> None:
-            heartbeat.dispatch_no_more()
-
-        @worker_shutdown.connect(weak=False)
-        def _leave(**_: Any) -> None:
-            heartbeat.stop()
-            app.close_traces()
+    return route
 
 
-def stop_with(error: Exception) -> NoReturn:
-    """End the process with one line for a person.
+def declare_queues(intake_queue: str) -> list[KombuQueue]:
+    """Declare every queue; Celery may make no others.
 
-    Its status says whether something must be configured first, or whether it may be started again:
-    after a reboot the ledger's server may only be slower.
+    The intake queue is Celery's default one, so that a service needs nothing but the broker's URL.
     """
-    sys.stderr.write(f"orders-sync: {error}\n")
-    raise SystemExit(CONFIGURATION_STATUS if isinstance(error, ConfigurationError) else 1)
+    exchange = Exchange("orders_sync", type="direct")
+    ours = [KombuQueue(queue.value, exchange, routing_key=queue.value) for queue in Queue]
+    intake = Exchange(intake_queue, type="direct")
+    return [*ours, KombuQueue(intake_queue, intake, routing_key=intake_queue)]
+
+
+def queue_of(task_name: str) -> Queue:
+    """Return the queue that one of our own tasks goes to.
+
+    Raises:
+        ConfigurationError: no queue has the name's prefix.
+    """
+    prefix, _, verb = task_name.partition(".")
+    if verb and prefix in set(Queue):
+        return Queue(prefix)
+    raise ConfigurationError(
+        f"The task {task_name} has no queue. Name it <queue>.<verb> with one of: "
+        f"{', '.join(Queue)}."
+    )

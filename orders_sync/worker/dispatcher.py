@@ -1,5 +1,7 @@
 """Puts due work on its queues: fairly over accounts, within windows, past gates that are closed.
 
+Events that are due go to their endpoints' queue, each endpoint in turn, a bounded number at once.
+
 What waits costs nothing here: it is found by account and step, and looked at only where there is
 room for it and its gate is open.
 """
@@ -23,7 +25,6 @@ from orders_sync.ledger.processes import Worker
 from orders_sync.ledger.unreadable import park_unreadable
 from orders_sync.traffic.waits import Gates
 from orders_sync.worker.calls import CALLS, ERP_STEPS
-from orders_sync.worker.queues import queue_of
 
 log = structlog.get_logger(__name__)
 
@@ -37,6 +38,12 @@ _LEAST: Final = 4
 #: So many accounts are served in one tick; the others are first in the tick after.
 _ACCOUNTS_A_TICK: Final = 100
 
+#: The task that sends an event.
+SEND: Final = f"{Queue.EVENTS}.send"
+
+#: Endpoints get this share of threads that do other work too.
+_EVENTS_SHARE: Final = 0.25
+
 _URGENT: Final = frozenset(step for step in Step if step.queue is Queue.CANCEL)
 
 
@@ -46,14 +53,14 @@ def open_gates(accounts: Sequence[str]) -> Mapping[str, Gates]:
 
 
 @dataclass(frozen=True, slots=True)
-class Pool:
+class WorkerThreads:
     """The threads of the workers that live, by queue."""
 
     threads: Mapping[Queue, int]
     all_threads: int
 
     @classmethod
-    def of(cls, workers: Sequence[Worker]) -> Pool:
+    def of(cls, workers: Sequence[Worker]) -> WorkerThreads:
         """Count the threads of workers."""
         serving = {
             queue: sum(worker.threads for worker in workers if worker.serves(queue))
@@ -81,8 +88,8 @@ def share_of(threads: int) -> int:
 class Dispatcher:
     """Dispatches what is due, a bounded number of steps at a time.
 
-    `send` puts steps on their queues; `lengths` tells how many messages lie in each; `gates` tells
-    for accounts what is closed. The work of an account that `rests` is passed over as a whole.
+    `send` puts steps on their queues; `lengths` counts the messages in each; `gates` returns what
+    is closed for accounts. The work of an account that `rests` is passed over as a whole.
     """
 
     ledger: Ledger
@@ -94,20 +101,20 @@ class Dispatcher:
     _ticks: int = 0
     _turns: dict[Heap, int] = field(default_factory=dict)
 
-    def tick(self, pool: Pool) -> int:
+    def tick(self, pool: WorkerThreads) -> int:
         """Dispatch once; return the number of steps."""
         now = self.clock()
         due = [
-            each
-            for each in self.ledger.due_work.find(now=now)
-            if not self.rests(each.account) and self._is_readable(each, now)
+            heap
+            for heap in self.ledger.due_work.find(now=now)
+            if not self.rests(heap.account) and self._is_readable(heap, now)
         ]
         if not due:
             return 0
         room = _Room(pool, self.ledger.due_work.under_way(now=now), self.lengths())
         in_turn = self._in_turn(due, room)
-        gates = self.gates(list(dict.fromkeys(each.account for each in in_turn)))
-        return sum(self._dispatch(each, gates[each.account], room, now) for each in in_turn)
+        gates = self.gates(list(dict.fromkeys(heap.account for heap in in_turn)))
+        return sum(self._dispatch(heap, gates[heap.account], room, now) for heap in in_turn)
 
     def _is_readable(self, due: Due, now: datetime) -> bool:
         """Park rows whose step is unknown here."""
@@ -125,25 +132,25 @@ class Dispatcher:
         """
         last = self._ticks
         self._ticks += 1
-        self._turns = {heap: self._turns.get(heap, last) for heap in map(_heap, due)}
+        self._turns = {key: self._turns.get(key, last) for key in map(_key, due)}
         waiting = sorted(
-            (each for each in due if room.in_queue(queue_of(each.step)) > 0),
-            key=lambda each: (
-                each.step not in _URGENT,
-                self._turns[_heap(each)],
-                each.since,
-                each.account,
+            (heap for heap in due if room.in_queue(Step(heap.step).queue) > 0),
+            key=lambda heap: (
+                heap.step not in _URGENT,
+                self._turns[_key(heap)],
+                heap.since,
+                heap.account,
             ),
         )
-        accounts = list(dict.fromkeys(each.account for each in waiting))[:_ACCOUNTS_A_TICK]
+        accounts = list(dict.fromkeys(heap.account for heap in waiting))[:_ACCOUNTS_A_TICK]
         chosen = set(accounts)
-        return [each for each in waiting if each.account in chosen]
+        return [heap for heap in waiting if heap.account in chosen]
 
     def _dispatch(self, due: Due, gates: Gates, room: _Room, now: datetime) -> int:
         step = Step(due.step)
-        if room.in_queue(queue_of(step)) <= 0:
+        if room.in_queue(step.queue) <= 0:
             return 0
-        self._turns[_heap(due)] = self._ticks
+        self._turns[_key(due)] = self._ticks
         limit = room.for_step(due.account, step, gates)
         if limit <= 0 or gates.closed_for(CALLS[step]) > 0:
             return 0
@@ -156,14 +163,70 @@ class Dispatcher:
         return len(taken)
 
 
-def _heap(due: Due) -> Heap:
+@dataclass(frozen=True, slots=True)
+class DeliveryMessage:
+    """A delivery that is to be put on its queue."""
+
+    endpoint: str
+    delivery: int
+
+
+@dataclass(slots=True)
+class DeliveryDispatcher:
+    """Dispatches deliveries; `send` puts them on their queue, `lengths` counts its messages.
+
+    An endpoint has at most `at_once` under way, and no more than its part of the threads.
+    """
+
+    ledger: Ledger
+    clock: Clock
+    send: Callable[[Sequence[DeliveryMessage]], None]
+    lengths: Callable[[], Mapping[Queue, int]]
+    at_once: int
+    _turn: int = 0
+
+    def tick(self, workers: Sequence[Worker]) -> int:
+        """Dispatch once; return the number of deliveries."""
+        now, deliveries = self.clock(), self.ledger.deliveries
+        threads = threads_for(workers)
+        due = deliveries.due(now=now) if threads else []
+        if not due:
+            return 0
+        waiting = self.lengths().get(Queue.EVENTS, 0)
+        room = min(threads - deliveries.under_way(now=now), threads * MESSAGES_A_THREAD - waiting)
+        # An endpoint's part is small where many have something due, so that none takes it all.
+        at_once = max(1, min(self.at_once, threads // len(due)))
+        self._turn += 1
+        first = self._turn % len(due)
+        messages: list[DeliveryMessage] = []
+        for endpoint in (*due[first:], *due[:first]):
+            left = room - len(messages)
+            if left <= 0:
+                break
+            taken = deliveries.take(endpoint, at_once=at_once, limit=left, now=now)
+            messages += [DeliveryMessage(endpoint, seq) for seq in taken]
+        self.send(messages)
+        return len(messages)
+
+
+def threads_for(workers: Sequence[Worker]) -> int:
+    """Return how many threads may send events at once, so that other work finds some free."""
+    serving = [worker for worker in workers if worker.serves(Queue.EVENTS)]
+    own = sum(worker.threads for worker in serving if len(worker.queues) == 1)
+    shared = sum(worker.threads for worker in serving) - own
+    return own + (max(1, int(shared * _EVENTS_SHARE)) if shared else 0)
+
+
+def _key(due: Due) -> Heap:
     return due.account, due.step
 
 
 class _Room:
-    """What may still be dispatched in one tick."""
+    """The room for more dispatches in one tick."""
 
-    def __init__(self, pool: Pool, under_way: Counter[Heap], lengths: Mapping[Queue, int]) -> None:
+    def __init__(
+        self, pool: WorkerThreads, under_way: Counter[Heap], lengths: Mapping[Queue, int]
+    ) -> None:
         self._pool = pool
         self._under_way = under_way
         self._lengths = Counter(lengths)
@@ -172,14 +235,14 @@ class _Room:
         for (account, step), number in under_way.items():
             self._of_account[account] += number
             if step in set(Step):
-                self._of_queue[account, queue_of(step)] += number
+                self._of_queue[account, Step(step).queue] += number
 
     def for_step(self, account: str, step: Step, gates: Gates) -> int:
         """Return how many more of an account's steps may be dispatched.
 
         A cancellation does not wait for the account's other work, however much that is.
         """
-        queue = queue_of(step)
+        queue = step.queue
         limits = [
             self.in_queue(queue),
             share_of(self._pool.threads[queue]) - self._of_queue[account, queue],
@@ -189,7 +252,9 @@ class _Room:
             limits.append(min(self._pool.account_window, pace) - self._of_account[account])
         if step in ERP_STEPS:
             pace = max(1, int(min(gates.erp_per_second, sys.maxsize)))
-            waiting = sum(self._under_way[account, each] for each in ERP_STEPS) - gates.erp_calls
+            waiting = (
+                sum(self._under_way[account, erp_step] for erp_step in ERP_STEPS) - gates.erp_calls
+            )
             limits += (gates.erp_permits, pace - max(waiting, 0))
         return min(limits)
 
@@ -203,7 +268,7 @@ class _Room:
 
     def took(self, account: str, step: Step, number: int) -> None:
         """Count what was dispatched."""
-        queue = queue_of(step)
+        queue = step.queue
         self._lengths[queue] += number
         self._under_way[account, step] += number
         self._of_account[account] += number

@@ -56,7 +56,7 @@ _HEADERS = {
 
 
 class SafeHeaders(OutputTransform):
-    """Tells browsers with every response, of files and errors too, what its page may do."""
+    """Adds to every response, of files and errors too, the headers that restrict its page."""
 
     def transform_first_chunk(
         self,
@@ -71,14 +71,14 @@ class SafeHeaders(OutputTransform):
 
 
 class IdsOnlyState(flower.events.EventsState):
-    """What Flower remembers, without what a sender tells of its arguments.
+    """The state that Flower keeps, without the arguments that a sender announces.
 
     Our workers' own events carry ids only; a service that has Celery's `task_send_sent_event`
     on announces whole bodies.
     """
 
     def event(self, event: dict[str, Any]) -> Any:
-        """Take in an event."""
+        """Record an event."""
         if event["type"] == "task-sent":
             event = {name: event[name] for name in event if name not in {"args", "kwargs"}}
         return super().event(event)

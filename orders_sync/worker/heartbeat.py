@@ -1,6 +1,6 @@
-"""The heartbeat of a worker process: it says that it lives, buries the dead, and dispatches.
+"""The heartbeat of a worker process: it shows that it lives, buries the dead, and dispatches.
 
-While a later version of orders-sync has the ledger, it does none of that, and looks whether it may.
+While a later version of orders-sync has the ledger, it only checks whether it may do that again.
 
 A thread, since a worker whose threads are all busy lives as well. One process at a time dispatches:
 the one that holds the lease.
@@ -22,8 +22,7 @@ from orders_sync.errors import LedgerUnavailable
 from orders_sync.ledger.cursors import EVERY_ACCOUNT
 from orders_sync.ledger.processes import SEEN_EVERY, Worker
 from orders_sync.ledger.versions import is_open
-from orders_sync.worker.deliveries import DeliveryDispatcher
-from orders_sync.worker.dispatcher import Dispatcher, Pool
+from orders_sync.worker.dispatcher import DeliveryDispatcher, Dispatcher, WorkerThreads
 
 log = structlog.get_logger(__name__)
 
@@ -65,7 +64,7 @@ class Heartbeat:
         self._seen_at: datetime | None = None
         self._busy_at: datetime | None = None
         self._workers: Sequence[Worker] = ()
-        self._pool = Pool.of([])
+        self._pool = WorkerThreads.of([])
         self._renew_after = 0.0
         self._version: int | None = None
         self._may_lead = True
@@ -80,11 +79,11 @@ class Heartbeat:
         self._thread.start()
 
     def dispatch_no_more(self) -> None:
-        """Leave dispatching to others, and go on saying that this process lives."""
+        """Leave dispatching to others, and go on showing that this process lives."""
         self._may_lead = False
 
     def stop(self) -> None:
-        """Beat no more, and give back what this process has."""
+        """Stop the beats, and release what this process has."""
         self._stopped.set()
         if self._thread is not None:
             self._thread.join(_LEASE.total_seconds())
@@ -104,7 +103,7 @@ class Heartbeat:
         if self._services.traffic is not None:
             self._services.traffic.flush()
         if self._seen_at is None or now - self._seen_at >= SEEN_EVERY:
-            self._say_that_it_lives(now)
+            self._show_that_it_lives(now)
         if not self._leads(now):
             return _QUIET_SECONDS
         if self._dispatcher.tick(self._pool) + self._deliveries.tick(self._workers):
@@ -113,7 +112,7 @@ class Heartbeat:
         return _BUSY_SECONDS if is_busy else _QUIET_SECONDS
 
     def _may_use_the_ledger(self) -> bool:
-        """Check now and then which version the tables have, and say where that changes things."""
+        """Check now and then which version the tables have, and log what that changes."""
         if self._counter() - self._looked_at < SEEN_EVERY.total_seconds():
             return self._is_open
         database, was_open = self._services.ledger.database, self._is_open
@@ -125,7 +124,7 @@ class Heartbeat:
             log.info("ledger.usable_again")
         return self._is_open
 
-    def _say_that_it_lives(self, now: datetime) -> None:
+    def _show_that_it_lives(self, now: datetime) -> None:
         services = self._services
         processes = services.ledger.processes
         was_held_up = self._seen_at is None or now - self._seen_at > _HELD_UP
@@ -136,7 +135,7 @@ class Heartbeat:
         if not was_held_up:
             self._bury(now)
         self._workers = processes.living(now=now)
-        self._pool = Pool.of(self._workers)
+        self._pool = WorkerThreads.of(self._workers)
         services.ledger.windows.account = self._pool.account_window
         services.ledger.windows.total = self._pool.total_window
         services.ledger.windows.threads = self._pool.threads[Queue.ORDERS]

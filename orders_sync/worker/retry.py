@@ -72,7 +72,7 @@ class Park:
 
 
 def backoff(policy: RetryPolicy, failures: int, jitter: float) -> float:
-    """Give the seconds to wait after so many failures; `jitter` is drawn from [0, 1].
+    """Return the seconds to wait after so many failures; `jitter` is drawn from [0, 1].
 
     Full jitter spreads the tries of work that failed together.
     """
@@ -90,7 +90,7 @@ def decide(
     jitter: float,
     visible_after: timedelta,
 ) -> Again | Park:
-    """Say what happens after an error.
+    """Return what happens after an error.
 
     `failures` counts this one; `failing_for` is the time since the first. An ERP that is away, or
     VTEX in an outage, says nothing about the order, so only the deadline ends that. After a lost
@@ -142,7 +142,7 @@ def _wait(error: WaitError, jitter: float) -> Again:
 
 
 def place_of(error: Exception) -> str:
-    """Name the function and line that raised an error."""
+    """Return the function and line that raised an error."""
     trace = error.__traceback__
     if trace is None:
         return "an unknown place"

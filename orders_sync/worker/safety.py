@@ -13,7 +13,7 @@ from orders_sync.errors import ConfigurationError
 from orders_sync.redis_client import checks_no_certificate
 from orders_sync.redis_failures import CLUSTER_DO, CLUSTER_SAYS
 from orders_sync.settings import Settings
-from orders_sync.worker.queues import INTAKE, queue_of
+from orders_sync.worker.app import INTAKE, queue_of
 
 log = structlog.get_logger(__name__)
 
@@ -36,7 +36,7 @@ def check_safety(settings: Settings, conf: Any, task_names: Iterable[str]) -> No
 
 
 def check_broker(app: Any) -> None:
-    """Check that the broker, where it answers, is no cluster; say aloud whom nobody checks.
+    """Check that the broker, where it answers, is no cluster; log whose certificate nobody checks.
 
     Raises:
         ConfigurationError: it is a Redis Cluster.

@@ -1,31 +1,86 @@
-"""The bases of our tasks: they reach the services and carry log context."""
+"""The base of our tasks: it reaches the services, and shows nothing but the ids of its message."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from datetime import datetime, timedelta
-from typing import Any, Final
+from collections.abc import Mapping
+from typing import Any
 
 import structlog
+from billiard.einfo import ExceptionWithTraceback
 from celery import Task
-from celery.exceptions import TaskPredicate
+from celery.exceptions import Reject, TaskPredicate
+from celery.worker import state
+from celery.worker.request import Request
 
 from orders_sync.bootstrap import Services
-from orders_sync.domain.steps import Claim, CommandClaim, CommandResult, Dispatch, Step, StepResult
+from orders_sync.domain.steps import Dispatch
 from orders_sync.errors import OrdersSyncError, ParkedError
-from orders_sync.worker.calls import CALLS, ERP_STEPS
-from orders_sync.worker.request import IdsOnlyRequest, ids_of
 from orders_sync.worker.retry import place_of
-from orders_sync.worker.runner import Runner, Work
+
+#: The arguments that name what a task is about; everything else may be about a person.
+IDS = ("account", "order_id", "command_id")
+
+_LONGEST_ID = 64
+
+
+class Waits(Reject):
+    """Raised by a task whose message goes back to the end of its queue, however often."""
+
+    def __init__(self, reason: str, requeue: bool = True) -> None:  # noqa: FBT001, FBT002 - Celery's.
+        super().__init__(reason, requeue)
+
+
+class IdsOnlyRequest(Request):
+    """A message that shows its ids only, in events (Flower), in logs and when it is inspected.
+
+    A stock Celery service describes its arguments in a header of its own making, bodies and all;
+    that description is replaced by ours.
+    https://docs.celeryq.dev/en/stable/internals/protocol.html
+    """
+
+    def __init__(self, message: Any, **options: Any) -> None:
+        super().__init__(message, **options)
+        self._argsrepr, self._kwargsrepr = "()", repr(ids_of(self._kwargs))
+        self._request_dict.update(argsrepr=self._argsrepr, kwargsrepr=self._kwargsrepr)
+
+    def revoked(self) -> bool:
+        """Check whether the message expired; one that was revoked by its id is, once, if allowed.
+
+        Celery keeps revoked ids for hours, and drops whatever comes with one of them.
+        """
+        if not self._app.conf.broker_transport_options.get("allow_control", False):
+            state.revoked.discard(self.id)
+        is_revoked: bool = super().revoked()
+        state.revoked.discard(self.id)
+        return is_revoked
+
+    def on_failure(self, exc_info: Any, *args: Any, **options: Any) -> Any:
+        """Record whether the message goes back because it waits, or because it did not end."""
+        error = exc_info.exception
+        if isinstance(error, ExceptionWithTraceback):
+            error = error.exc
+        self.message.waits = isinstance(error, Waits)
+        return super().on_failure(exc_info, *args, **options)
+
+    def info(self, safe: bool = True) -> dict[str, Any]:  # noqa: ARG002, FBT001, FBT002 - Celery's.
+        """Describe the message for `celery inspect`, which never needs the arguments themselves."""
+        info: dict[str, Any] = super().info(safe=True)
+        return info
+
+
+def ids_of(arguments: Any) -> dict[str, str]:
+    """Return those of a task's arguments that are ids, and look like ids."""
+    if not isinstance(arguments, Mapping):
+        return {}
+    named = {name: arguments.get(name) for name in IDS}
+    return {
+        name: value
+        for name, value in named.items()
+        if isinstance(value, str) and len(value) <= _LONGEST_ID
+    }
+
 
 log = structlog.get_logger(__name__)
-
-OrderSteps = Mapping[Step, Callable[[Claim, Services], StepResult]]
-CommandSteps = Mapping[Step, Callable[[CommandClaim, Services], CommandResult]]
-
-
-#: Work that began within this time of being due had not to wait for a thread.
-_PROMPT: Final = timedelta(seconds=0.5)
 
 
 class TaskCrashed(Exception):
@@ -69,64 +124,3 @@ class ServiceTask(Task):
             except Exception as error:
                 log.exception("task.crashed")
                 raise TaskCrashed(f"{type(error).__name__} at {place_of(error)}") from None
-
-
-class StepTask(ServiceTask):
-    """A task that runs steps of one order or command, beginning with the one it is named after."""
-
-    def run_step(self, account: str, order_id: str, steps: OrderSteps) -> None:
-        """Run the step of an order that has this task's name, and see to what comes after.
-
-        In a backlog it goes on with the orders that wait for the same step, unless somebody
-        watches: Flower shows a task for each order.
-        """
-        step = Step(self.name)
-        orders, process = self.services.ledger.orders, self.services.process
-        if self._is_left(Dispatch(account, order_id, step)):
-            return
-
-        def take_next(done: Claim, now: datetime) -> Claim | None:
-            had_to_wait = now - done.due_at > _PROMPT
-            if not had_to_wait or self.app.is_watched or not self.app.serves(step):
-                return None
-            if step in ERP_STEPS and self.services.erp_is_paced(account):
-                # The dispatcher sees when the ERP may be called next.
-                return None
-            return orders.claim_next(done, step, owner=process, now=now)
-
-        self.runner.run(
-            Work(orders, steps, orders.advance),
-            lambda now: orders.claim(account, order_id, step, owner=process, now=now),
-            take_next,
-        )
-
-    def run_command(self, message: Dispatch, steps: CommandSteps) -> None:
-        """Run the step of a command, and see to what comes after."""
-        commands = self.services.ledger.commands
-        if self._is_left(message):
-            return
-        self.runner.run(
-            Work(commands, steps),
-            lambda now: commands.claim(message, owner=self.services.process, now=now),
-        )
-
-    def _is_left(self, message: Dispatch) -> bool:
-        """Leave a message that is not to be acted on here, or not now; tell whether it is.
-
-        The work of a disabled account waits as it is. A process that does not reach a peer which
-        others reach uses up no try of anybody's.
-        """
-        services = self.services
-        if services.is_disabled(message.account):
-            log.info("step.left", cause="account.disabled")
-        elif services.is_left_to_others(message.account, CALLS[message.step]):
-            log.info("step.left_to_others")
-        else:
-            return False
-        services.ledger.due_work.leave_to_others(message)
-        return True
-
-    @property
-    def runner(self) -> Runner:
-        """Give what runs steps in the name of this task's message."""
-        return Runner(self.services, self.dispatch, self.app.serves, str(self.request.id))

@@ -96,17 +96,17 @@ def _no_reading_first() -> None:
 
 
 def _no_patience() -> None:
-    runner: Any = resolve_name("orders_sync.worker.runner")
+    step_task: Any = resolve_name("orders_sync.worker.step_task")
     errors: Any = resolve_name("orders_sync.errors")
-    decide = runner.decide
+    decide = step_task.decide
     momentary = (errors.RetryableError, errors.RateLimited, errors.AuthFailed)
 
     def give_up(error: Exception, policy: Any, **figures: Any) -> Any:
         if isinstance(error, momentary):
-            return runner.Park(error.cause, error.message, "It was not tried again.")
+            return step_task.Park(error.cause, error.message, "It was not tried again.")
         return decide(error, policy, **figures)
 
-    _replace("orders_sync.worker.runner", decide=give_up)
+    _replace("orders_sync.worker.step_task", decide=give_up)
 
 
 def _no_reconciling() -> None:

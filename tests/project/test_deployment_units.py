@@ -16,8 +16,8 @@ from orders_sync.doctor.capacity import needs_of
 from orders_sync.domain.steps import Queue
 from orders_sync.settings import Settings
 from orders_sync.settings_parts import AccountSettings, VtexSettings
-from orders_sync.worker.app import CONFIGURATION_STATUS
 from orders_sync.worker.safety import _CALLS_OF_A_STEP
+from orders_sync.worker.startup import CONFIGURATION_STATUS
 
 FOLDER = Path(__file__).parents[2] / "deploy" / "systemd"
 UNITS = sorted(path.name for path in FOLDER.iterdir())

@@ -38,8 +38,8 @@ from orders_sync.testing.clock import SettableClock
 from orders_sync.traffic.traffic import Traffic
 from orders_sync.upkeep.watch_feed import ensure_feed
 from orders_sync.worker.chores import Chores, Ran
-from orders_sync.worker.runner import Runner, Work
 from orders_sync.worker.schedule import QUICK_LEASE, rhythm_of
+from orders_sync.worker.step_task import Runner, Workflow
 
 STORE = "mystore"
 
@@ -227,7 +227,7 @@ class Flow:
         step, orders = following.step, self.services.ledger.orders
         steps = {**self._steps, **(changed or {})}
         self._runner.run(
-            Work(orders, steps, orders.advance),
+            Workflow(orders, steps, orders.advance),
             lambda now: orders.claim(
                 following.account, following.order_id, step, owner="worker", now=now
             ),
@@ -240,7 +240,7 @@ class Flow:
         """Run one step of a command as a worker does."""
         commands = self.services.ledger.commands
         self._runner.run(
-            Work(commands, {following.step: work}),
+            Workflow(commands, {following.step: work}),
             lambda now: commands.claim(following, owner="worker", now=now),
         )
 

@@ -18,7 +18,7 @@ from orders_sync.signing import new_secret
 from orders_sync.testing.clock import SettableClock
 from orders_sync.webhooks.posting import Resolve
 from orders_sync.webhooks.sending import DeliverySender
-from orders_sync.worker.deliveries import DeliveryDispatcher, DeliveryMessage
+from orders_sync.worker.dispatcher import DeliveryDispatcher, DeliveryMessage
 
 STORE = "mystore"
 ORDER = "1172452900788-01"

@@ -21,8 +21,8 @@ from orders_sync.embedded import process_list
 from orders_sync.embedded.processes import Child
 from orders_sync.errors import ConfigurationError
 from orders_sync.settings import child_environment
-from orders_sync.worker.app import CONFIGURATION_STATUS
 from orders_sync.worker.flower import require_password
+from orders_sync.worker.startup import CONFIGURATION_STATUS
 from orders_sync.worker.task import ServiceTask, TaskCrashed
 
 CELERY = (sys.executable, "-m", "celery", "-A", "orders_sync")

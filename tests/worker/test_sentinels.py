@@ -23,7 +23,7 @@ from orders_sync.settings import Settings
 from orders_sync.settings_parts import AccountSettings, SentinelSettings
 from orders_sync.traffic.traffic import Traffic
 from orders_sync.traffic.waits import Lane
-from orders_sync.worker.app import create_app
+from orders_sync.worker.startup import create_app
 
 
 @pytest.fixture

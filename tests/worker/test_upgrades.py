@@ -12,7 +12,7 @@ from support.waiting import until
 from orders_sync.embedded import process_list
 from orders_sync.embedded.broker import free_port
 from orders_sync.ledger.migrate import upgrade
-from orders_sync.worker.app import CONFIGURATION_STATUS
+from orders_sync.worker.startup import CONFIGURATION_STATUS
 
 ADDED = "9998_from_0006"
 CONTRACTED = "9999_from_9998"

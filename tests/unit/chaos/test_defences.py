@@ -14,23 +14,23 @@ _TESTS = Path(__file__).parents[2]
 PROGRAM = """
 import json
 from orders_sync.bootstrap import Ledger, LedgerClock
-from orders_sync.broker import channel, consumer, pulse
+from orders_sync.broker import channel, consumer, liveness
 from orders_sync.ledger import processes, sqlite, transitions
 from orders_sync.outbound import steps
 from orders_sync.upkeep import tasks
 from orders_sync.vtex import transport
-from orders_sync.worker import runner
+from orders_sync.worker import step_task
 
 print(json.dumps([
     Ledger.__module__,
     processes.Processes.bury.__module__,
     tasks.reconcile.__module__,
     consumer.give_back.__module__,
-    pulse.ConsumerHeartbeat.beat.__module__,
+    liveness.ConsumerHeartbeat.beat.__module__,
     channel.QoS.restore_unacked.__module__,
     steps._read.__module__,
     transitions.Commands.intend.__module__,
-    runner.decide.__module__,
+    step_task.decide.__module__,
     transport.monotonic.__module__,
     LedgerClock.__module__,
     sqlite._BUSY_SECONDS,

@@ -21,8 +21,8 @@ from orders_sync.embedded.broker import free_port
 from orders_sync.errors import ConfigurationError
 from orders_sync.settings import Settings
 from orders_sync.settings_parts import AccountSettings
-from orders_sync.worker.app import create_app
 from orders_sync.worker.safety import check_broker
+from orders_sync.worker.startup import create_app
 
 
 def settings(home: Path, url: str, **changes: Any) -> Settings:

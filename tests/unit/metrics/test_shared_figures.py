@@ -17,7 +17,7 @@ from orders_sync.metrics.shared import (
     BrokerState,
     TrafficCollector,
 )
-from orders_sync.traffic.breaker import BreakerState, Standing
+from orders_sync.traffic.breaker import BreakerState, Circuit
 from orders_sync.traffic.limiter import Used
 from orders_sync.traffic.pause import PauseState
 from orders_sync.traffic.traffic import Usage
@@ -184,8 +184,8 @@ def test_queues_are_shown_with_what_is_in_hand_and_what_was_set_aside() -> None:
 def test_the_budget_of_each_account_is_shown() -> None:
     sick = {"one": 1.0, "two": 2.0}
     breakers = (
-        BreakerState("vtex", Standing.CLOSED, 9, 0, None, sick=sick),
-        BreakerState("erp", Standing.OPEN, 9, 9, 1.0),
+        BreakerState("vtex", Circuit.CLOSED, 9, 0, None, sick=sick),
+        BreakerState("erp", Circuit.OPEN, 9, 9, 1.0),
     )
     usage = Usage("shop", Used(90, 2700, 5400, 2.5), breakers, PauseState(1.0, "orders"))
     away = Usage("gone", None, (), None)

@@ -8,7 +8,7 @@ import pytest
 
 from orders_sync.domain.steps import Queue
 from orders_sync.ledger.processes import Worker
-from orders_sync.worker.deliveries import threads_for
+from orders_sync.worker.dispatcher import threads_for
 
 NOW = datetime(2026, 11, 27, 12, tzinfo=UTC)
 

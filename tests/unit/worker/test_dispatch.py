@@ -17,8 +17,9 @@ from orders_sync.ledger.tables import orders
 from orders_sync.ledger.windows import DISPATCHED_FOR
 from orders_sync.settings import Settings
 from orders_sync.settings_parts import AccountSettings
-from orders_sync.worker.app import OrdersSyncApp, create_app
-from orders_sync.worker.task import StepTask
+from orders_sync.worker.app import OrdersSyncApp
+from orders_sync.worker.startup import create_app
+from orders_sync.worker.step_task import StepTask
 
 STORE, ORDER = "mystore", "1172452900788-01"
 

@@ -21,8 +21,7 @@ from orders_sync.ledger.windows import DISPATCHED_FOR, Windows
 from orders_sync.outbound.accept import Desk, accept
 from orders_sync.testing.clock import SettableClock
 from orders_sync.traffic.waits import Gates
-from orders_sync.worker.dispatcher import MESSAGES_A_THREAD, Dispatcher, Pool
-from orders_sync.worker.queues import queue_of
+from orders_sync.worker.dispatcher import MESSAGES_A_THREAD, Dispatcher, WorkerThreads
 
 A, B = "a-store", "b-store"
 NO_ROOM = Windows(account=0, total=0)
@@ -58,7 +57,7 @@ class Setting:
     def tick(self, *, threads: int = 100) -> list[Dispatch]:
         """Tick once beside so many threads on every queue; return what was sent."""
         before = len(self.sent)
-        number = self.dispatcher.tick(Pool(dict.fromkeys(Queue, threads), threads))
+        number = self.dispatcher.tick(WorkerThreads(dict.fromkeys(Queue, threads), threads))
         sent = self.sent[before:]
         assert len(sent) == number
         return sent
@@ -180,7 +179,7 @@ def test_a_queue_that_nobody_serves_gets_nothing(setting: Setting) -> None:
     setting.reads_due(A, 1)
     threads = {**dict.fromkeys(Queue, 10), Queue.ORDERS: 0}
 
-    assert setting.dispatcher.tick(Pool(threads, 10)) == 0
+    assert setting.dispatcher.tick(WorkerThreads(threads, 10)) == 0
 
 
 def test_a_closed_gate_is_passed_over_and_what_waits_there_is_not_touched(
@@ -380,4 +379,4 @@ def test_what_is_sent_goes_to_the_queue_whose_length_bounds_it(
 
     del setting.lengths[queue]
 
-    assert {queue_of(dispatch.step) for dispatch in setting.tick()} == {queue}
+    assert {dispatch.step.queue for dispatch in setting.tick()} == {queue}

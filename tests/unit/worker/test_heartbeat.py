@@ -24,8 +24,12 @@ from orders_sync.settings_parts import AccountSettings
 from orders_sync.testing.clock import SettableClock
 from orders_sync.traffic.shared import Shared, connect
 from orders_sync.traffic.traffic import Traffic
-from orders_sync.worker.deliveries import DeliveryDispatcher, DeliveryMessage
-from orders_sync.worker.dispatcher import Dispatcher, open_gates
+from orders_sync.worker.dispatcher import (
+    DeliveryDispatcher,
+    DeliveryMessage,
+    Dispatcher,
+    open_gates,
+)
 from orders_sync.worker.heartbeat import Heartbeat
 
 STORE = "mystore"

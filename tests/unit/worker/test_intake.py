@@ -18,8 +18,8 @@ from orders_sync.errors import LedgerUnavailable
 from orders_sync.outbound.tasks import IntakeTask
 from orders_sync.settings import Settings
 from orders_sync.settings_parts import AccountSettings
-from orders_sync.worker.app import create_app
-from orders_sync.worker.request import IdsOnlyRequest, Waits
+from orders_sync.worker.startup import create_app
+from orders_sync.worker.task import IdsOnlyRequest, Waits
 
 ARGUMENTS = {"account": "mystore", "order_id": "1172452900704-01", "reason": "Fraude"}
 

@@ -12,10 +12,10 @@ from orders_sync.errors import ConfigurationError
 from orders_sync.ledger.windows import DISPATCHED_FOR
 from orders_sync.settings import Settings
 from orders_sync.settings_parts import AccountSettings, RetrySettings
-from orders_sync.worker.app import OrdersSyncApp, celery_settings, create_app
-from orders_sync.worker.queues import queue_of, route_by_prefix
+from orders_sync.worker.app import OrdersSyncApp, celery_settings, queue_of, route_by_prefix
 from orders_sync.worker.safety import check_safety
 from orders_sync.worker.schedule import beat_schedule
+from orders_sync.worker.startup import create_app
 
 TASKS = (
     "orders_sync.inbound.tasks",

@@ -17,8 +17,9 @@ from orders_sync.embedded.broker import EmbeddedBroker
 from orders_sync.ledger.accounts import Chore
 from orders_sync.settings import Settings
 from orders_sync.settings_parts import AccountSettings
-from orders_sync.worker.app import OrdersSyncApp, create_app
+from orders_sync.worker.app import OrdersSyncApp
 from orders_sync.worker.schedule import QUICK_LEASE
+from orders_sync.worker.startup import create_app
 
 TASKS = (
     "orders_sync.inbound.tasks",

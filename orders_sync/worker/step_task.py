@@ -1,4 +1,7 @@
-"""Runs steps of an order or a command: claimed in the ledger, done, recorded, handed on."""
+"""Runs steps of an order or a command: claimed in the ledger, done, recorded, handed on.
+
+`StepTask` is the base of their tasks.
+"""
 
 from __future__ import annotations
 
@@ -16,9 +19,9 @@ from orders_sync.errors import LeaseLost, LedgerUnavailable, OrdersSyncError
 from orders_sync.ledger.journal import Entry
 from orders_sync.ledger.transitions import Desk
 from orders_sync.metrics.tracing import About
-from orders_sync.worker.queues import queue_of
-from orders_sync.worker.request import ids_of
+from orders_sync.worker.calls import CALLS, ERP_STEPS
 from orders_sync.worker.retry import Again, Park, decide
+from orders_sync.worker.task import ServiceTask, ids_of
 
 log = structlog.get_logger(__name__)
 
@@ -31,9 +34,76 @@ _STEPS_A_MESSAGE = 6
 #: How long one message may lead from order to order.
 _GOES_ON_FOR = timedelta(seconds=1)
 
+#: Workflow that began within this time of being due had not to wait for a thread.
+_PROMPT = timedelta(seconds=0.5)
+
+OrderSteps = Mapping[Step, Callable[[Claim, Services], StepResult]]
+CommandSteps = Mapping[Step, Callable[[CommandClaim, Services], CommandResult]]
+
+
+class StepTask(ServiceTask):
+    """A task that runs steps of one order or command, beginning with the one it is named after."""
+
+    def run_step(self, account: str, order_id: str, steps: OrderSteps) -> None:
+        """Run the step of an order that has this task's name, and those that come after.
+
+        In a backlog it goes on with the orders that wait for the same step, unless somebody
+        watches: Flower shows a task for each order.
+        """
+        step = Step(self.name)
+        orders, process = self.services.ledger.orders, self.services.process
+        if self._is_left(Dispatch(account, order_id, step)):
+            return
+
+        def take_next(done: Claim, now: datetime) -> Claim | None:
+            had_to_wait = now - done.due_at > _PROMPT
+            if not had_to_wait or self.app.is_watched or not self.app.serves(step):
+                return None
+            if step in ERP_STEPS and self.services.erp_is_paced(account):
+                # The dispatcher sees when the ERP may be called next.
+                return None
+            return orders.claim_next(done, step, owner=process, now=now)
+
+        self.runner.run(
+            Workflow(orders, steps, orders.advance),
+            lambda now: orders.claim(account, order_id, step, owner=process, now=now),
+            take_next,
+        )
+
+    def run_command(self, message: Dispatch, steps: CommandSteps) -> None:
+        """Run the step of a command, and those that come after."""
+        commands = self.services.ledger.commands
+        if self._is_left(message):
+            return
+        self.runner.run(
+            Workflow(commands, steps),
+            lambda now: commands.claim(message, owner=self.services.process, now=now),
+        )
+
+    def _is_left(self, message: Dispatch) -> bool:
+        """Return whether a message is left: it is not to be acted on here, or not now.
+
+        The work of a disabled account waits as it is. A process that does not reach a peer which
+        others reach uses up no try of anybody's.
+        """
+        services = self.services
+        if services.is_disabled(message.account):
+            log.info("step.left", cause="account.disabled")
+        elif services.is_left_to_others(message.account, CALLS[message.step]):
+            log.info("step.left_to_others")
+        else:
+            return False
+        services.ledger.due_work.leave_to_others(message)
+        return True
+
+    @property
+    def runner(self) -> Runner:
+        """The runner of steps in the name of this task's message."""
+        return Runner(self.services, self.dispatch, self.app.serves, str(self.request.id))
+
 
 @dataclass(frozen=True, slots=True)
-class Work(Generic[C, R]):
+class Workflow(Generic[C, R]):
     """The steps of one kind of thing, and the part of the ledger that keeps it.
 
     `advance` keeps a claim for the step that follows; None where each step gives its claim back.
@@ -46,10 +116,10 @@ class Work(Generic[C, R]):
 
 @dataclass(frozen=True, slots=True)
 class Runner:
-    """What is the same for every step that a worker runs.
+    """Runs steps for one message.
 
     `dispatch` puts a step on its queue and never fails: what it could not put there is due again
-    soon. `serves` tells which steps this worker may run: it goes on with those itself, since a
+    soon. `serves` checks which steps this worker may run: it goes on with those itself, since a
     message to the next worker costs more than the step. `task_id` names the message in the
     journal.
     """
@@ -61,7 +131,7 @@ class Runner:
 
     def run(
         self,
-        work: Work[C, R],
+        work: Workflow[C, R],
         take: Callable[[datetime], C | None],
         take_next: Callable[[C, datetime], C | None] | None = None,
     ) -> None:
@@ -83,7 +153,7 @@ class Runner:
                 return
             claim = take_next(claim, now)
 
-    def _run_all(self, claim: C, work: Work[C, R]) -> bool:
+    def _run_all(self, claim: C, work: Workflow[C, R]) -> bool:
         """Run a step and those that follow it; return whether all of them went well."""
         try:
             for remaining in reversed(range(_STEPS_A_MESSAGE)):
@@ -106,14 +176,14 @@ class Runner:
         return True
 
     def _look_again(self, claim: Claim | CommandClaim) -> None:
-        """Have the order of an overtaken hand-over read: the ERP may have it from this one only."""
+        """Request a read after an overtaken hand-over: the ERP may have got it from this one."""
         if claim.step is Step.HAND_OVER:
             again = self.services.ledger.orders.look_again(
                 claim.account, claim.order_id, now=self.services.clock()
             )
             self._hand_on(again)
 
-    def _try(self, claim: C, work: Work[C, R], started: datetime) -> R | None:
+    def _try(self, claim: C, work: Workflow[C, R], started: datetime) -> R | None:
         """Run one step; return None where it failed, which is recorded."""
         about = About(claim.account, claim.order_id, getattr(claim, "command_id", None))
         facts = {"orders_sync.attempt": claim.attempts + 1}
@@ -127,7 +197,7 @@ class Runner:
             return None
 
     def _record(
-        self, claim: C, result: R, work: Work[C, R], started: datetime, *, may_go_on: bool
+        self, claim: C, result: R, work: Workflow[C, R], started: datetime, *, may_go_on: bool
     ) -> C | None:
         """Record what a step achieved; return the next claim where this worker goes on with it."""
         now = self.services.clock()
@@ -145,8 +215,8 @@ class Runner:
         self._hand_on(following)
         return onward
 
-    def _goes_on(self, result: R, work: Work[C, R]) -> bool:
-        """Tell whether this worker may run what is next, or the read that news would lead to."""
+    def _goes_on(self, result: R, work: Workflow[C, R]) -> bool:
+        """Check whether this worker may run what is next, and the read after a change."""
         step = result.next_step
         return (
             result.standing is Standing.ACTIVE
@@ -163,7 +233,7 @@ class Runner:
         settings = self.services.settings
         verdict = decide(
             error,
-            settings.policy_of(claim.account, queue_of(claim.step.value)),
+            settings.policy_of(claim.account, claim.step.queue),
             failures=claim.attempts + 1,
             failing_for=now - (claim.failing_since or now),
             jitter=self.services.random.random(),
@@ -219,8 +289,8 @@ class Runner:
         self._hand_on(following)
 
     def _hand_on(self, following: Sequence[Dispatch]) -> None:
-        for each in following:
-            self.dispatch(each)
+        for dispatch in following:
+            self.dispatch(dispatch)
 
     def _entry(
         self,

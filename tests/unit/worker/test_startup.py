@@ -14,7 +14,7 @@ from celery.signals import beat_init
 
 from orders_sync.embedded.home import beat_pulse_file
 from orders_sync.embedded.process_list import ProcessList
-from orders_sync.worker.pulse import end_surely
+from orders_sync.worker.startup import end_surely
 
 
 class Deaf(Scheduler):  # type: ignore[misc]

@@ -53,7 +53,7 @@ def show_metrics(
     services: Callable[[], Services],
     stop_with: Callable[[Exception], NoReturn],
 ) -> None:
-    """Have workers and beat serve their metrics once their logging is set up.
+    """Make workers and beat serve their metrics once their logging is set up.
 
     Celery swallows what a signal's receiver raises, so `stop_with` ends the process.
     """
