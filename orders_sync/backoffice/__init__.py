@@ -1,1 +1,1 @@
-"""What people and other services look up, ask for and decide, whichever door they come by."""
+"""Use cases that the CLI, the HTTP API and the desk share: look up, decide, manage endpoints."""

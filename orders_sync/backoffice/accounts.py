@@ -1,4 +1,4 @@
-"""Which account is meant, where a person or a service names it or leaves it out."""
+"""The account of a request, where a person or a service names it or leaves it out."""
 
 from __future__ import annotations
 
@@ -9,15 +9,11 @@ from orders_sync.settings import Settings, require_accounts
 
 
 class NotKnown(OrdersSyncError):
-    """Raised where an account, an order or a command is not there; the message says what is."""
+    """Raised where an account, an order or a command is unknown; the message says what is known."""
 
 
 def require_configured(settings: Settings, account: str) -> None:
-    """Refuse an account that the workers could do nothing for.
-
-    Raises:
-        NotKnown: it is not configured.
-    """
+    """Raise NotKnown for an account that is not configured: workers cannot serve it."""
     if account in settings.accounts:
         return
     if not settings.accounts:
@@ -31,11 +27,7 @@ def require_configured(settings: Settings, account: str) -> None:
 
 
 def require_known(ledger: Ledger, settings: Settings, account: str) -> None:
-    """Refuse an account that is neither configured nor in the ledger.
-
-    Raises:
-        NotKnown: nobody knows it.
-    """
+    """Raise NotKnown for an account that is neither configured nor in the ledger."""
     if account not in settings.accounts and not knows_account(ledger.database, account):
         require_configured(settings, account)
 
@@ -53,7 +45,7 @@ def account_of(ledger: Ledger, settings: Settings, order_id: str, account: str |
     accounts = ledger.inquiries.accounts_of(order_id)
     if len(accounts) == 1:
         return accounts[0]
-    # Somebody's slip of an account's name must not make the order ambiguous for good.
+    # A mistyped account name in the ledger must not make the order ambiguous for good.
     configured = [name for name in accounts if name in settings.accounts]
     if len(configured) == 1:
         return configured[0]

@@ -1,4 +1,4 @@
-"""Endpoints that events are sent to, as people manage them, whichever door they come by."""
+"""Endpoints that events are sent to: list, add, test them and rotate their secrets."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from orders_sync.webhooks.posting import EndpointAnswer, EndpointClient, NoAnswe
 
 
 class EndpointRefused(OrdersSyncError):
-    """Raised for an endpoint that cannot be; `wrong` says which part of it."""
+    """Raised for an endpoint that cannot be; `wrong` names the part."""
 
     def __init__(self, wrong: Literal["url", "events", "accounts"], says: str) -> None:
         super().__init__(says)
@@ -33,33 +33,33 @@ class EndpointRefused(OrdersSyncError):
 
 @dataclass(frozen=True, slots=True)
 class EndpointStatus:
-    """How an endpoint fares: on, failing or off, and what waits for it."""
+    """The state of an endpoint: on, failing or off, and what waits for it."""
 
     endpoint: Endpoint
     backlog: Backlog
 
     @property
     def url(self) -> str:
-        """Where it is, without a password."""
+        """Its URL, without a password."""
         return without_passwords(self.endpoint.url)
 
     @property
     def state(self) -> Literal["on", "failing", "off"]:
-        """Whether it is sent events, and takes them."""
+        """Whether it gets events, and takes them."""
         if self.endpoint.off_at is not None:
             return "off"
         return "on" if self.endpoint.failing_since is None else "failing"
 
 
 def list_endpoints(ledger: Ledger, *, now: datetime) -> list[EndpointStatus]:
-    """Return how every endpoint fares, the oldest first."""
+    """Return every endpoint with its state, the oldest first."""
     endpoints = ledger.endpoints.all()
     backlogs = ledger.outbox_log.backlogs(now=now) if endpoints else {}
-    return [EndpointStatus(each, backlogs.get(each.id, Backlog())) for each in endpoints]
+    return [EndpointStatus(one, backlogs.get(one.id, Backlog())) for one in endpoints]
 
 
 def endpoint_status(ledger: Ledger, endpoint_id: str, *, now: datetime) -> EndpointStatus:
-    """Return how an endpoint fares.
+    """Return an endpoint with its state.
 
     Raises:
         NotKnown: there is none of that id.
@@ -80,7 +80,7 @@ def add_endpoint(
     accounts: Collection[str],
     act: Act,
 ) -> Endpoint:
-    """Send events to a URL from now on; no events, or no accounts, are all of them.
+    """Add an endpoint for events; no events, or no accounts, mean all of them.
 
     Raises:
         EndpointRefused: the URL cannot be sent to, or an event or an account is none.
@@ -111,7 +111,7 @@ def add_endpoint(
 def rotate_secret(
     ledger: Ledger, endpoint_id: str, overlap: timedelta, act: Act
 ) -> tuple[str, datetime]:
-    """Sign with a new secret; return it, and until when the old one signs too.
+    """Replace the secret that signs; return the new one, and until when the old one signs too.
 
     Raises:
         NotKnown: there is no endpoint of that id.
@@ -127,7 +127,7 @@ def send_test(
 ) -> tuple[EndpointAnswer | NoAnswer, bool]:
     """Send an event of the type endpoint.test from here; return the answer, and whether it is 2xx.
 
-    It is in no list of what was sent.
+    The log of sent events does not list it.
     """
     event_id = f"evt_{secrets.token_hex(13)}"
     body = body_of(TEST, now, {"endpoint": endpoint.id})

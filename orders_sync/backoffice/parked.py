@@ -1,4 +1,4 @@
-"""What waits for a person: orders, commands and stray messages, and what is decided of them."""
+"""Parked work: orders, commands and stray messages that wait for a person, and its decisions."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import Any
 
 from orders_sync.backoffice.accounts import account_of
-from orders_sync.backoffice.story import CommandStatus, OrderStatus
+from orders_sync.backoffice.order_report import CommandStatus, OrderStatus
 from orders_sync.commands import first_step
 from orders_sync.domain.rules import Standing
 from orders_sync.domain.steps import Dispatch
@@ -27,7 +27,7 @@ from orders_sync.ledger.searches import (
 from orders_sync.outbound import decide
 from orders_sync.settings import Settings
 
-#: As many at a time; a run again takes the next.
+#: So many are taken at a time; another run takes the next.
 _MOST = 10_000
 
 #: Puts a message (queue, message) back on its queue.
@@ -51,7 +51,7 @@ class Parked:
         return f"{what}order {self.order_id or '?'} of {self.account or '?'}"
 
     def as_object(self) -> dict[str, Any]:
-        """Return what programs are told of it."""
+        """Return its fields, for output as JSON."""
         return asdict(self)
 
 
@@ -63,13 +63,13 @@ class Hindrance(StrEnum):
 
 
 class ReturnRoute:
-    """Puts messages back on their queues; the broker is looked for when the first one comes."""
+    """Puts messages back on their queues; connects to the broker at the first one."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
 
     def __call__(self, queue: str, message: bytes) -> None:
-        """Put a message on a queue as it was, the last to be taken.
+        """Put a message unchanged at the end of a queue.
 
         Raises:
             ConfigurationError: no broker is set.
@@ -109,7 +109,7 @@ class ParkedWork:
 def parked_work(
     ledger: Ledger, account: str | None, cause: str | None, *, limit: int
 ) -> ParkedWork:
-    """Return what is parked of an account or of all, for a cause or for any."""
+    """Return the parked work of an account or of all, for a cause or for any."""
     accounts = None if account is None else [account]
     orders, commands = _latest(ledger, cause, accounts, limit)
     counts = parked_counts(ledger.database, account)
@@ -145,7 +145,7 @@ def parked_for(ledger: Ledger, cause: str, account: str | None) -> list[Parked]:
 
 
 def named(ledger: Ledger, settings: Settings, its_id: str, account: str | None) -> Parked:
-    """Return the command, the stray or the order of an id; whether it is parked is not asked.
+    """Return the command, the stray or the order of an id, parked or not.
 
     Raises:
         NotKnown: it may be an order's, of none or of several accounts.
@@ -159,16 +159,18 @@ def named(ledger: Ledger, settings: Settings, its_id: str, account: str | None) 
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
-    """What a retry would take, and what it could not, with why; `is_all` unless more is parked."""
+class RetryPlan:
+    """What a retry takes, and what it cannot, with why; `is_all` unless more is parked."""
 
     can: Sequence[Parked]
     cannot: Sequence[tuple[Parked, Hindrance]]
     is_all: bool
 
 
-def plan_retry(ledger: Ledger, cause: str, accounts: Collection[str] | None, *, limit: int) -> Plan:
-    """Return what a retry of a cause would take, the latest first, of accounts or of all."""
+def plan_retry(
+    ledger: Ledger, cause: str, accounts: Collection[str] | None, *, limit: int
+) -> RetryPlan:
+    """Return the plan of a retry of a cause, the latest first, for accounts or for all."""
     orders, commands = _latest(ledger, cause, accounts, limit)
     can = [Parked(row["account"], row["order_id"]) for row in orders]
     cannot: list[tuple[Parked, Hindrance]] = []
@@ -178,7 +180,7 @@ def plan_retry(ledger: Ledger, cause: str, accounts: Collection[str] | None, *, 
             can.append(_command(row))
         else:
             cannot.append((_command(row), hindrance))
-    return Plan(can[:limit], cannot, len(orders) < limit and len(commands) < limit)
+    return RetryPlan(can[:limit], cannot, len(orders) < limit and len(commands) < limit)
 
 
 def hindrance_of(command: Mapping[str, Any]) -> Hindrance | None:
@@ -191,8 +193,8 @@ def hindrance_of(command: Mapping[str, Any]) -> Hindrance | None:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
-    """What was decided, and what was refused, with the words of the refusal."""
+class DecisionResult:
+    """What was decided, and what was refused, with the message of the refusal."""
 
     done: Sequence[Parked]
     refused: Sequence[tuple[Parked, str]]
@@ -202,8 +204,8 @@ def decide_each(
     chosen: Sequence[Parked],
     decide_one: Callable[[Parked], Sequence[Dispatch]],
     dispatch: Callable[[Dispatch], None],
-) -> Outcome:
-    """Retry or discard each; what is no longer parked is refused and stops nobody."""
+) -> DecisionResult:
+    """Retry or discard each; one that is no longer parked is refused, and the others go on."""
     done: list[Parked] = []
     refused: list[tuple[Parked, str]] = []
     for parked in chosen:
@@ -215,11 +217,11 @@ def decide_each(
         done.append(parked)
         for step in following:
             dispatch(step)
-    return Outcome(done, refused)
+    return DecisionResult(done, refused)
 
 
 def retry(ledger: Ledger, parked: Parked, act: Act, *, put_back: PutBack) -> Sequence[Dispatch]:
-    """Go on with what is parked from what VTEX says now; returns what to dispatch at once.
+    """Retry what is parked from the state that VTEX has now; return what to dispatch at once.
 
     Raises:
         DecisionRefused: it is not parked, or cannot be retried; the message says why.
@@ -233,7 +235,7 @@ def retry(ledger: Ledger, parked: Parked, act: Act, *, put_back: PutBack) -> Seq
 
 
 def discard(ledger: Ledger, parked: Parked, act: Act) -> Sequence[Dispatch]:
-    """Give up what is parked; returns what waited for it, to dispatch.
+    """Discard what is parked; return the steps that waited for it, to dispatch.
 
     Raises:
         DecisionRefused: it is not parked, or is being worked on; the message says why.
@@ -247,7 +249,7 @@ def discard(ledger: Ledger, parked: Parked, act: Act) -> Sequence[Dispatch]:
 
 
 def read_again(ledger: Ledger, account: str, order_id: str, act: Act) -> Sequence[Dispatch]:
-    """Have an order read afresh by the workers; returns what to dispatch at once."""
+    """Request a new read of an order; return what to dispatch at once."""
     return read_order(ledger.database, ledger.windows, account, order_id, act)
 
 

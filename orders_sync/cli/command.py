@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from orders_sync.backoffice.story import CommandStatus, as_object
+from orders_sync.backoffice.order_report import CommandStatus, as_object
 from orders_sync.cli.output import echo, print_rows
 from orders_sync.cli.telling import print_fields
 from orders_sync.domain.rules import Standing

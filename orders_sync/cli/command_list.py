@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import click
 
 from orders_sync.backoffice.accounts import require_known
-from orders_sync.backoffice.story import CommandStatus, as_object
+from orders_sync.backoffice.order_report import CommandStatus, as_object
 from orders_sync.cli.command import print_command, told_of_command
 from orders_sync.cli.output import as_json, print_json, print_more, print_rows
 from orders_sync.cli.parameters import ACCOUNT, CAUSE, DURATION, ORDER_ID, limit

@@ -11,7 +11,7 @@ import click
 
 from orders_sync.backoffice.accounts import require_known
 from orders_sync.backoffice.parked import (
-    Outcome,
+    DecisionResult,
     Parked,
     ReturnRoute,
     decide_each,
@@ -113,7 +113,7 @@ def _decide_all(
         if is_all and chosen and not (yes or dry_run):
             question = f"{verb.capitalize()} {len(chosen)} parked for {cause}?"
             click.confirm(question, abort=True, err=True)
-        outcome = Outcome(chosen, ())
+        outcome = DecisionResult(chosen, ())
         if chosen and not dry_run:
             act = act_now(why)
             outcome = decide_each(
@@ -140,7 +140,7 @@ def _check_choice(ids: Sequence[str], cause: str | None, *, is_all: bool, dry_ru
 
 def _report(
     verb: str,
-    outcome: Outcome,
+    outcome: DecisionResult,
     *,
     cause: str | None,
     dry_run: bool,

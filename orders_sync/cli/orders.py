@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 import click
 
 from orders_sync.backoffice.accounts import account_of, require_configured, require_known
+from orders_sync.backoffice.order_report import OrderStatus, as_object
 from orders_sync.backoffice.parked import read_again
-from orders_sync.backoffice.story import OrderStatus, as_object
 from orders_sync.cli.backfill import backfill_orders
 from orders_sync.cli.forget import forget
 from orders_sync.cli.output import as_json, echo, print_json, print_more, print_rows

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from orders_sync.backoffice.accounts import NotKnown, account_of
-from orders_sync.backoffice.story import story_of
+from orders_sync.backoffice.order_report import story_of
 from orders_sync.cli.workplace import load_current
 from orders_sync.errors import NotFound, OrdersSyncError
 from orders_sync.ledger import Ledger

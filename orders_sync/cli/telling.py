@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from orders_sync.backoffice.story import EventSeen
+from orders_sync.backoffice.order_report import EventSeen
 from orders_sync.cli.output import echo, print_rows
 from orders_sync.domain.rules import Standing
 from orders_sync.domain.words import at

@@ -12,10 +12,9 @@ from orders_sync.cli.output import as_json, echo, print_json, print_rows
 from orders_sync.cli.parameters import ACCOUNT
 from orders_sync.cli.tokens import refusal
 from orders_sync.cli.workplace import act_now, load_current, open_ledger
-from orders_sync.gateway.desk.passwords import Passwords, new_password, require_strong
-from orders_sync.gateway.desk.roles import Role
-from orders_sync.gateway.grants import GrantRefused
+from orders_sync.gateway.grants import GrantRefused, Passwords, new_password, require_strong
 from orders_sync.gateway.grants import create_user as create
+from orders_sync.gateway.rights import Role
 from orders_sync.ledger import Ledger
 from orders_sync.ledger.acts import Act
 from orders_sync.ledger.users import User

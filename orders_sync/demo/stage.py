@@ -36,9 +36,8 @@ from orders_sync.embedded.processes import ProcessSpec
 from orders_sync.embedded.supervisor import RestartDelays, Supervisor
 from orders_sync.embedded.up import start_broker
 from orders_sync.errors import OrdersSyncError
-from orders_sync.gateway.desk.passwords import Passwords, new_password
-from orders_sync.gateway.desk.roles import Role
-from orders_sync.gateway.rights import Scope, digest_of, new_token, token_id
+from orders_sync.gateway.grants import Passwords, new_password
+from orders_sync.gateway.rights import Role, Scope, digest_of, new_token, token_id
 from orders_sync.ledger import Ledger
 from orders_sync.ledger.acts import Act
 from orders_sync.ledger.callers import Caller

@@ -1,4 +1,4 @@
-"""The routes of commands: ask for one, wait for it, see how far it is."""
+"""The routes of orders and their commands: ask for a command, wait for it, see how far it is."""
 
 from __future__ import annotations
 
@@ -13,17 +13,27 @@ from pydantic import BaseModel
 from starlette.concurrency import run_in_threadpool
 
 from orders_sync.backoffice.accounts import NotKnown, require_configured, require_known
-from orders_sync.backoffice.story import CommandStatus
+from orders_sync.backoffice.order_report import CommandStatus, OrderStatus, Story, story_of
 from orders_sync.commands import KINDS
 from orders_sync.commands.acceptance import NotAcceptedError
 from orders_sync.commands.kind import Kind
 from orders_sync.domain.commands import Command
 from orders_sync.domain.rules import OPEN, Standing
-from orders_sync.gateway.context import AccountName, Caller, CommandId, Context, Here, OrderId
-from orders_sync.gateway.pages import Cursor, Limit, Page, read_cursor
+from orders_sync.gateway.context import (
+    AccountName,
+    Caller,
+    CommandId,
+    Context,
+    Cursor,
+    Here,
+    Limit,
+    OrderId,
+    Page,
+    read_cursor,
+)
 from orders_sync.gateway.problems import described
 from orders_sync.gateway.rights import Rights, Scope
-from orders_sync.ledger.searches import CommandSearch, latest_commands
+from orders_sync.ledger.searches import CommandSearch, OrderSearch, latest_commands, latest_orders
 from orders_sync.outbound.accept import Accepted, Source, accept_or_refuse
 
 #: A call waits for an outcome so long at most: proxies cut a silent connection after a minute.
@@ -44,7 +54,7 @@ class CommandBody(BaseModel):
 
 
 def command_routes() -> APIRouter:
-    """Return the routes."""
+    """Return the routes of commands."""
     routes = APIRouter(tags=["commands"])
     for kind in KINDS:
         _add_kind(routes, kind)
@@ -87,6 +97,54 @@ def command_routes() -> APIRouter:
         )
         rows = latest_commands(here.ledger.database, search, limit=limit, after=read_cursor(cursor))
         return Page[CommandStatus].of(rows, CommandStatus, limit, "id")
+
+    return routes
+
+
+def order_routes() -> APIRouter:
+    """Return the routes of orders: each one's status, story and document."""
+    routes = APIRouter(tags=["orders"])
+
+    @routes.get("/accounts/{account}/orders", summary="Orders, the latest changed first.")
+    def index(
+        here: Here,
+        caller: Caller,
+        account: AccountName,
+        *,
+        standing: Standing | None = None,
+        status: Annotated[str | None, Query(description="VTEX's, when it was last read.")] = None,
+        cause: str | None = None,
+        cursor: Cursor = None,
+        limit: Limit = 50,
+    ) -> Page[OrderStatus]:
+        caller.require(Scope.READ, account)
+        require_known(here.ledger, here.settings, account)
+        search = OrderSearch(account=account, standing=standing, status=status, cause=cause)
+        after = read_cursor(cursor)
+        rows = latest_orders(here.ledger.database, search, limit=limit, after=after)
+        return Page[OrderStatus].of(rows, OrderStatus, limit, "order_id")
+
+    @routes.get(
+        "/accounts/{account}/orders/{order_id:path}/document",
+        summary="The order as VTEX sent it when it was last read, byte for byte; it names people.",
+        response_class=Response,
+        responses={200: {"content": {"application/json": {}}}},
+    )
+    def document(here: Here, caller: Caller, account: AccountName, order_id: OrderId) -> Response:
+        caller.require(Scope.PERSONS, account)
+        kept = here.ledger.orders.document(account, order_id)
+        if kept is None:
+            raise NotKnown(f"The ledger has no document of order {order_id}.")
+        return Response(kept[0], media_type="application/json")
+
+    # The last of an order's routes, since an id may have slashes in it.
+    @routes.get("/accounts/{account}/orders/{order_id:path}", summary="Where an order is, and why.")
+    def show(here: Here, caller: Caller, account: AccountName, order_id: OrderId) -> Story:
+        caller.require(Scope.READ, account)
+        story = story_of(here.ledger, account, order_id, now=here.clock())
+        if story is None:
+            raise NotKnown(f"The ledger knows nothing of order {order_id}: ask for a read of it.")
+        return story
 
     return routes
 
@@ -169,7 +227,7 @@ async def _object(request: Request) -> Any:
 
 
 def _unquoted(key: str | None) -> str | None:
-    """Return a key; the header's drafted standard puts it in double quotes, and few callers do.
+    """Return a key without the double quotes that the header's draft asks for, and few send.
 
     https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/
     """
@@ -179,7 +237,7 @@ def _unquoted(key: str | None) -> str | None:
 
 
 def _seconds_to_wait(prefer: str | None) -> int:
-    """Return for how long a caller prefers to wait, as RFC 7240 words it."""
+    """Return for how long a caller prefers to wait, as RFC 7240 has it."""
     match = _WAIT.search(prefer or "")
     return min(int(match[1]), _LONGEST_WAIT_SECONDS) if match else 0
 

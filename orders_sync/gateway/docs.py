@@ -1,4 +1,4 @@
-"""The API's page for people, made from its description; it loads nothing from elsewhere."""
+"""The API's description: OpenAPI 3.1, and a page for people that loads nothing from elsewhere."""
 
 from __future__ import annotations
 
@@ -10,11 +10,23 @@ from importlib import resources
 from typing import Any, Final
 
 from fastapi import APIRouter, FastAPI, Request
+from fastapi.openapi.utils import get_openapi
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from pydantic import BaseModel
+from pydantic.json_schema import models_json_schema
 from starlette.responses import HTMLResponse, Response
 
-from orders_sync.gateway.openapi import describe
+from orders_sync.commands import KINDS
+from orders_sync.gateway.problems import ProblemDetails
 from orders_sync.gateway.rights import SCOPES
+
+_REF: Final = "#/components/schemas/{model}"
+_DESCRIPTION: Final = """\
+Asks VTEX, through orders_sync, for invoices, tracking, cancellations, changes, denials and notes of
+orders, and tells how far each is. Money is integer cents; times are ISO 8601 with an offset.
+
+A command that is answered with 202 is in the ledger and is not lost. Send it again under the same
+`Idempotency-Key` whenever its answer was lost."""
 
 #: What a problem's `type` leads to: what it means, and what its caller can do.
 PROBLEMS: Final = {
@@ -36,6 +48,24 @@ PROBLEMS: Final = {
     "http": "The path or the method is none of the API's.",
     "unexpected": "A fault of orders_sync; its log has more.",
 }
+
+
+def describe(app: FastAPI) -> dict[str, Any]:
+    """Return the OpenAPI description, with the bodies of commands as their kinds declare them."""
+    if app.openapi_schema is None:
+        schema = get_openapi(
+            title=app.title,
+            version=app.version,
+            description=_DESCRIPTION,
+            routes=app.routes,
+        )
+        models: list[type[BaseModel]] = [*(kind.body for kind in KINDS), ProblemDetails]
+        _, definitions = models_json_schema(
+            [(model, "validation") for model in models], ref_template=_REF
+        )
+        schema["components"]["schemas"] |= definitions["$defs"]
+        app.openapi_schema = schema
+    return app.openapi_schema
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,36 +1,47 @@
-"""Who may come in: tokens for services, and people at the desk; for command line and desk alike."""
+"""Tokens for services, and people with passwords at the desk; for command line and desk alike."""
 
 from __future__ import annotations
 
+import secrets
+import threading
 from collections.abc import Collection
+from contextlib import suppress
 from datetime import timedelta
 from typing import Final, Literal
 
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
+
 from orders_sync.backoffice.accounts import NotKnown, require_configured
 from orders_sync.errors import OrdersSyncError
-from orders_sync.gateway.desk.passwords import Passwords, new_password
-from orders_sync.gateway.desk.roles import Role
-from orders_sync.gateway.rights import SCOPES, digest_of, new_token, token_id
+from orders_sync.gateway.rights import SCOPES, Role, digest_of, new_token, token_id
 from orders_sync.ledger import Ledger
 from orders_sync.ledger.acts import Act
 from orders_sync.ledger.callers import Caller
 from orders_sync.ledger.users import User
 from orders_sync.settings import Settings
 
-#: What the operator's log has room for, beside what was done.
+#: The operator's log has room for so much, beside what was done.
 _LONGEST_NAME: Final = 80
+SHORTEST: Final = 12
+LONGEST: Final = 200
+#: A hash takes 64 MiB of memory; so many are made at once.
+_AT_ONCE: Final = 2
 
-
-#: The part that cannot be: `taken` is a name, and `unknown` an account that is not configured.
+#: The part that is wrong: `taken` is a name, and `unknown` an account that is not configured.
 Wrong = Literal["name", "taken", "scopes", "accounts", "unknown", "role"]
 
 
 class GrantRefused(OrdersSyncError):
-    """Raised for a token or a person that cannot be; `wrong` says which part of it."""
+    """Raised for a token or a person that cannot be; `wrong` names the part."""
 
     def __init__(self, wrong: Wrong, says: str) -> None:
         super().__init__(says)
         self.wrong = wrong
+
+
+class WeakPassword(OrdersSyncError):
+    """Raised for a password that is too easily guessed; the message states the rule."""
 
 
 def create_token(
@@ -43,7 +54,7 @@ def create_token(
     lasts: timedelta | None,
     act: Act,
 ) -> tuple[str, Caller]:
-    """Make a token, which is kept as a digest only; `accounts` None: for all of them.
+    """Add a token, which is kept as a digest only; `accounts` None: for all of them.
 
     Raises:
         GrantRefused: its name, its scopes or its accounts cannot be.
@@ -81,7 +92,7 @@ def create_user(
     password: str | None,
     act: Act,
 ) -> tuple[str, User]:
-    """Let somebody use the desk; a password is made where none is given.
+    """Add a user of the desk; return the password, made where none is given, and the user.
 
     Raises:
         GrantRefused: the name, the role or the accounts cannot be.
@@ -104,6 +115,47 @@ def create_user(
             f"There is a user {name} already. Another password: orders-sync users passwd {name}",
         )
     return password, user
+
+
+class Passwords:
+    """Hashes and checks passwords with argon2, a few at a time."""
+
+    def __init__(self) -> None:
+        self._hasher = PasswordHasher()
+        self._turns = threading.BoundedSemaphore(_AT_ONCE)
+        self._of_nobody = self._hasher.hash(secrets.token_hex(16))
+
+    def hash(self, password: str) -> str:
+        """Return the hash of a password, which alone is kept."""
+        with self._turns:
+            return self._hasher.hash(password)
+
+    def is_right(self, password: str, kept: str | None) -> bool:
+        """Check a password against its hash; None, for an unknown name, takes as long."""
+        with self._turns, suppress(VerificationError, InvalidHashError):
+            self._hasher.verify(kept or self._of_nobody, password[:LONGEST])
+            return kept is not None
+        return False
+
+
+def new_password() -> str:
+    """Return a random password of characters that are not mistaken for others."""
+    alphabet = "abcdefghjkmnpqrstuvwxyz23456789"
+    groups = ("".join(secrets.choice(alphabet) for _ in range(5)) for _ in range(4))
+    return "-".join(groups)
+
+
+def require_strong(password: str, name: str) -> str:
+    """Return a password that may be used: long enough, and not its user's name.
+
+    Raises:
+        WeakPassword: it is not.
+    """
+    if not SHORTEST <= len(password) <= LONGEST:
+        raise WeakPassword(f"A password has {SHORTEST} to {LONGEST} characters.")
+    if password.casefold() == name.casefold() or len(set(password)) < SHORTEST // 3:
+        raise WeakPassword("This password is guessed at once: take another.")
+    return password
 
 
 def _name(name: str) -> str:

@@ -1,4 +1,4 @@
-"""The routes of what waits for a person: see it, retry, edit and discard it."""
+"""The routes of parked work: list it, retry, edit and discard it."""
 
 from __future__ import annotations
 
@@ -14,8 +14,15 @@ from orders_sync.backoffice.parked import Parked, ParkedWork, discard, parked_wo
 from orders_sync.domain.rules import Standing
 from orders_sync.domain.steps import Dispatch
 from orders_sync.gateway.commands import command_row
-from orders_sync.gateway.context import AccountName, Caller, CommandId, Context, Here, OrderId
-from orders_sync.gateway.pages import Limit
+from orders_sync.gateway.context import (
+    AccountName,
+    Caller,
+    CommandId,
+    Context,
+    Here,
+    Limit,
+    OrderId,
+)
 from orders_sync.gateway.problems import described
 from orders_sync.gateway.rights import Rights, Scope
 from orders_sync.outbound import decide

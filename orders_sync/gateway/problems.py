@@ -1,4 +1,4 @@
-"""What a caller is told that went wrong: problem details, as RFC 9457 has them."""
+"""The answers to calls that went wrong: problem details, as RFC 9457 has them."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class ProblemDetails(BaseModel):
 
 
 class ProblemError(OrdersSyncError):
-    """Raised for a problem that no other error stands for."""
+    """Raised for a problem that no other error describes."""
 
     def __init__(
         self, status: int, kind: str, detail: str, headers: Mapping[str, str] | None = None
@@ -58,7 +58,7 @@ class ProblemError(OrdersSyncError):
         self.headers = headers
 
 
-#: What any call of the API may be answered with.
+#: The problems that any call of the API may be answered with.
 ANY_CALL: Final = (400, 401, 403, 404, 413, 422, 429, 503)
 
 _MEANINGS: Final = {
@@ -75,7 +75,7 @@ _MEANINGS: Final = {
 
 
 def described(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """Return what the API's description says of answers that are problems."""
+    """Return the OpenAPI responses of answers that are problems."""
     content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/ProblemDetails"}}}
     return {status: {"description": _MEANINGS[status], "content": content} for status in statuses}
 
@@ -106,14 +106,14 @@ def problem(
     )
 
 
-def tell_problems(app: FastAPI) -> None:
-    """Have every error of the app's calls told as a problem."""
+def add_problem_handlers(app: FastAPI) -> None:
+    """Answer every error of the app's calls with a problem."""
     for error, answer in _ANSWERS.items():
         app.add_exception_handler(error, answer)
 
 
 def answer_to(error: Exception) -> Response:
-    """Return the answer to a call that ended with an error before any route had it."""
+    """Return the answer to a call that failed before it reached a route."""
     answer = next(_ANSWERS[kind] for kind in type(error).__mro__ if kind in _ANSWERS)
     response: Response = answer(None, error)
     return response

@@ -1,4 +1,4 @@
-"""What a caller may do and for which accounts, and the tokens that say who calls. Pure."""
+"""What callers and people may do and for which accounts, and the tokens of callers. Pure."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import hashlib
 import hmac
 import re
 import secrets
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -25,6 +25,14 @@ class Scope(StrEnum):
     SEND = "send"  # Ask for commands.
     DECIDE = "decide"  # Retry, edit and discard what is parked.
     ERP = "erp"  # Ask in the ERP's name.
+
+
+class Role(StrEnum):
+    """What a person may do at the desk; seeing persons is a right of its own."""
+
+    VIEWER = "viewer"  # Look.
+    OPERATOR = "operator"  # Retry, edit and discard what is parked.
+    ADMIN = "admin"  # See who may use the desk, and shut people out.
 
 
 #: All that a scope may be called, with what it lets its caller do.
@@ -51,7 +59,7 @@ class Rights:
     accounts: Collection[str] | None
 
     def require(self, scope: Scope, account: str | None, kind: str | None = None) -> None:
-        """Refuse what the caller may not do; `account` None means: for all accounts.
+        """Check what the caller may do; `account` None means: for all accounts.
 
         Raises:
             NotAllowedError: it lacks the scope or the account.
@@ -72,8 +80,37 @@ class Rights:
         return True
 
 
+@dataclass(frozen=True, slots=True)
+class Visitor:
+    """A person who is signed in; `is_local`: by a password of ours.
+
+    A person named by a proxy has no session that could be ended here.
+    """
+
+    role: Role
+    rights: Rights
+    language: str | None = None
+    is_local: bool = False
+    has_session: bool = False
+
+    @property
+    def name(self) -> str:
+        """The name that the operator's log has."""
+        return self.rights.name
+
+    @property
+    def sees_persons(self) -> bool:
+        """Whether it may see names, documents and addresses."""
+        return Scope.PERSONS in self.rights.scopes
+
+    @property
+    def decides(self) -> bool:
+        """Whether it may retry, edit and discard."""
+        return Scope.DECIDE in self.rights.scopes
+
+
 def new_token() -> str:
-    """Return a token that nobody can guess; its public part is `token_id`."""
+    """Return a new random token; its public part is `token_id`."""
     return f"osync_{secrets.token_hex(6)}_{secrets.token_urlsafe(32)}"
 
 
@@ -84,10 +121,49 @@ def token_id(token: str) -> str | None:
 
 
 def digest_of(token: str) -> str:
-    """Return what is kept of a token: 256 random bits need no slow hash."""
+    """Return the digest of a token, which alone is kept: 256 random bits need no slow hash."""
     return hashlib.sha256(token.encode()).hexdigest()
 
 
 def is_same(token: str, digest: str) -> bool:
-    """Check a token in a time that tells nothing of the right one."""
+    """Check a token against a digest, in a time that does not depend on it."""
     return hmac.compare_digest(digest_of(token), digest)
+
+
+_SCOPES: Final[Mapping[Role, frozenset[Scope]]] = {
+    Role.VIEWER: frozenset({Scope.READ}),
+    Role.OPERATOR: frozenset({Scope.READ, Scope.DECIDE}),
+    Role.ADMIN: frozenset({Scope.READ, Scope.DECIDE}),
+}
+
+
+def visitor_of(
+    name: str,
+    role: str,
+    accounts: Collection[str] | None,
+    *,
+    sees_persons: bool,
+    language: str | None = None,
+    is_local: bool = False,
+) -> Visitor:
+    """Return a visitor with the rights of a role; an unknown role counts as viewer."""
+    known = Role(role) if role in set(Role) else Role.VIEWER
+    scopes = _SCOPES[known] | ({Scope.PERSONS} if sees_persons else frozenset())
+    return Visitor(known, Rights(name, scopes, accounts), language, is_local)
+
+
+def role_by_groups(
+    groups: Collection[str], by_group: Mapping[str, str], default: str | None
+) -> tuple[str, bool] | None:
+    """Return the highest role of a person's groups, and whether any lets them see persons.
+
+    None where there is no role, not even by default.
+    """
+    granted = [by_group[group].split() for group in groups if group in by_group]
+    if not granted and default is not None:
+        granted = [default.split()]
+    if not granted:
+        return None
+    order = list(Role)
+    role = max((Role(words[0]) for words in granted), key=order.index)
+    return role, any("persons" in words for words in granted)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import queue
 import socket
+import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
 from types import FrameType
 from typing import Any, Final
 
+import structlog
 import uvicorn
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
@@ -16,10 +20,8 @@ from orders_sync.backoffice.parked import ReturnRoute
 from orders_sync.bootstrap import connect_tracing, process_name, with_broker
 from orders_sync.domain.steps import Dispatch
 from orders_sync.errors import ConfigurationError
-from orders_sync.gateway.app import create_app
-from orders_sync.gateway.bounds import Application, Bounded, Receive, Send
-from orders_sync.gateway.desk.session import PEER
-from orders_sync.gateway.dispatching import Dispatching
+from orders_sync.gateway.app import Application, GuardedApp, Receive, Send, create_app
+from orders_sync.gateway.desk.visit import PEER
 from orders_sync.ledger import Ledger
 from orders_sync.ledger.clock import LedgerClock
 from orders_sync.ledger.versions import require_current
@@ -28,10 +30,15 @@ from orders_sync.roster import Roster
 from orders_sync.settings import Settings
 from orders_sync.worker.app import client_app
 
+log = structlog.get_logger(__name__)
+
 #: How long calls that are under way may take once the process is told to stop.
 _GRACE_SECONDS: Final = 10
 #: More are answered with 503 at once.
 _CALLS_AT_ONCE: Final = 1000
+#: Steps beyond are left to the workers, which find them in the ledger.
+_MOST_WAITING: Final = 1000
+_MOST_AT_ONCE: Final = 100
 
 
 def serve(settings: Settings, ready: Callable[[str], object]) -> None:
@@ -58,7 +65,7 @@ def serve(settings: Settings, ready: Callable[[str], object]) -> None:
             put_back=ReturnRoute(settings),
             tracing=tracing,
         )
-        _Server(app, settings, ready, url_of(listener)).run(sockets=[listener])
+        _ReadyServer(app, settings, ready, url_of(listener)).run(sockets=[listener])
     finally:
         dispatching.close(_GRACE_SECONDS)
         tracing.close()
@@ -80,18 +87,18 @@ def _listen(settings: Settings) -> socket.socket:
 
 
 def _sender(settings: Settings) -> Callable[[Sequence[Dispatch]], None]:
-    """Return what tells the broker; without a broker the workers find the work by themselves."""
+    """Return what sends steps to the broker; without one the workers find the work themselves."""
     try:
         return client_app(with_broker(settings)).dispatch_all
     except ConfigurationError:
         return lambda _: None
 
 
-class _Server(uvicorn.Server):
-    """Uvicorn, which says when it is ready."""
+class _ReadyServer(uvicorn.Server):
+    """Uvicorn, with a call once it is ready."""
 
     def __init__(
-        self, app: Bounded, settings: Settings, ready: Callable[[str], object], url: str
+        self, app: GuardedApp, settings: Settings, ready: Callable[[str], object], url: str
     ) -> None:
         super().__init__(
             uvicorn.Config(
@@ -117,7 +124,7 @@ class _Server(uvicorn.Server):
             self._ready(self._url)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002 - Uvicorn's.
-        """End in order; uvicorn itself would let the signal end the process after that."""
+        """Stop in order; uvicorn itself would let the signal end the process after that."""
         self.should_exit = True
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
@@ -126,7 +133,7 @@ class _Server(uvicorn.Server):
 
 
 def behind(app: Application, proxies: str | None) -> Application:
-    """Believe the proxies' headers; whom they came from stays known, for who else is believed."""
+    """Return the app with proxies' headers applied; the true peer stays in the scope as PEER."""
     middleware: Any = ProxyHeadersMiddleware
     believing = app if proxies is None else middleware(app, proxies)
 
@@ -136,3 +143,37 @@ def behind(app: Application, proxies: str | None) -> Application:
         await believing(scope, receive, send)
 
     return remembering
+
+
+class Dispatching:
+    """Sends steps to the broker in lots, from a thread of its own: no caller waits for a broker."""
+
+    def __init__(self, send: Callable[[Sequence[Dispatch]], None]) -> None:
+        self._send = send
+        self._steps: queue.Queue[Dispatch | None] = queue.Queue(_MOST_WAITING)
+        self._thread = threading.Thread(target=self._run, name="dispatching", daemon=True)
+        self._thread.start()
+
+    def __call__(self, step: Dispatch) -> None:
+        """Queue a step to be sent; the ledger brings back one that is not."""
+        with suppress(queue.Full):
+            self._steps.put_nowait(step)
+
+    def close(self, seconds: float) -> None:
+        """Send what waits, for so long at most."""
+        with suppress(queue.Full):
+            self._steps.put_nowait(None)
+        self._thread.join(seconds)
+
+    def _run(self) -> None:
+        while True:
+            lot = [self._steps.get()]
+            with suppress(queue.Empty):
+                while len(lot) < _MOST_AT_ONCE:
+                    lot.append(self._steps.get_nowait())
+            try:
+                self._send([step for step in lot if step is not None])
+            except Exception as error:
+                log.exception("dispatching.failed", cause=type(error).__name__)
+            if None in lot:
+                return

@@ -15,8 +15,7 @@ from support.office import STORE, Office
 from support.waiting import until
 
 from orders_sync.backoffice.parked import PutBack
-from orders_sync.gateway.app import create_app
-from orders_sync.gateway.bounds import Bounded
+from orders_sync.gateway.app import GuardedApp, create_app
 from orders_sync.gateway.rights import digest_of, new_token, token_id
 from orders_sync.gateway.server import behind
 from orders_sync.ledger.acts import Act
@@ -115,7 +114,7 @@ def serving_gateway(
 
 
 @contextmanager
-def serving(app: Bounded, proxies: str | None = None) -> Iterator[str]:
+def serving(app: GuardedApp, proxies: str | None = None) -> Iterator[str]:
     """Serve an app from a thread, for as long as the block lasts; gives its URL."""
     listener = listen("127.0.0.1", 0)
     server = uvicorn.Server(

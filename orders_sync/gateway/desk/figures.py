@@ -1,9 +1,11 @@
-"""The accounts, the worst first, and how things stand at this moment, as they go on."""
+"""The figures of the system: the accounts, the worst first, and live numbers with small charts."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final
 
 from starlette.concurrency import run_in_threadpool
@@ -11,15 +13,17 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from orders_sync.errors import LedgerUnavailable
-from orders_sync.gateway.desk.charts import HEIGHT, WIDTH, bar_chart, line_chart
 from orders_sync.gateway.desk.live import REFRESH_SECONDS
 from orders_sync.gateway.desk.visit import POLICY, Desk, Visit, visit_of
 from orders_sync.gateway.rights import NotAllowedError
 
 #: More rows are found with the filter: a page of 500 accounts stays small.
 _ROWS: Final = 100
-#: A stream ends by then, so that who watches is asked again who it is.
+#: A stream ends by then, so that its browser signs in again for the next.
 _STREAM_SECONDS: Final = 60.0
+WIDTH: Final = 600
+HEIGHT: Final = 120
+_GAP: Final = 2
 
 
 def show_accounts(visit: Visit) -> Response:
@@ -39,12 +43,12 @@ def show_accounts(visit: Visit) -> Response:
 
 
 def show_now(visit: Visit) -> Response:
-    """Return how things stand; a script has it go on."""
+    """Return the figures of now; a script follows their stream."""
     return visit.page("now.html", **_figures(visit))
 
 
 class Streams:
-    """Sends how things stand to browsers that watch, a bounded number of them."""
+    """Sends the figures to browsers that watch, a bounded number of them."""
 
     def __init__(self, desk: Desk, most: int) -> None:
         self._desk = desk
@@ -57,7 +61,7 @@ class Streams:
         self._is_closing.set()
 
     async def __call__(self, request: Request) -> Response:
-        """Return a stream of server-sent events to whoever is signed in."""
+        """Return a stream of server-sent events to a visitor who is signed in."""
         try:
             visit = await run_in_threadpool(visit_of, self._desk, request, is_use=False)
         except NotAllowedError:
@@ -79,7 +83,9 @@ class Streams:
             until = asyncio.get_running_loop().time() + _STREAM_SECONDS
             yield "retry: 3000\n\n"
             while asyncio.get_running_loop().time() < until:
-                text = await run_in_threadpool(_part, visit)
+                text = await run_in_threadpool(
+                    lambda: visit.text("now_figures.html", **_figures(visit))
+                )
                 lines = "".join(f"data: {line}\n" for line in text.splitlines())
                 yield f"event: figures\n{lines}\n"
                 if await _is_set(self._is_closing, REFRESH_SECONDS):
@@ -94,10 +100,6 @@ async def _is_set(event: asyncio.Event, seconds: float) -> bool:
     except TimeoutError:
         return False
     return True
-
-
-def _part(visit: Visit) -> str:
-    return visit.text("now_figures.html", **_figures(visit))
 
 
 def _figures(visit: Visit) -> dict[str, Any]:
@@ -120,3 +122,52 @@ def _figures(visit: Visit) -> dict[str, Any]:
         "size": (WIDTH, HEIGHT),
         "sees_queues": rights.accounts is None,
     }
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """A bar of a chart, from its upper left corner."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """Bars, or the points of a line, as SVG has them; `top` is the value at the upper edge."""
+
+    top: float
+    bars: Sequence[Bar] = ()
+    points: str = ""
+
+
+def bar_chart(numbers: Sequence[int]) -> Chart:
+    """Return a chart with a bar for each number."""
+    top, step = max([*numbers, 1]), WIDTH / max(len(numbers), 1)
+    bars = [
+        Bar(
+            round(index * step, 1),
+            round(HEIGHT * (1 - number / top), 1),
+            round(step - _GAP, 1),
+            round(HEIGHT * number / top, 1),
+        )
+        for index, number in enumerate(numbers)
+        if number
+    ]
+    return Chart(top, bars=bars)
+
+
+def line_chart(values: Sequence[tuple[datetime, float]]) -> Chart:
+    """Return a chart with a line through values over time; it needs two at least."""
+    top = max([*(value for _, value in values), 1.0])
+    if len(values) < 2:
+        return Chart(top)
+    first, last = values[0][0], values[-1][0]
+    span = max((last - first).total_seconds(), 1e-9)
+    points = " ".join(
+        f"{(at - first).total_seconds() / span * WIDTH:.1f},{HEIGHT * (1 - value / top):.1f}"
+        for at, value in values
+    )
+    return Chart(top, points=points)

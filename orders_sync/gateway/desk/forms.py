@@ -1,4 +1,4 @@
-"""A form made from a command's body: a field for each of its kind's, and back again. Pure."""
+"""Forms made from the body models of commands, and bodies read back from filled forms. Pure."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _EMPTY_ROWS: Final = 2
 _MOST_ROWS: Final = 200
 
 _LONG: Final = frozenset({"embedded_invoice", "message", "reason"})
-#: Texts that name goods and papers; what they hold is shown to everybody if it looks like that.
+#: Texts that name goods and papers; a value that looks like an id is shown to everybody.
 _IDS: Final = frozenset({"number", "invoice_number", "line_id", "sku", "cfop", "measurement_unit"})
 _ID: Final = re.compile(r"(?=.*\d)[\w./# -]{1,60}")
 _FIGURE: Final = re.compile(r"[\d.,:+TZ-]{1,40}")
@@ -26,8 +26,8 @@ _SUM: Final = re.compile(r"-?\d{1,16}(?:[.,]\d{1,2})?")
 _WHOLE: Final = re.compile(r"-?\d{1,18}")
 
 
-class Entry(StrEnum):
-    """How a field is filled in."""
+class InputType(StrEnum):
+    """The kind of input of a field."""
 
     TEXT = "text"
     LONG = "long"
@@ -42,12 +42,12 @@ class Entry(StrEnum):
 class Field:
     """A field of a form by its path, such as `items.0.sku`.
 
-    `is_hidden`: there is something that its reader may not see; left empty, it stays.
+    `is_hidden`: it has a value that its reader may not see, and keeps it if left empty.
     """
 
     path: str
     name: str
-    entry: Entry
+    entry: InputType
     about: str | None
     is_required: bool
     value: str
@@ -67,9 +67,9 @@ class Rows:
 def fields_of(
     model: type[BaseModel], body: Any, *, sees_persons: bool, path: str = ""
 ) -> Sequence[Field | Rows]:
-    """Return the fields of a body, its kind's own first, with what is in it.
+    """Return the fields of a body, its kind's own first, with their values.
 
-    It may be wrong, or none at all.
+    The body may be wrong, or missing.
     """
     values = body if isinstance(body, Mapping) else {}
     own = sorted(
@@ -89,7 +89,7 @@ def body_in(
     sees_persons: bool,
     path: str = "",
 ) -> dict[str, Any]:
-    """Return the body that a filled form makes; `body` is what the form was made from."""
+    """Return the body of a filled form; `body` is the one that the form was made from."""
     made: dict[str, Any] = {}
     for shown in fields_of(model, body, sees_persons=sees_persons, path=path):
         if isinstance(shown, Rows):
@@ -106,7 +106,7 @@ def body_in(
 
 
 def filled(fields: Sequence[Field | Rows], form: Mapping[str, str]) -> Sequence[Field | Rows]:
-    """Return a form's fields with what was typed into them, to be mended."""
+    """Return a form's fields with the typed values, to be corrected."""
     return [
         Rows(shown.path, shown.name, [filled(row, form) for row in shown.rows])
         if isinstance(shown, Rows)
@@ -141,7 +141,7 @@ def _field(
         ]
         return Rows(own_path, name, rows)
     entry = _entry(name, info.annotation)
-    choices = [str(each) for each in _choices(info.annotation)]
+    choices = [str(choice) for choice in _choices(info.annotation)]
     text = _shown(entry, value)
     is_hidden = bool(text) and not sees_persons and not _is_harmless(name, entry, text)
     return Field(
@@ -156,15 +156,15 @@ def _field(
     )
 
 
-def _default(info: FieldInfo, entry: Entry) -> str:
-    return str(info.default) if entry is Entry.CHOICE and info.default else ""
+def _default(info: FieldInfo, entry: InputType) -> str:
+    return str(info.default) if entry is InputType.CHOICE and info.default else ""
 
 
-def _is_harmless(name: str, entry: Entry, text: str) -> bool:
-    """Check whether a value names nobody, whatever its caller put there."""
-    if entry in {Entry.FLAG, Entry.CHOICE}:
+def _is_harmless(name: str, entry: InputType, text: str) -> bool:
+    """Check whether a value cannot name a person, whatever its caller sent."""
+    if entry in {InputType.FLAG, InputType.CHOICE}:
         return True
-    if entry in {Entry.TEXT, Entry.LONG}:
+    if entry in {InputType.TEXT, InputType.LONG}:
         return name in _IDS and _ID.fullmatch(text) is not None
     return _FIGURE.fullmatch(text) is not None
 
@@ -173,14 +173,14 @@ def _plain(annotation: Any) -> list[Any]:
     """Return the types that an annotation allows, None left out."""
     origin = get_origin(annotation)
     if origin in {Union, types.UnionType}:
-        return [each for arg in get_args(annotation) for each in _plain(arg)]
+        return [plain for arg in get_args(annotation) for plain in _plain(arg)]
     if hasattr(annotation, "__metadata__"):
         return _plain(annotation.__origin__)
     return [] if annotation is type(None) else [annotation]
 
 
 def part_of(annotation: Any) -> type[BaseModel] | None:
-    """Return what a list of parts is of; None where an annotation is of none."""
+    """Return the model of a list's parts; None where an annotation is no such list."""
     for allowed in _plain(annotation):
         if get_origin(allowed) is tuple:
             for part in _plain(get_args(allowed)[0]):
@@ -198,44 +198,44 @@ def _choices(annotation: Any) -> Sequence[Any]:
     ]
 
 
-def _entry(name: str, annotation: Any) -> Entry:
+def _entry(name: str, annotation: Any) -> InputType:
     allowed = _plain(annotation)
     if name.endswith("_cents"):
-        return Entry.SUM
+        return InputType.SUM
     if _choices(annotation):
-        return Entry.CHOICE
+        return InputType.CHOICE
     if bool in allowed:
-        return Entry.FLAG
+        return InputType.FLAG
     if {datetime, date} & set(allowed):
-        return Entry.MOMENT
+        return InputType.MOMENT
     if {int, float} & set(allowed):
-        return Entry.NUMBER
-    return Entry.LONG if name in _LONG else Entry.TEXT
+        return InputType.NUMBER
+    return InputType.LONG if name in _LONG else InputType.TEXT
 
 
-def _shown(entry: Entry, value: Any) -> str:
+def _shown(entry: InputType, value: Any) -> str:
     if value is None or isinstance(value, dict | list):
         return ""
-    if entry is Entry.FLAG:
+    if entry is InputType.FLAG:
         return "true" if value in {True, "true"} else ""
     text = str(value)
-    if entry is Entry.SUM and _WHOLE.fullmatch(text):
+    if entry is InputType.SUM and _WHOLE.fullmatch(text):
         cents = int(text)
         return f"{'-' if cents < 0 else ''}{abs(cents) // 100}.{abs(cents) % 100:02d}"
     return text
 
 
 def _read(shown: Field, text: str) -> Any:
-    """Return what was typed, for the check of the body; None where that is nothing."""
-    if shown.entry is Entry.FLAG:
+    """Return a typed value, to be validated with the body; None where there is none."""
+    if shown.entry is InputType.FLAG:
         return True if text == "true" else None
     if not text:
         return None
-    if shown.entry is Entry.SUM and _SUM.fullmatch(text):
+    if shown.entry is InputType.SUM and _SUM.fullmatch(text):
         whole, _, cents = text.replace(",", ".").partition(".")
         sign = -1 if whole.startswith("-") else 1
         return int(whole) * 100 + sign * int((cents + "00")[:2])
-    if shown.entry is Entry.NUMBER:
+    if shown.entry is InputType.NUMBER:
         return text.replace(",", ".")
     return text
 

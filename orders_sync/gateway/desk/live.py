@@ -1,4 +1,4 @@
-"""How the system stands: one reading of ledger, broker and traffic that all pages share."""
+"""The state of the system: one reading of ledger, broker and traffic that all pages share."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _STALE_SECONDS: Final = 60.0
 _FIRST_LOOK_SECONDS: Final = 2.0
 _SAMPLES: Final = 120
 
-#: What the pages show otherwise.
+#: Checks of doctor whose findings the pages show otherwise.
 _SHOWN_ELSEWHERE: Final = ("parked", "parked orders", "parked commands")
 
 
@@ -44,7 +44,7 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What one reading said; the bars are of orders and commands that came to their end."""
+    """One reading; the bars count the orders and commands that came to their end."""
 
     overview: Overview
     findings: Sequence[Finding]
@@ -55,11 +55,11 @@ class Look:
 
     def accounts_for(self, rights: Rights) -> Sequence[AccountOverview]:
         """Return the accounts that somebody may see, the worst first."""
-        seen = [each for each in self.overview.accounts if _may_see(rights, each.account)]
+        seen = [one for one in self.overview.accounts if _may_see(rights, one.account)]
         return sorted(seen, key=badness, reverse=True)
 
     def findings_for(self, rights: Rights, account: str | None) -> Sequence[Finding]:
-        """Return what a person must see to, without what is parked, of one account or of all."""
+        """Return the findings for one account or for all, without those of parked work."""
         return [
             finding
             for finding in self.findings
@@ -85,7 +85,7 @@ class Look:
 
 
 class LiveFigures:
-    """Reads how things stand in a thread of its own, while somebody looks."""
+    """Takes readings in a thread of its own, while anybody looks at a page."""
 
     def __init__(
         self, read: Callable[[Sequence[Sample]], Look], clock: Callable[[], float]
@@ -115,7 +115,7 @@ class LiveFigures:
         fresh: Look | None = None
         try:
             fresh = self._read(tuple(self._samples))
-        except Exception as error:  # noqa: BLE001 - Whatever it is, pages are shown without it.
+        except Exception as error:  # noqa: BLE001 - Whatever it is, pages are shown without figures.
             log.warning("desk.not_read", error=type(error).__name__)
         with self._lock:
             if fresh is not None:
@@ -127,7 +127,7 @@ class LiveFigures:
 
 
 def read_figures(roster: Roster, ledger: Ledger, clock: Clock, samples: Sequence[Sample]) -> Look:
-    """Read how things stand; a part that is away hides no other."""
+    """Take a reading; a part that is away hides no other."""
     settings = roster.settings
     overview, findings = look(settings, clock=clock)
     try:
@@ -139,7 +139,7 @@ def read_figures(roster: Roster, ledger: Ledger, clock: Clock, samples: Sequence
 
 
 def badness(account: AccountOverview) -> tuple[float, ...]:
-    """Return how badly an account stands, to be sorted by."""
+    """Return a sort key: the higher, the worse an account stands."""
     parked = sum(sum(work.parked.values()) for work in (account.orders, account.commands) if work)
     waiting = sum(sum(work.waiting.values()) for work in (account.orders, account.commands) if work)
     return (

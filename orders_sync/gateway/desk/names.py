@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import Final
 
-from orders_sync.backoffice.whereabouts import Situation
+from orders_sync.backoffice.order_report import Situation
 
 
 def N_(text: str) -> str:  # noqa: N802 - gettext's own name of what marks a text.

@@ -1,4 +1,4 @@
-"""What needs a person: parked work by cause, strays, and what is wrong with the system."""
+"""Work that needs a person: parked work by cause, strays, and findings about the system."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Final
 from starlette.responses import Response
 
 from orders_sync.backoffice.accounts import NotKnown
+from orders_sync.backoffice.order_report import CommandStatus, OrderStatus
 from orders_sync.backoffice.parked import Parked, decide_each, discard, plan_retry, retry
-from orders_sync.backoffice.story import CommandStatus, OrderStatus
 from orders_sync.domain.rules import Standing
 from orders_sync.gateway.desk.visit import Visit
 from orders_sync.gateway.rights import Scope
@@ -30,7 +30,7 @@ _AT_ONCE: Final = 500
 
 
 def show_needs(visit: Visit) -> Response:
-    """Return what waits for a person, of all the visitor's accounts or of one."""
+    """Return the parked work of all the visitor's accounts, or of one."""
     account, allowed = _account(visit), visit.who.rights.accounts
     sees_all = allowed is None and account is None
     strays = visit.here.ledger.strays
@@ -46,7 +46,7 @@ def show_needs(visit: Visit) -> Response:
 
 
 def show_cause(visit: Visit) -> Response:
-    """Return what is parked for a cause, the latest first."""
+    """Return the parked work of a cause, the latest first."""
     cause, account = visit.query("cause"), _account(visit)
     accounts = _accounts(account, visit.who.rights.accounts)
     database = visit.here.ledger.database
@@ -82,7 +82,7 @@ def show_cause(visit: Visit) -> Response:
 
 
 def show_retry(visit: Visit) -> Response:
-    """Return what a retry of a cause would do, and the form that does it."""
+    """Return the plan of a retry of a cause, and the form that starts it."""
     cause, account = visit.query("cause"), _account(visit)
     accounts = _accounts(account, visit.who.rights.accounts)
     plan = plan_retry(visit.here.ledger, cause, accounts, limit=_AT_ONCE)
@@ -90,7 +90,7 @@ def show_retry(visit: Visit) -> Response:
 
 
 def retry_cause(visit: Visit) -> Response:
-    """Retry what is parked for a cause, and return what came of it."""
+    """Retry the parked work of a cause; return how it ended."""
     cause, account = visit.form.get("cause", ""), _account(visit, visit.form.get("account", ""))
     accounts = _accounts(account, visit.who.rights.accounts)
     ledger, act = visit.here.ledger, visit.act()
@@ -130,7 +130,7 @@ def decide_stray(visit: Visit) -> Response:
 
 
 def decide(visit: Visit, parked: Parked, did: str) -> None:
-    """Retry or discard something parked, as a form says.
+    """Retry or discard parked work, as a form says.
 
     Raises:
         DecisionRefused: it is not parked, or a reason is missing.
@@ -150,7 +150,7 @@ def decide(visit: Visit, parked: Parked, did: str) -> None:
 
 
 def _account(visit: Visit, name: str | None = None) -> str | None:
-    """Return the one account that is asked for, None for all that the visitor may see."""
+    """Return the account of the query, None for all that the visitor may see."""
     name = visit.query("account") if name is None else name
     if not name:
         return None

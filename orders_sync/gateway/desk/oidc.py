@@ -1,4 +1,4 @@
-"""Signing in at an OpenID Connect provider: authorization code with PKCE, and what it says of whom.
+"""Signing in at an OpenID Connect provider: authorization code with PKCE, and the ID token.
 
 https://openid.net/specs/openid-connect-core-1_0.html
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import json
+import secrets
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -18,17 +19,16 @@ from urllib.parse import urlencode
 import requests
 
 from orders_sync.errors import ConfigurationError, OrdersSyncError
-from orders_sync.gateway.desk.session import new_secret
 from orders_sync.settings_parts import OidcSettings
 
-#: Asymmetric ones: whoever can check a signature must not be able to make one.
+#: Asymmetric ones: a party that checks signatures must not be able to make them.
 _ALGORITHMS: Final = (
     "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA",
 )  # fmt: skip
 _SECONDS: Final = (5.0, 10.0)
-#: What the provider publishes of itself is asked for again after so long.
+#: The provider's published documents are fetched again after so long.
 _KEPT_SECONDS: Final = 3600.0
-#: Somebody has so long to sign in there.
+#: A person has so long to sign in at the provider.
 _PATIENCE: Final = timedelta(minutes=10)
 _LEEWAY_SECONDS: Final = 60
 _LONGEST_NAME: Final = 100
@@ -39,12 +39,12 @@ class ProviderAway(OrdersSyncError):
 
 
 class SignInRefused(OrdersSyncError):
-    """Raised where what came back is not believed; the message is for the log, and names nobody."""
+    """Raised where the answer is not valid; the message is for the log, and names nobody."""
 
 
 @dataclass(frozen=True, slots=True)
 class SignInTry:
-    """What a browser keeps while somebody signs in at the provider, to be known again."""
+    """What a browser keeps in a cookie while its user signs in at the provider."""
 
     state: str
     nonce: str
@@ -54,12 +54,13 @@ class SignInTry:
 
     @classmethod
     def new(cls, target: str, now: datetime) -> SignInTry:
-        """Begin one, which leads to a path of the desk."""
-        return cls(new_secret(), new_secret(), new_secret(), target, now.isoformat())
+        """Return a new try, which leads to a path of the desk."""
+        state, nonce, verifier = (secrets.token_urlsafe(32) for _ in range(3))
+        return cls(state, nonce, verifier, target, now.isoformat())
 
     @classmethod
     def from_text(cls, text: str | None, *, state: str, now: datetime) -> SignInTry:
-        """Read what a browser kept.
+        """Return the try that a browser kept.
 
         Raises:
             SignInRefused: it is none, too old, or not the one that the answer is for.
@@ -74,20 +75,20 @@ class SignInTry:
         return kept
 
     def to_text(self) -> str:
-        """Return it as the value of a cookie."""
+        """Return the try as the value of a cookie."""
         return base64.urlsafe_b64encode(json.dumps(asdict(self)).encode()).decode()
 
 
 @dataclass(frozen=True, slots=True)
-class Person:
-    """Whom a provider names, and the groups it says that they are in."""
+class Identity:
+    """A person as a provider names them, and their groups."""
 
     name: str
     groups: Sequence[str]
 
 
 class Provider:
-    """A provider, by its issuer; what it publishes is fetched when it is needed, and kept a while.
+    """A provider, by its issuer; what it publishes is fetched when needed, and kept an hour.
 
     `clock` gives seconds that only grow.
     """
@@ -101,11 +102,11 @@ class Provider:
 
     @property
     def label(self) -> str:
-        """What people call it."""
+        """Its name for people."""
         return self._settings.label
 
     def begin(self, attempt: SignInTry, redirect_uri: str) -> str:
-        """Return where to send somebody to sign in.
+        """Return the URL at which a person signs in.
 
         Raises:
             ProviderAway: it does not answer.
@@ -119,12 +120,14 @@ class Provider:
             )
         return str(url)
 
-    def finish(self, code: str, attempt: SignInTry, redirect_uri: str, *, now: datetime) -> Person:
+    def finish(
+        self, code: str, attempt: SignInTry, redirect_uri: str, *, now: datetime
+    ) -> Identity:
         """Return who signed in, by the code that the browser brought back.
 
         Raises:
             ProviderAway: it does not answer.
-            SignInRefused: it says no, or its word is not believed.
+            SignInRefused: it refuses, or its ID token is not valid.
         """
         if not code:
             raise SignInRefused("there is no code")
@@ -145,7 +148,7 @@ class Provider:
         return self._person(self._claims(token, attempt.nonce, now))
 
     def end_url(self, back: str) -> str | None:
-        """Return where to sign out there; None where there is no such place, or it is away."""
+        """Return the URL to sign out at; None where there is none, or the provider is away."""
         try:
             endpoint = self._metadata().get("end_session_endpoint")
         except ProviderAway:
@@ -197,7 +200,7 @@ class Provider:
         return dict(claims)
 
     def _decoded(self, text: str) -> Any:
-        """Return a token whose signature is right; its key may be newer than those that are kept.
+        """Return a token with a valid signature; its key may be newer than those that are kept.
 
         Raises:
             JoseError: it is not.
@@ -216,7 +219,7 @@ class Provider:
         except (self._libraries.JoseError, ValueError, KeyError, TypeError) as error:
             raise ProviderAway(f"its keys: {type(error).__name__}") from None
 
-    def _person(self, claims: Mapping[str, Any]) -> Person:
+    def _person(self, claims: Mapping[str, Any]) -> Identity:
         name, groups = (
             claims.get(claim) for claim in (self._settings.name_claim, self._settings.groups_claim)
         )
@@ -224,7 +227,7 @@ class Provider:
             raise SignInRefused(f"the claim {self._settings.name_claim} is no name")
         listed = [groups] if isinstance(groups, str) else groups
         known = listed if isinstance(listed, list) else []
-        return Person(name, [group for group in known if isinstance(group, str)])
+        return Identity(name, [group for group in known if isinstance(group, str)])
 
     def _endpoint(self, name: str) -> str:
         url = self._metadata().get(name)
@@ -234,10 +237,10 @@ class Provider:
 
     def _metadata(self) -> Mapping[str, Any]:
         issuer = (self._settings.issuer or "").rstrip("/")
-        found = self._fetched(f"{issuer}/.well-known/openid-configuration")
-        if str(found.get("issuer", "")).rstrip("/") != issuer:
+        metadata = self._fetched(f"{issuer}/.well-known/openid-configuration")
+        if str(metadata.get("issuer", "")).rstrip("/") != issuer:
             raise ProviderAway("it publishes another issuer")
-        return found
+        return metadata
 
     def _fetched(self, url: str, *, is_fresh: bool = False) -> Mapping[str, Any]:
         """Return a document of the provider, an hour old at most."""
@@ -290,7 +293,7 @@ def _libraries() -> Any:
 
 
 def _word(text: object) -> str:
-    """Return an error's code; whatever else a provider may say could name somebody."""
+    """Return an error's code; any other text of a provider could name a person."""
     word = str(text)
     return word if word.isascii() and word.replace("_", "").isalnum() else "no"
 

@@ -1,4 +1,4 @@
-"""Signing in and out, and what people set for themselves: language and password."""
+"""Signing in and out, and each person's own settings: language and password."""
 
 from __future__ import annotations
 
@@ -10,24 +10,23 @@ from starlette.responses import Response
 
 from orders_sync.backoffice.accounts import NotKnown
 from orders_sync.gateway.desk.oidc import Provider, ProviderAway, SignInRefused, SignInTry
-from orders_sync.gateway.desk.passwords import WeakPassword, require_strong
-from orders_sync.gateway.desk.session import (
-    digest_of,
+from orders_sync.gateway.desk.visit import (
+    Visit,
     new_secret,
     rights_of,
     secret_of,
     set_secret,
 )
-from orders_sync.gateway.desk.visit import Visit
 from orders_sync.gateway.desk.words import LANGUAGES
-from orders_sync.gateway.rights import NotAllowedError
+from orders_sync.gateway.grants import WeakPassword, require_strong
+from orders_sync.gateway.rights import NotAllowedError, digest_of
 from orders_sync.ledger.users import Granted, User
 
 log = structlog.get_logger(__name__)
 
 
 def show_sign_in(visit: Visit) -> Response:
-    """Return the form, or go on where somebody is signed in."""
+    """Return the form, or a redirect where somebody is signed in."""
     if visit.visitor is not None:
         return visit.go(_target(visit.query("next")))
     out = "signed_out" if visit.query("out") else None
@@ -37,8 +36,8 @@ def show_sign_in(visit: Visit) -> Response:
 def sign_in(visit: Visit) -> Response:
     """Start a session for a name and its password, in the same time whether there is such a name.
 
-    Tries are bounded by name, by address and by both: from one address nobody can keep somebody
-    at another one out.
+    Tries are bounded by name, by address and by both, so that tries from one address do not lock
+    out a person at another one.
     """
     name, password = visit.form.get("name", "").strip(), visit.form.get("password", "")
     target = visit.form.get("next", "")
@@ -59,7 +58,7 @@ def sign_in(visit: Visit) -> Response:
 
 
 def begin_elsewhere(visit: Visit) -> Response:
-    """Send somebody to sign in at the provider; the browser keeps by what it is known again."""
+    """Redirect to the provider's sign-in; a cookie of the browser keeps the try."""
     provider = _provider(visit)
     attempt = SignInTry.new(_target(visit.query("next")), visit.now)
     try:
@@ -72,7 +71,7 @@ def begin_elsewhere(visit: Visit) -> Response:
 
 
 def end_elsewhere(visit: Visit) -> Response:
-    """Start a session for whom the provider names, with the rights of the name or its groups.
+    """Start a session for the person the provider names, with the rights of the name or its groups.
 
     Raises:
         NotAllowedError: it is disabled here, or has no role.
@@ -101,13 +100,13 @@ def end_elsewhere(visit: Visit) -> Response:
 
 
 def sign_out_elsewhere(visit: Visit) -> Response:
-    """Go on to where one signs out at the provider, where it has such a place."""
+    """Redirect to the provider's sign-out, or else to the sign-in."""
     back = f"{_origin(visit)}/desk/sign-in"
     return visit.go(_provider(visit).end_url(back) or "/desk/sign-in")
 
 
 def sign_out(visit: Visit) -> Response:
-    """End the session; what is open elsewhere stays open."""
+    """End this session; others of the same person stay open."""
     if visit.sent.session is not None:
         visit.here.ledger.sessions.end(digest_of(visit.sent.session))
     response = visit.go("/desk/sign-in", out="1")
@@ -116,12 +115,12 @@ def sign_out(visit: Visit) -> Response:
 
 
 def show_me(visit: Visit) -> Response:
-    """Return what somebody may do, and the forms of language and password."""
+    """Return the visitor's rights, and the forms of language and password."""
     return visit.page("me.html", problem=None, done=visit.query("done"))
 
 
 def set_language(visit: Visit) -> Response:
-    """Keep the language that somebody reads the desk in."""
+    """Set the language in which the visitor reads the desk."""
     language = visit.form.get("language", "")
     if visit.who.is_local and language in LANGUAGES:
         visit.here.ledger.users.set_language(visit.who.name, language)
@@ -129,7 +128,7 @@ def set_language(visit: Visit) -> Response:
 
 
 def set_password(visit: Visit) -> Response:
-    """Give somebody who knows the present password another one; all other sessions end."""
+    """Set another password for a visitor who gives the present one; all other sessions end."""
     user = visit.here.ledger.users.find(visit.who.name) if visit.who.is_local else None
     if user is None:
         raise NotAllowedError(f"{visit.who.name} signs in elsewhere.")
@@ -203,6 +202,6 @@ def _callback(visit: Visit) -> str:
 
 
 def _target(path: str) -> str:
-    """Return where to go on: a page of the desk, and no other site's."""
+    """Return a path to go on to: a page of the desk, and no other site's."""
     is_ours = path.startswith("/desk/") and "\\" not in path and path.isprintable()
     return path if is_ours and not path.startswith("/desk/sign") else "/desk/"

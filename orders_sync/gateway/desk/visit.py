@@ -1,55 +1,56 @@
-"""One request of a browser: who visits, in which language, and the page that answers."""
+"""A browser's request: who visits, by session or trusted proxy, its form, and the page it gets."""
 
 from __future__ import annotations
 
-import hashlib
-import math
-from collections.abc import Callable, Mapping
+import hmac
+import secrets
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
-from importlib import resources
+from datetime import datetime, timedelta
+from ipaddress import ip_address, ip_network
 from typing import Any, Final
-from urllib.parse import parse_qsl, quote, urlencode
+from urllib.parse import parse_qsl, urlencode
 
 import structlog
-from jinja2 import Environment, PackageLoader, StrictUndefined
-from starlette.concurrency import run_in_threadpool
+from jinja2 import Environment
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from orders_sync.backoffice.accounts import NotKnown
-from orders_sync.errors import LedgerUnavailable
-from orders_sync.gateway.callers import Allowance
-from orders_sync.gateway.context import Context
+from orders_sync.gateway.context import Allowance, Context
 from orders_sync.gateway.desk import names
 from orders_sync.gateway.desk.live import LiveFigures
 from orders_sync.gateway.desk.oidc import Provider
-from orders_sync.gateway.desk.passwords import Passwords
-from orders_sync.gateway.desk.roles import Role, Visitor
-from orders_sync.gateway.desk.session import Secrets, identify, new_secret, secrets_of, set_secret
-from orders_sync.gateway.desk.words import LANGUAGES, Words, load_languages, preferred
-from orders_sync.gateway.rights import NotAllowedError, Scope
+from orders_sync.gateway.desk.words import Words, preferred
+from orders_sync.gateway.grants import Passwords
+from orders_sync.gateway.rights import (
+    NotAllowedError,
+    Role,
+    Visitor,
+    digest_of,
+    role_by_groups,
+    visitor_of,
+)
+from orders_sync.ledger import Ledger
 from orders_sync.ledger.acts import Act
-from orders_sync.ledger.decisions import DecisionRefused
+from orders_sync.ledger.users import Granted, User
+from orders_sync.settings_parts import DeskSettings
 
 log = structlog.get_logger(__name__)
-
 POLICY: Final = (
     "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; "
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
 _MOST_FIELDS: Final = 2000
-
-Page = Callable[["Visit"], Response]
-
-
-class WrongForm(NotAllowedError):
-    """Raised for a form that this browser was not given, or was given to somebody else."""
+#: Where a call's scope has the connection's true peer, before a proxy's headers replace it.
+PEER: Final = "orders_sync.peer"
+_LONGEST_NAME: Final = 100
+_TOKEN_BYTES: Final = 32
+View = Callable[["Visit"], Response]
 
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """What all pages work with; the allowances bound tries to sign in."""
+    """What all pages use; the allowances bound tries to sign in."""
 
     here: Context
     passwords: Passwords
@@ -100,7 +101,7 @@ class Visit:
 
     @property
     def is_admin(self) -> bool:
-        """Whether the visitor may say who comes in, and where events go: an admin of all."""
+        """Whether the visitor is an admin of all accounts, who sets users, tokens and endpoints."""
         return (
             self.visitor is not None
             and self.visitor.role is Role.ADMIN
@@ -108,11 +109,7 @@ class Visit:
         )
 
     def require_admin(self) -> None:
-        """Refuse whoever is no admin for all accounts.
-
-        Raises:
-            NotAllowedError: it is not.
-        """
+        """Raise NotAllowedError unless the visitor is an admin for all accounts."""
         if not self.is_admin:
             raise NotAllowedError(f"{self.who.name} is no admin for all accounts.")
 
@@ -121,20 +118,15 @@ class Visit:
         return self.form.get(field, "").replace(",", " ").split()
 
     def ticked(self, prefix: str) -> list[str]:
-        """Return what is ticked of the form's boxes whose names begin so."""
+        """Return the ticked boxes of the form whose names begin so, without that beginning."""
         return [name.removeprefix(prefix) for name in self.form if name.startswith(prefix)]
-
-    def path(self, name: str) -> str:
-        """Return a part of the path that the route names."""
-        value: str = self.request.path_params[name]
-        return value
 
     def query(self, name: str) -> str:
         """Return a part of the query; empty where it is left out."""
         return self.request.query_params.get(name, "").strip()
 
     def act(self, why: str | None = None) -> Act:
-        """Say who decides something now, and why as the form says."""
+        """Return a decision of the visitor, made now, with the reason that the form has."""
         why = self.form.get("why", "").strip()[:1000] if why is None else why
         return Act(self.now, self.who.name, why or None)
 
@@ -159,118 +151,25 @@ class Visit:
         return response
 
     def go(self, path: str, **query: str) -> Response:
-        """Have the browser go on to another page."""
+        """Return a redirect to another page."""
         target = f"{path}?{urlencode(query)}" if query else path
         if "hx-request" in self.request.headers:
             return Response(status_code=200, headers={"HX-Redirect": target})
         return RedirectResponse(target, 303)
 
 
-def open_desk(here: Context, live: LiveFigures, monotonic: Callable[[], float]) -> Desk:
-    """Return what all pages work with."""
-    languages, version = load_languages(), static_version()
-    oidc = here.settings.desk.oidc
-    return Desk(
-        here=here,
-        passwords=Passwords(),
-        live=live,
-        tries_of_user=Allowance(100, monotonic, burst=100),
-        tries_of_address=Allowance(30, monotonic, burst=30),
-        tries_of_both=Allowance(6, monotonic, burst=10),
-        languages=languages,
-        pages={name: _environment(words, version) for name, words in languages.items()},
-        provider=Provider(oidc, monotonic) if oidc.issuer else None,
-    )
-
-
-def _environment(words: Words, version: str) -> Environment:
-    environment = Environment(
-        loader=PackageLoader("orders_sync.gateway.desk"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        extensions=["jinja2.ext.i18n"],
-    )
-    environment.install_gettext_translations(words.translations, newstyle=True)  # type: ignore[attr-defined]
-    environment.filters["path"] = lambda text: quote(text, safe="")
-    environment.globals.update(LANGUAGES=LANGUAGES, Role=Role, static_version=version)
-    return environment
-
-
-#: The files that pages load, with their types.
-STATIC: Final = {
-    "desk.css": "text/css",
-    "desk.js": "text/javascript",
-    "htmx.min.js": "text/javascript",
-    "htmx.LICENSE.txt": "text/plain",
-    "icon.svg": "image/svg+xml",
-}
-
-
-def static_version() -> str:
-    """Return what changes with the files that the pages load."""
-    return hashlib.sha256(b"".join(map(static_text, STATIC))).hexdigest()[:12]
-
-
-def static_text(name: str) -> bytes:
-    """Return a file that the pages load."""
-    return (resources.files("orders_sync.gateway.desk") / "static" / name).read_bytes()
-
-
-def endpoint(desk: Desk, page: Page, right: Scope | None) -> Callable[[Request], Any]:
-    """Return a route's endpoint: the page for whoever has the right, in a thread."""
-
-    async def answer(request: Request) -> Response:
-        body = await request.body() if request.method == "POST" else b""
-        return await run_in_threadpool(_answer, desk, page, right, request, body)
-
-    return answer
-
-
 def visit_of(desk: Desk, request: Request, *, is_use: bool = True) -> Visit:
-    """Return a request without a form, with who visits.
+    """Return the visit of a request without a form.
 
     Raises:
         NotAllowedError: a proxy names somebody who may not use the desk.
-        LedgerUnavailable: nobody can be asked.
+        LedgerUnavailable: the ledger does not answer.
     """
-    return _signed_in(_visit(desk, request, b""), is_use=is_use)
+    return with_visitor(read_visit(desk, request, b""), is_use=is_use)
 
 
-def _answer(desk: Desk, page: Page, right: Scope | None, request: Request, body: bytes) -> Response:
-    visit = _visit(desk, request, body)
-    try:
-        visit = _signed_in(visit)
-        return _made(visit, page, right)
-    except WrongForm:
-        return visit.page("problem.html", status=403, problem="form")
-    except NotAllowedError:
-        return visit.page("problem.html", status=403, problem="not_allowed")
-    except NotKnown:
-        return visit.page("problem.html", status=404, problem="not_known")
-    except DecisionRefused as error:
-        return visit.page("problem.html", status=409, problem="refused", says=str(error))
-    except LedgerUnavailable as error:
-        response = visit.page("problem.html", status=503, problem="ledger")
-        response.headers["Retry-After"] = f"{math.ceil(error.seconds)}"
-        return response
-    except Exception as error:  # noqa: BLE001 - Whatever it is, a person is told where to look.
-        log.error("desk.failed", error=type(error).__name__)  # noqa: TRY400 - No row is logged.
-        return visit.page("problem.html", status=500, problem="unexpected")
-
-
-def _made(visit: Visit, page: Page, right: Scope | None) -> Response:
-    if right is not None and visit.visitor is None:
-        return visit.go("/desk/sign-in", **_return_to(visit.request))
-    if right is not None and right not in visit.who.rights.scopes:
-        raise NotAllowedError(f"{visit.who.name} may not {right}.")
-    if visit.request.method == "POST":
-        _require_own_form(visit)
-    return page(visit)
-
-
-def _visit(desk: Desk, request: Request, body: bytes) -> Visit:
+def read_visit(desk: Desk, request: Request, body: bytes) -> Visit:
+    """Return the visit of a request and its form, before anybody is known."""
     form: dict[str, str] = {}
     try:
         text = body.decode("utf-8")
@@ -290,7 +189,13 @@ def _visit(desk: Desk, request: Request, body: bytes) -> Visit:
     )
 
 
-def _signed_in(visit: Visit, *, is_use: bool = True) -> Visit:
+def with_visitor(visit: Visit, *, is_use: bool = True) -> Visit:
+    """Return a visit with its visitor, who is None where nobody is signed in.
+
+    Raises:
+        NotAllowedError: a proxy names somebody who may not use the desk.
+        LedgerUnavailable: the ledger does not answer.
+    """
     here = visit.here
     visitor = identify(
         visit.request,
@@ -306,19 +211,141 @@ def _signed_in(visit: Visit, *, is_use: bool = True) -> Visit:
     return replace(visit, visitor=visitor, words=words)
 
 
-def _require_own_form(visit: Visit) -> None:
-    """Refuse a form of another site.
+def identify(
+    request: Request,
+    sent: Secrets,
+    *,
+    ledger: Ledger,
+    settings: DeskSettings,
+    now: datetime,
+    is_use: bool = True,
+) -> Visitor | None:
+    """Return who visits, None where nobody is signed in.
+
+    A request that a page makes by itself (`is_use=False`) does not keep its session from idling.
 
     Raises:
-        WrongForm: it is one.
+        NotAllowedError: a proxy names somebody who may not use the desk.
+        LedgerUnavailable: the ledger does not answer.
     """
-    site = visit.request.headers.get("sec-fetch-site", "same-origin")
-    if site != "same-origin" or not visit.sent.is_own_form(visit.form.get("csrf", "")):
-        raise WrongForm("The form is not one of this browser's.")
+    name = _named_by_proxy(request, settings)
+    if name is not None:
+        return _of_proxy(name, request, ledger, settings)
+    if sent.session is None:
+        return None
+    session = ledger.sessions.user_of(
+        digest_of(sent.session),
+        now=now,
+        idle=timedelta(minutes=settings.idle_minutes),
+        longest=timedelta(hours=settings.session_hours),
+        is_use=is_use,
+    )
+    if session is None:
+        return None
+    return replace(_of_user(session.user, is_local=session.is_local), has_session=True)
 
 
-def _return_to(request: Request) -> dict[str, str]:
-    if request.method != "GET" or request.url.path.rstrip("/") == "/desk":
-        return {}
-    query = f"?{request.url.query}" if request.url.query else ""
-    return {"next": f"{request.url.path}{query}"}
+def _named_by_proxy(request: Request, settings: DeskSettings) -> str | None:
+    if settings.user_header is None or not _is_trusted(request, settings.trusted_proxies):
+        return None
+    # Of two headers the visitor may have sent one.
+    [name, *others] = request.headers.getlist(settings.user_header) or [""]
+    is_name = 0 < len(name.strip()) <= _LONGEST_NAME and name.isprintable()
+    return name.strip() if is_name and not others else None
+
+
+def _is_trusted(request: Request, trusted: str) -> bool:
+    peer = request.scope.get(PEER) or (request.client.host if request.client else "")
+    networks = [ip_network(network) for network in filter(None, map(str.strip, trusted.split(",")))]
+    try:
+        address = ip_address(peer)
+    except ValueError:
+        return False
+    return any(address in network for network in networks)
+
+
+def _of_proxy(name: str, request: Request, ledger: Ledger, settings: DeskSettings) -> Visitor:
+    header = request.headers.get(settings.group_header, "") if settings.group_header else ""
+    groups = [group.strip() for group in header.split(",")]
+    known, granted = rights_of(name, groups, ledger, settings)
+    if known is not None:
+        return _of_user(known, is_local=False)
+    return visitor_of(name, granted.role, None, sees_persons=granted.sees_persons)
+
+
+def rights_of(
+    name: str, groups: Sequence[str], ledger: Ledger, settings: DeskSettings
+) -> tuple[User | None, Granted]:
+    """Return the rights of a person named by a proxy or a provider: a user of ours, or granted.
+
+    Raises:
+        NotAllowedError: it is disabled, or has no role.
+    """
+    user = ledger.users.find(name)
+    if user is not None:
+        if user.disabled_at is not None:
+            raise NotAllowedError(f"{name} is disabled.")
+        return user, Granted(user.role, user.sees_persons)
+    granted = role_by_groups(groups, settings.groups, settings.default_role)
+    if granted is None:
+        raise NotAllowedError(f"{name} has no role at the desk.")
+    return None, Granted(*granted)
+
+
+def _of_user(user: User, *, is_local: bool) -> Visitor:
+    return visitor_of(
+        user.name,
+        user.role,
+        user.accounts,
+        sees_persons=user.sees_persons,
+        language=user.language,
+        is_local=is_local,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Secrets:
+    """The secrets a browser sent: its session's token, and the secret of its forms."""
+
+    session: str | None
+    form: str | None
+
+    @property
+    def csrf(self) -> str:
+        """The token that every form of this browser carries; empty where it has no secret yet."""
+        secret = self.session or self.form
+        return hmac.new(secret.encode(), b"form", "sha256").hexdigest() if secret else ""
+
+    def is_own_form(self, token: str) -> bool:
+        """Check that a form is one that this browser was given."""
+        return bool(self.csrf) and hmac.compare_digest(self.csrf.encode(), token.encode())
+
+
+def secrets_of(request: Request) -> Secrets:
+    """Return the secrets that a browser sent."""
+    return Secrets(secret_of(request, "session"), secret_of(request, "form"))
+
+
+def secret_of(request: Request, kind: str) -> str | None:
+    """Return a secret that a browser keeps."""
+    return request.cookies.get(_name(request, kind))
+
+
+def set_secret(request: Request, response: Response, kind: str, value: str | None) -> None:
+    """Set, or delete, a browser's cookie with the secret of its `session`, `form` or `oidc`."""
+    name, is_https = _name(request, kind), request.url.scheme == "https"
+    path = "/" if is_https else "/desk"
+    if value is None:
+        response.delete_cookie(name, path, secure=is_https, httponly=True, samesite="lax")
+    else:
+        response.set_cookie(name, value, path=path, secure=is_https, httponly=True, samesite="lax")
+
+
+def _name(request: Request, kind: str) -> str:
+    # https://developer.mozilla.org/docs/Web/HTTP/Reference/Headers/Set-Cookie#cookie_prefixes
+    return f"__Host-desk-{kind}" if request.url.scheme == "https" else f"desk-{kind}"
+
+
+def new_secret() -> str:
+    """Return a new random secret."""
+    return secrets.token_urlsafe(_TOKEN_BYTES)

@@ -1,7 +1,7 @@
-"""The desk's languages: what a page says, and how it writes times, sums and what the ledger says.
+"""The desk's languages: texts of pages, times, numbers, sums, and texts kept in the ledger.
 
-English is the source. What is kept or found in English (hints, findings, problems of fields) is
-looked for among the catalogue's own texts, of which some have places to fill, as `{sku}`.
+English is the source. A text that the ledger keeps in English (hints, findings, problems of fields)
+is matched with the catalogue's own texts, some of which have placeholders, as `{sku}`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from gettext import GNUTranslations
 from importlib import resources
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Final
 
 from babel import Locale
 from babel.dates import format_datetime, format_timedelta
@@ -39,7 +39,9 @@ _PLACE: Final = re.compile(r"\{(\w+)\}")
 class Words:
     """One language."""
 
-    def __init__(self, language: str, translations: GNUTranslations, kept: Sequence[Kept]) -> None:
+    def __init__(
+        self, language: str, translations: GNUTranslations, kept: Sequence[KeptText]
+    ) -> None:
         self.language = language
         self.translations = translations
         self._locale = Locale.parse(_LOCALES[language])
@@ -50,19 +52,19 @@ class Words:
         return self.translations.gettext(text) if text else text
 
     def cause(self, code: str | None) -> str:
-        """Return what a cause is called; its code where it is an adapter's own."""
+        """Return the name of a cause; its code where it is an adapter's own."""
         name = CAUSES.get(code or "")
         return self(name) if name else code or self(N_("Unknown cause"))
 
     def field(self, text: str | None) -> str:
-        """Return what is said about a command's field."""
+        """Return the description of a command's field."""
         return self.translations.pgettext("field", text) if text else ""
 
     def kept(self, text: str | None) -> str:
         """Return a hint or a finding; as the ledger has it where the catalogue has none."""
         for known in self._kept:
-            if text and (said := known.say(text)) is not None:
-                return said
+            if text and (translated := known.translate(text)) is not None:
+                return translated
         return text or ""
 
     def at(self, moment: datetime | None) -> str:
@@ -94,13 +96,13 @@ class Words:
         return format_decimal(cents / 100, "#,##0.00", locale=self._locale)
 
 
-class Kept:
+class KeptText:
     """A text that the ledger keeps, with its translation."""
 
     def __init__(self, source: str, target: str) -> None:
         self._target = target
         parts = _PLACE.split(source)
-        #: How much of it is no place to fill.
+        #: The number of characters outside placeholders.
         self.weight = sum(map(len, parts[::2]))
         places = {f"p{index}": name for index, name in enumerate(parts[1::2])}
         self._names = places
@@ -113,8 +115,8 @@ class Kept:
             re.DOTALL,
         )
 
-    def say(self, text: str) -> str | None:
-        """Return the translation of a text that is this one; None where it is another."""
+    def translate(self, text: str) -> str | None:
+        """Return the translation of a text that matches; None where it is another text."""
         match = self._pattern.fullmatch(text)
         if match is None:
             return None
@@ -138,24 +140,24 @@ def _words(language: str) -> Words:
     compiled = io.BytesIO()
     write_mo(compiled, catalogue)
     compiled.seek(0)
-    kept = [_kept(message) for message in catalogue if message.context in KEPT]
-    # What says most by itself is tried first.
-    kept.sort(key=lambda each: each.weight, reverse=True)
+    kept = [
+        KeptText(str(message.id), str(message.string))
+        for message in catalogue
+        if message.context in KEPT
+    ]
+    # The most specific text is tried first.
+    kept.sort(key=lambda text: text.weight, reverse=True)
     return Words(language, GNUTranslations(compiled), kept)
 
 
-def _kept(message: Any) -> Kept:
-    return Kept(message.id, message.string)
-
-
 def preferred(accepted: str) -> str:
-    """Return the language that an Accept-Language header likes best of those there are."""
-    wishes: list[tuple[float, str]] = []
-    for wish in accepted.split(",")[:20]:
-        tag, _, weight = wish.partition(";")
+    """Return the language of ours that an Accept-Language header prefers."""
+    preferences: list[tuple[float, str]] = []
+    for part in accepted.split(",")[:20]:
+        tag, _, weight = part.partition(";")
         language = tag.strip().lower().partition("-")[0]
         match = re.fullmatch(r"\s*q=([01](?:\.\d{0,3})?)\s*", weight)
-        liking = float(match[1]) if match else float(not weight)
-        if language in LANGUAGES and liking:
-            wishes.append((liking, language))
-    return max(wishes, key=lambda wish: wish[0], default=(0.0, "en"))[1]
+        quality = float(match[1]) if match else float(not weight)
+        if language in LANGUAGES and quality:
+            preferences.append((quality, language))
+    return max(preferences, key=lambda pair: pair[0], default=(0.0, "en"))[1]

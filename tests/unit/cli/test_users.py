@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from support.shop import STORE, Shop
 
-from orders_sync.gateway.desk.passwords import Passwords
+from orders_sync.gateway.grants import Passwords
 
 OPTIONS = ("--role", "operator", "--all-accounts")
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from orders_sync.backoffice.whereabouts import whereabouts
+from orders_sync.backoffice.order_report import whereabouts
 from orders_sync.domain.words import in_words
 
 NOW = datetime(2026, 11, 27, 12, tzinfo=UTC)

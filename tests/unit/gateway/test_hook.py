@@ -21,7 +21,7 @@ from support.office import ORDER, STORE, Office
 
 from orders_sync.domain.events import OrderEvent
 from orders_sync.domain.steps import Dispatch, Step
-from orders_sync.gateway.bounds import Bounded
+from orders_sync.gateway.app import GuardedApp
 from orders_sync.vtex.feed import event as read_item
 from orders_sync.vtex.hook import HEADER
 
@@ -208,7 +208,7 @@ def test_a_post_that_breaks_off_is_none() -> None:
         answered.append(message["type"])
 
     scope = {"type": "http", "path": f"/hook/{STORE}"}
-    asyncio.run(Bounded(answers, 100)(scope, receive, send))
+    asyncio.run(GuardedApp(answers, 100)(scope, receive, send))
 
     assert answered == []
 

@@ -10,7 +10,7 @@ import pytest
 
 from orders_sync.domain.events import UnreadableEvent
 from orders_sync.errors import LedgerUnavailable
-from orders_sync.gateway.hook_intake import MOST_WAITING, HookEvent, HookIntake
+from orders_sync.gateway.hook import MOST_WAITING, HookEvent, HookIntake
 from orders_sync.gateway.problems import ProblemError
 
 FLOOD = [UnreadableEvent(None, f"{number}") for number in range(MOST_WAITING)]

@@ -10,7 +10,7 @@ import pytest
 from support.gateway import Gateway, serving_gateway
 from support.office import STORE, Office
 
-from orders_sync.gateway.callers import Allowance
+from orders_sync.gateway.context import Allowance
 from orders_sync.gateway.rights import Rights, Scope, new_token, token_id
 from orders_sync.ledger.acts import Act
 

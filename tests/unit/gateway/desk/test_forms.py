@@ -7,7 +7,7 @@ import pytest
 
 from orders_sync.commands import KINDS, NAMED
 from orders_sync.commands.kind import Kind
-from orders_sync.gateway.desk.forms import Entry, Field, Rows, body_in, fields_of
+from orders_sync.gateway.desk.forms import Field, InputType, Rows, body_in, fields_of
 
 INVOICE = NAMED["invoice"].body
 TRACK = NAMED["track"].body
@@ -27,7 +27,7 @@ def as_typed(fields: Sequence[Field | Rows]) -> dict[str, str]:
     return {
         field.path: field.value
         for field in flat(fields)
-        if field.entry is not Entry.FLAG or field.value
+        if field.entry is not InputType.FLAG or field.value
     }
 
 

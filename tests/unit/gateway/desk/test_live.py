@@ -10,7 +10,7 @@ from support.desk_site import Desk
 from support.waiting import until
 
 from orders_sync.doctor.findings import Finding, State
-from orders_sync.gateway.desk.charts import HEIGHT, WIDTH, bar_chart, line_chart
+from orders_sync.gateway.desk.figures import HEIGHT, WIDTH, bar_chart, line_chart
 from orders_sync.gateway.desk.live import LiveFigures, Look, Sample
 from orders_sync.gateway.rights import Rights, Scope
 from orders_sync.status.overview import AccountOverview, Overview

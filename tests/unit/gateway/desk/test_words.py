@@ -11,7 +11,7 @@ from support.busy_desk import BusyDesk
 from support.kept_texts import kept
 from support.messages import messages
 
-from orders_sync.backoffice.whereabouts import Situation
+from orders_sync.backoffice.order_report import Situation
 from orders_sync.commands import KINDS
 from orders_sync.domain.rules import Standing
 from orders_sync.domain.steps import Step

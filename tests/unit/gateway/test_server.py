@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from support.waiting import until
 
 from orders_sync.domain.steps import Dispatch, Step
-from orders_sync.gateway.dispatching import Dispatching
+from orders_sync.gateway.server import Dispatching
 
 STEPS = [Dispatch("mystore", f"{number}-01", Step.FETCH) for number in range(1500)]
 
