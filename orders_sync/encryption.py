@@ -1,7 +1,7 @@
-"""Encrypts what the ledger keeps of secrets, with keys that the ledger does not have.
+"""Encryption of the secrets in the ledger, with keys that the ledger does not have.
 
 A text is encrypted with the first key, and read with any, so that keys change without a gap: put a
-new one before the old, restart the processes, encrypt anew, take the old one out.
+new one before the old, restart the processes, encrypt again, take the old one out.
 https://cryptography.io/en/latest/fernet/
 """
 
@@ -24,14 +24,14 @@ class NotDecrypted(OrdersSyncError):
 
 
 def new_key() -> str:
-    """Make a key that nobody has yet."""
+    """Return a new random key."""
     from cryptography.fernet import Fernet  # noqa: PLC0415 - most commands encrypt nothing.
 
     return Fernet.generate_key().decode()
 
 
 def read_keys(text: SecretStr) -> list[Fernet]:
-    """Read keys, of which the first encrypts; blanks, line breaks or commas stand between them.
+    """Return keys, of which the first encrypts; blanks, line breaks or commas separate them.
 
     Raises:
         ValueError: one is no key, or there is none; the message quotes nothing of it.
@@ -46,7 +46,7 @@ def read_keys(text: SecretStr) -> list[Fernet]:
 
 
 class Cipher:
-    """Encrypts texts, and reads them again; without keys it does neither, and says so."""
+    """Encrypts and decrypts texts; without keys both raise an error that names the setting."""
 
     def __init__(self, keys: SecretStr | None) -> None:
         self._keys: MultiFernet | None = None
@@ -61,7 +61,7 @@ class Cipher:
         return self._keys is not None
 
     def encrypt(self, text: str) -> str:
-        """Encrypt a text with the first key.
+        """Return a text encrypted with the first key.
 
         Raises:
             ConfigurationError: there is no key.
@@ -69,7 +69,7 @@ class Cipher:
         return self._fernet().encrypt(text.encode()).decode()
 
     def decrypt(self, token: str) -> str:
-        """Give the text back.
+        """Return the decrypted text.
 
         Raises:
             NotDecrypted: no key of this process reads it, or there is none.
@@ -84,7 +84,7 @@ class Cipher:
             raise NotDecrypted(f"no key of {_SETTING} decrypts them") from None
 
     def renew(self, token: str) -> str:
-        """Encrypt anew, with the first key, what any of them encrypted.
+        """Return a text, encrypted with any of the keys, encrypted with the first.
 
         Raises:
             ConfigurationError: there is no key.

@@ -1,4 +1,4 @@
-"""Sockets that this machine listens on."""
+"""Listening sockets of this machine."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _SECONDS: Final = 1.0
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """Return a TCP socket that is bound; port 0 takes a free one.
+    """Return a bound TCP socket; port 0 takes a free one.
 
     Raises:
         OSError: the address is none of this machine's, or the port is taken.
@@ -27,7 +27,7 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def is_listening(host: str, port: int) -> bool:
-    """Check whether anybody takes connections at an address."""
+    """Check whether a process accepts connections at an address."""
     try:
         with socket.create_connection((host, port), timeout=_SECONDS):
             return True

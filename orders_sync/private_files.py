@@ -1,4 +1,4 @@
-"""Keeps what lies in the home folder, and the ledger's file, from everybody but their owner."""
+"""Permissions of the home folder's files and the ledger's file: for their owner only."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from orders_sync.settings import Settings
 
-#: What a process makes under it is its owner's only: folders 0700, files 0600.
+#: Under it folders are created 0700 and files 0600.
 UMASK: Final = 0o077
 _OTHERS: Final = 0o077
 
-#: What processes of ours make in the home folder; a person may keep other files beside it.
+#: The files that our processes make in the home folder; a person may keep others there.
 _OURS: Final = (
     "*.sqlite3*",
     "*.pulse",
@@ -34,7 +34,7 @@ _OURS: Final = (
 
 @contextmanager
 def owner_only() -> Iterator[None]:
-    """Have what this process makes inside be its owner's only."""
+    """Create files and folders inside for their owner only."""
     before = os.umask(UMASK)
     try:
         yield
@@ -43,15 +43,15 @@ def owner_only() -> Iterator[None]:
 
 
 def private_folder(path: Path) -> None:
-    """Make a folder, and those above it that are missing, for their owner only."""
+    """Create a folder, and missing ones above it, for their owner only."""
     with owner_only():
         path.mkdir(parents=True, exist_ok=True)
 
 
 def keep_private(settings: Settings) -> None:
-    """Take from group and others what they may do with our folders and files, where we own them.
+    """Remove the permissions of group and others from our folders and files, where we own them.
 
-    What cannot be mended stays as it is; `doctor` names it.
+    A file that cannot be changed stays as it is; `doctor` names it.
     """
     for path in open_paths(settings):
         with suppress(OSError):
@@ -59,7 +59,7 @@ def keep_private(settings: Settings) -> None:
 
 
 def open_paths(settings: Settings) -> list[Path]:
-    """List the home folder, and what is ours in it, where group or others may do anything with it.
+    """Return the home folder and our files in it that group or others have any permission for.
 
     The ledger's SQLite file counts wherever it is.
     """

@@ -1,8 +1,8 @@
 """The accounts in force: those of the settings, and those that the ledger keeps beside them.
 
-Settings are a snapshot. `Roster.settings` gives the present one, so whoever asks it each time
-follows what people change with `orders-sync accounts`, and nothing has to be restarted. An account
-of the settings is as the settings have it; whether it is disabled, the ledger says of any.
+Settings are a snapshot, and `Roster.settings` is the present one: code that reads it each time
+follows changes made with `orders-sync accounts`, without a restart. An account of the settings
+keeps their values; the ledger says of any account whether it is disabled.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ from orders_sync.vtex.exchange import Credentials
 
 log = structlog.get_logger(__name__)
 
-#: How old the snapshot may be; one query tells whether anything changed.
+#: The longest age of a snapshot; one query shows whether anything changed.
 REFRESH_SECONDS: Final = 3.0
 
-#: What of an account nobody may read, beside those options of its ERP that hold words.
+#: The secret settings of an account, beside those options of its ERP that hold text.
 SECRETS: Final = ("app_key", "app_token", "hook_secret", "hook_old_secret")
 _OPTIONS: Final = "erp_options"
 _FILE: Final = "file:"
@@ -56,11 +56,11 @@ class WrongAccount(OrdersSyncError):
 
 
 class Roster:
-    """Gives the settings with all accounts that are in force, a few seconds old at most.
+    """The settings with all accounts that are in force, a few seconds old at most.
 
-    `follow` is called with them before they are given to anybody, by the thread that noticed a
-    change. While the ledger is away, the last ones stay in force. What cannot be used `is_told` to
-    the log.
+    `follow` is called with changed settings before they are visible, by the thread that noticed the
+    change. While the ledger is away, the last settings stay in force. `is_logged`: accounts that
+    cannot be used are written to the log.
     """
 
     def __init__(
@@ -69,13 +69,13 @@ class Roster:
         kept: KeptAccounts,
         *,
         follow: Callable[[Settings], None] = lambda _: None,
-        is_told: bool = True,
+        is_logged: bool = True,
         clock: Callable[[], float] = monotonic,
     ) -> None:
         self._own = self._settings = settings
         self._kept = kept
         self._follow = follow
-        self._is_told = is_told
+        self._is_logged = is_logged
         self._clock = clock
         self._cipher = Cipher(settings.secrets_key)
         self._rows: dict[str, KeptAccount] = {}
@@ -90,7 +90,7 @@ class Roster:
 
     @property
     def settings(self) -> Settings:
-        """The settings of now; where they are old, one thread reads them and the others go on."""
+        """The present settings; where they are old, one thread reads them and the others go on."""
         is_first = self._looked_at is None
         if self._is_old and not self._is_kept_fresh and self._lock.acquire(blocking=is_first):
             try:
@@ -105,15 +105,15 @@ class Roster:
         return self._troubles
 
     def is_kept(self, account: str) -> bool:
-        """Check whether an account, if it is one, is the ledger's and not the settings'."""
+        """Check whether the settings lack an account, so that only the ledger can keep it."""
         return account not in self._own.accounts
 
     def find(self, account: str) -> AccountSettings | None:
-        """Return an account; about one that is not known here the ledger is asked at once.
+        """Return an account; the ledger is read at once for one that is not known here.
 
         Raises:
             AccountUnusable: it is kept, and this process cannot read it.
-            LedgerUnavailable: it is not known here, and the ledger cannot be asked.
+            LedgerUnavailable: it is not known here, and the ledger does not answer.
         """
         known = self.settings.accounts.get(account)
         if known is None:
@@ -124,7 +124,7 @@ class Roster:
         return known
 
     def refresh(self) -> None:
-        """Look whether anything changed, if that was a while ago; a ledger that is away waits."""
+        """Read changes if the snapshot is old; a ledger that is away is tried again later."""
         with self._lock:
             if not self._is_old:
                 return
@@ -135,18 +135,18 @@ class Roster:
                 self._looked_at = self._clock()
 
     def look(self) -> None:
-        """Look whether anything changed.
+        """Read changes from the ledger.
 
         Raises:
-            LedgerUnavailable: the ledger cannot be asked; all stays as it is.
+            LedgerUnavailable: the ledger does not answer; all stays as it is.
         """
         with self._lock:
             if not is_missing(self._own.ledger):
-                self._take_in()
+                self._read_changes()
             self._looked_at = self._clock()
 
     def keep_fresh(self) -> None:
-        """Have a thread look from now on, so that nobody who asks waits for the ledger."""
+        """Start a thread that reads changes, so that no reader of settings waits for the ledger."""
         self.refresh()
         self._is_kept_fresh = True
         threading.Thread(target=self._run, name="roster", daemon=True).start()
@@ -166,10 +166,10 @@ class Roster:
             except Exception:
                 log.exception("accounts.not_read")
 
-    def _take_in(self) -> None:
+    def _read_changes(self) -> None:
         rows = self._kept.changed_since(self._revision)
         if self._revision and not rows:
-            # The ledger is an earlier one's copy.
+            # The ledger was restored from an earlier copy.
             self._rows, self._opened, self._troubles = {}, {}, {}
             rows = self._kept.changed_since(0)
             self._revision = 0
@@ -177,15 +177,15 @@ class Roster:
         changed = [row for row in rows if self._rows.get(row.account) != row]
         self._rows.update({row.account: row for row in changed})
         self._revision = max((row.revision for row in rows), default=self._revision)
-        news = {row.account for row in changed}
-        news.update(name for name, row in self._rows.items() if self._has_moved(row))
-        for name in sorted(news):
+        stale = {row.account for row in changed}
+        stale.update(name for name, row in self._rows.items() if self._has_moved(row))
+        for name in sorted(stale):
             self._open(self._rows[name])
-        if news:
+        if stale:
             self._publish()
 
     def _has_moved(self, row: KeptAccount) -> bool:
-        """Check whether a file that an account's secrets lie in is another than it was."""
+        """Check whether a file with secrets of an account has changed."""
         if row.settings is None or _FILE not in row.settings:
             return False
         stamps = [_stamp(place) for place in _places(row.settings)]
@@ -194,7 +194,7 @@ class Roster:
         return before != stamps
 
     def _open(self, row: KeptAccount) -> None:
-        """Read an account's secrets; what is as it was stays the same object."""
+        """Read an account and its secrets; an unchanged account stays the same object."""
         name, own = row.account, self._own.accounts.get(row.account)
         before, trouble = self._opened.pop(name, None), self._troubles.pop(name, None)
         if own is None and row.settings is None:
@@ -203,7 +203,7 @@ class Roster:
             account = own or read_account(open_account(row, self._cipher))
         except WrongAccount as error:
             self._troubles[name] = str(error)
-            if trouble != str(error) and self._is_told:
+            if trouble != str(error) and self._is_logged:
                 log.error("account.unusable", account=name, reason=str(error))  # noqa: TRY400 - it is all.
             return
         if row.disabled_at is not None:
@@ -224,7 +224,7 @@ class Roster:
 
 
 def settings_in_force(settings: Settings) -> tuple[Settings, Mapping[str, str]]:
-    """Read the accounts that the ledger keeps, once; return the settings with them, and troubles.
+    """Return the settings with the accounts of the ledger, read once, and why some are unusable.
 
     Raises:
         LedgerUnavailable: there is a ledger, and it does not answer.
@@ -232,7 +232,7 @@ def settings_in_force(settings: Settings) -> tuple[Settings, Mapping[str, str]]:
     if is_missing(settings.ledger):
         return settings, {}
     with closing(Database(settings.ledger, read_only=True)) as database:
-        roster = Roster(settings, KeptAccounts(database), is_told=False)
+        roster = Roster(settings, KeptAccounts(database), is_logged=False)
         roster.look()
         return roster.settings, roster.troubles
 
@@ -240,10 +240,10 @@ def settings_in_force(settings: Settings) -> tuple[Settings, Mapping[str, str]]:
 def seal_account(
     name: str, values: Mapping[str, Any], cipher: Cipher, *, revision: int = 0
 ) -> KeptAccount:
-    """Part an account's settings from its secrets, and encrypt these.
+    """Return an account's row, with its secrets encrypted apart from the other settings.
 
-    `values` has the names of `AccountSettings`. What says where a secret lies is none. `revision`
-    is that of what is changed by it.
+    `values` has the names of `AccountSettings`. The place of a secret (`file:`, `env:`) is no
+    secret. `revision` is that of the row that this one replaces.
 
     Raises:
         ConfigurationError: there are secrets, and no key.
@@ -279,7 +279,7 @@ def open_account(row: KeptAccount, cipher: Cipher) -> dict[str, Any]:
 
 
 def read_account(values: Mapping[str, Any]) -> AccountSettings:
-    """Check an account's settings, with the secrets from where they lie.
+    """Return an account's settings, validated, with secrets read from their places.
 
     Raises:
         WrongAccount: a setting is wrong, or a secret is not where it should be.
@@ -311,7 +311,7 @@ def _is_place(value: Any) -> bool:
 
 
 def _places(plain: str) -> Iterator[str]:
-    """Give the files that are named in an account's settings; broken JSON names none."""
+    """Yield the files that are named in an account's settings; broken JSON names none."""
     with suppress(ValueError, AttributeError):
         settings = json.loads(plain)
         for value in (*settings.values(), *settings.get(_OPTIONS, {}).values()):
@@ -320,7 +320,7 @@ def _places(plain: str) -> Iterator[str]:
 
 
 def _stamp(place: str) -> tuple[int, ...] | None:
-    """Return what changes with a file; Kubernetes puts another in its place."""
+    """Return a stamp that changes with a file; Kubernetes puts another file in its place."""
     try:
         stat = Path(place.removeprefix(_FILE)).stat()
     except OSError:
@@ -329,7 +329,7 @@ def _stamp(place: str) -> tuple[int, ...] | None:
 
 
 def _fetch(name: str, value: Any) -> Any:
-    """Return a secret from where it lies, without the line's end that an editor puts behind it."""
+    """Return a secret from its place, without the line break that an editor adds."""
     if not _is_place(value):
         return value
     if value.startswith(_ENV):

@@ -1,4 +1,4 @@
-"""Signs messages as Standard Webhooks say, and makes the secrets for it; pure but for `new_secret`.
+"""Signatures and secrets of Standard Webhooks; pure but for `new_secret`.
 
 https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
 """
@@ -15,17 +15,17 @@ from standardwebhooks import Webhook
 
 _PREFIX: Final = "whsec_"
 _SECRET_BYTES: Final = 32
-#: How long the standard lets a secret be.
+#: The lengths in bytes that the standard allows.
 _SECRET_LENGTHS: Final = range(24, 65)
 
 
 def new_secret() -> str:
-    """Return a secret that nobody can guess."""
+    """Return a new random secret."""
     return _PREFIX + base64.b64encode(secrets.token_bytes(_SECRET_BYTES)).decode()
 
 
 def is_secret(text: str) -> bool:
-    """Check whether messages can be signed with a text as the standard wants it."""
+    """Check whether a text is a secret as the standard has it."""
     try:
         secret = base64.b64decode(text.removeprefix(_PREFIX), validate=True)
     except ValueError:

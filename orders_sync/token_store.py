@@ -22,14 +22,14 @@ from orders_sync.settings import Settings
 
 log = structlog.get_logger(__name__)
 
-#: Whoever began to renew tokens so long ago, and did not end it, is gone.
+#: A process that began to renew tokens so long ago, and has not ended it, is gone.
 LOST_AFTER: Final = timedelta(seconds=60)
 _BUSY_SECONDS: Final = 1.0
 _TRIES: Final = 3
 
 
 def seal_tokens(tokens: Tokens, cipher: Cipher) -> str:
-    """Encrypt tokens.
+    """Return tokens as encrypted text.
 
     Raises:
         ConfigurationError: there is no key.
@@ -39,7 +39,7 @@ def seal_tokens(tokens: Tokens, cipher: Cipher) -> str:
 
 
 def open_tokens(kept: KeptTokens, cipher: Cipher) -> Tokens:
-    """Read tokens.
+    """Return decrypted tokens.
 
     Raises:
         TokensUnusable: they cannot be decrypted here.
@@ -52,7 +52,7 @@ def open_tokens(kept: KeptTokens, cipher: Cipher) -> Tokens:
 
 
 def trouble_of(kept: KeptTokens, *, now: datetime) -> str | None:
-    """Say why a person has to give other tokens; None where nobody has to."""
+    """Return why a person has to set new tokens; None where nobody has to."""
     if kept.refused_at is not None:
         return f"the ERP refused to renew its tokens at {kept.refused_at:%Y-%m-%d %H:%M} UTC"
     since = kept.refreshing_since
@@ -66,16 +66,16 @@ def trouble_of(kept: KeptTokens, *, now: datetime) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class _Fresh:
-    """Tokens that this process got, and could not keep yet."""
+    """Renewed tokens that the ledger does not have yet."""
 
     version: int
     tokens: Tokens
 
 
 class LedgerTokenStore:
-    """Gives an account's access token; see `erp.tokens.TokenStore`.
+    """Returns and renews an account's access token; see `erp.tokens.TokenStore`.
 
-    `process` is this one's name. What was read last is used for as long as it is good, so a call
+    `process` is this one's name. The token that was read last is used while it is good, so a call
     costs no query.
     """
 
@@ -94,14 +94,14 @@ class LedgerTokenStore:
     def access_token(
         self, refresh: Callable[[Tokens], Tokens], *, refused: str | None = None
     ) -> str:
-        """Give an access token that is good now, and renew it where none is."""
+        """Return an access token that is good now, renewed if need be."""
         known = self._known
         is_kept = self._unkept is None
         if is_kept and known and known.is_good(self._clock()) and known.access_token != refused:
             return known.access_token
-        # The threads of a process need not race for what one of them gets.
+        # One thread of a process renews for all of them.
         with self._lock:
-            self._keep_what_is_left()
+            self._write_unkept()
             for _ in range(_TRIES):
                 token = self._try(refresh, refused)
                 if token is not None:
@@ -109,7 +109,7 @@ class LedgerTokenStore:
         raise TokensBusy(f"{self._account}: its tokens are being renewed.", _BUSY_SECONDS)
 
     def _try(self, refresh: Callable[[Tokens], Tokens], refused: str | None) -> str | None:
-        """Give a token; None where another process was first to renew it."""
+        """Return a token; None where another process was first to renew it."""
         kept, now = self._rows.find(self._account), self._clock()
         if kept is None:
             raise TokensUnusable(f"{self._account} has no tokens of its ERP. {self._do}")
@@ -146,11 +146,11 @@ class LedgerTokenStore:
                 f"({type(error).__name__}). {self._do}"
             ) from None
         self._known, self._unkept = fresh, _Fresh(version, fresh)
-        self._keep_what_is_left()
+        self._write_unkept()
         return fresh.access_token
 
-    def _keep_what_is_left(self) -> None:
-        """Keep what the ERP gave; while the ledger is away this process has the only copy."""
+    def _write_unkept(self) -> None:
+        """Write renewed tokens to the ledger; while it is away this process has the only copy."""
         fresh = self._unkept
         if fresh is None:
             return
@@ -162,7 +162,7 @@ class LedgerTokenStore:
             return
         self._unkept = None
         if not is_kept:
-            # A person gave others, or they were kept, and only the answer was lost.
+            # A person set others, or these were kept, and only the answer was lost.
             self._known = None
         log.info("erp.tokens_renewed", account=self._account)
 
@@ -172,7 +172,7 @@ class LedgerTokenStore:
 
 
 class ReadTokens:
-    """Gives the access token that is kept, to whoever only looks; it renews none."""
+    """Returns the access token that is kept, for processes that only read; it renews none."""
 
     def __init__(self, account: str, settings: Settings, *, clock: Clock) -> None:
         self._account = account
@@ -185,7 +185,7 @@ class ReadTokens:
         *,
         refused: str | None = None,  # noqa: ARG002
     ) -> str:
-        """Give the token; see `erp.tokens.TokenStore`."""
+        """Return the token; see `erp.tokens.TokenStore`."""
         with closing(Database(self._settings.ledger, read_only=True)) as database:
             kept = ErpTokens(database).find(self._account)
         if kept is None:

@@ -26,8 +26,8 @@ from orders_sync.webhooks.posting import EndpointAnswer, EndpointClient, NoAnswe
 class EndpointRefused(OrdersSyncError):
     """Raised for an endpoint that cannot be; `wrong` names the part."""
 
-    def __init__(self, wrong: Literal["url", "events", "accounts"], says: str) -> None:
-        super().__init__(says)
+    def __init__(self, wrong: Literal["url", "events", "accounts"], message: str) -> None:
+        super().__init__(message)
         self.wrong = wrong
 
 
@@ -55,7 +55,9 @@ def list_endpoints(ledger: Ledger, *, now: datetime) -> list[EndpointStatus]:
     """Return every endpoint with its state, the oldest first."""
     endpoints = ledger.endpoints.all()
     backlogs = ledger.outbox_log.backlogs(now=now) if endpoints else {}
-    return [EndpointStatus(one, backlogs.get(one.id, Backlog())) for one in endpoints]
+    return [
+        EndpointStatus(endpoint, backlogs.get(endpoint.id, Backlog())) for endpoint in endpoints
+    ]
 
 
 def endpoint_status(ledger: Ledger, endpoint_id: str, *, now: datetime) -> EndpointStatus:

@@ -205,9 +205,9 @@ def story_of(ledger: Ledger, account: str, order_id: str, *, now: datetime) -> S
     )
 
 
-def as_object(told: type[BaseModel], row: Mapping[str, Any]) -> dict[str, Any]:
+def as_object(model: type[BaseModel], row: Mapping[str, Any]) -> dict[str, Any]:
     """Return a row with the fields that programs may rely on."""
-    return told.model_validate(row).model_dump()
+    return model.model_validate(row).model_dump()
 
 
 def _reckoning(account: str, document: bytes) -> StoryReckoning | None:
@@ -251,7 +251,7 @@ def situation_of(order: Mapping[str, Any], *, now: datetime) -> Situation:
     return Situation.WAITING if is_waiting else Situation.QUEUED
 
 
-def counted(commands: Sequence[Mapping[str, Any]]) -> Mapping[Standing, Mapping[str, int]]:
+def command_counts(commands: Sequence[Mapping[str, Any]]) -> Mapping[Standing, Mapping[str, int]]:
     """Count an order's commands by standing and kind, without reads, which VTEX does not see."""
     counts: dict[Standing, Counter[str]] = {}
     for row in commands:
@@ -264,13 +264,13 @@ def whereabouts(
     order: Mapping[str, Any], commands: Sequence[Mapping[str, Any]], *, now: datetime
 ) -> Whereabouts:
     """Return a sentence about where an order is, and about its commands for VTEX."""
-    where = _of_order(order, now)
-    counts = counted(commands)
+    where = _order_sentence(order, now)
+    counts = command_counts(commands)
     sentences = [
         where.sentence,
-        _told(counts, (Standing.DONE,), "is done", "are done"),
-        _told(counts, OPEN, "is on its way", "are on their way"),
-        _told(counts, (Standing.PARKED,), "waits for a person", "wait for a person"),
+        _count_sentence(counts, (Standing.DONE,), "is done", "are done"),
+        _count_sentence(counts, OPEN, "is on its way", "are on their way"),
+        _count_sentence(counts, (Standing.PARKED,), "waits for a person", "wait for a person"),
     ]
     do = [
         *where.do,
@@ -283,7 +283,7 @@ def whereabouts(
     return Whereabouts(" ".join(filter(None, sentences)), tuple(do))
 
 
-def _told(
+def _count_sentence(
     counts: Mapping[Standing, Mapping[str, int]],
     standings: Collection[Standing],
     is_: str,
@@ -296,11 +296,11 @@ def _told(
     if not kinds:
         return None
     numbers = [count_of(number, noun_of(kind)) for kind, number in kinds.items()]
-    said = " and ".join(filter(None, [", ".join(numbers[:-1]), numbers[-1]]))
-    return f"{said} {is_ if kinds.total() == 1 else are}."
+    numbered = " and ".join(filter(None, [", ".join(numbers[:-1]), numbers[-1]]))
+    return f"{numbered} {is_ if kinds.total() == 1 else are}."
 
 
-def _of_order(order: Mapping[str, Any], now: datetime) -> Whereabouts:
+def _order_sentence(order: Mapping[str, Any], now: datetime) -> Whereabouts:
     step, due = order["next_step"], order["due_at"]
     match situation_of(order, now=now):
         case Situation.PARKED:
@@ -309,8 +309,8 @@ def _of_order(order: Mapping[str, Any], now: datetime) -> Whereabouts:
             why = (order["reason"] or "it was cancelled").rstrip(".")
             return Whereabouts(f"It is void, and nobody fulfils it. {why[:1].upper()}{why[1:]}.")
         case Situation.KNOWN:
-            known = f" as {order['erp_reference']}" if order["erp_reference"] else ""
-            return Whereabouts(f"Done: the ERP has it{known}, and VTEX knows.")
+            reference = f" as {order['erp_reference']}" if order["erp_reference"] else ""
+            return Whereabouts(f"Done: the ERP has it{reference}, and VTEX knows.")
         case Situation.NOT_OURS:
             return Whereabouts("Nothing is left to do; it was finished without us, or never read.")
         case Situation.TAKEN:

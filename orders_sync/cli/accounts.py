@@ -443,7 +443,7 @@ def _ask_around(name: str, account: AccountSettings, settings: Settings) -> None
 def _shown(ledger: Ledger, settings: Settings) -> dict[str, dict[str, Any]]:
     """Return all accounts as they are shown, in the order of their names."""
     kept = {row.account: row for row in ledger.kept_accounts.changed_since(0)}
-    roster = Roster(settings, ledger.kept_accounts, is_told=False)
+    roster = Roster(settings, ledger.kept_accounts, is_logged=False)
     now, troubles = roster.settings, roster.troubles
     shown = {}
     for name in sorted({*now.accounts, *troubles}):

@@ -6,7 +6,7 @@ import base64
 import math
 import threading
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any, Final, Generic, Self, TypeVar
@@ -78,6 +78,11 @@ class Context:
             max_bytes=self.settings.max_command_bytes,
             tracing=self.tracing,
         )
+
+    def dispatch_all(self, steps: Iterable[Dispatch]) -> None:
+        """Dispatch steps."""
+        for step in steps:
+            self.dispatch(step)
 
     def act(self, who: Rights, why: str | None) -> Act:
         """Return a decision of a caller, made at this moment."""
@@ -205,9 +210,9 @@ class Page(BaseModel, Generic[T]):
     next_cursor: str | None
 
     @classmethod
-    def of(cls, rows: Sequence[Mapping[str, Any]], told: type[T], limit: int, name: str) -> Self:
+    def of(cls, rows: Sequence[Mapping[str, Any]], model: type[T], limit: int, name: str) -> Self:
         """Return a page of rows that are ordered by `updated_at`, then by the column `name`."""
-        items = [told.model_validate(row) for row in rows]
+        items = [model.model_validate(row) for row in rows]
         if len(rows) < limit:
             return cls(items=items, next_cursor=None)
         last = rows[-1]

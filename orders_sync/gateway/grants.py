@@ -35,8 +35,8 @@ Wrong = Literal["name", "taken", "scopes", "accounts", "unknown", "role"]
 class GrantRefused(OrdersSyncError):
     """Raised for a token or a person that cannot be; `wrong` names the part."""
 
-    def __init__(self, wrong: Wrong, says: str) -> None:
-        super().__init__(says)
+    def __init__(self, wrong: Wrong, message: str) -> None:
+        super().__init__(message)
         self.wrong = wrong
 
 

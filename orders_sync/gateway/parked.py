@@ -185,8 +185,7 @@ def _discard(here: Context, caller: Rights, parked: Parked, asked: Discard) -> D
 
 
 def _decided(here: Context, parked: Parked, following: Sequence[Dispatch]) -> Decided:
-    for step in following:
-        here.dispatch(step)
+    here.dispatch_all(following)
     return Decided(
         account=parked.account,
         order_id=parked.order_id,

@@ -55,8 +55,9 @@ class Look:
 
     def accounts_for(self, rights: Rights) -> Sequence[AccountOverview]:
         """Return the accounts that somebody may see, the worst first."""
-        seen = [one for one in self.overview.accounts if _may_see(rights, one.account)]
-        return sorted(seen, key=badness, reverse=True)
+        accounts = self.overview.accounts
+        visible = [account for account in accounts if _may_see(rights, account.account)]
+        return sorted(visible, key=badness, reverse=True)
 
     def findings_for(self, rights: Rights, account: str | None) -> Sequence[Finding]:
         """Return the findings for one account or for all, without those of parked work."""

@@ -14,7 +14,7 @@ from orders_sync.backoffice.accounts import NotKnown
 from orders_sync.backoffice.order_report import (
     CommandStatus,
     Story,
-    counted,
+    command_counts,
     situation_of,
     story_of,
 )
@@ -74,7 +74,7 @@ def show_order(visit: Visit) -> Response:
         order_id=order_id,
         story=story,
         situation=situation_of(order.model_dump(), now=visit.now) if order else None,
-        counts=counted([command.model_dump() for command in story.commands]),
+        counts=command_counts([command.model_dump() for command in story.commands]),
         moments=sorted(_moments(story), key=lambda moment: moment.at),
         persons=_persons(visit, account, order_id) if visit.who.sees_persons else None,
         admin_url=_fill_url(_ADMIN, account=account, order_id=order_id),
@@ -92,8 +92,7 @@ def decide_order(visit: Visit) -> Response:
         ledger = visit.here.ledger
         if story_of(ledger, account, order_id, now=visit.now) is None:
             raise NotKnown(f"The ledger knows nothing of order {order_id}.")
-        for step in read_again(ledger, account, order_id, visit.act()):
-            visit.here.dispatch(step)
+        visit.here.dispatch_all(read_again(ledger, account, order_id, visit.act()))
     else:
         decide(visit, Parked(account, order_id), did)
     return visit.go("/desk/order", account=account, id=order_id, done=did)
@@ -178,8 +177,7 @@ def edit_command(visit: Visit) -> Response:
         return _command_page(
             visit, row, typed=typed, problems=problems or {"body": str(error.__cause__)}
         )
-    for step in following:
-        visit.here.dispatch(step)
+    visit.here.dispatch_all(following)
     return visit.go("/desk/command", id=row["id"], done="edit")
 
 
