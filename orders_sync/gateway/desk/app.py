@@ -75,9 +75,9 @@ _PAGES: Final[tuple[tuple[str, str, Scope | None, View], ...]] = (
     ("/sign-in", "GET", None, sign_in.show_sign_in),
     ("/sign-in", "POST", None, sign_in.sign_in),
     ("/sign-out", "POST", None, sign_in.sign_out),
-    ("/oidc", "GET", None, sign_in.begin_elsewhere),
-    ("/oidc/callback", "GET", None, sign_in.end_elsewhere),
-    ("/oidc/sign-out", "GET", None, sign_in.sign_out_elsewhere),
+    ("/oidc", "GET", None, sign_in.begin_oidc),
+    ("/oidc/callback", "GET", None, sign_in.finish_oidc),
+    ("/oidc/sign-out", "GET", None, sign_in.sign_out_oidc),
 )
 
 

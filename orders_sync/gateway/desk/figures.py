@@ -14,7 +14,7 @@ from starlette.responses import Response, StreamingResponse
 
 from orders_sync.errors import LedgerUnavailable
 from orders_sync.gateway.desk.live import REFRESH_SECONDS
-from orders_sync.gateway.desk.visit import POLICY, Desk, Visit, visit_of
+from orders_sync.gateway.desk.visit import POLICY, Desk, Visit, read_visit, with_visitor
 from orders_sync.gateway.rights import NotAllowedError
 
 #: More rows are found with the filter: a page of 500 accounts stays small.
@@ -63,7 +63,9 @@ class Streams:
     async def __call__(self, request: Request) -> Response:
         """Return a stream of server-sent events to a visitor who is signed in."""
         try:
-            visit = await run_in_threadpool(visit_of, self._desk, request, is_use=False)
+            visit = await run_in_threadpool(
+                lambda: with_visitor(read_visit(self._desk, request), is_use=False)
+            )
         except NotAllowedError:
             return Response(status_code=403)
         except LedgerUnavailable:

@@ -34,8 +34,7 @@ from orders_sync.vtex.translate import order as read_order
 
 _MOST_HITS: Final = 50
 _ADMIN: Final = "https://{account}.myvtex.com/admin/orders/{order_id}"
-
-_PREFIX = "body."
+_PREFIX: Final = "body."
 
 
 def search(visit: Visit) -> Response:

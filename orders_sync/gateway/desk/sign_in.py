@@ -57,7 +57,7 @@ def sign_in(visit: Visit) -> Response:
     return _start(visit, user.name, visit.go(_target(target)))
 
 
-def begin_elsewhere(visit: Visit) -> Response:
+def begin_oidc(visit: Visit) -> Response:
     """Redirect to the provider's sign-in; a cookie of the browser keeps the try."""
     provider = _provider(visit)
     attempt = SignInTry.new(_target(visit.query("next")), visit.now)
@@ -70,7 +70,7 @@ def begin_elsewhere(visit: Visit) -> Response:
     return response
 
 
-def end_elsewhere(visit: Visit) -> Response:
+def finish_oidc(visit: Visit) -> Response:
     """Start a session for the person the provider names, with the rights of the name or its groups.
 
     Raises:
@@ -99,7 +99,7 @@ def end_elsewhere(visit: Visit) -> Response:
     return response
 
 
-def sign_out_elsewhere(visit: Visit) -> Response:
+def sign_out_oidc(visit: Visit) -> Response:
     """Redirect to the provider's sign-out, or else to the sign-in."""
     back = f"{_origin(visit)}/desk/sign-in"
     return visit.go(_provider(visit).end_url(back) or "/desk/sign-in")

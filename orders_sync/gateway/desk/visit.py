@@ -11,7 +11,6 @@ from ipaddress import ip_address, ip_network
 from typing import Any, Final
 from urllib.parse import parse_qsl, urlencode
 
-import structlog
 from jinja2 import Environment
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
@@ -35,7 +34,6 @@ from orders_sync.ledger.acts import Act
 from orders_sync.ledger.users import Granted, User
 from orders_sync.settings_parts import DeskSettings
 
-log = structlog.get_logger(__name__)
 POLICY: Final = (
     "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; "
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
@@ -44,7 +42,7 @@ _MOST_FIELDS: Final = 2000
 #: Where a call's scope has the connection's true peer, before a proxy's headers replace it.
 PEER: Final = "orders_sync.peer"
 _LONGEST_NAME: Final = 100
-_TOKEN_BYTES: Final = 32
+
 View = Callable[["Visit"], Response]
 
 
@@ -158,19 +156,8 @@ class Visit:
         return RedirectResponse(target, 303)
 
 
-def visit_of(desk: Desk, request: Request, *, is_use: bool = True) -> Visit:
-    """Return the visit of a request without a form.
-
-    Raises:
-        NotAllowedError: a proxy names somebody who may not use the desk.
-        LedgerUnavailable: the ledger does not answer.
-    """
-    return with_visitor(read_visit(desk, request, b""), is_use=is_use)
-
-
-def read_visit(desk: Desk, request: Request, body: bytes) -> Visit:
+def read_visit(desk: Desk, request: Request, body: bytes = b"") -> Visit:
     """Return the visit of a request and its form, before anybody is known."""
-    form: dict[str, str] = {}
     try:
         text = body.decode("utf-8")
         form = dict(parse_qsl(text, keep_blank_values=True, max_num_fields=_MOST_FIELDS))
@@ -348,4 +335,4 @@ def _name(request: Request, kind: str) -> str:
 
 def new_secret() -> str:
     """Return a new random secret."""
-    return secrets.token_urlsafe(_TOKEN_BYTES)
+    return secrets.token_urlsafe(32)
