@@ -112,13 +112,13 @@ class LedgerTokenStore:
         """Return a token; None where another process was first to renew it."""
         kept, now = self._rows.find(self._account), self._clock()
         if kept is None:
-            raise TokensUnusable(f"{self._account} has no tokens of its ERP. {self._do}")
+            raise TokensUnusable(f"{self._account} has no tokens of its ERP. {self._advice}")
         tokens = self._known = open_tokens(kept, self._cipher)
         if tokens.is_good(now) and tokens.access_token != refused:
             return tokens.access_token
         trouble = trouble_of(kept, now=now)
         if trouble is not None:
-            raise TokensUnusable(f"{self._account}: {trouble}. {self._do}")
+            raise TokensUnusable(f"{self._account}: {trouble}. {self._advice}")
         if kept.refreshing_since is not None:
             if tokens.is_good(now, ahead=timedelta()) and tokens.access_token != refused:
                 return tokens.access_token
@@ -133,7 +133,7 @@ class LedgerTokenStore:
             self._rows.refuse(self._account, version, now=self._clock())
             log.error("erp.tokens_refused", account=self._account)  # noqa: TRY400 - whoever catches it logs it.
             raise TokensUnusable(
-                f"{self._account}: the ERP refused to renew its tokens. {self._do}"
+                f"{self._account}: the ERP refused to renew its tokens. {self._advice}"
             ) from error
         except ErpUnavailable:
             self._rows.release(self._account, version)
@@ -143,7 +143,7 @@ class LedgerTokenStore:
             log.error("erp.tokens_lost", account=self._account, cause=cause)  # noqa: TRY400 - it may quote a token.
             raise TokensUnusable(
                 f"{self._account}: whether its tokens were renewed is not known "
-                f"({type(error).__name__}). {self._do}"
+                f"({type(error).__name__}). {self._advice}"
             ) from None
         self._known, self._unkept = fresh, _Fresh(version, fresh)
         self._write_unkept()
@@ -167,7 +167,7 @@ class LedgerTokenStore:
         log.info("erp.tokens_renewed", account=self._account)
 
     @property
-    def _do(self) -> str:
+    def _advice(self) -> str:
         return f"Give new ones: orders-sync accounts token {self._account}"
 
 
