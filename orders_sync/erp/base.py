@@ -13,7 +13,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeAlias, runtime_checkable
 
 from orders_sync.domain.commands import Command, Outcome, Page
 from orders_sync.erp.mapping import ErpMapping, MappingTables
@@ -26,7 +26,9 @@ if TYPE_CHECKING:
 
     from orders_sync.domain.differences import Changes
     from orders_sync.domain.order import Order
-    from orders_sync.erp.answers import CommandOutcome
+
+#: A command of an ERP's, and how far it is.
+CommandOutcome: TypeAlias = tuple[Command, Outcome]
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +169,20 @@ class Erp(Protocol):
 
         Promise: a second call does nothing.
         """
+        ...
+
+
+@runtime_checkable
+class BulkErp(Protocol):
+    """An ERP that takes many outcomes with one call; see `ErpBase.answer_all`."""
+
+    @property
+    def answers_at_once(self) -> int:
+        """Return how many outcomes one call takes."""
+        ...
+
+    def answer_all(self, answers: Sequence[CommandOutcome]) -> None:
+        """Tell the ERP how far some of its commands are."""
         ...
 
 

@@ -1,25 +1,44 @@
-"""An ERP that is left alone while it fails: every call passes its breaker, and is bounded."""
+"""How adapters are called: inside the ERP's breaker, for a bounded time, outcomes many at once."""
 
 from __future__ import annotations
 
+import threading
 import weakref
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from typing import TYPE_CHECKING
+from contextvars import copy_context
+from queue import SimpleQueue
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 
-from orders_sync.erp.answers import BulkErp
-from orders_sync.erp.base import ErpBase
-from orders_sync.erp.bounded import Bounded
+import structlog
+
+from orders_sync.erp.base import BulkErp, ErpBase
+from orders_sync.errors import ErpUnavailable, WaitError
 
 if TYPE_CHECKING:
     from orders_sync.domain.commands import Command, Outcome, Page
     from orders_sync.domain.differences import Changes
     from orders_sync.domain.order import Order
-    from orders_sync.erp.answers import CommandOutcome
-    from orders_sync.erp.base import CancelAnswer, ChangeAnswer, Decision, Erp, Receipt
+    from orders_sync.erp.base import (
+        CancelAnswer,
+        ChangeAnswer,
+        CommandOutcome,
+        Decision,
+        Erp,
+        Receipt,
+    )
+
+log = structlog.get_logger(__name__)
+
+T = TypeVar("T")
 
 Guard = Callable[[], AbstractContextManager[None]]
 Traced = Callable[[str], AbstractContextManager[object]]
+
+#: The keys of what an ERP did not take, each with the type of the exception that it met.
+NotTaken: TypeAlias = "Mapping[str, type[Exception]]"
+
+_MOST_LOST: Final = 32
 
 
 class GuardedErp:
@@ -114,3 +133,131 @@ class GuardedErp:
 def _close(bounded: Bounded, erp: Erp) -> None:
     bounded.close()
     erp.close()
+
+
+def answer_all(
+    erp: Erp, answers: Sequence[CommandOutcome]
+) -> Iterator[tuple[Sequence[CommandOutcome], NotTaken]]:
+    """Tell an ERP how far its commands are; any adapter will do.
+
+    Yields each lot of answers once it was told, with those of it that the ERP did not take. They
+    stop no other: where a lot is not taken as a whole, its answers are told one by one.
+
+    Raises:
+        ErpUnavailable: the ERP is away; lots that were yielded are told, the rest is not.
+        WaitError: the ERP is left alone for a while, with the same consequence.
+    """
+    size = erp.answers_at_once if isinstance(erp, BulkErp) else 1
+    for start in range(0, len(answers), size):
+        lot = answers[start : start + size]
+        yield lot, {} if _is_taken_whole(erp, lot) else _answer_each(erp, lot)
+
+
+def _is_taken_whole(erp: Erp, lot: Sequence[CommandOutcome]) -> bool:
+    if len(lot) == 1 or not isinstance(erp, BulkErp):
+        return False
+    try:
+        erp.answer_all(lot)
+    except (ErpUnavailable, WaitError):
+        raise
+    except Exception as error:  # noqa: BLE001 - an adapter may raise anything.
+        log.warning("answers.not_taken_at_once", cause=type(error).__name__)
+        return False
+    return True
+
+
+def _answer_each(erp: Erp, lot: Sequence[CommandOutcome]) -> NotTaken:
+    not_taken: dict[str, type[Exception]] = {}
+    for command, outcome in lot:
+        try:
+            erp.answer(command, outcome)
+        except (ErpUnavailable, WaitError):
+            raise
+        except Exception as error:  # noqa: BLE001 - an adapter may raise anything.
+            if command.key is not None:
+                not_taken[command.key] = type(error)
+    return not_taken
+
+
+class Bounded:
+    """Makes calls, and gives each up after `seconds`; threads are kept for the next calls.
+
+    Once `most_lost` calls that were given up have not come back, no further call is made until
+    one does.
+    """
+
+    def __init__(self, seconds: float, *, most_lost: int = _MOST_LOST) -> None:
+        self._seconds = seconds
+        self._most_lost = most_lost
+        self._idle: list[SimpleQueue[_Job | None]] = []
+        self._lost: set[_Job] = set()
+
+    def call(self, function: Callable[..., T], *args: object) -> T:
+        """Make a call; what it gives or raises is passed on.
+
+        Raises:
+            ErpUnavailable: it takes too long, and may take effect all the same, or it was not made.
+        """
+        if len(self._lost) >= self._most_lost:
+            raise ErpUnavailable(
+                f"{len(self._lost)} calls of the ERP's adapter do not come back. Give every call "
+                "a time-out, and restart this worker."
+            )
+        job = _Job(function, args)
+        self._free_thread().put(job)
+        if not job.ended.acquire(timeout=self._seconds):
+            self._lost.add(job)
+            # It may have ended meanwhile; where it ends later, its thread strikes it off.
+            if not job.ended.acquire(blocking=False):
+                raise ErpUnavailable(
+                    f"The ERP's adapter did not answer within {self._seconds:g} s; its call may "
+                    "still take effect. Give every call a time-out."
+                )
+            self._lost.discard(job)
+        outcome: T = job.outcome()
+        return outcome
+
+    def close(self) -> None:
+        """Let the threads end that have nothing to do."""
+        while self._idle:
+            self._idle.pop().put(None)
+
+    def _free_thread(self) -> SimpleQueue[_Job | None]:
+        try:
+            return self._idle.pop()
+        except IndexError:
+            jobs: SimpleQueue[_Job | None] = SimpleQueue()
+            threading.Thread(target=self._serve, args=(jobs,), name="erp", daemon=True).start()
+            return jobs
+
+    def _serve(self, jobs: SimpleQueue[_Job | None]) -> None:
+        while (job := jobs.get()) is not None:
+            job.run()
+            self._idle.append(jobs)
+            job.ended.release()
+            self._lost.discard(job)
+            # An order must not be kept in memory until the next one comes.
+            del job
+
+
+class _Job:
+    """One call, and how it ended once `ended` can be acquired."""
+
+    def __init__(self, function: Callable[..., Any], args: tuple[object, ...]) -> None:
+        self._call = (copy_context(), function, args)
+        self._value: Any = None
+        self._error: BaseException | None = None
+        self.ended = threading.Lock()
+        self.ended.acquire()
+
+    def run(self) -> None:
+        context, function, args = self._call
+        try:
+            self._value = context.run(function, *args)
+        except BaseException as error:  # noqa: BLE001 - raised again where it is waited for.
+            self._error = error
+
+    def outcome(self) -> Any:
+        if self._error is not None:
+            raise self._error
+        return self._value

@@ -14,8 +14,6 @@ from sqlalchemy.exc import DBAPIError
 
 from orders_sync.domain.commands import Command, Outcome, Page
 from orders_sync.erp.base import CancelAnswer, ChangeAnswer, Decision, ErpBase, Receipt
-from orders_sync.erp.staging_cancellation import CANCELLED, NEW, cancel, consider
-from orders_sync.erp.staging_changes import FIRST, take_change, write_parts
 from orders_sync.erp.staging_commands import (
     OFFERED,
     PAGE_ROWS,
@@ -27,12 +25,21 @@ from orders_sync.erp.staging_commands import (
 from orders_sync.erp.staging_database import (
     CONNECTIONS,
     close_engine,
+    explained,
+    is_refusal,
     open_engine,
 )
-from orders_sync.erp.staging_examination import examine_tables, reading
-from orders_sync.erp.staging_failures import explained, is_refusal
+from orders_sync.erp.staging_orders import (
+    CANCELLED,
+    FIRST,
+    NEW,
+    cancel,
+    consider,
+    take_change,
+    write_parts,
+)
 from orders_sync.erp.staging_rows import order_row, tombstone_row
-from orders_sync.erp.staging_schema import upgrade_tables
+from orders_sync.erp.staging_schema import examine_tables, reading, upgrade_tables
 from orders_sync.erp.staging_tables import ERP_ORDERS
 from orders_sync.errors import ConfigurationError
 
@@ -44,7 +51,7 @@ if TYPE_CHECKING:
 
     from orders_sync.domain.differences import Changes
     from orders_sync.domain.order import Order
-    from orders_sync.erp.answers import CommandOutcome
+    from orders_sync.erp.base import CommandOutcome
 
 AGREE_UNTIL_TAKEN: Final = "agree_until_taken"
 ASK: Final = "ask"

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ValidationError
 from orders_sync.commands.body import describe_problems
 from orders_sync.erp.base import CancelAnswer, ChangeAnswer, Decision, ErpBase, Receipt, Verdict
 from orders_sync.erp.foreign_words import personal_texts, without_personal
-from orders_sync.erp.webhook_calls import HttpCalls, HttpReply
+from orders_sync.erp.webhook_calls import HttpCalls, HttpReply, WebhookOptions, read_options
 from orders_sync.erp.webhook_messages import (
     CancelData,
     CancelMessage,
@@ -38,9 +38,7 @@ from orders_sync.erp.webhook_messages import (
     Refusal,
     Verb,
 )
-from orders_sync.erp.webhook_options import WebhookOptions, read_options
 from orders_sync.errors import ConfigurationError, ErpRefused, ErpUnavailable, ItemUnmapped
-from orders_sync.signing import sign
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -48,7 +46,7 @@ if TYPE_CHECKING:
     from orders_sync.domain.commands import Command, Outcome
     from orders_sync.domain.differences import Changes
     from orders_sync.domain.order import Order
-    from orders_sync.erp.answers import CommandOutcome
+    from orders_sync.erp.base import CommandOutcome
 
 R = TypeVar("R", bound=BaseModel)
 
@@ -92,11 +90,7 @@ class WebhookErp(ErpBase):
         super().__init__(account, options, home)
         self._clock = clock
         self._options = read_options(options)
-        self._calls = HttpCalls(
-            connect_seconds=self._options.connect_seconds,
-            read_seconds=self._options.read_seconds,
-            total_seconds=self._options.total_seconds,
-        )
+        self._calls = HttpCalls(self._options)
 
     def asks_erp(self, method: str) -> bool:
         """Check whether a method of the port asks the ERP: its verb may be left out."""
@@ -180,7 +174,7 @@ class WebhookErp(ErpBase):
     def check(self) -> str | None:
         """Ask the ERP whether it takes messages; see `Erp.check`."""
         if Verb.CHECK not in self._options.verbs:
-            self._calls.require_there(self._options.url_of(Verb.CHECK))
+            self._calls.require_listener(Verb.CHECK)
             return "nothing was asked, since its verbs are without check"
         now = self._clock()
         message = CheckMessage(timestamp=now, data=CheckData(account=self.account))
@@ -223,16 +217,8 @@ class WebhookErp(ErpBase):
         raise ErpUnavailable(_no_reply(verb, reply.status))
 
     def _post(self, verb: Verb, message: Message, *of: str) -> HttpReply:
-        now, body = self._clock(), message.model_dump_json()
-        headers = {
-            **{
-                name: value.get_secret_value()
-                for name, value in self._options.secret_headers.items()
-            },
-            **sign(_message_id(verb, self.account, *of), body, self._options.keys, at=now),
-            "Content-Type": "application/json",
-        }
-        return self._calls.post(verb, self._options.url_of(verb), body.encode(), headers, now=now)
+        message_id = _message_id(verb, self.account, *of)
+        return self._calls.post(verb, message_id, message.model_dump_json(), now=self._clock())
 
 
 def _message_id(*of: str) -> str:

@@ -8,8 +8,8 @@ from datetime import timedelta
 import structlog
 
 from orders_sync.domain.commands import Command, Outcome
-from orders_sync.erp.answers import answer_all
 from orders_sync.erp.base import Erp
+from orders_sync.erp.guarded import answer_all
 from orders_sync.ledger import Ledger
 from orders_sync.outbound.accept import Desk, accept_all
 

@@ -9,8 +9,7 @@ from typing import Final
 from orders_sync.domain.commands import Command, Page
 from orders_sync.domain.differences import Changes
 from orders_sync.domain.order import Order
-from orders_sync.erp.answers import CommandOutcome
-from orders_sync.erp.base import ChangeAnswer, Receipt
+from orders_sync.erp.base import ChangeAnswer, CommandOutcome, Receipt
 from orders_sync.erp.staging import StagingErp
 from orders_sync.errors import ErpUnavailable
 from orders_sync.testing.offering import offer

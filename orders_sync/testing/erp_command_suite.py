@@ -11,8 +11,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from orders_sync.domain.commands import Command, Outcome
-from orders_sync.erp.answers import answer_all
 from orders_sync.erp.base import Erp
+from orders_sync.erp.guarded import answer_all
 from orders_sync.testing.erp_hooks import ErpHooks, Tell
 
 

@@ -12,8 +12,8 @@ import pytest
 
 from orders_sync.domain.commands import Command
 from orders_sync.domain.order import Order
-from orders_sync.erp.answers import CommandOutcome, answer_all
-from orders_sync.erp.base import Erp
+from orders_sync.erp.base import CommandOutcome, Erp
+from orders_sync.erp.guarded import answer_all
 from orders_sync.testing.factories import make_order
 
 #: Tells an ERP some outcomes.

@@ -18,7 +18,7 @@ from support.postgres import PostgresServer
 
 from orders_sync.demo.erp_tables import open_as_erp
 from orders_sync.demo.records import ErpOrder
-from orders_sync.erp.staging_database import create_tables
+from orders_sync.erp.staging_schema import create_tables
 
 #: The adapter writes `placed_at` by its worker's clock, which may be wrong; this one is the ERP's.
 _SQLITE_CLOCK: Final = (

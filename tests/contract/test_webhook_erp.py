@@ -13,8 +13,7 @@ from support.webhook_erp import FAULTS, FOLDER, SECRET, Books, faulty_way_to, ru
 from orders_sync.domain.commands import Command, Outcome
 from orders_sync.domain.differences import Changes
 from orders_sync.domain.order import Order
-from orders_sync.erp.answers import CommandOutcome
-from orders_sync.erp.base import CancelAnswer, ChangeAnswer, Decision, Erp, Receipt
+from orders_sync.erp.base import CancelAnswer, ChangeAnswer, CommandOutcome, Decision, Erp, Receipt
 from orders_sync.erp.webhook import WebhookErp
 from orders_sync.errors import ConfigurationError, ErpRefused, ErpUnavailable
 from orders_sync.testing.erp_suite import ErpSuite

@@ -10,7 +10,7 @@ import pytest
 from support.flow import STORE, Flow
 
 from orders_sync.domain.commands import Command, Outcome
-from orders_sync.erp.answers import BulkErp, CommandOutcome
+from orders_sync.erp.base import BulkErp, CommandOutcome
 from orders_sync.errors import ErpRefused
 from orders_sync.outbound.steps import send
 

@@ -15,8 +15,8 @@ from support.flow import STORE, Flow
 from support.webhook_pages import FOLDER, examples, pages
 
 from orders_sync.domain.order import Order
+from orders_sync.erp.webhook_calls import WebhookOptions
 from orders_sync.erp.webhook_messages import MESSAGES, PlaceData, PlaceMessage, Verb
-from orders_sync.erp.webhook_options import WebhookOptions
 from orders_sync.testing.clock import SettableClock
 from orders_sync.vtex.translate import order as read_order
 

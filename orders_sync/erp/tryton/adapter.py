@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from orders_sync.domain.differences import Changes
     from orders_sync.domain.order import Order
-    from orders_sync.erp.answers import CommandOutcome
+    from orders_sync.erp.base import CommandOutcome
 
 _ORDER: Final = "model.orders_sync.order"
 _COMMAND: Final = "model.orders_sync.command"

@@ -11,9 +11,16 @@ import pytest
 from orders_sync.domain.commands import Command, Outcome, Page
 from orders_sync.domain.differences import Changes
 from orders_sync.domain.order import Order
-from orders_sync.erp.answers import CommandOutcome, answer_all
-from orders_sync.erp.base import CancelAnswer, ChangeAnswer, Decision, Erp, ErpBase, Receipt
-from orders_sync.erp.guarded import GuardedErp
+from orders_sync.erp.base import (
+    CancelAnswer,
+    ChangeAnswer,
+    CommandOutcome,
+    Decision,
+    Erp,
+    ErpBase,
+    Receipt,
+)
+from orders_sync.erp.guarded import GuardedErp, answer_all
 from orders_sync.errors import ErpRefused, ErpUnavailable, WaitError
 
 ANSWERS = [

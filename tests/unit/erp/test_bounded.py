@@ -9,7 +9,7 @@ from contextvars import ContextVar
 import pytest
 from support.waiting import until
 
-from orders_sync.erp.bounded import Bounded
+from orders_sync.erp.guarded import Bounded
 from orders_sync.errors import ErpUnavailable
 
 _WORD: ContextVar[str] = ContextVar("_WORD")

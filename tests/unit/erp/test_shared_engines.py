@@ -9,9 +9,8 @@ import pytest
 from sqlalchemy import Engine, create_engine, make_url
 from unit.erp.erp_sql import MakeStaging
 
-from orders_sync.erp.shared_engines import SharedEngines
 from orders_sync.erp.staging import StagingErp
-from orders_sync.erp.staging_database import close_engine, open_engine
+from orders_sync.erp.staging_database import SharedEngines, close_engine, open_engine
 from orders_sync.errors import ConfigurationError
 
 

@@ -12,7 +12,7 @@ from sqlalchemy import Engine, event, select
 from unit.erp.erp_sql import ErpSql
 
 from orders_sync.domain.commands import Command, Outcome
-from orders_sync.erp.answers import answer_all
+from orders_sync.erp.guarded import answer_all
 from orders_sync.erp.staging import StagingErp
 from orders_sync.erp.staging_rows import utc
 from orders_sync.erp.staging_tables import ERP_COMMANDS

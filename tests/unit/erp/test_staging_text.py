@@ -14,7 +14,7 @@ from support.postgres import PostgresServer
 
 from orders_sync.domain.commands import Command, Outcome
 from orders_sync.erp.staging import StagingErp
-from orders_sync.erp.staging_text import fitted
+from orders_sync.erp.staging_database import fitted
 from orders_sync.testing.factories import make_line, make_order
 
 ORDER_ID = "1300000000001-01"

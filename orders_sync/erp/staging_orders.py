@@ -1,4 +1,8 @@
-"""An order that changed after it was written: its rows are those of the new revision."""
+"""An order in the staging tables after it was written: its changes and its cancellation.
+
+Question, answer and cancellation are in the row of `erp_orders`. Of an order that changed, all rows
+are those of the new revision.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from sqlalchemy import Table, and_, delete, func, insert, or_, select, update
 from sqlalchemy.exc import DBAPIError
 
-from orders_sync.erp.base import ChangeAnswer
-from orders_sync.erp.staging_cancellation import CANCELLED, CANCELLING, NEW
+from orders_sync.erp.base import CancelAnswer, ChangeAnswer, Decision
 from orders_sync.erp.staging_rows import (
     change_rows,
     component_rows,
@@ -29,10 +32,21 @@ from orders_sync.errors import ErpRefused
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from sqlalchemy import Connection
+    from sqlalchemy import ColumnElement, Connection
 
     from orders_sync.domain.differences import Changes
     from orders_sync.domain.order import Order
+
+NEW: Final = "new"
+CANCELLING: Final = "cancelling"
+CANCELLED: Final = "cancelled"
+
+#: The revision of the hand-over.
+FIRST: Final = 1
+
+_AGREE: Final = "agree"
+_DENY: Final = "deny"
+_NO_REASON: Final = "The store cannot cancel this order any more."
 
 #: What is written of an order beside its own row.
 _PARTS: Final = (
@@ -40,7 +54,6 @@ _PARTS: Final = (
     (ERP_ORDER_COMPONENTS, component_rows),
     (ERP_ORDER_SERVICES, service_rows),
 )
-FIRST: Final = 1
 
 
 def write_parts(connection: Connection, account: str, order: Order) -> None:
@@ -99,6 +112,66 @@ def take_change(
         ) from None
     _insert(connection, ERP_ORDER_CHANGES, account, change_rows(order.order_id, changes))
     return ChangeAnswer.TAKEN
+
+
+def consider(
+    connection: Connection,
+    is_order: ColumnElement[bool],
+    *,
+    agrees_until_taken: bool,
+    now: datetime,
+) -> Decision:
+    """Put the question, and read the decision; an order that the ERP has not is undecided.
+
+    Where the answer is to agree, the order is `cancelling` from the same statement on, so that
+    nobody takes it any more.
+    """
+    columns = ERP_ORDERS.c
+    pending = update(ERP_ORDERS).where(is_order, columns.state == NEW)
+    connection.execute(
+        pending.where(columns.cancellation_requested_at.is_(None)).values(
+            cancellation_requested_at=now
+        )
+    )
+    if agrees_until_taken:
+        free = (columns.taken_at.is_(None), columns.cancellation_decision.is_(None))
+        connection.execute(
+            pending.where(*free).values(state=CANCELLING, cancellation_decision=_AGREE)
+        )
+    look = select(columns.state, columns.cancellation_decision, columns.cancellation_reason)
+    row = connection.execute(look.where(is_order)).one_or_none()
+    if row is None:
+        return Decision.undecided()
+    if row.state != NEW:
+        return Decision.agree()
+    if row.cancellation_decision == _DENY:
+        return Decision.deny(row.cancellation_reason or _NO_REASON)
+    agreed = pending.where(columns.cancellation_decision == _AGREE).values(state=CANCELLING)
+    return Decision.agree() if connection.execute(agreed).rowcount else Decision.undecided()
+
+
+def cancel(
+    connection: Connection, is_order: ColumnElement[bool], *, reason: str, now: datetime
+) -> CancelAnswer:
+    """Mark an order as cancelled, unless the ERP took it and has not agreed to it.
+
+    The row is locked first, so that its state is that at the time of the mark.
+    """
+    columns = ERP_ORDERS.c
+    look = select(columns.state).where(is_order).with_for_update()
+    state = connection.execute(look).scalar_one_or_none()
+    if state is None:
+        return CancelAnswer.UNKNOWN
+    if state == CANCELLED:
+        return CancelAnswer.CANCELLED
+    is_free = or_(columns.taken_at.is_(None), columns.cancellation_decision == _AGREE)
+    mark = (
+        update(ERP_ORDERS)
+        .where(is_order, columns.state.in_((NEW, CANCELLING)), is_free)
+        .values(state=CANCELLED, cancelled_at=now, cancel_reason=reason)
+    )
+    is_marked = connection.execute(mark).rowcount > 0
+    return CancelAnswer.CANCELLED if is_marked else CancelAnswer.TOO_LATE
 
 
 def _replace_parts(connection: Connection, account: str, order: Order) -> None:
