@@ -8,10 +8,9 @@ from typing import Final
 from pydantic import Field
 
 from orders_sync.commands.body import Body, Text
-from orders_sync.commands.intents import Intent
 from orders_sync.commands.kind import GOODS, Kind
 from orders_sync.commands.unseen import wait_for_open_invoices
-from orders_sync.commands.verdicts import AlreadySo, Known, NotAllowed, Send, Verdict, Wait
+from orders_sync.commands.verdicts import AlreadySo, Intent, Known, NotAllowed, Send, Verdict, Wait
 from orders_sync.domain.fulfilment import Fulfilment
 from orders_sync.domain.rules import Group, group_of
 from orders_sync.domain.steps import Step

@@ -8,7 +8,6 @@ from typing import Annotated, Final, Self
 from pydantic import Field, model_validator
 
 from orders_sync.commands.body import Body, Cents, Count, Part, Quantity, Text
-from orders_sync.commands.intents import Intent
 from orders_sync.commands.kind import GOODS, Kind
 from orders_sync.commands.unseen import (
     digest_of,
@@ -17,7 +16,7 @@ from orders_sync.commands.unseen import (
     wait_for_changes,
     wait_for_invoices,
 )
-from orders_sync.commands.verdicts import AlreadySo, Known, NotAllowed, Send, Wait
+from orders_sync.commands.verdicts import AlreadySo, Intent, Known, NotAllowed, Send, Wait
 from orders_sync.domain.fulfilment import Fulfilment
 from orders_sync.domain.rules import Group, group_of
 from orders_sync.domain.steps import Step

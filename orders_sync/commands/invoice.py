@@ -19,7 +19,6 @@ from orders_sync.commands.body import (
     Text,
     require_writable,
 )
-from orders_sync.commands.intents import Intent
 from orders_sync.commands.items import choose, everything_left
 from orders_sync.commands.kind import GOODS, Kind
 from orders_sync.commands.track import TrackBody, judge_parcel, number_unclear
@@ -28,7 +27,7 @@ from orders_sync.commands.unseen import (
     wait_for_cancellation,
     wait_for_changes,
 )
-from orders_sync.commands.verdicts import AlreadySo, Known, NotAllowed, Send, Verdict, Wait
+from orders_sync.commands.verdicts import AlreadySo, Intent, Known, NotAllowed, Send, Verdict, Wait
 from orders_sync.domain.fulfilment import Fulfilment, InvoiceType, Package
 from orders_sync.domain.invoice_number import may_be_same_number, to_vtex_number
 from orders_sync.domain.rules import Group, group_of

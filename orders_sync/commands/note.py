@@ -7,9 +7,8 @@ from typing import Final
 from pydantic import Field
 
 from orders_sync.commands.body import Body, Text
-from orders_sync.commands.intents import Intent
 from orders_sync.commands.kind import Kind
-from orders_sync.commands.verdicts import Known, Send
+from orders_sync.commands.verdicts import Intent, Known, Send
 from orders_sync.domain.steps import Step
 
 

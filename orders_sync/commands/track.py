@@ -10,10 +10,10 @@ from typing import Final, Self, TypeVar
 from pydantic import BaseModel, Field, field_validator, model_validator
 
 from orders_sync.commands.body import Day, Moment, Number, ParcelBody, Part, Text, require_writable
-from orders_sync.commands.intents import Intent
 from orders_sync.commands.kind import TRACKING, Kind
 from orders_sync.commands.verdicts import (
     AlreadySo,
+    Intent,
     Known,
     NotAllowed,
     Send,

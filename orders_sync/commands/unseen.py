@@ -9,8 +9,7 @@ from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import TYPE_CHECKING, Final
 
-from orders_sync.commands.intents import Intent
-from orders_sync.commands.verdicts import DoneChange, Known, SentInvoice, Wait
+from orders_sync.commands.verdicts import DoneChange, Intent, Known, SentInvoice, Wait
 from orders_sync.domain.fulfilment import (
     AppliedChange,
     ChangedItem,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from orders_sync.bootstrap import Services
@@ -18,18 +18,82 @@ from orders_sync.inbound.tell_change import (
     tell_change,
     told_next,
 )
-from orders_sync.inbound.verdict import verdict
 from orders_sync.traffic.waits import ERP, wait_error
 from orders_sync.vtex.translate import order as read_order
 from orders_sync.vtex.translate import summary
 from orders_sync.worker.calls import lane_of
+
+#: VTEX cancels by itself what nobody decided for 30 days.
+_LONGEST_WAIT = timedelta(days=30)
+_FIRST_LOOK_SECONDS = 60.0
+_LAST_LOOK_SECONDS = 6 * 3600.0
+
+_NEXT_STEP = {
+    Action.HAND_OVER: Step.HAND_OVER,
+    Action.START_HANDLING: Step.START_HANDLING,
+    Action.CANCEL_IN_ERP: Step.CANCEL_IN_ERP,
+    Action.LOOK_AGAIN: Step.FETCH,
+    Action.ASK: Step.CONSIDER_CANCELLATION,
+}
+
+_STANDING = {
+    Action.FINISH: Standing.DONE,
+    Action.IGNORE: Standing.DONE,
+    Action.VOID: Standing.VOID,
+    Action.LOOK_AGAIN: Standing.WAITING,
+}
 
 
 def fetch(claim: Claim, services: Services) -> StepResult:
     """Read the order from VTEX, keep its document, and decide what comes next."""
     vtex = services.vtex(claim.account, lane_of(claim.step))
     document = vtex.get_order(claim.order_id)
-    return note_changes(claim, verdict(claim, document, now=services.clock()), services)
+    return note_changes(claim, _judge(claim, document, now=services.clock()), services)
+
+
+def _judge(claim: Claim, document: bytes, *, now: datetime) -> StepResult:
+    """Return what an order that was just read needs next, by the rules.
+
+    Raises:
+        Unreadable: the document does not even show its status.
+    """
+    order = summary(document)
+    action = judge_order(order.status, claim.progress, is_completed=order.is_completed)
+    result = StepResult(
+        standing=_STANDING.get(action, Standing.ACTIVE),
+        next_step=_NEXT_STEP.get(action),
+        progress=_progress(claim.progress, action),
+        status=order.status,
+        sequence=order.sequence,
+        marketplace_order_id=order.marketplace_order_id,
+        document=document,
+        note=f"{order.status or 'no status'}: {action}",
+    )
+    if action is Action.LOOK_AGAIN:
+        return _look_again(result, now - claim.first_seen_at)
+    return result
+
+
+def _progress(progress: Progress, action: Action) -> Progress:
+    if action is Action.FINISH:
+        return Progress.HANDLING
+    if action is Action.HAND_OVER:
+        return Progress.OFFERED
+    return Progress.FETCHED if progress is Progress.SEEN else progress
+
+
+def _look_again(result: StepResult, age: timedelta) -> StepResult:
+    """Look at the order more and more rarely: VTEX tells when it moves on, unless it forgets."""
+    if age >= _LONGEST_WAIT:
+        return replace(
+            result,
+            standing=Standing.PARKED,
+            cause="vtex.undecided",
+            hint="VTEX has kept the order undecided for 30 days. Look at it in VTEX's Admin, "
+            "then retry it.",
+        )
+    due_in = min(max(age.total_seconds() / 2, _FIRST_LOOK_SECONDS), _LAST_LOOK_SECONDS)
+    return replace(result, due_in=due_in, cause="vtex.undecided")
 
 
 def hand_over(claim: Claim, services: Services) -> StepResult:

@@ -10,8 +10,7 @@ from celery import shared_task
 
 from orders_sync.domain.steps import Step
 from orders_sync.inbound import steps
-from orders_sync.inbound.acknowledge import acknowledge, is_any_left
-from orders_sync.inbound.poll import Polled, PollLimits, poll
+from orders_sync.inbound.feed import Polled, PollLimits, acknowledge, is_any_left, poll
 from orders_sync.ledger.accounts import Chore
 from orders_sync.traffic.waits import Lane
 from orders_sync.worker.chores import ChoreTask, Ran, TickTask

@@ -14,10 +14,9 @@ from pydantic import ValidationError
 
 from orders_sync.commands.body import Body, ParcelBody
 from orders_sync.commands.change import ChangeBody
-from orders_sync.commands.intents import Intent
 from orders_sync.commands.invoice import InvoiceBody
 from orders_sync.commands.track import TrackBody
-from orders_sync.commands.verdicts import DoneChange, Known, SentInvoice, SentTracking
+from orders_sync.commands.verdicts import DoneChange, Intent, Known, SentInvoice, SentTracking
 from orders_sync.domain.fulfilment import InvoiceType
 from orders_sync.domain.rules import OPEN
 from orders_sync.domain.steps import CommandClaim

@@ -9,7 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from orders_sync.commands.intents import Intent
+from orders_sync.commands.verdicts import Intent
 from orders_sync.domain.announcements import Told
 from orders_sync.domain.rules import Standing
 from orders_sync.domain.steps import Dispatch, Step

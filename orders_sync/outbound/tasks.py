@@ -27,8 +27,7 @@ from orders_sync.errors import LedgerUnavailable
 from orders_sync.ledger.accounts import Chore
 from orders_sync.outbound import steps
 from orders_sync.outbound.accept import Desk, accept
-from orders_sync.outbound.answers import pull
-from orders_sync.outbound.consider import consider_cancellation
+from orders_sync.outbound.erp import consider_cancellation, pull
 from orders_sync.worker.chores import ChoreTask, Ran
 from orders_sync.worker.retry import place_of
 from orders_sync.worker.step_task import StepTask

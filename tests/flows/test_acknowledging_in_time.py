@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from support.flow import STORE, Flow
 
-from orders_sync.inbound.acknowledge import is_any_left
+from orders_sync.inbound.feed import is_any_left
 from orders_sync.ledger.accounts import Chore
 
 pytestmark = pytest.mark.parametrize("both_on", ["sqlite", "postgresql"], indirect=True)

@@ -7,7 +7,7 @@ import json
 import pytest
 from support.flow import STORE, Flow
 
-from orders_sync.inbound.poll import Polled
+from orders_sync.inbound.feed import Polled
 from orders_sync.inbound.tasks import after_poll
 from orders_sync.sandbox.wire import Request, Response
 from orders_sync.vtex.hook import Origin, read_post

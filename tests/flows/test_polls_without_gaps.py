@@ -7,7 +7,7 @@ import pytest
 from support.flow import STORE, Flow
 
 from orders_sync.domain.steps import Dispatch
-from orders_sync.inbound.poll import PollLimits, poll
+from orders_sync.inbound.feed import PollLimits, poll
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ FIELD = '    colour: Text | None = Field(None, description="Its colour.")\n'
 KIND = '''"""Greetings."""
 
 from orders_sync.commands.body import Body, Text
-from orders_sync.commands.intents import Intent
+from orders_sync.commands.verdicts import Intent
 from orders_sync.commands.kind import Kind
 from orders_sync.commands.verdicts import Send
 from orders_sync.domain.steps import Step

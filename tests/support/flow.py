@@ -24,13 +24,11 @@ from orders_sync.domain.commands import Command
 from orders_sync.domain.steps import Claim, CommandClaim, CommandResult, Dispatch, Step, StepResult
 from orders_sync.errors import OrdersSyncError
 from orders_sync.inbound import steps
-from orders_sync.inbound.acknowledge import acknowledge
-from orders_sync.inbound.poll import Polled, PollLimits, poll
+from orders_sync.inbound.feed import Polled, PollLimits, acknowledge, poll
 from orders_sync.ledger.accounts import Chore
 from orders_sync.outbound import steps as sending
 from orders_sync.outbound.accept import Desk, Source, accept
-from orders_sync.outbound.answers import pull
-from orders_sync.outbound.consider import consider_cancellation
+from orders_sync.outbound.erp import consider_cancellation, pull
 from orders_sync.sandbox import Box, Dials, SandboxAdapter
 from orders_sync.settings import Settings
 from orders_sync.settings_parts import AccountSettings

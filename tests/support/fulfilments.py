@@ -5,8 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from orders_sync.commands.intents import Intent
-from orders_sync.commands.verdicts import Known, Wait
+from orders_sync.commands.verdicts import Intent, Known, Wait
 from orders_sync.domain.fulfilment import Fulfilment, FulfilmentLine, Package
 
 NOW = datetime(2026, 11, 27, 12, tzinfo=UTC)

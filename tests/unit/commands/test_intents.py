@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from support.fulfilments import NOW
 
-from orders_sync.commands.intents import Intent
+from orders_sync.commands.verdicts import Intent
 
 
 def test_an_intent_keeps_its_json() -> None:

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from support.fulfilments import NOW, ORDER, known, package, seconds_ago
 
-from orders_sync.commands.intents import Intent
 from orders_sync.commands.invoice import InvoiceBody, judge_invoice
 from orders_sync.commands.track import TrackBody, Tracking
 from orders_sync.commands.verdicts import (
     AlreadySo,
+    Intent,
     NotAllowed,
     Send,
     SentInvoice,

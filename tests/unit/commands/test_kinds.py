@@ -9,7 +9,7 @@ from orders_sync.commands import KINDS, NAMED
 from orders_sync.commands.kind import Kind
 from orders_sync.domain.steps import Queue, Step
 from orders_sync.outbound import steps, tasks
-from orders_sync.outbound.calls import CALLS
+from orders_sync.outbound.steps import CALLS
 from orders_sync.producer import Producer
 from orders_sync.settings_parts import RetrySettings
 from orders_sync.vtex.client import VtexClient

@@ -11,10 +11,10 @@ from support.fulfilments import NOTHING_KNOWN, NOW, ORDER, known, package
 from orders_sync.commands.cancel import CancelBody, judge_cancel
 from orders_sync.commands.change import ChangeBody, judge_change
 from orders_sync.commands.deny import DenyBody, judge_deny
-from orders_sync.commands.intents import Intent
 from orders_sync.commands.track import TrackBody, judge_tracking
 from orders_sync.commands.verdicts import (
     AlreadySo,
+    Intent,
     Known,
     NotAllowed,
     Send,

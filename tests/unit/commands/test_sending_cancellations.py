@@ -19,8 +19,7 @@ from support.fulfilments import (
 
 from orders_sync.commands.cancel import CancelBody, judge_cancel
 from orders_sync.commands.deny import DenyBody, judge_deny
-from orders_sync.commands.intents import Intent
-from orders_sync.commands.verdicts import AlreadySo, NotAllowed, Send, SentInvoice
+from orders_sync.commands.verdicts import AlreadySo, Intent, NotAllowed, Send, SentInvoice
 from orders_sync.domain.fulfilment import CancellationRequest
 
 CANCEL = CancelBody(reason="fraud")

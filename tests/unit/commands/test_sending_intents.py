@@ -23,11 +23,11 @@ from support.fulfilments import (
 )
 
 from orders_sync.commands.change import ChangeBody, judge_change
-from orders_sync.commands.intents import Intent
 from orders_sync.commands.invoice import InvoiceBody, judge_invoice
 from orders_sync.commands.verdicts import (
     AlreadySo,
     DoneChange,
+    Intent,
     Known,
     NotAllowed,
     Send,

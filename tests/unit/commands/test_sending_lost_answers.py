@@ -17,12 +17,12 @@ from support.fulfilments import NOW, ORDER, package
 
 from orders_sync.commands.cancel import CancelBody, judge_cancel
 from orders_sync.commands.change import ChangeBody, judge_change
-from orders_sync.commands.intents import Intent
 from orders_sync.commands.invoice import InvoiceBody, judge_invoice
 from orders_sync.commands.track import TrackBody, judge_tracking
 from orders_sync.commands.verdicts import (
     AlreadySo,
     DoneChange,
+    Intent,
     Known,
     Send,
     SentInvoice,

@@ -8,9 +8,8 @@ from typing import Any
 import pytest
 from support.fulfilments import NOTHING_KNOWN, ORDER, known, package, seconds_ago
 
-from orders_sync.commands.intents import Intent
 from orders_sync.commands.track import TrackBody, judge_tracking
-from orders_sync.commands.verdicts import AlreadySo, Send, SentTracking, Wait
+from orders_sync.commands.verdicts import AlreadySo, Intent, Send, SentTracking, Wait
 from orders_sync.domain.fulfilment import Fulfilment
 
 POSTED = {"city": "C", "state": "S", "description": "posted", "date": "2026-11-27"}

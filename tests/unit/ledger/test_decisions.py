@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from support.office import ORDER, STORE, Office
 
-from orders_sync.commands.intents import Intent
+from orders_sync.commands.verdicts import Intent
 from orders_sync.domain.rules import Standing
 from orders_sync.domain.steps import CommandResult, Dispatch, Step
 from orders_sync.ledger.decisions import DecisionRefused

@@ -1,11 +1,11 @@
-"""Polls an account's feed: every event is in the ledger before anything is done about it."""
+"""An account's feed: its events are put into the ledger, and acknowledged once they may go."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
-from typing import Protocol
+from datetime import datetime, timedelta
+from typing import Final, Protocol
 
 import structlog
 
@@ -19,18 +19,25 @@ from orders_sync.metrics.tracing import NO_TRACING, About, Tracing
 
 log = structlog.get_logger(__name__)
 
-#: As many events as VTEX gives at once.
-FULL_LOT = 10
+#: The most events that VTEX gives, and the most handles that it takes, in one call.
+_LOT: Final = 10
 
 #: Polls find out soon whether a refused key stays refused, on behalf of all that waits.
-_REFUSED_SECONDS = 5.0
+_REFUSED_SECONDS: Final = 5.0
+
+_LONGEST_ACKNOWLEDGING: Final = timedelta(seconds=10)
+_MARGIN: Final = timedelta(seconds=5)
 
 
 class Feed(Protocol):
-    """What of the VTEX client polling needs."""
+    """The calls of the VTEX client that are needed here."""
 
     def get_feed(self, max_lot: int = ...) -> list[OrderEvent | UnreadableEvent]:
         """Read up to `max_lot` events."""
+        ...
+
+    def commit_feed(self, handles: Sequence[str]) -> None:
+        """Take the events of these handles out of the feed."""
         ...
 
 
@@ -96,7 +103,7 @@ def poll(
                 log.info("feed.held_back", in_flight=limits.in_flight)
                 return polled
             with tracing.lot("feed.poll") as traced:
-                lot = feed.get_feed(FULL_LOT)
+                lot = feed.get_feed(_LOT)
                 if lot and not polled.was_read:
                     acknowledge_at = clock() + limits.acknowledge_in
                     ledger.accounts.wake(account, Chore.ACKNOWLEDGE, acknowledge_at)
@@ -105,7 +112,7 @@ def poll(
             room -= len(recorded.dispatches)
             dispatch(recorded.dispatches)
             polled = Polled(polled.told + len(lot), polled.new + recorded.new, was_read=True)
-            if len(lot) < FULL_LOT:
+            if len(lot) < _LOT:
                 return polled
     except NotFound:
         restore_feed()
@@ -113,3 +120,57 @@ def poll(
     except AuthFailed as error:
         raise AuthFailed(error.message, _REFUSED_SECONDS) from error
     return replace(polled, is_cut_short=True)
+
+
+def acknowledge(
+    account: str,
+    *,
+    feed: Feed,
+    ledger: Ledger,
+    clock: Clock,
+    visibility_seconds: float,
+    at_once: bool,
+    tracing: Tracing = NO_TRACING,
+) -> int:
+    """Commit the handles of all events that may go; return their number.
+
+    `at_once` commits what is recorded; without it an event waits until its order is handled,
+    void, parked, or waits for VTEX. A handle is good only for the feed's visibility time, so
+    older ones are left out: VTEX delivers their events again, with fresh handles. Committing
+    twice is harmless.
+    """
+    started = clock()
+    acknowledged = 0
+    while clock() - started < _LONGEST_ACKNOWLEDGING:
+        handles = ledger.events.to_acknowledge(
+            account,
+            delivered_after=_oldest(clock, visibility_seconds),
+            limit=_LOT,
+            at_once=at_once,
+        )
+        if not handles:
+            break
+        with tracing.lot("feed.acknowledge") as traced:
+            feed.commit_feed(handles)
+            orders = ledger.events.mark_acknowledged(account, handles, now=clock())
+            traced.add_all(About(account, order_id) for order_id in orders)
+        acknowledged += len(handles)
+        if len(handles) < _LOT:
+            break
+    return acknowledged
+
+
+def is_any_left(account: str, *, ledger: Ledger, clock: Clock, visibility_seconds: float) -> bool:
+    """Return whether the account has events that are still to be acknowledged."""
+    return bool(
+        ledger.events.to_acknowledge(
+            account,
+            delivered_after=_oldest(clock, visibility_seconds),
+            limit=1,
+            at_once=True,
+        )
+    )
+
+
+def _oldest(clock: Clock, visibility_seconds: float) -> datetime:
+    return clock() - timedelta(seconds=visibility_seconds) + _MARGIN
