@@ -9,7 +9,15 @@ from typing import Any, TypeVar
 import click
 
 from orders_sync.cli.output import echo
-from orders_sync.domain import status as s
+from orders_sync.domain.rules import (
+    BEFORE_HANDLING,
+    CANCELLATION_REQUESTED,
+    CANCELLED,
+    CANCELLING,
+    IN_HANDLING,
+    INVOICED,
+    READY_FOR_HANDLING,
+)
 from orders_sync.settings_parts import FeedSettings
 from orders_sync.upkeep.watch_feed import wanted_configuration
 from orders_sync.vtex.feed import (
@@ -23,11 +31,11 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 _MIN_VISIBILITY_SECONDS = 30
 _KNOWN = sorted(
-    s.BEFORE_HANDLING
-    | s.IN_HANDLING
-    | s.CANCELLING
-    | s.CANCELLED
-    | {s.READY_FOR_HANDLING, s.CANCELLATION_REQUESTED, s.INVOICED}
+    BEFORE_HANDLING
+    | IN_HANDLING
+    | CANCELLING
+    | CANCELLED
+    | {READY_FOR_HANDLING, CANCELLATION_REQUESTED, INVOICED}
 )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from orders_sync.demo.records import AskedCommand, VtexOrder
-from orders_sync.domain.status import CANCELLED
+from orders_sync.domain.rules import CANCELLED
 
 
 def is_in_effect(asked: AskedCommand, order: VtexOrder) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from orders_sync.demo.asked import is_in_effect
 from orders_sync.demo.records import Answer, AskedCommand, Evidence, ParcelEvent, VtexOrder
-from orders_sync.domain.status import CANCELLATION_REQUESTED, CANCELLED, CANCELLING, INVOICED
+from orders_sync.domain.rules import CANCELLATION_REQUESTED, CANCELLED, CANCELLING, INVOICED
 from orders_sync.domain.words import count_of, was_or_were
 
 #: VTEX offers no way to look whether a note is there, so one may stand twice after a lost answer.

@@ -8,7 +8,7 @@ from typing import Final, Protocol, runtime_checkable
 
 from orders_sync.demo.records import ErpOrder, VtexOrder
 from orders_sync.demo.wishes import Wish
-from orders_sync.domain.status import CANCELLED, IN_HANDLING
+from orders_sync.domain.rules import CANCELLED, IN_HANDLING
 
 #: What is edited, where the order has it: a piece less, another street, another carrier, and the
 #: acquirer's code. A change of the items is made a while later.

@@ -10,7 +10,7 @@ from orders_sync.demo.asked import is_in_effect
 from orders_sync.demo.command_promises import COMMAND_PROMISES
 from orders_sync.demo.records import PLAIN, AskedCommand, ErpOrder, Evidence, VtexOrder
 from orders_sync.demo.sums import adds_up, has_the_lines, is_as_sold
-from orders_sync.domain.status import (
+from orders_sync.domain.rules import (
     CANCELLATION_REQUESTED,
     CANCELLED,
     CANCELLING,

@@ -18,7 +18,7 @@ from orders_sync.demo.records import (
     SeenCall,
     VtexOrder,
 )
-from orders_sync.domain.status import CANCELLATION_REQUESTED, CANCELLED, IN_HANDLING, INVOICED
+from orders_sync.domain.rules import CANCELLATION_REQUESTED, CANCELLED, IN_HANDLING, INVOICED
 from orders_sync.errors import OrdersSyncError
 from orders_sync.vtex.hook import HEADER
 

@@ -16,7 +16,7 @@ from math import isclose
 from typing import Final, NamedTuple
 
 from orders_sync.domain.order import Address, Delivery, Order, OrderLine, Payment
-from orders_sync.domain.status import INVOICED
+from orders_sync.domain.rules import INVOICED
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,10 @@
 
 Two tables. `judge_event` says whether an event of the feed makes us read its order, and
 `judge_order` what the order that was read needs next. Nothing here does anything.
+
+VTEX's list of statuses is open and some orders have no status at all, so a status travels as
+`str | None`, and one that is not named here belongs to no group.
+https://help.vtex.com/en/tutorial/order-flow-and-status--tutorials_196
 """
 
 from __future__ import annotations
@@ -9,7 +13,59 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Final
 
-from orders_sync.domain import status as s
+READY_FOR_HANDLING = "ready-for-handling"
+CANCELLATION_REQUESTED = "cancellation-requested"
+INVOICED = "invoiced"
+
+#: Statuses from which VTEX itself moves the order on towards ready-for-handling.
+BEFORE_HANDLING = frozenset(
+    {
+        "order-created",
+        "on-order-completed",
+        "on-order-completed-ffm",
+        "order-completed",
+        "order-accepted",
+        "payment-pending",
+        "waiting-for-order-authorization",
+        "approve-payment",
+        "payment-approved",
+        "waiting-for-seller-decision",
+        "waiting-ffmt-authorization",
+        "waiting-for-authorization",
+        "waiting-for-manual-authorization",
+        "waiting-for-sellers-confirmation",
+        "waiting-for-mkt-authorization",
+        "waiting-seller-handling",
+        "authorize-fulfillment",
+        "release-to-fulfillment",
+        "window-to-cancel",
+        "window-to-change-seller",
+        "window-to-change-payment",
+    }
+)
+
+#: The order was taken over for fulfilment, by us or by a person in VTEX's Admin.
+IN_HANDLING = frozenset(
+    {
+        "start-handling",
+        "handling",
+        "waiting-for-fulfillment",
+        "ready-for-invoicing",
+        "invoice-after-cancellation-deny",
+        "invoice",
+    }
+)
+
+#: VTEX is cancelling; the order ends as canceled, or falls back to where it was.
+CANCELLING = frozenset({"request-cancel", "cancel"})
+
+#: Ends from which nobody may fulfil the order.
+CANCELLED = frozenset(
+    {"canceled", "replaced", "payment-denied", "order-create-error", "order-creation-error"}
+)
+
+#: Statuses whose event asks nothing of us: VTEX tells again when the order moves on.
+UNEVENTFUL = BEFORE_HANDLING | CANCELLING | (IN_HANDLING - {"handling"})
 
 
 class Progress(StrEnum):
@@ -92,17 +148,17 @@ def group_of(status: str | None, *, is_completed: bool = True) -> Group:
     """Find the group of a status; an order that is not complete is never acted on."""
     if not is_completed:
         return Group.INCOMPLETE
-    if status == s.READY_FOR_HANDLING:
+    if status == READY_FOR_HANDLING:
         return Group.READY
-    if status == s.INVOICED:
+    if status == INVOICED:
         return Group.INVOICED
-    if status == s.CANCELLATION_REQUESTED:
+    if status == CANCELLATION_REQUESTED:
         return Group.REQUESTED
     for statuses, group in (
-        (s.BEFORE_HANDLING, Group.BEFORE),
-        (s.IN_HANDLING, Group.HANDLING),
-        (s.CANCELLING, Group.CANCELLING),
-        (s.CANCELLED, Group.CANCELLED),
+        (BEFORE_HANDLING, Group.BEFORE),
+        (IN_HANDLING, Group.HANDLING),
+        (CANCELLING, Group.CANCELLING),
+        (CANCELLED, Group.CANCELLED),
     ):
         if status in statuses:
             return group
@@ -123,7 +179,7 @@ def judge_event(
     `handling` are old news once the ERP has the order and VTEX was told; but with an ERP that is
     told of changes, `handling` may come for one.
     """
-    if state in s.UNEVENTFUL:
+    if state in UNEVENTFUL:
         return False
-    old_news = {s.READY_FOR_HANDLING} if tells_changes else {s.READY_FOR_HANDLING, "handling"}
+    old_news = {READY_FOR_HANDLING} if tells_changes else {READY_FOR_HANDLING, "handling"}
     return not (progress is Progress.HANDLING and state in old_news)

@@ -20,7 +20,6 @@ from orders_sync.commands import KINDS, NAMED
 from orders_sync.commands.body import describe_problems
 from orders_sync.commands.change import ChangeBody
 from orders_sync.commands.kind import Kind
-from orders_sync.commands.refusals import hint_for
 from orders_sync.commands.track import Tracking
 from orders_sync.commands.verdicts import AlreadySo, Intent, Known, NotAllowed, Send, Verdict, Wait
 from orders_sync.domain.fulfilment import Fulfilment
@@ -30,6 +29,7 @@ from orders_sync.errors import LeaseLost, NotFound, ParkedError, Refused, Unavai
 from orders_sync.vtex.change_answers import PastChange
 from orders_sync.vtex.client import VtexClient
 from orders_sync.vtex.fulfilment import fulfilment
+from orders_sync.vtex.responses import hint_for
 from orders_sync.worker.calls import lane_of
 
 log = structlog.get_logger(__name__)

@@ -17,8 +17,7 @@ from typing import Any, Final
 
 import structlog
 
-from orders_sync.domain.rules import Progress, Standing
-from orders_sync.domain.status import READY_FOR_HANDLING
+from orders_sync.domain.rules import READY_FOR_HANDLING, Progress, Standing
 from orders_sync.domain.steps import Dispatch
 from orders_sync.domain.time import Clock
 from orders_sync.ledger import Ledger

@@ -7,7 +7,6 @@ from typing import Final
 from orders_sync.domain.amounts import Sale
 from orders_sync.domain.fulfilment import AppliedChange, ChangedItem
 from orders_sync.domain.line_prices import PriceTag, Service, SoldItem
-from orders_sync.vtex.deliveries import paid_cents
 from orders_sync.vtex.order_document import (
     AmountsDocument,
     BundleItem,
@@ -31,7 +30,7 @@ def sale(document: AmountsDocument) -> Sale:
         items=tuple(_item(index, item) for index, item in enumerate(document.items)),
         totals=tuple((total.id, total.value) for total in document.totals),
         changes=applied_changes(document),
-        freight_cents=sum(paid_cents(info) for info in deliveries),
+        freight_cents=sum(info.paid_cents for info in deliveries),
         rounding_cents=document.rounding_error or 0,
         is_chain=origin == "chain",
         is_elsewhere=origin in _ELSEWHERE or bool(document.affiliate_id),

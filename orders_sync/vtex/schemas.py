@@ -194,6 +194,11 @@ class LogisticsInfo(WireModel):
     pickup_point_id: Text = None
     delivery_ids: Rows[DeliveryId] = Field(default_factory=list)
 
+    @property
+    def paid_cents(self) -> int:
+        """The line's part of the freight, its discounts taken off."""
+        return self.price if self.selling_price is None else self.selling_price
+
 
 class ShippingData(WireModel):
     """The order's address and its deliveries."""

@@ -16,7 +16,7 @@ from chaos.world import World
 from sqlalchemy.exc import OperationalError
 
 from orders_sync.demo.records import PLAIN
-from orders_sync.domain.status import READY_FOR_HANDLING
+from orders_sync.domain.rules import READY_FOR_HANDLING
 
 Mischief = Callable[[World, Fault], AbstractContextManager[None]]
 

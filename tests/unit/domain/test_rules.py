@@ -4,8 +4,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orders_sync.domain.rules import Action, Group, Progress, group_of, judge_event, judge_order
-from orders_sync.domain.status import BEFORE_HANDLING, CANCELLED, CANCELLING, IN_HANDLING
+from orders_sync.domain.rules import (
+    BEFORE_HANDLING,
+    CANCELLED,
+    CANCELLING,
+    IN_HANDLING,
+    Action,
+    Group,
+    Progress,
+    group_of,
+    judge_event,
+    judge_order,
+)
 
 SEEN, OFFERED = Progress.SEEN, Progress.OFFERED
 PLACED, HANDLING = Progress.PLACED, Progress.HANDLING
