@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import Final
+from typing import Final, cast
 
 from celery import shared_task
 
@@ -25,7 +25,7 @@ _AHEAD: Final = 0.25
 
 @shared_task(name="feed.tick", base=TickTask, bind=True, send_events=False)
 def tick_feeds(self: TickTask) -> None:
-    """Have those accounts polled, pulled and acknowledged for which that is due."""
+    """Run the polls, pulls and acknowledgements that are due."""
     self.tick(QUICK, timedelta(seconds=self.services.settings.poll_seconds * _AHEAD))
 
 
@@ -68,7 +68,7 @@ def poll_feed(
 
 
 def after_poll(polled: Polled, *, is_hook_heard: bool) -> Ran:
-    """Say when the feed is polled again: a hook that is heard tells its news sooner."""
+    """Return when the feed is polled again: a hook that is heard brings events sooner."""
     is_new = polled.new > 0
     return Ran(
         is_new,
@@ -107,31 +107,14 @@ def acknowledge_feed(
     self.run_chore(account, turns, work)
 
 
-@shared_task(name=Step.FETCH.value, base=StepTask, bind=True)
-def fetch_order(self: StepTask, account: str, order_id: str) -> None:
-    """Read an order from VTEX."""
-    self.run_step(account, order_id, steps.STEPS)
+def _run(step: Step) -> StepTask:
+    """Return the task that runs a step of orders."""
+
+    @shared_task(name=step.value, base=StepTask, bind=True)
+    def run(self: StepTask, account: str, order_id: str) -> None:
+        self.run_step(account, order_id, steps.STEPS)
+
+    return cast("StepTask", run)
 
 
-@shared_task(name=Step.HAND_OVER.value, base=StepTask, bind=True)
-def hand_over_order(self: StepTask, account: str, order_id: str) -> None:
-    """Give an order to the ERP."""
-    self.run_step(account, order_id, steps.STEPS)
-
-
-@shared_task(name=Step.START_HANDLING.value, base=StepTask, bind=True)
-def start_handling_order(self: StepTask, account: str, order_id: str) -> None:
-    """Tell VTEX that the ERP has an order."""
-    self.run_step(account, order_id, steps.STEPS)
-
-
-@shared_task(name=Step.TELL_CHANGE.value, base=StepTask, bind=True)
-def tell_change_to_erp(self: StepTask, account: str, order_id: str) -> None:
-    """Tell the ERP what changed in an order that it has."""
-    self.run_step(account, order_id, steps.STEPS)
-
-
-@shared_task(name=Step.CANCEL_IN_ERP.value, base=StepTask, bind=True)
-def cancel_order_in_erp(self: StepTask, account: str, order_id: str) -> None:
-    """Tell the ERP that VTEX cancelled an order."""
-    self.run_step(account, order_id, steps.STEPS)
+STEP_TASKS: Final = tuple(map(_run, steps.STEPS))
