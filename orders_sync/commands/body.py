@@ -117,7 +117,7 @@ class Body(Part):
 
     @property
     def own_key(self) -> str | None:
-        """What makes the key of a command whose caller gives none; None: all of its content."""
+        """The key of a command whose caller gives none; None: a digest of its content."""
         return None
 
     @property

@@ -23,7 +23,7 @@ class DenyBody(Body):
 
 
 def judge_deny(_: DenyBody, order: Fulfilment, known: Known) -> Verdict:
-    """Judge the denial of a requested cancellation; gives the request's id to send.
+    """Judge the denial of a requested cancellation; what is sent is the request's id.
 
     https://developers.vtex.com/docs/guides/order-canceling-improvements
     """

@@ -1,4 +1,4 @@
-"""Tells what an ERP asked for itself from what others changed in its order. Pure.
+"""The changes of an order that its ERP did not ask for itself. Pure.
 
 A change that the ERP asked for is in the order as soon as VTEX made it, like everybody's. The ERP
 knows of it; what others changed meanwhile, it does not.
@@ -25,7 +25,7 @@ Named = TypeVar("Named", Quantity, NewItem)
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """An order as one document shows it: to its ERP, and to whoever changes it."""
+    """An order as one document shows it: to its ERP, and to those who change it."""
 
     order: Order
     fulfilment: Fulfilment
@@ -36,9 +36,9 @@ def changes_by_others(
 ) -> Changes:
     """Return how an order differs from what its ERP was given, without what the ERP `asked` for.
 
-    Nothing of lines and amounts is told where all changes that are new in the order are the ERP's,
+    Lines and amounts are left out where all changes that are new in the order are the ERP's,
     no SKU has other pieces than those leave, and the value is what they cost, rounding apart. Else
-    they are told, counted from what the ERP's own changes make of the order.
+    they are in, counted from what the ERP's own changes make of the order.
     """
     own, others = _sorted_out(before.fulfilment, after.fulfilment, asked)
     if not own:
@@ -76,7 +76,7 @@ def _sorted_out(
 
 
 def _take_from(wanted: list[ChangeBody], change: AppliedChange) -> ChangeBody | None:
-    """Take out what a change was asked for with; None where nobody asked for it."""
+    """Remove and return the request for a change; None where nobody asked for it."""
     body = next((body for body in wanted if _is_asked_for(body, change)), None)
     if body is not None:
         wanted.remove(body)

@@ -43,14 +43,14 @@ class _Part:
 
     @property
     def goods_cents(self) -> int:
-        """What the pieces cost without their tax."""
+        """The cost of the pieces without their tax."""
         if self.price_cents is not None:
             return self.price_cents * self.quantity
         return self._share(min(self.line.total_cents, self.paid_cents))
 
     @property
     def value_cents(self) -> int:
-        """What the pieces cost with their tax; a caller's own price has it in."""
+        """The cost of the pieces with their tax; a caller's own price includes it."""
         return self.goods_cents if self.price_cents is not None else self._share(self.paid_cents)
 
     def _share(self, cents: int) -> int:
@@ -81,7 +81,7 @@ def _paid(order: Fulfilment) -> dict[int, int]:
 
 
 def everything_left(order: Fulfilment) -> Chosen:
-    """Choose what was not invoiced yet."""
+    """Return what was not invoiced yet."""
     left, paid = _left_by_sku(order, order.invoiced_quantity), _paid(order)
     parts: list[_Part] = []
     for line in order.lines:
@@ -95,7 +95,7 @@ def everything_left(order: Fulfilment) -> Chosen:
 def choose(
     items: Sequence[Quantity], order: Fulfilment, *, returned: bool = False
 ) -> Chosen | NotAllowed:
-    """Find the lines that the caller names; a SKU on several lines is taken from the first on."""
+    """Return the lines that the caller names; a SKU on several lines is taken from the first on."""
     done = order.returned_quantity if returned else order.invoiced_quantity
     left = {line.index: line.quantity for line in order.lines}
     left_of_sku, paid = _left_by_sku(order, done), _paid(order)

@@ -20,7 +20,7 @@ class NoteBody(Body):
 
 
 def judge_early(body: NoteBody, known: Known) -> Send[NoteBody]:
-    """Have it sent, whatever the order is like; after a lost answer it may stand there twice."""
+    """Return that it is sent, whatever the order is; after a lost answer it may be there twice."""
     return Send(body, Intent("note", known.now))
 
 

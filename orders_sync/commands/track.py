@@ -74,7 +74,7 @@ class TrackBody(ParcelBody):
 class Tracking:
     """What to tell of an invoice's package: first how it travels, then what happened to it.
 
-    Each is a whole body, with what is to stay of what VTEX has; None where nothing is news.
+    Each is a whole body, with what is to stay of what VTEX has; None where nothing is new.
     """
 
     invoice_number: str
@@ -90,7 +90,7 @@ class _Content(BaseModel):
 
 
 def judge_early(body: TrackBody, known: Known) -> Wait | None:
-    """Say without a look at the order whether a tracking has to wait for its invoice."""
+    """Return the wait for the invoice, where that is known without a look at the order."""
     number = body.vtex_number
     return Wait(f"invoice {number} comes first", 15) if known.is_coming(number) else None
 
@@ -149,7 +149,7 @@ def judge_parcel(body: TrackBody, package: Package, zone: tzinfo | None, known: 
     standing = _with_sent(package, unseen)
     standing = replace(standing, dispatched_at=_told_dispatch(standing, sent, known))
     given = _by_stores_clock(body, zone)
-    parcel, progress = _news(given, standing)
+    parcel, progress = _differences(given, standing)
     if parcel is not None and _is_corrected(package, sent, known.own_intent):
         parcel, progress = None, _new_progress(given, standing)
     if parcel is None and progress is None:
@@ -221,7 +221,7 @@ def _unseen(sent: Sequence[SentTracking], package: Package, known: Known) -> lis
 def _is_shown(intent: Intent, package: Package) -> bool:
     # VTEX does not show when a package left.
     body = _content_of(intent).body.model_copy(update={"dispatched_at": None})
-    return _news(body, package) == (None, None)
+    return _differences(body, package) == (None, None)
 
 
 def _is_corrected(package: Package, sent: Sequence[SentTracking], own: Intent | None) -> bool:
@@ -245,7 +245,7 @@ def _content_of(intent: Intent) -> _Content:
 def _with_sent(package: Package, sent: Sequence[TrackBody]) -> Package:
     """Return what VTEX shows with what was sent in it, the oldest first."""
     for body in sent:
-        parcel, progress = _news(body, package)
+        parcel, progress = _differences(body, package)
         if parcel is not None:
             package = replace(
                 package,
@@ -270,8 +270,8 @@ def _as_shown(event: TrackingEvent) -> PackageEvent:
     return PackageEvent(event.city, event.state, event.description, at, None)
 
 
-def _news(body: TrackBody, package: Package) -> tuple[TrackBody | None, TrackBody | None]:
-    """Return what is news of the parcel, and of what happened to it.
+def _differences(body: TrackBody, package: Package) -> tuple[TrackBody | None, TrackBody | None]:
+    """Return what is new of the parcel, and of what happened to it.
 
     With another tracking number it is another parcel: nothing of the one before stays.
     """
@@ -287,7 +287,7 @@ def _news(body: TrackBody, package: Package) -> tuple[TrackBody | None, TrackBod
 
 
 def _new_parcel(body: TrackBody, package: Package) -> TrackBody | None:
-    """Return how the package travels, where that is news."""
+    """Return how the package travels, where that is new."""
     number = body.tracking_number or package.tracking_number
     if not body.says_parcel or not number:
         return None
@@ -307,7 +307,7 @@ def _new_parcel(body: TrackBody, package: Package) -> TrackBody | None:
 
 
 def _new_progress(body: TrackBody, package: Package) -> TrackBody | None:
-    """Return all that happened to the package, the oldest first, where some of it is news."""
+    """Return all that happened to the package, the oldest first, where some of it is new."""
     standing = [_as_sent(event) for event in package.events]
     known = {_identity(event) for event in standing}
     fresh = [event for event in body.events if _identity(event) not in known]

@@ -99,7 +99,7 @@ class NotAllowed:
     hint: str
 
 
-#: What a judge says.
+#: The answer of a judge.
 Verdict = Send[Any] | AlreadySo | Wait | NotAllowed
 
 
@@ -117,7 +117,7 @@ class SentInvoice:
 
     @property
     def body(self) -> InvoiceBody | None:
-        """What its caller gave."""
+        """The body that its caller gave."""
         return self.read_body()
 
 

@@ -108,7 +108,7 @@ class ChargedService(Service):
 
     @property
     def total_cents(self) -> int:
-        """What the service costs beside the line."""
+        """The cost of the service beside the line."""
         return 0 if self.is_in_line else self.quantity * self.price_cents
 
 
@@ -174,7 +174,7 @@ class _Candidate:
 
     @property
     def goods_cents(self) -> int:
-        """What the lines cost."""
+        """The cost of the lines."""
         return sum(line.total_cents for line in self.lines)
 
     @property

@@ -1,7 +1,7 @@
 """What endpoints are told of orders and commands: which events there are, and what each says.
 
 An event carries ids and facts, never a name, a body or somebody's words. Each is of one thing that
-happened once: whoever hears of it twice knows it by its id.
+happened once: who receives it twice knows it by its id.
 """
 
 from __future__ import annotations

@@ -50,7 +50,7 @@ class LineChange:
 
 
 class DeliveryPart(StrEnum):
-    """What of a line's delivery differs."""
+    """The part of a line's delivery that differs."""
 
     ADDRESS = "delivery address"
     CHANNEL = "delivery channel"
@@ -77,7 +77,7 @@ class DeliveryChange:
 
 
 class PaymentPart(StrEnum):
-    """What of a means of payment differs."""
+    """The part of a means of payment that differs."""
 
     MEANS = "means of payment"
     VALUE = "payment value"
@@ -202,7 +202,7 @@ class _Pair(NamedTuple):
 
 
 def _pair_lines(before: Sequence[OrderLine], after: Sequence[OrderLine]) -> list[_Pair]:
-    """Find the lines that are the same; the new order's come first, in its order.
+    """Return the lines that are the same; the new order's come first, in its order.
 
     VTEX's id of a line decides, then the SKU at the same price, then the SKU: an added line has no
     id until VTEX writes it into `items[]`, and may get another place there.

@@ -25,7 +25,7 @@ class OrderEvent:
 
     @property
     def identity(self) -> str:
-        """Tell the event apart from all others, however often and under whichever handle it comes.
+        """Return what is the event's own, however often and under whichever handle it comes.
 
         VTEX does not promise that an event id stays the same when an event is delivered again, so
         it only stands in where the time of the change is missing, and the handle for it.

@@ -177,7 +177,7 @@ class Fulfilment:
 
     @property
     def remaining_cents(self) -> int:
-        """Tell what is left to invoice; below zero, too much was."""
+        """Return what is left to invoice; below zero, too much was."""
         return self.value_cents - self.invoiced_cents
 
     @property
@@ -186,13 +186,13 @@ class Fulfilment:
         return sum(it.value_cents for it in self.packages if it.type == "Input")
 
     def package(self, invoice_number: str) -> Package | None:
-        """Find the package of an invoice by the parts of its number, if it has come to VTEX."""
+        """Return the package of an invoice by the parts of its number, if it has come to VTEX."""
         same = [it for it in self.packages if is_same_number(it.invoice_number, invoice_number)]
         exact = (it for it in same if it.invoice_number == invoice_number)
         return next(exact, same[0] if same else None)
 
     def lines_of(self, line_id: str | None, sku: str | None) -> tuple[FulfilmentLine, ...]:
-        """Find the lines of an id and a SKU, of which one may be left out.
+        """Return the lines of an id and a SKU, of which one may be left out.
 
         A SKU is VTEX's; the seller's own counts where no line has it, since one seller's may be
         VTEX's of another line.

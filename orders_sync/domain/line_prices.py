@@ -51,7 +51,7 @@ class Service:
 
     @property
     def total_cents(self) -> int:
-        """What the service costs."""
+        """The cost of the service."""
         return self.quantity * self.price_cents
 
 

@@ -128,7 +128,7 @@ def brings_missing_sku(lines: Sequence[LineAmounts], changes: Iterable[AppliedCh
 
 
 def _remove(lines: list[LineAmounts], item: ChangedItem) -> bool:
-    """Take pieces of a SKU out of its lines; return whether there were enough."""
+    """Remove pieces of a SKU from its lines; return whether there were enough."""
     missing = max(item.quantity, 0)
     for position in _lines_of(lines, item):
         line = lines[position]

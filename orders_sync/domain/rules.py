@@ -145,7 +145,7 @@ _COLUMN: Final = {
 
 
 def group_of(status: str | None, *, is_completed: bool = True) -> Group:
-    """Find the group of a status; an order that is not complete is never acted on."""
+    """Return the group of a status; an order that is not complete is never acted on."""
     if not is_completed:
         return Group.INCOMPLETE
     if status == READY_FOR_HANDLING:
@@ -166,20 +166,20 @@ def group_of(status: str | None, *, is_completed: bool = True) -> Group:
 
 
 def judge_order(status: str | None, progress: Progress, *, is_completed: bool = True) -> Action:
-    """Say what an order that was just read needs next."""
+    """Return what an order that was just read needs next."""
     return _ORDER_RULES[group_of(status, is_completed=is_completed)][_COLUMN[progress]]
 
 
 def judge_event(
     state: str | None, progress: Progress | None, *, tells_changes: bool = False
 ) -> bool:
-    """Say whether an event makes us read its order; `progress` is None for an order never seen.
+    """Check whether an event makes us read its order; `progress` is None for an order never seen.
 
     A state that is null or unknown is no answer, so the order is read. `ready-for-handling` and
-    `handling` are old news once the ERP has the order and VTEX was told; but with an ERP that is
+    `handling` say nothing new once the ERP has the order and VTEX was told; but with an ERP that is
     told of changes, `handling` may come for one.
     """
     if state in UNEVENTFUL:
         return False
-    old_news = {READY_FOR_HANDLING} if tells_changes else {READY_FOR_HANDLING, "handling"}
-    return not (progress is Progress.HANDLING and state in old_news)
+    known_states = {READY_FOR_HANDLING} if tells_changes else {READY_FOR_HANDLING, "handling"}
+    return not (progress is Progress.HANDLING and state in known_states)

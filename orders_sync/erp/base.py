@@ -71,17 +71,17 @@ class Decision:
 
     @classmethod
     def agree(cls) -> Decision:
-        """Let the order be cancelled."""
+        """Return the answer that the order may be cancelled."""
         return cls(Verdict.AGREE)
 
     @classmethod
     def deny(cls, reason: str) -> Decision:
-        """Keep the order, and tell the customer why."""
+        """Return the answer that the order stays, with the reason for the customer."""
         return cls(Verdict.DENY, reason)
 
     @classmethod
     def undecided(cls) -> Decision:
-        """Leave it to a person, or to a later call."""
+        """Return the answer that a person or a later call decides."""
         return cls(Verdict.UNDECIDED)
 
 
@@ -108,7 +108,7 @@ class Erp(Protocol):
         ...
 
     def order_changed(self, order: Order, what: Changes) -> ChangeAnswer:
-        """Have an order that was placed as VTEX has it by this time; `what` says what differs.
+        """Change an order that was placed to what VTEX has; `what` says what differs.
 
         Promise: repeatable. A revision that was taken answers `TAKEN` again and is not taken
         twice; one that is not above the revision that the ERP has changes nothing, since a call
@@ -127,7 +127,7 @@ class Erp(Protocol):
         ...
 
     def consider_cancellation(self, order: Order) -> Decision:
-        """Say whether the order may still be cancelled, and cancel nothing yet.
+        """Decide whether the order may still be cancelled, and cancel nothing yet.
 
         Promise: it may be asked any number of times; an answer other than undecided stands. So an
         ERP that agrees does not begin to fulfil the order afterwards.
@@ -144,7 +144,7 @@ class Erp(Protocol):
         ...
 
     def answer(self, command: Command, outcome: Outcome) -> None:
-        """Tell the ERP how far one of its commands is; `key` says which.
+        """Write to the ERP how far one of its commands is; `key` says which.
 
         Promise: the same outcome again changes nothing, a command that is done is never taken
         back, and a key that the ERP does not know is passed over.
@@ -152,7 +152,7 @@ class Erp(Protocol):
         ...
 
     def check(self) -> str | None:
-        """Find out whether the ERP can take orders now.
+        """Check whether the ERP can take orders now.
 
         Return what the first use will make there, as the end of a sentence; None if nothing.
 
@@ -165,7 +165,7 @@ class Erp(Protocol):
         ...
 
     def close(self) -> None:
-        """Give back connections; the instance is not used again.
+        """Close connections; the instance is not used again.
 
         Promise: a second call does nothing.
         """
@@ -182,12 +182,12 @@ class BulkErp(Protocol):
         ...
 
     def answer_all(self, answers: Sequence[CommandOutcome]) -> None:
-        """Tell the ERP how far some of its commands are."""
+        """Write to the ERP how far some of its commands are."""
         ...
 
 
 class ErpBase(ABC):
-    """What most adapters start from: write `place_order` and `cancel_order`, the rest has defaults.
+    """The base of most adapters: write `place_order` and `cancel_order`, the rest has defaults.
 
     `options` is the account's `ERP_OPTIONS`; `known_options` names what may be in it. `home` is
     the folder for files that must outlive the process.
@@ -239,16 +239,16 @@ class ErpBase(ABC):
         return Decision.undecided()
 
     def pull(self, cursor: str | None) -> Page[Command]:  # noqa: ARG002 -- the default reads nothing
-        """Have nothing to tell VTEX."""
+        """Return an empty page."""
         return Page(rows=(), cursor=None)
 
     def answer(self, command: Command, outcome: Outcome) -> None:  # noqa: B027 -- optional, not forgotten
-        """Take the outcome without keeping it."""
+        """Do nothing with the outcome."""
 
     def answer_all(self, answers: Sequence[CommandOutcome]) -> None:
-        """Tell the ERP up to `answers_at_once` outcomes, in their order; see `Erp.answer`.
+        """Write to the ERP up to `answers_at_once` outcomes, in their order; see `Erp.answer`.
 
-        Whatever it raises but `ErpUnavailable` has them told one by one.
+        After any error but `ErpUnavailable` they are written one by one.
         """
         for command, outcome in answers:
             self.answer(command, outcome)
@@ -262,4 +262,4 @@ class ErpBase(ABC):
         return {}
 
     def close(self) -> None:  # noqa: B027 -- optional, not forgotten
-        """Hold nothing, so give back nothing."""
+        """Do nothing: there are no connections."""

@@ -72,7 +72,7 @@ class GuardedErp:
         return self._erp.takes_changes
 
     def order_changed(self, order: Order, what: Changes) -> ChangeAnswer:
-        """Have an order that was placed as VTEX has it by this time."""
+        """Change an order that was placed to what VTEX has."""
         with self._guard_of("order_changed"):
             return self._bounded.call(self._erp.order_changed, order, what)
 
@@ -82,7 +82,7 @@ class GuardedErp:
             return self._bounded.call(self._erp.cancel_order, order_id, reason)
 
     def consider_cancellation(self, order: Order) -> Decision:
-        """Say whether the order may still be cancelled."""
+        """Return whether the order may still be cancelled."""
         with self._guard_of("consider_cancellation"):
             return self._bounded.call(self._erp.consider_cancellation, order)
 
@@ -92,7 +92,7 @@ class GuardedErp:
             return self._bounded.call(self._erp.pull, cursor)
 
     def answer(self, command: Command, outcome: Outcome) -> None:
-        """Tell the ERP how far one of its commands is."""
+        """Write to the ERP how far one of its commands is."""
         with self._guard_of("answer"):
             self._bounded.call(self._erp.answer, command, outcome)
 
@@ -102,7 +102,7 @@ class GuardedErp:
         return self._erp.answers_at_once if isinstance(self._erp, BulkErp) else 1
 
     def answer_all(self, answers: Sequence[CommandOutcome]) -> None:
-        """Tell the ERP how far some of its commands are, as one call if the adapter can."""
+        """Write to the ERP how far some of its commands are, by one call if the adapter can."""
         if isinstance(self._erp, BulkErp) and not self._is_default("answer_all"):
             with self._guarded("answer_all"):
                 self._bounded.call(self._erp.answer_all, answers)
@@ -111,11 +111,11 @@ class GuardedErp:
             self.answer(command, outcome)
 
     def check(self) -> str | None:
-        """Find out whether the ERP can take orders now, whatever the breaker says."""
+        """Check whether the ERP can take orders now, whatever the breaker says."""
         return self._erp.check()
 
     def close(self) -> None:
-        """Give back connections and threads."""
+        """Close connections and threads."""
         self._end()
 
     def _guard_of(self, method: str) -> AbstractContextManager[None]:
@@ -138,13 +138,13 @@ def _close(bounded: Bounded, erp: Erp) -> None:
 def answer_all(
     erp: Erp, answers: Sequence[CommandOutcome]
 ) -> Iterator[tuple[Sequence[CommandOutcome], NotTaken]]:
-    """Tell an ERP how far its commands are; any adapter will do.
+    """Write to an ERP how far its commands are; any adapter will do.
 
-    Yields each lot of answers once it was told, with those of it that the ERP did not take. They
-    stop no other: where a lot is not taken as a whole, its answers are told one by one.
+    Yield each lot of answers once it was sent, with those of it that the ERP did not take. They
+    stop no other: where a lot is not taken as a whole, its answers are sent one by one.
 
     Raises:
-        ErpUnavailable: the ERP is away; lots that were yielded are told, the rest is not.
+        ErpUnavailable: the ERP is away; lots that were yielded are sent, the rest is not.
         WaitError: the ERP is left alone for a while, with the same consequence.
     """
     size = erp.answers_at_once if isinstance(erp, BulkErp) else 1
@@ -193,7 +193,7 @@ class Bounded:
         self._lost: set[_Job] = set()
 
     def call(self, function: Callable[..., T], *args: object) -> T:
-        """Make a call; what it gives or raises is passed on.
+        """Make a call; return or raise what it does.
 
         Raises:
             ErpUnavailable: it takes too long, and may take effect all the same, or it was not made.
@@ -218,7 +218,7 @@ class Bounded:
         return outcome
 
     def close(self) -> None:
-        """Let the threads end that have nothing to do."""
+        """End the threads that have nothing to do."""
         while self._idle:
             self._idle.pop().put(None)
 

@@ -54,10 +54,10 @@ class MappingUnusable(ErpUnavailable):
 
 
 class ErpMapping(Protocol):
-    """Says what things of VTEX are in the ERP."""
+    """The ERP's codes of VTEX's carriers, payments and SKUs."""
 
     def carrier(self, *names: str | None) -> str:
-        """Give the ERP's code of a carrier: of the first of its names that has a row.
+        """Return the ERP's code of a carrier: of the first of its names that has a row.
 
         Raises:
             ErpUnmapped: none of them has.
@@ -65,7 +65,7 @@ class ErpMapping(Protocol):
         ...
 
     def payment(self, *names: str | None) -> str:
-        """Give the ERP's code of a means of payment: of the first of its names that has a row.
+        """Return the ERP's code of a means of payment: of the first of its names that has a row.
 
         Raises:
             ErpUnmapped: none of them has.
@@ -73,7 +73,7 @@ class ErpMapping(Protocol):
         ...
 
     def item(self, sku: str) -> str:
-        """Give the ERP's code of an item: its own row's, or by the longest prefix that has one.
+        """Return the ERP's code of an item: its own row's, or by the longest prefix that has one.
 
         What follows the prefix in the SKU follows the prefix's code.
 
@@ -133,19 +133,19 @@ class MappingTables(BaseModel):
 
     @property
     def count(self) -> int:
-        """How many rows there are."""
+        """The number of rows."""
         return sum(len(getattr(self, table)) for table in TABLES)
 
     def carrier(self, *names: str | None) -> str:
-        """Give the ERP's code of a carrier; see `ErpMapping`."""
+        """Return the ERP's code of a carrier; see `ErpMapping`."""
         return self._code("carriers", self.carriers, names)
 
     def payment(self, *names: str | None) -> str:
-        """Give the ERP's code of a means of payment; see `ErpMapping`."""
+        """Return the ERP's code of a means of payment; see `ErpMapping`."""
         return self._code("payments", self.payments, names)
 
     def item(self, sku: str) -> str:
-        """Give the ERP's code of an item; see `ErpMapping`."""
+        """Return the ERP's code of an item; see `ErpMapping`."""
         code = self.skus.get(_same(sku)) or self._by_prefix(sku.strip())
         if not code:
             raise ItemUnmapped(sku, file=self.file, row=_row("skus", sku))
@@ -176,9 +176,9 @@ TABLES: Final = tuple(name for name in MappingTables.model_fields if name != "fi
 
 
 class MappingFile:
-    """The mapping of a file as it is: read again once it changes, by whoever asks next.
+    """The mapping of a file as it is: read again by the first look-up after it changes.
 
-    One that cannot be read is told to the log, and the rows that were in force stay so. Where there
+    One that cannot be read is logged, and the rows that were in force stay so. Where there
     are none yet, each look-up raises `MappingUnusable`: the account's orders wait until a person
     mends the file, and those of other accounts do not.
     """
@@ -208,15 +208,15 @@ class MappingFile:
         return self._tables
 
     def carrier(self, *names: str | None) -> str:
-        """Give the ERP's code of a carrier; see `ErpMapping`."""
+        """Return the ERP's code of a carrier; see `ErpMapping`."""
         return self.tables.carrier(*names)
 
     def payment(self, *names: str | None) -> str:
-        """Give the ERP's code of a means of payment; see `ErpMapping`."""
+        """Return the ERP's code of a means of payment; see `ErpMapping`."""
         return self.tables.payment(*names)
 
     def item(self, sku: str) -> str:
-        """Give the ERP's code of an item; see `ErpMapping`."""
+        """Return the ERP's code of an item; see `ErpMapping`."""
         return self.tables.item(sku)
 
     def _read(self) -> None:
@@ -315,7 +315,7 @@ def _rows(path: Path, table: str, node: Any) -> dict[str, str]:
 
 
 def _pairs(path: Path, node: Any, what: str) -> Iterator[tuple[Any, Any]]:
-    """Give the keys and values of a YAML mapping; what is empty has none."""
+    """Yield the keys and values of a YAML mapping; what is empty has none."""
     if node is None or (isinstance(node, yaml.ScalarNode) and node.tag == _NULL):
         return
     if not isinstance(node, yaml.MappingNode):

@@ -1,4 +1,4 @@
-"""Find an account's ERP adapter by name among the installed packages.
+"""Finds an account's ERP adapter by name among the installed packages.
 
 A package offers one by an entry point in the group `orders_sync.erp`:
 
@@ -130,5 +130,5 @@ def _one_line(error: BaseException) -> str:
 
 
 def _first(error: BaseException) -> str:
-    """Take the first line of an error's text, without a full stop."""
+    """Return the first line of an error's text, without a full stop."""
     return next(iter(str(error).splitlines()), "no reason given").rstrip(".")

@@ -66,7 +66,7 @@ def _utc_now() -> datetime:
 class StagingErp(ErpBase):
     """Writes each order once into `erp_orders` and the tables beside it, and reads `erp_commands`.
 
-    An order that changes is written anew there, with a higher revision, until the ERP's row says
+    An order that changes is written again there, with a higher revision, until the ERP's row says
     that it changes no more.
 
     Its option `url` is a SQLAlchemy database URL; without one, the tables are in the SQLite file
@@ -84,7 +84,7 @@ class StagingErp(ErpBase):
 
     Its option `changes` says what becomes of an order that VTEX changes after it was written:
 
-    - `until_taken` (default): the order is written anew until the ERP has taken it, or for as long
+    - `until_taken` (default): the order is written again until the ERP has taken it, or for as long
       as the ERP's own row says (`takes_changes`).
     - `ignore`: nothing; nobody reads the order again for it.
 
@@ -139,7 +139,7 @@ class StagingErp(ErpBase):
 
     @property
     def takes_changes(self) -> bool:
-        """Return whether orders are written anew, as the options say."""
+        """Return whether orders that change are written again, as the options say."""
         return self._takes_changes
 
     def order_changed(self, order: Order, what: Changes) -> ChangeAnswer:
@@ -182,7 +182,7 @@ class StagingErp(ErpBase):
             return answer
 
     def consider_cancellation(self, order: Order) -> Decision:
-        """Note in the order's row that the question was put, and read the decision there.
+        """Write the question into the order's row, and read the decision there.
 
         Raises:
             ErpUnavailable: The database cannot be reached or is locked.
@@ -245,7 +245,7 @@ class StagingErp(ErpBase):
             return {row.account: row.number for row in rows}
 
     def check(self) -> str | None:
-        """Look at the tables and at what the user may do with them; change nothing.
+        """Check the tables and what the user may do with them; change nothing.
 
         Return what the first use will make or add, None where all is there.
 

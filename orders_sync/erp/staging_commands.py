@@ -75,7 +75,7 @@ def as_command(row: Mapping[Any, Any]) -> Command:
 
 
 def unserved(accounts: Collection[str]) -> Select[tuple[str, int]]:
-    """Make the statement that counts new rows of accounts which are none of these, by account."""
+    """Return the statement that counts new rows of accounts which are none of these, by account."""
     table = ERP_COMMANDS.c
     is_strange = and_(table.state == NEW, table.account.not_in(list(accounts)))
     return (
@@ -87,7 +87,7 @@ def unserved(accounts: Collection[str]) -> Select[tuple[str, int]]:
 
 
 def answered(account: str) -> Update:
-    """Make the statement that writes an outcome, if it is news; it takes an `answer_row`.
+    """Return the statement that writes an outcome that differs; it takes an `answer_row`.
 
     Nothing follows done, and a person may mend what was refused.
     """
@@ -99,20 +99,20 @@ def answered(account: str) -> Update:
     is_command = or_(
         table.command_key == bindparam("own_key"), and_(table.id == bindparam("row_id"), no_key)
     )
-    is_news = or_(
+    is_different = or_(
         table.state != state,
         table.answer.is_distinct_from(answer),
         table.receipt.is_distinct_from(receipt),
     )
     return (
         update(ERP_COMMANDS)
-        .where(table.account == account, is_command, table.state != DONE, is_news)
+        .where(table.account == account, is_command, table.state != DONE, is_different)
         .values(state=state, answer=answer, receipt=receipt, answered_at=bindparam("now"))
     )
 
 
 def answer_row(kind: str, key: str, outcome: Outcome, now: datetime) -> dict[str, Any]:
-    """Make the values with which `answered` writes an outcome."""
+    """Return the values with which `answered` writes an outcome."""
     made_from_id = re.fullmatch(r"erp-([0-9]{1,18})", key)
     return {
         "own_key": None if made_from_id else key,
@@ -149,7 +149,7 @@ def _body(kind: str, row: Mapping[Any, Any]) -> Any:
 
 
 def _json(value: Any) -> Any:
-    """Read JSON, and give the text back where it is none."""
+    """Return what JSON says, and the text itself where it is none."""
     if not isinstance(value, str | bytes | None):
         return value  # The ERP's people made it a JSON column, which its driver has read.
     text = _text(value)
@@ -195,6 +195,6 @@ def _time(value: Any) -> str | None:
 
 
 def _text(value: Any) -> str:
-    """Take a text without the blanks that fixed-width columns pad it with."""
+    """Return a text without the blanks that fixed-width columns pad it with."""
     text = value.decode(errors="replace") if isinstance(value, bytes) else str(value or "")
     return text.strip()

@@ -241,7 +241,7 @@ def _begin_immediately(connection: Connection) -> None:
 
 
 def fit_texts(engine: Engine) -> None:
-    """Have an engine replace in every text that it sends what its database cannot hold."""
+    """Replace in every text that an engine sends what its database cannot hold."""
     encodings_of = {"postgresql": _of_postgresql, "mysql": _of_mysql, "mariadb": _of_mysql}
     find = encodings_of.get(engine.dialect.name)
     if find is not None:

@@ -121,7 +121,7 @@ def consider(
     agrees_until_taken: bool,
     now: datetime,
 ) -> Decision:
-    """Put the question, and read the decision; an order that the ERP has not is undecided.
+    """Write the question, and read the decision; an order that the ERP has not is undecided.
 
     Where the answer is to agree, the order is `cancelling` from the same statement on, so that
     nobody takes it any more.

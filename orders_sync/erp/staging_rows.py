@@ -77,7 +77,7 @@ def order_row(order: Order) -> Row:
 
 
 def tombstone_row(order_id: str) -> Row:
-    """Make a row of `erp_orders` for an order of which no more is known than its id.
+    """Return a row of `erp_orders` for an order of which no more is known than its id.
 
     Account, reference, state, times and reason are left out. It has no `status`, which every
     order has.

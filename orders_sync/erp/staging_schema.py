@@ -117,7 +117,7 @@ def examine_tables(engine: Engine, *, makes_folder: bool) -> str | None:
 
 @contextmanager
 def reading(engine: Engine) -> Iterator[Connection]:
-    """Give a connection that leaves no trace.
+    """Open a connection that leaves no trace.
 
     Raises:
         ErpUnavailable: the database cannot be reached.
@@ -224,7 +224,7 @@ def _add_what_is_missing(engine: Engine) -> None:
 
 
 def _comment(connection: Connection, statement: str) -> None:
-    """Say in the catalogue what each added column is, where that takes a statement."""
+    """Comment each added column in the catalogue, where that takes a statement."""
     dialect = connection.dialect
     if dialect.inline_comments or not dialect.supports_comments:
         return
@@ -296,7 +296,7 @@ def _refuse_without_rights(
 
 
 def _privilege(name: str, right: str) -> Function[bool]:
-    """Ask for a right; rows are deleted whole, so that there is no such right on a column."""
+    """Return the query for a right; rows are deleted whole, so no column has that right."""
     is_whole = right == "DELETE"
     ask = func.has_table_privilege if is_whole else func.has_any_column_privilege
     return ask(name, right)

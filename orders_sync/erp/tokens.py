@@ -62,12 +62,12 @@ class Tokens:
 
 
 class TokenStore(Protocol):
-    """Gives an account's access token to its adapter, and keeps those that take its place."""
+    """The store of an account's tokens, which its adapter uses and renews."""
 
     def access_token(
         self, refresh: Callable[[Tokens], Tokens], *, refused: str | None = None
     ) -> str:
-        """Give an access token for a call that is made now.
+        """Return an access token for a call that is made now.
 
         Where it is about to end, or is the one that the ERP just `refused`, it is renewed:
         `refresh` uses the refresh token, once and within 30 seconds, and returns the tokens that
@@ -84,7 +84,7 @@ class TokenStore(Protocol):
 
 
 class NoTokens:
-    """What an adapter has that nobody gave a store."""
+    """The store of an adapter that was given none."""
 
     def access_token(
         self,
@@ -92,5 +92,5 @@ class NoTokens:
         *,
         refused: str | None = None,  # noqa: ARG002
     ) -> str:
-        """Say that there is no store."""
+        """Raise: there is no store."""
         raise ConfigurationError("this adapter was built without a store of tokens")

@@ -98,7 +98,7 @@ class WebhookErp(ErpBase):
         return super().asks_erp(method) and (verb is None or verb in self._options.verbs)
 
     def place_order(self, order: Order) -> Receipt:
-        """Have the ERP keep the order, and say under which reference.
+        """Send the order, and return the reference under which the ERP keeps it.
 
         Raises:
             ErpUnavailable: The ERP gives no reference; it may have the order.
@@ -111,25 +111,25 @@ class WebhookErp(ErpBase):
         return Receipt(reply.reference)
 
     def order_changed(self, order: Order, what: Changes) -> ChangeAnswer:
-        """Have the ERP take a change; see `place_order` for what it raises."""
+        """Send a change; see `place_order` for what it raises."""
         data = ChangedData(account=self.account, order_id=order.order_id, order=order, changes=what)
         message = ChangedMessage(timestamp=self._clock(), data=data)
         of = (order.order_id, f"{what.revision}")
         return self._ask(Verb.CHANGED, message, ChangedReply, *of, order=order).answer
 
     def cancel_order(self, order_id: str, reason: str) -> CancelAnswer:
-        """Have the ERP stop the order, or remember that it never takes it.
+        """Send the cancellation of an order, or of one that never came.
 
         Raises:
             ErpUnavailable: The ERP does not say what became of it.
-            ErpRefused: It refuses to tell.
+            ErpRefused: It refuses to answer.
         """
         data = CancelData(account=self.account, order_id=order_id, reason=reason)
         message = CancelMessage(timestamp=self._clock(), data=data)
         return self._ask(Verb.CANCEL, message, CancelReply, order_id).answer
 
     def consider_cancellation(self, order: Order) -> Decision:
-        """Ask the ERP, which may decide each time that it is asked; see `place_order`."""
+        """Send the question, which the ERP may decide each time; see `place_order`."""
         if Verb.CONSIDER not in self._options.verbs:
             return Decision.undecided()
         data = ConsiderData(account=self.account, order_id=order.order_id, order=order)
@@ -143,11 +143,11 @@ class WebhookErp(ErpBase):
         return Decision(reply.answer, reason)
 
     def answer(self, command: Command, outcome: Outcome) -> None:
-        """Tell the ERP how far one of its commands is; see `answer_all`."""
+        """Send how far one of the ERP's commands is; see `answer_all`."""
         self.answer_all([(command, outcome)])
 
     def answer_all(self, answers: Sequence[CommandOutcome]) -> None:
-        """Tell the ERP how far some of its commands are.
+        """Send how far some of the ERP's commands are.
 
         Raises:
             ErpUnavailable: The ERP does not say that it knows.
@@ -172,7 +172,7 @@ class WebhookErp(ErpBase):
         self._send(Verb.OUTCOME, message, data.model_dump_json())
 
     def check(self) -> str | None:
-        """Ask the ERP whether it takes messages; see `Erp.check`."""
+        """Check whether the ERP takes messages; see `Erp.check`."""
         if Verb.CHECK not in self._options.verbs:
             self._calls.require_listener(Verb.CHECK)
             return "nothing was asked, since its verbs are without check"
@@ -232,7 +232,7 @@ def _is_well(reply: HttpReply) -> bool:
 
 
 def _no_reply(verb: Verb, status: int) -> str:
-    """Say what a status that is no reply may mean."""
+    """Return what a status that is no reply may mean."""
     advice = "It may have done it, and is asked again"
     if status in {401, 403}:
         advice = "It does not take the signature or the headers: compare secret and secret_headers"

@@ -1,7 +1,7 @@
 """The messages to an ERP that is called over HTTP, and its replies: version 1.
 
 Their JSON Schemas are published in `docs/webhook-erp/v1`, and a test holds them to these models. A
-field may be added within a version, so whoever reads a message passes over what it does not know.
+field may be added within a version, so readers of a message ignore what they do not know.
 """
 
 from __future__ import annotations
@@ -246,14 +246,14 @@ MESSAGES: Final[Mapping[Verb, tuple[type[Message], type[BaseModel] | None]]] = {
 
 
 class _Schema(GenerateJsonSchema):
-    """Says that a message has all its fields, and that bytes are written as text."""
+    """The form in which a message has all its fields, and bytes are text."""
 
     def field_title_should_be_set(self, schema: Any) -> bool:  # noqa: ARG002 - Pydantic's.
         """Leave out titles that repeat a field's name."""
         return False
 
     def field_is_required(self, field: Any, *args: Any, **named: Any) -> bool:
-        """Tell that a field with a default is written too."""
+        """Return True also for a field with a default, which is written too."""
         return self.mode == "serialization" or super().field_is_required(field, *args, **named)
 
     def bytes_schema(self, schema: BytesSchema) -> dict[str, Any]:  # noqa: ARG002 - Pydantic's.

@@ -37,7 +37,7 @@ class Feed(Protocol):
         ...
 
     def commit_feed(self, handles: Sequence[str]) -> None:
-        """Take the events of these handles out of the feed."""
+        """Remove the events of these handles from the feed."""
         ...
 
 

@@ -83,7 +83,7 @@ def _progress(progress: Progress, action: Action) -> Progress:
 
 
 def _look_again(result: StepResult, age: timedelta) -> StepResult:
-    """Look at the order more and more rarely: VTEX tells when it moves on, unless it forgets."""
+    """Return the wait for the next read, longer each time: VTEX sends an event when it moves on."""
     if age >= _LONGEST_WAIT:
         return replace(
             result,
@@ -97,7 +97,7 @@ def _look_again(result: StepResult, age: timedelta) -> StepResult:
 
 
 def hand_over(claim: Claim, services: Services) -> StepResult:
-    """Give the order to the ERP; the ERP gives the same receipt however often it gets it.
+    """Send the order to the ERP, which returns the same receipt however often it gets it.
 
     An order that waited long for its ERP is read again first: it may have been cancelled. Where it
     differs then, that is in the ledger before the ERP gets it.
@@ -148,7 +148,7 @@ def _document(claim: Claim, services: Services) -> tuple[bytes, datetime] | None
 
 
 def start_handling(claim: Claim, services: Services) -> StepResult:
-    """Tell VTEX that the ERP has the order.
+    """Start handling in VTEX, since the ERP has the order.
 
     After a try whose outcome is unknown, or where VTEX says that the order is past that point,
     the order is read and decides.
@@ -173,7 +173,7 @@ def start_handling(claim: Claim, services: Services) -> StepResult:
 
 
 def cancel_in_erp(claim: Claim, services: Services) -> StepResult:
-    """Tell the ERP that VTEX has cancelled or replaced an order that it has.
+    """Cancel in the ERP an order that VTEX has cancelled or replaced.
 
     An ERP that asked for the cancellation itself knows.
     """

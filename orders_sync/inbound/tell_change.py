@@ -1,4 +1,4 @@
-"""Tells an ERP what changed in an order that it has: noticed by every read, told by a step.
+"""The changes of an order that its ERP has: noticed by every read, sent to the ERP by a step.
 
 What the ERP has is in the ledger before it is given: a document that differs has its revision
 noted with it, and only then the ERP is asked. So a worker that dies in between asks again with the
@@ -135,7 +135,7 @@ def _compare_in(claim: Claim, order: Order, services: Services) -> float | None:
 
 
 def tell_change(claim: Claim, services: Services) -> StepResult:
-    """Tell the ERP how the order differs from what it has, but for what it asked for itself.
+    """Send the ERP how the order differs from what it has, but for what it asked for itself.
 
     Where one of its own changes is under way, its end is waited for. An order that waited long for
     its ERP is read again first: it may have been cancelled.

@@ -78,7 +78,7 @@ class KeyTakenError(NotAcceptedError):
 class Desk:
     """What accepting uses: the ledger, the time, new ids, and a way to dispatch.
 
-    `traceparent` is W3C's header of whoever asks, where there is one.
+    `traceparent` is the caller's header of W3C, where there is one.
     """
 
     ledger: Ledger

@@ -17,7 +17,7 @@ from orders_sync.ledger.decisions import REFUSED_KEY, DecisionRefused
 
 
 def retry(command_id: str, *, ledger: Ledger, act: Act) -> Sequence[Dispatch]:
-    """Have a parked command judged and sent; returns what to dispatch at once.
+    """Reopen a parked command, to be judged and sent; return what to dispatch at once.
 
     Raises:
         DecisionRefused: it is not parked, or was never accepted.
@@ -36,7 +36,7 @@ def edit(
     max_bytes: int,
     act: Act,
 ) -> Sequence[Dispatch]:
-    """Give a parked command another body and have it sent; returns what to dispatch at once.
+    """Replace a parked command's body and reopen it; return what to dispatch at once.
 
     Its key stays, so that its caller goes on finding it. Only a command that was never accepted
     can be given another order or key.
@@ -71,7 +71,7 @@ def edit(
 
 
 def body_of(command_id: str, ledger: Ledger) -> Any:
-    """Give the body of a command, to be changed; text where it is no JSON.
+    """Return the body of a command, to be changed; text where it is no JSON.
 
     Raises:
         DecisionRefused: there is no such command.

@@ -65,13 +65,13 @@ def pull(account: str, *, erp: Erp, desk: Desk) -> Pulled:
 
 
 def tell(account: str, *, erp: Erp, ledger: Ledger) -> None:
-    """Tell the ERP every outcome that it was not told.
+    """Send the ERP every outcome that it was not sent.
 
     An answer that the ERP does not take stops no other; it is tried again when the ERP offers the
     command again, or when its outcome changes.
 
     Raises:
-        ErpUnavailable: the ERP cannot be reached; what is left is told by the next pull.
+        ErpUnavailable: the ERP cannot be reached; what is left is sent by the next pull.
         WaitError: the ERP is left alone for a while, with the same consequence.
     """
     facts = ledger.command_facts
@@ -97,7 +97,7 @@ def tell(account: str, *, erp: Erp, ledger: Ledger) -> None:
 
 
 def consider_cancellation(claim: Claim, services: Services, desk: Desk) -> StepResult:
-    """Have the ERP decide, and make a command of what it says.
+    """Ask the ERP for its decision, and accept a command for it.
 
     A request that a command of ours raised asks nobody. An order that the ERP never got is agreed
     to at once: nobody has begun to fulfil it. While the ERP is undecided the order waits, seen

@@ -141,7 +141,7 @@ def _is_same(past: PastChange, body: ChangeBody, claim: CommandClaim, known: Kno
 
 
 def follow_change(claim: CommandClaim, services: Services) -> CommandResult:
-    """Look how far a change is, until VTEX is done with it."""
+    """Read how far a change is, until VTEX is done with it."""
     if claim.receipt is None:
         raise ParkedError(
             "The change's request id is not known.",
@@ -202,7 +202,7 @@ def _visible_after(services: Services) -> timedelta:
 
 
 def _wait(wait: Wait, claim: CommandClaim, services: Services) -> CommandResult:
-    """Look again, the more rarely the older the command; past its queue's deadline it is parked."""
+    """Raise the wait, the longer the older the command; past its queue's deadline it is parked."""
     age = services.clock() - claim.waiting_since
     policy = services.settings.policy_of(claim.account, claim.step.queue)
     if age > timedelta(seconds=policy.deadline_seconds):
@@ -236,7 +236,7 @@ class Sending:
         return self.claim.order_id
 
     def write(self, call: Callable[[], T], *, is_first: bool = True) -> T:
-        """Note what is about to be sent, and send it.
+        """Write the intent to the ledger, and send the command.
 
         Where it is not the first write, the one before may have taken effect, whatever becomes of
         this one.
@@ -303,7 +303,7 @@ def _invoice(sending: Sending) -> CommandResult:
 
 
 def _track(sending: Sending) -> CommandResult:
-    """Tell how a package travels, and then what happened to it.
+    """Send how a package travels, and then what happened to it.
 
     VTEX puts these events in the place of those it has: late ones would undo later ones.
     """
@@ -320,7 +320,7 @@ def _track(sending: Sending) -> CommandResult:
 
 
 def _cancel(sending: Sending) -> CommandResult:
-    """Ask for a cancellation, or confirm it; the order shows when it is cancelled."""
+    """Request a cancellation, or confirm it; the order shows when it is cancelled."""
     claim, services = sending.claim, sending.services
     answer = sending.write(lambda: sending.vtex.cancel_order(sending.order_id, sending.body))
     taken = replace(sending.intent, at=services.clock())

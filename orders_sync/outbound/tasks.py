@@ -120,7 +120,7 @@ def _text(value: Any) -> str | None:
 
 
 def _take(kind: Kind) -> IntakeTask:
-    """Make the task by which other services ask for a kind of command."""
+    """Return the task by which other services ask for a kind of command."""
 
     @shared_task(name=kind.task, base=IntakeTask, bind=True)
     def take(self: IntakeTask, *_: Any, **arguments: Any) -> None:
@@ -130,7 +130,7 @@ def _take(kind: Kind) -> IntakeTask:
 
 
 def _send(step: Step) -> StepTask:
-    """Make the task that runs a step of commands."""
+    """Return the task that runs a step of commands."""
 
     @shared_task(name=step.value, base=StepTask, bind=True)
     def send(self: StepTask, account: str, order_id: str, command_id: str) -> None:
@@ -147,7 +147,7 @@ SENDING: Final = tuple(map(_send, steps.STEPS))
 def pull_commands(
     self: ChoreTask, account: str | None = None, turns: Mapping[str, int] | None = None
 ) -> None:
-    """Ask the accounts' ERPs what VTEX shall know, and tell them what became of it."""
+    """Pull the commands of the accounts' ERPs, and send them the outcomes."""
 
     def work(account: str) -> Ran:
         pulled = pull(account, erp=self.services.erp(account), desk=desk_of(self))
@@ -159,7 +159,7 @@ def pull_commands(
 
 @shared_task(name=Step.CONSIDER_CANCELLATION.value, base=StepTask, bind=True)
 def consider(self: StepTask, account: str, order_id: str) -> None:
-    """Have the ERP decide about a requested cancellation."""
+    """Ask the ERP to decide about a requested cancellation."""
     desk = desk_of(self)
     self.run_step(
         account,

@@ -144,7 +144,7 @@ def _is_finished(detail: _Detail) -> bool:
 
 
 def _log_text(entry: Any) -> str:
-    """Find the words of a log entry, whose shape VTEX does not document."""
+    """Return the words of a log entry, whose shape VTEX does not document."""
     if isinstance(entry, Mapping):
         entry = next((entry[key] for key in ("message", "text", "description") if key in entry), "")
     return presentable(entry, _LONGEST_TEXT) if isinstance(entry, str) else ""

@@ -74,7 +74,7 @@ class VtexAdapter(HTTPAdapter):
         return response
 
     def _pool(self, origin: str) -> Any:
-        """Return the pool of a host; to find it among urllib3's is dear."""
+        """Return the pool of a host; to find it among urllib3's is slow."""
         pool = self._pools.get(origin)
         if pool is None:
             pool = self._pools[origin] = self.poolmanager.connection_from_url(origin)

@@ -51,7 +51,7 @@ def parse_json(text: bytes) -> Any:
 
 
 def _parse_leniently(text: bytes) -> Any:
-    """Take half characters, bad bytes and endless numbers too: each spoils its own value only."""
+    """Parse JSON with half characters, bad bytes and endless numbers: each spoils its own value."""
     try:
         return json.loads(text.decode(errors="replace"), parse_int=_whole_number)
     except (ValueError, RecursionError):
@@ -106,7 +106,7 @@ def clean_text(value: object) -> object:
 
 
 def is_whole_text(value: object) -> bool:
-    """Whether a value is a text that says something, all of it as it was written."""
+    """Check whether a value is a text that says something, all of it as it was written."""
     return isinstance(value, str) and value != "" and not _BROKEN.search(value)
 
 
@@ -196,7 +196,7 @@ def _name(value: Any) -> str | None:
 
 
 def require(model: type[M], data: Any, what: str) -> M:
-    """Hold data against a schema.
+    """Check data against a schema, and return it as its model.
 
     Raises:
         Unreadable: it does not fit; the message names `what` and the place in it.
@@ -208,7 +208,7 @@ def require(model: type[M], data: Any, what: str) -> M:
 
 
 def validate(model: type[M], data: Any) -> tuple[M | None, str]:
-    """Hold data against a schema, and say what is wrong where it does not fit."""
+    """Check data against a schema; return it, or what is wrong."""
     try:
         return model.model_validate(data), ""
     except ValidationError as error:
@@ -216,7 +216,7 @@ def validate(model: type[M], data: Any) -> tuple[M | None, str]:
 
 
 def _problem(error: ValidationError) -> str:
-    """Word the first thing that is wrong; the names come from our schemas, never from the data."""
+    """Format the first thing that is wrong; its names are from our schemas, never from the data."""
     first = error.errors(include_url=False, include_context=False, include_input=False)[0]
     path = "$" + "".join(f"[{p}]" if isinstance(p, int) else f".{p}" for p in first["loc"])
     expected = "is missing" if first["type"] == "missing" else first["msg"]

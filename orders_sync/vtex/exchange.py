@@ -56,7 +56,7 @@ class Response:
         object.__setattr__(self, "headers", lowered)
 
     def header(self, name: str) -> str | None:
-        """Find a header, whatever its case."""
+        """Return a header, whatever its case."""
         return self.headers.get(name.lower())
 
 
@@ -97,17 +97,17 @@ class Credentials:
                 )
 
     def headers(self) -> Mapping[str, str]:
-        """Word the credentials as VTEX's two headers."""
+        """Return the credentials as VTEX's two headers."""
         return {
             "X-VTEX-API-AppKey": self.app_key.get_secret_value(),
             "X-VTEX-API-AppToken": self.app_token.get_secret_value(),
         }
 
 
-#: Finds a header of a response, whatever its case.
+#: Returns a header of a response, whatever its case.
 Header = Callable[[str], str | None]
 
-#: Takes what a response says to whoever watches over the calls: its status and its headers.
+#: Takes a response's status and headers, for what watches over the calls.
 Heard = Callable[[int, Header], None]
 
 
@@ -115,7 +115,7 @@ class Gate(Protocol):
     """Lets calls pass, and learns from how they end."""
 
     def __call__(self, group: str, /) -> AbstractContextManager[Heard]:
-        """Let one call be made inside; what is yielded takes its response's status and headers.
+        """Permit one call inside; what is yielded takes its response's status and headers.
 
         `group` names the endpoints that fail together.
 
@@ -126,7 +126,7 @@ class Gate(Protocol):
 
 
 def open_gate(_: str, /) -> AbstractContextManager[Heard]:
-    """Let every call pass."""
+    """Permit every call."""
     return nullcontext(_learn_nothing)
 
 

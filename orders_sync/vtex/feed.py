@@ -43,7 +43,7 @@ class FeedFilter(_Part):
     disable_single_fire: bool | None = Field(default=None, alias="disableSingleFire")
 
     def check(self, owner: str) -> None:
-        """Find what VTEX would refuse; `owner` is the feed or the hook, for the message.
+        """Refuse what VTEX would refuse; `owner` is the feed or the hook, for the message.
 
         Raises:
             ConfigurationError: the type is unknown, or the fields of two types are mixed.
@@ -61,7 +61,7 @@ class FeedFilter(_Part):
             )
 
     def difference(self, wanted: FeedFilter) -> list[str]:
-        """Say how this filter differs from the wanted one, in whatever order its statuses are."""
+        """Return how this filter differs from the wanted one, in any order of its statuses."""
         pairs = {
             "filter.type": (self.type or FROM_WORKFLOW, wanted.type or FROM_WORKFLOW),
             "filter.expression": (self.expression, wanted.expression),
@@ -114,7 +114,7 @@ class FeedConfiguration(_Part):
         )
 
     def check(self) -> None:
-        """Find what VTEX would refuse, before it is asked.
+        """Refuse what VTEX would refuse, before it is asked.
 
         Raises:
             ConfigurationError: a figure is out of bounds, or the fields of two types are mixed.
@@ -134,7 +134,7 @@ class FeedConfiguration(_Part):
         self.filter.check("feed")
 
     def to_wire(self) -> dict[str, Any]:
-        """Word the configuration as VTEX's JSON."""
+        """Return the configuration as VTEX's JSON."""
         return self.model_dump(
             by_alias=True,
             exclude_none=True,
@@ -143,7 +143,7 @@ class FeedConfiguration(_Part):
         )
 
     def difference(self, wanted: FeedConfiguration) -> list[str]:
-        """Say how this configuration differs from the wanted one; an empty list means not at all.
+        """Return how this configuration differs from the wanted one; empty where it does not.
 
         Figures that only VTEX knows are left out.
         """
@@ -232,7 +232,7 @@ def feed_configuration(data: Any) -> FeedConfiguration | None:
 
 
 class FeedEndpoints(Endpoints):
-    """The feed of the account's application key; whoever shares the key shares the feed."""
+    """The feed of the account's application key; those who share the key share the feed."""
 
     def get_feed(self, max_lot: int = MAX_LOT) -> list[OrderEvent | UnreadableEvent]:
         """Read up to `max_lot` events; fewer or none are no sign that the feed is empty.
@@ -256,7 +256,7 @@ class FeedEndpoints(Endpoints):
         return [event(item) for item in items]
 
     def commit_feed(self, handles: Sequence[str]) -> None:
-        """Take the events of these handles out of the feed for good; no handles, no call."""
+        """Remove the events of these handles from the feed for good; no handles, no call."""
         if handles:
             self._call("commit_feed", "POST", _FEED, payload={"handles": list(handles)})
 

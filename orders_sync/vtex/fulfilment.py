@@ -204,7 +204,7 @@ def _package_item(
 def _line_index(
     item: _PackageItem, sold: Sequence[SoldItem], lines: Sequence[FulfilmentLine]
 ) -> int | None:
-    """Find the line of a package's item; the SKU decides where VTEX's place is not the SKU's.
+    """Return the line of a package's item; the SKU decides where VTEX's place is not the SKU's.
 
     VTEX leaves out the place 0, and has none in `items[]` for a SKU that a change added.
     """
@@ -238,7 +238,7 @@ def _request(request: _Request) -> CancellationRequest:
 
 
 def _open_request(requests: tuple[CancellationRequest, ...], named: str | None) -> str | None:
-    """Find the newest request that was not denied; VTEX appends."""
+    """Return the newest request that was not denied; VTEX appends."""
     undenied = [it.request_id for it in requests if not it.is_denied]
     if undenied:
         return undenied[-1]

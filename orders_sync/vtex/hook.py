@@ -50,7 +50,7 @@ class HookConfiguration(BaseModel):
         )
 
     def check(self) -> None:
-        """Find what VTEX would refuse, before it is asked.
+        """Refuse what VTEX would refuse, before it is asked.
 
         Raises:
             ConfigurationError: the URL is none of https, there is no header, or the filter mixes
@@ -72,7 +72,7 @@ class HookConfiguration(BaseModel):
         self.filter.check("hook")
 
     def difference(self, wanted: HookConfiguration) -> list[str]:
-        """Say how this configuration differs from the wanted one; no header's value is told."""
+        """Return how this configuration differs from the wanted one, without headers' values."""
         mine, theirs = self.hook, wanted.hook
         differing = self.filter.difference(wanted.filter)
         if mine.url != theirs.url:
@@ -86,7 +86,7 @@ class HookConfiguration(BaseModel):
         return differing
 
     def to_wire(self) -> dict[str, Any]:
-        """Word the configuration as VTEX's JSON."""
+        """Return the configuration as VTEX's JSON."""
         return self.model_dump(by_alias=True, exclude_none=True, mode="json")
 
 

@@ -52,7 +52,7 @@ class TimeSpan:
         return [TimeSpan(start, end) for start, end in pairwise(bounds)]
 
     def to_wire(self, field: str) -> str:
-        """Word the span as a filter on a field, such as `creationDate`."""
+        """Return the span as a filter on a field, such as `creationDate`."""
         return f"{field}:[{_text(self.start)} TO {_text(self.end)}]"
 
 
@@ -74,7 +74,7 @@ class OrderFilter:
     incomplete: bool | None = None
 
     def to_wire(self) -> dict[str, str]:
-        """Word the filter as VTEX's query."""
+        """Return the filter as VTEX's query."""
         query = {
             "f_status": ",".join(self.statuses),
             "f_creationDate": self.created.to_wire("creationDate") if self.created else "",
@@ -90,7 +90,7 @@ class OrderFilter:
 
 
 def _whole(value: Any) -> Any:
-    """Take VTEX's sums, which its index keeps as floats."""
+    """Return VTEX's sums, which its index keeps as floats, as whole numbers."""
     return round(value) if isinstance(value, float) and isfinite(value) else value
 
 

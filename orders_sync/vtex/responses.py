@@ -178,7 +178,7 @@ def _failure(request: Request, response: Response, now: datetime) -> OrdersSyncE
 
 
 def _capped(response: Response, now: datetime) -> str:
-    """Say that VTEX asked for a longer wait than is kept; empty where it did not."""
+    """Return that VTEX asked for a longer wait than is kept; empty where it did not."""
     header = response.header("Retry-After") or ""
     if (asked_seconds(header, now) or 0.0) <= _LONGEST_WAIT_SECONDS:
         return ""

@@ -198,7 +198,7 @@ def _delivery(info: LogisticsInfo, shipping: ShippingData) -> Delivery:
 
 
 def _address_of(info: LogisticsInfo, shipping: ShippingData) -> Address | None:
-    """Find where a line goes; None where it names an address that the document does not have.
+    """Return where a line goes; None where it names an address that the document does not have.
 
     `addressId` names one of `selectedAddresses`; `shippingData.address` is only the first of them.
     """

@@ -128,7 +128,7 @@ class RequestsTransport:
         return Unreadable(f"{request}: {said}.") if request.is_safe else _lost(request, said)
 
     def _permanent_target(self, url: str, response: Response) -> str | None:
-        """Find where a 308 leads, if the credentials may be sent there."""
+        """Return where a 308 leads, if the credentials may be sent there."""
         location = response.header("Location")
         if response.status != 308 or not location:
             return None
@@ -140,7 +140,7 @@ class RequestsTransport:
 
 
 def _prepared(request: Request, url: str) -> requests.PreparedRequest:
-    # Its address was checked when the transport was made; to check it for each call is dear.
+    # Its address was checked when the transport was made; to check it for each call is slow.
     prepared = requests.PreparedRequest()
     prepared.method, prepared.url = request.method, url
     try:
@@ -156,7 +156,7 @@ def _prepared(request: Request, url: str) -> requests.PreparedRequest:
 
 
 def _chunks(answer: requests.Response) -> Iterator[bytes]:
-    """Give the body decompressed, as it arrives."""
+    """Yield the body decompressed, as it arrives."""
     raw: HTTPResponse = answer.raw
     while chunk := raw.read1(_CHUNK_BYTES, decode_content=True):
         yield chunk
@@ -171,7 +171,7 @@ def _address(url: str) -> str | None:
 
 
 def _origin(url: str) -> tuple[str, str, int] | None:
-    """Tell scheme, host and port of an address, or None where it is none of HTTP's."""
+    """Return scheme, host and port of an address, or None where it is none of HTTP's."""
     try:
         parts = urlsplit(url)
         port = parts.port or _PORTS[parts.scheme]
@@ -187,14 +187,14 @@ def _lost(request: Request, why: str) -> OrdersSyncError:
 
 
 def _never_connected(error: Exception) -> bool:
-    """Whether not a byte of the request can have reached VTEX."""
+    """Check whether not a byte of the request can have reached VTEX."""
     if isinstance(error, requests.ConnectTimeout):
         return True
     return isinstance(_reason(error), NewConnectionError | ConnectTimeoutError)
 
 
 def _reason(error: Exception) -> object:
-    """Find urllib3's reason inside its own error, or inside that of `requests`."""
+    """Return urllib3's reason inside its own error, or inside that of `requests`."""
     cause = error if isinstance(error, HTTPError) else next(iter(error.args), None)
     return getattr(cause, "reason", None) or cause
 

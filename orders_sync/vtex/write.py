@@ -37,7 +37,7 @@ class WriteEndpoints(Endpoints):
     """
 
     def start_handling(self, order_id: str) -> None:
-        """Tell VTEX that the order is being fulfilled.
+        """Start the handling of the order, which is being fulfilled.
 
         https://developers.vtex.com/docs/api-reference/orders-api#post-/api/oms/pvt/orders/-orderId-/start-handling
 
@@ -55,7 +55,7 @@ class WriteEndpoints(Endpoints):
             )
 
     def invoice(self, order_id: str, invoice: InvoiceBody) -> VtexReceipt:
-        """Tell VTEX of an invoice (InvoiceNotification); tracking may come along or later.
+        """Send an invoice (InvoiceNotification); tracking may come along or later.
 
         It says its value, its time of issue and its items, each SKU once. The same number again
         changes nothing in VTEX but the receipt. An Input invoice refunds the shopper at once. An
@@ -93,7 +93,7 @@ class WriteEndpoints(Endpoints):
         return self._tell(operation, "PATCH", path, payload, order_id)
 
     def update_tracking(self, order_id: str, number: str, tracking: TrackBody) -> VtexReceipt:
-        """Tell what happened to a package (UpdateTrackingStatus); its invoice has tracking by then.
+        """Send what happened to a package (UpdateTrackingStatus); its invoice has tracking by then.
 
         Give every event each time: VTEX does not say whether it adds them or replaces what it
         has. The order's status stays `invoiced`, also when the package was delivered. Times are
@@ -116,7 +116,7 @@ class WriteEndpoints(Endpoints):
         return self._tell(operation, "PUT", path, payload, order_id)
 
     def cancel_order(self, order_id: str, cancellation: CancelBody) -> VtexReceipt:
-        """Ask for a cancellation, or agree to one that was asked for (CancelOrder).
+        """Request a cancellation, or agree to one that was requested (CancelOrder).
 
         A 200 means that the request was taken, not that the order is cancelled: an order in
         `ready-for-handling` or `handling` goes to `cancellation-requested` first, and a second
@@ -157,7 +157,7 @@ class WriteEndpoints(Endpoints):
         self._call(operation, "POST", path, payload=encode(note, names.NOTE))
 
     def create_change(self, order_id: str, change: ChangeBody) -> ChangeRequest:
-        """Ask for a change (Createchange); follow it with `get_change_detail`.
+        """Request a change (Createchange); follow it with `get_change_detail`.
 
         VTEX takes one at a time an order, in `handling`, `waiting-for-fulfillment` and
         `ready-for-invoicing`, if the account has changes switched on. It gives each a request id
@@ -185,7 +185,7 @@ class WriteEndpoints(Endpoints):
         return ChangeRequest(request_id, workflow_id if isinstance(workflow_id, str) else None)
 
     def preview_change(self, order_id: str, change: ChangeBody) -> ChangePreview:
-        """Ask what a change would do (PreviewChange); nothing happens to the order.
+        """Read what a change would do (PreviewChange); nothing happens to the order.
 
         https://developers.vtex.com/docs/api-reference/orders-api#post-/api/order-system/orders/-changeOrderId-/changes/preview
 

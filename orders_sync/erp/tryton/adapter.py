@@ -63,7 +63,7 @@ class TrytonErp(ErpBase):
         return Receipt(self._ask("place", order.order_id, facts_of(order))["receipt"])
 
     def order_changed(self, order: Order, what: Changes) -> ChangeAnswer:
-        """Have the sale as the order is, unless somebody works on it.
+        """Change the sale to what the order is, unless somebody works on it.
 
         Raises:
             ErpUnavailable: Tryton cannot be reached, or has it tried again.
@@ -141,7 +141,7 @@ class TrytonErp(ErpBase):
                 self._server.call(f"{_COMMAND}.tell", self.account, rows)
 
     def check(self) -> str | None:
-        """Ask the module whether it knows the account; change nothing.
+        """Check that the module knows the account; change nothing.
 
         Raises:
             ErpUnavailable: Tryton cannot be reached.
@@ -178,7 +178,7 @@ class TrytonErp(ErpBase):
 
 @contextmanager
 def _working() -> Iterator[None]:
-    """Take a right that is missing for an ERP that is away: it is given back by people."""
+    """Raise `ErpUnavailable` for a right that is missing: a person gives it back."""
     try:
         yield
     except NoAccess as error:
@@ -186,7 +186,7 @@ def _working() -> Iterator[None]:
 
 
 def _refusal(account: str, answer: Mapping[str, Any]) -> ErpRefused | ItemUnmapped:
-    """Say why Tryton refuses; nothing personal is in it, so Tryton's own words are not."""
+    """Return why Tryton refuses; Tryton's own words are left out, which may be personal."""
     match answer["refused"]:
         case "unmapped":
             return ItemUnmapped(answer["sku"])

@@ -48,9 +48,9 @@ class Login:
 class TrytonServer:
     """Calls methods of one database's models, for all threads of a process.
 
-    A log-in is dear, since Tryton hashes the password slowly on purpose; so the session is kept,
-    and begun anew where Tryton forgot it. What a call raises names the method, never its arguments
-    or Tryton's words, which may quote them.
+    Tryton hashes the password slowly on purpose, so the session is kept, and another one begins
+    where Tryton forgot it. What a call raises names the method, never its arguments or Tryton's
+    words, which may quote them.
     """
 
     def __init__(self, url: str, database: str, login: Login) -> None:
