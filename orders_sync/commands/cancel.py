@@ -10,7 +10,15 @@ from pydantic import Field
 from orders_sync.commands.body import Body, Text
 from orders_sync.commands.kind import GOODS, Kind
 from orders_sync.commands.unseen import wait_for_open_invoices
-from orders_sync.commands.verdicts import AlreadySo, Intent, Known, NotAllowed, Send, Verdict, Wait
+from orders_sync.commands.verdicts import (
+    AlreadyInVtex,
+    Intent,
+    Known,
+    NotAllowed,
+    Send,
+    Verdict,
+    Wait,
+)
 from orders_sync.domain.fulfilment import Fulfilment
 from orders_sync.domain.rules import Group, group_of
 from orders_sync.domain.steps import Step
@@ -37,7 +45,7 @@ def judge_cancel(_: CancelBody, order: Fulfilment, known: Known) -> Verdict:
     """
     group = group_of(order.status, is_completed=order.is_completed)
     if group is Group.CANCELLED:
-        return AlreadySo(f"the order is {order.status}")
+        return AlreadyInVtex(f"the order is {order.status}")
     if group is Group.CANCELLING:
         return Wait("VTEX is cancelling the order", 5)
     if group is Group.INVOICED or order.invoiced_cents or known.sent_invoices:

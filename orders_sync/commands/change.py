@@ -16,7 +16,7 @@ from orders_sync.commands.unseen import (
     wait_for_changes,
     wait_for_invoices,
 )
-from orders_sync.commands.verdicts import AlreadySo, Intent, Known, NotAllowed, Send, Wait
+from orders_sync.commands.verdicts import AlreadyInVtex, Intent, Known, NotAllowed, Send, Wait
 from orders_sync.domain.fulfilment import Fulfilment
 from orders_sync.domain.rules import Group, group_of
 from orders_sync.domain.steps import Step
@@ -65,7 +65,7 @@ class ChangeBody(Body):
 
 def judge_change(
     body: ChangeBody, order: Fulfilment, known: Known
-) -> Send[ChangeBody] | AlreadySo | Wait | NotAllowed:
+) -> Send[ChangeBody] | AlreadyInVtex | Wait | NotAllowed:
     """Judge a change against the order.
 
     https://developers.vtex.com/docs/guides/order-modifications
@@ -76,7 +76,7 @@ def judge_change(
         # Where its lines are gone, the change itself took them, if it is what was sent.
         took_them = isinstance(asked, NotAllowed) and not own.is_edited
         if took_them or (isinstance(asked, ChangeBody) and digest_of(asked) == own.content):
-            return AlreadySo("the change is in the order")
+            return AlreadyInVtex("the change is in the order")
     elif (wait := known.wait_for_own()) is not None:
         return wait
     refusal = _by_status(order, known)

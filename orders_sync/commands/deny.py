@@ -10,7 +10,7 @@ from orders_sync.commands.body import Body, Text
 from orders_sync.commands.cancel import REQUEST
 from orders_sync.commands.kind import GOODS, Kind
 from orders_sync.commands.unseen import wait_for_cancellation
-from orders_sync.commands.verdicts import AlreadySo, Intent, Known, NotAllowed, Send, Verdict
+from orders_sync.commands.verdicts import AlreadyInVtex, Intent, Known, NotAllowed, Send, Verdict
 from orders_sync.domain.fulfilment import Fulfilment
 from orders_sync.domain.rules import Group, group_of
 from orders_sync.domain.steps import Step
@@ -36,7 +36,7 @@ def judge_deny(_: DenyBody, order: Fulfilment, known: Known) -> Verdict:
             request.request_id for request in order.cancellation_requests if request.is_denied
         }
         if own.content in denied:
-            return AlreadySo("the requested cancellation is denied")
+            return AlreadyInVtex("the requested cancellation is denied")
         wait = known.wait_for_own()
         if wait is not None:
             return wait
@@ -60,7 +60,7 @@ def judge_deny(_: DenyBody, order: Fulfilment, known: Known) -> Verdict:
     return Send(request_id, Intent("deny", known.now, content=request_id))
 
 
-def _without_request(order: Fulfilment, known: Known, group: Group) -> AlreadySo | NotAllowed:
+def _without_request(order: Fulfilment, known: Known, group: Group) -> AlreadyInVtex | NotAllowed:
     if group in {Group.CANCELLING, Group.CANCELLED}:
         return NotAllowed(
             "deny.cancelled",
@@ -68,7 +68,7 @@ def _without_request(order: Fulfilment, known: Known, group: Group) -> AlreadySo
             "Stop the shipment; discard the command.",
         )
     if known.own_intent is not None:
-        return AlreadySo("the requested cancellation is denied")
+        return AlreadyInVtex("the requested cancellation is denied")
     return NotAllowed(
         "deny.not_requested",
         f"Nobody asks for a cancellation: the order is {order.status}.",

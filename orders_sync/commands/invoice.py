@@ -27,7 +27,15 @@ from orders_sync.commands.unseen import (
     wait_for_cancellation,
     wait_for_changes,
 )
-from orders_sync.commands.verdicts import AlreadySo, Intent, Known, NotAllowed, Send, Verdict, Wait
+from orders_sync.commands.verdicts import (
+    AlreadyInVtex,
+    Intent,
+    Known,
+    NotAllowed,
+    Send,
+    Verdict,
+    Wait,
+)
 from orders_sync.domain.fulfilment import Fulfilment, InvoiceType, Package
 from orders_sync.domain.invoice_number import may_be_same_number, to_vtex_number
 from orders_sync.domain.rules import Group, group_of
@@ -126,7 +134,7 @@ def _judge_repeat(body: InvoiceBody, order: Fulfilment, known: Known, standing: 
             f"{standing.value_cents} cents.",
             "VTEX corrects no invoice under the same number: send it under another one.",
         )
-    already_so = AlreadySo(f"invoice {standing.invoice_number} is in VTEX")
+    already_so = AlreadyInVtex(f"invoice {standing.invoice_number} is in VTEX")
     own, sent = known.own_intent, known.sent_invoice(body.vtex_number)
     is_own = own is not None and own.kind == "invoice" and not own.is_edited
     if is_own or (sent is not None and sent.body is not None and _repeats(body, sent.body)):

@@ -29,7 +29,7 @@ class Chosen:
 
 
 @dataclass(frozen=True, slots=True)
-class _Part:
+class _Pieces:
     """Some pieces of a line, after `before` others of it were invoiced or returned.
 
     `paid_cents` is what the whole line is worth of the order's value, its tax with it.
@@ -83,12 +83,12 @@ def _paid(order: Fulfilment) -> dict[int, int]:
 def everything_left(order: Fulfilment) -> Chosen:
     """Return what was not invoiced yet."""
     left, paid = _left_by_sku(order, order.invoiced_quantity), _paid(order)
-    parts: list[_Part] = []
+    parts: list[_Pieces] = []
     for line in order.lines:
         taken = min(line.quantity, left[line.sku])
         left[line.sku] -= taken
         if taken:
-            parts.append(_Part(line, paid[line.index], line.quantity - taken, taken))
+            parts.append(_Pieces(line, paid[line.index], line.quantity - taken, taken))
     return _merge(parts, is_rest=True)
 
 
@@ -99,7 +99,7 @@ def choose(
     done = order.returned_quantity if returned else order.invoiced_quantity
     left = {line.index: line.quantity for line in order.lines}
     left_of_sku, paid = _left_by_sku(order, done), _paid(order)
-    parts: list[_Part] = []
+    parts: list[_Pieces] = []
     for item in items:
         lines = order.lines_of(item.line_id, item.sku)
         name = f"line {item.line_id}" if item.line_id else f"SKU {item.sku}"
@@ -115,7 +115,7 @@ def choose(
             if taken:
                 before = line.quantity - left[line.index] + done(line.index)
                 before = min(before, line.quantity - taken)
-                parts.append(_Part(line, paid[line.index], before, taken, item.price_cents))
+                parts.append(_Pieces(line, paid[line.index], before, taken, item.price_cents))
                 left_of_sku[line.sku] -= taken
                 left[line.index] -= taken
                 missing -= taken
@@ -136,7 +136,7 @@ def _left_by_sku(order: Fulfilment, done: Callable[[int], int]) -> Counter[str]:
     return Counter({sku: max(quantity, 0) for sku, quantity in left.items()})
 
 
-def _merge(parts: Iterable[_Part], *, is_rest: bool) -> Chosen:
+def _merge(parts: Iterable[_Pieces], *, is_rest: bool) -> Chosen:
     """Make one item of each SKU, its price rounded down so that items never exceed the value."""
     quantities: Counter[str] = Counter()
     goods: Counter[str] = Counter()

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from orders_sync.commands.body import Body
-from orders_sync.commands.verdicts import AlreadySo, Known, Verdict
+from orders_sync.commands.verdicts import AlreadyInVtex, Known, Verdict
 from orders_sync.domain.fulfilment import Fulfilment
 from orders_sync.domain.steps import Queue, Step
 
@@ -21,7 +21,7 @@ def _not_yet(_: Any, __: Known) -> Verdict | None:
 
 
 def _needs_nothing(_: Any, __: Fulfilment, ___: Known) -> Verdict:
-    return AlreadySo("nothing is to be sent")
+    return AlreadyInVtex("nothing is to be sent")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,7 +12,7 @@ from pydantic import BaseModel, Field, field_validator, model_validator
 from orders_sync.commands.body import Day, Moment, Number, ParcelBody, Part, Text, require_writable
 from orders_sync.commands.kind import TRACKING, Kind
 from orders_sync.commands.verdicts import (
-    AlreadySo,
+    AlreadyInVtex,
     Intent,
     Known,
     NotAllowed,
@@ -153,7 +153,7 @@ def judge_parcel(body: TrackBody, package: Package, zone: tzinfo | None, known: 
     if parcel is not None and _is_corrected(package, sent, known.own_intent):
         parcel, progress = None, _new_progress(given, standing)
     if parcel is None and progress is None:
-        return AlreadySo(f"the tracking of invoice {number}, or a later one, is in VTEX")
+        return AlreadyInVtex(f"the tracking of invoice {number}, or a later one, is in VTEX")
     if parcel is None and not standing.tracking_number:
         # It may come with another command, which need not be accepted before this one.
         return Wait(f"invoice {number} has no tracking number, and VTEX takes no event before", 15)

@@ -72,7 +72,7 @@ class Send(Generic[T]):
 
 
 @dataclass(frozen=True, slots=True)
-class AlreadySo:
+class AlreadyInVtex:
     """Send nothing: VTEX has it."""
 
     note: str
@@ -100,7 +100,7 @@ class NotAllowed:
 
 
 #: The answer of a judge.
-Verdict = Send[Any] | AlreadySo | Wait | NotAllowed
+Verdict = Send[Any] | AlreadyInVtex | Wait | NotAllowed
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,7 +56,7 @@ class GuardedErp:
         self._erp = erp
         self._guard = guard
         self._traced = traced
-        self._bounded = Bounded(seconds)
+        self._bounded = BoundedCalls(seconds)
         # An adapter that another one took the place of ends with the last call that uses it.
         self._end = weakref.finalize(self, _close, self._bounded, erp)
         self._end.atexit = False
@@ -130,7 +130,7 @@ class GuardedErp:
         return isinstance(self._erp, ErpBase) and not self._erp.asks_erp(method)
 
 
-def _close(bounded: Bounded, erp: Erp) -> None:
+def _close(bounded: BoundedCalls, erp: Erp) -> None:
     bounded.close()
     erp.close()
 
@@ -179,7 +179,7 @@ def _answer_each(erp: Erp, lot: Sequence[CommandOutcome]) -> NotTaken:
     return not_taken
 
 
-class Bounded:
+class BoundedCalls:
     """Makes calls, and gives each up after `seconds`; threads are kept for the next calls.
 
     Once `most_lost` calls that were given up have not come back, no further call is made until

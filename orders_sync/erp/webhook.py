@@ -28,7 +28,7 @@ from orders_sync.erp.webhook_messages import (
     ConsiderData,
     ConsiderMessage,
     ConsiderReply,
-    Message,
+    ErpMessage,
     OutcomeData,
     OutcomeMessage,
     OutcomeOfCommand,
@@ -189,7 +189,7 @@ class WebhookErp(ErpBase):
         self._calls.close()
 
     def _ask(
-        self, verb: Verb, message: Message, model: type[R], *of: str, order: Order | None = None
+        self, verb: Verb, message: ErpMessage, model: type[R], *of: str, order: Order | None = None
     ) -> R:
         """Send a message and read its reply."""
         reply = self._send(verb, message, *of, order=order)
@@ -202,7 +202,7 @@ class WebhookErp(ErpBase):
             ) from None
 
     def _send(
-        self, verb: Verb, message: Message, *of: str, order: Order | None = None
+        self, verb: Verb, message: ErpMessage, *of: str, order: Order | None = None
     ) -> HttpReply:
         """Send a message; return the reply of an ERP that did what it was asked."""
         reply = self._post(verb, message, *of)
@@ -216,7 +216,7 @@ class WebhookErp(ErpBase):
             )
         raise ErpUnavailable(_no_reply(verb, reply.status))
 
-    def _post(self, verb: Verb, message: Message, *of: str) -> HttpReply:
+    def _post(self, verb: Verb, message: ErpMessage, *of: str) -> HttpReply:
         message_id = _message_id(verb, self.account, *of)
         return self._calls.post(verb, message_id, message.model_dump_json(), now=self._clock())
 

@@ -37,11 +37,11 @@ class Verb(StrEnum):
     CHECK = "check"
 
 
-class _Part(BaseModel):
+class _Model(BaseModel):
     model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
 
 
-class OfOrder(_Part):
+class OfOrder(_Model):
     """What every message about an order has: together they name it, whatever else differs."""
 
     account: str = Field(description="The VTEX account.")
@@ -83,20 +83,20 @@ class OutcomeOfCommand(OfOrder):
     receipt: str | None = Field(description="VTEX's receipt, where it gives one.")
 
 
-class OutcomeData(_Part):
+class OutcomeData(_Model):
     """How far some commands of the ERP's are, in their order."""
 
     account: str
     outcomes: tuple[OutcomeOfCommand, ...]
 
 
-class CheckData(_Part):
+class CheckData(_Model):
     """Asks whether the ERP is there; nothing is to be done."""
 
     account: str
 
 
-class Message(_Part):
+class ErpMessage(_Model):
     """What all messages have; `type` tells what `data` is.
 
     The header `webhook-id` is the same for a message that is sent again.
@@ -107,7 +107,7 @@ class Message(_Part):
     timestamp: datetime = Field(description="When it was made.")
 
 
-class PlaceMessage(Message):
+class PlaceMessage(ErpMessage):
     """Put the order into the ERP, once.
 
     The same account and order id again gets the same reference and no second order, whatever else
@@ -118,7 +118,7 @@ class PlaceMessage(Message):
     data: PlaceData
 
 
-class ChangedMessage(Message):
+class ChangedMessage(ErpMessage):
     """Have an order that was placed as VTEX has it by this time.
 
     A revision that is not above the one that the ERP has changes nothing, and nothing is taken in
@@ -129,7 +129,7 @@ class ChangedMessage(Message):
     data: ChangedData
 
 
-class CancelMessage(Message):
+class CancelMessage(ErpMessage):
     """Stop the order, because it is cancelled in VTEX.
 
     One that the ERP does not have is remembered as cancelled for good.
@@ -139,7 +139,7 @@ class CancelMessage(Message):
     data: CancelData
 
 
-class ConsiderMessage(Message):
+class ConsiderMessage(ErpMessage):
     """Say whether the order may still be cancelled, and cancel nothing yet.
 
     An answer other than undecided stands: what the ERP agreed to it does not begin to fulfil.
@@ -149,7 +149,7 @@ class ConsiderMessage(Message):
     data: ConsiderData
 
 
-class OutcomeMessage(Message):
+class OutcomeMessage(ErpMessage):
     """Learn how far commands are that the ERP asked for by the HTTP API.
 
     The same outcome again changes nothing, what is done stays done, and a key that the ERP does not
@@ -160,7 +160,7 @@ class OutcomeMessage(Message):
     data: OutcomeData
 
 
-class CheckMessage(Message):
+class CheckMessage(ErpMessage):
     """Say that the ERP can take orders now."""
 
     type: Literal["erp.check"] = "erp.check"
@@ -192,25 +192,25 @@ Reference = Annotated[
 ]
 
 
-class PlaceReply(_Part):
+class PlaceReply(_Model):
     """The ERP has the order."""
 
     reference: Reference = Field(description="The ERP's own number or key for it.")
 
 
-class ChangedReply(_Part):
+class ChangedReply(_Model):
     """What the ERP says to a change."""
 
     answer: ChangeAnswer
 
 
-class CancelReply(_Part):
+class CancelReply(_Model):
     """What the ERP says to a cancellation."""
 
     answer: CancelAnswer
 
 
-class ConsiderReply(_Part):
+class ConsiderReply(_Model):
     """What the ERP says to a customer's wish to cancel."""
 
     answer: Verdict
@@ -219,7 +219,7 @@ class ConsiderReply(_Part):
     )
 
 
-class Refusal(_Part):
+class Refusal(_Model):
     """Why the ERP refuses a message, with the status 422; a person reads it."""
 
     code: Annotated[str, AfterValidator(_word), BeforeValidator(_as_text)] | None = Field(
@@ -235,7 +235,7 @@ class Refusal(_Part):
 
 
 #: Each message, with what it is answered by a status of 2xx, or 409 where it was there already.
-MESSAGES: Final[Mapping[Verb, tuple[type[Message], type[BaseModel] | None]]] = {
+MESSAGES: Final[Mapping[Verb, tuple[type[ErpMessage], type[BaseModel] | None]]] = {
     Verb.PLACE: (PlaceMessage, PlaceReply),
     Verb.CHANGED: (ChangedMessage, ChangedReply),
     Verb.CANCEL: (CancelMessage, CancelReply),

@@ -21,7 +21,15 @@ from orders_sync.commands.body import describe_problems
 from orders_sync.commands.change import ChangeBody
 from orders_sync.commands.kind import Kind
 from orders_sync.commands.track import Tracking
-from orders_sync.commands.verdicts import AlreadySo, Intent, Known, NotAllowed, Send, Verdict, Wait
+from orders_sync.commands.verdicts import (
+    AlreadyInVtex,
+    Intent,
+    Known,
+    NotAllowed,
+    Send,
+    Verdict,
+    Wait,
+)
 from orders_sync.domain.fulfilment import Fulfilment
 from orders_sync.domain.rules import Standing
 from orders_sync.domain.steps import CommandClaim, CommandResult, Step
@@ -83,9 +91,7 @@ def _carry_out(
     if not isinstance(verdict, Send):
         return _settle(verdict, claim, services)
     try:
-        return CALLS[kind.name](
-            Sending(claim, services, vtex, body, verdict.what, verdict.intent, verdict.remark)
-        )
+        return CALLS[kind.name](ApprovedCommand(claim, services, vtex, body, verdict))
     except Refused as error:
         return CommandResult(
             Standing.PARKED,
@@ -175,10 +181,10 @@ def _shown_later(result: CommandResult, services: Services) -> CommandResult:
 
 
 def _settle(
-    verdict: AlreadySo | Wait | NotAllowed, claim: CommandClaim, services: Services
+    verdict: AlreadyInVtex | Wait | NotAllowed, claim: CommandClaim, services: Services
 ) -> CommandResult:
     match verdict:
-        case AlreadySo(note):
+        case AlreadyInVtex(note):
             return _done(None, note=note)
         case NotAllowed(cause, reason, hint):
             return CommandResult(
@@ -216,19 +222,14 @@ def _wait(wait: Wait, claim: CommandClaim, services: Services) -> CommandResult:
 
 
 @dataclass(frozen=True, slots=True)
-class Sending:
-    """A command that may be sent: `what` is its judge's, and `intent` is noted before each write.
-
-    `body` is what its caller gave, `remark` what that is to know though it takes effect.
-    """
+class ApprovedCommand:
+    """A command that may be sent, by its judge's `verdict`; `body` is what its caller gave."""
 
     claim: CommandClaim
     services: Services
     vtex: VtexClient
     body: Any
-    what: Any
-    intent: Intent
-    remark: str | None = None
+    verdict: Send[Any]
 
     @property
     def order_id(self) -> str:
@@ -259,14 +260,14 @@ class Sending:
         except Exception as error:
             is_taken_perhaps = not isinstance(error, _NOT_TAKEN) or not is_first
             # VTEX may have taken it until this moment, and shows it some seconds later.
-            latest = replace(self.intent, at=self.services.clock()).to_json()
+            latest = replace(self.verdict.intent, at=self.services.clock()).to_json()
             commands.note_intent(self.claim, latest if is_taken_perhaps else None)
             raise
 
     def _intend(self) -> None:
         now = self.services.clock()
         longest = timedelta(seconds=self.services.settings.vtex.total_seconds) + _WIRE_MARGIN
-        text, until = self.intent.to_json(), now + longest
+        text, until = self.verdict.intent.to_json(), now + longest
         self.services.ledger.commands.intend(self.claim, text, now=now, write_until=until)
 
 
@@ -289,41 +290,41 @@ def _done(
     )
 
 
-def _invoice(sending: Sending) -> CommandResult:
+def _invoice(command: ApprovedCommand) -> CommandResult:
     """Send an invoice; of one that VTEX has, what it lacks of its tracking."""
-    invoice = sending.what
+    invoice = command.verdict.what
     if isinstance(invoice, Tracking):
         # Nothing was invoiced by it, which tells it from an invoice, and from one that was there.
-        return replace(_track(sending), value_cents=0)
-    answer = sending.write(lambda: sending.vtex.invoice(sending.order_id, invoice))
-    if sending.remark:
-        sending.services.metrics.invoice_left_cents(sending.claim.account)
-        log.warning("invoice.cents_left", order_id=sending.order_id)
-    return _done(answer.receipt, value_cents=invoice.value_cents, reason=sending.remark)
+        return replace(_track(command), value_cents=0)
+    answer = command.write(lambda: command.vtex.invoice(command.order_id, invoice))
+    if command.verdict.remark:
+        command.services.metrics.invoice_left_cents(command.claim.account)
+        log.warning("invoice.cents_left", order_id=command.order_id)
+    return _done(answer.receipt, value_cents=invoice.value_cents, reason=command.verdict.remark)
 
 
-def _track(sending: Sending) -> CommandResult:
+def _track(command: ApprovedCommand) -> CommandResult:
     """Send how a package travels, and then what happened to it.
 
     VTEX puts these events in the place of those it has: late ones would undo later ones.
     """
-    vtex, order_id, tracking = sending.vtex, sending.order_id, sending.what
+    vtex, order_id, tracking = command.vtex, command.order_id, command.verdict.what
     number, receipt = tracking.invoice_number, None
     if (parcel := tracking.parcel) is not None:
-        receipt = sending.write(lambda: vtex.update_invoice(order_id, number, parcel)).receipt
+        receipt = command.write(lambda: vtex.update_invoice(order_id, number, parcel)).receipt
     if (progress := tracking.progress) is not None:
-        answer = sending.write(
+        answer = command.write(
             lambda: vtex.update_tracking(order_id, number, progress), is_first=parcel is None
         )
         receipt = answer.receipt
     return _done(receipt)
 
 
-def _cancel(sending: Sending) -> CommandResult:
+def _cancel(command: ApprovedCommand) -> CommandResult:
     """Request a cancellation, or confirm it; the order shows when it is cancelled."""
-    claim, services = sending.claim, sending.services
-    answer = sending.write(lambda: sending.vtex.cancel_order(sending.order_id, sending.body))
-    taken = replace(sending.intent, at=services.clock())
+    claim, services = command.claim, command.services
+    answer = command.write(lambda: command.vtex.cancel_order(command.order_id, command.body))
+    taken = replace(command.verdict.intent, at=services.clock())
     services.ledger.commands.note_intent(claim, taken.to_json())
     return CommandResult(
         Standing.WAITING,
@@ -333,25 +334,25 @@ def _cancel(sending: Sending) -> CommandResult:
         due_in=_LOOK_AFTER_CANCEL_SECONDS,
         cause="cancel.requested",
         reason="VTEX took the cancellation and is not done with it",
-        note=f"asked for the {sending.intent.content}",
+        note=f"asked for the {command.verdict.intent.content}",
         keeps_intent=True,
     )
 
 
-def _deny(sending: Sending) -> CommandResult:
-    denial, request_id = sending.body, sending.what
-    sending.write(lambda: sending.vtex.deny_cancellation(sending.order_id, request_id, denial))
+def _deny(command: ApprovedCommand) -> CommandResult:
+    denial, request_id = command.body, command.verdict.what
+    command.write(lambda: command.vtex.deny_cancellation(command.order_id, request_id, denial))
     return _done(None)
 
 
-def _change(sending: Sending) -> CommandResult:
-    vtex, order_id, change = sending.vtex, sending.order_id, sending.what
-    if sending.services.settings.change_api == "v1":
-        command_id = sending.claim.command_id
+def _change(command: ApprovedCommand) -> CommandResult:
+    vtex, order_id, change = command.vtex, command.order_id, command.verdict.what
+    if command.services.settings.change_api == "v1":
+        command_id = command.claim.command_id
         return _done(
-            sending.write(lambda: vtex.register_change(order_id, change, command_id)).receipt
+            command.write(lambda: vtex.register_change(order_id, change, command_id)).receipt
         )
-    request = sending.write(lambda: vtex.create_change(order_id, change))
+    request = command.write(lambda: vtex.create_change(order_id, change))
     return CommandResult(
         Standing.WAITING,
         "accepted",
@@ -364,14 +365,14 @@ def _change(sending: Sending) -> CommandResult:
     )
 
 
-def _note(sending: Sending) -> CommandResult:
-    note = sending.what
-    sending.write(lambda: sending.vtex.add_interaction(sending.order_id, note))
+def _note(command: ApprovedCommand) -> CommandResult:
+    note = command.verdict.what
+    command.write(lambda: command.vtex.add_interaction(command.order_id, note))
     return _done(None)
 
 
 #: By the name of the kind.
-CALLS: Final[Mapping[str, Callable[[Sending], CommandResult]]] = MappingProxyType(
+CALLS: Final[Mapping[str, Callable[[ApprovedCommand], CommandResult]]] = MappingProxyType(
     {
         "invoice": _invoice,
         "track": _track,

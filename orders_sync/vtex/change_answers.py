@@ -69,7 +69,7 @@ class _History(WireModel):
     requests: Rows[_Change] = Field(default_factory=list)
 
 
-class _Cancellation(WireModel):
+class _ChangeCancellation(WireModel):
     reason: Text = None
 
 
@@ -79,7 +79,7 @@ class _Detail(WireModel):
     in_progress: bool | None = None
     finished: bool | None = None
     logs: Rows[Any] = Field(default_factory=list)
-    cancellation_data: _Cancellation | None = None
+    cancellation_data: _ChangeCancellation | None = None
 
 
 def change_preview(data: Any) -> ChangePreview:

@@ -25,7 +25,7 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-class Endpoints:
+class EndpointGroup:
     """Calls one account's OMS; groups of endpoints extend it, and `VtexClient` joins the groups.
 
     `credentials` may be a callable: it is asked before every call, so a renewed token is used

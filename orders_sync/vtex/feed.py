@@ -13,7 +13,7 @@ from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 from orders_sync.domain.events import OrderEvent, UnreadableEvent
 from orders_sync.errors import ConfigurationError, NotFound, Unreadable
 from orders_sync.vtex.documents import is_whole_text, require, validate
-from orders_sync.vtex.endpoints import Endpoints
+from orders_sync.vtex.endpoints import EndpointGroup
 from orders_sync.vtex.responses import read_json
 from orders_sync.vtex.schemas import OddText, WholeText, WireModel
 
@@ -28,13 +28,13 @@ _VISIBILITY: Final = "visibilityTimeoutInSeconds"
 _RETENTION: Final = "MessageRetentionPeriodInSeconds"
 
 
-class _Part(BaseModel):
+class _Section(BaseModel):
     """Fields that VTEX adds survive a round trip."""
 
     model_config = ConfigDict(extra="allow", frozen=True, populate_by_name=True)
 
 
-class FeedFilter(_Part):
+class FeedFilter(_Section):
     """Which changes become events; VTEX does not check the statuses, so a typo gives silence."""
 
     type: str | None = None
@@ -73,7 +73,7 @@ class FeedFilter(_Part):
         return _status_difference(self.status, wanted.status) + _differing(pairs)
 
 
-class FeedQueue(_Part):
+class FeedQueue(_Section):
     """How long an event is hidden after a read, and how long it is kept; both in seconds."""
 
     visibility_seconds: int | None = Field(default=None, alias=_VISIBILITY)
@@ -84,7 +84,7 @@ class FeedQueue(_Part):
     )
 
 
-class FeedConfiguration(_Part):
+class FeedConfiguration(_Section):
     """A feed's configuration, and VTEX's figures about its queue.
 
     `quantity` counts the events in the queue, hidden ones too; `oldest_event_seconds` is the age
@@ -231,7 +231,7 @@ def feed_configuration(data: Any) -> FeedConfiguration | None:
     return require(FeedConfiguration, data, "The feed's configuration")
 
 
-class FeedEndpoints(Endpoints):
+class FeedEndpoints(EndpointGroup):
     """The feed of the account's application key; those who share the key share the feed."""
 
     def get_feed(self, max_lot: int = MAX_LOT) -> list[OrderEvent | UnreadableEvent]:

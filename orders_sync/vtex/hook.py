@@ -16,7 +16,7 @@ from pydantic.alias_generators import to_pascal
 from orders_sync.domain.events import OrderEvent, UnreadableEvent
 from orders_sync.errors import ConfigurationError, NotFound
 from orders_sync.vtex.documents import parse_json, require, validate
-from orders_sync.vtex.endpoints import Endpoints
+from orders_sync.vtex.endpoints import EndpointGroup
 from orders_sync.vtex.feed import FROM_WORKFLOW, FeedFilter
 from orders_sync.vtex.responses import read_json
 from orders_sync.vtex.schemas import OddText, WholeText, WireModel
@@ -178,7 +178,7 @@ def _unreadable(problem: str) -> UnreadableEvent:
 _CONFIG: Final = "/api/orders/hook/config"
 
 
-class HookEndpoints(Endpoints):
+class HookEndpoints(EndpointGroup):
     """The hook of the account's application key: one a key, and none after three idle days."""
 
     def get_hook_configuration(self) -> HookConfiguration | None:

@@ -23,7 +23,7 @@ from pydantic import (
 
 from orders_sync.errors import Unreadable
 from orders_sync.vtex.documents import ParsedDocument, is_whole_text, require
-from orders_sync.vtex.endpoints import Endpoints, segment
+from orders_sync.vtex.endpoints import EndpointGroup, segment
 from orders_sync.vtex.responses import read_json
 from orders_sync.vtex.schemas import Moment, Number, NumberOrZero, Text, WireModel
 
@@ -193,7 +193,7 @@ _EVERYTHING: Final = OrderFilter()
 _ROWS_A_SLICE: Final = 70
 
 
-class ReadEndpoints(Endpoints):
+class ReadEndpoints(EndpointGroup):
     """The orders of the account; a marketplace's id of the same order is not known here."""
 
     def get_order(self, order_id: str) -> bytes:

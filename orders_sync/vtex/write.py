@@ -22,14 +22,14 @@ from orders_sync.vtex.change_answers import (
     change_state,
 )
 from orders_sync.vtex.documents import parse_timestamp
-from orders_sync.vtex.endpoints import Endpoints, segment
+from orders_sync.vtex.endpoints import EndpointGroup, segment
 from orders_sync.vtex.names import encode, encode_legacy_change, not_sendable
 from orders_sync.vtex.responses import read_json
 
 _ORDERS = "/api/oms/pvt/orders"
 
 
-class WriteEndpoints(Endpoints):
+class WriteEndpoints(EndpointGroup):
     """What the account, as the one that fulfils its orders, has done with them.
 
     A 200 means that VTEX took the call. The effect shows in the order some seconds later

@@ -16,7 +16,7 @@ from orders_sync.commands import NAMED
 from orders_sync.commands.change import ChangeBody
 from orders_sync.commands.invoice import InvoiceBody
 from orders_sync.commands.track import Tracking
-from orders_sync.commands.verdicts import AlreadySo, Known, NotAllowed, Send, Verdict
+from orders_sync.commands.verdicts import AlreadyInVtex, Known, NotAllowed, Send, Verdict
 from orders_sync.erp.staging_commands import as_command
 from orders_sync.erp.staging_tables import ERP_COMMANDS
 from orders_sync.vtex.fulfilment import fulfilment
@@ -71,7 +71,9 @@ def test_money_without_goods_is_an_invoice_without_items() -> None:
 
 @pytest.mark.parametrize("case", ["08a", "08b", "08c"])
 def test_an_invoice_that_vtex_has_in_another_spelling_is_there_already(case: str) -> None:
-    assert isinstance(judge(case, kind="invoice", tracking_number=None, courier=None), AlreadySo)
+    assert isinstance(
+        judge(case, kind="invoice", tracking_number=None, courier=None), AlreadyInVtex
+    )
 
 
 def test_tracking_goes_to_the_number_that_vtex_has() -> None:

@@ -81,7 +81,7 @@ class LineFacts(TypedDict):
     components: list[PartFacts]
 
 
-class OrderFacts(TypedDict):
+class SaleFacts(TypedDict):
     """All that Tryton is told of an order."""
 
     currency: str | None
@@ -100,11 +100,11 @@ class OrderFacts(TypedDict):
     lines: list[LineFacts]
 
 
-def facts_of(order: Order) -> OrderFacts:
+def facts_of(order: Order) -> SaleFacts:
     """Return what Tryton is told of an order."""
     customer, sold_at = order.customer, order.created_at
     first = order.deliveries[0] if order.deliveries else None
-    return OrderFacts(
+    return SaleFacts(
         currency=order.currency,
         value_cents=order.value_cents,
         sold_on=sold_at.astimezone(_DAYS).date().isoformat() if sold_at else None,

@@ -12,7 +12,7 @@ from support.fulfilments import NOW, ORDER, known, package, seconds_ago
 from orders_sync.commands.invoice import InvoiceBody, judge_invoice
 from orders_sync.commands.track import TrackBody, Tracking
 from orders_sync.commands.verdicts import (
-    AlreadySo,
+    AlreadyInVtex,
     Intent,
     NotAllowed,
     Send,
@@ -57,7 +57,7 @@ def test_a_repeat_of_what_vtex_shows_is_already_so(body: dict[str, Any]) -> None
         "issued_at": NOW,
     }
 
-    assert isinstance(judge(body, tracking_number="T1", **shown), AlreadySo)
+    assert isinstance(judge(body, tracking_number="T1", **shown), AlreadyInVtex)
 
 
 @pytest.mark.parametrize(
@@ -138,7 +138,7 @@ def test_what_was_sent_before_is_not_sent_over_its_correction(more: dict[str, An
     sent = SentInvoice(1300, seconds_ago(99), read_body=lambda: invoice(**LATE, **more))
     facts = {"sent_invoices": {"NF-1": sent}}
 
-    assert isinstance(judge({**LATE, **more}, facts, tracking_number="RIGHT"), AlreadySo)
+    assert isinstance(judge({**LATE, **more}, facts, tracking_number="RIGHT"), AlreadyInVtex)
 
 
 def test_tracking_in_a_repeat_waits_for_other_tracking_to_show() -> None:
@@ -154,7 +154,7 @@ def test_our_own_invoice_whose_answer_was_lost_is_not_compared() -> None:
 
     verdict = judge({"cfop": "5102", "value_cents": 1300}, {"own_intent": own})
 
-    assert isinstance(verdict, AlreadySo)
+    assert isinstance(verdict, AlreadyInVtex)
 
 
 def test_a_number_that_may_be_of_two_invoices_is_refused() -> None:

@@ -13,7 +13,7 @@ from orders_sync.commands.change import ChangeBody, judge_change
 from orders_sync.commands.deny import DenyBody, judge_deny
 from orders_sync.commands.track import TrackBody, judge_tracking
 from orders_sync.commands.verdicts import (
-    AlreadySo,
+    AlreadyInVtex,
     Intent,
     Known,
     NotAllowed,
@@ -38,8 +38,8 @@ DENIED = CancellationRequest("r1", None, None, is_denied=True)
         pytest.param("cancellation-requested", (), Send, id="confirms what was requested"),
         pytest.param("cancel", (), Wait, id="being cancelled"),
         pytest.param("start-handling", (), Wait, id="VTEX takes none there"),
-        pytest.param("canceled", (), AlreadySo, id="cancelled"),
-        pytest.param("replaced", (), AlreadySo, id="replaced"),
+        pytest.param("canceled", (), AlreadyInVtex, id="cancelled"),
+        pytest.param("replaced", (), AlreadyInVtex, id="replaced"),
         pytest.param("invoiced", (), NotAllowed, id="invoiced"),
         pytest.param("handling", (package("1", 100),), NotAllowed, id="invoiced in part"),
     ],
@@ -67,7 +67,7 @@ def test_an_invoice_that_vtex_took_and_does_not_show_yet_stops_a_cancellation() 
         pytest.param(
             {"status": "handling", "cancellation_requests": (DENIED,)},
             known(own_intent=Intent("deny", NOW, content="r1")),
-            AlreadySo,
+            AlreadyInVtex,
             id="denied by this, whose answer was lost",
         ),
         pytest.param({"status": "canceled"}, NOTHING_KNOWN, NotAllowed, id="too late"),
@@ -99,7 +99,7 @@ def test_a_denial(changes: dict[str, Any], facts: Known, verdict: type) -> None:
         pytest.param(
             {"tracking_number": "T"},
             (package("1", 9, tracking_number="T"),),
-            AlreadySo,
+            AlreadyInVtex,
             id="the number VTEX has",
         ),
         pytest.param(
@@ -121,7 +121,7 @@ def test_a_denial(changes: dict[str, Any], facts: Known, verdict: type) -> None:
         pytest.param(
             {"delivered": True},
             (package("1", 9, tracking_number="T", is_finished=True),),
-            AlreadySo,
+            AlreadyInVtex,
             id="delivered twice",
         ),
     ],

@@ -19,7 +19,7 @@ from support.fulfilments import (
 
 from orders_sync.commands.cancel import CancelBody, judge_cancel
 from orders_sync.commands.deny import DenyBody, judge_deny
-from orders_sync.commands.verdicts import AlreadySo, Intent, NotAllowed, Send, SentInvoice
+from orders_sync.commands.verdicts import AlreadyInVtex, Intent, NotAllowed, Send, SentInvoice
 from orders_sync.domain.fulfilment import CancellationRequest
 
 CANCEL = CancelBody(reason="fraud")
@@ -65,7 +65,7 @@ DENY = DenyBody(reason="packed")
         pytest.param(
             "canceled",
             {"own_intent": intent("cancel", 4, content="confirmation")},
-            AlreadySo,
+            AlreadyInVtex,
             id="its confirmation shows",
         ),
         pytest.param(
@@ -113,13 +113,13 @@ def test_a_cancellations_intent_says_which_of_two_calls_it_is(status: str, conte
         pytest.param(
             {"cancellation_requests": (CancellationRequest("r1", None, NOW, is_denied=True),)},
             {"own_intent": intent("deny", 4, content="r1")},
-            AlreadySo,
+            AlreadyInVtex,
             id="VTEX shows the denial",
         ),
         pytest.param(
             {"status": "handling"},
             {"own_intent": intent("deny", 4, content="r1")},
-            AlreadySo,
+            AlreadyInVtex,
             id="the order is in handling again",
         ),
         pytest.param(

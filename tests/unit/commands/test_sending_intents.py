@@ -25,7 +25,7 @@ from support.fulfilments import (
 from orders_sync.commands.change import ChangeBody, judge_change
 from orders_sync.commands.invoice import InvoiceBody, judge_invoice
 from orders_sync.commands.verdicts import (
-    AlreadySo,
+    AlreadyInVtex,
     DoneChange,
     Intent,
     Known,
@@ -61,7 +61,7 @@ def applied(reason: str, *, removed: tuple[Any, ...] = ()) -> AppliedChange:
         pytest.param({}, ORDER, sale(29, "1"), 1, id="a second is left"),
         pytest.param({}, ORDER, sale(30, "1"), Send, id="VTEX would show it by now"),
         pytest.param({}, INVOICED, sale(1, "S"), NotAllowed, id="sent as S before it was edited"),
-        pytest.param({"number": "S"}, INVOICED, sale(1, "S"), AlreadySo, id="VTEX shows it"),
+        pytest.param({"number": "S"}, INVOICED, sale(1, "S"), AlreadyInVtex, id="VTEX shows it"),
         pytest.param({}, ORDER, sale(1, "S"), 29, id="S does not show and may be there"),
     ],
 )
@@ -262,7 +262,7 @@ def test_a_change_that_the_order_shows_is_not_sent_again(
     shown = applied("r", removed=(ChangedItem("B", 1, None),))
     order = replace(ORDER, lines=lines, status=status, changes=(shown,))
 
-    assert outcome(judge_change(CHANGE, order, known(own_intent=own_change(3)))) is AlreadySo
+    assert outcome(judge_change(CHANGE, order, known(own_intent=own_change(3)))) is AlreadyInVtex
 
 
 def test_an_edited_change_is_not_done_by_what_was_sent_before_the_edit() -> None:

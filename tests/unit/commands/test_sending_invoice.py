@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from support.fulfilments import NOTHING_KNOWN, NOW, ORDER, known, package
 
 from orders_sync.commands.invoice import InvoiceBody, judge_invoice
-from orders_sync.commands.verdicts import AlreadySo, Known, NotAllowed, Send, SentInvoice, Wait
+from orders_sync.commands.verdicts import AlreadyInVtex, Known, NotAllowed, Send, SentInvoice, Wait
 from orders_sync.domain.fulfilment import PackageItem
 
 
@@ -128,7 +128,7 @@ def test_the_value_of_a_partial_invoice(body: dict[str, Any], value: int) -> Non
 def test_an_invoice_that_vtex_has_is_not_sent_again() -> None:
     order = replace(ORDER, packages=(package("1", 1300),), status="invoiced")
 
-    assert isinstance(judge_invoice(invoice(), order, NOTHING_KNOWN), AlreadySo)
+    assert isinstance(judge_invoice(invoice(), order, NOTHING_KNOWN), AlreadyInVtex)
 
 
 def test_an_invoice_that_vtex_has_with_another_value_is_refused() -> None:

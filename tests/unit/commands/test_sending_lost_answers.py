@@ -20,7 +20,7 @@ from orders_sync.commands.change import ChangeBody, judge_change
 from orders_sync.commands.invoice import InvoiceBody, judge_invoice
 from orders_sync.commands.track import TrackBody, judge_tracking
 from orders_sync.commands.verdicts import (
-    AlreadySo,
+    AlreadyInVtex,
     DoneChange,
     Intent,
     Known,
@@ -146,7 +146,7 @@ class World:
 
     def make(self, step: Try, verdict: object) -> Send[Any] | None:
         """Carry out a verdict; return what landed in VTEX."""
-        if isinstance(verdict, AlreadySo):
+        if isinstance(verdict, AlreadyInVtex):
             self.closed.add(step.command)
             intent = self.open.pop(step.command, None)
             if intent is not None:

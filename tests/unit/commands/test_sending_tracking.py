@@ -9,7 +9,7 @@ import pytest
 from support.fulfilments import NOTHING_KNOWN, ORDER, known, package, seconds_ago
 
 from orders_sync.commands.track import TrackBody, judge_tracking
-from orders_sync.commands.verdicts import AlreadySo, Intent, Send, SentTracking, Wait
+from orders_sync.commands.verdicts import AlreadyInVtex, Intent, Send, SentTracking, Wait
 from orders_sync.domain.fulfilment import Fulfilment
 
 POSTED = {"city": "C", "state": "S", "description": "posted", "date": "2026-11-27"}
@@ -44,7 +44,7 @@ def outcome(verdict: object) -> object:
     [
         pytest.param(None, {"own_intent": intent(4, body())}, 26, id="it may come yet"),
         pytest.param(None, {"own_intent": intent(30, body())}, Send, id="it did not come"),
-        pytest.param("OLD", {"own_intent": intent(4, body())}, AlreadySo, id="VTEX shows it"),
+        pytest.param("OLD", {"own_intent": intent(4, body())}, AlreadyInVtex, id="VTEX shows it"),
         pytest.param(
             "T0", {"own_intent": intent(4, body(), "T0")}, 26, id="it may take another's place yet"
         ),
@@ -54,19 +54,19 @@ def outcome(verdict: object) -> object:
         pytest.param(
             "NEW",
             {"own_intent": intent(30, body(), "T0")},
-            AlreadySo,
+            AlreadyInVtex,
             id="a person wrote another since",
         ),
         pytest.param(
             "OLD",
             {"sent_tracking": {"1": [sent(body("NEW"), is_later=True)]}},
-            AlreadySo,
+            AlreadyInVtex,
             id="its correction is sent and does not show yet",
         ),
         pytest.param(
             "NEW",
             {"sent_tracking": {"1": [sent(body("NEW"), is_later=True)]}},
-            AlreadySo,
+            AlreadyInVtex,
             id="its correction shows",
         ),
         pytest.param(
@@ -75,7 +75,7 @@ def outcome(verdict: object) -> object:
                 "own_intent": intent(30, body()),
                 "sent_tracking": {"1": [sent(body("NEW"), is_later=True)]},
             },
-            AlreadySo,
+            AlreadyInVtex,
             id="its answer was lost, then its correction was sent",
         ),
         pytest.param(
@@ -91,7 +91,7 @@ def outcome(verdict: object) -> object:
             id="an older number was written over it",
         ),
         pytest.param(
-            None, {"sent_tracking": {"1": [sent(body())]}}, AlreadySo, id="VTEX took it just so"
+            None, {"sent_tracking": {"1": [sent(body())]}}, AlreadyInVtex, id="VTEX took it just so"
         ),
         pytest.param(
             "T0",
@@ -102,7 +102,7 @@ def outcome(verdict: object) -> object:
         pytest.param(
             "OLD",
             {"own_intent": intent(4, body()), "sent_tracking": {"1": [sent(body("T0"))]}},
-            AlreadySo,
+            AlreadyInVtex,
             id="it shows in the place of one before",
         ),
         pytest.param(None, {"intents": [intent(4, body("NEW"))]}, 26, id="another's may come yet"),

@@ -11,7 +11,7 @@ import pytest
 from support.fulfilments import NOTHING_KNOWN, NOW, ORDER, known, package, seconds_ago
 
 from orders_sync.commands.track import TrackBody, Tracking, judge_tracking
-from orders_sync.commands.verdicts import AlreadySo, NotAllowed, Send, SentTracking, Verdict
+from orders_sync.commands.verdicts import AlreadyInVtex, NotAllowed, Send, SentTracking, Verdict
 from orders_sync.domain.fulfilment import PackageEvent
 from orders_sync.vtex.names import PROGRESS, encode
 
@@ -80,7 +80,7 @@ def test_a_time_of_dispatch_that_vtex_was_told_is_no_news_and_stays() -> None:
     again = judge({"tracking_number": "OLD", "dispatched_at": NOW}, OLD, **sent)
     other = told({"tracking_number": "OLD", "courier": "Swift"}, OLD, **sent)
 
-    assert isinstance(again, AlreadySo)
+    assert isinstance(again, AlreadyInVtex)
     assert other.parcel is not None
     assert other.parcel.dispatched_at == NOW
 

@@ -9,7 +9,7 @@ from contextvars import ContextVar
 import pytest
 from support.waiting import until
 
-from orders_sync.erp.guarded import Bounded
+from orders_sync.erp.guarded import BoundedCalls
 from orders_sync.errors import ErpUnavailable
 
 _WORD: ContextVar[str] = ContextVar("_WORD")
@@ -36,7 +36,7 @@ def hang() -> Iterator[Hang]:
 
 
 def test_a_call_gives_and_raises_what_it_does_and_knows_its_context() -> None:
-    bounded = Bounded(60)
+    bounded = BoundedCalls(60)
     _WORD.set("here")
 
     given = bounded.call(lambda word: f"{word} {_WORD.get()}", "it is")
@@ -48,7 +48,7 @@ def test_a_call_gives_and_raises_what_it_does_and_knows_its_context() -> None:
 
 
 def test_threads_are_used_again_and_end_when_it_is_closed() -> None:
-    bounded = Bounded(60)
+    bounded = BoundedCalls(60)
 
     threads = {bounded.call(threading.current_thread) for _ in range(20)}
     bounded.close()
@@ -59,17 +59,17 @@ def test_threads_are_used_again_and_end_when_it_is_closed() -> None:
 
 
 def test_a_call_that_hangs_stops_no_other(hang: Hang) -> None:
-    bounded = Bounded(0.01)
+    bounded = BoundedCalls(0.01)
 
     with pytest.raises(ErpUnavailable, match="may still take effect"):
         bounded.call(hang)
 
-    assert Bounded.call(bounded, str, 7) == "7"
+    assert BoundedCalls.call(bounded, str, 7) == "7"
     bounded.close()
 
 
 def test_when_too_many_calls_hang_no_more_are_made_until_one_comes_back(hang: Hang) -> None:
-    bounded = Bounded(0.01, most_lost=2)
+    bounded = BoundedCalls(0.01, most_lost=2)
     for _ in range(2):
         with pytest.raises(ErpUnavailable):
             bounded.call(hang)
@@ -83,7 +83,7 @@ def test_when_too_many_calls_hang_no_more_are_made_until_one_comes_back(hang: Ha
     bounded.close()
 
 
-def _answers(bounded: Bounded) -> bool:
+def _answers(bounded: BoundedCalls) -> bool:
     try:
         return bounded.call(str, 7) == "7"
     except ErpUnavailable:
