@@ -13,6 +13,7 @@ import structlog
 from orders_sync.commands import first_step
 from orders_sync.commands.acceptance import (
     LONGEST,
+    Acceptable,
     NotAcceptedError,
     check,
     raw_text,
@@ -123,20 +124,20 @@ def accept_or_refuse(
         NotAcceptedError: a field is wrong, or the key is another command's (`KeyTakenError`).
         LedgerUnavailable: nothing was kept.
     """
-    now = desk.clock()
+    lot = _Lot(account, source, desk, desk.clock())
     require_storable("account", account)
-    row = _checked_row(command, account, source, desk, now, None) | {"caller": caller}
+    row = lot.checked(command) | {"caller": caller}
 
     def conflict(_: Row, kept: Mapping[str, Any]) -> Row:
         # It ends the transaction, so that nothing is kept.
         raise KeyTakenError(kept["id"])
 
-    [kept] = _keep(account, [row], conflict, desk, now)
+    [kept] = lot.keep([row], conflict)
     return _accepted(kept)
 
 
 def accept_all(
-    lot: Sequence[Command],
+    commands: Sequence[Command],
     *,
     account: str,
     source: Source,
@@ -144,9 +145,9 @@ def accept_all(
     not_before: datetime | None = None,
 ) -> Sequence[Accepted]:
     """Keep commands of one account as `accept` does, all in one transaction, and have them sent."""
-    now = desk.clock()
-    rows = [_row_of(command, account, source, desk, now, not_before) for command in lot]
-    asked = {row["id"]: command for row, command in zip(rows, lot, strict=True)}
+    lot = _Lot(account, source, desk, desk.clock(), not_before)
+    rows = [lot.row_of(command) for command in commands]
+    asked = {row["id"]: command for row, command in zip(rows, commands, strict=True)}
 
     def conflict(row: Row, kept: Mapping[str, Any]) -> Row:
         error = NotAcceptedError(
@@ -154,27 +155,121 @@ def accept_all(
             f"key: {row['key']!r} is command {kept['id']} ({kept['kind']} of order "
             f"{kept['order_id']}) with other content; give this one another key",
         )
-        return _refused(asked[row["id"]], account, source, error, desk, now)
+        return lot.refused(asked[row["id"]], error)
 
-    kept_under = storable(account)[: LONGEST["account"]]
-    return [_accepted(one) for one in _keep(kept_under, rows, conflict, desk, now)]
+    return [_accepted(kept) for kept in lot.keep(rows, conflict)]
 
 
-def _keep(
-    account: str,
-    rows: Sequence[Row],
-    conflict: Callable[[Row, Mapping[str, Any]], Row],
-    desk: Desk,
-    now: datetime,
-) -> Sequence[Kept]:
-    """Keep commands of one account in one transaction, and dispatch them."""
-    with desk.tracing.lot("command.accept", caller=desk.traceparent) as traced:
-        addition = desk.ledger.acceptance.add(account, rows, in_place_of=conflict, now=now)
-        new = [kept.row for kept in addition.kept if kept.is_new]
-        traced.add_all(About(row["account"], row["order_id"], row["id"]) for row in new)
-    for dispatch in addition.dispatches:
-        desk.dispatch(dispatch)
-    return addition.kept
+def content_of(checked: Acceptable) -> Row:
+    """Return the columns of a command that its body fills."""
+    return {
+        "body": checked.text,
+        "vtex_number": checked.body.vtex_number,
+        "tracking_number": checked.body.parcel_number,
+        "line": line_of(checked.kind, checked.body),
+        "is_rest": is_rest(checked.body),
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class _Lot:
+    """Commands that are asked for at once: in which account, by what, and for when."""
+
+    account: str
+    source: Source
+    desk: Desk
+    now: datetime
+    not_before: datetime | None = None
+
+    def row_of(self, command: Command) -> Row:
+        """Return the row of a command, or of its refusal."""
+        try:
+            require_storable("account", self.account)
+            return self.checked(command)
+        except NotAcceptedError as error:
+            return self.refused(command, error)
+
+    def checked(self, command: Command) -> Row:
+        """Return the row of a command.
+
+        Raises:
+            NotAcceptedError: a field is wrong.
+        """
+        checked = check(command, max_bytes=self.desk.max_bytes)
+        is_done = checked.kind == SYNC
+        return {
+            **self._common(command),
+            **content_of(checked),
+            "kind": checked.kind,
+            "key": checked.key,
+            "fingerprint": checked.fingerprint,
+            "progress": "done" if is_done else "accepted",
+            "standing": Standing.DONE if is_done else Standing.ACTIVE,
+            "outcome": "done" if is_done else "accepted",
+            "next_step": first_step(checked.kind),
+            "due_at": None if is_done else max(self.now, self.not_before or self.now),
+        }
+
+    def refused(self, command: Command, error: NotAcceptedError) -> Row:
+        """Return the row of a refused command, for a person; the same again is kept once."""
+        body = storable(raw_text(command.body))[:_KEPT_CHARACTERS]
+        kind = storable(f"{command.kind}")[:20]
+        seen = f"{kind}|{command.order_id}|{command.key}|{error.cause}|{body}"
+        fingerprint = hashlib.sha256(seen.encode(errors="replace")).hexdigest()
+        common = self._common(command)
+        return {
+            **common,
+            "kind": kind,
+            "key": f"{REFUSED_KEY}{fingerprint}",
+            "fingerprint": fingerprint,
+            "body": body if error.cause != "command.too_large" else "{}",
+            "progress": "accepted",
+            "standing": Standing.PARKED,
+            "outcome": "refused",
+            "next_step": first_step(kind),
+            "line": line_of(kind, None),
+            "cause": error.cause,
+            "reason": error.message,
+            "hint": "Correct it where it came from and send it again, or edit it here: "
+            f"orders-sync parked edit {common['id']}",
+        }
+
+    def keep(
+        self, rows: Sequence[Row], conflict: Callable[[Row, Mapping[str, Any]], Row]
+    ) -> Sequence[Kept]:
+        """Keep the rows in one transaction, and dispatch their commands."""
+        desk = self.desk
+        with desk.tracing.lot("command.accept", caller=desk.traceparent) as traced:
+            addition = desk.ledger.acceptance.add(
+                _kept_account(self.account), rows, in_place_of=conflict, now=self.now
+            )
+            new = [kept.row for kept in addition.kept if kept.is_new]
+            traced.add_all(About(row["account"], row["order_id"], row["id"]) for row in new)
+        for dispatch in addition.dispatches:
+            desk.dispatch(dispatch)
+        return addition.kept
+
+    def _common(self, command: Command) -> Row:
+        key = command.key
+        return {
+            **dict.fromkeys(_OPTIONAL),
+            "id": self.desk.new_id(),
+            "account": _kept_account(self.account),
+            "order_id": storable(command.order_id or "")[: LONGEST["order_id"]],
+            "asked_key": None if key is None else storable(key)[:_KEPT_CHARACTERS],
+            "source": self.source,
+            "asked_by_erp": self.source == "erp",
+            "is_rest": False,
+            "attempts": 0,
+            "version": 0,
+            "created_at": self.now,
+            "updated_at": self.now,
+        }
+
+
+def _kept_account(account: str) -> str:
+    """Return an account's name as the ledger can keep it."""
+    return storable(account)[: LONGEST["account"]]
 
 
 def _accepted(kept: Kept) -> Accepted:
@@ -183,95 +278,3 @@ def _accepted(kept: Kept) -> Accepted:
         return Accepted(command_id, kept.is_new)
     log.error("command.refused", command_id=command_id, cause=cause, reason=kept.row["reason"])
     return Accepted(command_id, kept.is_new, kept.row["reason"])
-
-
-def _row_of(
-    command: Command,
-    account: str,
-    source: Source,
-    desk: Desk,
-    now: datetime,
-    not_before: datetime | None,
-) -> Row:
-    try:
-        require_storable("account", account)
-        return _checked_row(command, account, source, desk, now, not_before)
-    except NotAcceptedError as error:
-        return _refused(command, account, source, error, desk, now)
-
-
-def _checked_row(
-    command: Command,
-    account: str,
-    source: Source,
-    desk: Desk,
-    now: datetime,
-    not_before: datetime | None,
-) -> Row:
-    checked = check(command, max_bytes=desk.max_bytes)
-    is_done = checked.kind == SYNC
-    return {
-        **_common(command, account, source, desk.new_id(), now),
-        "kind": checked.kind,
-        "key": checked.key,
-        "fingerprint": checked.fingerprint,
-        "body": checked.text,
-        "progress": "done" if is_done else "accepted",
-        "standing": Standing.DONE if is_done else Standing.ACTIVE,
-        "outcome": "done" if is_done else "accepted",
-        "next_step": first_step(checked.kind),
-        "vtex_number": checked.body.vtex_number,
-        "tracking_number": checked.body.parcel_number,
-        "line": line_of(checked.kind, checked.body),
-        "is_rest": is_rest(checked.body),
-        "due_at": None if is_done else max(now, not_before or now),
-    }
-
-
-def _refused(
-    command: Command,
-    account: str,
-    source: Source,
-    error: NotAcceptedError,
-    desk: Desk,
-    now: datetime,
-) -> Row:
-    """Return the row of a refused command, for a person; the same rubbish again is kept once."""
-    body = storable(raw_text(command.body))[:_KEPT_CHARACTERS]
-    kind = storable(f"{command.kind}")[:20]
-    seen = f"{kind}|{command.order_id}|{command.key}|{error.cause}|{body}"
-    fingerprint = hashlib.sha256(seen.encode(errors="replace")).hexdigest()
-    common = _common(command, account, source, desk.new_id(), now)
-    return {
-        **common,
-        "kind": kind,
-        "key": f"{REFUSED_KEY}{fingerprint}",
-        "fingerprint": fingerprint,
-        "body": body if error.cause != "command.too_large" else "{}",
-        "progress": "accepted",
-        "standing": Standing.PARKED,
-        "outcome": "refused",
-        "next_step": first_step(kind),
-        "line": line_of(kind, None),
-        "cause": error.cause,
-        "reason": error.message,
-        "hint": "Correct it where it came from and send it again, or edit it here: "
-        f"orders-sync parked edit {common['id']}",
-    }
-
-
-def _common(command: Command, account: str, source: Source, command_id: str, now: datetime) -> Row:
-    return {
-        **dict.fromkeys(_OPTIONAL),
-        "id": command_id,
-        "account": storable(account)[: LONGEST["account"]],
-        "order_id": storable(command.order_id or "")[: LONGEST["order_id"]],
-        "asked_key": None if command.key is None else storable(command.key)[:_KEPT_CHARACTERS],
-        "source": source,
-        "asked_by_erp": source == "erp",
-        "is_rest": False,
-        "attempts": 0,
-        "version": 0,
-        "created_at": now,
-        "updated_at": now,
-    }

@@ -8,12 +8,12 @@ from typing import Any
 
 from orders_sync.commands import first_step
 from orders_sync.commands.acceptance import NotAcceptedError, check
-from orders_sync.commands.lines import is_rest, line_of
 from orders_sync.domain.commands import Command
 from orders_sync.domain.steps import Dispatch, Step
 from orders_sync.ledger import Ledger
 from orders_sync.ledger.acts import Act
 from orders_sync.ledger.decisions import REFUSED_KEY, DecisionRefused
+from orders_sync.outbound.accept import content_of
 
 
 def retry(command_id: str, *, ledger: Ledger, act: Act) -> Sequence[Dispatch]:
@@ -50,22 +50,16 @@ def edit(
         raise DecisionRefused(f"Command {command_id} was accepted: its order and its key stay.")
     asked = Command(row["kind"], order_id or row["order_id"], body, key or row["asked_key"])
     try:
-        wanted = check(asked, max_bytes=max_bytes)
+        checked = check(asked, max_bytes=max_bytes)
     except NotAcceptedError as error:
         raise DecisionRefused(f"Nothing was changed: {error}") from error
-    changes: dict[str, Any] = {
-        "body": wanted.text,
-        "vtex_number": wanted.body.vtex_number,
-        "tracking_number": wanted.body.parcel_number,
-        "line": line_of(wanted.kind, wanted.body),
-        "is_rest": is_rest(wanted.body),
-    }
+    changes = content_of(checked)
     if not was_accepted:
         # An accepted one keeps its fingerprint, so that a repeat of it is still known.
         changes |= {
-            "key": wanted.key,
-            "fingerprint": wanted.fingerprint,
-            "order_id": wanted.order_id,
+            "key": checked.key,
+            "fingerprint": checked.fingerprint,
+            "order_id": checked.order_id,
         }
     return ledger.decisions.edit(command_id, _first_step(row), changes, act)
 
