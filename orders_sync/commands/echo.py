@@ -45,7 +45,7 @@ def changes_by_others(
         return compare(before.order, after.order, revision=revision)
     expectations = [_expected(before.order, own, variant) for variant in WHOLE]
     changes = [compare(order, after.order, revision=revision) for order in expectations]
-    nearest = min(changes, key=lambda each: (len(each.lines), _difference(each)))
+    nearest = min(changes, key=lambda change: (len(change.lines), _difference(change)))
     if others or _moves_pieces(nearest.lines):
         return nearest
     tolerance = _rounding_cents(before.order, own)
@@ -58,28 +58,28 @@ def _sorted_out(
     before: Fulfilment, after: Fulfilment, asked: Sequence[ChangeBody]
 ) -> tuple[list[AppliedChange], list[AppliedChange]]:
     """Return the changes that only the later order shows: the ERP's own, and all others."""
-    wanted = [_with_skus(body, before, after) for body in asked]
+    requests = [_with_skus(body, before, after) for body in asked]
     shown = list(before.changes)
     for change in shown:
-        _take_from(wanted, change)
+        _take_from(requests, change)
     own: list[AppliedChange] = []
     others: list[AppliedChange] = []
     for change in after.changes:
         known = next((old for old in shown if _is_same(old, change)), None)
         if known is not None:
             shown.remove(known)
-        elif (body := _take_from(wanted, change)) is not None:
+        elif (body := _take_from(requests, change)) is not None:
             own.append(_with_lines(change, body))
         else:
             others.append(change)
     return own, others
 
 
-def _take_from(wanted: list[ChangeBody], change: AppliedChange) -> ChangeBody | None:
+def _take_from(requests: list[ChangeBody], change: AppliedChange) -> ChangeBody | None:
     """Remove and return the request for a change; None where nobody asked for it."""
-    body = next((body for body in wanted if _is_asked_for(body, change)), None)
+    body = next((body for body in requests if _is_asked_for(body, change)), None)
     if body is not None:
-        wanted.remove(body)
+        requests.remove(body)
     return body
 
 
@@ -94,9 +94,11 @@ def _with_lines(change: AppliedChange, body: ChangeBody) -> AppliedChange:
     return replace(change, removed=tuple(items))
 
 
-def _is_same(one: AppliedChange, other: AppliedChange) -> bool:
-    return digest_of_applied(one) == digest_of_applied(other) and (
-        (one.discount_cents, one.increment_cents) == (other.discount_cents, other.increment_cents)
+def _is_same(change: AppliedChange, other: AppliedChange) -> bool:
+    return (digest_of_applied(change), change.discount_cents, change.increment_cents) == (
+        digest_of_applied(other),
+        other.discount_cents,
+        other.increment_cents,
     )
 
 

@@ -220,17 +220,17 @@ def _pair_lines(before: Sequence[OrderLine], after: Sequence[OrderLine]) -> list
     return pairs + [_Pair(line, None) for line in left]
 
 
-def _has_same_id(one: OrderLine, other: OrderLine) -> bool:
-    return bool(one.line_id) and (one.line_id, one.sku) == (other.line_id, other.sku)
+def _has_same_id(line: OrderLine, other: OrderLine) -> bool:
+    return bool(line.line_id) and (line.line_id, line.sku) == (other.line_id, other.sku)
 
 
-def _has_same_price(one: OrderLine, other: OrderLine) -> bool:
-    return _has_same_sku(one, other) and one.selling_price_cents == other.selling_price_cents
+def _has_same_price(line: OrderLine, other: OrderLine) -> bool:
+    return _has_same_sku(line, other) and line.selling_price_cents == other.selling_price_cents
 
 
-def _has_same_sku(one: OrderLine, other: OrderLine) -> bool:
+def _has_same_sku(line: OrderLine, other: OrderLine) -> bool:
     # Two ids of VTEX's are two lines.
-    return one.sku == other.sku and not (one.line_id and other.line_id)
+    return line.sku == other.sku and not (line.line_id and other.line_id)
 
 
 def _of_lines(pairs: Iterable[_Pair]) -> Iterator[LineChange]:
@@ -249,13 +249,13 @@ def _of_lines(pairs: Iterable[_Pair]) -> Iterator[LineChange]:
 
 def _is_worth_the_same(before: OrderLine, after: OrderLine) -> bool:
     """Compare what is fulfilled and booked: the price of a piece is VTEX's rounding of it."""
-    one, other = _state(before), _state(after)
+    was, now = _state(before), _state(after)
     return (
-        one.quantity == other.quantity
-        and isclose(one.unit_multiplier, other.unit_multiplier, rel_tol=1e-9)
-        and one.total_cents == other.total_cents
-        and one.tax_cents == other.tax_cents
-        and one.services_cents == other.services_cents
+        was.quantity == now.quantity
+        and isclose(was.unit_multiplier, now.unit_multiplier, rel_tol=1e-9)
+        and was.total_cents == now.total_cents
+        and was.tax_cents == now.tax_cents
+        and was.services_cents == now.services_cents
     )
 
 
@@ -317,11 +317,11 @@ _PLACE: Final = tuple(field.name for field in fields(Address) if field.name != "
 _MASK: Final = "***"
 
 
-def _is_same_place(one: Address | None, other: Address | None) -> bool:
+def _is_same_place(address: Address | None, other: Address | None) -> bool:
     """Compare addresses, what is masked in one of them left out."""
-    if one is None or other is None:
-        return one is other
-    texts = [(getattr(one, name) or "", getattr(other, name) or "") for name in _PLACE]
+    if address is None or other is None:
+        return address is other
+    texts = [(getattr(address, name) or "", getattr(other, name) or "") for name in _PLACE]
     return all(
         _spelt_alike(first) == _spelt_alike(second)
         for first, second in texts

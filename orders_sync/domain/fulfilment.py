@@ -173,7 +173,7 @@ class Fulfilment:
     @property
     def invoiced_cents(self) -> int:
         """Sum what was invoiced to go out; returns do not lessen it."""
-        return sum(it.value_cents for it in self.packages if it.type == "Output")
+        return sum(package.value_cents for package in self.packages if package.type == "Output")
 
     @property
     def remaining_cents(self) -> int:
@@ -183,12 +183,12 @@ class Fulfilment:
     @property
     def returned_cents(self) -> int:
         """Sum what was invoiced to come back."""
-        return sum(it.value_cents for it in self.packages if it.type == "Input")
+        return sum(package.value_cents for package in self.packages if package.type == "Input")
 
     def package(self, invoice_number: str) -> Package | None:
         """Return the package of an invoice by the parts of its number, if it has come to VTEX."""
-        same = [it for it in self.packages if is_same_number(it.invoice_number, invoice_number)]
-        exact = (it for it in same if it.invoice_number == invoice_number)
+        same = [p for p in self.packages if is_same_number(p.invoice_number, invoice_number)]
+        exact = (package for package in same if package.invoice_number == invoice_number)
         return next(exact, same[0] if same else None)
 
     def lines_of(self, line_id: str | None, sku: str | None) -> tuple[FulfilmentLine, ...]:

@@ -42,18 +42,18 @@ def is_routable(number: str) -> bool:
     return bool(number.strip(".")) and not _UNSAFE.search(number)
 
 
-def is_same_number(one: str, other: str) -> bool:
+def is_same_number(number: str, other: str) -> bool:
     """Check whether two spellings have the same parts: 000.123/1 is 000-123-1."""
-    return _parts(one) == _parts(other)
+    return _parts(number) == _parts(other)
 
 
-def may_be_same_number(one: str, other: str) -> bool:
+def may_be_same_number(number: str, other: str) -> bool:
     """Check whether two spellings may be of one number: 0001231 may be 000.123/1.
 
     Where both set parts apart, they have to be the same parts: 1/23 is never 12/3.
     """
-    apart = min(len(_parts(one)), len(_parts(other))) > 1
-    return is_same_number(one, other) or (not apart and joined(one) == joined(other))
+    apart = min(len(_parts(number)), len(_parts(other))) > 1
+    return is_same_number(number, other) or (not apart and joined(number) == joined(other))
 
 
 def joined(number: str) -> str:

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime
 
-#: Tells the present instant as an aware datetime.
+#: Returns the present instant as an aware datetime.
 Clock = Callable[[], datetime]
+
+
+def utc_now() -> datetime:
+    """Return the present instant by this machine's clock."""
+    return datetime.now(UTC)

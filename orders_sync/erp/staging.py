@@ -5,7 +5,6 @@ The tables are described in `docs/staging-tables.md`.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from threading import Lock
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
@@ -13,6 +12,7 @@ from sqlalchemy import URL, and_, insert, select, update
 from sqlalchemy.exc import DBAPIError
 
 from orders_sync.domain.commands import Command, Outcome, Page
+from orders_sync.domain.time import Clock, utc_now
 from orders_sync.erp.base import CancelAnswer, ChangeAnswer, Decision, ErpBase, Receipt
 from orders_sync.erp.staging_commands import (
     OFFERED,
@@ -44,7 +44,7 @@ from orders_sync.erp.staging_tables import ERP_ORDERS
 from orders_sync.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from pathlib import Path
 
     from sqlalchemy import ColumnElement, Engine
@@ -57,10 +57,6 @@ AGREE_UNTIL_TAKEN: Final = "agree_until_taken"
 ASK: Final = "ask"
 UNTIL_TAKEN: Final = "until_taken"
 IGNORE: Final = "ignore"
-
-
-def _utc_now() -> datetime:
-    return datetime.now(UTC)
 
 
 class StagingErp(ErpBase):
@@ -103,7 +99,7 @@ class StagingErp(ErpBase):
         options: Mapping[str, Any],
         home: Path,
         *,
-        clock: Callable[[], datetime] = _utc_now,
+        clock: Clock = utc_now,
     ) -> None:
         super().__init__(account, options, home)
         self._clock = clock

@@ -200,8 +200,8 @@ def _cut(table: Table, name: str, value: Any) -> Any:
 def _destinations(order: Order) -> int:
     """Count the places that the lines go to; a line without its own goes to the order's."""
     places = {delivery.line_index: delivery.address for delivery in order.deliveries}
-    found = {places.get(line.index) or order.address for line in order.lines}
-    return len(found - {None})
+    destinations = {places.get(line.index) or order.address for line in order.lines}
+    return len(destinations - {None})
 
 
 def utc(moment: datetime | None) -> datetime | None:

@@ -6,13 +6,13 @@ Messages and replies are described in `docs/webhook-erp.md`, and signed as Stand
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
 from orders_sync.commands.body import describe_problems
+from orders_sync.domain.time import Clock, utc_now
 from orders_sync.erp.base import CancelAnswer, ChangeAnswer, Decision, ErpBase, Receipt, Verdict
 from orders_sync.erp.foreign_words import personal_texts, without_personal
 from orders_sync.erp.webhook_calls import HttpCalls, HttpReply, WebhookOptions, read_options
@@ -65,10 +65,6 @@ _CONFLICT: Final = 409
 _REFUSED: Final = 422
 
 
-def _utc_now() -> datetime:
-    return datetime.now(UTC)
-
-
 class WebhookErp(ErpBase):
     """Posts each question to a URL, and reads the reply; see `WebhookOptions`.
 
@@ -85,7 +81,7 @@ class WebhookErp(ErpBase):
         options: Mapping[str, Any],
         home: Path,
         *,
-        clock: Callable[[], datetime] = _utc_now,
+        clock: Clock = utc_now,
     ) -> None:
         super().__init__(account, options, home)
         self._clock = clock

@@ -88,12 +88,12 @@ def change_preview(data: Any) -> ChangePreview:
     Raises:
         Unreadable: the answer is none.
     """
-    found = require(_Change, data, "The preview of a change")
+    change = require(_Change, data, "The preview of a change")
     return ChangePreview(
-        total_change_cents=found.total_change_value,
-        manual_discount_cents=found.manual_discount_value,
-        manual_increment_cents=found.manual_increment_value,
-        totals=tuple((total.id, total.value) for total in found.totals),
+        total_change_cents=change.total_change_value,
+        manual_discount_cents=change.manual_discount_value,
+        manual_increment_cents=change.manual_increment_value,
+        totals=tuple((total.id, total.value) for total in change.totals),
     )
 
 
@@ -105,15 +105,15 @@ def change_history(data: Any) -> tuple[PastChange, ...]:
     """
     return tuple(
         PastChange(
-            request_id=it.request_id,
-            workflow_id=it.workflow_id,
-            reason=it.reason,
-            total_change_cents=it.total_change_value,
-            manual_discount_cents=it.manual_discount_value,
-            manual_increment_cents=it.manual_increment_value,
-            date=it.date,
+            request_id=past.request_id,
+            workflow_id=past.workflow_id,
+            reason=past.reason,
+            total_change_cents=past.total_change_value,
+            manual_discount_cents=past.manual_discount_value,
+            manual_increment_cents=past.manual_increment_value,
+            date=past.date,
         )
-        for it in require(_History, data, "The history of changes").requests
+        for past in require(_History, data, "The history of changes").requests
     )
 
 
@@ -123,15 +123,15 @@ def change_state(request_id: str, data: Any) -> ChangeState:
     Raises:
         Unreadable: the answer is none.
     """
-    found = require(_Detail, data, "The detail of a change")
-    reason = found.cancellation_data.reason if found.cancellation_data else None
+    detail = require(_Detail, data, "The detail of a change")
+    reason = detail.cancellation_data.reason if detail.cancellation_data else None
     return ChangeState(
-        request_id=found.request_id or request_id,
-        status=found.status,
-        is_finished=_is_finished(found),
-        is_done=_is_finished(found) and found.status == _DONE,
+        request_id=detail.request_id or request_id,
+        status=detail.status,
+        is_finished=_is_finished(detail),
+        is_done=_is_finished(detail) and detail.status == _DONE,
         cancel_reason=presentable(reason, _LONGEST_TEXT) if reason else None,
-        logs=tuple(filter(None, map(_log_text, found.logs))),
+        logs=tuple(filter(None, map(_log_text, detail.logs))),
     )
 
 

@@ -201,10 +201,10 @@ def require(model: type[M], data: Any, what: str) -> M:
     Raises:
         Unreadable: it does not fit; the message names `what` and the place in it.
     """
-    found, problem = validate(model, data)
-    if found is None:
+    valid, problem = validate(model, data)
+    if valid is None:
         raise Unreadable(f"{what} cannot be read: {problem}.")
-    return found
+    return valid
 
 
 def validate(model: type[M], data: Any) -> tuple[M | None, str]:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
 from typing import Any, Final
 from urllib.parse import quote
 
 from orders_sync import __version__
+from orders_sync.domain.time import Clock, utc_now
 from orders_sync.errors import NotFound
 from orders_sync.vtex.exchange import Credentials, Gate, Request, Response, Transport, open_gate
 from orders_sync.vtex.responses import require_accepted
@@ -18,11 +18,6 @@ _HEADERS: Final = {
     "Content-Type": "application/json",
     "User-Agent": f"orders_sync/{__version__}",
 }
-
-
-def utc_now() -> datetime:
-    """Tell the present instant."""
-    return datetime.now(UTC)
 
 
 class EndpointGroup:
@@ -40,7 +35,7 @@ class EndpointGroup:
         credentials: Credentials | Callable[[], Credentials],
         *,
         gate: Gate = open_gate,
-        now: Callable[[], datetime] = utc_now,
+        now: Clock = utc_now,
     ) -> None:
         self.account = account
         self._transport = transport

@@ -161,13 +161,13 @@ def _differing(pairs: Mapping[str, tuple[object, object]]) -> list[str]:
     return [f"{name} is {a}, wanted {b}" for name, (a, b) in pairs.items() if a != b]
 
 
-def _status_difference(found: tuple[str, ...] | None, wanted: tuple[str, ...] | None) -> list[str]:
-    if set(found or ()) == set(wanted or ()):
+def _status_difference(actual: tuple[str, ...] | None, wanted: tuple[str, ...] | None) -> list[str]:
+    if set(actual or ()) == set(wanted or ()):
         return []
-    if not found or not wanted:
-        return [f"filter.status is {_listed(found)}, wanted {_listed(wanted)}"]
-    missing = sorted(set(wanted) - set(found))
-    surplus = sorted(set(found) - set(wanted))
+    if not actual or not wanted:
+        return [f"filter.status is {_listed(actual)}, wanted {_listed(wanted)}"]
+    missing = sorted(set(wanted) - set(actual))
+    surplus = sorted(set(actual) - set(wanted))
     return [
         f"filter.status {verb} {', '.join(statuses)}"
         for verb, statuses in (("lacks", missing), ("has beside what is wanted", surplus))

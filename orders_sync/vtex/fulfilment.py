@@ -50,26 +50,26 @@ def fulfilment(document: bytes) -> Fulfilment:
             `$.packageAttachment.packages[0].invoiceValue`, and what was expected there.
     """
     data = parse_document(document)
-    found = require(_Document, data, "The order's document")
+    read = require(_Document, data, "The order's document")
     where = summarise(data)
-    cancellation = found.cancellation_data or _Cancellation()
-    requests = tuple(_request(it) for it in found.cancellation_requests)
-    packages = found.package_attachment.packages if found.package_attachment else []
-    preferences = found.store_preferences_data
-    facts = sale(found)
-    lines = tuple(_line(line, found.items) for line in amounts_now(facts).lines)
+    cancellation = read.cancellation_data or _Cancellation()
+    requests = tuple(_request(request) for request in read.cancellation_requests)
+    packages = read.package_attachment.packages if read.package_attachment else []
+    preferences = read.store_preferences_data
+    facts = sale(read)
+    lines = tuple(_line(line, read.items) for line in amounts_now(facts).lines)
     return Fulfilment(
         status=where.status,
         is_completed=where.is_completed,
-        value_cents=found.value,
+        value_cents=read.value,
         lines=lines,
         packages=tuple(_package(package, facts.items, lines) for package in packages),
         changes=facts.changes,
         cancellation_requests=requests,
         cancellation_request_id=_open_request(requests, cancellation.cancellation_request_id),
         cancellation_requested_by_seller=cancellation.requested_by_seller_notification,
-        allows_cancellation=found.allow_cancellation is not False,
-        cancel_reason=found.cancel_reason or cancellation.reason,
+        allows_cancellation=read.allow_cancellation is not False,
+        cancel_reason=read.cancel_reason or cancellation.reason,
         zone=zone_named(preferences.time_zone if preferences else None),
     )
 
@@ -239,10 +239,10 @@ def _request(request: _Request) -> CancellationRequest:
 
 def _open_request(requests: tuple[CancellationRequest, ...], named: str | None) -> str | None:
     """Return the newest request that was not denied; VTEX appends."""
-    undenied = [it.request_id for it in requests if not it.is_denied]
+    undenied = [request.request_id for request in requests if not request.is_denied]
     if undenied:
         return undenied[-1]
-    return None if any(it.request_id == named for it in requests) else named
+    return None if any(request.request_id == named for request in requests) else named
 
 
 class _LastChange(WireModel):
@@ -255,5 +255,4 @@ def last_change(document: bytes) -> datetime | None:
     Raises:
         Unreadable: it is no document of an order.
     """
-    found = require(_LastChange, parse_document(document), "The order's document")
-    return found.last_change
+    return require(_LastChange, parse_document(document), "The order's document").last_change

@@ -77,11 +77,11 @@ class HookConfiguration(BaseModel):
         differing = self.filter.difference(wanted.filter)
         if mine.url != theirs.url:
             differing.append(f"hook.url is {mine.url}, wanted {theirs.url}")
-        found = {name.lower(): value for name, value in (mine.headers or {}).items()}
+        own = {name.lower(): value for name, value in (mine.headers or {}).items()}
         differing += [
-            f"hook.headers.{name} {'has another value' if name.lower() in found else 'is missing'}"
+            f"hook.headers.{name} {'has another value' if name.lower() in own else 'is missing'}"
             for name, value in (theirs.headers or {}).items()
-            if found.get(name.lower()) != value
+            if own.get(name.lower()) != value
         ]
         return differing
 
