@@ -1,4 +1,4 @@
-"""What VTEX can be told: a module for each kind of command, pure, with no I/O."""
+"""The kinds of command, a module each: pure, with no I/O."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a command must be to be accepted: pure checks, before anything is kept."""
+"""The checks of a command that is asked for, before anything is kept. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the bodies of all kinds are made of: fields that are checked before anything is kept.
+"""The fields of commands' bodies, checked before anything is kept.
 
 A wrong body raises pydantic's `ValidationError`; `describe_problems` formats it for a person.
 Money is integer cents.

@@ -1,4 +1,4 @@
-"""Cancellations: what their callers give, and when one may be asked for or confirmed."""
+"""Cancellations: their body, and when one may be requested or confirmed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Changes of an order: what their callers give, and what of it may be sent when."""
+"""Changes of an order: their body, and when one may be sent."""
 
 from __future__ import annotations
 

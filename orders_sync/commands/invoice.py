@@ -1,4 +1,4 @@
-"""Invoices: what their callers give, and what of it may be sent when."""
+"""Invoices: their body, and when one may be sent."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which items an invoice names: the caller's lines and SKUs, as VTEX needs them.
+"""The items of an invoice: the caller's lines and SKUs, as VTEX needs them.
 
 A SKU that stands on two items of one invoice makes VTEX guess the line or lose a refund (known
 issues 1008459 and 1198829), so items of one SKU become one.

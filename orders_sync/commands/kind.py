@@ -1,4 +1,4 @@
-"""What a kind of command is: all that the rest of the program has to know of it."""
+"""The kind of a command: all that the rest of the program needs to know of it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tracking: what its callers give, and what of it may be sent when."""
+"""Tracking: its body, and what of it may be sent when."""
 
 from __future__ import annotations
 

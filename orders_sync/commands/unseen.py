@@ -1,4 +1,4 @@
-"""What VTEX took or may have taken, and the order that was read does not show."""
+"""Effects that VTEX took or may have taken, and that the order does not show yet."""
 
 from __future__ import annotations
 

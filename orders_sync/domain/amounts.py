@@ -1,4 +1,4 @@
-"""What an order's lines cost as the shopper has them at this time, and if it adds up. Pure.
+"""The amounts of an order's lines as the shopper has them now, and whether they add up. Pure.
 
 VTEX's documents say the same amount in several places, and not all of them are right in every
 order. So each amount has *readings* (`line_prices.py`), and the order's own sums decide: the first

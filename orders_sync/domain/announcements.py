@@ -1,4 +1,4 @@
-"""What endpoints are told of orders and commands: which events there are, and what each says.
+"""The events that endpoints are sent about orders and commands, and what each says.
 
 An event carries ids and facts, never a name, a body or somebody's words. Each is of one thing that
 happened once: who receives it twice knows it by its id.

@@ -1,4 +1,4 @@
-"""What an ERP wants VTEX to know, and what it is told in return."""
+"""Commands of an ERP for VTEX, and their outcomes."""
 
 from __future__ import annotations
 

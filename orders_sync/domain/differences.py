@@ -1,4 +1,4 @@
-"""What differs between an order as its ERP was given it, and as VTEX has it. Pure.
+"""The differences between an order as its ERP has it and as VTEX has it. Pure.
 
 Compared is what an ERP fulfils and invoices by: lines, amounts, deliveries and payments. VTEX
 writes the same thing in many ways, so orders are compared as they were read, never their documents.

@@ -1,4 +1,4 @@
-"""What VTEX's feed and hook tell: something about an order changed."""
+"""Events of VTEX's feed and hook: something about an order changed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What VTEX answers to what it is told about an order, and what the order shows afterwards."""
+"""The fulfilment of an order as VTEX shows it, and VTEX's answers to what it is sent."""
 
 from __future__ import annotations
 

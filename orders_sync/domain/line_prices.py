@@ -1,4 +1,4 @@
-"""What a line of an order costs, by each way in which VTEX says so. Pure.
+"""The price of an order's line, in each way in which VTEX writes it. Pure.
 
 VTEX's documents say a line's price in several places, and not all of them are right in every order.
 `amounts.py` takes those readings by which the order adds up.

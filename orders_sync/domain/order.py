@@ -1,4 +1,4 @@
-"""A VTEX order as an ERP needs to see it: typed, with money in integer cents."""
+"""A VTEX order as an ERP needs it: typed, with money in integer cents."""
 
 from __future__ import annotations
 

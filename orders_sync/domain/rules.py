@@ -1,4 +1,4 @@
-"""What to do about an order, decided from its present status and from how far we are with it.
+"""The rules: what an order needs next, by its present status and by how far we are with it.
 
 Two tables. `judge_event` says whether an event of the feed makes us read its order, and
 `judge_order` what the order that was read needs next. Nothing here does anything.

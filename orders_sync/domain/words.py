@@ -1,4 +1,4 @@
-"""How numbers and times read in a sentence."""
+"""Numbers and times as they read in a sentence."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an ERP adapter is: seven questions, each with the promise its answer keeps.
+"""The port to an ERP: seven questions, each with the promise its answer keeps.
 
 Every call may come twice, and on two processes at once: a worker may die after the ERP did what
 it was asked and before anybody wrote that down. So each method is repeatable, and says how.

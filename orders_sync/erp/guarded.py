@@ -1,4 +1,4 @@
-"""How adapters are called: inside the ERP's breaker, for a bounded time, outcomes many at once."""
+"""Calls of an adapter: inside the ERP's breaker, for a bounded time, outcomes many at once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What VTEX's carriers, payments and SKUs are in the ERP, by a file that people write.
+"""The ERP's codes of VTEX's carriers, payments and SKUs, in a file that people write.
 
     carriers:
       Transportadora Ipê: "0042"

@@ -1,1 +1,1 @@
-"""The road from VTEX to the ERP: poll, fetch, hand over, start handling, acknowledge."""
+"""The way from VTEX to the ERP: poll, fetch, hand over, start handling, acknowledge."""

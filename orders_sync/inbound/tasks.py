@@ -1,4 +1,4 @@
-"""The tasks of the road in: arguments in, one use-case, done."""
+"""The tasks of the way in: arguments in, one use-case, done."""
 
 from __future__ import annotations
 

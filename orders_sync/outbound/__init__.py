@@ -1,1 +1,1 @@
-"""The road from the ERP to VTEX: commands accepted, sent once, and answered."""
+"""The way from the ERP to VTEX: commands accepted, sent once, and answered."""

@@ -1,4 +1,4 @@
-"""What people decide about parked commands: the checks that a decision must pass."""
+"""Decisions of people about parked commands, and the checks that each must pass."""
 
 from __future__ import annotations
 

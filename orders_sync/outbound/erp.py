@@ -1,4 +1,4 @@
-"""What passes between an ERP and its orders' commands: pulled, answered, and decided upon."""
+"""Between an ERP and the ledger: commands pulled and answered, cancellations decided."""
 
 from __future__ import annotations
 

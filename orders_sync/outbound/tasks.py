@@ -1,7 +1,7 @@
-"""The tasks of the road out: arguments in, one use-case, done.
+"""The tasks of the way out: arguments in, one use-case, done.
 
 `orders_sync.*` are for other services, by name; their names and arguments are kept stable. They
-take whatever they are sent, so that rubbish is refused where people see it.
+take whatever they are sent, so that what is wrong is refused where people see it.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ log = structlog.get_logger(__name__)
 #: What every task for other services takes, beside what makes the body.
 _ADDRESS: Final = ("account", "order_id", "key")
 
-#: A message that cannot be taken in yet is tried by a thread so often.
+#: The pause before a message goes back that cannot be taken in yet.
 _PAUSE_SECONDS = 1.0
 
 
@@ -52,7 +52,7 @@ class IntakeTask(StepTask):
     # What is wrong with the arguments is for `accept` to say.
     typing = False
 
-    #: Waits for so many seconds before a message goes back.
+    #: Waits for so many seconds.
     pause = staticmethod(time.sleep)
 
     @property

@@ -1,4 +1,4 @@
-"""What an order costs, from VTEX's document to the facts that `domain/amounts.py` decides by."""
+"""The amounts of an order, read from VTEX's document for `domain/amounts.py`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What VTEX answers about changes of an order. Pure."""
+"""VTEX's answers about changes of an order. Pure."""
 
 from __future__ import annotations
 

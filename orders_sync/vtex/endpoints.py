@@ -1,4 +1,4 @@
-"""What every group of VTEX's endpoints stands on: one call, made and judged."""
+"""The base of VTEX's endpoints: one call, made and judged."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is exchanged with VTEX: a request under an account's key, its response, and who carries it.
+"""A request to VTEX under an account's key, its response, and what carries it.
 
 A gate says when a call may be made.
 """

@@ -1,4 +1,4 @@
-"""What VTEX is told about orders: handling, invoices, tracking, cancellations, changes, notes."""
+"""Writes to VTEX about orders: handling, invoices, tracking, cancellations, changes, notes."""
 
 from __future__ import annotations
 
