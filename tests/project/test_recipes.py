@@ -18,9 +18,8 @@ FIELD = '    colour: Text | None = Field(None, description="Its colour.")\n'
 KIND = '''"""Greetings."""
 
 from orders_sync.commands.body import Body, Text
-from orders_sync.commands.verdicts import Intent
 from orders_sync.commands.kind import Kind
-from orders_sync.commands.verdicts import Send
+from orders_sync.commands.verdicts import Intent, Send
 from orders_sync.domain.steps import Step
 
 
@@ -118,7 +117,7 @@ def test_a_kind_takes_its_module_and_three_lines(copy: Path) -> None:
         '    SEND_NOTE = "tracking.note"\n',
         '    SEND_NOTE = "tracking.note"\n    SEND_GREETING = "tracking.greet"\n',
     )
-    change(copy, "outbound/calls.py", '"note": _note,', '"note": _note, "greet": _note,')
+    change(copy, "outbound/steps.py", '"note": _note,', '"note": _note, "greet": _note,')
 
     greeted = run(copy, GREETING)
 
