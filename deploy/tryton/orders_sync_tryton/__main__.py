@@ -5,6 +5,8 @@ import datetime as dt
 import logging
 import os
 import secrets
+import sys
+from importlib.metadata import entry_points
 from pathlib import Path
 
 from trytond import config
@@ -41,6 +43,7 @@ def main():
         help="makes a user `clerk` who sells, ships and invoices, for trying it out",
     )
     options = parser.parse_args()
+    _check_offers()
     logging.basicConfig(level=logging.WARNING)
     config.update_etc(options.config)
     _password(options.admin_password_file)
@@ -65,6 +68,16 @@ def main():
         f"Database {options.database} takes the orders of {options.account} "
         f"from user {options.login}, whose password is in {options.password_file}."
     )
+
+
+def _check_offers():
+    """End where two packages offer the module: Tryton then finds none of them."""
+    offers = entry_points(group="trytond.modules", name="orders_sync")
+    if len({offer.dist.name for offer in offers}) > 1:
+        sys.exit(
+            "Both orders-sync and orders-sync-tryton are installed here, and Tryton takes one "
+            "module orders_sync only. Run: pip uninstall orders-sync-tryton"
+        )
 
 
 def _password(path):
