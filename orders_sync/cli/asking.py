@@ -25,7 +25,7 @@ from orders_sync.commands.acceptance import NotAcceptedError, check
 from orders_sync.domain.commands import Command
 from orders_sync.domain.rules import OPEN, Standing
 from orders_sync.ledger import Ledger
-from orders_sync.outbound.accept import Accepted, Desk, accept
+from orders_sync.outbound.accept import Accepted, Intake, accept
 from orders_sync.settings import load_settings
 from orders_sync.terminal import order_command
 
@@ -140,7 +140,7 @@ def ask(
     with open_ledger() as ledger:
         account = account_of(ledger, settings, order_id, account)
         require_configured(settings, account)
-        desk = Desk(
+        intake = Intake(
             ledger=ledger,
             clock=lambda: datetime.now(UTC),
             new_id=lambda: uuid.uuid4().hex,
@@ -148,8 +148,8 @@ def ask(
             max_bytes=settings.max_command_bytes,
             tracing=connect_tracing(process_name()),
         )
-        accepted = accept(command, account=account, source="cli", desk=desk)
-        desk.tracing.close()
+        accepted = accept(command, account=account, source="cli", intake=intake)
+        intake.tracing.close()
         did = f"{kind} {accepted.command_id}"
         ledger.inquiries.log_act(act_now(None), did=did, account=account, order_id=order_id)
         if not as_json and accepted.refusal is None:

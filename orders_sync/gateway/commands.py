@@ -209,9 +209,11 @@ def _accept(
     here: Context, caller: Rights, account: str, command: Command, traceparent: str | None
 ) -> Accepted:
     require_configured(here.settings, account)
-    desk = replace(here.desk, traceparent=traceparent)
+    intake = replace(here.intake, traceparent=traceparent)
     source: Source = "erp" if caller.allows(Scope.ERP, account) else "http"
-    return accept_or_refuse(command, account=account, source=source, caller=caller.name, desk=desk)
+    return accept_or_refuse(
+        command, account=account, source=source, caller=caller.name, intake=intake
+    )
 
 
 async def _object(request: Request) -> Any:

@@ -32,7 +32,7 @@ from orders_sync.ledger.acts import Act
 from orders_sync.ledger.callers import Callers
 from orders_sync.ledger.searches import PageEnd
 from orders_sync.metrics.tracing import NO_TRACING, Tracing
-from orders_sync.outbound.accept import Desk
+from orders_sync.outbound.accept import Intake
 from orders_sync.roster import Roster
 from orders_sync.settings import Settings
 
@@ -68,9 +68,9 @@ class Context:
         return self.roster.settings
 
     @property
-    def desk(self) -> Desk:
-        """What accepting a command uses."""
-        return Desk(
+    def intake(self) -> Intake:
+        """The intake of commands."""
+        return Intake(
             ledger=self.ledger,
             clock=self.clock,
             new_id=lambda: uuid.uuid4().hex,

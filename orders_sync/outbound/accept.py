@@ -76,8 +76,8 @@ class KeyTakenError(NotAcceptedError):
 
 
 @dataclass(frozen=True, slots=True)
-class Desk:
-    """What accepting uses: the ledger, the time, new ids, and a way to dispatch.
+class Intake:
+    """What commands are taken in with: the ledger, the time, new ids, and a way to dispatch.
 
     `traceparent` is the caller's header of W3C, where there is one.
     """
@@ -96,7 +96,7 @@ def accept(
     *,
     account: str,
     source: Source,
-    desk: Desk,
+    intake: Intake,
     not_before: datetime | None = None,
 ) -> Accepted:
     """Keep a command and have it sent, not earlier than it is asked for.
@@ -108,13 +108,13 @@ def accept(
         LedgerUnavailable: nothing was kept; the caller must not take it for accepted.
     """
     [accepted] = accept_all(
-        [command], account=account, source=source, desk=desk, not_before=not_before
+        [command], account=account, source=source, intake=intake, not_before=not_before
     )
     return accepted
 
 
 def accept_or_refuse(
-    command: Command, *, account: str, source: Source, caller: str, desk: Desk
+    command: Command, *, account: str, source: Source, caller: str, intake: Intake
 ) -> Accepted:
     """Keep a command of a caller who waits for the answer, and have it sent.
 
@@ -124,7 +124,7 @@ def accept_or_refuse(
         NotAcceptedError: a field is wrong, or the key is another command's (`KeyTakenError`).
         LedgerUnavailable: nothing was kept.
     """
-    lot = _Lot(account, source, desk, desk.clock())
+    lot = _Lot(account, source, intake, intake.clock())
     require_storable("account", account)
     row = lot.checked(command) | {"caller": caller}
 
@@ -141,11 +141,11 @@ def accept_all(
     *,
     account: str,
     source: Source,
-    desk: Desk,
+    intake: Intake,
     not_before: datetime | None = None,
 ) -> Sequence[Accepted]:
     """Keep commands of one account as `accept` does, all in one transaction, and have them sent."""
-    lot = _Lot(account, source, desk, desk.clock(), not_before)
+    lot = _Lot(account, source, intake, intake.clock(), not_before)
     rows = [lot.row_of(command) for command in commands]
     asked = {row["id"]: command for row, command in zip(rows, commands, strict=True)}
 
@@ -177,7 +177,7 @@ class _Lot:
 
     account: str
     source: Source
-    desk: Desk
+    intake: Intake
     now: datetime
     not_before: datetime | None = None
 
@@ -195,7 +195,7 @@ class _Lot:
         Raises:
             NotAcceptedError: a field is wrong.
         """
-        checked = check(command, max_bytes=self.desk.max_bytes)
+        checked = check(command, max_bytes=self.intake.max_bytes)
         is_done = checked.kind == SYNC
         return {
             **self._common(command),
@@ -238,22 +238,22 @@ class _Lot:
         self, rows: Sequence[Row], conflict: Callable[[Row, Mapping[str, Any]], Row]
     ) -> Sequence[Kept]:
         """Keep the rows in one transaction, and dispatch their commands."""
-        desk = self.desk
-        with desk.tracing.lot("command.accept", caller=desk.traceparent) as traced:
-            addition = desk.ledger.acceptance.add(
+        intake = self.intake
+        with intake.tracing.lot("command.accept", caller=intake.traceparent) as traced:
+            addition = intake.ledger.acceptance.add(
                 _kept_account(self.account), rows, in_place_of=conflict, now=self.now
             )
             new = [kept.row for kept in addition.kept if kept.is_new]
             traced.add_all(About(row["account"], row["order_id"], row["id"]) for row in new)
         for dispatch in addition.dispatches:
-            desk.dispatch(dispatch)
+            intake.dispatch(dispatch)
         return addition.kept
 
     def _common(self, command: Command) -> Row:
         key = command.key
         return {
             **dict.fromkeys(_OPTIONAL),
-            "id": self.desk.new_id(),
+            "id": self.intake.new_id(),
             "account": _kept_account(self.account),
             "order_id": storable(command.order_id or "")[: LONGEST["order_id"]],
             "asked_key": None if key is None else storable(key)[:_KEPT_CHARACTERS],

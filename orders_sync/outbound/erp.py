@@ -14,7 +14,7 @@ from orders_sync.domain.steps import Claim, Step, StepResult
 from orders_sync.erp.base import Decision, Erp, Verdict
 from orders_sync.erp.guarded import answer_all
 from orders_sync.ledger import Ledger
-from orders_sync.outbound.accept import Desk, accept, accept_all
+from orders_sync.outbound.accept import Intake, accept, accept_all
 from orders_sync.vtex.fulfilment import fulfilment
 from orders_sync.vtex.translate import order as read_order
 
@@ -39,27 +39,27 @@ class Pulled:
     is_cut_short: bool = False
 
 
-def pull(account: str, *, erp: Erp, desk: Desk) -> Pulled:
+def pull(account: str, *, erp: Erp, intake: Intake) -> Pulled:
     """Accept what the ERP wants VTEX to know, and answer it.
 
     The ERP offers a command until it is answered, so every page is answered before the next one
     is read.
     """
     offered = accepted = 0
-    started = desk.clock()
-    tell(account, erp=erp, ledger=desk.ledger)
+    started = intake.clock()
+    tell(account, erp=erp, ledger=intake.ledger)
     cursor: str | None = None
     for _ in range(_MOST_PAGES):
         page = erp.pull(cursor)
         offered += len(page.rows)
         if page.rows:
-            lot = accept_all(page.rows, account=account, source="erp", desk=desk)
+            lot = accept_all(page.rows, account=account, source="erp", intake=intake)
             accepted += sum(kept.is_new for kept in lot)
-            tell(account, erp=erp, ledger=desk.ledger)
+            tell(account, erp=erp, ledger=intake.ledger)
         cursor = page.cursor
         if len(page.rows) < _LOT and cursor is None:
             return Pulled(offered, accepted)
-        if desk.clock() - started > _PULL_TIME:
+        if intake.clock() - started > _PULL_TIME:
             break
     return Pulled(offered, accepted, is_cut_short=True)
 
@@ -96,7 +96,7 @@ def tell(account: str, *, erp: Erp, ledger: Ledger) -> None:
         facts.mark_unanswerable(refused)
 
 
-def consider_cancellation(claim: Claim, services: Services, desk: Desk) -> StepResult:
+def consider_cancellation(claim: Claim, services: Services, intake: Intake) -> StepResult:
     """Ask the ERP for its decision, and accept a command for it.
 
     A request that a command of ours raised asks nobody. An order that the ERP never got is agreed
@@ -131,7 +131,7 @@ def consider_cancellation(claim: Claim, services: Services, desk: Desk) -> StepR
         {"reason": decision.reason or _NO_REASON},
         f"{kind}/{claim.order_id}/{request_id}",
     )
-    accept(command, account=claim.account, source="rules", desk=desk)
+    accept(command, account=claim.account, source="rules", intake=intake)
     return _look_later(f"the ERP decided: {decision.verdict}")
 
 

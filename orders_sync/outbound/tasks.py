@@ -26,7 +26,7 @@ from orders_sync.domain.steps import Dispatch, Step
 from orders_sync.errors import LedgerUnavailable
 from orders_sync.ledger.accounts import Chore
 from orders_sync.outbound import steps
-from orders_sync.outbound.accept import Desk, accept
+from orders_sync.outbound.accept import Intake, accept
 from orders_sync.outbound.erp import consider_cancellation, pull
 from orders_sync.worker.chores import ChoreTask, Ran
 from orders_sync.worker.retry import place_of
@@ -61,10 +61,10 @@ class IntakeTask(StepTask):
         text = self.request.get(NOT_BEFORE)
         return None if text is None else datetime.fromisoformat(text)
 
-    def desk(self) -> Desk:
-        """Give what accepting uses."""
+    def intake(self) -> Intake:
+        """Return the intake, which goes on with what is accepted."""
         traceparent = self.request.get(TRACEPARENT)
-        return replace(desk_of(self), dispatch=self.go_on, traceparent=traceparent)
+        return replace(intake_of(self), dispatch=self.go_on, traceparent=traceparent)
 
     def go_on(self, following: Dispatch) -> None:
         """Send the accepted command here and now where this worker may, else have it sent."""
@@ -89,7 +89,7 @@ class IntakeTask(StepTask):
                 command,
                 account=account or "",
                 source="service",
-                desk=self.desk(),
+                intake=self.intake(),
                 not_before=self.not_before,
             )
         except LedgerUnavailable as error:
@@ -102,10 +102,10 @@ class IntakeTask(StepTask):
             raise Reject(type(error).__name__, requeue=True) from None
 
 
-def desk_of(task: ServiceTask) -> Desk:
-    """Give what accepting uses, from a task's services."""
+def intake_of(task: ServiceTask) -> Intake:
+    """Return the intake of a task's services."""
     services = task.services
-    return Desk(
+    return Intake(
         ledger=services.ledger,
         clock=services.clock,
         new_id=lambda: uuid.uuid4().hex,
@@ -150,7 +150,7 @@ def pull_commands(
     """Pull the commands of the accounts' ERPs, and send them the outcomes."""
 
     def work(account: str) -> Ran:
-        pulled = pull(account, erp=self.services.erp(account), desk=desk_of(self))
+        pulled = pull(account, erp=self.services.erp(account), intake=intake_of(self))
         is_new = pulled.accepted > 0
         return Ran(is_new, goes_on=is_new and pulled.is_cut_short)
 
@@ -160,13 +160,13 @@ def pull_commands(
 @shared_task(name=Step.CONSIDER_CANCELLATION.value, base=StepTask, bind=True)
 def consider(self: StepTask, account: str, order_id: str) -> None:
     """Ask the ERP to decide about a requested cancellation."""
-    desk = desk_of(self)
+    intake = intake_of(self)
     self.run_step(
         account,
         order_id,
         {
             Step.CONSIDER_CANCELLATION: lambda claim, services: consider_cancellation(
-                claim, services, desk
+                claim, services, intake
             )
         },
     )

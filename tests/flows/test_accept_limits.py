@@ -27,7 +27,7 @@ def asked(
     kind: str = "cancel",
 ) -> Accepted:
     command = Command(kind, order_id, body or {"reason": "fraud"}, key)
-    return accept(command, account=account, source="service", desk=flow.desk)
+    return accept(command, account=account, source="service", intake=flow.intake)
 
 
 @pytest.mark.parametrize(

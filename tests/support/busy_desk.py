@@ -137,7 +137,7 @@ def _refused(flow: Flow, order_id: str, words: str) -> str:
             Command("invoice", order_id, body, "refused"),
             account=STORE,
             source="service",
-            desk=flow.desk,
+            intake=flow.intake,
         ).command_id
     except NotAcceptedError:
         [row] = flow.services.ledger.inquiries.list_commands(cause="command.invalid")

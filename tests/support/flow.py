@@ -27,7 +27,7 @@ from orders_sync.inbound import steps
 from orders_sync.inbound.feed import Polled, PollLimits, acknowledge, poll
 from orders_sync.ledger.accounts import Chore
 from orders_sync.outbound import steps as sending
-from orders_sync.outbound.accept import Desk, Source, accept
+from orders_sync.outbound.accept import Intake, Source, accept
 from orders_sync.outbound.erp import consider_cancellation, pull
 from orders_sync.sandbox import Box, Dials, SandboxAdapter
 from orders_sync.settings import Settings
@@ -183,8 +183,8 @@ class Flow:
         return len(taken)
 
     @property
-    def desk(self) -> Desk:
-        return Desk(
+    def intake(self) -> Intake:
+        return Intake(
             ledger=self.services.ledger,
             clock=self.clock,
             new_id=lambda: uuid.UUID(int=self._ids.getrandbits(128)).hex,
@@ -202,11 +202,11 @@ class Flow:
     ) -> str:
         """Ask for something to be told to VTEX; give the command's id."""
         command = Command(kind, order_id, body, key)
-        return accept(command, account=STORE, source=source, desk=self.desk).command_id
+        return accept(command, account=STORE, source=source, intake=self.intake).command_id
 
     def pull(self) -> int:
         erp = self.services.erp(STORE)
-        return pull(STORE, erp=erp, desk=self.desk).accepted
+        return pull(STORE, erp=erp, intake=self.intake).accepted
 
     def run(
         self,
@@ -249,7 +249,7 @@ class Flow:
     @property
     def _steps(self) -> OrderSteps:
         def consider(claim: Claim, services: Services) -> StepResult:
-            return consider_cancellation(claim, services, self.desk)
+            return consider_cancellation(claim, services, self.intake)
 
         return {**steps.STEPS, Step.CONSIDER_CANCELLATION: consider}
 

@@ -26,7 +26,7 @@ from orders_sync.ledger.searches import (
     search_commands,
     search_orders,
 )
-from orders_sync.outbound.accept import Desk, accept_all
+from orders_sync.outbound.accept import Intake, accept_all
 
 _LOT = 10
 _TAKEN = 20
@@ -118,10 +118,10 @@ class Operations:
             Command("invoice", f"order{each}", {"number": "1", "value_cents": 1}, each)
             for each in ids
         ]
-        desk = Desk(
+        intake = Intake(
             self._ledger, lambda: self._now, lambda: f"c{next(self._numbers)}", _ignore, 10_000
         )
-        return accept_all(lot, account=STORE, source="erp", desk=desk)
+        return accept_all(lot, account=STORE, source="erp", intake=intake)
 
     def _new_lot(self) -> list[OrderEvent]:
         self._lot = [_event(next(self._numbers)) for _ in range(_LOT)]

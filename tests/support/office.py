@@ -14,7 +14,7 @@ from orders_sync.ledger import Ledger
 from orders_sync.ledger.acts import Act
 from orders_sync.ledger.journal import Entry
 from orders_sync.outbound import decide
-from orders_sync.outbound.accept import Desk, Source, accept
+from orders_sync.outbound.accept import Intake, Source, accept
 from orders_sync.testing.clock import SettableClock
 
 STORE = "mystore"
@@ -31,8 +31,8 @@ class Office:
         self._ids = (f"{number:032x}" for number in itertools.count())
 
     @property
-    def desk(self) -> Desk:
-        return Desk(
+    def intake(self) -> Intake:
+        return Intake(
             self.ledger, self.clock, lambda: next(self._ids), self.dispatched.append, 10_000
         )
 
@@ -49,7 +49,7 @@ class Office:
         self.clock.advance(1)
         command = Command(kind, order_id, body, key)
         accepted = accept(
-            command, account=STORE, source=source, desk=self.desk, not_before=not_before
+            command, account=STORE, source=source, intake=self.intake, not_before=not_before
         )
         return accepted.command_id
 

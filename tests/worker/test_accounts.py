@@ -21,7 +21,7 @@ from orders_sync.encryption import Cipher, new_key
 from orders_sync.ledger import Ledger
 from orders_sync.ledger.acts import Act
 from orders_sync.ledger.tables import commands, orders
-from orders_sync.outbound.accept import Desk, accept
+from orders_sync.outbound.accept import Intake, accept
 from orders_sync.roster import seal_account
 from orders_sync.sandbox import Box
 from orders_sync.sandbox.server import serving
@@ -62,7 +62,7 @@ class Chain:
             return list(connection.execute(sa.select(table).where(table.c.account == SECOND)))
 
     def ask(self, order_id: str, key: str) -> None:
-        desk = Desk(
+        intake = Intake(
             ledger=self.ledger,
             clock=lambda: datetime.now(UTC),
             new_id=lambda: uuid.uuid4().hex,
@@ -70,7 +70,7 @@ class Chain:
             max_bytes=10_000,
         )
         command = Command("note", order_id, {"message": key}, key)
-        accept(command, account=SECOND, source="service", desk=desk)
+        accept(command, account=SECOND, source="service", intake=intake)
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ REFUSED = CommandResult(Standing.PARKED, "refused", cause="vtex.refused", reason
 
 def ask_all(office: Office, *lot: Command) -> list[Accepted]:
     office.clock.advance(1)
-    return [*accept_all(lot, account=STORE, source="erp", desk=office.desk)]
+    return [*accept_all(lot, account=STORE, source="erp", intake=office.intake)]
 
 
 def invoice(number: object, *, key: str | None = None, order_id: str = ORDER) -> Command:

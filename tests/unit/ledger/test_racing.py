@@ -16,7 +16,7 @@ from orders_sync.domain.events import OrderEvent
 from orders_sync.domain.steps import Dispatch, Step
 from orders_sync.ledger import Ledger
 from orders_sync.ledger.windows import DISPATCHED_FOR
-from orders_sync.outbound.accept import Desk, accept
+from orders_sync.outbound.accept import Intake, accept
 from orders_sync.testing.clock import SettableClock
 
 THREADS = 6
@@ -172,9 +172,9 @@ def test_a_command_that_is_asked_for_by_many_at_once_is_accepted_once(
     race: Race[tuple[str, bool]], ledger: Ledger, clock: SettableClock
 ) -> None:
     def ask(mine: Ledger, number: int) -> tuple[str, bool]:
-        desk = Desk(mine, clock, lambda: f"{number:032x}", lambda _: None, 10_000)
+        intake = Intake(mine, clock, lambda: f"{number:032x}", lambda _: None, 10_000)
         command = Command("invoice", ORDER, {"number": "7", "value_cents": 999}, None)
-        accepted = accept(command, account=STORE, source="service", desk=desk)
+        accepted = accept(command, account=STORE, source="service", intake=intake)
         return accepted.command_id, accepted.is_new
 
     answers = race(ask)

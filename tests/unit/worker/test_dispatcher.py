@@ -18,7 +18,7 @@ from orders_sync.ledger import Ledger
 from orders_sync.ledger.journal import Entry
 from orders_sync.ledger.wakeups import request_reads
 from orders_sync.ledger.windows import DISPATCHED_FOR, Windows
-from orders_sync.outbound.accept import Desk, accept
+from orders_sync.outbound.accept import Intake, accept
 from orders_sync.testing.clock import SettableClock
 from orders_sync.traffic.waits import Gates
 from orders_sync.worker.dispatcher import MESSAGES_A_THREAD, Dispatcher, WorkerThreads
@@ -95,9 +95,9 @@ class Setting:
     def command_due(self, account: str, kind: str, order_id: str) -> None:
         """Have a command due that was not dispatched."""
         self.ledger.windows.total = 0
-        desk = Desk(self.ledger, self.clock, lambda: uuid.uuid4().hex, self.sent.append, 10_000)
+        intake = Intake(self.ledger, self.clock, lambda: uuid.uuid4().hex, self.sent.append, 10_000)
         body = {"reason": "no"} if kind == "cancel" else {"number": "7", "value_cents": 100}
-        accept(Command(kind, order_id, body, None), account=account, source="erp", desk=desk)
+        accept(Command(kind, order_id, body, None), account=account, source="erp", intake=intake)
 
 
 @pytest.fixture

@@ -64,7 +64,7 @@ def test_a_defect_puts_the_message_back_and_quotes_nothing(
     def fail(_: object) -> None:
         raise KeyError("Fraude")
 
-    monkeypatch.setattr(IntakeTask, "desk", fail)
+    monkeypatch.setattr(IntakeTask, "intake", fail)
 
     with pytest.raises(Reject) as rejected:
         task(**ARGUMENTS)

@@ -115,12 +115,12 @@ def test_all_of_a_cause_are_retried_after_a_look_at_what_would_be(
 def test_what_was_never_accepted_is_named_as_what_a_retry_cannot_help(
     desk: Desk, office: Office
 ) -> None:
-    refused = office.desk
+    refused = office.intake
     accept(
         Command("invoice", ORDER, {"value_cents": 1}, None),
         account=STORE,
         source="erp",
-        desk=refused,
+        intake=refused,
     )
 
     page = desk.visitor("otto").gets("/desk/retry?cause=command.invalid").text
