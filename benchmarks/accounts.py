@@ -28,9 +28,9 @@ from benchmarks.plant import (
     percentile,
     running_plant,
     running_sandbox,
+    say,
     until,
 )
-from benchmarks.stage import say
 from orders_sync.encryption import Cipher, new_key
 from orders_sync.ledger import Ledger
 from orders_sync.ledger.acts import Act
@@ -96,8 +96,8 @@ def _flowing(plant: Plant) -> Iterator[dict[str, float]]:
 def _add(plant: Plant, others: Sandbox, number: int, key: str) -> None:
     settings = Settings(home=plant.home)
     ledger, cipher = Ledger(settings.ledger, lease=settings.lease), Cipher(SecretStr(key))
-    for each in range(number):
-        name = f"added{each}"
+    for index in range(number):
+        name = f"added{index}"
         account = {
             "app_key": f"key-of-{name}",
             "app_token": "token",

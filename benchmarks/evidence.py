@@ -46,11 +46,11 @@ class Meter:
         return self._calls_by(end) - self._calls_by(begin)
 
     def use(self, begin: float, end: float, per_minute: int) -> float:
-        """Give the share of a budget that was used between two instants."""
+        """Return the share of a budget that was used between two instants."""
         return self.calls(begin, end) / ((end - begin) / _MINUTE * per_minute)
 
     def busiest_minute(self) -> int:
-        """Give the most calls that any 60 seconds had."""
+        """Return the most calls that any 60 seconds had."""
         return round(max(self.calls(begin, begin + _MINUTE) for begin in self._times))
 
     def _calls_by(self, instant: float) -> float:
@@ -73,7 +73,7 @@ class Meter:
 
 @contextmanager
 def orders_coming_in(plant: Plant, a_second: float) -> Iterator[None]:
-    """Let shoppers buy at a steady pace, for as long as the block lasts."""
+    """Create orders at a steady pace, for as long as the block lasts."""
     stopped = threading.Event()
 
     def pour() -> None:
@@ -99,7 +99,7 @@ class Books:
     plant: Plant
 
     def known(self) -> dict[str, str]:
-        """Give the standing of every order that the ledger knows."""
+        """Return the standing of every order that the ledger knows."""
         return dict(self._ledger("SELECT order_id, standing FROM orders"))
 
     def waiting_for(self) -> dict[str, int]:
@@ -112,7 +112,7 @@ class Books:
 
     def open(self) -> set[str]:
         """Name the orders that are open in the ledger."""
-        return {each for each, standing in self.known().items() if standing in _OPEN}
+        return {order_id for order_id, standing in self.known().items() if standing in _OPEN}
 
     def worked_on_by(self, pid: int) -> set[str]:
         """Name the orders that a worker has the lease of."""
@@ -149,12 +149,12 @@ class Books:
 
 
 def handled_at(orders: list[dict[str, Any]]) -> dict[str, float]:
-    """Tell when start-handling first took effect on each order."""
+    """Return when start-handling first took effect on each order."""
     return {o["order_id"]: o["handling_at"] for o in orders if o["handling_at"] is not None}
 
 
 def is_settled(plant: Plant) -> bool:
-    """Tell whether all that came in is handled, and nothing is open in the ledger."""
+    """Check whether all that came in is handled, and nothing is open in the ledger."""
     report = plant.admin("GET", "report")
     is_handled = report["orders_by_status"].get("handling", 0) == report["orders"]
     return is_handled and not Books(plant).open()
@@ -167,7 +167,7 @@ def verdict(plant: Plant) -> str:
     lost = [o for o in orders if o["status"] != "handling" or o["order_id"] not in in_erp]
     doubled = [o for o in orders if o["start_handling_effects"] > 1 or o["doubled"]]
     early = [o for o in orders if (o["handling_at"] or 0) < in_erp.get(o["order_id"], 0) - 0.01]
-    unended = [each for each, standing in known.items() if standing in _OPEN]
+    unended = [order_id for order_id, standing in known.items() if standing in _OPEN]
     return (
         f"{len(orders)} orders: {len(lost)} lost, {len(doubled)} doubled, {len(unended)} unended, "
         f"{len(early)} handled before the ERP had them, {books.parked()} parked"

@@ -88,8 +88,7 @@ def _steadily(ask: Callable[[int], float], count: int, per_second: int) -> list[
 
 
 def _effects(plant: Plant) -> int:
-    by_name: dict[str, int] = plant.admin("GET", "report")["calls_by_name"]
-    return by_name.get("add_interaction", 0)
+    return plant.calls("add_interaction")
 
 
 def _session(plant: Plant) -> requests.Session:

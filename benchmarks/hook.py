@@ -21,8 +21,7 @@ import requests
 import requests.adapters
 
 from benchmarks.evidence import Books
-from benchmarks.plant import STORE, Plant, percentile, running_plant, until
-from benchmarks.stage import say
+from benchmarks.plant import STORE, Plant, percentile, running_plant, say, until
 
 _SECRET = "a-secret-of-the-hook"  # noqa: S105 - Made up.
 _KEY = f"key-of-{STORE}"
@@ -50,7 +49,7 @@ def main() -> None:
 
 
 def _one_by_one(plant: Plant, count: int) -> None:
-    polls, began = _calls(plant, "feed_read"), time.monotonic()
+    polls, began = plant.calls("feed_read"), time.monotonic()
     poured = {}
     for _ in range(count):
         at = time.time()
@@ -61,7 +60,7 @@ def _one_by_one(plant: Plant, count: int) -> None:
     until(lambda: poured.keys() <= found.in_erp(STORE).keys(), "every order is in the ERP")
     placed = found.in_erp(STORE)
     delays = [placed[order_id] - at for order_id, at in poured.items()]
-    per_minute = (_calls(plant, "feed_read") - polls) * 60 / (time.monotonic() - began)
+    per_minute = (plant.calls("feed_read") - polls) * 60 / (time.monotonic() - began)
     say("from the change to the ERP, s (p50)", f"{percentile(delays, 0.5):.2f}")
     say("from the change to the ERP, s (p99)", f"{percentile(delays, 0.99):.2f}")
     say("reads of the feed a minute", f"{per_minute:.1f}")
@@ -135,11 +134,6 @@ def _session() -> requests.Session:
     session.headers.update({"X-VTEX-API-AppKey": _KEY, "X-VTEX-API-AppToken": "token"})
     session.mount("http://", requests.adapters.HTTPAdapter(pool_maxsize=_THREADS))
     return session
-
-
-def _calls(plant: Plant, name: str) -> int:
-    by_name: dict[str, int] = plant.admin("GET", "report")["calls_by_name"]
-    return by_name.get(name, 0)
 
 
 if __name__ == "__main__":

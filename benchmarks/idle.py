@@ -14,8 +14,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from benchmarks.plant import Plant, running_plant, until
-from benchmarks.stage import say
+from benchmarks.plant import Plant, running_plant, say, until
 
 _CALM_SECONDS = 20.0
 _START_SECONDS = 1200.0
@@ -42,14 +41,14 @@ def _names(count: int) -> tuple[str, ...]:
 
 def _measure(plant: Plant, accounts: int, seconds: float) -> None:
     def is_configured() -> bool:
-        return _calls(plant, "feed_config_set") >= accounts
+        return plant.calls("feed_config_set") >= accounts
 
     until(is_configured, "every account has its feed", _START_SECONDS)
     time.sleep(_CALM_SECONDS)
-    before, polls, began = plant.cpu_by_process(), _calls(plant, "feed_read"), time.monotonic()
+    before, polls, began = plant.cpu_by_process(), plant.calls("feed_read"), time.monotonic()
     time.sleep(seconds)
     passed = time.monotonic() - began
-    polled = (_calls(plant, "feed_read") - polls) / accounts * 60 / passed
+    polled = (plant.calls("feed_read") - polls) / accounts * 60 / passed
     shares = {name: (used - before[name]) / passed for name, used in plant.cpu_by_process().items()}
     for name, share in shares.items():
         say(name, f"{share:.1%} of a core")
@@ -60,11 +59,6 @@ def _measure(plant: Plant, accounts: int, seconds: float) -> None:
             links = list(_open_files(child.pid))
             sockets = sum(link.startswith("socket:") for link in links)
             say(f"{child.spec.name}: files open, sockets among them", f"{len(links)}, {sockets}")
-
-
-def _calls(plant: Plant, name: str) -> int:
-    by_name: dict[str, int] = plant.admin("GET", "report")["calls_by_name"]
-    return by_name.get(name, 0)
 
 
 def _open_files(pid: int) -> Iterator[str]:

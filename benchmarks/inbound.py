@@ -41,6 +41,7 @@ from benchmarks.plant import (
 )
 from orders_sync.demo.environment import plain_environment
 from orders_sync.demo.played_webhook import WebhookSite
+from orders_sync.demo.stage import Stage
 from orders_sync.demo.tryton_site import TrytonSite
 from orders_sync.embedded.processes import Child
 
@@ -68,7 +69,7 @@ class Cost:
         return self.cpu_seconds * 1000 / self.orders
 
     def __str__(self) -> str:
-        """Give one row of the table."""
+        """Format one row of the table."""
         return (
             f"{self.orders / self.seconds:>9.1f} {self.cpu_ms:>7.2f} "
             f"{self.calls / self.orders:>7.3f} {self.seconds:>8.1f}"
@@ -117,7 +118,7 @@ class Used:
     calls: int
 
     def since(self, before: Used, orders: int) -> str:
-        """Say what each of some orders took."""
+        """Format what each of some orders took."""
         cpu_ms = (self.cpu_seconds - before.cpu_seconds) * 1000 / orders
         calls = (self.calls - before.calls) / orders
         return f"{cpu_ms:.0f} CPU ms and {calls:.2f} calls an order, pulls included"
@@ -130,14 +131,14 @@ class Tryton:
     server: Child
 
     def used(self) -> Used:
-        """Tell what it has used; it logs each call."""
+        """Read what it has used; it logs each call."""
         calls = self.server.spec.log.read_text(errors="replace").count('"POST ')
         return Used(cpu_of(self.server.pid or 0), calls)
 
 
 @contextmanager
 def _running_erp(name: str, tryton_uri: str) -> Iterator[tuple[dict[str, str], Tryton | None]]:
-    """Give the settings of an ERP; a Tryton, or the receiver of a `webhook`, is started."""
+    """Yield the settings of an ERP; a Tryton, or the receiver of a `webhook`, is started."""
     prefix = f"ORDERS_SYNC_ACCOUNTS__{STORE.upper()}__ERP"
     if name not in {"tryton", "webhook"}:
         yield {prefix: name}, None
@@ -149,34 +150,28 @@ def _running_erp(name: str, tryton_uri: str) -> Iterator[tuple[dict[str, str], T
     with tempfile.TemporaryDirectory(prefix="orders-sync-bench-") as home:
         site = TrytonSite(Path(home), STORE, uri=tryton_uri)
         site.set_up(language="en")
-        server = Child(site.spec(), Path(home) / "run")
-        server.start()
-        try:
+        with Stage(Path(home), finish_seconds=0.0) as stage:
+            server = stage.run(site.spec())
             until(site.answers, "Tryton answers")
             options = json.dumps(site.options())
             yield {prefix: name, f"{prefix}_OPTIONS": options}, Tryton(server)
-        finally:
-            server.kill()
 
 
 @contextmanager
 def _running_receiver() -> Iterator[dict[str, Any]]:
     with tempfile.TemporaryDirectory(prefix="orders-sync-bench-") as home:
         site = WebhookSite.choose(Path(home), plain_environment(), seed=None)
-        receiver = Child(site.spec(), Path(home) / "run")
-        receiver.start()
-        try:
+        with Stage(Path(home), finish_seconds=0.0) as stage:
+            stage.run(site.spec())
             until(site.answers, "the receiver answers")
             yield site.options()
-        finally:
-            receiver.kill()
 
 
 def _backlog(plant: Plant, count: int) -> Cost:
-    handled = _in_handling(plant) + count
+    handled = plant.in_handling() + count
     calls, cpu, started = _calls(plant), plant.cpu_seconds(), time.monotonic()
     plant.admin("POST", "orders", count=count)
-    until(lambda: _in_handling(plant) >= handled and _is_quiet(plant), "the backlog is done")
+    until(lambda: plant.in_handling() >= handled and plant.feed_is_empty(), "the backlog is done")
     return Cost(count, time.monotonic() - started, plant.cpu_seconds() - cpu, _calls(plant) - calls)
 
 
@@ -196,8 +191,8 @@ def _bare_pool(count: int, latency: float) -> Cost:
                 pending += [pool.submit(_start_handling, session, vtex_url, e) for e in lot]
                 pending.append(pool.submit(_commit, session, vtex_url, lot))
                 done, calls = done + len(lot), calls + 2 + 2 * len(lot)
-            for each in pending:
-                each.result()
+            for call in pending:
+                call.result()
         return Cost(count, time.monotonic() - started, time.process_time() - cpu, calls)
 
 
@@ -231,13 +226,13 @@ def _take(plant: Plant, latency: float) -> None:
 
 def _light_load(plant: Plant, count: int) -> None:
     _take(plant, _LIGHT_LATENCY)
-    handled = _in_handling(plant) + count
+    handled = plant.in_handling() + count
     poured = {}
     for _ in range(count):
         order_ids = plant.admin("POST", "orders", count=1)["order_ids"]
         poured[order_ids[0]] = time.time()
         time.sleep(0.2)
-    until(lambda: _in_handling(plant) >= handled, "the light load is done")
+    until(lambda: plant.in_handling() >= handled, "the light load is done")
     delays = [
         min(c["at"] for c in order["calls"] if c["call"] == "start_handling")
         - poured[order["order_id"]]
@@ -253,15 +248,6 @@ def _light_load(plant: Plant, count: int) -> None:
 def _calls(plant: Plant) -> int:
     by_name: dict[str, int] = plant.admin("GET", "report")["calls_by_name"]
     return sum(by_name.values())
-
-
-def _in_handling(plant: Plant) -> int:
-    return int(plant.admin("GET", "report")["orders_by_status"].get("handling", 0))
-
-
-def _is_quiet(plant: Plant) -> bool:
-    feed = plant.admin("GET", "report")["feed"]
-    return bool(feed["visible"] + feed["in_flight"] == 0)
 
 
 if __name__ == "__main__":

@@ -64,7 +64,7 @@ def main() -> None:
 
 @contextmanager
 def empty_database(url: str | None, *, is_postgresql: bool) -> Iterator[str]:
-    """Give the URL of a database: `url`, one of a new PostgreSQL server, or an SQLite file."""
+    """Yield the URL of a database: `url`, one of a new PostgreSQL server, or an SQLite file."""
     if url is not None:
         yield url
         return

@@ -39,9 +39,9 @@ from benchmarks.plant import (
     percentile,
     running_plant,
     running_sandbox,
+    say,
     until,
 )
-from benchmarks.stage import say
 from orders_sync.testing import away_erp
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
@@ -99,7 +99,7 @@ def main() -> None:
 
 
 def slow(options: argparse.Namespace) -> None:
-    """Let A's ERP take 20 s for an order."""
+    """Compare while A's ERP takes 20 s for an order."""
 
     def begin(street: Street) -> None:
         hanging_erp.set_delay(street.plant.home, STORE, _SLOW_SECONDS)
@@ -109,13 +109,13 @@ def slow(options: argparse.Namespace) -> None:
 
 
 def refused(options: argparse.Namespace) -> None:
-    """Let A's key be refused while it has thousands of commands."""
+    """Compare while A's key is refused and thousands of its commands wait."""
 
     def begin(street: Street) -> None:
         plant = street.plant
         orders = options.commands // _COMMANDS_AN_ORDER
         made = plant.admin("POST", "orders", count=orders, handling=True)
-        until(lambda: _is_quiet(plant), "the road in is done with A's orders")
+        until(plant.feed_is_empty, "the road in is done with A's orders")
         plant.admin("PUT", "dials", revoked=True)
         for number in range(_COMMANDS_AN_ORDER):
             for order_id in made["order_ids"]:
@@ -127,7 +127,7 @@ def refused(options: argparse.Namespace) -> None:
 
 
 def waiting(options: argparse.Namespace) -> None:
-    """Let very many orders of A wait for its ERP."""
+    """Compare while very many orders of A wait for its ERP."""
 
     def begin(street: Street) -> None:
         away_erp.take_away(street.plant.home)
@@ -190,7 +190,7 @@ def _running_street(workers: int, erp: str) -> Iterator[Street]:
 
 @contextmanager
 def _adapters() -> Iterator[str]:
-    """Give the PYTHONPATH of processes that find both adapters."""
+    """Yield the PYTHONPATH of processes that find both adapters."""
     with TemporaryDirectory(prefix="orders-sync-bench-") as folder:
         away_erp.install(Path(folder))
         hanging_erp.install(Path(folder) / "hanging")
@@ -198,7 +198,7 @@ def _adapters() -> Iterator[str]:
 
 
 def _measure(street: Street, patience: float) -> Waits:
-    """Let B's orders come, and ask for the invoice of each that was placed.
+    """Create B's orders, and send the invoice of each that was placed.
 
     The first one, which finds an account that has had nothing to do for a while, is not counted.
     """
@@ -237,7 +237,7 @@ def _watch(street: Street, seconds: float) -> None:
 
 
 def _sent(street: Street) -> Mapping[str, float]:
-    """Tell when each of B's orders was invoiced."""
+    """Return when each of B's orders was invoiced."""
     return {
         order["order_id"]: call["at"]
         for order in street.neighbour.admin("GET", "orders")["orders"]
@@ -260,13 +260,8 @@ def _intake_length(plant: Plant) -> int:
         return int(client.llen("celery"))
 
 
-def _is_quiet(plant: Plant) -> bool:
-    feed = plant.admin("GET", "report")["feed"]
-    return bool(feed["visible"] + feed["in_flight"] == 0)
-
-
 def _multiply(plant: Plant, count: int) -> bool:
-    """Let an order that waits in the ledger be as many, each like it but for its id.
+    """Copy an order that waits in the ledger, each copy like it but for its id.
 
     Return whether there was one.
     """

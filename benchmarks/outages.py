@@ -17,11 +17,15 @@ takes half an hour.
 from __future__ import annotations
 
 import argparse
+import shutil
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from statistics import median
 from tempfile import TemporaryDirectory
+
+import redis
 
 from benchmarks.evidence import (
     Books,
@@ -31,15 +35,22 @@ from benchmarks.evidence import (
     orders_coming_in,
     verdict,
 )
-from benchmarks.kills import broker, worker
-from benchmarks.plant import Plant, percentile, until
-from benchmarks.stage import PER_MINUTE, say, staged
+from benchmarks.plant import PER_MINUTE, Plant, percentile, running_at_vtex_pace, say, until
+from orders_sync.embedded.broker import broker_folder
+from orders_sync.embedded.processes import Child
 from orders_sync.testing import away_erp
 
 _WARM_UP = 50
 _TEN = 10.0
+
 #: Where this share is done, what is left no longer needs the whole budget.
 _WHILE_THERE_IS_WORK = 0.95
+_BACKLOG = 400
+_A_SECOND = 5.0
+_AWAY_SECONDS = 5.0
+
+#: What nobody waits for has begun by then.
+_LATE_SECONDS = 60.0
 
 
 def main() -> None:
@@ -64,17 +75,17 @@ def main() -> None:
 
 @contextmanager
 def _away_erp_installed() -> Iterator[dict[str, str]]:
-    """Give the environment of processes that find the adapter."""
+    """Yield the environment of processes that find the adapter."""
     with TemporaryDirectory(prefix="orders-sync-bench-") as folder:
         away_erp.install(Path(folder))
         yield {"PYTHONPATH": folder}
 
 
 def erp(options: argparse.Namespace) -> None:
-    """Let orders wait for an ERP that is away."""
+    """Measure how orders go on that waited for an ERP that was away."""
     with (
         _away_erp_installed() as environment,
-        staged(
+        running_at_vtex_pace(
             options.workers,
             per_minute=options.per_minute,
             erp=away_erp.NAME,
@@ -101,8 +112,8 @@ def erp(options: argparse.Namespace) -> None:
 
 
 def vtex(options: argparse.Namespace) -> None:
-    """Let VTEX answer 503 to everything for a while."""
-    with staged(options.workers, per_minute=options.per_minute) as plant:
+    """Measure how orders go on after VTEX answered 503 to everything for a while."""
+    with running_at_vtex_pace(options.workers, per_minute=options.per_minute) as plant:
         _warm_up(plant)
         with orders_coming_in(plant, 1.0):
             plant.admin("PUT", "dials", unavailable=1.0)
@@ -119,7 +130,7 @@ def vtex(options: argparse.Namespace) -> None:
         handled = handled_at(plant.orders())
         times = sorted(at - back for at in handled.values() if at > back)
         say("seconds from its return to the first order handled", f"{times[0]:.1f}")
-        late = [handled[each] - back for each in old]
+        late = [handled[order_id] - back for order_id in old]
         say("seconds until half of what waited was handled", f"{percentile(late, 0.5):.1f}")
         say("seconds until all of it was", f"{max(late):.1f}")
         say("parked", Books(plant).parked())
@@ -128,7 +139,7 @@ def vtex(options: argparse.Namespace) -> None:
 
 def budget(options: argparse.Namespace) -> None:
     """Work off many orders with nothing wrong."""
-    with staged(options.workers, per_minute=options.per_minute) as plant:
+    with running_at_vtex_pace(options.workers, per_minute=options.per_minute) as plant:
         _warm_up(plant)
         with Meter(plant) as meter:
             plant.admin("POST", "orders", count=options.orders)
@@ -138,6 +149,86 @@ def budget(options: argparse.Namespace) -> None:
         say("judged by VTEX and the ERP", verdict(plant))
 
 
+def broker(options: argparse.Namespace) -> None:
+    """Take the broker away under a steady flow, in three ways."""
+    for way in ("restarted", "killed", "killed and emptied"):
+        with running_at_vtex_pace(options.workers) as plant:
+            print(f"  {way}:", flush=True)
+            _interrupt(plant, way)
+
+
+def worker(options: argparse.Namespace) -> None:
+    """Kill one busy worker."""
+    with running_at_vtex_pace(options.workers) as plant:
+        _kill_worker(plant)
+
+
+def _interrupt(plant: Plant, way: str) -> None:
+    server = plant.children["broker"]
+    plant.admin("POST", "orders", count=_BACKLOG)
+    with orders_coming_in(plant, _A_SECOND):
+        until(lambda: plant.in_handling() > _BACKLOG // 4, "the workers are busy")
+        known = Books(plant).open()
+        _end(server, way)
+        if way == "killed and emptied":
+            shutil.rmtree(broker_folder(plant.home) / "appendonlydir")
+        time.sleep(_AWAY_SECONDS)
+        met = {o["order_id"] for o in plant.orders()} - handled_at(plant.orders()).keys() - known
+        server.start()
+        until(lambda: _answers(plant.broker_url), "the broker is back", 60)
+        back = time.time()
+        waiting = known | met
+        until(lambda: waiting <= handled_at(plant.orders()).keys(), "what was in flight is handled")
+    until(lambda: is_settled(plant), "all is handled")
+    handled = handled_at(plant.orders())
+    first = min(at - back for at in handled.values() if at > back)
+    say("seconds from its return to the first order handled", f"{first:.1f}")
+    for what, those in (("in flight when it went", known), ("that came meanwhile", met)):
+        last = max(handled[each] - back for each in those)
+        say(f"seconds until all {len(those)} orders {what} were", f"{max(last, 0.0):.1f}")
+    say("judged by VTEX and the ERP", verdict(plant))
+
+
+def _kill_worker(plant: Plant) -> None:
+    victim = plant.children["worker1"]
+    books = Books(plant)
+    plant.admin("POST", "orders", count=_BACKLOG)
+    until(lambda: plant.in_handling() > _BACKLOG // 4, "the workers are busy")
+    victim.kill()
+    killed, orders = time.time(), books.worked_on_by(victim.pid or 0)
+    known = books.known().keys()
+    until(lambda: is_settled(plant), "all is handled")
+    first = {
+        order["order_id"]: min(call["at"] for call in order["calls"] if call["at"] > killed)
+        - killed
+        for order in plant.orders()
+        if order["calls"][-1]["at"] > killed
+    }
+    went_on = [first[each] for each in orders]
+    say("orders that the killed worker was busy with", len(orders))
+    if went_on:
+        say("seconds until they went on, median", f"{median(went_on):.1f}")
+        say("seconds until they went on, longest", f"{max(went_on):.1f}")
+    unread = [first[each] for each in first.keys() - known if first[each] > _LATE_SECONDS]
+    if unread:
+        say("orders whose events it had taken and not recorded", len(unread))
+        say("seconds until VTEX gave them again", f"{max(unread):.1f}")
+    say("judged by VTEX and the ERP", verdict(plant))
+
+
+def _end(server: Child, way: str) -> None:
+    if way == "restarted":
+        server.terminate()
+        server.ended_within(30)
+    server.kill()
+
+
+def _answers(url: str) -> bool:
+    with suppress(redis.RedisError), redis.Redis.from_url(url, socket_timeout=2) as client:
+        return bool(client.ping())
+    return False
+
+
 def _warm_up(plant: Plant) -> None:
     plant.admin("POST", "orders", count=_WARM_UP)
     until(lambda: is_settled(plant), "the first orders are handled")
@@ -145,7 +236,7 @@ def _warm_up(plant: Plant) -> None:
 
 def _are_handled(plant: Plant, order_ids: list[str]) -> bool:
     handled = handled_at(plant.orders())
-    return all(each in handled for each in order_ids)
+    return all(order_id in handled for order_id in order_ids)
 
 
 def _say_where(plant: Plant) -> None:
@@ -167,8 +258,8 @@ def _say_use(plant: Plant, meter: Meter, begin: float, per_minute: int) -> None:
     say("of the budget used while there was work (95 % of them)", f"{use:.1%}")
     say("of the budget used until the last", f"{meter.use(begin, handled[-1], per_minute):.1%}")
     tens = range(int((handled[-1] - begin) // _TEN))
-    each = (meter.use(begin + _TEN * n, begin + _TEN * (n + 1), per_minute) for n in tens)
-    say("the same, ten seconds each, in percent", " ".join(f"{100 * use:.0f}" for use in each))
+    shares = (meter.use(begin + _TEN * n, begin + _TEN * (n + 1), per_minute) for n in tens)
+    say("the same, ten seconds each, in percent", " ".join(f"{100 * use:.0f}" for use in shares))
     say("calls in the busiest minute", meter.busiest_minute())
     say("calls over the budget, as VTEX counts", meter.over_budget)
 

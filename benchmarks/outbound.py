@@ -146,24 +146,17 @@ def _bare_pool(plant: Plant, orders: list[str]) -> tuple[float, float]:
 def make_orders(plant: Plant, count: int) -> list[str]:
     """Make orders in handling, and let the road in finish with them first."""
     order_ids: list[str] = plant.admin("POST", "orders", count=count, handling=True)["order_ids"]
-
-    def quiet() -> bool:
-        feed = plant.admin("GET", "report")["feed"]
-        return bool(feed["visible"] + feed["in_flight"] == 0)
-
-    until(quiet, "the road in is done with the new orders")
+    until(plant.feed_is_empty, "the road in is done with the new orders")
     return order_ids
 
 
 def _calls(plant: Plant) -> int:
-    by_name: dict[str, int] = plant.admin("GET", "report")["calls_by_name"]
     ours = ("get_order", "invoice", "update_invoice", "update_tracking", "cancel")
-    return sum(by_name.get(name, 0) for name in ours)
+    return sum(map(plant.calls, ours))
 
 
 def _effects(plant: Plant, kind: str) -> int:
-    by_name: dict[str, int] = plant.admin("GET", "report")["calls_by_name"]
-    return by_name.get({"track": "update_invoice"}.get(kind, kind), 0)
+    return plant.calls({"track": "update_invoice"}.get(kind, kind))
 
 
 def _send(service: Celery, name: str, order_id: str, **arguments: Any) -> None:

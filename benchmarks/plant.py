@@ -1,4 +1,4 @@
-"""What the benchmarks share: broker, sandbox, workers and beat as real processes, and their CPU."""
+"""What the benchmarks share: everything as real processes, the CPU that it takes, and waiting."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -14,13 +14,17 @@ from typing import Any
 
 import requests
 
+from orders_sync.demo.stage import Stage
 from orders_sync.embedded import process_list
-from orders_sync.embedded.broker import EmbeddedBroker, free_port
-from orders_sync.embedded.processes import Child, ProcessSpec
+from orders_sync.embedded.broker import free_port
+from orders_sync.embedded.processes import Child
 from orders_sync.ledger.migrate import upgrade
-from orders_sync.settings import child_environment
 
 STORE = "mystore"
+#: What VTEX publishes.
+PER_MINUTE = 6000
+
+_LATENCY_SECONDS = 0.1
 _TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -32,7 +36,7 @@ class Sandbox:
     session: requests.Session
 
     def admin(self, method: str, path: str, **payload: Any) -> Any:
-        """Ask the sandbox's admin API."""
+        """Call the sandbox's admin API."""
         answer = self.session.request(
             method, f"{self.url}/_sandbox/{path}", json=payload or None, timeout=120
         )
@@ -40,19 +44,19 @@ class Sandbox:
         return answer.json()
 
 
-@dataclass
-class Plant:
-    """Running processes: `ours` are the broker, the workers, beat, and the gateway if there is one.
+class Plant(Stage):
+    """The broker, workers, beat, and the gateway if there is one, at a sandbox of its own."""
 
-    `environment` is what our processes are given.
-    """
+    def __init__(self, home: Path, vtex: Sandbox) -> None:
+        super().__init__(home, finish_seconds=0.0)
+        self.vtex = vtex
+        self.broker_url = self.start_broker()
+        self.gateway_url: str | None = None
 
-    home: Path
-    broker_url: str
-    vtex: Sandbox
-    ours: list[Child]
-    environment: Mapping[str, str]
-    gateway_url: str | None = None
+    @property
+    def ours(self) -> list[Child]:
+        """All processes; the sandbox is none of them."""
+        return list(self.children.values())
 
     @property
     def vtex_url(self) -> str:
@@ -60,24 +64,38 @@ class Plant:
         return self.vtex.url
 
     def admin(self, method: str, path: str, **payload: Any) -> Any:
-        """Ask the admin API of the plant's own sandbox."""
+        """Call the admin API of the plant's own sandbox."""
         return self.vtex.admin(method, path, **payload)
 
+    def calls(self, name: str) -> int:
+        """Count the calls of a name that VTEX took."""
+        by_name: dict[str, int] = self.admin("GET", "report")["calls_by_name"]
+        return by_name.get(name, 0)
+
+    def in_handling(self) -> int:
+        """Count the orders in handling at VTEX."""
+        return int(self.admin("GET", "report")["orders_by_status"].get("handling", 0))
+
+    def feed_is_empty(self) -> bool:
+        """Check whether every event was acknowledged."""
+        feed = self.admin("GET", "report")["feed"]
+        return bool(feed["visible"] + feed["in_flight"] == 0)
+
     def orders(self) -> list[dict[str, Any]]:
-        """Give every order as the sandbox saw it."""
-        found: list[dict[str, Any]] = self.admin("GET", "orders")["orders"]
-        return found
+        """Return every order as the sandbox saw it."""
+        orders: list[dict[str, Any]] = self.admin("GET", "orders")["orders"]
+        return orders
 
     def cpu_seconds(self) -> float:
         """Sum the processor time that our processes have used."""
-        return sum(cpu_of(child.pid) for child in self.ours if child.pid)
+        return sum(self.cpu_by_process().values())
 
     def cpu_by_process(self) -> Mapping[str, float]:
-        """Give the processor time that each process has used."""
+        """Return the processor time that each process has used."""
         return {child.spec.name: cpu_of(child.pid) for child in self.ours if child.pid}
 
     def peak_mib(self) -> Mapping[str, float]:
-        """Give the peak memory of each process."""
+        """Return the peak memory of each process."""
         return {child.spec.name: _peak_of(child.pid) for child in self.ours if child.pid}
 
 
@@ -86,16 +104,13 @@ def running_sandbox(
     vtex_per_minute: int | None = None, *, account: str = STORE, seed: int = 1
 ) -> Iterator[Sandbox]:
     """Run a sandbox, with a budget of calls or without; another `seed` makes other orders."""
-    with tempfile.TemporaryDirectory(prefix="orders-sync-bench-") as home:
-        argv = process_list.sandbox(
-            account=account, seed=seed, chaos="off", requests_per_minute=vtex_per_minute
-        )
-        sandbox = _start(Path(home), "sandbox", argv, {})
-        try:
-            with requests.Session() as session:
-                yield Sandbox(_first_line(sandbox.spec.log), session)
-        finally:
-            sandbox.kill()
+    with (
+        tempfile.TemporaryDirectory(prefix="orders-sync-bench-") as home,
+        Stage(Path(home), finish_seconds=0.0) as stage,
+        requests.Session() as session,
+    ):
+        url = stage.start_sandbox(account, seed=seed, requests_per_minute=vtex_per_minute)
+        yield Sandbox(url, session)
 
 
 @contextmanager
@@ -114,39 +129,58 @@ def running_plant(
     `vtex_per_minute` is the sandbox's budget of calls. `more_accounts` are in the same sandbox,
     each with a key of its own. `environment` is what else our processes are given.
     """
-    with ExitStack() as stack:
-        home = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="orders-sync-bench-")))
-        broker = EmbeddedBroker(home)
-        broker_url = broker.start()
-        stack.callback(broker.stop)
-        vtex = stack.enter_context(running_sandbox(vtex_per_minute))
+    with (
+        tempfile.TemporaryDirectory(prefix="orders-sync-bench-") as home,
+        running_sandbox(vtex_per_minute) as vtex,
+        Plant(Path(home), vtex) as plant,
+    ):
         accounts: dict[str, str] = {}
         for name in (STORE, *more_accounts):
             accounts |= _account(name, vtex.url)
-        env = {**environment, **_environment(home, broker_url, {**accounts, **settings})}
-        upgrade(f"sqlite:///{home / 'ledger.sqlite3'}")
-        crew = [
-            _start(home, f"worker{number}", process_list.worker(number, "warning"), env)
-            for number in range(1, workers + 1)
-        ]
-        crew.append(_start(home, "beat", process_list.beat("warning"), env))
+        plant.environment |= {**environment, **_environment(plant, {**accounts, **settings})}
+        upgrade(f"sqlite:///{plant.home / 'ledger.sqlite3'}")
+        for number in range(1, workers + 1):
+            plant.start(f"worker{number}", process_list.worker(number, "warning"))
+        plant.start("beat", process_list.beat("warning"))
         if flower:
-            env["FLOWER_BASIC_AUTH"] = "bench:mark"
-            crew.append(_start(home, "flower", process_list.flower(free_port()), env))
-        gateway_url = None
+            plant.start("flower", process_list.flower(free_port()), FLOWER_BASIC_AUTH="bench:mark")
         if gateway:
-            crew.append(_start(home, "gateway", process_list.gateway(0), env))
-            gateway_url = _first_line(crew[-1].spec.log)
-        for child in crew:
-            stack.callback(child.kill)
-        ours = [*crew, *([broker.child] if broker.child else [])]
-        plant = Plant(home, broker_url, vtex, ours, env, gateway_url)
+            plant.gateway_url = plant.start_gateway()
         until(lambda: plant.admin("GET", "report")["feed"]["configured"], "the feed is configured")
         yield plant
 
 
+@contextmanager
+def running_at_vtex_pace(
+    workers: int,
+    *,
+    per_minute: int = PER_MINUTE,
+    erp: str = "staging",
+    environment: Mapping[str, str] = MappingProxyType({}),
+) -> Iterator[Plant]:
+    """Run everything with a budget of calls, VTEX's published one by default, and 100 ms a call."""
+    account = f"ACCOUNTS__{STORE.upper()}"
+    settings = {
+        f"{account}__ERP": erp,
+        f"{account}__REQUESTS_PER_MINUTE": str(per_minute),
+        "PROCESSES": str(workers),
+    }
+    with running_plant(
+        workers,
+        flower=False,
+        gateway=False,
+        vtex_per_minute=per_minute,
+        more_accounts=(),
+        environment=environment,
+        **settings,
+    ) as plant:
+        latency = {"latency_min_seconds": _LATENCY_SECONDS, "latency_max_seconds": _LATENCY_SECONDS}
+        plant.admin("PUT", "dials", **latency)
+        yield plant
+
+
 def until(holds: Callable[[], bool], what: str, seconds: float = 600.0) -> None:
-    """Look until something holds."""
+    """Wait until something holds."""
     deadline = time.monotonic() + seconds
     while not holds():
         if time.monotonic() > deadline:
@@ -154,18 +188,21 @@ def until(holds: Callable[[], bool], what: str, seconds: float = 600.0) -> None:
         time.sleep(0.1)
 
 
+def say(what: str, figure: object) -> None:
+    """Print one figure."""
+    print(f"{what:>58}: {figure}", flush=True)
+
+
 def percentile(values: list[float], share: float) -> float:
-    """Give the value that `share` of the values do not exceed."""
+    """Return the value that `share` of the values do not exceed."""
     ordered = sorted(values)
     return ordered[min(int(len(ordered) * share), len(ordered) - 1)]
 
 
-def _start(home: Path, name: str, argv: tuple[str, ...], env: Mapping[str, str]) -> Child:
-    log = home / "logs" / f"{name}.log"
-    spec = ProcessSpec(name=name, argv=argv, log=log, env={**child_environment(), **env})
-    child = Child(spec, home / "run")
-    child.start()
-    return child
+def cpu_of(pid: int) -> float:
+    """Return the processor time that a process has used, in seconds."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / _TICKS
 
 
 def _account(name: str, vtex_url: str) -> dict[str, str]:
@@ -179,25 +216,14 @@ def _account(name: str, vtex_url: str) -> dict[str, str]:
     }
 
 
-def _environment(home: Path, broker_url: str, settings: Mapping[str, str]) -> dict[str, str]:
+def _environment(plant: Plant, settings: Mapping[str, str]) -> dict[str, str]:
     values = {
-        "HOME": str(home),
-        "BROKER_URL": broker_url,
+        "HOME": str(plant.home),
+        "BROKER_URL": plant.broker_url,
         "LOG_LEVEL": "warning",
         **settings,
     }
     return {f"ORDERS_SYNC_{name}": value for name, value in values.items()}
-
-
-def _first_line(log: Path) -> str:
-    until(lambda: log.exists() and "\n" in log.read_text(), "the sandbox listens", 60)
-    return log.read_text().splitlines()[0].split()[0]
-
-
-def cpu_of(pid: int) -> float:
-    """Give the processor time that a process has used, in seconds."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / _TICKS
 
 
 def _peak_of(pid: int) -> float:

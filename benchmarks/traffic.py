@@ -207,7 +207,7 @@ def _crowd(url: str, account: str, limit: Limit) -> Crowd:
 
 
 def _call_away(url: str, budget: int, seconds: float, tasks: int, made: Queue[list[float]]) -> None:
-    """Let one process's threads work on tasks that come back when they are told."""
+    """Work in one process's threads on tasks that come back when they are told."""
     limiter = RateLimiter(Shared(connect(url)), {"use": budget}, processes=1)
     due, lock, times = [0.0] * tasks, threading.Lock(), list[float]()
     end = time.time() + seconds

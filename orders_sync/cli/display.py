@@ -12,7 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
 from rich.progress import Progress as Bars
 from rich.table import Table
 
-from orders_sync.demo.plan import Progress
+from orders_sync.demo.plan import DemoProgress
 from orders_sync.demo.run import DemoResult
 from orders_sync.domain.words import count_of
 
@@ -58,7 +58,7 @@ class Display:
         """Print a sentence above the bars."""
         self._console.print(sentence, markup=False)
 
-    def show(self, progress: Progress) -> None:
+    def show(self, progress: DemoProgress) -> None:
         """Show how far it is."""
         note = f"events in the feed: {progress.events_waiting}"
         if progress.killed:
@@ -73,7 +73,7 @@ class Display:
                 f"commands answered {progress.answered}/{progress.asked}, {note}"
             )
 
-    def _advance(self, progress: Progress, note: str) -> None:
+    def _advance(self, progress: DemoProgress, note: str) -> None:
         self._bars.update(self._poured, completed=progress.poured, total=progress.orders)
         self._bars.update(
             self._handled, completed=progress.taken_over, total=progress.to_take_over, note=note

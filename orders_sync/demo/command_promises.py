@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 
-from orders_sync.demo.asked import is_in_effect
-from orders_sync.demo.records import Answer, AskedCommand, Evidence, ParcelEvent, VtexOrder
+from orders_sync.demo.records import AskedCommand, CommandAnswer, Evidence, ParcelEvent, VtexOrder
+from orders_sync.demo.settled import is_in_effect
 from orders_sync.domain.rules import CANCELLATION_REQUESTED, CANCELLED, CANCELLING, INVOICED
 from orders_sync.domain.words import count_of, was_or_were
 
@@ -21,7 +21,7 @@ def invoices_add_up(evidence: Evidence) -> tuple[Iterable[str], str, int]:
     So it is for every order that the ERP has, but for those that were cancelled.
     """
     numbers = _numbers(evidence.wanted)
-    rivals = _numbers(one for one in evidence.asked or () if one.is_rival)
+    rivals = _numbers(asked for asked in evidence.asked or () if asked.is_rival)
     placed = {order.order_id for order in evidence.erp_orders}
     due = [o for o in evidence.vtex_orders if o.order_id in placed and o.status not in CANCELLED]
     wrong = [
@@ -36,13 +36,15 @@ def invoices_add_up(evidence: Evidence) -> tuple[Iterable[str], str, int]:
 
 def nothing_twice(evidence: Evidence) -> tuple[Iterable[str], str, int]:
     """No invoice, refund, change, tracking event or cancellation took effect twice."""
-    asked = Counter((one.order_id, one.number) for one in evidence.wanted if one.is_return)
+    asked = Counter(
+        (command.order_id, command.number) for command in evidence.wanted if command.is_return
+    )
     twice = [
         f"{order.order_id}: {what}"
         for order in evidence.vtex_orders
         for what in (*_doubled(order), *_refunds_beyond(order, asked))
     ]
-    refunds = sum(one.is_return for o in evidence.vtex_orders for one in o.packages)
+    refunds = sum(p.is_return for order in evidence.vtex_orders for p in order.packages)
     changes = sum(len(order.changes) for order in evidence.vtex_orders)
     seen = f"{count_of(refunds, 'refund')} and {count_of(changes, 'change')}"
     effects = changes + sum(len(order.packages) for order in evidence.vtex_orders)
@@ -56,7 +58,7 @@ def no_cancel_after_invoice(evidence: Evidence) -> tuple[Iterable[str], str, int
         for order in evidence.vtex_orders
         if order.packages and (order.cancel_requests or order.status in _GIVEN_UP)
     ]
-    asked = {one.order_id for one in evidence.asked or () if one.kind == "cancel"}
+    asked = {command.order_id for command in evidence.asked or () if command.kind == "cancel"}
     cancelled = sum(o.order_id in asked and o.status in CANCELLED for o in evidence.vtex_orders)
     seen = f"{count_of(cancelled, 'order')} {was_or_were(cancelled)} cancelled as asked"
     return wrong, f"{seen}, and none of them has an invoice", cancelled
@@ -65,18 +67,18 @@ def no_cancel_after_invoice(evidence: Evidence) -> tuple[Iterable[str], str, int
 def tracking_in_order(evidence: Evidence) -> tuple[Iterable[str], str, int]:
     """Each invoice has its tracking events, in order, and is finished once it was delivered."""
     vtex = {order.order_id: order for order in evidence.vtex_orders}
-    wanted: defaultdict[tuple[str, str | None], list[AskedCommand]] = defaultdict(list)
+    by_invoice: defaultdict[tuple[str, str | None], list[AskedCommand]] = defaultdict(list)
     for asked in evidence.wanted:
         if asked.kind == "track":
-            wanted[asked.order_id, asked.number].append(asked)
+            by_invoice[asked.order_id, asked.number].append(asked)
     wrong = [
         f"{order_id} ({number})"
-        for (order_id, number), tracks in wanted.items()
+        for (order_id, number), tracks in by_invoice.items()
         if not _is_tracked(vtex.get(order_id), number, tracks)
     ]
     early = [order.order_id for order in evidence.vtex_orders if _is_early(order)]
-    events = sum(len(asked.events) for tracks in wanted.values() for asked in tracks)
-    seen = f"{count_of(events, 'event')} of {count_of(len(wanted), 'invoice')}"
+    events = sum(len(asked.events) for tracks in by_invoice.values() for asked in tracks)
+    seen = f"{count_of(events, 'event')} of {count_of(len(by_invoice), 'invoice')}"
     return [*wrong, *early], f"{seen}: each there, and in order", events
 
 
@@ -84,12 +86,12 @@ def refusals_answered(evidence: Evidence) -> tuple[Iterable[str], str, int]:
     """What could not be was refused, with a reason and without effect; nothing else was."""
     vtex = {order.order_id: order for order in evidence.vtex_orders}
     asked = evidence.asked or ()
-    impossible = [one for one in asked if one.is_impossible]
+    impossible = [command for command in asked if command.is_impossible]
     wrong = [
-        f"{one.kind} of {one.order_id}"
-        for one in asked
-        if one.row is not None
-        and not _is_answered(one, evidence.answers.get(one.row), vtex.get(one.order_id))
+        f"{command.kind} of {command.order_id}"
+        for command in asked
+        if command.row is not None
+        and not _is_answered(command, evidence.answers.get(command.row), vtex.get(command.order_id))
     ]
     seen = f"{count_of(len(impossible), 'command')} could not be: each refused, and without effect"
     return wrong, seen, len(impossible)
@@ -106,12 +108,12 @@ COMMAND_PROMISES = (
 
 
 def _numbers(asked: Iterable[AskedCommand]) -> defaultdict[str, set[str | None]]:
-    """Give the numbers of the sales' invoices of each order."""
-    found: defaultdict[str, set[str | None]] = defaultdict(set)
-    for one in asked:
-        if one.kind == "invoice" and not one.is_return:
-            found[one.order_id].add(one.number)
-    return found
+    """Return the numbers of the sales' invoices of each order."""
+    numbers: defaultdict[str, set[str | None]] = defaultdict(set)
+    for command in asked:
+        if command.kind == "invoice" and not command.is_return:
+            numbers[command.order_id].add(command.number)
+    return numbers
 
 
 def _adds_up(order: VtexOrder, numbers: set[str | None], rivals: set[str | None]) -> bool:
@@ -130,32 +132,34 @@ def _doubled(order: VtexOrder) -> Iterable[str]:
 def _refunds_beyond(order: VtexOrder, asked: Counter[tuple[str, str | None]]) -> Iterable[str]:
     """Find refunds that nobody asked for, and returns that paid back another sum than theirs."""
     for package in order.packages:
-        wanted = package.value_cents if asked[order.order_id, package.number] else 0
-        if package.refund_cents != wanted:
+        expected = package.value_cents if asked[order.order_id, package.number] else 0
+        if package.refund_cents != expected:
             yield f"refund {package.number}"
 
 
 def _is_tracked(order: VtexOrder | None, number: str | None, tracks: list[AskedCommand]) -> bool:
     package = None if order is None else order.package(number)
-    if package is None or package.is_delivered != any(one.is_delivered for one in tracks):
+    if package is None or package.is_delivered != any(track.is_delivered for track in tracks):
         return False
-    codes = {one.tracking_number for one in tracks} - {None}
+    codes = {track.tracking_number for track in tracks} - {None}
     return codes <= {package.tracking_number} and package.events == _in_order(tracks)
 
 
 def _in_order(tracks: list[AskedCommand]) -> tuple[ParcelEvent, ...]:
-    events = (event for one in tracks for event in one.events)
+    events = (event for track in tracks for event in track.events)
     return tuple(sorted(events, key=lambda event: event.date))
 
 
 def _is_early(order: VtexOrder) -> bool:
-    """Say whether tracking took effect before any invoice did."""
+    """Check whether tracking took effect before any invoice did."""
     if order.tracked_at is None:
         return False
     return order.invoiced_at is None or order.tracked_at < order.invoiced_at
 
 
-def _is_answered(asked: AskedCommand, answer: Answer | None, order: VtexOrder | None) -> bool:
+def _is_answered(
+    asked: AskedCommand, answer: CommandAnswer | None, order: VtexOrder | None
+) -> bool:
     if answer is None:
         return False
     is_refused = answer.state == "refused" and bool(answer.words)

@@ -49,7 +49,7 @@ def demo_environment(
     erp: str = "staging",
     erp_options: Mapping[str, Any] | None = None,
 ) -> dict[str, str]:
-    """Give this process's environment without its own settings, and with the demo's.
+    """Return this process's environment without its own settings, and with the demo's.
 
     Accounts that are configured here must never be worked on by a demo.
     """
@@ -69,7 +69,7 @@ def demo_environment(
 
 
 def plain_environment() -> dict[str, str]:
-    """Give this process's environment without any setting of orders_sync or of Flower."""
+    """Return this process's environment without any setting of orders_sync or of Flower."""
     return {
         name: value
         for name, value in child_environment().items()

@@ -30,7 +30,7 @@ _LOOK_EVERY_SECONDS = 0.2
 Send = Callable[[str, Mapping[str, Any]], object]
 
 
-class Outbox:
+class MessageFolder:
     """A folder of messages to send; call `tend` often.
 
     With `once` a message is never sent again after it was sent without an error: the broker is
@@ -79,7 +79,7 @@ def main(folder: str, how_often: str = "") -> None:
     def send(task: str, kwargs: Mapping[str, Any]) -> None:
         app.send_task(task, kwargs=kwargs)
 
-    outbox = Outbox(Path(folder), send, time.monotonic, once=how_often == "once")
+    outbox = MessageFolder(Path(folder), send, time.monotonic, once=how_often == "once")
     while True:
         outbox.tend()
         time.sleep(_LOOK_EVERY_SECONDS)

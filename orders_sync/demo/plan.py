@@ -29,7 +29,7 @@ class DemoPlan:
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class DemoProgress:
     """How far a demo is.
 
     `taken_over` counts orders in handling at VTEX or past it, of `to_take_over`; `answered` counts
@@ -53,5 +53,5 @@ class Audience(Protocol):
     def say(self, sentence: str) -> None:
         """Take a sentence about something that happened."""
 
-    def show(self, progress: Progress) -> None:
+    def show(self, progress: DemoProgress) -> None:
         """Take the present figures; this comes several times a second."""

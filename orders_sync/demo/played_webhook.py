@@ -13,9 +13,9 @@ from urllib.parse import quote
 import requests
 
 from orders_sync.commands import NAMED
-from orders_sync.demo.records import Answer, AskedCommand, ErpOrder, Line
+from orders_sync.demo.records import AskedCommand, CommandAnswer, ErpOrder, SoldLine
+from orders_sync.demo.scenarios import DraftCommand
 from orders_sync.demo.webhook_receiver import open_books
-from orders_sync.demo.wishes import Wish
 from orders_sync.embedded.broker import free_port
 from orders_sync.embedded.home import logs_folder
 from orders_sync.embedded.processes import ProcessSpec
@@ -79,7 +79,7 @@ class WebhookSite:
         }
 
     def spec(self) -> ProcessSpec:
-        """Say how the receiver is started."""
+        """Return the process of the receiver."""
         faults = () if self.seed is None else (f"{self.seed}",)
         return ProcessSpec(
             name=RECEIVER,
@@ -127,7 +127,7 @@ class PlayedWebhook:
         self._session.trust_env = False
         self._session.headers["Authorization"] = f"Bearer {token}"
         self._commands: list[_Asked] = []
-        self._late: dict[str, list[Wish]] = {}
+        self._late: dict[str, list[DraftCommand]] = {}
 
     @property
     def asked(self) -> list[AskedCommand]:
@@ -138,16 +138,18 @@ class PlayedWebhook:
         """Look for orders that nobody has taken, the oldest first, but for those in `known`."""
         return [order for order in self._read(_NEW) if order.order_id not in known]
 
-    def take(self, order: ErpOrder, wishes: Sequence[Wish], *, takes_changes: bool = False) -> bool:
+    def take(
+        self, order: ErpOrder, drafts: Sequence[DraftCommand], *, takes_changes: bool = False
+    ) -> bool:
         """Take an order, and ask for what is wanted; False if it was cancelled meanwhile."""
         row = {**self._is(order.order_id), "is_open": takes_changes}
         with open_books(self._books) as books:
             if not books.execute(_TAKE, row).rowcount:
                 return False
-        for wish in wishes:
-            if not wish.is_late:
-                self._ask(wish)
-        if late := [wish for wish in wishes if wish.is_late]:
+        for draft in drafts:
+            if not draft.is_late:
+                self._ask(draft)
+        if late := [draft for draft in drafts if draft.is_late]:
             self._late[order.order_id] = late
         return True
 
@@ -156,18 +158,18 @@ class PlayedWebhook:
         with open_books(self._books) as books:
             return tuple(books.execute(_CHANGES, self._is(order_id)))
 
-    def close_order(self, order_id: str, wishes: Sequence[Wish]) -> bool:
+    def close_order(self, order_id: str, drafts: Sequence[DraftCommand]) -> bool:
         """Take no more changes of an order, and ask for what is wanted; False: not yet."""
         with open_books(self._books) as books:
             if not books.execute(_CLOSE, self._is(order_id)).rowcount:
                 return False
-        for wish in wishes:
-            self._ask(wish)
+        for draft in drafts:
+            self._ask(draft)
         return True
 
     def ask_to_read(self, order_id: str) -> None:
-        """Have an order read again from VTEX."""
-        self._ask(Wish(AskedCommand(order_id, "sync", is_superseded=True), {}))
+        """Send the command to read an order again from VTEX."""
+        self._ask(DraftCommand(AskedCommand(order_id, "sync", is_superseded=True), {}))
 
     def tend(self) -> None:
         """Send what the API did not take, and what waited for an order's other commands."""
@@ -176,10 +178,10 @@ class PlayedWebhook:
                 return
         answers = self.answers()
         for order_id in list(self._late):
-            rows = [one.row for one in self.asked if one.order_id == order_id]
+            rows = [asked.row for asked in self.asked if asked.order_id == order_id]
             if all(row in answers and answers[row].state == "done" for row in rows):
-                for wish in self._late.pop(order_id):
-                    self._ask(wish)
+                for draft in self._late.pop(order_id):
+                    self._ask(draft)
 
     @property
     def answered(self) -> int:
@@ -187,21 +189,21 @@ class PlayedWebhook:
         return sum(answer.state in {"done", "refused"} for answer in self.answers().values())
 
     @property
-    def is_content(self) -> bool:
+    def is_answered(self) -> bool:
         """Whether all that it asked for was answered."""
         return not self._late and self.answered == len(self._commands)
 
-    def answers(self) -> dict[int, Answer]:
+    def answers(self) -> dict[int, CommandAnswer]:
         """Read the answers, by row: what the receiver was told, or the API said at once."""
         with open_books(self._books) as books:
             told = {
-                key: Answer(outcome, reason)
+                key: CommandAnswer(outcome, reason)
                 for key, outcome, reason in books.execute("SELECT * FROM outcomes")
             }
-        answers: dict[int, Answer] = {}
+        answers: dict[int, CommandAnswer] = {}
         for row, command in enumerate(self._commands):
             if command.refusal is not None:
-                answers[row] = Answer("refused", command.refusal)
+                answers[row] = CommandAnswer("refused", command.refusal)
             elif command.key in told:
                 answers[row] = told[command.key]
         return answers
@@ -209,7 +211,7 @@ class PlayedWebhook:
     def orders(self) -> tuple[ErpOrder, ...]:
         """Read every order that came to the receiver."""
         orders = self._read(f"{_CAME} ORDER BY order_id")
-        return tuple(replace(one, changes=self.changes(one.order_id)) for one in orders)
+        return tuple(replace(order, changes=self.changes(order.order_id)) for order in orders)
 
     def close(self) -> None:
         """Close the connections."""
@@ -223,15 +225,15 @@ class PlayedWebhook:
             rows = books.execute(statement, {"account": self._account}).fetchall()
         return [_order(*row) for row in rows]
 
-    def _ask(self, wish: Wish) -> None:
-        row, order_id, kind = len(self._commands), wish.asked.order_id, wish.asked.kind
-        words = {**_NO_WORDS, **wish.columns, "id": row, "order_id": order_id, "kind": kind}
+    def _ask(self, draft: DraftCommand) -> None:
+        row, order_id, kind = len(self._commands), draft.asked.order_id, draft.asked.kind
+        words = {**_NO_WORDS, **draft.columns, "id": row, "order_id": order_id, "kind": kind}
         command = as_command(words)
         collection = NAMED[kind].collection if kind in NAMED else kind
         body = command.body if isinstance(command.body, str) else json.dumps(command.body)
         self._commands.append(
             _Asked(
-                replace(wish.asked, row=row),
+                replace(draft.asked, row=row),
                 command.key or f"erp-{row}",
                 f"{quote(order_id, safe='')}/{collection}",
                 body,
@@ -276,9 +278,9 @@ def _order(order_id: str, state: str, message: str, placed_at: float) -> ErpOrde
     )
 
 
-def _line(line: Mapping[str, Any]) -> Line:
+def _line(line: Mapping[str, Any]) -> SoldLine:
     services = (service for service in line["services"] if not service["is_in_line"])
-    return Line(
+    return SoldLine(
         line["line_id"],
         line["sku"],
         line["quantity"],

@@ -6,35 +6,31 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 
-from orders_sync.demo.asked import is_in_effect
 from orders_sync.demo.command_promises import COMMAND_PROMISES
-from orders_sync.demo.records import PLAIN, AskedCommand, ErpOrder, Evidence, VtexOrder
-from orders_sync.demo.sums import adds_up, has_the_lines, is_as_sold
-from orders_sync.domain.rules import (
-    CANCELLATION_REQUESTED,
-    CANCELLED,
-    CANCELLING,
-    IN_HANDLING,
-    INVOICED,
-    READY_FOR_HANDLING,
+from orders_sync.demo.records import PLAIN, ErpOrder, Evidence, VtexOrder
+from orders_sync.demo.settled import (
+    TAKEN_OVER,
+    UNREADABLE,
+    cancelled_by_erp,
+    is_in_effect,
+    is_settled,
+    is_to_be_fulfilled,
+    knows_the_end,
 )
+from orders_sync.demo.sums import adds_up, has_the_lines, is_as_sold
+from orders_sync.domain.rules import CANCELLED
 from orders_sync.domain.words import count_of
 from orders_sync.sandbox.editing import EDIT_REASON
 
-#: Orders that nobody can read, and that VTEX would still show as ready.
-_UNREADABLE = frozenset({"malformed", "vanished"})
-_TAKEN_OVER = IN_HANDLING | {INVOICED}
-_UNDECIDED = CANCELLING | {CANCELLATION_REQUESTED}
 _ENDED = frozenset({"done", "refused"})
 _SHOWN = 3
-
 
 #: What violates a promise, what was seen where nothing does, and how much was there to judge.
 Judged = tuple[Iterable[str], str, int]
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class PromiseVerdict:
     """One promise, whether it was kept, and what shows it.
 
     One that was not `tested`, since nothing happened that could break it, counts as kept.
@@ -46,7 +42,7 @@ class Verdict:
     tested: bool = True
 
 
-def judge(evidence: Evidence) -> tuple[Verdict, ...]:
+def judge(evidence: Evidence) -> tuple[PromiseVerdict, ...]:
     """Judge every promise; those about commands only where somebody was there to ask for them."""
     promises: list[Callable[[Evidence], Judged]] = [
         nothing_lost,
@@ -60,33 +56,6 @@ def judge(evidence: Evidence) -> tuple[Verdict, ...]:
     if evidence.asked is not None:
         promises += (changes_told, *COMMAND_PROMISES)
     return tuple(verdict(promise.__name__, *promise(evidence)) for promise in promises)
-
-
-def is_to_be_fulfilled(order: VtexOrder) -> bool:
-    """Say whether the store owes the order to its customer."""
-    readable = order.is_completed and order.trouble not in _UNREADABLE
-    return readable and (order.status == READY_FOR_HANDLING or order.status in _TAKEN_OVER)
-
-
-def is_settled(order: VtexOrder) -> bool:
-    """Say whether VTEX is done with the order: nobody owes it, or it is in handling or past it."""
-    if order.status in _UNDECIDED:
-        return False
-    return not is_to_be_fulfilled(order) or order.status in _TAKEN_OVER
-
-
-def cancelled_by_erp(asked: Iterable[AskedCommand]) -> set[str]:
-    """Name the orders that the ERP itself had cancelled, or that it may have."""
-    return {
-        one.order_id
-        for one in asked
-        if one.kind == "cancel" and one.row is not None and not one.is_impossible
-    }
-
-
-def knows_the_end(order: VtexOrder, erp: ErpOrder, by_erp: Collection[str]) -> bool:
-    """Say whether the ERP knows of an order's cancellation in VTEX, if there was one."""
-    return order.status not in CANCELLED or erp.state == "cancelled" or erp.order_id in by_erp
 
 
 def nothing_lost(evidence: Evidence) -> Judged:
@@ -218,20 +187,20 @@ def nothing_personal_leaks(evidence: Evidence) -> Judged:
     return leaks, seen, evidence.people
 
 
-def verdict(name: str, violations: Iterable[str], kept: str, judged: int = 1) -> Verdict:
+def verdict(name: str, violations: Iterable[str], kept: str, judged: int = 1) -> PromiseVerdict:
     """Judge a promise by what violates it; `kept` says what was seen where nothing does.
 
     Where nothing was `judged`, it was not tested.
     """
-    found = list(violations)
-    if not found:
-        return Verdict(name, kept=True, why=kept, tested=judged > 0)
-    more = f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
-    return Verdict(name, kept=False, why=f"broken by {', '.join(found[:_SHOWN])}{more}")
+    broken = list(violations)
+    if not broken:
+        return PromiseVerdict(name, kept=True, why=kept, tested=judged > 0)
+    more = f" and {len(broken) - _SHOWN} more" if len(broken) > _SHOWN else ""
+    return PromiseVerdict(name, kept=False, why=f"broken by {', '.join(broken[:_SHOWN])}{more}")
 
 
 def _arrived(order: VtexOrder, erp: ErpOrder | None) -> bool:
-    if erp is None or erp.state == "cancelled" or order.status not in _TAKEN_OVER:
+    if erp is None or erp.state == "cancelled" or order.status not in TAKEN_OVER:
         return False
     return {line.line_id for line in order.lines} <= {line.line_id for line in erp.lines}
 
@@ -248,7 +217,7 @@ def _same(order: VtexOrder | None, erp: ErpOrder, by_erp: Collection[str]) -> bo
     """
     if erp.state == "cancelled" and not erp.lines:
         return order is not None and order.status in CANCELLED
-    if order is None or order.trouble in _UNREADABLE or not order.is_completed:
+    if order is None or order.trouble in UNREADABLE or not order.is_completed:
         return False
     if not knows_the_end(order, erp, by_erp):
         return False

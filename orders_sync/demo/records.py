@@ -22,7 +22,7 @@ PLAIN = "plain"
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class SoldLine:
     """One line of an order, as VTEX sold it or as the ERP has it, with its services."""
 
     line_id: str
@@ -44,7 +44,7 @@ class ParcelEvent:
 
 
 @dataclass(frozen=True, slots=True)
-class Package:
+class VtexPackage:
     """One invoice, of a sale or of a return, and the tracking of its parcel."""
 
     number: str
@@ -57,7 +57,7 @@ class Package:
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class VtexChange:
     """A change of an order; `value_cents` is what it added to the order's value."""
 
     reason: str
@@ -95,14 +95,14 @@ class VtexOrder:
     status: str | None
     is_completed: bool
     value_cents: int
-    lines: tuple[Line, ...]
+    lines: tuple[SoldLine, ...]
     ready_at: float | None
     handling_at: float | None
     start_handling_effects: int
     start_handling_at: tuple[float, ...]
     events_unacknowledged: int
-    packages: tuple[Package, ...] = ()
-    changes: tuple[Change, ...] = ()
+    packages: tuple[VtexPackage, ...] = ()
+    changes: tuple[VtexChange, ...] = ()
     cancel_requests: int = 0
     notes: tuple[str, ...] = ()
     invoiced_at: float | None = None
@@ -123,9 +123,9 @@ class VtexOrder:
         """Return the words by which an ERP is told of each edit: one of them at least."""
         return tuple(_WORDS[part] for part in self.edits)
 
-    def package(self, number: str | None) -> Package | None:
+    def package(self, number: str | None) -> VtexPackage | None:
         """Find an invoice by its number."""
-        return next((one for one in self.packages if one.number == number), None)
+        return next((package for package in self.packages if package.number == number), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +139,7 @@ class ErpOrder:
     order_id: str
     state: str
     value_cents: int
-    lines: tuple[Line, ...]
+    lines: tuple[SoldLine, ...]
     placed_at: float
     freight_cents: int = 0
     beside_cents: int = 0
@@ -181,7 +181,7 @@ class AskedCommand:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class CommandAnswer:
     """What the row of a command says in return; its state is the one of `erp_commands`."""
 
     state: str
@@ -215,7 +215,7 @@ class Evidence:
     searched: int
     people: int
     asked: tuple[AskedCommand, ...] | None = None
-    answers: Mapping[int, Answer] = field(default_factory=dict)
+    answers: Mapping[int, CommandAnswer] = field(default_factory=dict)
     hook: HookPosts = field(default_factory=HookPosts)
 
     @property

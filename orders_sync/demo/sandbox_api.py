@@ -10,13 +10,13 @@ from urllib.parse import quote
 import requests
 
 from orders_sync.demo.records import (
-    Change,
     HookPosts,
-    Line,
-    Package,
     ParcelEvent,
     SeenCall,
+    SoldLine,
+    VtexChange,
     VtexOrder,
+    VtexPackage,
 )
 from orders_sync.domain.rules import CANCELLATION_REQUESTED, CANCELLED, IN_HANDLING, INVOICED
 from orders_sync.errors import OrdersSyncError
@@ -77,17 +77,17 @@ class SandboxApi:
         self._session.trust_env = False
 
     def create_orders(self, trouble: str, count: int) -> list[str]:
-        """Let shoppers buy; return the new orders' ids."""
+        """Create orders as shoppers do; return their ids."""
         made = self._call("POST", "orders", {"count": count, "trouble": trouble})
         order_ids: list[str] = made["order_ids"]
         return order_ids
 
     def cancel(self, order_id: str) -> None:
-        """Have VTEX cancel an order without asking the seller."""
+        """Cancel an order as VTEX does, without asking the seller."""
         self._call("POST", f"orders/{quote(order_id, safe='')}/cancel")
 
     def edit(self, order_id: str, part: str) -> bool:
-        """Have a person change a part of an order; False where it is too late, or has none."""
+        """Change a part of an order as a person does; False where it is too late, or has none."""
         url = f"{self.base_url}/_sandbox/orders/{quote(order_id, safe='')}/edit"
         try:
             answer = self._session.post(url, json={"part": part}, timeout=_TIMEOUT_SECONDS)
@@ -97,15 +97,15 @@ class SandboxApi:
 
     def dials(self) -> Mapping[str, Any]:
         """Read how VTEX behaves now."""
-        found: Mapping[str, Any] = self._call("GET", "dials")
-        return found
+        dials: Mapping[str, Any] = self._call("GET", "dials")
+        return dials
 
     def turn_dials(self, dials: Mapping[str, Any]) -> None:
-        """Have VTEX behave otherwise; see `orders_sync.sandbox.dials`."""
+        """Change how VTEX behaves; see `orders_sync.sandbox.dials`."""
         self._call("PUT", "dials", dials)
 
     def configure_hook(self, url: str, *, secret: str, app_key: str) -> None:
-        """Have VTEX post every change to a URL, as `orders-sync hook configure` does."""
+        """Configure a hook at VTEX, as `orders-sync hook configure` does."""
         self.turn_dials({"hook_loopback": True, "hook_pause_seconds": 0.5})
         statuses = ["ready-for-handling", "handling", "cancellation-requested", "canceled"]
         body = {
@@ -122,7 +122,7 @@ class SandboxApi:
             raise SandboxFailed(f"The sandbox takes no hook at {url} ({problem}).") from error
 
     def delete_feeds(self) -> None:
-        """Have VTEX remove the feed's configuration with all its events."""
+        """Delete the feed's configuration with all its events."""
         self._call("DELETE", "feeds")
 
     def report(self) -> SandboxReport:
@@ -157,7 +157,7 @@ class SandboxApi:
         return SandboxView(self.orders(), self.report(), tuple(people))
 
     def close(self) -> None:
-        """Give the connections back."""
+        """Close the connections."""
         self._session.close()
 
     def _call(self, method: str, name: str, body: Mapping[str, Any] | None = None) -> Any:
@@ -182,7 +182,7 @@ def _order(order: Mapping[str, Any]) -> VtexOrder:
         is_completed=order["is_completed"],
         value_cents=order["value"],
         lines=tuple(
-            Line(
+            SoldLine(
                 line["line_id"],
                 line["sku"],
                 line["quantity"],
@@ -199,7 +199,7 @@ def _order(order: Mapping[str, Any]) -> VtexOrder:
         events_unacknowledged=order["events_unacknowledged"],
         packages=tuple(map(_package, order["packages"])),
         changes=tuple(
-            Change(change["reason"], change["status"] == "done", change["value"])
+            VtexChange(change["reason"], change["status"] == "done", change["value"])
             for change in order["changes"]
         ),
         cancel_requests=len(order["cancellations"]),
@@ -217,8 +217,8 @@ def _order(order: Mapping[str, Any]) -> VtexOrder:
     )
 
 
-def _package(package: Mapping[str, Any]) -> Package:
-    return Package(
+def _package(package: Mapping[str, Any]) -> VtexPackage:
+    return VtexPackage(
         number=package["number"],
         is_return=package["type"] == "Input",
         value_cents=package["value"],
@@ -230,5 +230,5 @@ def _package(package: Mapping[str, Any]) -> Package:
 
 
 def _effects(order: Mapping[str, Any], *names: str) -> tuple[float, ...]:
-    """Give the times at which calls of these names took effect."""
+    """Return the times at which calls of these names took effect."""
     return tuple(call["at"] for call in order["calls"] if call["call"] in names and call["effect"])

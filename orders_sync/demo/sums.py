@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from orders_sync.demo.records import ErpOrder, Line, VtexOrder
+from orders_sync.demo.records import ErpOrder, SoldLine, VtexOrder
 
 
 def adds_up(erp: ErpOrder) -> bool:
@@ -40,5 +40,5 @@ def has_the_lines(order: VtexOrder, erp: ErpOrder) -> bool:
     return sold == order.value_cents == erp.value_cents == known and rows[0] == rows[1]
 
 
-def _goods(lines: Iterable[Line]) -> int:
+def _goods(lines: Iterable[SoldLine]) -> int:
     return sum(line.total_cents + line.tax_cents + line.service_cents for line in lines)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from orders_sync.demo.environment import plain_environment
-from orders_sync.demo.tryton_clerk import TrytonClerk
+from orders_sync.demo.played_tryton import TrytonClerk
 from orders_sync.embedded.broker import free_port
 from orders_sync.embedded.home import logs_folder, write_privately
 from orders_sync.embedded.processes import ProcessSpec

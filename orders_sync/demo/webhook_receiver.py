@@ -71,12 +71,12 @@ _TELL: Final = (
 )
 
 #: Books in, a message's data and the message in, a reply out.
-Answer = Callable[[sqlite3.Connection, Mapping[str, Any], str], Response]
+Handler = Callable[[sqlite3.Connection, Mapping[str, Any], str], Response]
 
 
 @contextmanager
 def open_books(path: Path) -> Iterator[sqlite3.Connection]:
-    """Give the receiver's books for one transaction."""
+    """Open the receiver's books for one transaction."""
     with closing(sqlite3.connect(path, timeout=_BUSY_SECONDS)) as books:
         books.executescript(_TABLES)
         with books:
@@ -97,12 +97,12 @@ def change(books: sqlite3.Connection, data: Mapping[str, Any], message: str) -> 
     row = {**_of(data), "message": message, "revision": data["changes"]["revision"]}
     before = books.execute(_READ, row).fetchone()
     if books.execute(_CHANGE, row).rowcount:
-        told = _news(data["changes"], json.loads(before[0])["data"]["order"], data["order"])
+        told = _differences(data["changes"], json.loads(before[0])["data"]["order"], data["order"])
         books.executemany(_TOLD, [{**row, "what": what} for what in told])
-    found = books.execute(_LOOK, row).fetchone()
-    if found is None:
+    order = books.execute(_LOOK, row).fetchone()
+    if order is None:
         return json_response(422, {"code": "unknown_order"})
-    _, state, revision = found
+    _, state, revision = order
     if revision >= row["revision"]:
         return json_response(200, {"answer": "taken"})
     return json_response(200, {"answer": "ignored" if _is_stopped(state) else "too_late"})
@@ -122,8 +122,8 @@ def consider(books: sqlite3.Connection, data: Mapping[str, Any], _: str) -> Resp
     """Agree to whatever nobody took yet."""
     row = {**_of(data), "state": "cancelling"}
     books.execute(_STOP, row)
-    found = books.execute(_LOOK, row).fetchone()
-    if found is not None and _is_stopped(found[1]):
+    order = books.execute(_LOOK, row).fetchone()
+    if order is not None and _is_stopped(order[1]):
         return json_response(200, {"answer": "agree"})
     return json_response(200, {"answer": "deny", "reason": "O pedido já foi embalado."})
 
@@ -134,7 +134,7 @@ def learn(books: sqlite3.Connection, data: Mapping[str, Any], _: str) -> Respons
     return json_response(200, {})
 
 
-_ANSWERS: Final[Mapping[str, Answer]] = {
+_ANSWERS: Final[Mapping[str, Handler]] = {
     f"erp.{Verb.PLACE}": place,
     f"erp.{Verb.CHANGED}": change,
     f"erp.{Verb.CANCEL}": cancel,
@@ -188,7 +188,7 @@ def _of(data: Mapping[str, Any]) -> dict[str, Any]:
     return {"account": data["account"], "order_id": data["order_id"]}
 
 
-def _news(changes: Mapping[str, Any], before: Any, after: Any) -> list[str]:
+def _differences(changes: Mapping[str, Any], before: Any, after: Any) -> list[str]:
     """Return what changed, by the words of `erp_order_changes`, and differs from what is here.
 
     Where an answer was lost, the next revision tells once more what that one told.

@@ -8,7 +8,7 @@ from typing import Any, Final
 from urllib.parse import unquote
 
 from orders_sync.sandbox.box import Box
-from orders_sync.sandbox.editing import Edit
+from orders_sync.sandbox.editing import AdminEdit
 from orders_sync.sandbox.wire import Request, Response, json_response
 from orders_sync.sandbox.workflow import Trouble
 
@@ -128,11 +128,11 @@ class Admin:
         }
 
 
-def _edit_of(body: dict[str, Any]) -> Edit:
+def _edit_of(body: dict[str, Any]) -> AdminEdit:
     part = body.get("part")
-    if part not in list(Edit):
-        raise ValueError(f"part must be one of: {', '.join(Edit)}")
-    return Edit(part)
+    if part not in list(AdminEdit):
+        raise ValueError(f"part must be one of: {', '.join(AdminEdit)}")
+    return AdminEdit(part)
 
 
 def _error(status: int, message: str) -> Response:

@@ -6,12 +6,12 @@ from datetime import datetime
 from typing import Any
 
 from orders_sync.sandbox.envelopes import oms_error
-from orders_sync.sandbox.wire import Refusal, Request
+from orders_sync.sandbox.wire import CallRefused, Request
 
 
-def bad_body(message: str) -> Refusal:
+def bad_body(message: str) -> CallRefused:
     """Refuse a body with 400; VTEX does not publish the codes of such refusals."""
-    return Refusal(oms_error(400, "FMT001", message))
+    return CallRefused(oms_error(400, "FMT001", message))
 
 
 def read_object(request: Request) -> dict[str, Any]:
@@ -66,7 +66,7 @@ def objects(data: dict[str, Any], name: str, *, required: bool = True) -> list[d
     value = data.get(name)
     if value is None and not required:
         return []
-    if not isinstance(value, list) or not all(isinstance(one, dict) for one in value):
+    if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
         raise bad_body(f"The field {name} must be a list of objects")
     return value
 

@@ -16,16 +16,16 @@ from orders_sync.sandbox.cancel_operations import Cancelling, CancelOperations
 from orders_sync.sandbox.change_operations import ChangeOperations, OldChangeOperations
 from orders_sync.sandbox.changing import Changing
 from orders_sync.sandbox.dials import AFTER_EFFECT, Chaos, Dials, RateLimit
-from orders_sync.sandbox.editing import Edit, Editing
+from orders_sync.sandbox.editing import AdminEdit, Editing
 from orders_sync.sandbox.feed import FeedCounts
 from orders_sync.sandbox.feed_operations import FeedOperations
-from orders_sync.sandbox.hook_operations import HookCounts, HookOperations, Post
+from orders_sync.sandbox.hook_operations import HookCounts, HookOperations, HookPost
 from orders_sync.sandbox.invoice_operations import InvoiceOperations, Invoicing
-from orders_sync.sandbox.oms import Event, Oms
+from orders_sync.sandbox.oms import Oms, OmsEvent
 from orders_sync.sandbox.order_operations import NoteOperations, OrderOperations
-from orders_sync.sandbox.orders import Order
+from orders_sync.sandbox.orders import OmsOrder
 from orders_sync.sandbox.views import Call, OrderView, Record, view_order
-from orders_sync.sandbox.wire import Asked, Done, Dropped, Operation, Refusal, Request, Response
+from orders_sync.sandbox.wire import Asked, CallRefused, Done, Dropped, Operation, Request, Response
 from orders_sync.sandbox.workflow import Trouble
 
 _ORDERS = "/api/oms/pvt/orders"
@@ -159,7 +159,7 @@ class Box:
     def create_orders(
         self, count: int, trouble: str = "plain", *, handling: bool = False
     ) -> list[str]:
-        """Let shoppers buy; return the new orders' ids. See `Trouble` for what may be odd.
+        """Create orders as shoppers do; return their ids. See `Trouble` for what may be odd.
 
         With `handling`, the seller has taken the orders over already.
         """
@@ -191,7 +191,7 @@ class Box:
         )
 
     def replace(self, order_id: str) -> bool:
-        """Let another order take its place; False: too late."""
+        """Replace an order by another; return False where it is too late."""
         return self._change(order_id, self._oms.replace)
 
     def handle_in_admin(self, order_id: str) -> bool:
@@ -199,12 +199,12 @@ class Box:
         return self._change(order_id, self._oms.handle_in_admin)
 
     def edit(self, order_id: str, edit: str) -> bool:
-        """Change a part of an order as a person does (see `Edit`); False: too late, or no part."""
-        part = Edit(edit)
+        """Change a part of an order as a person does (see `AdminEdit`); False: it is too late."""
+        part = AdminEdit(edit)
         return self._change(order_id, lambda order, now: self._editing.edit(order, part, now))
 
     def complete(self, order_id: str) -> bool:
-        """Let an incomplete order enter the workflow after all; False: it is complete."""
+        """Complete an incomplete order after all; return False where it is complete."""
         return self._change(order_id, self._oms.complete)
 
     def delete_feeds(self) -> None:
@@ -216,18 +216,18 @@ class Box:
             for order_id in self._feeds.delete_all(self._settle()):
                 self._oms.orders[order_id].events_committed += 1
 
-    def post_with(self, send: Callable[[Post], bool]) -> None:
-        """Have hooks pinged by `send`, which tells whether it was answered 200."""
+    def post_with(self, send: Callable[[HookPost], bool]) -> None:
+        """Ping hooks by `send`, which returns whether it was answered 200."""
         with self._lock:
             self._hooks.send = send
 
-    def take_posts(self) -> Sequence[Post] | None:
+    def take_posts(self) -> Sequence[HookPost] | None:
         """Take what is to be posted to hooks by now; None where there are no hooks."""
         with self._lock:
             return self._hooks.take(self._settle()) if self._hooks.are_configured else None
 
-    def posted(self, post: Post, *, is_taken: bool) -> None:
-        """Note how a post was answered; VTEX repeats it where that was no 200 within 5 s."""
+    def posted(self, post: HookPost, *, is_taken: bool) -> None:
+        """Record how a post was answered; VTEX repeats it where that was no 200 within 5 s."""
         with self._lock:
             self._hooks.posted(post, self._clock(), is_taken=is_taken)
 
@@ -238,7 +238,7 @@ class Box:
             return self._hooks.counts
 
     def settle(self) -> None:
-        """Let every transition happen that is due by now."""
+        """Run every transition that is due by now."""
         with self._lock:
             self._settle()
 
@@ -281,8 +281,8 @@ class Box:
             **self._hooks.table(),
         }
 
-    def _publish(self, event: Event, now: float) -> int:
-        """Tell hooks, and count the feeds that took the event: only these wait for a commit."""
+    def _publish(self, event: OmsEvent, now: float) -> int:
+        """Publish to hooks, and count the feeds that took the event: these wait for a commit."""
         self._hooks.publish(event, now)
         return self._feeds.publish(event, now)
 
@@ -291,7 +291,7 @@ class Box:
         self._oms.settle(now)
         return now
 
-    def _change(self, order_id: str, change: Callable[[Order, float], bool]) -> bool:
+    def _change(self, order_id: str, change: Callable[[OmsOrder, float], bool]) -> bool:
         with self._lock:
             return change(self._oms.orders[order_id], self._settle())
 
@@ -351,7 +351,7 @@ class Box:
             return Done(envelopes.login_page())
         try:
             return self._operations[route.call](Asked(request, now, key, route.names))
-        except Refusal as refusal:
+        except CallRefused as refusal:
             return Done(refusal.response)
 
     def _knows(self, key: str, token: str) -> bool:

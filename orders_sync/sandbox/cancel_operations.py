@@ -9,15 +9,14 @@ from random import Random
 
 from orders_sync.sandbox import bodies, envelopes
 from orders_sync.sandbox import workflow as w
-from orders_sync.sandbox.cancellations import SHOPPERS_REASON, CancellationRequest
 from orders_sync.sandbox.dials import Dials
 from orders_sync.sandbox.oms import Oms
-from orders_sync.sandbox.orders import Order
+from orders_sync.sandbox.orders import SHOPPERS_REASON, CancelRequest, OmsOrder
 from orders_sync.sandbox.wire import (
     Asked,
+    CallRefused,
     Done,
     Operation,
-    Refusal,
     Response,
     accepted,
     offset_text,
@@ -39,7 +38,9 @@ class Cancelling:
         self._dials = dials
         self._random = random
 
-    def for_shopper(self, order: Order, now: float, reason: str | None, *, request: bool) -> bool:
+    def for_shopper(
+        self, order: OmsOrder, now: float, reason: str | None, *, request: bool
+    ) -> bool:
         """Cancel as the shopper or the platform does; False: it is too late.
 
         With `request`, VTEX waits for the seller: `cancellation-requested`.
@@ -53,18 +54,18 @@ class Cancelling:
             self._cancel(order, now, now)
         return True
 
-    def for_seller(self, order: Order, now: float, reason: str | None, *, by_user: bool) -> None:
+    def for_seller(self, order: OmsOrder, now: float, reason: str | None, *, by_user: bool) -> None:
         """Cancel, request a cancellation, or confirm one: the status decides.
 
         Raises:
-            Refusal: the status or an invoice forbids it.
+            CallRefused: the status or an invoice forbids it.
         """
         invoiced, status = order.invoiced_cents, order.status
         returned = status == "invoiced" and order.refunded_cents == invoiced
         if not order.is_completed or (invoiced and not returned):
-            raise Refusal(envelopes.cannot_be_cancelled(order.order_id, status))
+            raise CallRefused(envelopes.cannot_be_cancelled(order.order_id, status))
         if status not in _CANCELLABLE and not returned:
-            raise Refusal(envelopes.cannot_be_cancelled(order.order_id, status))
+            raise CallRefused(envelopes.cannot_be_cancelled(order.order_id, status))
         shows_at = now + self._dials.cancel_visible_after_seconds
         order.linger(shows_at)
         if status != _REQUESTED:
@@ -74,18 +75,18 @@ class Cancelling:
         else:
             self._cancel(order, now, shows_at)
 
-    def deny(self, order: Order, now: float, request_id: str, reason: str) -> None:
+    def deny(self, order: OmsOrder, now: float, request_id: str, reason: str) -> None:
         """Refuse the shopper's cancellation: the order goes back to where it was.
 
         Known issue 1004978: a request that the seller's own call raised leaves the order stuck.
 
         Raises:
-            Refusal: nothing is requested, or not by this id.
+            CallRefused: nothing is requested, or not by this id.
         """
         request = order.open_request
         if request is None or request.id != request_id:
             message = f"Cancellation request {request_id} was not found or cannot be denied"
-            raise Refusal(envelopes.oms_error(400, "1", message))
+            raise CallRefused(envelopes.oms_error(400, "1", message))
         order.close_cancellation(reason, offset_text(to_ticks(now)))
         if request.by_seller:
             self._oms.take(order, now, w.CANCELLATION_DENY_STUCK)
@@ -94,10 +95,10 @@ class Cancelling:
             self._oms.take(order, now, w.CANCELLATION_DENIED, back)
 
     def _note(
-        self, order: Order, now: float, reason: str | None, *, by_user: bool, by_seller: bool
+        self, order: OmsOrder, now: float, reason: str | None, *, by_user: bool, by_seller: bool
     ) -> None:
         before = order.open_request
-        request = CancellationRequest(
+        request = CancelRequest(
             id=f"{self._random.getrandbits(128):032x}",
             reason=reason,
             requested_at=offset_text(to_ticks(now)),
@@ -107,13 +108,13 @@ class Cancelling:
         )
         order.cancellation_requests.append(request)
 
-    def _ask_seller(self, order: Order, now: float) -> None:
+    def _ask_seller(self, order: OmsOrder, now: float) -> None:
         self._oms.take(order, now, *w.CANCELLATION_REQUESTED)
         patience = now + _PATIENCE_SECONDS
         self._oms.plan(order, patience, w.CANCEL)
         self._oms.plan(order, patience + self._dials.cancel_seconds, *w.CANCELED)
 
-    def _cancel(self, order: Order, now: float, shows_at: float) -> None:
+    def _cancel(self, order: OmsOrder, now: float, shows_at: float) -> None:
         """Cancel; nobody is told that it is done before it shows."""
         self._oms.take(order, now, w.CANCEL)
         self._oms.plan(order, shows_at + self._dials.cancel_seconds, *w.CANCELED)

@@ -14,8 +14,8 @@ from typing import Any, Final
 
 from orders_sync.sandbox import bodies, envelopes
 from orders_sync.sandbox.changes import (
-    Change,
-    ChangedItem,
+    ItemDelta,
+    OrderChange,
     Replacement,
     WantedChange,
     change_json,
@@ -26,8 +26,8 @@ from orders_sync.sandbox.dials import Dials
 from orders_sync.sandbox.documents import Document
 from orders_sync.sandbox.goods import item_json
 from orders_sync.sandbox.oms import Oms
-from orders_sync.sandbox.orders import Order
-from orders_sync.sandbox.wire import Asked, Done, Operation, Refusal, Response, json_response
+from orders_sync.sandbox.orders import OmsOrder
+from orders_sync.sandbox.wire import Asked, CallRefused, Done, Operation, Response, json_response
 
 
 def parse_change(data: dict[str, Any]) -> WantedChange:
@@ -37,8 +37,8 @@ def parse_change(data: dict[str, Any]) -> WantedChange:
         add=_side(data.get("add")),
         remove=_side(data.get("remove")),
         replace=tuple(
-            Replacement(_side(one.get("from")), _side(one.get("to")))
-            for one in bodies.objects(data, "replace", required=False)
+            Replacement(_side(pair.get("from")), _side(pair.get("to")))
+            for pair in bodies.objects(data, "replace", required=False)
         ),
         discount_cents=bodies.whole(data, "manualDiscountValue", default=0),
         increment_cents=bodies.whole(data, "manualIncrementValue", default=0),
@@ -57,7 +57,7 @@ def parse_old_change(data: dict[str, Any]) -> tuple[str, WantedChange]:
     return bodies.text(data, "requestId"), wanted
 
 
-def _side(data: Any) -> tuple[ChangedItem, ...]:
+def _side(data: Any) -> tuple[ItemDelta, ...]:
     if data is None:
         return ()
     if not isinstance(data, dict):
@@ -65,14 +65,14 @@ def _side(data: Any) -> tuple[ChangedItem, ...]:
     return _items(data, "items", required=True)
 
 
-def _items(data: dict[str, Any], name: str, *, required: bool) -> tuple[ChangedItem, ...]:
+def _items(data: dict[str, Any], name: str, *, required: bool) -> tuple[ItemDelta, ...]:
     return tuple(_item(item) for item in bodies.objects(data, name, required=required))
 
 
-def _item(data: dict[str, Any]) -> ChangedItem:
+def _item(data: dict[str, Any]) -> ItemDelta:
     price = data.get("price")
     multiplier = data.get("unitMultiplier")
-    return ChangedItem(
+    return ItemDelta(
         sku=bodies.text(data, "id"),
         quantity=bodies.whole(data, "quantity", least=1),
         unique_id=bodies.optional_text(data, "uniqueId") or None,
@@ -82,7 +82,7 @@ def _item(data: dict[str, Any]) -> ChangedItem:
     )
 
 
-def summary_json(order: Order) -> dict[str, Any]:
+def summary_json(order: OmsOrder) -> dict[str, Any]:
     """Add up the changes that were made."""
     made = [change for change in order.changes if change.status == "done"]
     original = order.original or order.document
@@ -94,7 +94,7 @@ def summary_json(order: Order) -> dict[str, Any]:
         "original": _item_sums(original),
         "added": [item.to_dict() for change in made for item in change.wanted.add],
         "removed": [item.to_dict() for change in made for item in change.wanted.remove],
-        "replaced": [one for change in made for one in _replaced(change)],
+        "replaced": [pair for change in made for pair in _replaced(change)],
         "manualDiscountValueAggregated": sum(change.wanted.discount_cents for change in made),
         "manualIncrementValueAggregated": sum(change.wanted.increment_cents for change in made),
         "totalChangesValueAggregated": sum(change.value_cents for change in made),
@@ -114,20 +114,20 @@ def _item_sums(document: Document) -> list[dict[str, Any]]:
     ]
 
 
-def _replaced(change: Change) -> list[dict[str, Any]]:
+def _replaced(change: OrderChange) -> list[dict[str, Any]]:
     return [
         {
             "replaceType": "ItemReplacement",
             "userInputType": "ItemReplacement",
-            "from": _replaced_side(one.outgoing),
-            "to": _replaced_side(one.incoming),
+            "from": _replaced_side(replacement.outgoing),
+            "to": _replaced_side(replacement.incoming),
             "type": "UserInput",
         }
-        for one in change.wanted.replace
+        for replacement in change.wanted.replace
     ]
 
 
-def _replaced_side(items: tuple[ChangedItem, ...]) -> dict[str, Any]:
+def _replaced_side(items: tuple[ItemDelta, ...]) -> dict[str, Any]:
     return {"items": [item.to_dict() for item in items], "shippingData": None}
 
 
@@ -192,7 +192,7 @@ class ChangeOperations:
         return Done(json_response(200, {"requests": made, "actions": []}))
 
     def detail(self, asked: Asked) -> Done:
-        """Tell how far one change is."""
+        """Return the status of one change."""
         order, change = self._find(asked)
         return Done(json_response(200, detail_json(change, self._account, order.order_id)))
 
@@ -203,7 +203,7 @@ class ChangeOperations:
         return Done(Response(204), effect=True)
 
     def cancel(self, asked: Asked) -> Done:
-        """Give up a change that is stuck."""
+        """Abandon a change that is stuck."""
         _, change = self._find(asked)
         reason = bodies.text(bodies.read_object(asked.request), "reason")
         self._changing.give_up(change, reason, asked.now)
@@ -223,7 +223,7 @@ class ChangeOperations:
             self._settings[name] = {**self._settings.get(name, {}), **value}
         return Done(json_response(200, self._settings), effect=True)
 
-    def _find(self, asked: Asked) -> tuple[Order, Change]:
+    def _find(self, asked: Asked) -> tuple[OmsOrder, OrderChange]:
         self._require_account(asked, "an")
         order = self._oms.require(asked.names["order_id"])
         request_id = asked.names["request_id"]
@@ -256,7 +256,7 @@ class OldChangeOperations:
     def register(self, asked: Asked) -> Done:
         """Change the order at once; of a request id only the first use counts."""
         if not self._dials.changes_v1:
-            raise Refusal(envelopes.problem(410, "Gone"))
+            raise CallRefused(envelopes.problem(410, "Gone"))
         order = self._oms.require(asked.names["order_id"])
         request_id, wanted = parse_old_change(bodies.read_object(asked.request))
         for change in order.changes:
@@ -275,13 +275,13 @@ class OldChangeOperations:
         return Done(json_response(200, summary_json(order)))
 
 
-def _first_lines(order: Order, wanted: WantedChange) -> WantedChange:
+def _first_lines(order: OmsOrder, wanted: WantedChange) -> WantedChange:
     """Point at the first line of each SKU, because this version knows no unique ids."""
     first: dict[str, str] = {}
     for line in order.document.lines:
         first.setdefault(line.sku.id, line.unique_id)
 
-    def point(item: ChangedItem) -> ChangedItem:
+    def point(item: ItemDelta) -> ItemDelta:
         return replace(item, unique_id=first.get(item.sku))
 
     return replace(wanted, remove=tuple(map(point, wanted.remove)))

@@ -44,7 +44,7 @@ ChangeStatus = Literal["preparing", "done", "canceling", "canceled"]
 
 
 @dataclass(frozen=True, slots=True)
-class ChangedItem:
+class ItemDelta:
     """An item that is added or removed; `price_cents` None takes the catalogue's."""
 
     sku: str
@@ -74,8 +74,8 @@ class ChangedItem:
 class Replacement:
     """Items that make room for others."""
 
-    outgoing: tuple[ChangedItem, ...]
-    incoming: tuple[ChangedItem, ...]
+    outgoing: tuple[ItemDelta, ...]
+    incoming: tuple[ItemDelta, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,21 +83,25 @@ class WantedChange:
     """What a change asks for; the manual values are in cents and come on top."""
 
     reason: str
-    add: tuple[ChangedItem, ...] = ()
-    remove: tuple[ChangedItem, ...] = ()
+    add: tuple[ItemDelta, ...] = ()
+    remove: tuple[ItemDelta, ...] = ()
     replace: tuple[Replacement, ...] = ()
     discount_cents: int = 0
     increment_cents: int = 0
 
     @property
-    def outgoing(self) -> tuple[ChangedItem, ...]:
+    def outgoing(self) -> tuple[ItemDelta, ...]:
         """All items that go."""
-        return self.remove + tuple(item for one in self.replace for item in one.outgoing)
+        return self.remove + tuple(
+            item for replacement in self.replace for item in replacement.outgoing
+        )
 
     @property
-    def incoming(self) -> tuple[ChangedItem, ...]:
+    def incoming(self) -> tuple[ItemDelta, ...]:
         """All items that come."""
-        return self.add + tuple(item for one in self.replace for item in one.incoming)
+        return self.add + tuple(
+            item for replacement in self.replace for item in replacement.incoming
+        )
 
     @property
     def is_empty(self) -> bool:
@@ -106,7 +110,7 @@ class WantedChange:
 
 
 @dataclass(slots=True)
-class Change:
+class OrderChange:
     """One request to change an order; `version` is that of the API that asked for it."""
 
     request_id: str
@@ -128,11 +132,11 @@ class Change:
         return self.status in {"preparing", "canceling"}
 
     def log(self, at: str, message: str) -> None:
-        """Note what happened to it."""
+        """Record what happened to it."""
         self.logs.append({"date": at, "message": message})
 
 
-def change_json(change: Change, account: str, order_id: str) -> dict[str, Any]:
+def change_json(change: OrderChange, account: str, order_id: str) -> dict[str, Any]:
     """Write a change as the answer to its creation and the history have it."""
     wanted = change.wanted
     return {
@@ -146,7 +150,8 @@ def change_json(change: Change, account: str, order_id: str) -> dict[str, Any]:
         "add": _incoming(wanted.add) if wanted.add else None,
         "remove": _side(wanted.remove) if wanted.remove else None,
         "replace": [
-            {"from": _side(one.outgoing), "to": _incoming(one.incoming)} for one in wanted.replace
+            {"from": _side(pair.outgoing), "to": _incoming(pair.incoming)}
+            for pair in wanted.replace
         ],
         "date": change.asked_at,
         "origin": {"account": account, "orderId": order_id, "component": "MarketplaceComponent"},
@@ -154,7 +159,7 @@ def change_json(change: Change, account: str, order_id: str) -> dict[str, Any]:
     }
 
 
-def detail_json(change: Change, account: str, order_id: str) -> dict[str, Any]:
+def detail_json(change: OrderChange, account: str, order_id: str) -> dict[str, Any]:
     """Write a change as its own page has it; both words for `finished` are in VTEX's guides."""
     cancelled = {"reason": change.cancel_reason} if change.cancel_reason else None
     return {
@@ -167,7 +172,7 @@ def detail_json(change: Change, account: str, order_id: str) -> dict[str, Any]:
     }
 
 
-def _side(items: tuple[ChangedItem, ...]) -> dict[str, Any]:
+def _side(items: tuple[ItemDelta, ...]) -> dict[str, Any]:
     return {
         "items": [item.to_dict() for item in items],
         "paymentData": {"transactions": []},
@@ -175,7 +180,7 @@ def _side(items: tuple[ChangedItem, ...]) -> dict[str, Any]:
     }
 
 
-def _incoming(items: tuple[ChangedItem, ...]) -> dict[str, Any]:
+def _incoming(items: tuple[ItemDelta, ...]) -> dict[str, Any]:
     unfilled: dict[str, Any] = {
         **dict.fromkeys(_UNFILLED),
         **{name: [] for name in _EMPTY},

@@ -12,12 +12,12 @@ from typing import Final
 from uuid import UUID
 
 from orders_sync.sandbox import workflow as w
-from orders_sync.sandbox.changes import Change, WantedChange
+from orders_sync.sandbox.changes import OrderChange, WantedChange
 from orders_sync.sandbox.dials import Dials
 from orders_sync.sandbox.envelopes import checkout_error
 from orders_sync.sandbox.invoice_operations import Invoicing
 from orders_sync.sandbox.oms import Oms
-from orders_sync.sandbox.orders import Order
+from orders_sync.sandbox.orders import OmsOrder
 from orders_sync.sandbox.repricing import (
     ChangeFailed,
     Repriced,
@@ -25,7 +25,7 @@ from orders_sync.sandbox.repricing import (
     reprice,
     require_not_invoiced,
 )
-from orders_sync.sandbox.wire import Refusal, receipt, to_ticks, utc_text
+from orders_sync.sandbox.wire import CallRefused, receipt, to_ticks, utc_text
 
 _INVOICED: Final = frozenset({"invoice", "invoiced"})
 #: What the first version answers with 404.
@@ -41,11 +41,11 @@ class Changing:
         self._dials = dials
         self._random = random
 
-    def accept(self, order: Order, wanted: WantedChange, now: float) -> Change:
+    def accept(self, order: OmsOrder, wanted: WantedChange, now: float) -> OrderChange:
         """Begin a change; whether it fits the order is seen when it is carried out.
 
         Raises:
-            Refusal: the order is in no status for it, or another change is in the way.
+            CallRefused: the order is in no status for it, or another change is in the way.
         """
         require_changeable(order, wanted)
         if any(change.in_progress for change in order.changes):
@@ -61,8 +61,8 @@ class Changing:
             self._later(order, change, now)
         return change
 
-    def try_out(self, order: Order, wanted: WantedChange, now: float) -> Change:
-        """Compute a change without making it; raise Refusal where it does not fit."""
+    def try_out(self, order: OmsOrder, wanted: WantedChange, now: float) -> OrderChange:
+        """Compute a change without making it; raise CallRefused where it does not fit."""
         require_changeable(order, wanted)
         change = self._draft(wanted, now)
         try:
@@ -71,8 +71,10 @@ class Changing:
             raise refused(failure.code, failure.message) from failure
         return change
 
-    def apply(self, order: Order, wanted: WantedChange, now: float, request_id: str) -> Change:
-        """Change the order at once, as the first version does; raise Refusal if it cannot be."""
+    def apply(
+        self, order: OmsOrder, wanted: WantedChange, now: float, request_id: str
+    ) -> OrderChange:
+        """Change the order at once, as the first version does; raise CallRefused if it cannot."""
         change = self._draft(wanted, now)
         change.request_id, change.version = request_id, 1
         change.receipt = receipt(self._random, order.order_id, now)
@@ -84,45 +86,45 @@ class Changing:
         order.changes.append(change)
         return change
 
-    def retry(self, order: Order, change: Change, now: float) -> None:
-        """Carry out a change that was stuck; raise Refusal where it is not."""
+    def retry(self, order: OmsOrder, change: OrderChange, now: float) -> None:
+        """Carry out a change that was stuck; raise CallRefused where it is not."""
         require_stuck(change)
         change.is_stuck = False
         self._later(order, change, now)
 
-    def give_up(self, change: Change, reason: str, now: float) -> None:
-        """Cancel a change that was stuck; raise Refusal where it is not."""
+    def give_up(self, change: OrderChange, reason: str, now: float) -> None:
+        """Cancel a change that was stuck; raise CallRefused where it is not."""
         require_stuck(change)
         change.is_stuck = False
         self._cancel(change, reason, now)
 
-    def _begin(self, order: Order, wanted: WantedChange, now: float) -> Change:
+    def _begin(self, order: OmsOrder, wanted: WantedChange, now: float) -> OrderChange:
         change = self._draft(wanted, now)
         change.receipt = receipt(self._random, order.order_id, now)
         order.changes.append(change)
         return change
 
-    def _draft(self, wanted: WantedChange, now: float) -> Change:
+    def _draft(self, wanted: WantedChange, now: float) -> OrderChange:
         ids = [str(UUID(int=self._random.getrandbits(128))) for _ in range(2)]
-        return Change(ids[0], ids[1], 2, wanted, utc_text(to_ticks(now)))
+        return OrderChange(ids[0], ids[1], 2, wanted, utc_text(to_ticks(now)))
 
-    def _later(self, order: Order, change: Change, now: float) -> None:
+    def _later(self, order: OmsOrder, change: OrderChange, now: float) -> None:
         self._oms.later(now + self._dials.change_seconds, partial(self._run, order, change))
         self._oms.settle(now)
 
-    def _run(self, order: Order, change: Change, now: float) -> None:
+    def _run(self, order: OmsOrder, change: OrderChange, now: float) -> None:
         try:
             self._require_still_changeable(order)
             self._carry_out(order, change, now)
         except ChangeFailed as failure:
             self._cancel(change, str(failure), now)
 
-    def _require_still_changeable(self, order: Order) -> None:
+    def _require_still_changeable(self, order: OmsOrder) -> None:
         raced = _INVOICED if self._dials.change_invoice_race else frozenset[str]()
         if order.status not in w.IN_HANDLING | raced:
             raise ChangeFailed("CHK0124", "Invalid change for order.")
 
-    def _carry_out(self, order: Order, change: Change, now: float) -> None:
+    def _carry_out(self, order: OmsOrder, change: OrderChange, now: float) -> None:
         repriced = self._reprice(order, change.wanted)
         _price(change, order, repriced)
         order.rewrite(
@@ -138,21 +140,21 @@ class Changing:
         change.log(utc_text(to_ticks(now)), "The change was made.")
         self._invoicing.recount(order, now)
 
-    def _leaves_items(self, order: Order) -> bool:
-        """Whether `items` stays as it was sold; what the first change did, all do."""
+    def _leaves_items(self, order: OmsOrder) -> bool:
+        """Check whether `items` stays as it was sold; what the first change did, all do."""
         if order.original is not None:
             return bool(order.document.sold)
         chance = self._dials.changes_leave_items
         return bool(chance) and self._random.random() < chance
 
-    def _reprice(self, order: Order, wanted: WantedChange) -> Repriced:
+    def _reprice(self, order: OmsOrder, wanted: WantedChange) -> Repriced:
         repriced = reprice(order.document, wanted, self._random)
         # Known issue 1348894: a change that runs while an invoice comes in does not see it.
         if not self._dials.change_invoice_race:
             require_not_invoiced(repriced, _invoiced(order), order.invoiced_cents)
         return repriced
 
-    def _cancel(self, change: Change, reason: str, now: float) -> None:
+    def _cancel(self, change: OrderChange, reason: str, now: float) -> None:
         change.status = "canceling"
         change.cancel_reason = reason
         change.log(utc_text(to_ticks(now)), reason)
@@ -160,8 +162,8 @@ class Changing:
         self._oms.settle(now)
 
 
-def require_changeable(order: Order, wanted: WantedChange) -> None:
-    """Raise Refusal where the order's status allows no change, or nothing would change."""
+def require_changeable(order: OmsOrder, wanted: WantedChange) -> None:
+    """Raise CallRefused where the order's status allows no change, or nothing would change."""
     if order.status not in w.IN_HANDLING:
         message = f"Order {order.order_id} cannot be changed in status {order.status}."
         raise refused("CHK0124", message)
@@ -169,30 +171,30 @@ def require_changeable(order: Order, wanted: WantedChange) -> None:
         raise refused("CHK0124", "Invalid change for order.")
 
 
-def require_stuck(change: Change) -> None:
-    """Raise Refusal where a change goes its way."""
+def require_stuck(change: OrderChange) -> None:
+    """Raise CallRefused where a change goes its way."""
     if not change.is_stuck:
         raise refused("SalesOrderSystem008", f"Change {change.request_id} is {change.status}.")
 
 
-def refused(code: str, message: str, status: int = 400) -> Refusal:
+def refused(code: str, message: str, status: int = 400) -> CallRefused:
     """Refuse in the envelope of order modifications."""
-    return Refusal(checkout_error(status, code, message))
+    return CallRefused(checkout_error(status, code, message))
 
 
-def _price(change: Change, order: Order, repriced: Repriced) -> None:
+def _price(change: OrderChange, order: OmsOrder, repriced: Repriced) -> None:
     change.value_cents = repriced.value_cents - order.document.value_cents
     change.totals = repriced.deltas
 
 
-def _canceled(change: Change, _: float) -> None:
+def _canceled(change: OrderChange, _: float) -> None:
     change.status = "canceled"
 
 
-def _invoiced(order: Order) -> Counter[str]:
-    found: Counter[str] = Counter()
+def _invoiced(order: OmsOrder) -> Counter[str]:
+    quantities: Counter[str] = Counter()
     for invoice in order.invoices:
         if invoice.type == "Output":
             for line in invoice.lines:
-                found[line.sku] += line.quantity
-    return found
+                quantities[line.sku] += line.quantity
+    return quantities

@@ -198,11 +198,11 @@ class Timetable:
         self._sequence = count()
 
     def add(self, at: float, action: Action) -> None:
-        """Let something happen later."""
+        """Schedule something for later."""
         heapq.heappush(self._entries, (at, next(self._sequence), action))
 
     def run(self, now: float) -> None:
-        """Let everything happen that is due, and what that makes due."""
+        """Run everything that is due, and what that makes due."""
         while self._entries and self._entries[0][0] <= now:
             at, _, action = heapq.heappop(self._entries)
             action(at)
@@ -234,7 +234,7 @@ class Chaos:
         self._storm_ends = 0.0
 
     def strike(self, now: float) -> Mishap | None:
-        """Say what befalls the call that came in now."""
+        """Draw what befalls the call that came in now."""
         luck = self._random.random()
         if self._storms(now):
             return Mishap.STORM
@@ -308,7 +308,7 @@ class RateLimit:
         self._filled_at = 0.0
 
     def take(self, now: float) -> int | None:
-        """Let one call pass (None), or say in how many whole seconds it may come again."""
+        """Take one call; return None where it passes, else the whole seconds until it may come."""
         if self._rate == math.inf:
             return None
         refill = max(0.0, now - self._filled_at) * self._rate

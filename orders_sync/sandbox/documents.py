@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 from random import Random
 from typing import Any, Final
 
-from orders_sync.sandbox.goods import Line, draw_lines, item_json
-from orders_sync.sandbox.people import Person, draw_person, draw_shipping, invoice_data
+from orders_sync.sandbox.goods import CartLine, draw_lines, item_json
+from orders_sync.sandbox.people import Shopper, draw_person, draw_shipping, invoice_data
 from orders_sync.sandbox.wire import offset_text, to_json, to_ticks
 
 
@@ -196,22 +196,22 @@ class Document:
     value_cents: int
     currency: str
     payment_names: str
-    lines: tuple[Line, ...]
-    person: Person
+    lines: tuple[CartLine, ...]
+    person: Shopper
     fields: bytes
-    lingering: tuple[Line, ...] = ()
-    sold: tuple[Line, ...] = ()
+    lingering: tuple[CartLine, ...] = ()
+    sold: tuple[CartLine, ...] = ()
     manual_cents: int = 0
     shipping_cents: int = 0
     other_cents: int = 0
 
     @property
-    def shown_lines(self) -> tuple[Line, ...]:
+    def shown_lines(self) -> tuple[CartLine, ...]:
         """The lines that `items` shows, in its order."""
         return self.sold or (*self.lines, *self.lingering)
 
     @property
-    def placed_lines(self) -> tuple[Line, ...]:
+    def placed_lines(self) -> tuple[CartLine, ...]:
         """The lines by their places: those that a change added come last."""
         if not self.sold:
             return self.lines
@@ -260,7 +260,7 @@ def draw_document(random: Random, ids: OrderIds, account: str, created_at: float
     )
 
 
-def totals_json(lines: Sequence[Line], shipping_cents: int) -> list[dict[str, Any]]:
+def totals_json(lines: Sequence[CartLine], shipping_cents: int) -> list[dict[str, Any]]:
     """Write `totals`, whose values add up to the order's."""
     sums = (
         ("Items", "Total dos Itens", sum(line.gross_cents + line.service_cents for line in lines)),
@@ -287,7 +287,7 @@ def _spelt_otherwise(item: dict[str, Any]) -> dict[str, Any]:
     return {**item, **texts, "tax": item["tax"] or None}
 
 
-def _identity(ids: OrderIds, account: str, person: Person, created: str) -> dict[str, Any]:
+def _identity(ids: OrderIds, account: str, person: Shopper, created: str) -> dict[str, Any]:
     return {
         "orderId": ids.order_id,
         "sequence": ids.sequence,
@@ -307,7 +307,7 @@ def _identity(ids: OrderIds, account: str, person: Person, created: str) -> dict
     }
 
 
-def _profile(random: Random, person: Person) -> dict[str, Any]:
+def _profile(random: Random, person: Shopper) -> dict[str, Any]:
     company = person.corporate_name is not None
     return {
         "id": "clientProfileData",
@@ -330,7 +330,7 @@ def _profile(random: Random, person: Person) -> dict[str, Any]:
     }
 
 
-def _rest(account: str, person: Person) -> dict[str, Any]:
+def _rest(account: str, person: Shopper) -> dict[str, Any]:
     country = person.country
     return {
         "orderFormId": "33c887b2bf494a188a0aacc6b0d724bf",

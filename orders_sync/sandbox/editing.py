@@ -14,19 +14,19 @@ from enum import StrEnum
 from random import Random
 from typing import Any, Final
 
-from orders_sync.sandbox.changes import ChangedItem, WantedChange
+from orders_sync.sandbox.changes import ItemDelta, WantedChange
 from orders_sync.sandbox.changing import Changing
 from orders_sync.sandbox.documents import Document
-from orders_sync.sandbox.orders import Order
+from orders_sync.sandbox.orders import OmsOrder
 from orders_sync.sandbox.people import draw_street
-from orders_sync.sandbox.wire import Refusal, to_json
+from orders_sync.sandbox.wire import CallRefused, to_json
 from orders_sync.sandbox.workflow import SELLER_DECIDES
 
 #: The reason of a change that a person makes.
 EDIT_REASON: Final = "Ajuste da loja"
 
 
-class Edit(StrEnum):
+class AdminEdit(StrEnum):
     """What of an order is changed."""
 
     ITEMS = "items"  # A piece is taken out, as by a change.
@@ -43,11 +43,11 @@ class Editing:
         self._changing = changing
         self._random = random
 
-    def edit(self, order: Order, edit: Edit, now: float) -> bool:
+    def edit(self, order: OmsOrder, edit: AdminEdit, now: float) -> bool:
         """Change a part of an order; False: it is too late, or the order has no such part."""
         if order.status not in SELLER_DECIDES:
             return False
-        if edit is Edit.ITEMS:
+        if edit is AdminEdit.ITEMS:
             is_made = self._take_a_piece(order, now)
         else:
             is_made = self._rewrite(order, edit, now)
@@ -55,7 +55,7 @@ class Editing:
             order.edits.append(edit.value)
         return is_made
 
-    def _rewrite(self, order: Order, edit: Edit, now: float) -> bool:
+    def _rewrite(self, order: OmsOrder, edit: AdminEdit, now: float) -> bool:
         document = _EDITS[edit](order.document, self._random, now)
         if document is None:
             return False
@@ -64,8 +64,8 @@ class Editing:
         order.show_packages()
         return True
 
-    def _take_a_piece(self, order: Order, now: float) -> bool:
-        """Ask for a change, which is made a while later, as any other.
+    def _take_a_piece(self, order: OmsOrder, now: float) -> bool:
+        """Request a change, which is made a while later, as any other.
 
         Of a SKU on several lines VTEX's document does not tell from which the piece was taken.
         """
@@ -76,10 +76,10 @@ class Editing:
         if not lines:
             return False
         line = lines[0]
-        item = ChangedItem(line.sku.id, 1, unique_id=line.unique_id)
+        item = ItemDelta(line.sku.id, 1, unique_id=line.unique_id)
         try:
             self._changing.accept(order, WantedChange(EDIT_REASON, remove=(item,)), now)
-        except Refusal:
+        except CallRefused:
             return False
         return True
 
@@ -161,9 +161,9 @@ def _edited(document: Document, change: Callable[[dict[str, Any]], bool]) -> Doc
     return replace(document, fields=to_json(data)[1:-1]) if change(data) else None
 
 
-_EDITS: Final[Mapping[Edit, Callable[[Document, Random, float], Document | None]]] = {
-    Edit.ADDRESS: _readdress,
-    Edit.CARRIER: _change_carrier,
-    Edit.WINDOW: _change_window,
-    Edit.AUTHORIZATION: _authorize,
+_EDITS: Final[Mapping[AdminEdit, Callable[[Document, Random, float], Document | None]]] = {
+    AdminEdit.ADDRESS: _readdress,
+    AdminEdit.CARRIER: _change_carrier,
+    AdminEdit.WINDOW: _change_window,
+    AdminEdit.AUTHORIZATION: _authorize,
 }

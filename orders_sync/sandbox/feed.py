@@ -18,7 +18,7 @@ from typing import Any, Final
 
 from orders_sync.sandbox.dials import Dials
 from orders_sync.sandbox.envelopes import plain, problem
-from orders_sync.sandbox.oms import Event
+from orders_sync.sandbox.oms import OmsEvent
 from orders_sync.sandbox.wire import Response
 
 _RETENTION: Final = range(345_600, 1_209_601)
@@ -35,7 +35,7 @@ class Filter:
     single_fire: bool
 
     def takes(self, state: str | None) -> bool:
-        """Say whether an event with this state passes the filter."""
+        """Check whether an event with this state passes the filter."""
         return self.statuses is None or state in self.statuses
 
 
@@ -65,8 +65,8 @@ def parse_config(data: Any) -> FeedConfig | Response:
     queue = _parse_queue(data.get("queue"))
     if queue is None:
         return problem(400, "Bad Request")
-    found = parse_filter(data.get("filter") or {"type": "FromWorkflow"})
-    return FeedConfig(found, *queue) if isinstance(found, Filter) else found
+    event_filter = parse_filter(data.get("filter") or {"type": "FromWorkflow"})
+    return FeedConfig(event_filter, *queue) if isinstance(event_filter, Filter) else event_filter
 
 
 def parse_filter(asked: Any) -> Filter | Response:
@@ -117,10 +117,10 @@ _OVERTAKE_DEPTH = 20
 
 
 @dataclass(slots=True)
-class Message:
+class FeedMessage:
     """One event in the queue; `handle` is that of its last delivery, while it is in flight."""
 
-    event: Event
+    event: OmsEvent
     entered_at: float
     handle: str | None = None
     is_queued: bool = True
@@ -137,7 +137,7 @@ class FeedCounts:
     oldest_seconds: float
 
 
-class FeedQueue:
+class EventQueue:
     """One app key's queue: at least once, in no order, and never sure to be complete."""
 
     def __init__(self, config: FeedConfig, now: float, dials: Dials, random: Random) -> None:
@@ -147,28 +147,28 @@ class FeedQueue:
         self._random = random
         self._last_event_at = now
         self._committed = 0
-        self._visible: deque[Message] = deque()
-        self._living: dict[str, Message] = {}
-        self._in_flight: dict[str, Message] = {}
+        self._visible: deque[FeedMessage] = deque()
+        self._living: dict[str, FeedMessage] = {}
+        self._in_flight: dict[str, FeedMessage] = {}
         self._deadlines: list[tuple[float, int, str]] = []
         self._sequence = count()
         self._fired: set[str] = set()
 
-    def offer(self, event: Event, now: float) -> bool:
+    def offer(self, event: OmsEvent, now: float) -> bool:
         """Take an event if the filter lets it pass."""
         if not event.stray and not self.config.filter.takes(event.state):
             return False
         if self.config.filter.single_fire and event.order_id in self._fired:
             return False
         self._fired.add(event.order_id)
-        message = Message(event, now)
+        message = FeedMessage(event, now)
         self._living[event.item["eventId"]] = message
         self._visible.append(message)
         self._last_event_at = now
         return True
 
     def is_expired(self, now: float) -> bool:
-        """Say whether VTEX removed the configuration, because no event came for so long."""
+        """Check whether VTEX removed the configuration, because no event came for so long."""
         return now - self._last_event_at > self.config.retention_seconds
 
     def read(self, maximum: int, now: float) -> list[dict[str, Any]]:
@@ -182,7 +182,7 @@ class FeedQueue:
             lot.append(self._deliver(message, now))
         return lot
 
-    def commit(self, handles: Iterable[str], now: float) -> list[Event]:
+    def commit(self, handles: Iterable[str], now: float) -> list[OmsEvent]:
         """Remove the events whose last delivery these handles are; a stale one does nothing."""
         self._refresh(now)
         gone = [self._in_flight.pop(handle) for handle in handles if handle in self._in_flight]
@@ -220,13 +220,13 @@ class FeedQueue:
                 break
             self._remove(oldest)
 
-    def _remove(self, message: Message) -> None:
+    def _remove(self, message: FeedMessage) -> None:
         message.is_gone = True
         del self._living[message.event.item["eventId"]]
         if message.handle is not None:
             self._in_flight.pop(message.handle, None)
 
-    def _show(self, message: Message) -> None:
+    def _show(self, message: FeedMessage) -> None:
         if not message.is_queued:
             message.is_queued = True
             self._visible.append(message)
@@ -239,7 +239,7 @@ class FeedQueue:
             return random.randint(1, maximum)
         return maximum
 
-    def _next(self) -> Message | None:
+    def _next(self) -> FeedMessage | None:
         while self._visible:
             skip = self._overtaking()
             self._visible.rotate(-skip)
@@ -256,7 +256,7 @@ class FeedQueue:
             return 0
         return self._random.randrange(min(_OVERTAKE_DEPTH, len(self._visible)))
 
-    def _deliver(self, message: Message, now: float) -> dict[str, Any]:
+    def _deliver(self, message: FeedMessage, now: float) -> dict[str, Any]:
         if message.handle is not None:
             self._in_flight.pop(message.handle, None)
         delivery = next(self._sequence)
@@ -275,6 +275,6 @@ class FeedQueue:
         return {**item, "handle": handle}
 
 
-def _handle(event: Event, delivery: int) -> str:
+def _handle(event: OmsEvent, delivery: int) -> str:
     claims = f'{{"Handle":"{_RECEIPT}","MessageId":"{event.item["eventId"]}","Receive":{delivery}}}'
     return f"eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.{urlsafe_b64encode(claims.encode()).decode()}"

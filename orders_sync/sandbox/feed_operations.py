@@ -6,8 +6,8 @@ from random import Random
 
 from orders_sync.sandbox.dials import Dials
 from orders_sync.sandbox.envelopes import plain, problem
-from orders_sync.sandbox.feed import MAX_LOT, FeedCounts, FeedQueue, parse_config
-from orders_sync.sandbox.oms import Event
+from orders_sync.sandbox.feed import MAX_LOT, EventQueue, FeedCounts, parse_config
+from orders_sync.sandbox.oms import OmsEvent
 from orders_sync.sandbox.wire import Asked, Done, Operation, Response, json_response
 
 
@@ -21,7 +21,7 @@ class FeedOperations:
         self._dials = dials
         self._random = random
         self._visibility_seconds = visibility_seconds
-        self._queues: dict[str, FeedQueue] = {}
+        self._queues: dict[str, EventQueue] = {}
 
     def table(self) -> dict[str, Operation]:
         """Name the operations as the routes do."""
@@ -33,7 +33,7 @@ class FeedOperations:
             "feed_config_delete": self.delete_config,
         }
 
-    def publish(self, event: Event, now: float) -> int:
+    def publish(self, event: OmsEvent, now: float) -> int:
         """Offer an event to every queue, and say how many took it."""
         queues = [self._queue(app_key, now) for app_key in tuple(self._queues)]
         return sum(queue.offer(event, now) for queue in queues if queue is not None)
@@ -101,7 +101,7 @@ class FeedOperations:
             return Done(config)
         queue = self._queue(asked.app_key, asked.now)
         if queue is None:
-            queue = FeedQueue(config, asked.now, self._dials, self._random)
+            queue = EventQueue(config, asked.now, self._dials, self._random)
             queue.visibility_seconds = self._visibility_seconds
             self._queues[asked.app_key] = queue
         queue.config = config
@@ -114,7 +114,7 @@ class FeedOperations:
         del self._queues[asked.app_key]
         return Done(Response(200), effect=True)
 
-    def _queue(self, app_key: str, now: float) -> FeedQueue | None:
+    def _queue(self, app_key: str, now: float) -> EventQueue | None:
         queue = self._queues.get(app_key)
         if queue is not None and queue.is_expired(now):
             del self._queues[app_key]

@@ -54,7 +54,7 @@ SKUS: Final = (*CATALOGUE, _GIFT)
 
 
 @dataclass(frozen=True, slots=True)
-class Service:
+class LineService:
     """A service sold with a line, such as gift wrapping; `price_cents` is for one."""
 
     id: int
@@ -64,7 +64,7 @@ class Service:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class CartLine:
     """One line of a cart; `discount_cents` is taken off the whole line.
 
     `by_tax_service` where a tax service computes the tax: of the whole line, in a price tag.
@@ -75,7 +75,7 @@ class Line:
     quantity: int
     discount_cents: int
     is_gift: bool = False
-    service: Service | None = None
+    service: LineService | None = None
     by_tax_service: bool = False
 
     @property
@@ -114,21 +114,21 @@ class Line:
         return prices
 
 
-_WRAPPING: Final = Service(1033, "Embalagem para presente", 1, 450)
+_WRAPPING: Final = LineService(1033, "Embalagem para presente", 1, 450)
 
 
-def draw_lines(random: Random) -> list[Line]:
+def draw_lines(random: Random) -> list[CartLine]:
     """Fill a cart: one to five articles, at times one of them twice, discounted or with a gift."""
     skus = random.sample(CATALOGUE, random.choices((1, 2, 3, 5), (4, 3, 2, 1))[0])
     if random.random() < 0.25:
         skus.append(skus[0])
     lines = [_draw_line(random, sku) for sku in skus]
     if random.random() < 0.1:
-        lines.append(Line(_GIFT, _unique_id(random), 1, _GIFT.unit_cents, is_gift=True))
+        lines.append(CartLine(_GIFT, _unique_id(random), 1, _GIFT.unit_cents, is_gift=True))
     return lines
 
 
-def _draw_line(random: Random, sku: Sku) -> Line:
+def _draw_line(random: Random, sku: Sku) -> CartLine:
     quantity = random.choices((1, 2, 3, 7), (6, 2, 1, 1))[0]
     gross = sku.cents_of(quantity)
     discount = random.randint(1, gross // 3) if random.random() < 0.4 else 0
@@ -136,7 +136,7 @@ def _draw_line(random: Random, sku: Sku) -> Line:
     if service is not None:
         service = replace(service, quantity=quantity)
     by_tax_service = bool(sku.tax_percent) and random.random() < 0.3
-    return Line(
+    return CartLine(
         sku, _unique_id(random), quantity, discount, service=service, by_tax_service=by_tax_service
     )
 
@@ -145,7 +145,7 @@ def _unique_id(random: Random) -> str:
     return f"{random.getrandbits(128):032X}"
 
 
-def item_json(line: Line, index: int, group: str, *, is_chain: bool = False) -> dict[str, Any]:
+def item_json(line: CartLine, index: int, group: str, *, is_chain: bool = False) -> dict[str, Any]:
     """Write a line as an element of `items`.
 
     In a chain order the price definition follows the price (known issue 663203).
@@ -201,7 +201,7 @@ def _component(sku: str, quantity: int) -> dict[str, Any]:
     }
 
 
-def _bundle_item(service: Service) -> dict[str, Any]:
+def _bundle_item(service: LineService) -> dict[str, Any]:
     return {
         "id": service.id,
         "name": service.name,
@@ -235,7 +235,7 @@ def _left_empty() -> dict[str, Any]:
     }
 
 
-def _price_tags(line: Line) -> list[dict[str, Any]]:
+def _price_tags(line: CartLine) -> list[dict[str, Any]]:
     rule = "2a7acc17-1eb9-4541-8ac6-2776ce9628e6"
     tags = []
     if line.discount_cents:

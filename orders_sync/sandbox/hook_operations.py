@@ -16,12 +16,12 @@ from orders_sync.sandbox import bodies
 from orders_sync.sandbox.dials import Dials
 from orders_sync.sandbox.envelopes import plain
 from orders_sync.sandbox.feed import Filter, parse_filter
-from orders_sync.sandbox.oms import Event
+from orders_sync.sandbox.oms import OmsEvent
 from orders_sync.sandbox.wire import (
     Asked,
+    CallRefused,
     Done,
     Operation,
-    Refusal,
     Response,
     json_response,
     to_json,
@@ -35,7 +35,7 @@ _LOOPBACK: Final = ("http://127.0.0.1:", "http://127.0.0.1/")
 
 
 @dataclass(frozen=True, slots=True)
-class Post:
+class HookPost:
     """One try to post something to a hook."""
 
     app_key: str
@@ -62,7 +62,7 @@ class _Hook:
     told_at: float
 
     def is_expired(self, now: float) -> bool:
-        """Say whether VTEX removed it, because there was nothing to post for three days."""
+        """Check whether VTEX removed it, because there was nothing to post for three days."""
         return now - self.told_at > _IDLE_SECONDS
 
 
@@ -74,13 +74,13 @@ class HookOperations:
     """
 
     def __init__(self, account: str, dials: Dials, random: Random) -> None:
-        self.send: Callable[[Post], bool] = lambda _: True
+        self.send: Callable[[HookPost], bool] = lambda _: True
         self.counts = HookCounts()
         self._account = account
         self._dials = dials
         self._random = random
         self._hooks: dict[str, _Hook] = {}
-        self._due: list[tuple[float, int, Post]] = []
+        self._due: list[tuple[float, int, HookPost]] = []
         self._number = count()
 
     def table(self) -> dict[str, Operation]:
@@ -96,8 +96,8 @@ class HookOperations:
         """Whether anything may have to be posted."""
         return bool(self._hooks or self._due)
 
-    def publish(self, event: Event, now: float) -> None:
-        """Have an event posted to every hook whose filter lets it pass."""
+    def publish(self, event: OmsEvent, now: float) -> None:
+        """Queue an event for every hook whose filter lets it pass."""
         for app_key, hook in list(self._hooks.items()):
             if hook.is_expired(now):
                 del self._hooks[app_key]
@@ -105,15 +105,15 @@ class HookOperations:
                 hook.told_at = now
                 self._tell(app_key, hook, event, now)
 
-    def take(self, now: float) -> Sequence[Post]:
+    def take(self, now: float) -> Sequence[HookPost]:
         """Take what is to be posted by now; what becomes of it is told to `posted`."""
         taken = []
         while self._due and self._due[0][0] <= now:
             taken.append(heapq.heappop(self._due)[2])
         return taken
 
-    def posted(self, post: Post, now: float, *, is_taken: bool) -> None:
-        """Note how a post was answered, and have it repeated where it was not taken."""
+    def posted(self, post: HookPost, now: float, *, is_taken: bool) -> None:
+        """Record how a post was answered, and repeat it where it was not taken."""
         self.counts.waiting -= 1
         if is_taken:
             self.counts.taken += 1
@@ -135,15 +135,15 @@ class HookOperations:
             raise bodies.bad_body("The fields filter and hook are required")
         url = bodies.text(hook, "url")
         if not url.startswith("https://") and not self._is_let_be(url):
-            raise Refusal(plain(400, "Only https scheme is accepted"))
-        found = parse_filter(data["filter"])
-        if isinstance(found, Response):
-            raise Refusal(found)
-        ping = Post(asked.app_key, url, _headers(hook), to_json({"hookConfig": "ping"}))
+            raise CallRefused(plain(400, "Only https scheme is accepted"))
+        event_filter = parse_filter(data["filter"])
+        if isinstance(event_filter, Response):
+            raise CallRefused(event_filter)
+        ping = HookPost(asked.app_key, url, _headers(hook), to_json({"hookConfig": "ping"}))
         if not self.send(ping):
-            raise Refusal(plain(400, "Unable to check address"))
+            raise CallRefused(plain(400, "Unable to check address"))
         config = {"filter": data["filter"], "hook": hook}
-        self._hooks[asked.app_key] = _Hook(config, found, asked.now)
+        self._hooks[asked.app_key] = _Hook(config, event_filter, asked.now)
         return Done(Response(200), effect=True)
 
     def delete_config(self, asked: Asked) -> Done:
@@ -156,24 +156,24 @@ class HookOperations:
         hook = self._hooks.get(asked.app_key)
         if hook is None or hook.is_expired(asked.now):
             self._hooks.pop(asked.app_key, None)
-            raise Refusal(plain(404, "Hook configuration not found"))
+            raise CallRefused(plain(404, "Hook configuration not found"))
         return hook
 
     def _is_let_be(self, url: str) -> bool:
         return self._dials.hook_loopback and url.startswith(_LOOPBACK)
 
-    def _tell(self, app_key: str, hook: _Hook, event: Event, now: float) -> None:
+    def _tell(self, app_key: str, hook: _Hook, event: OmsEvent, now: float) -> None:
         if self._happens(self._dials.hook_drops):
             self.counts.dropped += 1
             return
         where = hook.config["hook"]
         body = _body(event, {"Account": self._account, "Key": app_key})
-        post = Post(app_key, where["url"], _headers(where), body)
+        post = HookPost(app_key, where["url"], _headers(where), body)
         for _ in range(2 if self._happens(self._dials.hook_duplicates) else 1):
             held_back = self._happens(self._dials.hook_disorder)
             self._add(now + (self._random.random() * _HELD_BACK_SECONDS if held_back else 0), post)
 
-    def _add(self, at: float, post: Post) -> None:
+    def _add(self, at: float, post: HookPost) -> None:
         self.counts.waiting += 1
         heapq.heappush(self._due, (at, next(self._number), post))
 
@@ -187,7 +187,7 @@ def _headers(hook: Mapping[str, Any]) -> Mapping[str, str]:
     return {name: str(value) for name, value in named}
 
 
-def _body(event: Event, origin: Mapping[str, str]) -> bytes:
+def _body(event: OmsEvent, origin: Mapping[str, str]) -> bytes:
     """Word an event as the hook does: in PascalCase, and without an id."""
     item = {name[0].upper() + name[1:]: value for name, value in event.item.items()}
     item.pop("EventId", None)

@@ -14,24 +14,24 @@ from typing import Any, NamedTuple
 from orders_sync.sandbox import bodies, envelopes
 from orders_sync.sandbox import workflow as w
 from orders_sync.sandbox.dials import Dials
-from orders_sync.sandbox.invoices import Invoice, InvoiceLine, TrackingEvent
+from orders_sync.sandbox.invoices import CarrierEvent, Invoice, InvoiceLine
 from orders_sync.sandbox.oms import Oms
-from orders_sync.sandbox.orders import Order
+from orders_sync.sandbox.orders import OmsOrder
 from orders_sync.sandbox.wire import (
     Asked,
+    CallRefused,
     Done,
     Operation,
-    Refusal,
     accepted,
     offset_text,
     to_ticks,
 )
 
 
-class Progress(NamedTuple):
+class TrackingUpdate(NamedTuple):
     """What a PUT of tracking says."""
 
-    events: tuple[TrackingEvent, ...]
+    events: tuple[CarrierEvent, ...]
     is_delivered: bool
     delivered_at: str | None
 
@@ -61,12 +61,12 @@ def parse_invoice(data: dict[str, Any], skus: AbstractSet[str]) -> Invoice:
     )
 
 
-def parse_tracking(data: dict[str, Any], noted_at: str) -> Progress:
+def parse_tracking(data: dict[str, Any], noted_at: str) -> TrackingUpdate:
     """Read the body of a PUT of tracking."""
     delivered_at = None
     if data.get("deliveredDate") is not None:
         delivered_at = bodies.moment(data, "deliveredDate")
-    return Progress(
+    return TrackingUpdate(
         events=tuple(_event(event, noted_at) for event in bodies.objects(data, "events")),
         is_delivered=bodies.flag(data, "isDelivered"),
         delivered_at=delivered_at,
@@ -95,8 +95,8 @@ def _line(item: dict[str, Any], skus: AbstractSet[str]) -> InvoiceLine:
     )
 
 
-def _event(data: dict[str, Any], noted_at: str) -> TrackingEvent:
-    return TrackingEvent(
+def _event(data: dict[str, Any], noted_at: str) -> CarrierEvent:
+    return CarrierEvent(
         city=bodies.text(data, "city"),
         state=bodies.text(data, "state"),
         description=bodies.text(data, "description"),
@@ -159,12 +159,12 @@ class InvoiceOperations:
         invoice.is_tracked = True
         return self._tell(order, invoice, asked, invoice.number)
 
-    def _tell(self, order: Order, invoice: Invoice, asked: Asked, about: str) -> Done:
+    def _tell(self, order: OmsOrder, invoice: Invoice, asked: Asked, about: str) -> Done:
         self._invoicing.show(order, invoice, asked.now)
         answer = accepted(self._random, order.order_id, asked.now)
         return Done(answer, effect=True, about=about)
 
-    def _find(self, asked: Asked) -> tuple[Order, Invoice]:
+    def _find(self, asked: Asked) -> tuple[OmsOrder, Invoice]:
         """Find the invoice; some numbers that POST takes are never found again.
 
         Known issues 953285, 409225 and 1302085.
@@ -173,15 +173,15 @@ class InvoiceOperations:
         number = asked.names["invoice_number"]
         if "/" in number:
             status = self._random.choice((400, 404))
-            raise Refusal(
+            raise CallRefused(
                 envelopes.problem(status, "Bad Request" if status == 400 else "Not Found")
             )
         if " " in number.strip():
-            raise Refusal(envelopes.oms_error(500, "1", "An error has occurred."))
+            raise CallRefused(envelopes.oms_error(500, "1", "An error has occurred."))
         is_lost = "#" in number or number != number.strip()
         invoice = None if is_lost else order.invoice(number)
         if invoice is None:
-            raise Refusal(envelopes.oms_error(404, "1", "Invoice Not Found"))
+            raise CallRefused(envelopes.oms_error(404, "1", "Invoice Not Found"))
         return order, invoice
 
 
@@ -196,11 +196,11 @@ class Invoicing:
         self._oms = oms
         self._dials = dials
 
-    def accept(self, order: Order, invoice: Invoice, now: float) -> bool:
+    def accept(self, order: OmsOrder, invoice: Invoice, now: float) -> bool:
         """Take an invoice; False: its number is there already, so only the receipt is new.
 
         Raises:
-            Refusal: the order's status or its value forbids it.
+            CallRefused: the order's status or its value forbids it.
         """
         if order.invoice(invoice.number) is not None:
             return False
@@ -214,26 +214,26 @@ class Invoicing:
         self.show(order, invoice, now)
         return True
 
-    def show(self, order: Order, invoice: Invoice, now: float) -> None:
-        """Let the order's document tell of an invoice, or of news about it, a while later."""
+    def show(self, order: OmsOrder, invoice: Invoice, now: float) -> None:
+        """Show an invoice, or a change of it, in the order's document a while later."""
         at = now + self._dials.visible_after_seconds
         self._oms.later(at, partial(self._show, order, invoice))
         self._oms.settle(now)
 
-    def recount(self, order: Order, now: float) -> None:
+    def recount(self, order: OmsOrder, now: float) -> None:
         """Move on an order that a change has made as dear as its invoices."""
         invoiced = order.invoiced_cents
         if order.status in w.IN_HANDLING and 0 < invoiced == order.document.value_cents:
             self._enter(order, now)
 
-    def _show(self, order: Order, invoice: Invoice, now: float) -> None:
+    def _show(self, order: OmsOrder, invoice: Invoice, now: float) -> None:
         is_news = not invoice.is_shown
         invoice.is_shown = True
         order.show_packages()
         if is_news and invoice.type == "Output":
             self._enter(order, now)
 
-    def _enter(self, order: Order, now: float) -> None:
+    def _enter(self, order: OmsOrder, now: float) -> None:
         steps = () if order.status == "invoice" else w.INVOICE
         if order.status == "cancellation-requested":
             order.close_cancellation("The order was invoiced", offset_text(to_ticks(now)))
@@ -241,7 +241,7 @@ class Invoicing:
         self._oms.take(order, now, *steps)
         self._oms.later(now + self._dials.invoicing_seconds, partial(self._verify, order))
 
-    def _verify(self, order: Order, now: float) -> None:
+    def _verify(self, order: OmsOrder, now: float) -> None:
         """Compare the sums; an order whose invoices exceed its value is stuck for good."""
         if order.status != "invoice":
             return
@@ -252,30 +252,30 @@ class Invoicing:
             self._oms.take(order, now, *w.INVOICED_IN_PART)
 
 
-def _check_sale(order: Order, invoice: Invoice) -> None:
+def _check_sale(order: OmsOrder, invoice: Invoice) -> None:
     if order.status not in w.TAKES_INVOICE:
-        raise Refusal(envelopes.cannot_be_invoiced(order.order_id, order.status))
+        raise CallRefused(envelopes.cannot_be_invoiced(order.order_id, order.status))
     rest = order.document.value_cents - order.invoiced_cents
     if invoice.value_cents > rest:
         message = f"The invoice value {invoice.value_cents} exceeds what is left to invoice, {rest}"
-        raise Refusal(envelopes.oms_error(400, "1", message))
+        raise CallRefused(envelopes.oms_error(400, "1", message))
 
 
-def _check_return(order: Order, invoice: Invoice) -> None:
+def _check_return(order: OmsOrder, invoice: Invoice) -> None:
     if order.status not in _RETURNABLE:
-        raise Refusal(envelopes.cannot_be_invoiced(order.order_id, order.status))
+        raise CallRefused(envelopes.cannot_be_invoiced(order.order_id, order.status))
     sold = {line.sku for sale in order.invoices if sale.type == "Output" for line in sale.lines}
     strange = [line.sku for line in invoice.lines if line.sku not in sold]
     if strange:
         message = f"Item {strange[0]} was not invoiced, so it cannot be returned"
-        raise Refusal(envelopes.oms_error(400, "1", message))
+        raise CallRefused(envelopes.oms_error(400, "1", message))
     rest = order.invoiced_cents - order.refunded_cents
     if invoice.value_cents > rest:
         message = f"Unable to using the restitution Refund more than {rest}"
-        raise Refusal(envelopes.oms_error(400, "1", message))
+        raise CallRefused(envelopes.oms_error(400, "1", message))
 
 
-def _take_refund(order: Order, invoice: Invoice) -> None:
+def _take_refund(order: OmsOrder, invoice: Invoice) -> None:
     """Pay back, unless the order was invoiced in part only, or a SKU comes twice.
 
     The second is known issue 1198829; both are accepted, and the money does not come.

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from orders_sync.sandbox.goods import Line
+from orders_sync.sandbox.goods import CartLine
 
 InvoiceType = Literal["Output", "Input"]
 
@@ -25,7 +25,7 @@ class InvoiceLine:
 
 
 @dataclass(frozen=True, slots=True)
-class TrackingEvent:
+class CarrierEvent:
     """One thing that a carrier reported; `noted_at` is when VTEX heard of it."""
 
     city: str
@@ -55,7 +55,7 @@ class Invoice:
     tracking_url: str | None
     dispatched_at: str | None
     cfop: str | None
-    events: tuple[TrackingEvent, ...] = ()
+    events: tuple[CarrierEvent, ...] = ()
     is_tracked: bool = False
     is_delivered: bool = False
     delivered_at: str | None = None
@@ -65,7 +65,7 @@ class Invoice:
     is_shown: bool = field(default=False)
 
 
-def package_json(invoice: Invoice, lines: Sequence[Line], order_cents: int) -> dict[str, Any]:
+def package_json(invoice: Invoice, lines: Sequence[CartLine], order_cents: int) -> dict[str, Any]:
     """Write an invoice as an element of `packageAttachment.packages`."""
     return {
         "items": _items(invoice, lines, order_cents),
@@ -87,7 +87,7 @@ def package_json(invoice: Invoice, lines: Sequence[Line], order_cents: int) -> d
     }
 
 
-def _items(invoice: Invoice, lines: Sequence[Line], order_cents: int) -> list[dict[str, Any]]:
+def _items(invoice: Invoice, lines: Sequence[CartLine], order_cents: int) -> list[dict[str, Any]]:
     places = {line.sku.id: index for index, line in reversed(list(enumerate(lines)))}
     names = {line.sku.id: line.sku.name for line in lines}
     # Known issue 1330069: an invoice of the whole order has its descriptions written over.

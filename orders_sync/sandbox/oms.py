@@ -14,13 +14,13 @@ from orders_sync.sandbox import envelopes
 from orders_sync.sandbox import workflow as w
 from orders_sync.sandbox.dials import Action, Dials, Timetable
 from orders_sync.sandbox.documents import draw_document, draw_ids
-from orders_sync.sandbox.orders import Order, spoil
-from orders_sync.sandbox.wire import Refusal, utc_text
-from orders_sync.sandbox.workflow import Step, Trouble
+from orders_sync.sandbox.orders import OmsOrder, spoil
+from orders_sync.sandbox.wire import CallRefused, utc_text
+from orders_sync.sandbox.workflow import StatusStep, Trouble
 
 
 @dataclass(frozen=True, slots=True)
-class Event:
+class OmsEvent:
     """A change of an order, as the feed tells of it; `item` lacks only the handle."""
 
     order_id: str
@@ -36,9 +36,9 @@ class Oms:
     """
 
     def __init__(
-        self, account: str, random: Random, dials: Dials, publish: Callable[[Event, float], int]
+        self, account: str, random: Random, dials: Dials, publish: Callable[[OmsEvent, float], int]
     ) -> None:
-        self.orders: dict[str, Order] = {}
+        self.orders: dict[str, OmsOrder] = {}
         self.by_status: Counter[str] = Counter()
         self._account = account
         self._random = random
@@ -47,13 +47,13 @@ class Oms:
         self._number = count(1)
         self._timetable = Timetable()
 
-    def create(self, trouble: Trouble, now: float, *, handling: bool = False) -> Order:
-        """Let a shopper buy something; with `handling`, the seller has taken it over already."""
+    def create(self, trouble: Trouble, now: float, *, handling: bool = False) -> OmsOrder:
+        """Create an order; with `handling`, the seller has taken it over already."""
         ids = draw_ids(self._random, self._account, next(self._number))
         document = draw_document(self._random, ids, self._account, now)
         if trouble is Trouble.MALFORMED:
             document = spoil(document, self._random)
-        order = Order(document, trouble, now, is_completed=trouble is not Trouble.INCOMPLETE)
+        order = OmsOrder(document, trouble, now, is_completed=trouble is not Trouble.INCOMPLETE)
         self.orders[order.order_id] = order
         self.by_status[str(order.status)] += 1
         self._play(order, trouble, now, 0.0 if handling else self._dials.step_seconds)
@@ -61,8 +61,8 @@ class Oms:
             self.handle_in_admin(order, now)
         return order
 
-    def complete(self, order: Order, now: float) -> bool:
-        """Let an incomplete order enter the workflow after all; False: it is complete."""
+    def complete(self, order: OmsOrder, now: float) -> bool:
+        """Complete an incomplete order after all; return False where it is complete."""
         if order.is_completed:
             return False
         order.is_completed = True
@@ -70,37 +70,37 @@ class Oms:
         return True
 
     def settle(self, now: float) -> None:
-        """Let everything happen that is due."""
+        """Run everything that is due."""
         self._timetable.run(now)
 
     def later(self, at: float, action: Action) -> None:
-        """Let something happen at a moment, or at the next `settle` where that is past."""
+        """Schedule something for a moment, or for the next `settle` where that is past."""
         self._timetable.add(at, action)
 
-    def take(self, order: Order, now: float, *steps: Step) -> None:
-        """Let an order change now, whatever it was about to do."""
+    def take(self, order: OmsOrder, now: float, *steps: StatusStep) -> None:
+        """Change an order now, whatever it was about to do."""
         order.epoch += 1
         for step in steps:
             self._take(order, step, now)
 
-    def plan(self, order: Order, at: float, *steps: Step) -> None:
-        """Let an order change at a moment, unless something else happens to it before."""
+    def plan(self, order: OmsOrder, at: float, *steps: StatusStep) -> None:
+        """Change an order at a moment, unless something else happens to it before."""
         for step in steps:
             self.later(at, partial(self._take_planned, order, order.epoch, step))
 
-    def find(self, order_id: str) -> Order | None:
+    def find(self, order_id: str) -> OmsOrder | None:
         """Find an order as Get order does."""
         order = self.orders.get(order_id)
         return None if order is None or order.vanished else order
 
-    def require(self, order_id: str) -> Order:
+    def require(self, order_id: str) -> OmsOrder:
         """Find an order as the calls that change it do; raise Refusal where there is none."""
         order = self.find(order_id)
         if order is None:
-            raise Refusal(envelopes.order_not_found())
+            raise CallRefused(envelopes.order_not_found())
         return order
 
-    def start_handling(self, order: Order, now: float) -> bool:
+    def start_handling(self, order: OmsOrder, now: float) -> bool:
         """Start handling; it becomes `handling` a while later. False: the status forbids it."""
         if order.status != w.READY_FOR_HANDLING:
             return False
@@ -111,14 +111,14 @@ class Oms:
         self.settle(now)
         return True
 
-    def replace(self, order: Order, now: float) -> bool:
-        """Let another order take this one's place; False: the order has ended already."""
+    def replace(self, order: OmsOrder, now: float) -> bool:
+        """Replace an order by another; return False where it has ended already."""
         if order.status in w.ENDED or order.invoiced_cents:
             return False
         self.take(order, now, w.REPLACED)
         return True
 
-    def handle_in_admin(self, order: Order, now: float) -> bool:
+    def handle_in_admin(self, order: OmsOrder, now: float) -> bool:
         """Start handling as a person in the Admin; False: the order is not ready for it."""
         if order.status != w.READY_FOR_HANDLING:
             return False
@@ -126,18 +126,18 @@ class Oms:
         self._take(order, w.HANDLING, now)
         return True
 
-    def _play(self, order: Order, trouble: Trouble, now: float, pace: float) -> None:
+    def _play(self, order: OmsOrder, trouble: Trouble, now: float, pace: float) -> None:
         script = w.script_of(trouble)
         for index, step in enumerate(script.paced):
             self.plan(order, now + index * pace, step)
         self.plan(order, now + len(script.paced) * pace, *script.last)
         self.settle(now)
 
-    def _take_planned(self, order: Order, epoch: int, step: Step, now: float) -> None:
+    def _take_planned(self, order: OmsOrder, epoch: int, step: StatusStep, now: float) -> None:
         if epoch == order.epoch:
             self._take(order, step, now)
 
-    def _take(self, order: Order, step: Step, now: float) -> None:
+    def _take(self, order: OmsOrder, step: StatusStep, now: float) -> None:
         if step.moves:
             self.by_status[str(order.status)] -= 1
             self.by_status[str(step.state)] += 1
@@ -148,7 +148,7 @@ class Oms:
         if taken and step == w.READY and order.ready_at is None:
             order.ready_at = now
 
-    def _event(self, order: Order, step: Step, now: float) -> Event:
+    def _event(self, order: OmsOrder, step: StatusStep, now: float) -> OmsEvent:
         last_change = utc_text(order.last_change_ticks or order.stamp(now))
         item: dict[str, Any] = {
             "eventId": f"{self._random.getrandbits(128):032X}",
@@ -165,7 +165,7 @@ class Oms:
             item["currentChange"] = None
         if step.poison:
             self._poison(item)
-        return Event(order.order_id, step.state, item, step.stray)
+        return OmsEvent(order.order_id, step.state, item, step.stray)
 
     def _poison(self, item: dict[str, Any]) -> None:
         match self._random.randrange(3):

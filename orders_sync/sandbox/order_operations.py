@@ -17,13 +17,13 @@ from orders_sync.sandbox import bodies, envelopes
 from orders_sync.sandbox.dials import Dials
 from orders_sync.sandbox.envelopes import problem
 from orders_sync.sandbox.oms import Oms
-from orders_sync.sandbox.orders import Order
+from orders_sync.sandbox.orders import OmsOrder
 from orders_sync.sandbox.wire import (
     JSON,
     Asked,
+    CallRefused,
     Done,
     Operation,
-    Refusal,
     Response,
     json_response,
     offset_text,
@@ -74,7 +74,7 @@ def _number(parameters: Mapping[str, str], name: str, default: int) -> int:
     return int(text) if text.isdecimal() else -1
 
 
-def _matches(order: Order, status: str | None, parameters: Mapping[str, str]) -> bool:
+def _matches(order: OmsOrder, status: str | None, parameters: Mapping[str, str]) -> bool:
     statuses = parameters.get("f_status")
     if statuses and status not in statuses.split(","):
         return False
@@ -85,7 +85,7 @@ def _matches(order: Order, status: str | None, parameters: Mapping[str, str]) ->
     return span[1].removesuffix("Z") <= created <= span[2].removesuffix("Z") + "9"
 
 
-def _row(order: Order, status: str | None) -> dict[str, Any]:
+def _row(order: OmsOrder, status: str | None) -> dict[str, Any]:
     document = order.document
     ids, person = document.ids, document.person
     return {
@@ -199,16 +199,16 @@ class NoteOperations:
         """Show how the order was paid; only the marketplace's own orders know."""
         order = self._oms.require(asked.names["order_id"])
         if order.document.ids.origin != "Marketplace":
-            raise Refusal(envelopes.oms_error(404, "1", "Payment transaction not found"))
+            raise CallRefused(envelopes.oms_error(404, "1", "Payment transaction not found"))
         transaction = _transaction(order)
         return Done(json_response(200, {"status": "Authorized", **transaction}))
 
     def payment_notification(self, asked: Asked) -> Done:
-        """Note that a payment outside the platform came in."""
+        """Record that a payment outside the platform came in."""
         order = self._oms.require(asked.names["order_id"])
         payments = [payment["id"] for payment in _transaction(order)["payments"]]
         if asked.names["payment_id"] not in payments:
-            raise Refusal(envelopes.oms_error(404, "CHK0196", "Payment not found"))
+            raise CallRefused(envelopes.oms_error(404, "CHK0196", "Payment not found"))
         order.payment_notifications += 1
         return Done(Response(200), effect=True)
 
@@ -225,7 +225,7 @@ def try_expression(asked: Asked) -> Done:
     return Done(json_response(200, not wanted or status in wanted))
 
 
-def _transaction(order: Order) -> dict[str, Any]:
+def _transaction(order: OmsOrder) -> dict[str, Any]:
     data = json.loads(b"{%b}" % order.document.fields)
     transaction: dict[str, Any] = data["paymentData"]["transactions"][0]
     return transaction

@@ -7,12 +7,7 @@ from dataclasses import dataclass, field, replace
 from random import Random
 from typing import Any
 
-from orders_sync.sandbox.cancellations import (
-    SHOPPERS_REASON,
-    CancellationRequest,
-    cancellation_json,
-)
-from orders_sync.sandbox.changes import Change
+from orders_sync.sandbox.changes import OrderChange
 from orders_sync.sandbox.documents import Document
 from orders_sync.sandbox.invoices import Invoice, package_json
 from orders_sync.sandbox.wire import offset_text, to_json, to_ticks
@@ -23,9 +18,10 @@ from orders_sync.sandbox.workflow import (
     Trouble,
 )
 
+SHOPPERS_REASON = "Desisti da compra"
+
 #: VTEX's clocks tell its steps apart, even where ours does not.
 _STEP_TICKS = 10_000
-
 _CANCELLABLE = BEFORE_HANDLING | SELLER_DECIDES | {"cancellation-requested"}
 
 _DESCRIPTIONS = {
@@ -39,7 +35,55 @@ _DESCRIPTIONS = {
 
 
 @dataclass(slots=True)
-class Order:
+class CancelRequest:
+    """Who asked for a cancellation and why, and whether the seller denied it.
+
+    https://developers.vtex.com/docs/guides/order-canceling-improvements
+
+    `by_seller` says that the seller's own call asked; `resumes` is the status to go back to.
+    """
+
+    id: str
+    reason: str | None
+    requested_at: str
+    by_user: bool
+    by_seller: bool
+    resumes: str | None
+    denied_reason: str | None = None
+    denied_at: str | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Write it as an element of `cancellationRequests`."""
+        return {
+            "id": self.id,
+            "reason": self.reason,
+            "cancellationRequestDate": self.requested_at,
+            "requestedByUser": self.by_user,
+            "deniedBySeller": self.denied_at is not None,
+            "deniedBySellerReason": self.denied_reason,
+            "cancellationRequestDenyDate": self.denied_at,
+        }
+
+
+def cancellation_json(
+    request: CancelRequest | None, canceled_at: str | None
+) -> dict[str, Any] | None:
+    """Write `cancellationData` as Get order has it: in Pascal case."""
+    if request is None:
+        return None
+    return {
+        "RequestedByUser": request.by_user,
+        "RequestedBySystem": False,
+        "RequestedBySellerNotification": request.by_seller,
+        "RequestedByPaymentNotification": False,
+        "Reason": request.reason,
+        "CancellationDate": canceled_at,
+        "CancellationRequestId": request.id,
+    }
+
+
+@dataclass(slots=True)
+class OmsOrder:
     """An order and its status; `history` is when it entered which status."""
 
     document: Document
@@ -57,9 +101,9 @@ class Order:
     events_emitted: int = 0
     events_committed: int = 0
     invoices: list[Invoice] = field(default_factory=list)
-    cancellation_requests: list[CancellationRequest] = field(default_factory=list)
+    cancellation_requests: list[CancelRequest] = field(default_factory=list)
     cancel_effects: int = 0
-    changes: list[Change] = field(default_factory=list)
+    changes: list[OrderChange] = field(default_factory=list)
     original: Document | None = None
     interactions: list[tuple[str, str]] = field(default_factory=list)
     edits: list[str] = field(default_factory=list)
@@ -82,43 +126,45 @@ class Order:
     @property
     def invoiced_cents(self) -> int:
         """What was invoiced, whether it shows already or not."""
-        return sum(one.value_cents for one in self.invoices if one.type == "Output")
+        return sum(invoice.value_cents for invoice in self.invoices if invoice.type == "Output")
 
     @property
     def shown_cents(self) -> int:
         """What was invoiced and shows in the document."""
-        shown = (one for one in self.invoices if one.type == "Output" and one.is_shown)
-        return sum(one.value_cents for one in shown)
+        shown = (
+            invoice for invoice in self.invoices if invoice.type == "Output" and invoice.is_shown
+        )
+        return sum(invoice.value_cents for invoice in shown)
 
     @property
     def refunded_cents(self) -> int:
         """What returns paid back."""
-        return sum(one.refund_cents for one in self.invoices)
+        return sum(invoice.refund_cents for invoice in self.invoices)
 
     @property
-    def open_request(self) -> CancellationRequest | None:
+    def open_request(self) -> CancelRequest | None:
         """The cancellation request that waits for the seller."""
         last = self.cancellation_requests[-1] if self.cancellation_requests else None
         return last if last is not None and self.status == "cancellation-requested" else None
 
     def invoice(self, number: str) -> Invoice | None:
         """Find an invoice by its number."""
-        return next((one for one in self.invoices if one.number == number), None)
+        return next((invoice for invoice in self.invoices if invoice.number == number), None)
 
     def close_cancellation(self, reason: str, at: str) -> None:
-        """Note that the seller has denied the open cancellation request."""
+        """Record that the seller has denied the open cancellation request."""
         request = self.open_request
         if request is not None:
             request.denied_reason, request.denied_at = reason, at
             self._body = None
 
     def show_packages(self) -> None:
-        """Let the document tell of the invoices that are to show by now."""
+        """Show the invoices in the document that are to show by now."""
         document = self.document
         self._packages = [
-            package_json(one, document.placed_lines, document.value_cents)
-            for one in self.invoices
-            if one.is_shown
+            package_json(invoice, document.placed_lines, document.value_cents)
+            for invoice in self.invoices
+            if invoice.is_shown
         ]
         self._body = None
 
@@ -143,11 +189,11 @@ class Order:
             self._explain_cancel(now)
 
     def _explain_cancel(self, now: float) -> None:
-        """Note why the order is cancelled, where nobody said it."""
+        """Record why the order is cancelled, where nobody gave a reason."""
         last = self.cancellation_requests[-1] if self.cancellation_requests else None
         if last is None or last.denied_at is not None:
             self.cancellation_requests.append(
-                CancellationRequest(
+                CancelRequest(
                     id=f"{self.last_change_ticks:032x}",
                     reason=SHOPPERS_REASON,
                     requested_at=offset_text(to_ticks(now)),
@@ -158,11 +204,11 @@ class Order:
             )
 
     def status_at(self, moment: float) -> str | None:
-        """Say in which status the order was."""
+        """Return the status of the order at a moment."""
         return next((status for at, status in reversed(self.history) if at <= moment), None)
 
     def linger(self, until: float) -> None:
-        """Let readers see the document as it is now, whatever happens to the order until then."""
+        """Show the document as it is now until a moment, whatever happens to the order."""
         self._former, self._former_until = self.body(), until
 
     def body_at(self, now: float) -> bytes:
@@ -197,13 +243,13 @@ class Order:
             "invoicedDate": self._invoiced_date(),
             "cancelReason": request.reason if canceled and request else None,
             "cancellationData": cancellation_json(request, changed if canceled else None),
-            "cancellationRequests": [one.to_dict() for one in self.cancellation_requests],
+            "cancellationRequests": [request.to_dict() for request in self.cancellation_requests],
             "packageAttachment": {"packages": self._packages},
         }
 
     def _invoiced_date(self) -> str | None:
-        found = (at for at, status in self.history if status == "invoiced")
-        at = next(found, None)
+        dates = (at for at, status in self.history if status == "invoiced")
+        at = next(dates, None)
         return None if at is None else offset_text(to_ticks(at))
 
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any, Final
 
-from orders_sync.sandbox.goods import Line
+from orders_sync.sandbox.goods import CartLine
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ _PLACES: Final[dict[str, tuple[tuple[str, str, str], ...]]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Person:
+class Shopper:
     """One customer; every field could be searched for in a log."""
 
     country: Country
@@ -96,7 +96,7 @@ class Person:
 
     def traces(self) -> list[str]:
         """List what must never be seen outside the ledger and the ERP."""
-        found = [
+        texts = [
             f"{self.first_name} {self.last_name}",
             self.document,
             self.email,
@@ -105,10 +105,10 @@ class Person:
             *self.former_streets,
         ]
         others = (self.corporate_name, self.corporate_document, self.remark)
-        return found + [text for text in others if text]
+        return texts + [text for text in others if text]
 
 
-def draw_person(random: Random) -> Person:
+def draw_person(random: Random) -> Shopper:
     """Invent a customer."""
     country = random.choices((BRAZIL, ARGENTINA, MEXICO), (6, 2, 2))[0]
     language = country.locale[:2]
@@ -116,7 +116,7 @@ def draw_person(random: Random) -> Person:
     city, state, neighborhood = random.choice(_PLACES[country.code])
     company = random.random() < 0.1
     last_name = random.choice(family)
-    return Person(
+    return Shopper(
         country=country,
         first_name=random.choice(given),
         last_name=last_name,
@@ -178,7 +178,7 @@ def _digits(random: Random, count: int) -> str:
 
 
 def draw_shipping(
-    random: Random, person: Person, lines: list[Line], created_at: float
+    random: Random, person: Shopper, lines: list[CartLine], created_at: float
 ) -> tuple[dict[str, Any], int]:
     """Write `shippingData`, and say what shipping costs in cents.
 
@@ -218,7 +218,7 @@ def draw_shipping(
 
 
 def _logistics(
-    index: int, line: Line, place: dict[str, Any], price: int, estimate: str, due: datetime
+    index: int, line: CartLine, place: dict[str, Any], price: int, estimate: str, due: datetime
 ) -> dict[str, Any]:
     offer = _offer(place, price, estimate)
     channel = offer["deliveryChannel"]
@@ -273,7 +273,7 @@ def _offer(place: dict[str, Any], price: int, estimate: str) -> dict[str, Any]:
     }
 
 
-def _home(person: Person) -> dict[str, Any]:
+def _home(person: Shopper) -> dict[str, Any]:
     return {
         "addressType": "residential",
         "receiverName": f"{person.first_name} {person.last_name}",
@@ -306,7 +306,7 @@ def _window(due: datetime) -> dict[str, Any]:
     }
 
 
-def invoice_data(person: Person) -> dict[str, Any] | None:
+def invoice_data(person: Shopper) -> dict[str, Any] | None:
     """Write `invoiceData`: a company has its invoice sent to an address of its own."""
     if person.corporate_name is None:
         return None
@@ -314,7 +314,7 @@ def invoice_data(person: Person) -> dict[str, Any] | None:
     return {"address": address, "userPaymentInfo": None}
 
 
-def _work(person: Person) -> dict[str, Any]:
+def _work(person: Shopper) -> dict[str, Any]:
     return {
         **_home(person),
         "addressType": "commercial",
@@ -325,7 +325,7 @@ def _work(person: Person) -> dict[str, Any]:
     }
 
 
-def _store(person: Person) -> dict[str, Any]:
+def _store(person: Shopper) -> dict[str, Any]:
     return {
         **_home(person),
         "addressType": "pickup",

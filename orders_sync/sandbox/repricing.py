@@ -12,9 +12,9 @@ from dataclasses import dataclass, replace
 from random import Random
 from typing import Any, Final
 
-from orders_sync.sandbox.changes import Change, ChangedItem, WantedChange
+from orders_sync.sandbox.changes import ItemDelta, OrderChange, WantedChange
 from orders_sync.sandbox.documents import Document, totals_json
-from orders_sync.sandbox.goods import CATALOGUE, Line, Sku, item_json
+from orders_sync.sandbox.goods import CATALOGUE, CartLine, Sku, item_json
 from orders_sync.sandbox.wire import to_json
 
 #: Payment groups that can pay more than the shopper agreed to.
@@ -38,8 +38,8 @@ class Repriced:
     is what the value has beside its totals, as a marketplace's order may.
     """
 
-    lines: tuple[Line, ...]
-    removed: tuple[Line, ...]
+    lines: tuple[CartLine, ...]
+    removed: tuple[CartLine, ...]
     totals: list[dict[str, Any]]
     value_cents: int
     deltas: list[dict[str, Any]]
@@ -96,8 +96,8 @@ def logistics_of(data: Mapping[str, Any], document: Document) -> dict[str, dict[
 
 
 def _take_out(
-    lines: tuple[Line, ...], outgoing: tuple[ChangedItem, ...]
-) -> tuple[list[Line], list[Line]]:
+    lines: tuple[CartLine, ...], outgoing: tuple[ItemDelta, ...]
+) -> tuple[list[CartLine], list[CartLine]]:
     left = list(lines)
     removed = []
     for item in outgoing:
@@ -115,24 +115,26 @@ def _take_out(
     return left, removed
 
 
-def _find(lines: list[Line], item: ChangedItem) -> int:
-    found = [
+def _find(lines: list[CartLine], item: ItemDelta) -> int:
+    places = [
         index
         for index, line in enumerate(lines)
         if line.sku.id == item.sku and item.unique_id in {None, line.unique_id}
     ]
-    if not found:
+    if not places:
         message = f"It's not possible to remove the item of ID {item.sku} from the original order."
         raise ChangeFailed("SalesOrderSystem010", message)
-    if len(found) > 1:
+    if len(places) > 1:
         # Known issue 1219914: a SKU on several lines is not told apart by its id.
         message = "Unable to match an item to the information provided. Try its uniqueId."
         raise ChangeFailed("SalesOrderSystem026", message)
-    return found[0]
+    return places[0]
 
 
-def _new_line(item: ChangedItem, known: Mapping[str, Sku], taken: set[str], random: Random) -> Line:
-    sku = known.get(item.sku) or next((one for one in CATALOGUE if one.id == item.sku), None)
+def _new_line(
+    item: ItemDelta, known: Mapping[str, Sku], taken: set[str], random: Random
+) -> CartLine:
+    sku = known.get(item.sku) or next((sku for sku in CATALOGUE if sku.id == item.sku), None)
     if sku is None:
         raise ChangeFailed("CHK0022", "Invalid id for item.")
     if item.unit not in {None, sku.unit}:
@@ -146,11 +148,11 @@ def _new_line(item: ChangedItem, known: Mapping[str, Sku], taken: set[str], rand
     if unique_id is None or unique_id in taken:
         unique_id = f"{random.getrandbits(128):032X}"
     taken.add(unique_id)
-    return Line(sku, unique_id, item.quantity, 0)
+    return CartLine(sku, unique_id, item.quantity, 0)
 
 
 def _totals(
-    data: Mapping[str, Any], document: Document, lines: Sequence[Line], manual: int
+    data: Mapping[str, Any], document: Document, lines: Sequence[CartLine], manual: int
 ) -> list[dict[str, Any]]:
     logistics = logistics_of(data, document)
     shipping = sum(
@@ -183,7 +185,7 @@ def _groups(data: Mapping[str, Any]) -> set[str]:
 
 
 def change_document(
-    document: Document, change: Change, repriced: Repriced, *, lingers: bool, is_left: bool
+    document: Document, change: OrderChange, repriced: Repriced, *, lingers: bool, is_left: bool
 ) -> Document:
     """Write a change into the document; where it `lingers`, removed lines still show.
 
@@ -215,7 +217,7 @@ def change_document(
 
 
 def _beside_its_items(
-    document: Document, change: Change, repriced: Repriced, data: dict[str, Any]
+    document: Document, change: OrderChange, repriced: Repriced, data: dict[str, Any]
 ) -> Document:
     sold = [total for total in data["totals"] if total["id"] != "Change"]
     changed = repriced.value_cents - repriced.beside_cents - sum(t["value"] for t in sold)
@@ -233,7 +235,7 @@ def _beside_its_items(
 
 
 def _logistics(
-    data: dict[str, Any], document: Document, lines: tuple[Line, ...]
+    data: dict[str, Any], document: Document, lines: tuple[CartLine, ...]
 ) -> list[dict[str, Any]]:
     known = logistics_of(data, document)
     model = next(iter(known.values()))
@@ -244,7 +246,7 @@ def _logistics(
 
 
 def _attachment(
-    data: dict[str, Any], change: Change, document: Document, repriced: Repriced
+    data: dict[str, Any], change: OrderChange, document: Document, repriced: Repriced
 ) -> dict[str, Any]:
     wanted, attachment = change.wanted, data["changesAttachment"]
     before = attachment["changesData"] if attachment else []
@@ -260,13 +262,13 @@ def _attachment(
     return {"id": "changeAttachment", "changesData": [*before, entry]}
 
 
-def _items(items: Iterable[ChangedItem], lines: tuple[Line, ...]) -> list[dict[str, Any]]:
+def _items(items: Iterable[ItemDelta], lines: tuple[CartLine, ...]) -> list[dict[str, Any]]:
     skus = {line.sku.id: line.sku for line in lines}
-    found = []
+    written = []
     for item in items:
         sku = skus.get(item.sku)
         listed = sku.unit_cents if sku else 0
-        found.append(
+        written.append(
             {
                 "id": item.sku,
                 "name": sku.name if sku else item.sku,
@@ -275,7 +277,7 @@ def _items(items: Iterable[ChangedItem], lines: tuple[Line, ...]) -> list[dict[s
                 "unitMultiplier": item.unit_multiplier or _multiplier(sku),
             }
         )
-    return found
+    return written
 
 
 def _multiplier(sku: Sku | None) -> float | None:

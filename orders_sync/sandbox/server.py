@@ -26,7 +26,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from orders_sync.listening import listen, url_of
 from orders_sync.sandbox.admin import ADMIN_PATH, Admin
 from orders_sync.sandbox.box import Box
-from orders_sync.sandbox.hook_operations import Post
+from orders_sync.sandbox.hook_operations import HookPost
 from orders_sync.sandbox.wire import Dropped, Request, Response
 
 _ABORT: Final = "orders_sync.abort"
@@ -172,7 +172,7 @@ class SandboxAdapter(HTTPAdapter):
         cert: Any = None,  # noqa: ARG002 - requests calls it so.
         proxies: Mapping[str, str] | None = None,  # noqa: ARG002 - requests calls it so.
     ) -> requests.Response:
-        """Let the box answer."""
+        """Answer by the box."""
         asked = _request_of(request)
         desk = self._admin if asked.path.startswith(ADMIN_PATH) else self._box
         answer = desk.handle(asked)
@@ -229,7 +229,7 @@ def posting(box: Box) -> Iterator[None]:
     stopped = threading.Event()
     http = urllib3.PoolManager(maxsize=_AT_ONCE, timeout=urllib3.Timeout(total=_SECONDS))
 
-    def send(post: Post) -> bool:
+    def send(post: HookPost) -> bool:
         try:
             answer = http.request(
                 "POST",
@@ -243,7 +243,7 @@ def posting(box: Box) -> Iterator[None]:
             return False
         return answer.status == 200
 
-    def deliver(post: Post) -> None:
+    def deliver(post: HookPost) -> None:
         box.posted(post, is_taken=not stopped.is_set() and send(post))
 
     def run() -> None:
@@ -268,7 +268,7 @@ def posting(box: Box) -> Iterator[None]:
 
 @contextmanager
 def ordering(box: Box, every_seconds: float) -> Iterator[None]:
-    """Have a customer order every so many seconds for as long as the block lasts."""
+    """Create an order every so many seconds for as long as the block lasts."""
     stopped = threading.Event()
 
     def run() -> None:

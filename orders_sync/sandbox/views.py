@@ -7,9 +7,9 @@ from collections.abc import Hashable, Iterable
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, NamedTuple
 
-from orders_sync.sandbox.changes import Change
+from orders_sync.sandbox.changes import OrderChange
 from orders_sync.sandbox.invoices import Invoice
-from orders_sync.sandbox.orders import Order
+from orders_sync.sandbox.orders import OmsOrder
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +81,7 @@ def view_package(invoice: Invoice) -> PackageView:
     )
 
 
-def view_change(change: Change) -> ChangeView:
+def view_change(change: OrderChange) -> ChangeView:
     """Look at a change."""
     return ChangeView(
         request_id=change.request_id,
@@ -93,27 +93,29 @@ def view_change(change: Change) -> ChangeView:
     )
 
 
-def view_cancellations(order: Order) -> tuple[CancellationView, ...]:
+def view_cancellations(order: OmsOrder) -> tuple[CancellationView, ...]:
     """Look at the requests to cancel an order."""
     return tuple(
-        CancellationView(one.id, one.reason, one.by_seller, one.denied_at is not None)
-        for one in order.cancellation_requests
+        CancellationView(
+            request.id, request.reason, request.by_seller, request.denied_at is not None
+        )
+        for request in order.cancellation_requests
     )
 
 
-def doubled(order: Order) -> tuple[str, ...]:
+def doubled(order: OmsOrder) -> tuple[str, ...]:
     """Name what took effect more than once; there should be nothing."""
     effects = [
         ("start-handling", order.start_handling_effects),
         ("cancel", order.cancel_effects),
-        *((f"invoice {one.number}", one.effects) for one in order.invoices),
+        *((f"invoice {invoice.number}", invoice.effects) for invoice in order.invoices),
     ]
-    found = [f"{name} {times} times" for name, times in effects if times > 1]
-    for one in order.invoices:
-        events = ((event.description, event.date, event.city) for event in one.events)
-        found += _repeats(f"tracking event of invoice {one.number}", events)
+    repeats = [f"{name} {times} times" for name, times in effects if times > 1]
+    for invoice in order.invoices:
+        events = ((event.description, event.date, event.city) for event in invoice.events)
+        repeats += _repeats(f"tracking event of invoice {invoice.number}", events)
     made = (change.wanted for change in order.changes if change.status == "done")
-    return (*found, *_repeats("change", made), *_repeats("interaction", order.interactions))
+    return (*repeats, *_repeats("change", made), *_repeats("interaction", order.interactions))
 
 
 def _repeats(name: str, things: Iterable[Hashable]) -> list[str]:
@@ -185,7 +187,7 @@ class OrderView:
         }
 
 
-def view_order(order: Order, calls: list[Call]) -> OrderView:
+def view_order(order: OmsOrder, calls: list[Call]) -> OrderView:
     """Look at an order."""
     lines = (
         LineView(

@@ -89,7 +89,7 @@ class Done:
     about: str | None = None
 
 
-class Refusal(Exception):
+class CallRefused(Exception):
     """An operation is refused with a response, and nothing changed."""
 
     def __init__(self, response: Response) -> None:

@@ -59,7 +59,7 @@ class Trouble(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class StatusStep:
     """One change of an order, and the event that tells of it.
 
     A step that does not `move` the order is only an event; a `stray` event passes every filter; a
@@ -74,58 +74,67 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
-class Script:
+class OrderPath:
     """The steps of a new order: some a while apart, and the `last` ones all at the same moment."""
 
-    paced: tuple[Step, ...]
-    last: tuple[Step, ...]
+    paced: tuple[StatusStep, ...]
+    last: tuple[StatusStep, ...]
 
 
-READY: Final = Step(FULFILLMENT, READY_FOR_HANDLING)
-START_HANDLING: Final = Step(FULFILLMENT, "start-handling")
-HANDLING: Final = Step(FULFILLMENT, "handling")
-REPLACED: Final = Step(FULFILLMENT, "replaced")
+READY: Final = StatusStep(FULFILLMENT, READY_FOR_HANDLING)
+START_HANDLING: Final = StatusStep(FULFILLMENT, "start-handling")
+HANDLING: Final = StatusStep(FULFILLMENT, "handling")
+REPLACED: Final = StatusStep(FULFILLMENT, "replaced")
 CANCELLATION_REQUESTED: Final = (
-    Step(MARKETPLACE, "waiting-for-seller-decision", moves=False),
-    Step(FULFILLMENT, "cancellation-requested"),
+    StatusStep(MARKETPLACE, "waiting-for-seller-decision", moves=False),
+    StatusStep(FULFILLMENT, "cancellation-requested"),
 )
-CANCELLATION_DENIED: Final = Step(MARKETPLACE, "payment-approved", moves=False)
-CANCELLATION_DENY_STUCK: Final = Step(FULFILLMENT, "cancellation-request-denied-ffm")
-INVOICE_AFTER_DENY: Final = Step(FULFILLMENT, "invoice-after-cancellation-deny")
-INVOICE: Final = (Step(MARKETPLACE, "invoice", moves=False), Step(FULFILLMENT, "invoice"))
-INVOICED: Final = (Step(MARKETPLACE, "invoiced", moves=False), Step(FULFILLMENT, "invoiced"))
+CANCELLATION_DENIED: Final = StatusStep(MARKETPLACE, "payment-approved", moves=False)
+CANCELLATION_DENY_STUCK: Final = StatusStep(FULFILLMENT, "cancellation-request-denied-ffm")
+INVOICE_AFTER_DENY: Final = StatusStep(FULFILLMENT, "invoice-after-cancellation-deny")
+INVOICE: Final = (
+    StatusStep(MARKETPLACE, "invoice", moves=False),
+    StatusStep(FULFILLMENT, "invoice"),
+)
+INVOICED: Final = (
+    StatusStep(MARKETPLACE, "invoiced", moves=False),
+    StatusStep(FULFILLMENT, "invoiced"),
+)
 #: What a partial invoice ends in: the order waits for the next one.
-INVOICED_IN_PART: Final = (Step(MARKETPLACE, "payment-approved", moves=False), HANDLING)
-CANCEL: Final = Step(FULFILLMENT, "cancel")
-CANCELED: Final = (Step(MARKETPLACE, "canceled", moves=False), Step(FULFILLMENT, "canceled"))
+INVOICED_IN_PART: Final = (StatusStep(MARKETPLACE, "payment-approved", moves=False), HANDLING)
+CANCEL: Final = StatusStep(FULFILLMENT, "cancel")
+CANCELED: Final = (
+    StatusStep(MARKETPLACE, "canceled", moves=False),
+    StatusStep(FULFILLMENT, "canceled"),
+)
 
 _PAID: Final = (
-    Step(MARKETPLACE, "order-created"),
-    Step(MARKETPLACE, "on-order-completed"),
-    Step(MARKETPLACE, "payment-pending"),
-    Step(MARKETPLACE, "approve-payment"),
-    Step(MARKETPLACE, "payment-approved"),
-    Step(FULFILLMENT, "authorize-fulfillment"),
-    Step(FULFILLMENT, "window-to-cancel"),
+    StatusStep(MARKETPLACE, "order-created"),
+    StatusStep(MARKETPLACE, "on-order-completed"),
+    StatusStep(MARKETPLACE, "payment-pending"),
+    StatusStep(MARKETPLACE, "approve-payment"),
+    StatusStep(MARKETPLACE, "payment-approved"),
+    StatusStep(FULFILLMENT, "authorize-fulfillment"),
+    StatusStep(FULFILLMENT, "window-to-cancel"),
 )
-_NULL: Final = Step(FULFILLMENT, None, stray=True)
-_UNKNOWN: Final = Step(FULFILLMENT, UNKNOWN_STATE, stray=True)
-_POISON: Final = Step(FULFILLMENT, READY_FOR_HANDLING, moves=False, poison=True, stray=True)
-_READY_TOO: Final = Step(MARKETPLACE, READY_FOR_HANDLING, moves=False)
+_NULL: Final = StatusStep(FULFILLMENT, None, stray=True)
+_UNKNOWN: Final = StatusStep(FULFILLMENT, UNKNOWN_STATE, stray=True)
+_POISON: Final = StatusStep(FULFILLMENT, READY_FOR_HANDLING, moves=False, poison=True, stray=True)
+_READY_TOO: Final = StatusStep(MARKETPLACE, READY_FOR_HANDLING, moves=False)
 
 _SCRIPTS: Final = {
-    Trouble.CANCELED_EARLY: Script(_PAID, (READY, CANCEL, *CANCELED)),
-    Trouble.REPLACED: Script(_PAID, (READY, REPLACED)),
-    Trouble.INCOMPLETE: Script((), (replace(_NULL, domain=MARKETPLACE), _NULL)),
-    Trouble.HANDLED_IN_ADMIN: Script(_PAID, (READY, START_HANDLING, HANDLING)),
-    Trouble.TWO_DOMAINS: Script(_PAID, (_READY_TOO, READY)),
-    Trouble.NULL_STATE: Script(_PAID, (replace(_NULL, moves=False), READY)),
-    Trouble.UNKNOWN_STATE: Script((*_PAID, _UNKNOWN), (READY,)),
-    Trouble.POISON_EVENT: Script(_PAID, (_POISON, READY)),
+    Trouble.CANCELED_EARLY: OrderPath(_PAID, (READY, CANCEL, *CANCELED)),
+    Trouble.REPLACED: OrderPath(_PAID, (READY, REPLACED)),
+    Trouble.INCOMPLETE: OrderPath((), (replace(_NULL, domain=MARKETPLACE), _NULL)),
+    Trouble.HANDLED_IN_ADMIN: OrderPath(_PAID, (READY, START_HANDLING, HANDLING)),
+    Trouble.TWO_DOMAINS: OrderPath(_PAID, (_READY_TOO, READY)),
+    Trouble.NULL_STATE: OrderPath(_PAID, (replace(_NULL, moves=False), READY)),
+    Trouble.UNKNOWN_STATE: OrderPath((*_PAID, _UNKNOWN), (READY,)),
+    Trouble.POISON_EVENT: OrderPath(_PAID, (_POISON, READY)),
 }
-_PLAIN: Final = Script(_PAID, (READY,))
+_PLAIN: Final = OrderPath(_PAID, (READY,))
 
 
-def script_of(trouble: Trouble) -> Script:
-    """Say what a new order with this trouble goes through."""
+def script_of(trouble: Trouble) -> OrderPath:
+    """Return the steps of a new order with this trouble."""
     return _SCRIPTS.get(trouble, _PLAIN)

@@ -27,7 +27,7 @@ class AwayErp(StagingErp):
         return super().place_order(order)
 
     def order_changed(self, order: Order, what: Changes) -> ChangeAnswer:
-        """Have an order that was placed as VTEX has it by this time."""
+        """Write an order that was placed as VTEX has it by this time."""
         self._require_there()
         return super().order_changed(order, what)
 
@@ -37,7 +37,7 @@ class AwayErp(StagingErp):
         return super().pull(cursor)
 
     def answer_all(self, answers: Sequence[CommandOutcome]) -> None:
-        """Tell the ERP how far some of its commands are."""
+        """Record in the ERP how far some of its commands are."""
         self._require_there()
         super().answer_all(answers)
 
@@ -54,12 +54,12 @@ def install(folder: Path) -> None:
 
 
 def take_away(home: Path) -> None:
-    """Let the ERP of a home folder be away."""
+    """Take the ERP of a home folder away."""
     _switch(home).touch()
 
 
 def give_back(home: Path) -> None:
-    """Let it be there again."""
+    """Bring it back."""
     _switch(home).unlink()
 
 

@@ -12,13 +12,13 @@ class SettableClock:
         self.now = now
 
     def __call__(self) -> datetime:
-        """Tell the present instant."""
+        """Return the present instant."""
         return self.now
 
     def epoch(self) -> float:
-        """Tell the present instant in seconds since 1970, as the sandbox takes it."""
+        """Return the present instant in seconds since 1970, as the sandbox takes it."""
         return self.now.timestamp()
 
     def advance(self, seconds: float) -> None:
-        """Let time pass."""
+        """Advance the time."""
         self.now += timedelta(seconds=seconds)

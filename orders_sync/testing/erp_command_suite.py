@@ -74,7 +74,7 @@ class CommandSuite(ErpHooks):
     def test_answers_count_in_their_order(
         self, erp: Erp, tell: Tell, new_id: Callable[[], str], tmp_path: Path
     ) -> None:
-        """Where one command has several answers, the last one shows."""
+        """The last of several answers to one command shows."""
         command = self.command(new_id())
         self.issue(tmp_path, command)
         outcomes = Outcome("accepted"), Outcome("parked", "VTEX did not answer")

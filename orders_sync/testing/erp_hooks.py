@@ -21,13 +21,13 @@ Tell = Callable[[Erp, Sequence[CommandOutcome]], None]
 
 
 def tell_each(erp: Erp, answers: Sequence[CommandOutcome]) -> None:
-    """Tell an ERP some outcomes by one call each."""
+    """Pass outcomes to an ERP by one call each."""
     for command, outcome in answers:
         erp.answer(command, outcome)
 
 
 def tell_all(erp: Erp, answers: Sequence[CommandOutcome]) -> None:
-    """Tell an ERP some outcomes by as few calls as its adapter can, and let it take each."""
+    """Pass outcomes to an ERP by as few calls as its adapter can; it takes each."""
     not_taken = [lot_not_taken for _, lot_not_taken in answer_all(erp, answers)]
     assert not any(not_taken)
 
@@ -62,17 +62,17 @@ class ErpHooks:
         return Command("cancel", order_id, {"reason": "Out of stock"})
 
     def issue(self, home: Path, command: Command) -> bool:
-        """Let the ERP's people give the command; False where this adapter issues no commands."""
+        """Issue the command as the ERP's people do; return False where this adapter issues none."""
         del home, command
         return False
 
     def told(self, home: Path, order_id: str) -> str | None:
-        """Tell which kind of outcome the ERP shows for the order's command; None if it cannot."""
+        """Return which kind of outcome the ERP shows for the order's command; None if it cannot."""
         del home, order_id
         return None
 
     def troubles(self, home: Path) -> Iterable[AbstractContextManager[object]]:
-        """Give ways in which the ERP fails for as long as each lasts: cut off, slow, lying.
+        """Return ways in which the ERP fails for as long as each lasts: cut off, slow, lying.
 
         None where the ERP cannot be made to.
         """
@@ -81,24 +81,24 @@ class ErpHooks:
 
     @pytest.fixture
     def erp(self, tmp_path: Path) -> Iterator[Erp]:
-        """Give the adapter under test."""
+        """Yield the adapter under test."""
         with closing(self.create(tmp_path)) as erp:
             yield erp
 
     @pytest.fixture
     def second_erp(self, tmp_path: Path) -> Iterator[Erp]:
-        """Give another instance on the same ERP, as another worker process has one."""
+        """Yield another instance on the same ERP, as another worker process has one."""
         with closing(self.create(tmp_path)) as erp:
             yield erp
 
     @pytest.fixture(params=["answer", "answer_all"])
     def tell(self, request: pytest.FixtureRequest) -> Tell:
-        """Give each of the two ways to tell an ERP how far its commands are."""
+        """Return each of the two ways to pass an ERP how far its commands are."""
         return tell_each if request.param == "answer" else tell_all
 
     @pytest.fixture
     def new_id(self) -> Callable[[], str]:
-        """Give order ids that no test used before, even where the ERP outlives the tests."""
+        """Return order ids that no test used before, even where the ERP outlives the tests."""
         return lambda: f"{uuid4().int % 10**13:013d}-01"
 
     def _assert_placed_once(self, home: Path, order: Order) -> None:

@@ -96,7 +96,7 @@ class ErpSuite(CommandSuite, ChangeSuite):
     def test_an_instance_that_starts_after_a_crash_gives_the_same_receipt(
         self, erp: Erp, second_erp: Erp, new_id: Callable[[], str], tmp_path: Path
     ) -> None:
-        """What was placed is known by the ERP, not by the instance that placed it."""
+        """The ERP knows what was placed, not the instance that placed it."""
         order = self.order(new_id())
         receipt = erp.place_order(order)
 

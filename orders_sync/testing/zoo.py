@@ -77,7 +77,7 @@ def _gift(order: Order) -> Order:
 
 
 def _added_line(order: Order) -> Order:
-    """Have a line without an id, and a gap where another was."""
+    """Add a line without an id, and a gap where another was."""
     line = replace(_first(order), index=0)
     return with_lines(order, line, replace(line, index=3, line_id="", quantity=2))
 
@@ -171,7 +171,7 @@ def _paid_in_parts(order: Order) -> Order:
 
 
 def _texts(text: str) -> Kind:
-    """Have one text wherever a shopper or a store may write one."""
+    """Put one text wherever a shopper or a store may write one."""
 
     def write(order: Order) -> Order:
         place = replace(

@@ -8,14 +8,14 @@ from collections.abc import Callable
 from pathlib import Path
 from random import Random
 
-from chaos.account_plans import AccountPlan
-from chaos.erp import ChaosErp
+from chaos.databases import ChaosErp
+from chaos.plan import AccountPlan
 from sqlalchemy.exc import OperationalError
 
 from orders_sync.demo.demand import Demand
-from orders_sync.demo.ending import all_met, all_settled, erp_agrees
-from orders_sync.demo.played_erp import PlayedErp
+from orders_sync.demo.played_staging import PlayedStaging
 from orders_sync.demo.sandbox_api import SandboxApi
+from orders_sync.demo.settled import all_in_effect, all_settled, erp_agrees
 
 #: While the ERP waits for its database, no fault ends.
 _ERP_PATIENCE_SECONDS = 2.0
@@ -43,7 +43,7 @@ class Account:
         self.is_asking = True
         self.asked_at: dict[int, float] = {}
         self.demand = Demand(
-            PlayedErp(erp.url, plan.name, _ERP_PATIENCE_SECONDS),
+            PlayedStaging(erp.url, plan.name, _ERP_PATIENCE_SECONDS),
             outbox,
             api.order,
             api.edit,
@@ -57,7 +57,7 @@ class Account:
         self._clock = clock
 
     def tend(self) -> None:
-        """Ask for what is due; an ERP that is down, or that a frozen process holds, asks later."""
+        """Send what is due; an ERP that is down, or that a frozen process holds, sends later."""
         if self.erp.is_down or not self.is_asking:
             return
         now = self._clock()
@@ -75,9 +75,10 @@ class Account:
         if not all_settled(orders):
             return False
         agrees = erp_agrees(orders, self.demand.erp_orders(), self.demand.asked)
-        return agrees and all_met(self.demand, orders)
+        # Orders that reached the ERP since these were read have not been asked about yet.
+        return agrees and self.demand.is_met and all_in_effect(self.demand.wanted, orders)
 
     def close(self) -> None:
-        """Give the connections back."""
+        """Close the connections."""
         self.demand.close()
         self.api.close()

@@ -91,14 +91,14 @@ class BrokerContents:
     def write_down(self) -> None:
         """Look at every key, if the broker answers."""
         try:
-            found = [(key, self._read(key)) for key in self._client.scan_iter(count=1000)]
+            values = [(key, self._read(key)) for key in self._client.scan_iter(count=1000)]
         except redis.RedisError:
             return
         with self.path.open("ab") as file:
-            file.writelines(key + b" " + _flat(value) + b"\n" for key, value in found)
+            file.writelines(key + b" " + _flat(value) + b"\n" for key, value in values)
 
     def close(self) -> None:
-        """Give the connection back."""
+        """Close the connection."""
         self._client.close()
 
     def _read(self, key: bytes) -> Any:

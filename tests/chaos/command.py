@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any, Generic, Never, TypeVar, get_args
 
 import click
+from chaos.databases import NoPostgres
 from chaos.defences import Defence
-from chaos.ledgers import NoPostgres
 from chaos.plan import (
     BY_SEED,
     LATENCY_SECONDS,
@@ -29,8 +29,8 @@ from chaos.proofs import PROOFS, find_problems
 from chaos.report import lines, summary, to_json
 from chaos.run import ChaosResult, run_chaos
 from chaos.timetable import DatabaseKind, Kind
-from chaos.world import ChaosFailed
 
+from orders_sync.demo.stage import StageFailed
 from orders_sync.embedded.supervisor import StopRequested
 
 
@@ -113,9 +113,9 @@ def main(
     if prove:
         _prove(faults, play)
     results = []
-    for each in seeds or [seed]:
+    for number in seeds or [seed]:
         databases = {"ledger": ledger, "broker": broker, "erp": erp}
-        drawn = plan_run(each, orders=orders, **databases, kinds=faults)
+        drawn = plan_run(number, orders=orders, **databases, kinds=faults)
         plan = replace(
             drawn,
             without=without,
@@ -146,7 +146,7 @@ def _play(plan: ChaosPlan, *, as_json: bool, keep: bool) -> ChaosResult:
     _say(f"seed {plan.seed}: {home}")
     try:
         result = run_chaos(plan, home, _say)
-    except (ChaosFailed, NoPostgres) as error:
+    except (StageFailed, NoPostgres) as error:
         raise click.ClickException(f"{error} What was written is in {home}") from None
     except StopRequested:
         sys.exit(f"Interrupted; everything is stopped. What was written is in {home}")

@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from chaos import hanging_erp
-from chaos.account_plans import AccountPlan
-from chaos.plan import LONGEST_EFFECT_SECONDS
+from chaos.plan import LONGEST_EFFECT_SECONDS, AccountPlan
 
 from orders_sync.demo.environment import plain_environment
 from orders_sync.settings import Settings
@@ -56,7 +55,7 @@ class Peers:
 def chaos_environment(
     home: Path, accounts: Iterable[Peers], *, broker_url: str, ledger_url: str
 ) -> dict[str, str]:
-    """Give the environment of workers and beats, and of the command line beside them."""
+    """Return the environment of workers and beats, and of the command line beside them."""
     settings = {
         **{name: value for name, value in _SETTINGS.items() if _is_known(name)},
         **{f"RETRY__{queue}__{name}": v for queue in _WORKING_QUEUES for name, v in _PACE.items()},
@@ -71,17 +70,17 @@ def chaos_environment(
 
 
 def app_key(account: str) -> str:
-    """Give the application key of an account."""
+    """Return the application key of an account."""
     return f"vtexappkey-{account}-CHAOS"
 
 
 def adapters_folder(home: Path) -> Path:
-    """Give the folder in which processes find the run's own ERP adapter."""
+    """Return the folder in which processes find the run's own ERP adapter."""
     return home / "adapters"
 
 
 def child_environment(*folders: Path, **more: str) -> dict[str, str]:
-    """Give the environment of a process that runs in the home folder and may import ours."""
+    """Return the environment of a process that runs in the home folder and may import ours."""
     plain = plain_environment()
     path = [str(_ROOT), str(_ROOT / "tests"), *map(str, folders), plain.get("PYTHONPATH", "")]
     return {**plain, **more, "PYTHONPATH": os.pathsep.join(filter(None, path))}

@@ -2,24 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import math
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from chaos.account_plans import MAIN, NEIGHBOUR
-from chaos.fairness import Waits, waits_of
-from chaos.phases import Phases
+from chaos.course import Phases
+from chaos.plan import MAIN, NEIGHBOUR
 from chaos.world import World
 
-from orders_sync.demo.asked import is_in_effect
 from orders_sync.demo.evidence import collect_evidence
-from orders_sync.demo.promises import is_settled
-from orders_sync.demo.records import Answer, AskedCommand, ErpOrder, Evidence, VtexOrder
+from orders_sync.demo.figures import percentile
+from orders_sync.demo.records import AskedCommand, CommandAnswer, ErpOrder, Evidence, VtexOrder
 from orders_sync.demo.sandbox_api import SandboxView
+from orders_sync.demo.settled import is_in_effect, is_settled
 
 _ALL = "10000"
 _ENDED = frozenset({"done", "refused"})
+
+
+@dataclass(frozen=True, slots=True)
+class Waits:
+    """Seconds, infinite for what never came.
+
+    `placed` has one for each order, from its event to its row in the ERP, and `sent` one for each
+    invoice, from its row in the ERP to its effect in VTEX.
+    """
+
+    placed: tuple[float, ...]
+    sent: tuple[float, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +85,7 @@ class SeenAccount:
     sandbox: SandboxView
     erp_orders: tuple[ErpOrder, ...]
     asked: tuple[AskedCommand, ...]
-    answers: Mapping[int, Answer]
+    answers: Mapping[int, CommandAnswer]
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +154,7 @@ def put_together(
 
 
 def unended(
-    orders: Iterable[VtexOrder], asked: Iterable[AskedCommand], answers: Mapping[int, Answer]
+    orders: Iterable[VtexOrder], asked: Iterable[AskedCommand], answers: Mapping[int, CommandAnswer]
 ) -> list[str]:
     """Name the orders that something is left to do for."""
     vtex = {order.order_id: order for order in orders}
@@ -153,6 +165,33 @@ def unended(
         if is_open or (one.has_to_last and not is_in_effect(one, vtex[one.order_id])):
             left.add(one.order_id)
     return sorted(left)
+
+
+def waits_of(
+    orders: Collection[VtexOrder],
+    arrivals: Mapping[str, float],
+    asked: Iterable[AskedCommand],
+    asked_at: Mapping[int, float],
+) -> Waits:
+    """Work out how long some orders and their invoices waited; times are epoch seconds."""
+    placed = [
+        arrivals.get(order.order_id, math.inf) - order.ready_at
+        for order in orders
+        if order.ready_at is not None
+    ]
+    invoiced = {order.order_id: order.invoiced_at for order in orders}
+    sent = [
+        _after(asked_at[one.row], invoiced[one.order_id])
+        for one in asked
+        if one.kind == "invoice" and one.row is not None and one.order_id in invoiced
+    ]
+    never = [math.inf] * (len(orders) - len(sent))
+    return Waits(tuple(placed), (*sent, *never))
+
+
+def p99(waits: Iterable[float]) -> float:
+    """Return the wait that 99 of 100 do not exceed; 0 where there are none."""
+    return percentile(sorted(waits), 99) or 0.0
 
 
 def _waits(world: World, accounts: Mapping[str, SeenAccount], order_ids: frozenset[str]) -> Waits:
@@ -169,7 +208,7 @@ def _waits(world: World, accounts: Mapping[str, SeenAccount], order_ids: frozens
 
 
 def _of_account(name: str, seen: SeenAccount, searched: Evidence) -> AccountEvidence:
-    """Give the evidence of an account; what was searched for leaks is the same for all."""
+    """Return the evidence of an account; what was searched for leaks is the same for all."""
     report = seen.sandbox.report
     facts = replace(
         searched,
@@ -188,3 +227,7 @@ def _parked(rows: Iterable[Mapping[str, Any]]) -> Iterable[Parked]:
         Parked(row["account"], row["order_id"] or "?", row.get("kind"), row["cause"] or "")
         for row in rows
     )
+
+
+def _after(begin: float, end: float | None) -> float:
+    return math.inf if end is None else end - begin

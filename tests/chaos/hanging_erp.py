@@ -26,7 +26,7 @@ class HangingErp(StagingErp):
         return super().place_order(order)
 
     def order_changed(self, order: Order, what: Changes) -> ChangeAnswer:
-        """Have an order that was placed as VTEX has it by this time, after a while."""
+        """Write an order that was placed as VTEX has it by this time, after a while."""
         time.sleep(delay(self.home, self.account))
         return super().order_changed(order, what)
 
@@ -38,7 +38,7 @@ def install(folder: Path) -> None:
 
 
 def set_delay(home: Path, account: str, seconds: float) -> None:
-    """Let each order that is placed from now on take so long."""
+    """Set how long each order takes that is placed from now on."""
     write_privately(_file(home, account), str(seconds))
 
 

@@ -1,22 +1,31 @@
 """Hosts of their own for some processes, as network namespaces that may lose the others.
 
+    python -m chaos.hosts HOST:PORT=HOST:PORT [...]
+
+passes TCP connections on, so that such a host reaches what listens on the loopback; each pair is
+where it listens, and where that leads to.
+
 https://man7.org/linux/man-pages/man8/ip-netns.8.html
 """
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
 _ADDRESSES_A_HOST: Final = 16
+
 #: A rule is found by them when it is deleted: other attributes that it was not given are ignored.
 _OTHERS_PRIORITY: Final = 1000
 _VTEX_PRIORITY: Final = 1001
+_CHUNK_BYTES = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +53,7 @@ class Host:
         return cls(f"chaos-{run}-{number}", f"ch{run % 1_000_000}-{number}", services, vtex, own)
 
     def command(self, argv: tuple[str, ...]) -> tuple[str, ...]:
-        """Give the command that runs another one there, in the same process."""
+        """Return the command that runs another one there, in the same process."""
         return (_ip(), "netns", "exec", self.name, *argv)
 
     @contextlib.contextmanager
@@ -62,7 +71,7 @@ class Host:
 
 @contextlib.contextmanager
 def running_host(host: Host) -> Iterator[None]:
-    """Have a host for as long as the block lasts."""
+    """Run a host for as long as the block lasts."""
     _run("netns", "add", host.name)
     try:
         _run("link", "add", host.link, "type", "veth", "peer", "name", "eth0", "netns", host.name)
@@ -79,7 +88,7 @@ def running_host(host: Host) -> Iterator[None]:
 
 
 def why_not() -> str | None:
-    """Say why there can be no hosts here; None: there can."""
+    """Return why there can be no hosts here; None where there can."""
     if shutil.which("ip") is None:
         return "there is no program ip; apt-get install iproute2"
     if os.geteuid() != 0:
@@ -107,3 +116,51 @@ def _run(*arguments: str) -> None:
 
 def _ip() -> str:
     return shutil.which("ip") or "ip"
+
+
+async def _relay(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, host: str, port: int
+) -> None:
+    try:
+        there = await asyncio.open_connection(host, port)
+    except OSError:
+        writer.transport.abort()
+        return
+    await asyncio.gather(_pass_on(reader, there[1]), _pass_on(there[0], writer))
+    writer.close()
+    there[1].close()
+
+
+async def _pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Copy until one side ends; a connection that is cut is cut on the other side too."""
+    try:
+        while chunk := await reader.read(_CHUNK_BYTES):
+            writer.write(chunk)
+            await writer.drain()
+        with contextlib.suppress(OSError):
+            writer.write_eof()
+    except OSError:
+        writer.transport.abort()
+
+
+async def serve(pairs: list[str]) -> None:
+    """Listen at the first address of each pair until this process is ended."""
+    for pair in pairs:
+        here, _, there = pair.partition("=")
+        host, _, port = there.rpartition(":")
+
+        async def relay(
+            reader: asyncio.StreamReader,
+            writer: asyncio.StreamWriter,
+            host: str = host,
+            port: int = int(port),
+        ) -> None:
+            await _relay(reader, writer, host, port)
+
+        listening, _, number = here.rpartition(":")
+        await asyncio.start_server(relay, listening, int(number))
+    await asyncio.Event().wait()
+
+
+if __name__ == "__main__":
+    asyncio.run(serve(sys.argv[1:]))

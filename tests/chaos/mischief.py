@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager
 from typing import Any, Final
 
 from chaos.account import Account
-from chaos.account_plans import MAIN
+from chaos.plan import MAIN
 from chaos.timetable import BROKER, Fault, Kind
 from chaos.world import World
 from sqlalchemy.exc import OperationalError
@@ -88,7 +88,7 @@ def _suspended(world: World, fault: Fault) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _erp_hangs(world: World, _fault: Fault) -> Iterator[None]:
-    """Let orders be cancelled while the ERP is about to take them; it takes them after that."""
+    """Cancel orders while the ERP is about to take them; it takes them after that."""
     world.set_erp_delay(MAIN, _HANGING_SECONDS)
     try:
         yield

@@ -33,7 +33,7 @@ def to_json(result: ChaosResult, home: Path | None) -> dict[str, Any]:
 
 
 def lines(result: ChaosResult) -> Iterator[str]:
-    """Tell a result in lines."""
+    """Format a result in lines."""
     yield summary(result)
     yield "faults: " + ", ".join(f"{n} {kind}" for kind, n in sorted(result.faults.items()))
     for verdict in result.verdicts:
@@ -41,7 +41,7 @@ def lines(result: ChaosResult) -> Iterator[str]:
 
 
 def summary(result: ChaosResult) -> str:
-    """Tell a result in one line."""
+    """Format a result in one line."""
     plan, after = result.plan, result.settled_after
     broken = ", ".join(verdict.name for verdict in result.verdicts if not verdict.kept)
     return (

@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
-from chaos.course import Course
-from chaos.director import Director
-from chaos.evidence import look, put_together
+from chaos.account import Account
+from chaos.course import Course, Director, run_phases
+from chaos.evidence import Seen, look, put_together, unended
 from chaos.mischief import make_mischief
-from chaos.phases import run_phases
 from chaos.plan import ChaosPlan
-from chaos.stories import write_stories
 from chaos.timetable import WORKERS, Kind
 from chaos.verdicts import judge_chaos
 from chaos.world import World
 
-from orders_sync.demo.promises import Verdict
+from orders_sync.demo.promises import PromiseVerdict
 from orders_sync.embedded.home import sole_use
 from orders_sync.embedded.supervisor import StopSignals
+
+_MOST = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +39,7 @@ class ChaosResult:
     commands: int
     restarts: int
     faults: Mapping[Kind, int]
-    verdicts: tuple[Verdict, ...]
+    verdicts: tuple[PromiseVerdict, ...]
 
     @property
     def all_kept(self) -> bool:
@@ -59,7 +62,7 @@ def run_chaos(plan: ChaosPlan, home: Path, say: Callable[[str], None]) -> ChaosR
 
     Raises:
         NoPostgres: the ledger is to be in PostgreSQL, and there is none.
-        ChaosFailed: the processes never began.
+        StageFailed: the processes never began.
         StopRequested: a signal came; everything is stopped.
     """
     with StopSignals() as signals, sole_use(home):
@@ -76,7 +79,7 @@ def run_chaos(plan: ChaosPlan, home: Path, say: Callable[[str], None]) -> ChaosR
             # VTEX shows what it took last.
             signals.pause(plan.effect_seconds)
             seen = look(world, phases, prefetch)
-            write_stories(home, world, seen)
+            write_unended(home, world, seen)
         # The logs are complete only now.
         evidence = put_together(
             home,
@@ -95,3 +98,28 @@ def run_chaos(plan: ChaosPlan, home: Path, say: Callable[[str], None]) -> ChaosR
         faults=Counter(director.begun),
         verdicts=judge_chaos(evidence),
     )
+
+
+def write_unended(home: Path, world: World, seen: Seen) -> None:
+    """Write what our ledger and VTEX say of some orders, one file of `unended` for each."""
+    for name, account in seen.accounts.items():
+        order_ids = unended(account.sandbox.orders, account.asked, account.answers)
+        for order_id in order_ids[:_MOST]:
+            _write_order(home / "unended", world, world.accounts[name], order_id)
+
+
+def _write_order(folder: Path, world: World, account: Account, order_id: str) -> None:
+    vtex = asdict(account.api.order(order_id))
+    record = {"ledger": _of_ledger(world, account.plan.name, order_id), "vtex": vtex}
+    folder.mkdir(exist_ok=True)
+    path = folder / f"{account.plan.name} {order_id}.json"
+    path.write_text(json.dumps(record, indent=2, ensure_ascii=False))
+
+
+def _of_ledger(world: World, account: str, order_id: str) -> Any:
+    try:
+        return world.ask("orders", "show", order_id, "--account", account)
+    except subprocess.CalledProcessError as error:
+        return error.stderr.decode(errors="replace")
+    except subprocess.TimeoutExpired as error:
+        return str(error)

@@ -85,7 +85,7 @@ class Fault:
         return self.at + self.seconds
 
     def clashes(self, other: Fault) -> bool:
-        """Say whether the same thing would happen to the same target at the same time."""
+        """Check whether the same thing would happen to the same target at the same time."""
         is_same = (self.kind, self.target) == (other.kind, other.target)
         return is_same and self.at <= other.ends_at and other.at <= self.ends_at
 
@@ -105,7 +105,7 @@ class _Shape:
     erp: DatabaseKind | None = None
 
     def fits(self, ledger: DatabaseKind, erp: DatabaseKind) -> bool:
-        """Say whether it can befall a run with these databases."""
+        """Check whether it can befall a run with these databases."""
         return self.ledger in {None, ledger} and self.erp in {None, erp}
 
 

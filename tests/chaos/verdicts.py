@@ -1,17 +1,21 @@
-"""Whether each promise held through the faults: the demo's promises, and more. Pure."""
+"""Whether each promise held through the faults: the demo's promises, and more. Pure.
+
+Commands of an order have to take effect in the order in which they were accepted. The ERP's rows
+are accepted in the order of their numbers; what other services send comes in any.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
 from typing import Final
 
-from chaos.account_plans import LIMITED
-from chaos.evidence import ChaosEvidence, Parked, unended
-from chaos.fairness import p99
-from chaos.lines import out_of_line
+from chaos.evidence import ChaosEvidence, Parked, p99, unended
+from chaos.plan import LIMITED
 
-from orders_sync.demo.promises import Verdict, judge, verdict
-from orders_sync.demo.records import Evidence
+from orders_sync.demo.promises import PromiseVerdict, judge, verdict
+from orders_sync.demo.records import AskedCommand, Evidence, VtexOrder
+from orders_sync.demo.settled import is_in_effect
 
 #: Orders that nobody can read, or that VTEX does not know any more: a person has to see them.
 _FOR_A_PERSON: Final = frozenset({"malformed", "vanished", "incomplete"})
@@ -21,8 +25,14 @@ _MOST_TIMES_LONGER: Final = 4.0
 _MOST_SECONDS_LONGER: Final = 5.0
 _MOST_MESSAGES_A_THREAD: Final = 10.0
 
+#: What VTEX calls that which a kind of command does to an order's goods.
+_CALLS = {"invoice": "invoice", "change": "create_change", "cancel": "cancel"}
 
-def judge_chaos(evidence: ChaosEvidence) -> tuple[Verdict, ...]:
+#: An order that was invoiced takes none of these.
+_TOO_LATE = frozenset({"cancel", "create_change"})
+
+
+def judge_chaos(evidence: ChaosEvidence) -> tuple[PromiseVerdict, ...]:
     """Judge every promise."""
     more = (
         settled_in_time,
@@ -116,7 +126,7 @@ def prefetch_stays(evidence: ChaosEvidence) -> tuple[Iterable[str], str]:
     return wrong, f"{len(after)} workers have {sorted(set(after.values()))} at the start and end"
 
 
-def _judge_accounts(evidence: ChaosEvidence) -> Iterable[Verdict]:
+def _judge_accounts(evidence: ChaosEvidence) -> Iterable[PromiseVerdict]:
     """Judge the demo's promises for every account; what is broken in any is broken."""
     judged = {account.name: judge(account.facts) for account in evidence.accounts}
     for verdicts in zip(*judged.values(), strict=True):
@@ -127,7 +137,7 @@ def _judge_accounts(evidence: ChaosEvidence) -> Iterable[Verdict]:
         ]
         first, others = verdicts[0], len(judged) - 1
         kept = f"{first.why}; and so in {others} other accounts" if others else first.why
-        yield Verdict(first.name, kept=not broken, why="; ".join(broken) or kept)
+        yield PromiseVerdict(first.name, kept=not broken, why="; ".join(broken) or kept)
 
 
 def _is_fair(before: float, after: float) -> bool:
@@ -143,3 +153,78 @@ def _has_to_be(one: Parked, facts: Evidence) -> bool:
         and (asked.order_id, asked.kind) == (one.order_id, one.kind)
         for asked in facts.asked or ()
     )
+
+
+def out_of_line(evidence: Evidence) -> Iterator[str]:
+    """Return the orders of which VTEX's own record shows that commands were not kept in line."""
+    vtex = {order.order_id: order for order in evidence.vtex_orders}
+    lines: defaultdict[str, list[AskedCommand]] = defaultdict(list)
+    for asked in evidence.asked or ():
+        if asked.row is not None:
+            lines[asked.order_id].append(asked)
+    for order_id, line in lines.items():
+        order = vtex.get(order_id)
+        if order is not None:
+            line.sort(key=lambda asked: asked.row or 0)
+            yield from (f"{order_id}: {problem}" for problem in _problems(order, line))
+
+
+def _problems(order: VtexOrder, line: list[AskedCommand]) -> Iterator[str]:
+    yield from _overtaking(order, line)
+    yield from _sent_too_late(order)
+    yield from _old_numbers(order, line)
+    yield from _wrong_values(order, line)
+    rivals = [asked for asked in line if asked.is_rival]
+    if rivals and sum(is_in_effect(asked, order) for asked in rivals) != 1:
+        yield f"not one of {' and '.join(asked.kind for asked in rivals)}"
+
+
+def _overtaking(order: VtexOrder, line: list[AskedCommand]) -> Iterator[str]:
+    places = [(_place(order, asked), asked) for asked in line if asked.kind in _CALLS]
+    latest = -1
+    for place, asked in places:
+        if place is None:
+            continue
+        if place < latest:
+            name = f"{asked.kind} {asked.number}" if asked.number else asked.kind
+            yield f"{name} overtook what was accepted before it"
+        latest = max(latest, place)
+
+
+def _place(order: VtexOrder, asked: AskedCommand) -> int | None:
+    """Find where in VTEX's record a command first took effect."""
+    about = asked.number if asked.kind == "invoice" else asked.words
+    return next(
+        (
+            index
+            for index, call in enumerate(order.calls)
+            if call.has_effect and (call.name, call.about) == (_CALLS[asked.kind], about)
+        ),
+        None,
+    )
+
+
+def _sent_too_late(order: VtexOrder) -> Iterator[str]:
+    if order.invoiced_at is None:
+        return
+    late = {c.name for c in order.calls if c.name in _TOO_LATE and c.at > order.invoiced_at}
+    yield from (f"{name} was sent after an invoice" for name in sorted(late))
+
+
+def _old_numbers(order: VtexOrder, line: Iterable[AskedCommand]) -> Iterator[str]:
+    latest = {
+        asked.number: asked.tracking_number
+        for asked in line
+        if asked.kind == "track" and asked.tracking_number is not None
+    }
+    for number, tracking_number in latest.items():
+        package = order.package(number)
+        if package is not None and package.tracking_number not in {None, tracking_number}:
+            yield f"{number} shows {package.tracking_number} after {tracking_number}"
+
+
+def _wrong_values(order: VtexOrder, line: Iterable[AskedCommand]) -> Iterator[str]:
+    for asked in line:
+        package = order.package(asked.number)
+        if package is not None and asked.value_cents not in {None, package.value_cents}:
+            yield f"{asked.number} is of {package.value_cents}, not {asked.value_cents}"

@@ -11,17 +11,17 @@ import sys
 import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import AbstractContextManager
+from dataclasses import replace
 from pathlib import Path
 from random import Random
-from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlsplit
 
 from chaos import hanging_erp
 from chaos.account import Account
-from chaos.account_plans import MAIN, AccountPlan
 from chaos.broker_contents import BrokerContents
+from chaos.databases import ChaosErp, ChaosLedger, running_erp, running_ledger
 from chaos.environment import (
     HOOK_SECRET,
     Peers,
@@ -30,19 +30,15 @@ from chaos.environment import (
     chaos_environment,
     child_environment,
 )
-from chaos.erp import ChaosErp, running_erp
 from chaos.hosts import Host, running_host, why_not
-from chaos.ledgers import ChaosLedger, running_ledger
-from chaos.plan import ChaosPlan
-from chaos.timetable import BEATS, BROKER, GATEWAY, ON_A_HOST, SERVICE, WORKERS, Kind
+from chaos.plan import MAIN, AccountPlan, ChaosPlan
+from chaos.timetable import BEATS, ON_A_HOST, SERVICE, WORKERS, Kind
 
 from orders_sync.demo.sandbox_api import SandboxApi
-from orders_sync.demo.stage import answers, first_address
+from orders_sync.demo.stage import Stage, StageFailed
 from orders_sync.embedded import process_list
-from orders_sync.embedded.broker import EmbeddedBroker, free_port
-from orders_sync.embedded.home import logs_folder, run_folder
-from orders_sync.embedded.processes import Child, ProcessSpec
-from orders_sync.embedded.supervisor import RestartDelays, Supervisor
+from orders_sync.embedded.home import run_folder
+from orders_sync.embedded.supervisor import RestartDelays
 from orders_sync.ledger.migrate import upgrade
 
 _START_DEADLINE_SECONDS = 120.0
@@ -65,11 +61,7 @@ _EVERYDAY: Mapping[str, Any] = {
 _SHOWN_LATER = ("visible_after_seconds", "cancel_visible_after_seconds", "change_seconds")
 
 
-class ChaosFailed(Exception):
-    """Raised when a run cannot begin."""
-
-
-class World:
+class World(Stage):
     """Starts everything when it is entered, and stops everything when it is left."""
 
     accounts: dict[str, Account]
@@ -84,60 +76,50 @@ class World:
         say: Callable[[str], None],
         pause: Callable[[float], None],
     ) -> None:
-        self._plan = plan
-        self._home = home
-        self._say = say
-        self._pause = pause
-        self._stack = ExitStack()
-        self._supervisor = Supervisor(
-            run_folder(home), say=say, delays=RestartDelays(first=0.5, cap=2.0)
+        super().__init__(
+            home,
+            child_environment(),
+            folder=home,
+            say=say,
+            pause=pause,
+            delays=RestartDelays(first=0.5, cap=2.0),
         )
-        self._children: dict[str, Child] = {}
-        self._env: dict[str, str] = {}
+        self._plan = plan
+        self._say = say
         self._hosts: dict[str, Host] = {}
         self._slept: defaultdict[str, float] = defaultdict(float)
         self._measure_at = 0.0
         self.accounts = {}
 
     def __enter__(self) -> Self:
-        with self._stack:
+        try:
             self._start()
-            self._stack = self._stack.pop_all()
+        except BaseException:
+            self.stop()
+            raise
         return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._stack.__exit__(kind, error, traceback)
 
     @property
     def main(self) -> Account:
         """The account that the faults of the timetable are about."""
         return self.accounts[MAIN]
 
-    @property
-    def restarts(self) -> int:
-        """How often a process was started again."""
-        return self._supervisor.restarts
-
     def send(self, name: str, number: signal.Signals) -> None:
         """Send a signal to a process, if it runs."""
-        pid = self._children[name].pid
-        if pid is not None and self._children[name].exit_status() is None:
+        child = self.children[name]
+        pid = child.pid
+        if pid is not None and child.exit_status() is None:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, number)
 
     def sleep_clock(self, name: str, seconds: float) -> None:
-        """Let a process's monotonic clock have stood still; see `squeezed`."""
+        """Set a process's monotonic clock back by a while that it stood still."""
         self._slept[name] += seconds
         self._slept_file(name).write_text(str(self._slept[name]))
 
     def set_erp_delay(self, account: str, seconds: float) -> None:
-        """Let each order take so long in an account's ERP from now on."""
-        hanging_erp.set_delay(self._home, account, seconds)
+        """Set how long each order takes in an account's ERP from now on."""
+        hanging_erp.set_delay(self.home, account, seconds)
 
     def without_others(self, name: str) -> AbstractContextManager[None]:
         """Cut a process's host off for as long as the block lasts, where there are hosts."""
@@ -150,24 +132,23 @@ class World:
         return contextlib.nullcontext() if host is None else host.without_vtex()
 
     def tend_accounts(self) -> None:
-        """Ask for whatever commands are due, in every account."""
+        """Send the commands that are due, in every account."""
         for account in self.accounts.values():
             account.tend()
 
     def pause(self, seconds: float) -> None:
         """Wait, keep everything running meanwhile, and look into the broker now and then."""
-        self._supervisor.tend()
         if time.monotonic() >= self._measure_at:
             self._measure_at = time.monotonic() + _MEASURE_EVERY_SECONDS
             self.broker.measure()
-        self._pause(seconds)
+        super().pause(seconds)
 
     def ask(self, *arguments: str) -> Any:
-        """Give what our command line answers with --json, as a person would ask it."""
+        """Return what our command line answers with --json, as a person would ask it."""
         return json.loads(self._run("orders_sync", *arguments, "--json"))
 
     def prefetch_counts(self) -> Mapping[str, int]:
-        """Ask each worker how many messages it may have in hand; those that do not answer lack."""
+        """Return how many messages each worker may have in hand; those that do not answer lack."""
         inspect = ("inspect", "stats", "--json", f"--timeout={_INSPECT_SECONDS}")
         for _ in range(_INSPECTIONS):
             # A worker that looks for the broker does not answer; if none does, that is an error.
@@ -179,8 +160,8 @@ class World:
     def _run(self, module: str, *arguments: str) -> bytes:
         done = subprocess.run(
             [sys.executable, "-m", module, *arguments],
-            env=self._env,
-            cwd=self._home,
+            env=self.environment,
+            cwd=self.home,
             check=True,
             capture_output=True,
             timeout=_COMMAND_SECONDS,
@@ -188,14 +169,24 @@ class World:
         return done.stdout
 
     def _start(self) -> None:
-        home = self._home
-        self.ledger = self._stack.enter_context(running_ledger(self._plan.ledger, home))
-        self._stack.callback(lambda: self.ledger.keep(home))
+        home = self.home
+        self.ledger = self.stack.enter_context(running_ledger(self._plan.ledger, home))
+        self.stack.callback(lambda: self.ledger.keep(home))
         erps = [self._have_erp(account) for account in self._plan.accounts]
-        self._stack.callback(self._supervisor.stop)
+        self.stack.callback(self.stop_processes)
         upgrade(self.ledger.url)
-        broker_url = self._start_broker()
-        sandboxes = [self._start_sandbox(account) for account in self._plan.accounts]
+        broker_url = self.start_broker(persistent=self._plan.broker == "persistent")
+        self.broker = BrokerContents(broker_url, home / "broker" / "keys.dump")
+        self.stack.callback(self.broker.close)
+        sandboxes = [
+            self.start_sandbox(
+                account.name,
+                name=f"sandbox-{account.name}",
+                seed=self._plan.seed,
+                requests_per_minute=account.requests_per_minute,
+            )
+            for account in self._plan.accounts
+        ]
         peers = [
             Peers(account, sandbox_url, erp.url)
             for account, sandbox_url, erp in zip(self._plan.accounts, sandboxes, erps, strict=True)
@@ -203,31 +194,29 @@ class World:
         hanging_erp.install(adapters_folder(home))
         for peer, erp in zip(peers, erps, strict=True):
             self._open_account(peer, erp)
-        self._env = self._environment(peers, broker_url)
+        self.environment = self._environment(peers, broker_url)
         self._start_crew(peers, broker_url)
         # VTEX keeps no events for a feed that is not configured yet.
-        self._wait_for(
+        self.wait_for(
             lambda: all(a.api.report().feed_configured for a in self.accounts.values()),
             "the workers to configure the feeds",
         )
-        self._start_gateway()
+        self._open_gateway()
         env = child_environment(CELERY_BROKER_URL=broker_url)
-        outbox = self._outbox(MAIN)
-        self._start_process(
-            SERVICE, process_list.other_service(outbox, once=self._plan.broker_keeps), env
-        )
+        service = process_list.other_service(self._outbox(MAIN), once=self._plan.broker_keeps)
+        self.start(SERVICE, service, env)
 
     def _environment(self, peers: list[Peers], broker_url: str) -> dict[str, str]:
         return chaos_environment(
-            self._home, peers, broker_url=broker_url, ledger_url=self.ledger.url
+            self.home, peers, broker_url=broker_url, ledger_url=self.ledger.url
         )
 
     def _have_erp(self, account: AccountPlan) -> ChaosErp:
-        """Have an ERP; those that no fault is about are files."""
+        """Run an ERP; those that no fault is about are files."""
         if account.name == MAIN:
-            return self._stack.enter_context(running_erp(self._plan.erp, self._home))
-        erp = running_erp("sqlite", self._home, f"erp-{account.name}")
-        return self._stack.enter_context(erp)
+            return self.stack.enter_context(running_erp(self._plan.erp, self.home))
+        erp = running_erp("sqlite", self.home, f"erp-{account.name}")
+        return self.stack.enter_context(erp)
 
     def _open_account(self, peers: Peers, erp: ChaosErp) -> None:
         plan = peers.plan
@@ -241,34 +230,11 @@ class World:
         )
         random = Random(f"{self._plan.seed} demand {plan.name}")
         account = Account(plan, api, erp, self._outbox(plan.name), random)
-        self._stack.callback(account.close)
+        self.stack.callback(account.close)
         self.accounts[plan.name] = account
 
     def _outbox(self, account: str) -> Path:
-        return self._home / "outbox" / account
-
-    def _start_broker(self) -> str:
-        broker = EmbeddedBroker(self._home, persistent=self._plan.broker == "persistent")
-        url = broker.start(pause=self._pause)
-        if broker.child is not None:
-            self._supervisor.watch(broker.child)
-            self._children[BROKER] = broker.child
-        self.broker = BrokerContents(url, self._home / "broker" / "keys.dump")
-        self._stack.callback(self.broker.close)
-        return url
-
-    def _start_sandbox(self, account: AccountPlan) -> str:
-        name = f"sandbox-{account.name}"
-        argv = process_list.sandbox(
-            account=account.name,
-            seed=self._plan.seed,
-            chaos="off",
-            requests_per_minute=account.requests_per_minute,
-        )
-        self._start_process(name, argv, child_environment(), vital=True, stops_last=True)
-        log = self._children[name].spec.log
-        self._wait_for(lambda: first_address(log) is not None, name)
-        return first_address(log) or ""
+        return self.home / "outbox" / account
 
     def _start_crew(self, peers: list[Peers], broker_url: str) -> None:
         without = ",".join(sorted(self._plan.without))
@@ -282,18 +248,13 @@ class World:
         envs = self._start_hosts(peers, broker_url)
         for name, (python, _, *program) in argvs.items():
             settings = (str(offsets.get(name, 0.0)), without, str(self._slept_file(name)))
-            argv = (python, "-m", "chaos.squeezed", *settings, *program)
+            argv = (python, "-m", "chaos.weakened", *settings, *program)
             host = self._hosts.get(name)
-            self._start_process(
-                name, host.command(argv) if host else argv, envs.get(name, self._env)
-            )
+            self.start(name, host.command(argv) if host else argv, envs.get(name, self.environment))
 
-    def _start_gateway(self) -> None:
+    def _open_gateway(self) -> None:
         """Start the gateway, and have VTEX post to its hook in a run that has one."""
-        port = free_port()
-        url = f"http://127.0.0.1:{port}"
-        self._start_process(GATEWAY, process_list.gateway(port), self._env)
-        self._wait_for(lambda: answers(url), "the gateway")
+        url = self.start_gateway()
         if self._plan.has_hook:
             for name, account in self.accounts.items():
                 account.api.configure_hook(
@@ -301,7 +262,7 @@ class World:
                 )
 
     def _start_hosts(self, peers: list[Peers], broker_url: str) -> dict[str, dict[str, str]]:
-        """Give those workers hosts whose hosts will lose others, and their environments."""
+        """Start hosts that will lose others; return the environments of their workers."""
         targets = sorted({f.target for f in self._plan.faults if f.kind in ON_A_HOST})
         reason = why_not() if targets else None
         if reason is not None:
@@ -310,9 +271,9 @@ class World:
         envs = {}
         for number, name in enumerate(targets):
             host = Host.number(number, os.getpid())
-            self._stack.enter_context(running_host(host))
+            self.stack.enter_context(running_host(host))
             # It is left after the processes on it were stopped.
-            self._stack.callback(self._supervisor.stop)
+            self.stack.callback(self.stop_processes)
             pairs = [
                 f"{host.services}:{_port(broker_url)}=127.0.0.1:{_port(broker_url)}",
                 *(
@@ -320,8 +281,9 @@ class World:
                     for peer in peers
                 ),
             ]
-            relay = (sys.executable, "-m", "chaos.relay", *pairs)
-            self._start_process(f"relay-{name}", relay, child_environment(), stops_last=True)
+            relay = (sys.executable, "-m", "chaos.hosts", *pairs)
+            spec = self.spec(f"relay-{name}", relay, child_environment())
+            self.run(replace(spec, stops_last=True))
             there = [
                 Peers(peer.plan, peer.sandbox_url.replace("127.0.0.1", host.vtex), peer.erp_url)
                 for peer in peers
@@ -331,32 +293,11 @@ class World:
         return envs
 
     def _slept_file(self, name: str) -> Path:
-        return run_folder(self._home) / f"{name}.slept"
-
-    def _start_process(
-        self,
-        name: str,
-        argv: tuple[str, ...],
-        env: Mapping[str, str],
-        *,
-        vital: bool = False,
-        stops_last: bool = False,
-    ) -> None:
-        log = logs_folder(self._home) / f"{name}.log"
-        spec = ProcessSpec(name, argv, log, env, self._home, vital, stops_last)
-        self._children[name] = self._supervisor.start(spec)
-
-    def _wait_for(self, is_there: Callable[[], bool], what: str) -> None:
-        deadline = time.monotonic() + _START_DEADLINE_SECONDS
-        while not is_there():
-            if time.monotonic() > deadline:
-                raise ChaosFailed(f"Waited {_START_DEADLINE_SECONDS:g} s for {what} in vain.")
-            self._supervisor.tend()
-            self._pause(_LOOK_EVERY_SECONDS)
+        return run_folder(self.home) / f"{name}.slept"
 
 
 def _port(url: str) -> int:
     port = urlsplit(url).port
     if port is None:
-        raise ChaosFailed(f"{url} has no port.")
+        raise StageFailed(f"{url} has no port.")
     return port

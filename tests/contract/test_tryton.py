@@ -15,8 +15,8 @@ import pytest
 from support.tryton import STORE, Tryton
 from support.waiting import until
 
+from orders_sync.demo.played_tryton import SoldOrder
 from orders_sync.demo.sums import adds_up
-from orders_sync.demo.tryton_clerk import SoldOrder
 from orders_sync.domain.amounts import ChargedService, Reason, Reckoning
 from orders_sync.domain.commands import Command, Outcome
 from orders_sync.domain.differences import Changes

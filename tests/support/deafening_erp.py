@@ -44,5 +44,5 @@ def install(folder: Path) -> None:
 
 
 def deafened(home: Path) -> Path:
-    """Give the file that tells that a worker was made deaf."""
+    """Return the file that tells that a worker was made deaf."""
     return home / "deafened"

@@ -17,7 +17,7 @@ def erp_database(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def erp_url(erp_database: str, request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """Give the URL of an empty database for staging tables, one of each kind."""
+    """Return the URL of an empty database for staging tables, one of each kind."""
     if erp_database == "sqlite":
         return f"sqlite:///{tmp_path / 'erp.sqlite3'}"
     name = "postgres" if erp_database == "postgresql" else "mariadb"

@@ -77,7 +77,7 @@ class Firewall:
 
 @contextmanager
 def firewall_before(server: Path) -> Iterator[Firewall]:
-    """Have a firewall before a server's socket."""
+    """Run a firewall before a server's socket."""
     firewall = Firewall(server)
     try:
         yield firewall

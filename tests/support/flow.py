@@ -116,7 +116,7 @@ class Flow:
         ensure_feed(STORE, vtex=self.services.vtex(STORE), settings=self.settings.feed)
 
     def cut_answers_to(self, method: str | None) -> None:
-        """Let calls of this method take effect and lose their answers."""
+        """Cut the answers to calls of this method, which take effect."""
         self.cut_method = method
 
     def poll(
@@ -146,7 +146,7 @@ class Flow:
         return sum(polled.new for polled in done)
 
     def due(self, chore: Chore) -> bool:
-        """Whether a tick would have the chore done now; it is then claimed, as by a tick."""
+        """Check whether a tick would have the chore done now; it is then claimed, as by a tick."""
         accounts = self.services.ledger.accounts
         return bool(accounts.claim([chore], now=self.clock(), lease=QUICK_LEASE, limit=10))
 
@@ -200,7 +200,7 @@ class Flow:
         key: str | None = None,
         source: Source = "service",
     ) -> str:
-        """Ask for something to be told to VTEX; give the command's id."""
+        """Accept a command that is to be told to VTEX; return its id."""
         command = Command(kind, order_id, body, key)
         return accept(command, account=STORE, source=source, intake=self.intake).command_id
 
@@ -259,7 +259,7 @@ class Flow:
             self.run(self.queue.popleft())
 
     def settle(self, rounds: int = 40, seconds: float = 30) -> None:
-        """Let the world go on: poll, work, acknowledge and dispatch, with time between."""
+        """Poll, work, acknowledge and dispatch for some rounds, with time between."""
         for _ in range(rounds):
             self._quietly(self.poll)
             self._quietly(self.pull)
@@ -310,18 +310,18 @@ class Flow:
         return order_ids
 
     def erp_writes(self, sql: str, **values: Any) -> None:
-        """Let the ERP write in its database."""
+        """Write in the ERP's database."""
         self.services.erp(STORE).pull(None)
         with self._erp.begin() as connection:
             connection.execute(sa.text(sql), values)
 
     def erp_reads(self, sql: str, **values: Any) -> list[tuple[Any, ...]]:
-        """What the ERP finds in its database."""
+        """Read in the ERP's database."""
         with self._erp.connect() as connection:
             return [tuple(row) for row in connection.execute(sa.text(sql), values)]
 
     def take_in_erp(self, order_id: str) -> None:
-        """Let the ERP begin to fulfil an order."""
+        """Take an order in the ERP, which begins to fulfil it."""
         with self._erp.begin() as connection:
             connection.execute(
                 sa.text("UPDATE erp_orders SET taken_at = placed_at WHERE order_id = :id"),

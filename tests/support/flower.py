@@ -31,25 +31,25 @@ class Flower:
         return self.child
 
     def get(self, path: str, login: tuple[str, str] | None = LOGIN) -> requests.Response:
-        """Ask for a page."""
+        """Get a page."""
         return requests.get(self.url(path), auth=login, timeout=30)
 
     def url(self, path: str, login: str = "") -> str:
-        """Give the address of a page, with `user:password@` where `login` is that."""
+        """Return the address of a page, with `user:password@` where `login` is that."""
         return f"http://{login}127.0.0.1:{self._port}{path}"
 
     def tasks(self) -> dict[str, dict[str, Any]]:
-        """Give all that Flower's API says of the tasks it has seen, by id."""
+        """Return all that Flower's API says of the tasks it has seen, by id."""
         tasks: dict[str, dict[str, Any]] = self.get("/api/tasks").json()
         return tasks
 
     def knows(self, task_id: str, **facts: Any) -> bool:
-        """Say whether Flower has seen a task, and so much of it."""
+        """Check whether Flower has seen a task, and so much of it."""
         seen = self.tasks().get(task_id)
         return seen is not None and all(seen[name] == value for name, value in facts.items())
 
     def hears_a_worker(self) -> bool:
-        """Say whether a worker's events have come."""
+        """Check whether a worker's events have come."""
         return bool(self.get("/workers?json=1").json()["data"])
 
     def _is_up(self) -> bool:

@@ -199,7 +199,7 @@ def _numbered(connection: sa.Connection, number: int, now: datetime) -> Iterator
 
 
 def gather_statistics(database: Database) -> None:
-    """Let the database know what is in its tables, as it does by itself in time."""
+    """Gather the database's statistics, as it does by itself in time."""
     with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.execute(sa.text("ANALYZE"))
     # SQLite's other connections learn of it when they are opened.

@@ -68,7 +68,7 @@ class Workers:
         return process
 
     def spec(self, *, threads: int = 2) -> ProcessSpec:
-        """Say how a supervisor starts a worker."""
+        """Return the process of a worker for a supervisor."""
         return ProcessSpec(
             name="worker1",
             argv=tuple(_command("supervised@test", threads)),
@@ -97,7 +97,7 @@ class Workers:
                 )
 
     def held(self) -> int:
-        """Ask how many tasks the workers have, and have not begun."""
+        """Count the tasks that the workers have and have not begun."""
         answers = self._producer.control.inspect(timeout=2).reserved() or {}
         return sum(map(len, answers.values()))
 
@@ -111,7 +111,7 @@ class Workers:
         return [int(number) for number in self.redis.lrange(key, 0, -1)]
 
     def is_idle(self) -> bool:
-        """Tell whether nothing waits and nothing is in hand, at one and the same instant."""
+        """Check whether nothing waits and nothing is in hand, at one and the same instant."""
         with self.redis.pipeline() as pipe:
             for queue in QUEUES:
                 pipe.llen(queue)
@@ -135,7 +135,7 @@ def _command(node: str, threads: int) -> list[str]:
 
 @contextmanager
 def workers(home: Path, transport: str = "safe", **environment: str) -> Iterator[Workers]:
-    """Give a broker and its workers, for a while."""
+    """Yield a broker and its workers, for a while."""
     them = Workers(home, transport, **environment)
     try:
         yield them
@@ -144,7 +144,7 @@ def workers(home: Path, transport: str = "safe", **environment: str) -> Iterator
 
 
 def has_done(them: Workers, number: int) -> bool:
-    """Tell whether so many tasks are done."""
+    """Check whether so many tasks are done."""
     return bool(them.redis.llen("done") >= number)
 
 

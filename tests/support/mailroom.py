@@ -107,7 +107,7 @@ class Mailroom:
                 self.send(message, may_go_on=True)
 
     def settle(self, hours: float, *, step: float = 60) -> None:
-        """Let time pass, with what is due sent."""
+        """Advance the time, and send what is due."""
         until = self.clock() + timedelta(hours=hours)
         while self.clock() < until:
             self.drain()
@@ -118,7 +118,7 @@ class Mailroom:
         return list(reversed(self.ledger.outbox_log.sent_to(endpoint.id, limit=10_000)))
 
     def answers(self, endpoint: Endpoint) -> list[str]:
-        """What was answered to each try, by event."""
+        """Return what was answered to each try, by event."""
         return [one.answer for sent in self.sent(endpoint) for one in sent.attempts]
 
     def states(self, endpoint: Endpoint) -> list[str]:

@@ -114,7 +114,7 @@ def running_mariadb() -> Iterator[MariadbServer]:
 
 @pytest.fixture(scope="session")
 def mariadb() -> Iterator[MariadbServer]:
-    """Give the server of this run; without its programs tests are skipped, but not in CI."""
+    """Yield the server of this run; without its programs tests are skipped, but not in CI."""
     if _find_server() is None or shutil.which("mariadb-install-db") is None:
         reason = "No MariaDB server was found. Install one: apt-get install mariadb-server"
         if os.environ.get("CI") == "true":  # noqa: TID251 -- no setting of the project's
@@ -126,7 +126,7 @@ def mariadb() -> Iterator[MariadbServer]:
 
 @pytest.fixture
 def mariadb_database(mariadb: MariadbServer) -> Iterator[str]:
-    """Give the name of an empty database."""
+    """Yield the name of an empty database."""
     name = mariadb.create()
     yield name
     mariadb.drop(name)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 def words_of(command: str, folder: Path) -> list[str]:
-    """Give the words after `orders-sync` as bash, in `folder`, hands them to the program."""
+    """Return the words after `orders-sync` as bash, in `folder`, hands them to the program."""
     program, rest = command.split(" ", 1)
     assert program == "orders-sync"
     bash = shutil.which("bash")

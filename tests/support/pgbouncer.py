@@ -86,7 +86,7 @@ def _find_program() -> str | None:
     ],
 )
 def pgbouncer(postgres: PostgresServer, request: pytest.FixtureRequest) -> Iterator[PgBouncer]:
-    """Give a pooler that refuses the start-up parameter `options`, and one that ignores it."""
+    """Yield a pooler that refuses the start-up parameter `options`, and one that ignores it."""
     if _find_program() is None:
         reason = "No PgBouncer was found. Install one: apt-get install pgbouncer"
         if os.environ.get("CI") == "true":  # noqa: TID251 -- no setting of the project's

@@ -11,9 +11,9 @@ import redis
 from pydantic import SecretStr
 from support.ledger_files import make_ledger
 
+from orders_sync.demo.stage import BROKER, Stage
 from orders_sync.embedded import process_list
-from orders_sync.embedded.broker import EmbeddedBroker
-from orders_sync.embedded.processes import Child, ProcessSpec
+from orders_sync.embedded.processes import Child
 from orders_sync.sandbox import Box
 from orders_sync.sandbox.server import serving
 from orders_sync.settings import child_environment
@@ -42,43 +42,37 @@ _QUICK = {
 }
 
 
-class Plant:
+class Plant(Stage):
     """Everything that `orders-sync up` runs, one process at a time under a test's hand."""
 
     def __init__(self, home: Path, box: Box, vtex_url: str) -> None:
-        self.home = home
+        super().__init__(home, finish_seconds=0.0)
         self.box = box
-        self.broker = EmbeddedBroker(home)
-        self.broker_url = self.broker.start()
+        self.broker_url = self.start_broker()
         self.environment = child_environment(
             **_QUICK,
             ORDERS_SYNC_HOME=str(home),
             ORDERS_SYNC_BROKER_URL=self.broker_url,
             **{f"ORDERS_SYNC_ACCOUNTS__{STORE.upper()}__BASE_URL": vtex_url},
         )
-        self.children: list[Child] = []
         make_ledger(f"sqlite:///{home / 'ledger.sqlite3'}")
         self._configure_feed(vtex_url)
 
     def _configure_feed(self, vtex_url: str) -> None:
-        """Have the feed before the orders: VTEX tells nothing of what came earlier."""
+        """Configure the feed before the orders: VTEX tells nothing of what came earlier."""
         credentials = Credentials(SecretStr("key"), SecretStr("token"))
         client = VtexClient(STORE, RequestsTransport(vtex_url), credentials)
         ensure_feed(STORE, vtex=client, settings=FeedSettings(visibility_seconds=30))
-
-    def start(self, name: str, argv: tuple[str, ...], **changes: str) -> Child:
-        log = self.home / "logs" / f"{name}.log"
-        environment = {**self.environment, **changes}
-        child = Child(ProcessSpec(name=name, argv=argv, env=environment, log=log), self.home)
-        child.start()
-        self.children.append(child)
-        return child
 
     def start_worker(self, number: int = 1) -> Child:
         return self.start(f"worker{number}", process_list.worker(number, "info"))
 
     def start_beat(self) -> Child:
         return self.start("beat", process_list.beat("info"))
+
+    def programs(self) -> list[Child]:
+        """All but the broker."""
+        return [child for name, child in self.children.items() if name != BROKER]
 
     def log_of(self, name: str) -> str:
         return (self.home / "logs" / f"{name}.log").read_text()
@@ -106,18 +100,9 @@ class Plant:
     def are_handled(self, orders: list[str]) -> bool:
         return all(self.box.order(order_id).status == "handling" for order_id in orders)
 
-    def close(self) -> None:
-        for child in self.children:
-            child.kill()
-        self.broker.stop()
-
 
 @contextmanager
 def running_plant(home: Path) -> Iterator[Plant]:
     box = Box(STORE, seed=1)
-    with serving(box) as url:
-        plant = Plant(home, box, url)
-        try:
-            yield plant
-        finally:
-            plant.close()
+    with serving(box) as url, Plant(home, box, url) as plant:
+        yield plant

@@ -80,7 +80,7 @@ class PostgresServer:
         return (self._socket / "log").read_text(errors="replace")
 
     def url(self, database: str) -> str:
-        """Give a database's URL."""
+        """Return a database's URL."""
         return f"postgresql://tests@/{database}?host={self._socket}"
 
     def create(self, template: str = "template0", encoding: str = "UTF8") -> str:
@@ -145,7 +145,7 @@ def database(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[PostgresServer]:
-    """Give the server of this run; without its programs tests are skipped, but not in CI."""
+    """Yield the server of this run; without its programs tests are skipped, but not in CI."""
     binaries = find_binaries()
     if binaries is None:
         reason = "No PostgreSQL server was found. Install one: apt-get install postgresql"
@@ -165,7 +165,7 @@ def _migrated(postgres: PostgresServer) -> str:
 
 @pytest.fixture
 def postgres_database(postgres: PostgresServer) -> Iterator[str]:
-    """Give the name of an empty database."""
+    """Yield the name of an empty database."""
     name = postgres.create()
     yield name
     postgres.drop(name)
@@ -173,7 +173,7 @@ def postgres_database(postgres: PostgresServer) -> Iterator[str]:
 
 @pytest.fixture
 def postgres_ledger(postgres: PostgresServer, _migrated: str) -> Iterator[str]:
-    """Give the name of a database with the ledger's tables."""
+    """Yield the name of a database with the ledger's tables."""
     name = postgres.create(_migrated)
     yield name
     postgres.drop(name)

@@ -37,7 +37,7 @@ def reconciled(flow: Flow, **changes: Any) -> Reconciled:
 
 
 def later(flow: Flow, seconds: float = A_WHILE, **changes: Any) -> Reconciled:
-    """Let time pass, run once, and let the workers do what it asks for."""
+    """Advance the time, run once, and do the work that it asks for."""
     flow.clock.advance(seconds)
     done = reconciled(flow, **changes)
     flow.drain()

@@ -77,7 +77,7 @@ class Running:
 
 
 def process_ids(home: Path) -> dict[str, int]:
-    """Give the ids of the processes that run for a home folder, by name."""
+    """Return the ids of the processes that run for a home folder, by name."""
     locked = [path for path in (home / "run").glob("*.pid") if _is_locked(path)]
     ids = {path.stem: path.read_text() for path in locked}
     return {name: int(pid) for name, pid in ids.items() if pid}

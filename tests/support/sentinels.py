@@ -85,15 +85,15 @@ class Sentinels:
         self._processes[port].wait()
 
     def freeze(self, port: int) -> None:
-        """Have a server fall silent: its connections stay open and nothing is answered."""
+        """Freeze a server: its connections stay open and nothing is answered."""
         os.kill(self._processes[port].pid, signal.SIGSTOP)
 
     def thaw(self, port: int) -> None:
-        """Have a server go on."""
+        """Wake a server that was frozen."""
         os.kill(self._processes[port].pid, signal.SIGCONT)
 
     def is_failed_over(self) -> bool:
-        """Tell whether all sentinels lead to the replica."""
+        """Check whether all sentinels lead to the replica."""
         return all(
             self.sentinel(port).sentinel_get_master_addr_by_name(MASTER)[1] == self.replica
             and self.server(self.replica).info("replication")["role"] == "master"

@@ -81,7 +81,7 @@ class Books:
     folder: Path
 
     def ask(self, statement: str, *values: Any) -> list[Any]:
-        """Ask the receiver's own database."""
+        """Query the receiver's own database."""
         with closing(sqlite3.connect(self.folder / "erp.sqlite3", timeout=30)) as erp, erp:
             return erp.execute(statement, values).fetchall()
 
@@ -169,7 +169,7 @@ def faulty_way_to(url: str, *, seed: int = 1, share: float = 0.0) -> Iterator[Wa
             (fault or say(reply, status))(self)
 
         def log_message(self, *_: object) -> None:
-            """Say nothing."""
+            """Log nothing."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True

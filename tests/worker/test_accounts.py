@@ -155,7 +155,7 @@ def test_a_change_is_followed_by_processes_that_start_after_whoever_made_it_was_
     plant.start_beat()
     until(lambda: chain.box.feed is not None, "the account is followed")
     ids = chain.box.create_orders(10)
-    for child in list(plant.children):
+    for child in plant.programs():
         child.kill()
     # Nobody is there to follow it.
     chain.keep(requests_per_minute=6000)

@@ -24,8 +24,8 @@ from support.running import Running, process_ids
 from support.waiting import until
 
 from orders_sync.demo.environment import ACCOUNT, demo_environment
-from orders_sync.demo.erp_tables import open_as_erp, read_erp
 from orders_sync.demo.evidence import collect_evidence
+from orders_sync.demo.played_staging import open_as_erp, read_erp
 from orders_sync.demo.promises import judge
 from orders_sync.demo.sandbox_api import SandboxApi
 from orders_sync.domain.rules import Standing

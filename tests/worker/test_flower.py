@@ -16,7 +16,7 @@ from support.flower import LOGIN, Flower
 from support.plant import STORE, Plant, running_plant
 from support.waiting import until
 
-from orders_sync.demo.leaks import contains_personal_data, files_with_leaks
+from orders_sync.demo.evidence import contains_personal_data, files_with_leaks
 from orders_sync.embedded import process_list
 from orders_sync.embedded.processes import Child
 from orders_sync.errors import ConfigurationError

@@ -18,7 +18,7 @@ from support.flower import LOGIN, Flower
 from support.plant import STORE, Plant, running_plant
 from support.waiting import until
 
-from orders_sync.demo.leaks import contains_personal_data
+from orders_sync.demo.evidence import contains_personal_data
 from orders_sync.embedded import process_list
 
 #: Time that passes for the page, not for us: its scripts have fetched and drawn by then.

@@ -16,7 +16,7 @@ from celery import Celery
 from support.plant import STORE, Plant
 from support.waiting import until
 
-from orders_sync.demo.leaks import contains_personal_data, files_with_leaks
+from orders_sync.demo.evidence import contains_personal_data, files_with_leaks
 from orders_sync.embedded import process_list
 from orders_sync.embedded.broker import broker_folder
 from orders_sync.embedded.home import logs_folder
@@ -41,9 +41,10 @@ def shop(plant: Plant) -> Plant:
 
 
 def stop(plant: Plant) -> None:
-    for child in plant.children:
+    children = plant.programs()
+    for child in children:
         child.terminate()
-    still_running = [child.spec.name for child in plant.children if not child.ended_within(60)]
+    still_running = [child.spec.name for child in children if not child.ended_within(60)]
     assert still_running == []
 
 

@@ -10,7 +10,7 @@ from support.ingest import ingesting
 from support.plant import Plant
 from support.waiting import until
 
-from orders_sync.demo.leaks import contains_personal_data
+from orders_sync.demo.evidence import contains_personal_data
 
 _TESTS = Path(__file__).parents[1]
 

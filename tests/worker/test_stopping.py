@@ -15,21 +15,22 @@ from support.killing import Workers, workers
 from support.plant import running_plant
 from support.waiting import until
 
-from orders_sync.embedded.broker import EmbeddedBroker
+from orders_sync.demo.stage import BROKER
+from orders_sync.embedded.processes import Child
 
 THREADS = 10
 
 
 @contextmanager
-def silent(broker: EmbeddedBroker) -> Iterator[None]:
+def silent(server: Child | None) -> Iterator[None]:
     """Have a server stand still for a while: whoever asks it is neither answered nor refused."""
-    assert broker.child is not None
-    assert broker.child.pid is not None
-    os.kill(broker.child.pid, signal.SIGSTOP)
+    assert server is not None
+    assert server.pid is not None
+    os.kill(server.pid, signal.SIGSTOP)
     try:
         yield
     finally:
-        os.kill(broker.child.pid, signal.SIGCONT)
+        os.kill(server.pid, signal.SIGCONT)
 
 
 @pytest.fixture
@@ -79,7 +80,7 @@ def test_a_second_signal_ends_it_at_once_and_others_go_on_with_what_it_had(crew:
 def test_a_worker_ends_whose_broker_is_silent(crew: Workers) -> None:
     worker = crew.start("--heartbeat-interval=1")
     until(lambda: "ready" in crew.log, "it takes messages")
-    with silent(crew.broker):
+    with silent(crew.broker.child):
         worker.send_signal(signal.SIGTERM)
         status = worker.wait(60)
 
@@ -110,7 +111,7 @@ def test_beat_ends_whose_broker_is_silent(tmp_path: Path) -> None:
     with running_plant(tmp_path) as plant:
         beat = plant.start_beat()
         until((plant.home / "beat.pulse").exists, "it sends")
-        with silent(plant.broker):
+        with silent(plant.children[BROKER]):
             beat.terminate()
             until(lambda: beat.exit_status() is not None, "it has ended", seconds=60)
 

@@ -13,7 +13,7 @@ from celery import Celery
 from support.plant import STORE, Plant
 from support.waiting import until
 
-from orders_sync.demo.leaks import contains_personal_data
+from orders_sync.demo.evidence import contains_personal_data
 from orders_sync.embedded import process_list
 
 TASK = "orders_sync.refund"

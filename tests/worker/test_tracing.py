@@ -14,7 +14,7 @@ from support.ingest import SpanSeen, ingesting
 from support.plant import STORE, Plant
 from support.waiting import until
 
-from orders_sync.demo.leaks import contains_personal_data
+from orders_sync.demo.evidence import contains_personal_data
 from orders_sync.metrics.tracing import About
 
 #: Each takes from its own queues, so that an order's way leads through both.
@@ -112,7 +112,7 @@ def test_a_collector_in_trouble_holds_no_worker_and_keeps_none_from_ending(
         plant.start_beat()
 
         until(partial(plant.are_handled, orders), "every order is handled")
-        worker = plant.children[0]
+        worker = plant.children["worker"]
         worker.terminate()
         ended = worker.ended_within(25)
 

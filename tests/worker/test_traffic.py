@@ -37,16 +37,12 @@ _ACCOUNT = f"ORDERS_SYNC_ACCOUNTS__{STORE.upper()}__"
 @contextmanager
 def working(home: Path, box: Box, **changes: str) -> Iterator[Plant]:
     """Run two workers and beat against a sandbox of our own."""
-    with serving(box) as url:
-        plant = Plant(home, box, url)
+    with serving(box) as url, Plant(home, box, url) as plant:
         plant.environment |= changes
-        try:
-            plant.start_worker(1)
-            plant.start_worker(2)
-            plant.start_beat()
-            yield plant
-        finally:
-            plant.close()
+        plant.start_worker(1)
+        plant.start_worker(2)
+        plant.start_beat()
+        yield plant
 
 
 @pytest.fixture

@@ -17,10 +17,11 @@ from support.running import Running, kill_everything, process_ids
 from support.waiting import until
 
 from orders_sync.demo.environment import ACCOUNT, demo_environment, plain_environment
-from orders_sync.demo.erp_tables import open_as_erp, read_erp
 from orders_sync.demo.evidence import collect_evidence
-from orders_sync.demo.promises import is_settled, judge
+from orders_sync.demo.played_staging import open_as_erp, read_erp
+from orders_sync.demo.promises import judge
 from orders_sync.demo.sandbox_api import SandboxApi
+from orders_sync.demo.settled import is_settled
 from orders_sync.embedded.broker import running_broker_url
 from orders_sync.embedded.supervisor import STOP_SECONDS
 from orders_sync.sandbox import Box, Dials

@@ -9,6 +9,7 @@ import pytest
 from support.plant import Plant
 from support.waiting import until
 
+from orders_sync.demo.stage import BROKER
 from orders_sync.embedded.broker import free_port
 
 WORKER = (sys.executable, "-m", "celery", "-A", "orders_sync", "worker", "-P", "solo")
@@ -62,8 +63,7 @@ def test_a_broker_that_goes_away_and_comes_back_loses_no_retry(plant: Plant) -> 
     until(lambda: len(plant.in_erp()) >= 1, "work has begun")
     plant.box.dials.unavailable = 1.0
 
-    broker = plant.broker.child
-    assert broker is not None
+    broker = plant.children[BROKER]
     broker.kill()
     broker.start()
     plant.box.dials.unavailable = 0.0

@@ -8,7 +8,7 @@ import pytest
 import redis
 from chaos.broker_contents import BrokerContents
 
-from orders_sync.demo.leaks import files_with_leaks
+from orders_sync.demo.evidence import files_with_leaks
 from orders_sync.embedded.broker import EmbeddedBroker
 
 NAME = "Maria Souza"

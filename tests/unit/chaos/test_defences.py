@@ -41,7 +41,7 @@ print(json.dumps([
 def places(folder: Path, without: str) -> list[object]:
     (folder / "told.py").write_text(PROGRAM)
     done = subprocess.run(
-        [sys.executable, "-m", "chaos.squeezed", "0", without, str(folder / "slept"), "told"],
+        [sys.executable, "-m", "chaos.weakened", "0", without, str(folder / "slept"), "told"],
         env=child_environment(PYTHONPATH=f"{folder}:{_TESTS}"),
         capture_output=True,
         check=True,

@@ -34,7 +34,7 @@ def port(host: Host) -> Iterator[int]:
     port = server.server_port
     pairs = [f"{address}:{port}=127.0.0.1:{port}" for address in (host.services, host.vtex)]
     with subprocess.Popen(
-        [sys.executable, "-m", "chaos.relay", *pairs], env=child_environment()
+        [sys.executable, "-m", "chaos.hosts", *pairs], env=child_environment()
     ) as relay:
         while not all(reaches(host, address, port) for address in (host.services, host.vtex)):
             assert relay.poll() is None

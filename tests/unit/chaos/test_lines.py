@@ -4,13 +4,13 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from chaos.lines import out_of_line
+from chaos.verdicts import out_of_line
 from unit.demo.evidence_makers import vtex
 
-from orders_sync.demo.records import AskedCommand, Evidence, Package, SeenCall, VtexOrder
+from orders_sync.demo.records import AskedCommand, Evidence, SeenCall, VtexOrder, VtexPackage
 
-FIRST = Package("7-1", is_return=False, value_cents=400, tracking_number="BR7")
-REST = Package("7-2", is_return=False, value_cents=800)
+FIRST = VtexPackage("7-1", is_return=False, value_cents=400, tracking_number="BR7")
+REST = VtexPackage("7-2", is_return=False, value_cents=800)
 ASKED = (
     AskedCommand("1-01", "change", words="Menos", row=1),
     AskedCommand("1-01", "invoice", "7-1", value_cents=400, row=2),

@@ -8,7 +8,7 @@ from chaos.proofs import PROOFS, UNPROVEN, find_problems
 from chaos.run import ChaosResult
 from chaos.timetable import Kind
 
-from orders_sync.demo.promises import Verdict
+from orders_sync.demo.promises import PromiseVerdict
 
 
 def runs(*, whole: Collection[str], weak: Collection[str]) -> Callable[[ChaosPlan], ChaosResult]:
@@ -25,7 +25,7 @@ def runs(*, whole: Collection[str], weak: Collection[str]) -> Callable[[ChaosPla
             commands=150,
             restarts=0,
             faults={},
-            verdicts=tuple(Verdict(name, kept=name not in broken, why="") for name in names),
+            verdicts=tuple(PromiseVerdict(name, kept=name not in broken, why="") for name in names),
         )
 
     return run

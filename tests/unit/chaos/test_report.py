@@ -10,7 +10,7 @@ from chaos.run import ChaosResult
 from chaos.timetable import Kind
 from click.testing import CliRunner
 
-from orders_sync.demo.promises import Verdict
+from orders_sync.demo.promises import PromiseVerdict
 
 PLAN = ChaosPlan(7, 40, "sqlite", "volatile", "postgresql", ())
 GOOD = ChaosResult(
@@ -21,10 +21,12 @@ GOOD = ChaosResult(
     commands=150,
     restarts=3,
     faults={Kind.KILLED: 2, Kind.ERP_LOCKED: 1},
-    verdicts=(Verdict("nothing_lost", kept=True, why="40 orders"),),
+    verdicts=(PromiseVerdict("nothing_lost", kept=True, why="40 orders"),),
 )
 BAD = replace(
-    GOOD, settled_after=None, verdicts=(Verdict("nothing_lost", kept=False, why="broken by 1-01"),)
+    GOOD,
+    settled_after=None,
+    verdicts=(PromiseVerdict("nothing_lost", kept=False, why="broken by 1-01"),),
 )
 
 

@@ -5,17 +5,16 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from chaos.account_plans import LIMITED, MAIN, NEIGHBOUR
-from chaos.evidence import AccountEvidence, ChaosEvidence, Parked, unended
-from chaos.fairness import Waits
+from chaos.evidence import AccountEvidence, ChaosEvidence, Parked, Waits, unended
+from chaos.plan import LIMITED, MAIN, NEIGHBOUR
 from chaos.verdicts import judge_chaos
 from unit.demo.evidence_makers import ANSWERS, asked_for, erp, vtex
 
-from orders_sync.demo.records import Answer, AskedCommand, Evidence
+from orders_sync.demo.records import AskedCommand, CommandAnswer, Evidence
 
 TOO_MUCH = AskedCommand("1-01", "invoice", "7-X", is_impossible=True, row=4)
 ASKED = (*asked_for(), TOO_MUCH)
-REFUSED = {**ANSWERS, 4: Answer("refused", "It is more than the order's value.")}
+REFUSED = {**ANSWERS, 4: CommandAnswer("refused", "It is more than the order's value.")}
 UNREADABLE = vtex("2-01", trouble="malformed", status="ready-for-handling", packages=())
 
 
@@ -98,7 +97,9 @@ def test_what_breaks_a_promise_in_one_account_breaks_it_in_all() -> None:
         pytest.param(
             {"vtex_orders": (vtex(events_unacknowledged=1),)}, "1-01", id="an event waits"
         ),
-        pytest.param({"answers": {**REFUSED, 2: Answer("new", None)}}, "1-01", id="no answer"),
+        pytest.param(
+            {"answers": {**REFUSED, 2: CommandAnswer("new", None)}}, "1-01", id="no answer"
+        ),
     ],
 )
 def test_work_that_does_not_end_in_time_is_named(demo: dict[str, Any], named: str) -> None:

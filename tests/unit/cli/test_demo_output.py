@@ -7,8 +7,8 @@ import pytest
 from orders_sync.cli.demo import to_json
 from orders_sync.cli.display import Display, show_result
 from orders_sync.demo.figures import CommandFigures, Figures
-from orders_sync.demo.plan import Progress
-from orders_sync.demo.promises import Verdict, verdict
+from orders_sync.demo.plan import DemoProgress
+from orders_sync.demo.promises import PromiseVerdict, verdict
 from orders_sync.demo.run import DemoResult
 from orders_sync.testing.clock import SettableClock
 
@@ -21,8 +21,8 @@ FIGURES = Figures(
     p99_seconds=None,
     road_out=CommandFigures(commands=10, seconds=4.0, calls={"get_order": 11, "invoice": 10}),
 )
-KEPT = Verdict("nothing_lost", kept=True, why="all arrived")
-BROKEN = Verdict("in_order", kept=False, why="broken by 1-01")
+KEPT = PromiseVerdict("nothing_lost", kept=True, why="all arrived")
+BROKEN = PromiseVerdict("in_order", kept=False, why="broken by 1-01")
 
 
 def test_json_has_the_figures_and_the_promises() -> None:
@@ -51,7 +51,7 @@ def test_json_has_the_figures_and_the_promises() -> None:
     ],
 )
 def test_one_broken_promise_is_one_too_many(
-    verdicts: tuple[Verdict, ...], *, expected: bool
+    verdicts: tuple[PromiseVerdict, ...], *, expected: bool
 ) -> None:
     assert DemoResult(FIGURES, verdicts).all_kept is expected
 
@@ -82,7 +82,7 @@ def test_a_promise_that_nothing_tested_is_not_called_kept(
 def test_without_a_terminal_progress_is_a_line_now_and_then(
     capsys: pytest.CaptureFixture[str], clock: SettableClock
 ) -> None:
-    progress = Progress(
+    progress = DemoProgress(
         1.0,
         orders=9,
         poured=5,

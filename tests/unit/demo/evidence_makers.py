@@ -5,23 +5,23 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from orders_sync.demo.promises import Verdict, judge
+from orders_sync.demo.promises import PromiseVerdict, judge
 from orders_sync.demo.records import (
     PLAIN,
-    Answer,
     AskedCommand,
+    CommandAnswer,
     ErpOrder,
     Evidence,
-    Line,
-    Package,
     ParcelEvent,
+    SoldLine,
     VtexOrder,
+    VtexPackage,
 )
 
-LINES = (Line("A", "10", 1, 500), Line("B", "10", 2, 700))
+LINES = (SoldLine("A", "10", 1, 500), SoldLine("B", "10", 2, 700))
 POSTED = ParcelEvent("Objeto postado", "São Paulo", "SP", "2026-11-27")
 ARRIVED = ParcelEvent("Entregue", "Belém", "PA", "2026-11-30")
-PACKAGE = Package("7", False, 1200, 0, "BR7", (POSTED, ARRIVED), True)
+PACKAGE = VtexPackage("7", False, 1200, 0, "BR7", (POSTED, ARRIVED), True)
 
 
 def vtex(order_id: str = "1-01", **changes: Any) -> VtexOrder:
@@ -60,7 +60,7 @@ def asked_for(order_id: str = "1-01") -> tuple[AskedCommand, ...]:
     )
 
 
-ANSWERS = {row: Answer("done", None) for row in (1, 2, 3)}
+ANSWERS = {row: CommandAnswer("done", None) for row in (1, 2, 3)}
 
 #: An order on which nothing was done, neither by us nor by anybody else.
 UNTOUCHED: dict[str, Any] = {
@@ -75,7 +75,7 @@ UNTOUCHED: dict[str, Any] = {
 
 def judged(
     orders: tuple[VtexOrder, ...] = (vtex(),), rows: tuple[ErpOrder, ...] = (erp(),), **more: Any
-) -> dict[str, Verdict]:
+) -> dict[str, PromiseVerdict]:
     """Judge some evidence; give the verdicts by name."""
     facts: dict[str, Any] = {
         "feed_visible": 0,
@@ -90,6 +90,6 @@ def judged(
     return {verdict.name: verdict for verdict in judge(evidence)}
 
 
-def broken(verdicts: dict[str, Verdict]) -> set[str]:
+def broken(verdicts: dict[str, PromiseVerdict]) -> set[str]:
     """Name the promises that were broken."""
     return {name for name, verdict in verdicts.items() if not verdict.kept}

@@ -16,12 +16,12 @@ from unit.demo.evidence_makers import (
     vtex,
 )
 
-from orders_sync.demo.records import Answer, AskedCommand, Package, VtexOrder
+from orders_sync.demo.records import AskedCommand, CommandAnswer, VtexOrder, VtexPackage
 
-RETURN = Package("7-R", is_return=True, value_cents=500, refund_cents=500)
+RETURN = VtexPackage("7-R", is_return=True, value_cents=500, refund_cents=500)
 RETURN_ASKED = AskedCommand("1-01", "invoice", "7-R", is_return=True)
 IMPOSSIBLE = AskedCommand("1-01", "invoice", "7-X", is_impossible=True, row=4)
-REFUSED = Answer("refused", "too much")
+REFUSED = CommandAnswer("refused", "too much")
 
 
 @pytest.mark.parametrize(
@@ -47,7 +47,7 @@ def test_an_order_that_nobody_invoices_breaks_a_promise() -> None:
 
 def test_parts_that_sum_to_the_order_and_a_return_keep_every_promise() -> None:
     first = replace(PACKAGE, value_cents=700)
-    second = Package("8", is_return=False, value_cents=500)
+    second = VtexPackage("8", is_return=False, value_cents=500)
     order = vtex(packages=(first, second, RETURN))
     asked = (*asked_for(), AskedCommand("1-01", "invoice", "8"), RETURN_ASKED)
 
@@ -91,7 +91,7 @@ def test_an_order_with_an_invoice_and_a_cancellation_breaks_a_promise(order: Vte
 def test_an_order_that_was_cancelled_in_place_of_an_invoice_breaks_nothing() -> None:
     order = vtex("2-01", status="canceled", cancel_requests=2, **UNTOUCHED)
     asked = (*asked_for(), AskedCommand("2-01", "cancel", words="Sem estoque", row=4))
-    answers = {**ANSWERS, 4: Answer("done", None)}
+    answers = {**ANSWERS, 4: CommandAnswer("done", None)}
 
     verdicts = judged((vtex(), order), (erp(), erp("2-01")), asked=asked, answers=answers)
 
@@ -126,15 +126,15 @@ def test_tracking_that_is_not_as_it_was_told_breaks_a_promise(order: VtexOrder) 
     ("answer", "order"),
     [
         pytest.param(None, vtex(), id="it was not answered"),
-        pytest.param(Answer("done", None), vtex(), id="it was done"),
-        pytest.param(Answer("refused", None), vtex(), id="nobody said why"),
+        pytest.param(CommandAnswer("done", None), vtex(), id="it was done"),
+        pytest.param(CommandAnswer("refused", None), vtex(), id="nobody said why"),
         pytest.param(
-            REFUSED, vtex(packages=(PACKAGE, Package("7-X", False, 1))), id="it had its effect"
+            REFUSED, vtex(packages=(PACKAGE, VtexPackage("7-X", False, 1))), id="it had its effect"
         ),
     ],
 )
 def test_what_cannot_be_and_is_not_refused_breaks_a_promise(
-    answer: Answer | None, order: VtexOrder
+    answer: CommandAnswer | None, order: VtexOrder
 ) -> None:
     answers = ANSWERS if answer is None else {**ANSWERS, 4: answer}
 
@@ -157,7 +157,7 @@ RIVALS = (
     AskedCommand("1-01", "invoice", "7", is_rival=True, row=1),
     AskedCommand("1-01", "cancel", words="Sem estoque", is_rival=True, row=2),
 )
-DONE = Answer("done", None)
+DONE = CommandAnswer("done", None)
 BARE = replace(PACKAGE, tracking_number=None, events=(), is_delivered=False)
 
 
@@ -172,7 +172,9 @@ BARE = replace(PACKAGE, tracking_number=None, events=(), is_delivered=False)
         ),
     ],
 )
-def test_either_of_two_rivals_may_take_effect(order: VtexOrder, answers: dict[int, Answer]) -> None:
+def test_either_of_two_rivals_may_take_effect(
+    order: VtexOrder, answers: dict[int, CommandAnswer]
+) -> None:
     order = replace(order, tracked_at=None)
 
     assert broken(judged((order,), asked=RIVALS, answers=answers)) == set()

@@ -12,20 +12,27 @@ from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
 from orders_sync.commands import NAMED
-from orders_sync.demo.demand import Demand
-from orders_sync.demo.erp_tables import open_as_erp
-from orders_sync.demo.fates import CONFLICTS, DEMO_ROUND, OF_SERVICE, Fate, deal
-from orders_sync.demo.parcels import pack, share
-from orders_sync.demo.played_erp import PlayedErp
-from orders_sync.demo.played_service import messages
-from orders_sync.demo.records import ErpOrder, Line
-from orders_sync.demo.wishes import wishes
+from orders_sync.demo.demand import Demand, messages
+from orders_sync.demo.played_staging import PlayedStaging, open_as_erp
+from orders_sync.demo.records import ErpOrder, SoldLine
+from orders_sync.demo.scenarios import (
+    CONFLICTS,
+    DEMO_ROUND,
+    OF_SERVICE,
+    Scenario,
+    deal,
+    draft_commands,
+    pack,
+    share,
+)
 from orders_sync.domain.commands import Command, Outcome
 from orders_sync.erp.staging import StagingErp
 from orders_sync.testing.factories import make_line, make_order
 
-ORDER = ErpOrder("1-01", "new", 1200, (Line("A", "10", 1, 500), Line("B", "10", 2, 700)), 11.0)
-OF_ERP = [fate for fate in Fate if fate not in OF_SERVICE]
+ORDER = ErpOrder(
+    "1-01", "new", 1200, (SoldLine("A", "10", 1, 500), SoldLine("B", "10", 2, 700)), 11.0
+)
+OF_ERP = [scenario for scenario in Scenario if scenario not in OF_SERVICE]
 
 
 @pytest.fixture
@@ -42,8 +49,8 @@ def staging(erp_url: str, tmp_path: Path) -> Iterator[StagingErp]:
 
 
 @pytest.fixture
-def played(erp_url: str, staging: StagingErp) -> Iterator[PlayedErp]:  # noqa: ARG001 - its tables.
-    played = PlayedErp(erp_url, "sandbox")
+def played(erp_url: str, staging: StagingErp) -> Iterator[PlayedStaging]:  # noqa: ARG001 - its tables.
+    played = PlayedStaging(erp_url, "sandbox")
     yield played
     played.close()
 
@@ -60,9 +67,9 @@ def _answer(staging: StagingErp, outcome: Outcome) -> None:
 def test_of_forty_orders_every_fate_has_its_share() -> None:
     dealt = Counter(itertools.islice(deal(Random(1)), 40))
 
-    assert set(dealt) == {fate for fate, share in DEMO_ROUND.items() if share}
-    assert sum(dealt[fate] for fate in OF_SERVICE) == 6
-    assert dealt[Fate.INVOICED_IN_PARTS] == dealt[Fate.TRACKED_ALONG] == 6
+    assert set(dealt) == {scenario for scenario, share in DEMO_ROUND.items() if share}
+    assert sum(dealt[scenario] for scenario in OF_SERVICE) == 6
+    assert dealt[Scenario.INVOICED_IN_PARTS] == dealt[Scenario.TRACKED_ALONG] == 6
 
 
 def test_the_same_seed_deals_the_same_fates() -> None:
@@ -83,7 +90,7 @@ def test_parcels_hold_every_piece_once(seed: int) -> None:
 
 
 def test_an_order_of_one_piece_is_one_parcel() -> None:
-    order = ErpOrder("1-01", "new", 500, (Line("A", "10", 1, 500),), 11.0)
+    order = ErpOrder("1-01", "new", 500, (SoldLine("A", "10", 1, 500),), 11.0)
 
     assert pack(order, Random(1)) == [Counter({"A": 1})]
 
@@ -92,13 +99,13 @@ def test_shares_sum_to_the_whole() -> None:
     assert share(1000, ["a", "b", "c"]) == [333, 333, 334]
 
 
-@pytest.mark.parametrize("fate", OF_ERP)
+@pytest.mark.parametrize("scenario", OF_ERP)
 def test_all_but_what_is_impossible_is_understood_as_it_is_written(
-    fate: Fate, played: PlayedErp, staging: StagingErp
+    scenario: Scenario, played: PlayedStaging, staging: StagingErp
 ) -> None:
     order = played.new_orders(())[0]
 
-    played.take(order, wishes(fate, order, "000001", Random(2)))
+    played.take(order, draft_commands(scenario, order, "000001", Random(2)))
 
     for command, asked in zip(_pulled(staging), played.asked, strict=True):
         assert command.order_id == order.order_id
@@ -107,10 +114,11 @@ def test_all_but_what_is_impossible_is_understood_as_it_is_written(
 
 
 @pytest.mark.parametrize(
-    "fate", [f for f in OF_ERP if f not in (*CONFLICTS, Fate.ASKED_MUCH, Fate.CANCELLED)]
+    "scenario",
+    [f for f in OF_ERP if f not in (*CONFLICTS, Scenario.ASKED_MUCH, Scenario.CANCELLED)],
 )
-def test_every_invoice_has_a_journey_that_ends_with_its_delivery(fate: Fate) -> None:
-    asked = [wish.asked for wish in wishes(fate, ORDER, "000001", Random(3))]
+def test_every_invoice_has_a_journey_that_ends_with_its_delivery(scenario: Scenario) -> None:
+    asked = [draft.asked for draft in draft_commands(scenario, ORDER, "000001", Random(3))]
 
     numbers = {one.number for one in asked if one.kind == "invoice" and not one.is_impossible}
     numbers -= {one.number for one in asked if one.is_return}
@@ -125,21 +133,25 @@ def test_conflicts_come_where_they_are_asked_for() -> None:
 
 
 def test_the_second_of_two_invoices_takes_the_rest() -> None:
-    first, rest = wishes(Fate.INVOICED_THEN_REST, ORDER, "1", Random(1))
+    first, rest = draft_commands(Scenario.INVOICED_THEN_REST, ORDER, "1", Random(1))
 
     assert (first.columns["value_cents"], rest.columns.get("value_cents")) == (400, None)
     assert (first.asked.value_cents, rest.asked.value_cents) == (400, 800)
 
 
 def test_a_corrected_tracking_number_does_not_last() -> None:
-    asked = [wish.asked for wish in wishes(Fate.TRACKING_CORRECTED, ORDER, "1", Random(1))]
+    asked = [
+        draft.asked for draft in draft_commands(Scenario.TRACKING_CORRECTED, ORDER, "1", Random(1))
+    ]
 
     assert [one.tracking_number for one in asked] == [None, "BR1X", "BR1"]
     assert [one.has_to_last for one in asked] == [True, False, True]
 
 
 def test_the_parts_of_an_order_sum_to_it() -> None:
-    rows = [wish.columns for wish in wishes(Fate.INVOICED_IN_PARTS, ORDER, "1", Random(1))]
+    rows = [
+        draft.columns for draft in draft_commands(Scenario.INVOICED_IN_PARTS, ORDER, "1", Random(1))
+    ]
 
     assert sum(row.get("value_cents") or 0 for row in rows) == ORDER.value_cents
 
@@ -152,13 +164,13 @@ def test_the_parts_of_an_order_sum_to_it() -> None:
     ],
 )
 def test_a_change_is_written_before_all_else(quantity: int, field: str) -> None:
-    order = ErpOrder("1-01", "new", 500, (Line("A", "10", quantity, 500),), 11.0)
+    order = ErpOrder("1-01", "new", 500, (SoldLine("A", "10", quantity, 500),), 11.0)
 
-    first, *others = wishes(Fate.CHANGED, order, "1", Random(1))
+    first, *others = draft_commands(Scenario.CHANGED, order, "1", Random(1))
 
     assert first.asked.kind == "change"
     assert field in json.loads(first.columns["body"])
-    assert {wish.asked.kind for wish in others} == {"invoice", "track"}
+    assert {draft.asked.kind for draft in others} == {"invoice", "track"}
 
 
 def test_an_order_that_is_left_alone_is_nobodys_and_missed_by_nobody(
@@ -167,7 +179,7 @@ def test_an_order_that_is_left_alone_is_nobodys_and_missed_by_nobody(
     tmp_path: Path,
 ) -> None:
     demand = Demand(
-        PlayedErp(erp_url, "sandbox"),
+        PlayedStaging(erp_url, "sandbox"),
         tmp_path / "outbox",
         pytest.fail,
         lambda *_: False,
@@ -184,11 +196,11 @@ def test_an_order_that_is_left_alone_is_nobodys_and_missed_by_nobody(
     demand.close()
 
 
-def test_an_order_is_taken_once(played: PlayedErp) -> None:
+def test_an_order_is_taken_once(played: PlayedStaging) -> None:
     first, second = played.new_orders(())
 
-    played.take(first, wishes(Fate.CANCELLED, first, "1", Random(1)))
-    played.take(first, wishes(Fate.CANCELLED, first, "1", Random(1)))
+    played.take(first, draft_commands(Scenario.CANCELLED, first, "1", Random(1)))
+    played.take(first, draft_commands(Scenario.CANCELLED, first, "1", Random(1)))
 
     assert [asked.order_id for asked in played.asked] == [first.order_id]
     assert [order.order_id for order in played.new_orders(())] == [second.order_id]
@@ -198,9 +210,9 @@ def test_an_order_is_taken_once(played: PlayedErp) -> None:
 def test_an_order_whose_database_is_locked_is_taken_later(
     staging: StagingErp, erp_url: str
 ) -> None:
-    played = PlayedErp(erp_url, "sandbox", patience_seconds=0.1)
+    played = PlayedStaging(erp_url, "sandbox", patience_seconds=0.1)
     order = played.new_orders(())[0]
-    written = wishes(Fate.INVOICED, order, "1", Random(1))
+    written = draft_commands(Scenario.INVOICED, order, "1", Random(1))
     engine = open_as_erp(erp_url)
     with engine.begin() as connection:
         connection.execute(text("UPDATE erp_orders SET reference = 'held'"))
@@ -216,45 +228,45 @@ def test_an_order_whose_database_is_locked_is_taken_later(
     assert len(_pulled(staging)) == len(written)
 
 
-@pytest.mark.parametrize("fate", [Fate.RETURNED, Fate.CANCELLED_TOO_LATE])
+@pytest.mark.parametrize("scenario", [Scenario.RETURNED, Scenario.CANCELLED_TOO_LATE])
 def test_what_comes_late_waits_until_the_order_is_invoiced(
-    fate: Fate, played: PlayedErp, staging: StagingErp
+    scenario: Scenario, played: PlayedStaging, staging: StagingErp
 ) -> None:
     order = played.new_orders(())[0]
-    written = wishes(fate, order, "1", Random(1))
-    (late,) = [wish.asked for wish in written if wish.is_late]
+    written = draft_commands(scenario, order, "1", Random(1))
+    (late,) = [draft.asked for draft in written if draft.is_late]
     played.take(order, written)
 
     played.tend()
     before = len(played.asked)
     _answer(staging, Outcome("done"))
-    was_content = played.is_content
+    was_content = played.is_answered
     played.tend()
 
     assert before == len(written) - 1
     assert not was_content
     assert played.asked[-1].kind == late.kind
-    assert not played.is_content
+    assert not played.is_answered
 
 
 def test_an_erp_is_content_once_all_is_done_or_refused(
-    played: PlayedErp, staging: StagingErp
+    played: PlayedStaging, staging: StagingErp
 ) -> None:
     order = played.new_orders(())[0]
-    played.take(order, wishes(Fate.INVOICED, order, "1", Random(1)))
-    before = played.is_content
+    played.take(order, draft_commands(Scenario.INVOICED, order, "1", Random(1)))
+    before = played.is_answered
 
     _answer(staging, Outcome("refused", "why"))
 
     assert not before
-    assert played.is_content
+    assert played.is_answered
     assert played.answered == len(played.asked)
     assert {(one.state, one.words) for one in played.answers().values()} == {("refused", "why")}
 
 
-@pytest.mark.parametrize("fate", sorted(OF_SERVICE))
-def test_another_service_asks_for_what_our_tasks_take(fate: Fate) -> None:
-    for message in messages(fate, ORDER, "1", Random(1)):
+@pytest.mark.parametrize("scenario", sorted(OF_SERVICE))
+def test_another_service_asks_for_what_our_tasks_take(scenario: Scenario) -> None:
+    for message in messages(scenario, ORDER, "1", Random(1)):
         kind = message.task.removeprefix("orders_sync.")
         body = {**message.arguments, **message.arguments.get("tracking", {})}
         body.pop("tracking", None)

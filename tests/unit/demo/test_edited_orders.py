@@ -10,11 +10,10 @@ from random import Random
 import pytest
 from unit.demo.evidence_makers import vtex
 
-from orders_sync.demo.edited_orders import EDITS, EditedOrders
-from orders_sync.demo.fates import Fate
-from orders_sync.demo.played_erp import PlayedErp
+from orders_sync.demo.demand import EDITS, EditedOrders
+from orders_sync.demo.played_staging import PlayedStaging
 from orders_sync.demo.records import VtexOrder
-from orders_sync.demo.wishes import wishes
+from orders_sync.demo.scenarios import Scenario, draft_commands
 from orders_sync.domain.differences import compare
 from orders_sync.domain.order import Order
 from orders_sync.erp.base import ChangeAnswer
@@ -27,7 +26,7 @@ ORDER = make_order("1-01", account="sandbox")
 class Shop:
     """An order at VTEX, which a person may edit, and its ERP."""
 
-    def __init__(self, staging: StagingErp, erp: PlayedErp, *, asks: bool) -> None:
+    def __init__(self, staging: StagingErp, erp: PlayedStaging, *, asks: bool) -> None:
         self.staging = staging
         self.erp = erp
         self.status = "ready-for-handling"
@@ -35,7 +34,7 @@ class Shop:
         self.now = 0.0
         self.edited = EditedOrders(erp, self.see, self.edit, lambda: self.now, asks=asks)
         [order] = erp.new_orders(())
-        self.edited.take(order, wishes(Fate.EDITED_IN_ADMIN, order, "7", Random(1)))
+        self.edited.take(order, draft_commands(Scenario.EDITED_IN_ADMIN, order, "7", Random(1)))
 
     def see(self, order_id: str) -> VtexOrder:
         return vtex(order_id, status=self.status, edits=tuple(self.edits))
@@ -61,7 +60,7 @@ class Shop:
 @pytest.fixture
 def open_shop(tmp_path: Path) -> Iterator[Callable[..., Shop]]:
     url = f"sqlite:///{tmp_path / 'erp.sqlite3'}"
-    staging, erp = StagingErp("sandbox", {"url": url}, tmp_path), PlayedErp(url, "sandbox")
+    staging, erp = StagingErp("sandbox", {"url": url}, tmp_path), PlayedStaging(url, "sandbox")
     staging.place_order(ORDER)
 
     def open_one(*, asks: bool = False) -> Shop:
@@ -83,7 +82,7 @@ def test_an_order_is_edited_once_it_is_in_handling(open_shop: Callable[..., Shop
 
     assert (before, shop.edits) == ([], ["address", "carrier"])
     assert set(shop.edits) < set(EDITS)
-    assert not shop.edited.is_content
+    assert not shop.edited.is_answered
 
 
 def test_the_erp_goes_on_once_it_was_told_of_every_edit(open_shop: Callable[..., Shop]) -> None:
@@ -106,7 +105,7 @@ def test_the_erp_goes_on_once_it_was_told_of_every_edit(open_shop: Callable[...,
 
     assert after_one == []
     assert "invoice" in shop.asked
-    assert shop.edited.is_content
+    assert shop.edited.is_answered
     late = shop.staging.order_changed(ORDER, compare(second, ORDER, revision=4))
     assert late is ChangeAnswer.TOO_LATE
 
@@ -128,5 +127,5 @@ def test_nobody_waits_for_an_order_that_was_cancelled(open_shop: Callable[..., S
 
     shop.tend()
 
-    assert shop.edited.is_content
+    assert shop.edited.is_answered
     assert shop.edits == []

@@ -4,8 +4,14 @@ from collections.abc import Mapping, Sequence
 
 import pytest
 
-from orders_sync.demo.call_meter import ROAD_IN, ROAD_OUT, CallMeter
-from orders_sync.demo.figures import CommandFigures, measure, percentile
+from orders_sync.demo.figures import (
+    ROAD_IN,
+    ROAD_OUT,
+    CallMeter,
+    CommandFigures,
+    measure,
+    percentile,
+)
 from orders_sync.demo.records import PLAIN, VtexOrder
 from orders_sync.demo.sandbox_api import SandboxReport
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from orders_sync.demo.leaks import contains_personal_data, files_with_leaks
+from orders_sync.demo.evidence import contains_personal_data, files_with_leaks
 
 PEOPLE = ["João d'Ávila", "12345678901", "+5511987654321", "a1b2@ct.vtex.com.br", "Rua Conceição"]
 

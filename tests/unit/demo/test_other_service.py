@@ -11,13 +11,13 @@ from typing import Any
 import pytest
 from unit.demo.evidence_makers import vtex
 
-from orders_sync.demo.fates import Fate
-from orders_sync.demo.other_service import AGAIN_AFTER_SECONDS, COPIES, Outbox
-from orders_sync.demo.played_service import PlayedService, messages
-from orders_sync.demo.records import ErpOrder, Line, VtexOrder
+from orders_sync.demo.demand import PlayedService, messages
+from orders_sync.demo.other_service import AGAIN_AFTER_SECONDS, COPIES, MessageFolder
+from orders_sync.demo.records import ErpOrder, SoldLine, VtexOrder
+from orders_sync.demo.scenarios import Scenario
 from orders_sync.testing.clock import SettableClock
 
-ORDER = ErpOrder("SLR-a/1 2", "new", 500, (Line("A", "10", 1, 500),), 11.0)
+ORDER = ErpOrder("SLR-a/1 2", "new", 500, (SoldLine("A", "10", 1, 500),), 11.0)
 
 Sent = list[tuple[str, Mapping[str, Any]]]
 
@@ -28,15 +28,17 @@ def sent() -> Sent:
 
 
 @pytest.fixture
-def outbox(tmp_path: Path, sent: Sent, clock: SettableClock) -> Outbox:
-    return Outbox(tmp_path, lambda *message: sent.append(message), clock.epoch)
+def outbox(tmp_path: Path, sent: Sent, clock: SettableClock) -> MessageFolder:
+    return MessageFolder(tmp_path, lambda *message: sent.append(message), clock.epoch)
 
 
 def _put(folder: Path, name: str) -> None:
     (folder / name).write_text(json.dumps({"task": "orders_sync.note", "kwargs": {"key": name}}))
 
 
-def test_a_message_is_sent_twice_on_purpose(tmp_path: Path, outbox: Outbox, sent: Sent) -> None:
+def test_a_message_is_sent_twice_on_purpose(
+    tmp_path: Path, outbox: MessageFolder, sent: Sent
+) -> None:
     _put(tmp_path, "1.json")
 
     outbox.tend()
@@ -46,7 +48,7 @@ def test_a_message_is_sent_twice_on_purpose(tmp_path: Path, outbox: Outbox, sent
 
 
 def test_a_message_without_effect_is_sent_again_and_one_with_effect_is_not(
-    tmp_path: Path, outbox: Outbox, sent: Sent, clock: SettableClock
+    tmp_path: Path, outbox: MessageFolder, sent: Sent, clock: SettableClock
 ) -> None:
     _put(tmp_path, "1.json")
     _put(tmp_path, "2.json")
@@ -72,10 +74,10 @@ def test_the_only_copy_of_a_message_is_left_to_the_broker_once_it_took_it(
 
     _put(tmp_path, "1.json")
     with pytest.raises(ConnectionError):
-        Outbox(tmp_path, send, clock.epoch, once=True).tend()
+        MessageFolder(tmp_path, send, clock.epoch, once=True).tend()
 
     for _ in range(2):
-        started_again = Outbox(tmp_path, send, clock.epoch, once=True)
+        started_again = MessageFolder(tmp_path, send, clock.epoch, once=True)
         started_again.tend()
         clock.advance(AGAIN_AFTER_SECONDS)
         started_again.tend()
@@ -84,7 +86,7 @@ def test_the_only_copy_of_a_message_is_left_to_the_broker_once_it_took_it(
 
 
 def test_a_message_that_is_only_half_written_is_not_sent(
-    tmp_path: Path, outbox: Outbox, sent: Sent
+    tmp_path: Path, outbox: MessageFolder, sent: Sent
 ) -> None:
     (tmp_path / "1.json.new").write_text('{"task": ')
 
@@ -113,7 +115,7 @@ def test_the_other_service_imports_nothing_of_ours() -> None:
 def test_a_message_stays_until_vtex_shows_its_effect(tmp_path: Path, clock: SettableClock) -> None:
     shown: dict[str, VtexOrder] = {ORDER.order_id: vtex(ORDER.order_id, status="handling")}
     service = PlayedService(tmp_path, "sandbox", shown.__getitem__, clock.epoch)
-    wanted = messages(Fate.CANCELLED_BY_SERVICE, ORDER, "1", Random(1))
+    wanted = messages(Scenario.CANCELLED_BY_SERVICE, ORDER, "1", Random(1))
     service.take(ORDER, wanted)
 
     service.tend()
@@ -121,13 +123,13 @@ def test_a_message_stays_until_vtex_shows_its_effect(tmp_path: Path, clock: Sett
     message = json.loads(path.read_text())
     shown[ORDER.order_id] = vtex(ORDER.order_id, status="canceled")
     clock.advance(1)
-    was_content = service.is_content
+    was_content = service.is_answered
     service.tend()
 
     assert message["task"] == "orders_sync.cancel"
     assert message["kwargs"]["order_id"] == ORDER.order_id
     assert message["kwargs"]["key"]
     assert not was_content
-    assert service.is_content
+    assert service.is_answered
     assert service.answered == len(service.asked) == 1
     assert list(tmp_path.iterdir()) == []

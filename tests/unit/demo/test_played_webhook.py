@@ -21,11 +21,10 @@ from support.office import STORE, Office
 from support.waiting import until
 from support.webhook_erp import SECRET
 
-from orders_sync.demo.fates import OF_SERVICE, Fate
 from orders_sync.demo.played_webhook import PlayedWebhook
-from orders_sync.demo.records import Answer
+from orders_sync.demo.records import CommandAnswer
+from orders_sync.demo.scenarios import OF_SERVICE, Scenario, draft_commands
 from orders_sync.demo.webhook_receiver import Receiver, application
-from orders_sync.demo.wishes import wishes
 from orders_sync.domain.commands import Command, Outcome
 from orders_sync.domain.differences import Changes, compare
 from orders_sync.embedded.broker import free_port
@@ -39,7 +38,7 @@ from orders_sync.testing.clock import SettableClock
 from orders_sync.testing.erp_suite import ErpSuite
 from orders_sync.testing.factories import make_line, make_order
 
-OF_ERP = [fate for fate in Fate if fate not in OF_SERVICE]
+OF_ERP = [scenario for scenario in Scenario if scenario not in OF_SERVICE]
 
 
 @contextmanager
@@ -157,7 +156,9 @@ def test_an_order_that_is_taken_open_is_changed_until_it_is_closed(
 
     answers = [erp.order_changed(less, compare(order, less, revision=2)) for _ in range(2)]
     played.ask_to_read(order.order_id)
-    closed = played.close_order(order.order_id, wishes(Fate.INVOICED, new, "000001", Random(1)))
+    closed = played.close_order(
+        order.order_id, draft_commands(Scenario.INVOICED, new, "000001", Random(1))
+    )
     too_late = erp.order_changed(order, compare(less, order, revision=3))
 
     [kept] = played.orders()
@@ -194,22 +195,22 @@ def test_an_order_that_it_agreed_to_cancel_is_not_taken(
     [new] = played.new_orders(())
     agreed = erp.consider_cancellation(order)
 
-    played.take(new, wishes(Fate.INVOICED, new, "000001", Random(1)))
+    played.take(new, draft_commands(Scenario.INVOICED, new, "000001", Random(1)))
 
     assert agreed == Decision.agree()
     assert played.asked == []
 
 
-@pytest.mark.parametrize("fate", OF_ERP)
+@pytest.mark.parametrize("scenario", OF_ERP)
 def test_what_is_wished_is_asked_for_in_the_erps_name_or_refused_at_once(
-    fate: Fate, erp: WebhookErp, gateway: Gateway, play: Callable[..., PlayedWebhook]
+    scenario: Scenario, erp: WebhookErp, gateway: Gateway, play: Callable[..., PlayedWebhook]
 ) -> None:
     played = play()
     lines = [make_line(0, quantity=3, total_cents=1500)]
     erp.place_order(make_order(account=STORE, lines=lines))
     [order] = played.new_orders(())
 
-    played.take(order, wishes(fate, order, "000001", Random(2)))
+    played.take(order, draft_commands(scenario, order, "000001", Random(2)))
 
     rows = gateway.office.ledger.inquiries.list_commands()
     refused = [played.asked[row] for row in played.answers()]
@@ -225,7 +226,7 @@ def test_what_the_api_does_not_take_is_sent_later_in_its_order(
     played = play(f"http://127.0.0.1:{free_port()}")
     erp.place_order(make_order(account=STORE))
     [order] = played.new_orders(())
-    played.take(order, wishes(Fate.INVOICED_THEN_REST, order, "000001", Random(2)))
+    played.take(order, draft_commands(Scenario.INVOICED_THEN_REST, order, "000001", Random(2)))
     played.tend()
     before = gateway.office.ledger.inquiries.list_commands()
 
@@ -237,7 +238,7 @@ def test_what_the_api_does_not_take_is_sent_later_in_its_order(
     in_order = sorted(after, key=lambda row: int(row["position"]))
     assert before == []
     assert [json.loads(row["body"])["number"] for row in in_order] == ["000001-1", "000001-2"]
-    assert not played.is_content
+    assert not played.is_answered
 
 
 def test_what_the_receiver_is_told_is_the_answer_and_brings_what_waited_for_it(
@@ -246,13 +247,13 @@ def test_what_the_receiver_is_told_is_the_answer_and_brings_what_waited_for_it(
     played = play()
     erp.place_order(make_order(account=STORE))
     [order] = played.new_orders(())
-    played.take(order, wishes(Fate.RETURNED, order, "000001", Random(2)))
+    played.take(order, draft_commands(Scenario.RETURNED, order, "000001", Random(2)))
     rows = gateway.office.ledger.inquiries.list_commands()
 
     erp.answer_all([(Command(r["kind"], "", None, r["asked_key"]), Outcome("done")) for r in rows])
     played.tend()
 
-    assert set(played.answers().values()) == {Answer("done", None)}
+    assert set(played.answers().values()) == {CommandAnswer("done", None)}
     assert played.asked[-1].is_return
     assert played.answered == len(played.asked) - 1
 

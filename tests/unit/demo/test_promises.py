@@ -6,7 +6,14 @@ from typing import Any
 import pytest
 from unit.demo.evidence_makers import LINES, UNTOUCHED, asked_for, broken, erp, judged, vtex
 
-from orders_sync.demo.records import Answer, AskedCommand, Change, ErpOrder, HookPosts, VtexOrder
+from orders_sync.demo.records import (
+    AskedCommand,
+    CommandAnswer,
+    ErpOrder,
+    HookPosts,
+    VtexChange,
+    VtexOrder,
+)
 from orders_sync.sandbox.editing import EDIT_REASON
 
 #: An order that is not to be fulfilled, as it looks when nobody did.
@@ -90,7 +97,7 @@ def test_an_order_that_the_erp_had_cancelled_itself_stays_in_its_tables() -> Non
     order = vtex(status="canceled", cancel_requests=1, **UNTOUCHED)
     by_erp = AskedCommand("1-01", "cancel", words="Sem estoque", row=1)
     by_service = replace(by_erp, row=None)
-    answers = {1: Answer("done", None)}
+    answers = {1: CommandAnswer("done", None)}
 
     kept = judged((order,), (erp(),), asked=(by_erp,), answers=answers)
     not_told = judged((order,), (erp(),), asked=(by_service,), answers={})
@@ -109,7 +116,7 @@ def test_an_order_that_the_erp_had_cancelled_itself_stays_in_its_tables() -> Non
 def test_an_order_that_was_changed_differs_from_the_erps(
     value_cents: int, *, is_kept: bool
 ) -> None:
-    change = Change("Desconto", is_done=True, value_cents=-100)
+    change = VtexChange("Desconto", is_done=True, value_cents=-100)
     lines = (LINES[0], replace(LINES[1], quantity=1, total_cents=600))
 
     verdicts = judged((vtex(value_cents=value_cents, lines=lines, changes=(change,)),))
@@ -186,8 +193,10 @@ def test_telling_vtex_before_the_erp_has_it_breaks_the_order_of_things(
         pytest.param(vtex(), {"feed_in_flight": 1}, id="an event in flight"),
         pytest.param(vtex(status="ready-for-handling", **UNTOUCHED), {}, id="an order"),
         pytest.param(vtex(status="cancellation-requested"), {}, id="an undecided cancellation"),
-        pytest.param(vtex(), {"answers": {1: Answer("parked", "?")}}, id="a parked command"),
-        pytest.param(vtex(), {"answers": {1: Answer("accepted", None)}}, id="a waiting command"),
+        pytest.param(vtex(), {"answers": {1: CommandAnswer("parked", "?")}}, id="a parked command"),
+        pytest.param(
+            vtex(), {"answers": {1: CommandAnswer("accepted", None)}}, id="a waiting command"
+        ),
     ],
 )
 def test_what_is_left_breaks_the_promise_that_everything_ends(
@@ -216,7 +225,7 @@ def test_a_command_without_effect_breaks_the_first_promise(asked: AskedCommand) 
 
 
 def test_a_change_and_a_note_that_are_there_keep_the_first_promise() -> None:
-    change = Change("Desconto", is_done=True, value_cents=0)
+    change = VtexChange("Desconto", is_done=True, value_cents=0)
     wanted = (
         AskedCommand("1-01", "change", words="Desconto"),
         AskedCommand("1-01", "note", words="Olá"),
@@ -263,7 +272,7 @@ def test_an_order_that_the_erp_never_took_may_be_known_there_as_cancelled() -> N
     assert "nothing_doubled" in broken(judged((vtex(),), (row,), asked=(), answers={}))
 
 
-EDITED = vtex(edits=("items", "carrier"), changes=(Change(EDIT_REASON, True, -100),))
+EDITED = vtex(edits=("items", "carrier"), changes=(VtexChange(EDIT_REASON, True, -100),))
 TOLD = ((2, "line"), (2, "value"), (3, "carrier"))
 
 
@@ -289,7 +298,7 @@ def test_an_edit_that_the_erp_did_not_hear_of_once_breaks_a_promise(
 
 
 def test_a_change_that_the_erp_asked_for_and_was_told_breaks_a_promise() -> None:
-    order = vtex(value_cents=1100, changes=(Change("Uma peça a menos", True, -100),))
+    order = vtex(value_cents=1100, changes=(VtexChange("Uma peça a menos", True, -100),))
     told = erp(changes=((2, "line"), (2, "value")))
 
     assert "changes_told" in broken(judged((order,), (told,)))

@@ -11,9 +11,9 @@ import pytest
 from unit.demo.evidence_makers import broken, erp, judged, vtex
 
 from orders_sync.demo import sums
-from orders_sync.demo.records import Line
+from orders_sync.demo.records import SoldLine
 
-LINES = (Line("A", "10", 1, 500, 60, 90), Line("B", "11", 2, 700))
+LINES = (SoldLine("A", "10", 1, 500, 60, 90), SoldLine("B", "11", 2, 700))
 SOLD = vtex(lines=LINES, value_cents=1790, freight_cents=450, other_cents=-10)
 HAS = erp(lines=LINES, value_cents=1790, freight_cents=500, beside_cents=-50, other_cents=-10)
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import requests
 
-from orders_sync.demo.erp_tables import open_as_erp, read_erp
-from orders_sync.demo.records import ErpOrder, Line, Package, ParcelEvent
+from orders_sync.demo.played_staging import open_as_erp, read_erp
+from orders_sync.demo.records import ErpOrder, ParcelEvent, SoldLine, VtexPackage
 from orders_sync.demo.sandbox_api import SandboxApi, SandboxFailed
 from orders_sync.erp.staging import StagingErp
 from orders_sync.sandbox import Box
@@ -108,7 +108,7 @@ def test_a_sandbox_tells_what_was_told_about_an_order(api: SandboxApi, base_url:
     seen = api.order(order.order_id)
     parcel = (ParcelEvent("Entregue", "Belém", "PA", "2026-11-30"),)
     assert seen.packages == (
-        Package(
+        VtexPackage(
             "7",
             is_return=False,
             value_cents=order.value_cents,
@@ -145,7 +145,7 @@ def test_the_erps_tables_are_read_as_an_erp_reads_them(tmp_path: Path) -> None:
     (row,) = _read_erp(tmp_path)
 
     assert (row.order_id, row.state, row.value_cents) == ("1-01", "new", 1700)
-    assert row.lines == (Line(line.line_id, "10", 3, 1500),)
+    assert row.lines == (SoldLine(line.line_id, "10", 3, 1500),)
     assert began <= row.placed_at <= time.time()
 
 

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import Engine, select
 from unit.erp.erp_sql import ErpSql, MakeStaging
 
-from orders_sync.demo.erp_tables import read_erp
+from orders_sync.demo.played_staging import read_erp
 from orders_sync.erp.base import CancelAnswer, Decision
 from orders_sync.erp.staging import StagingErp
 from orders_sync.erp.staging_rows import utc

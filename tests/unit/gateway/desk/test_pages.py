@@ -8,7 +8,7 @@ from support.desk_site import Desk
 from support.office import STORE
 from support.waiting import until
 
-from orders_sync.demo.leaks import contains_personal_data
+from orders_sync.demo.evidence import contains_personal_data
 
 
 @pytest.mark.parametrize("name", ["vera", "otto"])

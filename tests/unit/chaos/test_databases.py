@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from chaos.erp import ChaosErp, running_erp
+from chaos.databases import ChaosErp, running_erp
 from sqlalchemy import create_engine, text
 from sqlalchemy.exc import OperationalError
 from unit.demo.evidence_makers import erp as erp_order

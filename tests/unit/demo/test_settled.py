@@ -10,9 +10,9 @@ import pytest
 from unit.demo.evidence_makers import erp, vtex
 
 from orders_sync.demo.demand import Demand
-from orders_sync.demo.ending import all_met, erp_agrees
-from orders_sync.demo.played_erp import PlayedErp
+from orders_sync.demo.played_staging import PlayedStaging
 from orders_sync.demo.records import AskedCommand
+from orders_sync.demo.settled import all_in_effect, erp_agrees
 from orders_sync.erp.staging import StagingErp
 from orders_sync.testing.factories import make_order
 
@@ -47,12 +47,15 @@ def test_an_order_that_came_since_all_was_seen_to_be_done_is_still_to_be_asked_f
     staging.pull(None)
     orders = [vtex("1-01", status="handling")]
     erp_url = f"sqlite:///{tmp_path / 'erp.sqlite3'}"
-    erp = PlayedErp(erp_url, "sandbox")
+    erp = PlayedStaging(erp_url, "sandbox")
     demand = Demand(erp, tmp_path, vtex, lambda *_: False, Random(1), lambda: 0.0)
 
-    met_before = all_met(demand, orders)
+    def is_met() -> bool:
+        return demand.is_met and all_in_effect(demand.wanted, orders)
+
+    met_before = is_met()
     staging.place_order(make_order(account="sandbox", order_id="1-01"))
-    met_after = all_met(demand, orders)
+    met_after = is_met()
     demand.close()
 
     assert met_before

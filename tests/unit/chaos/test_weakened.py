@@ -42,7 +42,7 @@ def run(
 ) -> dict[str, object]:
     (folder / "told.py").write_text(program)
     done = subprocess.run(
-        [sys.executable, "-m", "chaos.squeezed", offset, without, str(folder / "slept"), "told"],
+        [sys.executable, "-m", "chaos.weakened", offset, without, str(folder / "slept"), "told"],
         env=child_environment(PYTHONPATH=f"{folder}:{_TESTS}"),
         capture_output=True,
         check=True,

@@ -1,8 +1,9 @@
-"""The staging ERP's database of a run, which has a clock of its own, and what befalls it."""
+"""The databases of a run, of its ledger and of its ERPs, and what befalls them."""
 
 from __future__ import annotations
 
 import contextlib
+import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import replace
@@ -11,14 +12,17 @@ from threading import Event, Thread
 from typing import Final, Protocol
 
 import psycopg
-from chaos.ledgers import own_server, write_locked
 from chaos.timetable import DatabaseKind
 from sqlalchemy import Engine, text
-from support.postgres import PostgresServer
+from support.postgres import PostgresServer, find_binaries, running_postgres
 
-from orders_sync.demo.erp_tables import open_as_erp
+from orders_sync.demo.played_staging import open_as_erp
 from orders_sync.demo.records import ErpOrder
+from orders_sync.embedded.home import logs_folder
 from orders_sync.erp.staging_schema import create_tables
+
+#: Whoever waits for longer keeps the other faults from ending.
+_LOCK_SECONDS = 2.0
 
 #: The adapter writes `placed_at` by its worker's clock, which may be wrong; this one is the ERP's.
 _SQLITE_CLOCK: Final = (
@@ -28,6 +32,7 @@ _SQLITE_CLOCK: Final = (
         VALUES (NEW.order_id, (julianday('now') - 2440587.5) * 86400.0);
     END""",
 )
+
 _POSTGRESQL_CLOCK: Final = (
     """CREATE TABLE arrivals (order_id TEXT PRIMARY KEY, at DOUBLE PRECISION NOT NULL)""",
     """CREATE FUNCTION note_arrival() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
@@ -38,8 +43,92 @@ _POSTGRESQL_CLOCK: Final = (
     """CREATE TRIGGER note_arrival AFTER INSERT ON erp_orders
         FOR EACH ROW EXECUTE FUNCTION note_arrival()""",
 )
+
 _CUT_EVERY_SECONDS: Final = 0.05
 _LOCK: Final = "LOCK TABLE erp_orders, erp_commands IN ACCESS EXCLUSIVE MODE"
+
+
+class NoPostgres(Exception):
+    """Raised where there is no PostgreSQL to start."""
+
+
+class ChaosLedger(Protocol):
+    """What a run does with its ledger's database; each kind knows some of it."""
+
+    url: str
+
+    def locked(self) -> AbstractContextManager[None]:
+        """Lock the database for as long as the block lasts: nobody can write."""
+
+    def cut(self) -> None:
+        """End every connection."""
+
+    def restart(self, mode: str) -> None:
+        """Restart the server, as `fast` or `immediate` have it."""
+
+    def keep(self, home: Path) -> None:
+        """Write what it holds, and its log, into the home folder."""
+
+
+class SqliteLedger:
+    """A file in the home folder."""
+
+    def __init__(self, home: Path) -> None:
+        self._path = home / "ledger.sqlite3"
+        self.url = f"sqlite:///{self._path}"
+
+    def locked(self) -> AbstractContextManager[None]:
+        """Lock the file."""
+        return write_locked(self._path)
+
+    def cut(self) -> None:
+        """Do nothing: a file has no connections."""
+
+    def restart(self, mode: str) -> None:
+        """Do nothing: a file has no server."""
+
+    def keep(self, home: Path) -> None:
+        """Do nothing: the file is there already."""
+
+
+class PostgresLedger:
+    """A database of a server of its own, which crashes without losing what it has committed."""
+
+    def __init__(self, server: PostgresServer) -> None:
+        self._server = server
+        self._name = server.create()
+        self.url = server.url(self._name)
+
+    def locked(self) -> AbstractContextManager[None]:
+        """Do nothing: its locks are rows'."""
+        return contextlib.nullcontext()
+
+    def cut(self) -> None:
+        """End every connection, also those in the middle of a transaction."""
+        self._server.cut(self._name)
+
+    def restart(self, mode: str) -> None:
+        """Restart the server."""
+        self._server.restart(mode)
+
+    def keep(self, home: Path) -> None:
+        """Write the server's log where it is searched, and a dump of the database beside it."""
+        (logs_folder(home) / "postgresql.log").write_text(self._server.log())
+        (home / "ledger.sql").write_text(self._server.dump(self._name))
+
+
+@contextlib.contextmanager
+def running_ledger(kind: DatabaseKind, home: Path) -> Iterator[ChaosLedger]:
+    """Run a database for as long as the block lasts.
+
+    Raises:
+        NoPostgres: it cannot be had.
+    """
+    if kind == "sqlite":
+        yield SqliteLedger(home)
+    else:
+        with own_server() as server:
+            yield PostgresLedger(server)
 
 
 class ErpServer(Protocol):
@@ -48,10 +137,10 @@ class ErpServer(Protocol):
     url: str
 
     def locked(self) -> AbstractContextManager[None]:
-        """Let nobody write for as long as the block lasts."""
+        """Lock the database for as long as the block lasts: nobody can write."""
 
     def refusing(self) -> AbstractContextManager[None]:
-        """Crash, and let nobody connect for as long as the block lasts."""
+        """Crash: nobody can connect for as long as the block lasts."""
 
     def cutting(self) -> AbstractContextManager[None]:
         """End every connection again and again for as long as the block lasts."""
@@ -65,7 +154,7 @@ class SqliteErpServer:
         self.url = f"sqlite:///{path}"
 
     def locked(self) -> AbstractContextManager[None]:
-        """Hold the file's write lock."""
+        """Lock the file."""
         return write_locked(self._path)
 
     def refusing(self) -> AbstractContextManager[None]:
@@ -88,7 +177,7 @@ class PostgresErpServer:
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
-        """Hold the locks of the tables, unless the server is away or a frozen process has one."""
+        """Lock the tables, unless the server is away or a frozen process has one."""
         with ExitStack() as stack:
             if self._is_up:
                 connection = stack.enter_context(contextlib.closing(psycopg.connect(self.url)))
@@ -143,24 +232,24 @@ class ChaosErp:
         return self._faults > 0
 
     def locked(self) -> AbstractContextManager[None]:
-        """Let every write fail after a long wait."""
+        """Lock it: every write fails after a long wait."""
         return self._down(self._server.locked())
 
     def refusing(self) -> AbstractContextManager[None]:
-        """Let every connection fail at once."""
+        """Stop it: every connection fails at once."""
         return self._down(self._server.refusing())
 
     def cutting(self) -> AbstractContextManager[None]:
-        """Let every connection end soon after it was made."""
+        """Cut it off: every connection ends soon after it was made."""
         return self._down(self._server.cutting())
 
     def dated(self, orders: Iterable[ErpOrder]) -> tuple[ErpOrder, ...]:
-        """Give the orders with the times at which they came, by the ERP's own clock."""
+        """Return the orders with the times at which they came, by the ERP's own clock."""
         arrivals = self.arrivals()
         return tuple(replace(order, placed_at=arrivals[order.order_id]) for order in orders)
 
     def arrivals(self) -> Mapping[str, float]:
-        """Tell when each order came that the ERP has."""
+        """Return when each order came that the ERP has."""
         with self._engine.connect() as connection:
             rows = connection.execute(text("SELECT order_id, at FROM arrivals"))
             return {row.order_id: row.at for row in rows}
@@ -181,7 +270,7 @@ class ChaosErp:
 
 @contextlib.contextmanager
 def running_erp(kind: DatabaseKind, home: Path, name: str = "erp") -> Iterator[ChaosErp]:
-    """Have an ERP for as long as the block lasts; a file of its own has this name.
+    """Run an ERP for as long as the block lasts; a file of its own has this name.
 
     Raises:
         NoPostgres: its database cannot be had.
@@ -203,3 +292,31 @@ def prepare(engine: Engine) -> None:
     with engine.begin() as connection:
         for statement in _SQLITE_CLOCK if engine.dialect.name == "sqlite" else _POSTGRESQL_CLOCK:
             connection.execute(text(statement))
+
+
+@contextlib.contextmanager
+def own_server() -> Iterator[PostgresServer]:
+    """Run a PostgreSQL server for nobody else; what was committed outlives its crash.
+
+    Raises:
+        NoPostgres: there is none to start.
+    """
+    binaries = find_binaries()
+    if binaries is None:
+        raise NoPostgres("No PostgreSQL server was found. Install one: apt-get install postgresql")
+    with running_postgres(binaries, synchronous_commit="on") as server:
+        yield server
+
+
+@contextlib.contextmanager
+def write_locked(path: Path) -> Iterator[None]:
+    """Lock an SQLite file, unless a frozen process has its write lock."""
+    with contextlib.closing(
+        sqlite3.connect(path, timeout=_LOCK_SECONDS, isolation_level=None)
+    ) as connection:
+        with contextlib.suppress(sqlite3.OperationalError):
+            connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        finally:
+            connection.rollback()

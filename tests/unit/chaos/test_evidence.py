@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import math
 
-from chaos.fairness import Waits, p99, waits_of
+from chaos.evidence import Waits, p99, waits_of
 from unit.demo.evidence_makers import vtex
 
 from orders_sync.demo.records import AskedCommand

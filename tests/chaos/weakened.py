@@ -1,6 +1,6 @@
-"""Starts a program of ours in a world with another clock and a year that is squeezed.
+"""Starts a program of ours with another clock, shorter waits, and without some defences.
 
-    python -m chaos.squeezed OFFSET WITHOUT SLEPT MODULE [ARGUMENT...]
+    python -m chaos.weakened OFFSET WITHOUT SLEPT MODULE [ARGUMENT...]
 
 Every clock of the process that shows a date is OFFSET seconds wrong; those that only measure time
 are right. What takes minutes and is no setting is shortened too. WITHOUT names the defences to be
@@ -29,8 +29,18 @@ _LAG = timedelta(seconds=4)
 _GRACE = timedelta(seconds=15)
 
 
+def main(offset: str, without: str, slept: str, *program: str) -> None:
+    """Shift the clocks, shorten the waits, weaken, and become the program."""
+    shift_clocks(float(offset))
+    stop_clock(Path(slept))
+    shorten_waits()
+    take_away([Defence(name) for name in without.split(",") if name])
+    sys.argv = list(program)
+    runpy.run_module(program[0], run_name="__main__", alter_sys=True)
+
+
 def shift_clocks(offset: float) -> None:
-    """Have this process take another time for now; call it before other modules are imported."""
+    """Shift this process's clocks; call it before other modules are imported."""
     by = timedelta(seconds=offset)
 
     class Kind(type):
@@ -52,7 +62,7 @@ def shift_clocks(offset: float) -> None:
 
 
 def stop_clock(slept: Path) -> None:
-    """Have the monotonic clock of this process behind by what a file says."""
+    """Set the monotonic clock of this process back by what a file says."""
     monotonic = time.monotonic
 
     def behind() -> float:
@@ -62,7 +72,7 @@ def stop_clock(slept: Path) -> None:
     time.monotonic = behind
 
 
-def squeeze() -> None:
+def shorten_waits() -> None:
     """Shorten what reconciling waits for; its walk and its judgement take it from these modules."""
     # They must be imported after the clocks were shifted.
     from orders_sync.upkeep import discrepancies, list_pages  # noqa: PLC0415
@@ -73,16 +83,6 @@ def squeeze() -> None:
     ]
     for module, name, value in changes:
         setattr(module, name, value)
-
-
-def main(offset: str, without: str, slept: str, *program: str) -> None:
-    """Shift, squeeze, weaken, and become the program."""
-    shift_clocks(float(offset))
-    stop_clock(Path(slept))
-    squeeze()
-    take_away([Defence(name) for name in without.split(",") if name])
-    sys.argv = list(program)
-    runpy.run_module(program[0], run_name="__main__", alter_sys=True)
 
 
 if __name__ == "__main__":

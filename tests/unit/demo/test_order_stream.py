@@ -5,8 +5,8 @@ from random import Random
 
 import pytest
 
-from orders_sync.demo.killing import Killing
-from orders_sync.demo.pouring import TROUBLES, Pouring, mix
+from orders_sync.demo.order_stream import TROUBLES, OrderStream, mix
+from orders_sync.demo.run import Killing
 from orders_sync.sandbox import Trouble
 from orders_sync.testing.clock import SettableClock
 
@@ -39,32 +39,32 @@ def test_the_same_seed_mixes_the_same_orders() -> None:
 def test_orders_are_poured_in_over_time(clock: SettableClock) -> None:
     created: list[tuple[str, int]] = []
     troubles = ["plain"] * 9 + ["vanished"] + ["plain"] * 2 + ["replaced"]
-    pouring = Pouring(troubles, lambda *batch: created.append(batch), clock.epoch)
+    stream = OrderStream(troubles, lambda *batch: created.append(batch), clock.epoch)
 
-    pouring.tend()
-    pouring.tend()
+    stream.tend()
+    stream.tend()
     first = list(created)
     clock.advance(0.25)
-    pouring.tend()
+    stream.tend()
     clock.advance(0.25)
-    pouring.tend()
+    stream.tend()
 
     assert first == [("plain", 9), ("vanished", 1)]
     assert created == [*first, ("plain", 2), ("replaced", 1)]
-    assert pouring.is_done
-    assert pouring.poured == 13
-    assert pouring.to_take_over == 11
-    assert pouring.ended == 1
+    assert stream.is_done
+    assert stream.poured == 13
+    assert stream.to_take_over == 11
+    assert stream.ended == 1
 
 
 def test_a_pouring_that_was_kept_waiting_catches_up(clock: SettableClock) -> None:
-    pouring = Pouring(["plain"] * 30, lambda *_: None, clock.epoch)
+    stream = OrderStream(["plain"] * 30, lambda *_: None, clock.epoch)
     clock.advance(0.5)
 
     for _ in range(3):
-        pouring.tend()
+        stream.tend()
 
-    assert pouring.is_done
+    assert stream.is_done
 
 
 def test_workers_are_killed_every_few_seconds(clock: SettableClock) -> None:

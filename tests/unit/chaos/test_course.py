@@ -3,7 +3,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 
-from chaos.director import Director
+from chaos.course import Director
 from chaos.timetable import Fault, Kind
 
 from orders_sync.testing.clock import SettableClock

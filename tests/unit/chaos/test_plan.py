@@ -4,19 +4,18 @@ from dataclasses import replace
 from pathlib import Path
 
 from chaos import hanging_erp
-from chaos.account_plans import LIMITED, MAIN, NEIGHBOUR, REFUSED, plan_accounts
 from chaos.environment import Peers, chaos_environment
-from chaos.plan import plan_run
+from chaos.plan import LIMITED, MAIN, NEIGHBOUR, REFUSED, plan_accounts, plan_run
 
-from orders_sync.demo.fates import CONFLICTS, Fate
+from orders_sync.demo.scenarios import CONFLICTS, Scenario
 
 
 def test_the_main_account_comes_first_and_has_conflicts_of_every_kind() -> None:
     main, *others = plan_accounts(300)
 
     assert (main.name, main.orders) == (MAIN, 300)
-    assert {fate for fate in CONFLICTS if main.shares[fate]} == set(CONFLICTS)
-    assert main.shares[Fate.ASKED_MUCH] == 0
+    assert {scenario for scenario in CONFLICTS if main.shares[scenario]} == set(CONFLICTS)
+    assert main.shares[Scenario.ASKED_MUCH] == 0
     assert len({account.name for account in others}) == 4
 
 

@@ -31,14 +31,14 @@ _BATCH_EVERY_SECONDS = 0.25
 
 def mix(orders: int, random: Random) -> list[str]:
     """Draw the orders' troubles in the order they come; most are plain."""
-    each = orders // _ORDERS_A_ROUND
-    troubles = [trouble for trouble in TROUBLES for _ in range(each)]
+    per_trouble = orders // _ORDERS_A_ROUND
+    troubles = [trouble for trouble in TROUBLES for _ in range(per_trouble)]
     mixed = troubles + [PLAIN] * (orders - len(troubles))
     random.shuffle(mixed)
     return mixed
 
 
-class Pouring:
+class OrderStream:
     """Makes the orders of a mix, a `batch` every few seconds; call `tend` often.
 
     `create` is given a trouble and a number of orders. `poured` counts those that were made,
