@@ -33,7 +33,7 @@ from benchmarks.plant import (
 )
 from orders_sync.encryption import Cipher, new_key
 from orders_sync.ledger import Ledger
-from orders_sync.ledger.acts import Act
+from orders_sync.ledger.journal import Act
 from orders_sync.roster import seal_account
 from orders_sync.settings import Settings
 

@@ -47,7 +47,7 @@ def is_postgresql(url: sa.URL) -> bool:
 
 
 def is_pooled(connection: sa.Connection) -> bool:
-    """Return whether a pooler is between a connection of ours and its server."""
+    """Check whether a pooler is between a connection of ours and its server."""
     return bool(getattr(connection.connection.driver_connection, "is_pooled", False))
 
 
@@ -101,7 +101,7 @@ def _bounds(seconds: float) -> dict[str, str]:
         "statement_timeout": _milliseconds(seconds),
         # A transaction that waits for a lock gives up before its statement would.
         "lock_timeout": _milliseconds(seconds / 2),
-        # Whoever is stopped within a transaction must not hold its locks for ever.
+        # A process that is stopped within a transaction must not hold its locks for ever.
         "idle_in_transaction_session_timeout": str(_IDLE_SECONDS * 1000),
         "timezone": "UTC",
         # Every statement reads a few rows; to compile one takes longer than to run it.
@@ -225,7 +225,7 @@ def sqlite_path(url: sa.URL) -> Path | None:
 
 
 def is_missing(url: str) -> bool:
-    """Return whether the ledger is a file that is not there; opening it would make an empty one."""
+    """Check whether the ledger is a file that is not there; opening it would make an empty one."""
     try:
         parsed = sa.make_url(url)
     except sa.exc.ArgumentError:

@@ -54,8 +54,8 @@ class Failure:
 
     `code` is the SQLSTATE, SQLite's name or the driver's number of it, or the error's class where
     there is none. `is_refusal` says that the statement's row is refused, so that the database is
-    there and other rows are not concerned. `words` are what a rule says in the words of whoever
-    made it; "" where the words are the database's about a value, which they quote.
+    there and other rows are not concerned. `words` are what a rule says in the words of its
+    maker; "" where the words are the database's about a value, which they quote.
     """
 
     code: str

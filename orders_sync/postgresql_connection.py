@@ -56,7 +56,7 @@ class BoundedConnection(psycopg.Connection[Any]):
 
 
 def _without_values(error: psycopg.Error) -> str:
-    """Word an error without the row that it is about, which may be personal."""
+    """Return an error's message without the row that it is about, which may be personal."""
     if (error.sqlstate or "").startswith(_DATA):
         return f"a value does not fit ({error.sqlstate})"
     return error.diag.message_primary or str(error)

@@ -16,8 +16,8 @@ from orders_sync.domain.time import Clock
 from orders_sync.encryption import Cipher, NotDecrypted
 from orders_sync.erp.tokens import Tokens, TokensBusy, TokensUnusable
 from orders_sync.errors import ErpRefused, ErpUnavailable, LedgerUnavailable
+from orders_sync.ledger.account_settings import ErpTokens, KeptTokens
 from orders_sync.ledger.engine import Database
-from orders_sync.ledger.erp_tokens import ErpTokens, KeptTokens
 from orders_sync.settings import Settings
 
 log = structlog.get_logger(__name__)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from orders_sync.errors import OrdersSyncError
 from orders_sync.ledger import Ledger
-from orders_sync.ledger.searches import knows_account
 from orders_sync.settings import Settings, require_accounts
 
 
@@ -28,7 +27,7 @@ def require_configured(settings: Settings, account: str) -> None:
 
 def require_known(ledger: Ledger, settings: Settings, account: str) -> None:
     """Raise NotKnown for an account that is neither configured nor in the ledger."""
-    if account not in settings.accounts and not knows_account(ledger.database, account):
+    if account not in settings.accounts and not ledger.inquiries.knows_account(account):
         require_configured(settings, account)
 
 

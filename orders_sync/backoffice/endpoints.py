@@ -13,8 +13,8 @@ from orders_sync.domain.announcements import TEST, Told, body_of
 from orders_sync.errors import OrdersSyncError
 from orders_sync.http_client import BadUrl
 from orders_sync.ledger import Ledger
-from orders_sync.ledger.acts import Act
 from orders_sync.ledger.endpoints import Endpoint
+from orders_sync.ledger.journal import Act
 from orders_sync.ledger.outbox_log import Backlog
 from orders_sync.settings import Settings
 from orders_sync.settings_parts import EndpointSettings

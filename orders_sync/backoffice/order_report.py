@@ -196,8 +196,8 @@ def story_of(ledger: Ledger, account: str, order_id: str, *, now: datetime) -> S
     return Story(
         order=None if order is None else OrderStatus.model_validate(order),
         whereabouts=None if order is None else whereabouts(order, commands, now=now),
-        document_read_at=document[1] if document else None,
-        reckoning=_reckoning(account, document[0]) if document else None,
+        document_read_at=document.read_at if document else None,
+        reckoning=_reckoning(account, document.body) if document else None,
         events=tuple(sorted(seen, key=lambda event: event.changed_at)),
         commands=tuple(CommandStatus.model_validate(command) for command in commands),
         journal=tuple(JournalEntry.model_validate(entry) for entry in journal),

@@ -14,15 +14,14 @@ from orders_sync.commands import first_step
 from orders_sync.domain.rules import Standing
 from orders_sync.domain.steps import Dispatch
 from orders_sync.ledger import Ledger
-from orders_sync.ledger.acts import Act
-from orders_sync.ledger.decisions import REFUSED_KEY, DecisionRefused
-from orders_sync.ledger.order_decisions import discard_order, read_order, retry_order
+from orders_sync.ledger.decisions import (
+    REFUSED_KEY,
+    DecisionRefused,
+)
+from orders_sync.ledger.journal import Act
 from orders_sync.ledger.searches import (
     CommandSearch,
     OrderSearch,
-    latest_commands,
-    latest_orders,
-    parked_counts,
 )
 from orders_sync.outbound import decide
 from orders_sync.settings import Settings
@@ -112,7 +111,7 @@ def parked_work(
     """Return the parked work of an account or of all, for a cause or for any."""
     accounts = None if account is None else [account]
     orders, commands = _latest(ledger, cause, accounts, limit)
-    counts = parked_counts(ledger.database, account)
+    counts = ledger.searches.parked_counts(account)
     return ParkedWork(
         {name: number for name, number in counts.items() if cause in {None, name}},
         [OrderStatus.model_validate(row) for row in orders],
@@ -128,8 +127,8 @@ def _latest(
     of_orders = OrderSearch(accounts=accounts, standing=standing, cause=cause)
     of_commands = CommandSearch(accounts=accounts, standing=standing, cause=cause)
     return (
-        latest_orders(ledger.database, of_orders, limit=limit),
-        latest_commands(ledger.database, of_commands, limit=limit),
+        ledger.searches.latest_orders(of_orders, limit=limit),
+        ledger.searches.latest_commands(of_commands, limit=limit),
     )
 
 
@@ -231,7 +230,7 @@ def retry(ledger: Ledger, parked: Parked, act: Act, *, put_back: PutBack) -> Seq
         return ()
     if parked.command_id is not None:
         return decide.retry(parked.command_id, ledger=ledger, act=act)
-    return retry_order(ledger.database, ledger.windows, parked.account, parked.order_id, act)
+    return ledger.decisions.retry_order(parked.account, parked.order_id, act)
 
 
 def discard(ledger: Ledger, parked: Parked, act: Act) -> Sequence[Dispatch]:
@@ -245,12 +244,12 @@ def discard(ledger: Ledger, parked: Parked, act: Act) -> Sequence[Dispatch]:
         return ()
     if parked.command_id is not None:
         return ledger.decisions.discard(parked.command_id, act)
-    return discard_order(ledger.database, parked.account, parked.order_id, act)
+    return ledger.decisions.discard_order(parked.account, parked.order_id, act)
 
 
 def read_again(ledger: Ledger, account: str, order_id: str, act: Act) -> Sequence[Dispatch]:
     """Request a new read of an order; return what to dispatch at once."""
-    return read_order(ledger.database, ledger.windows, account, order_id, act)
+    return ledger.decisions.read_order(account, order_id, act)
 
 
 def _command(row: dict[str, Any]) -> Parked:

@@ -10,7 +10,6 @@ from orders_sync.cli.output import echo, print_rows
 from orders_sync.cli.telling import print_fields
 from orders_sync.domain.rules import Standing
 from orders_sync.ledger import Ledger
-from orders_sync.ledger.searches import parked_counts
 
 _COMMAND_FIELDS = (
     "id account order_id kind source asked_key progress standing outcome told next_step attempts "
@@ -21,7 +20,7 @@ _COMMAND_FIELDS = (
 def told_of_command(ledger: Ledger, command: dict[str, Any]) -> dict[str, Any]:
     """Add to a command what people did about it, and how many others have its cause."""
     acts = ledger.inquiries.acts(command["account"], command["order_id"])
-    counts = parked_counts(ledger.database)
+    counts = ledger.searches.parked_counts()
     is_parked = command["standing"] == Standing.PARKED
     return {
         **as_object(CommandStatus, command),

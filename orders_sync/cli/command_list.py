@@ -14,7 +14,7 @@ from orders_sync.cli.parameters import ACCOUNT, CAUSE, DURATION, ORDER_ID, limit
 from orders_sync.cli.workplace import load_current, open_ledger
 from orders_sync.commands import NAMED
 from orders_sync.domain.rules import Standing
-from orders_sync.ledger.searches import COUNTED, CommandSearch, search_commands
+from orders_sync.ledger.searches import COUNTED, CommandSearch
 
 _COLUMNS = (
     "id",
@@ -72,7 +72,7 @@ def list_commands(
     with open_ledger() as ledger:
         if account is not None:
             require_known(ledger, load_current(), account)
-        rows, total = search_commands(ledger.database, search, limit=limit)
+        rows, total = ledger.searches.search_commands(search, limit=limit)
     listed = [as_object(CommandStatus, row) for row in rows]
     if as_json:
         print_json({"commands": listed, "total": total})

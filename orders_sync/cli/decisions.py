@@ -26,7 +26,7 @@ from orders_sync.cli.parameters import ACCOUNT, CAUSE, ORDER_ID
 from orders_sync.cli.workplace import act_now, dispatcher, load_current, open_ledger
 from orders_sync.domain.steps import Dispatch
 from orders_sync.ledger import Ledger
-from orders_sync.ledger.acts import Act
+from orders_sync.ledger.journal import Act
 from orders_sync.settings import load_settings
 
 F = TypeVar("F", bound=Callable[..., Any])

@@ -11,8 +11,7 @@ from orders_sync.cli.output import as_json, echo, print_json
 from orders_sync.cli.parameters import ORDER_ID, account_of_order
 from orders_sync.cli.workplace import act_now, load_current, open_ledger
 from orders_sync.ledger import Ledger
-from orders_sync.ledger.forgetting import Forgettable, forget_order, forgettable
-from orders_sync.ledger.retention import empty_log
+from orders_sync.ledger.retention import Forgettable
 from orders_sync.settings import load_settings
 
 _STAYS = "ids, keys, receipts, amounts, statuses, times, the journal and who did what"
@@ -41,10 +40,10 @@ def forget(*, order_id: str, account: str | None, why: str, yes: bool, as_json: 
     """
     with open_ledger() as ledger:
         account = account_of(ledger, load_current(), order_id, account)
-        found = forgettable(ledger.database, account, order_id, now=datetime.now(UTC))
+        found = ledger.retention.forgettable(account, order_id, now=datetime.now(UTC))
         if not yes:
             click.confirm(_question(order_id, account, found), abort=True, err=True)
-        done = forget_order(ledger.database, account, order_id, act_now(why))
+        done = ledger.retention.forget_order(account, order_id, act_now(why))
         left = _traces(ledger)
     if as_json:
         told = {
@@ -72,7 +71,7 @@ def _traces(ledger: Ledger) -> list[str]:
     from orders_sync.embedded.broker import broker_folder, forget_past  # noqa: PLC0415 - It is slow.
 
     home = load_settings().home
-    left = [] if empty_log(ledger.database) else ["the ledger's write-ahead log"]
+    left = [] if ledger.retention.empty_log() else ["the ledger's write-ahead log"]
     if not forget_past(home):
         left.append(f"the embedded broker's files in {broker_folder(home)}")
     return left

@@ -50,7 +50,7 @@ def show_hook(*, account: str | None, as_json: bool) -> None:
     """
     shown: list[dict[str, Any]] = []
     with _services() as services:
-        heard = services.ledger.hearings.read()
+        heard = services.ledger.hook_log.read()
         for name in chosen_accounts(services.settings, account):
             found = services.vtex(name).get_hook_configuration()
             ours = read_hook_url(services.ledger, name)
@@ -160,7 +160,7 @@ def _remove(services: Services, account: str, *, foreign: bool) -> str:
         )
     # First, or upkeep may make it again.
     keep_hook_url(services.ledger, account, None, now=datetime.now(UTC))
-    services.ledger.hearings.forget(account)
+    services.ledger.hook_log.forget(account)
     if found is None:
         return "absent"
     vtex.delete_hook_configuration()

@@ -24,7 +24,7 @@ from orders_sync.cli.story import find_story
 from orders_sync.cli.telling import print_story
 from orders_sync.cli.workplace import act_now, dispatcher, load_current, open_ledger
 from orders_sync.domain.rules import Standing
-from orders_sync.ledger.searches import COUNTED, OrderSearch, search_orders
+from orders_sync.ledger.searches import COUNTED, OrderSearch
 from orders_sync.terminal import order_command
 
 _COLUMNS = (
@@ -87,7 +87,7 @@ def list_orders(
     with open_ledger() as ledger:
         if account is not None:
             require_known(ledger, load_current(), account)
-        rows, total = search_orders(ledger.database, search, limit=limit)
+        rows, total = ledger.searches.search_orders(search, limit=limit)
     listed = [as_object(OrderStatus, row) for row in rows]
     if as_json:
         print_json({"orders": listed, "total": total})

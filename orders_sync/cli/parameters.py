@@ -77,15 +77,15 @@ def _accounts(_: str) -> Sequence[str]:
 
 
 def _parked_ids(beginning: str) -> Sequence[str]:
-    from orders_sync.ledger.searches import parked_ids  # noqa: PLC0415 - Completion must be quick.
+    from orders_sync.ledger.searches import Searches  # noqa: PLC0415 - Completion must be quick.
 
-    return _of_ledger(lambda database: parked_ids(database, beginning, limit=_SUGGESTIONS))
+    return _of_ledger(lambda database: Searches(database).parked_ids(beginning, limit=_SUGGESTIONS))
 
 
 def _parked_causes(_: str) -> Sequence[str]:
-    from orders_sync.ledger.searches import parked_counts  # noqa: PLC0415
+    from orders_sync.ledger.searches import Searches  # noqa: PLC0415
 
-    return _of_ledger(lambda database: sorted(parked_counts(database)))
+    return _of_ledger(lambda database: sorted(Searches(database).parked_counts()))
 
 
 def _of_ledger(ask: Callable[[Any], Sequence[str]]) -> Sequence[str]:

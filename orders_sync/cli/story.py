@@ -11,7 +11,6 @@ from orders_sync.backoffice.order_report import story_of
 from orders_sync.cli.workplace import load_current
 from orders_sync.errors import NotFound, OrdersSyncError
 from orders_sync.ledger import Ledger
-from orders_sync.ledger.searches import suborders
 from orders_sync.settings import Settings
 from orders_sync.terminal import legible, order_command
 
@@ -45,7 +44,7 @@ def _describe_missing(
     ledger: Ledger, settings: Settings, accounts: Sequence[str], named: str
 ) -> str:
     """Ask VTEX about an order by its id (`named`) and say in one line what can be done."""
-    split = suborders(ledger.database, accounts, named)
+    split = ledger.inquiries.suborders(accounts, named)
     if split:
         account, order_id = split[0]
         ids = ", ".join(legible(order_id) for _, order_id in split)

@@ -11,7 +11,7 @@ from orders_sync.cli.output import echo, print_rows
 from orders_sync.cli.telling import print_fields
 from orders_sync.domain.words import at
 from orders_sync.ledger import Ledger
-from orders_sync.ledger.strays import RETRYABLE, Dropped
+from orders_sync.ledger.strays import RETRYABLE, DroppedStrays
 
 _COLUMNS = ("id", "arrived_at", "queue", "reason", "name", "size")
 _FIELDS = "id arrived_at queue reason name size standing decided_at"
@@ -25,7 +25,7 @@ def print_strays(strays: Sequence[Mapping[str, Any]], total: int) -> None:
     echo("  What its sender meant: orders-sync parked show ID, then retry or discard it.")
 
 
-def print_dropped(dropped: Dropped) -> None:
+def print_dropped(dropped: DroppedStrays) -> None:
     """Say that the broker had more strays than it keeps."""
     echo()
     echo(

@@ -13,7 +13,7 @@ from orders_sync.cli.workplace import act_now, load_current, open_ledger
 from orders_sync.gateway.grants import GrantRefused
 from orders_sync.gateway.grants import create_token as create
 from orders_sync.gateway.rights import SCOPES
-from orders_sync.ledger.callers import Caller
+from orders_sync.ledger.access import Caller
 
 _COLUMNS = ("name", "id", "scopes", "accounts", "expires_at", "used_at", "state")
 

@@ -16,8 +16,8 @@ from orders_sync.gateway.grants import GrantRefused, Passwords, new_password, re
 from orders_sync.gateway.grants import create_user as create
 from orders_sync.gateway.rights import Role
 from orders_sync.ledger import Ledger
-from orders_sync.ledger.acts import Act
-from orders_sync.ledger.users import User
+from orders_sync.ledger.access import User
+from orders_sync.ledger.journal import Act
 
 _COLUMNS = ("name", "role", "accounts", "sees_persons", "created_at", "state")
 

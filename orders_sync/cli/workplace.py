@@ -11,7 +11,7 @@ from orders_sync.backoffice.accounts import require_configured
 from orders_sync.domain.steps import Dispatch
 from orders_sync.errors import ConfigurationError, LedgerUnavailable
 from orders_sync.ledger import Ledger
-from orders_sync.ledger.acts import Act
+from orders_sync.ledger.journal import Act
 from orders_sync.ledger.versions import require_current
 from orders_sync.logging import configure_logging
 from orders_sync.private_files import keep_private

@@ -32,10 +32,9 @@ from orders_sync.embedded.process_list import ProcessList, flower_login
 from orders_sync.gateway.grants import Passwords, new_password
 from orders_sync.gateway.rights import Role, Scope, digest_of, new_token, token_id
 from orders_sync.ledger import Ledger
-from orders_sync.ledger.acts import Act
-from orders_sync.ledger.callers import Caller
+from orders_sync.ledger.access import Caller, User
+from orders_sync.ledger.journal import Act
 from orders_sync.ledger.migrate import upgrade
-from orders_sync.ledger.users import User
 from orders_sync.settings_problems import PREFIX
 
 _DESK_USER = "demo"

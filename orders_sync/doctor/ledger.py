@@ -11,10 +11,10 @@ from orders_sync.doctor.clock import compare_clocks
 from orders_sync.doctor.findings import Finding, State, of_error
 from orders_sync.domain.time import Clock
 from orders_sync.errors import ConfigurationError, OrdersSyncError
-from orders_sync.ledger.accounts import Chore
+from orders_sync.ledger.accounts import Accounts, Chore, LastRun
+from orders_sync.ledger.clock import server_time
 from orders_sync.ledger.engine import Database
-from orders_sync.ledger.pulse import LastRun, database_clock, last_runs
-from orders_sync.ledger.strays import Dropped, Strays
+from orders_sync.ledger.strays import DroppedStrays, Strays
 from orders_sync.ledger.versions import require_current
 from orders_sync.settings import Settings
 from orders_sync.settings_shown import without_passwords
@@ -39,7 +39,7 @@ def examine_ledger(settings: Settings, *, clock: Clock) -> Iterator[Finding]:
         return
     try:
         database = Database(settings.ledger, read_only=True)
-        theirs, ours = database_clock(database), clock()
+        theirs, ours = server_time(database), clock()
     except OrdersSyncError as error:
         yield of_error(LEDGER, "reachable", error)
         yield Finding(_BEAT, "alive", State.NOT_PROBED, "there is no ledger to see it by")
@@ -66,7 +66,7 @@ def _examine(
     dropped = Strays(database).dropped()
     if dropped is not None and clock() - dropped.seen_at < _RECENTLY:
         yield _strays_dropped(dropped)
-    polls = last_runs(database, Chore.POLL)
+    polls = Accounts(database).last_runs(Chore.POLL)
     for account in settings.enabled_accounts:
         yield judge_polls(account, polls, settings.poll_seconds, now=clock())
 
@@ -90,7 +90,7 @@ def judge_polls(
     return Finding(_BEAT, "alive", State.OK, says)
 
 
-def _strays_dropped(dropped: Dropped) -> Finding:
+def _strays_dropped(dropped: DroppedStrays) -> Finding:
     return Finding(
         LEDGER,
         "strays",

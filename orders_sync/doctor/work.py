@@ -20,13 +20,12 @@ from orders_sync.domain.rules import OPEN
 from orders_sync.domain.time import Clock
 from orders_sync.domain.words import count_of, in_words
 from orders_sync.errors import ErpUnavailable, OrdersSyncError, Unavailable
-from orders_sync.ledger.accounts import Chore
+from orders_sync.ledger.account_settings import ErpTokens, KeptTokens
+from orders_sync.ledger.accounts import Accounts, Chore, LastRun
 from orders_sync.ledger.endpoints import Endpoints
 from orders_sync.ledger.engine import Database
-from orders_sync.ledger.erp_tokens import ErpTokens, KeptTokens
 from orders_sync.ledger.gauges import Gauges, Key, LedgerState, Waiting
 from orders_sync.ledger.outbox_log import OutboxLog
-from orders_sync.ledger.pulse import LastRun, last_runs
 from orders_sync.ledger.versions import require_current
 from orders_sync.settings import Settings
 from orders_sync.token_store import trouble_of
@@ -88,8 +87,8 @@ def read_ledger(settings: Settings, clock: Clock) -> LedgerReading:
         return LedgerReading(
             gauges.read(now=now, delivered_after=now - recent),
             gauges.read_waiting(),
-            last_runs(database, Chore.POLL),
-            last_runs(database, Chore.PULL),
+            Accounts(database).last_runs(Chore.POLL),
+            Accounts(database).last_runs(Chore.PULL),
             EndpointReading(Endpoints(database).all(), OutboxLog(database).backlogs(now=now)),
             {kept.account: kept for kept in ErpTokens(database).all()},
         )

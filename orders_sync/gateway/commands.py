@@ -33,7 +33,7 @@ from orders_sync.gateway.context import (
 )
 from orders_sync.gateway.problems import described
 from orders_sync.gateway.rights import Rights, Scope
-from orders_sync.ledger.searches import CommandSearch, OrderSearch, latest_commands, latest_orders
+from orders_sync.ledger.searches import CommandSearch, OrderSearch
 from orders_sync.outbound.accept import Accepted, Source, accept_or_refuse
 
 #: A call waits for an outcome so long at most: proxies cut a silent connection after a minute.
@@ -95,7 +95,7 @@ def command_routes() -> APIRouter:
         search = CommandSearch(
             account=account, order_id=order_id, kind=kind, standing=standing, cause=cause
         )
-        rows = latest_commands(here.ledger.database, search, limit=limit, after=read_cursor(cursor))
+        rows = here.ledger.searches.latest_commands(search, limit=limit, after=read_cursor(cursor))
         return Page[CommandStatus].of(rows, CommandStatus, limit, "id")
 
     return routes
@@ -121,7 +121,7 @@ def order_routes() -> APIRouter:
         require_known(here.ledger, here.settings, account)
         search = OrderSearch(account=account, standing=standing, status=status, cause=cause)
         after = read_cursor(cursor)
-        rows = latest_orders(here.ledger.database, search, limit=limit, after=after)
+        rows = here.ledger.searches.latest_orders(search, limit=limit, after=after)
         return Page[OrderStatus].of(rows, OrderStatus, limit, "order_id")
 
     @routes.get(
@@ -135,7 +135,7 @@ def order_routes() -> APIRouter:
         kept = here.ledger.orders.document(account, order_id)
         if kept is None:
             raise NotKnown(f"The ledger has no document of order {order_id}.")
-        return Response(kept[0], media_type="application/json")
+        return Response(kept.body, media_type="application/json")
 
     # The last of an order's routes, since an id may have slashes in it.
     @routes.get("/accounts/{account}/orders/{order_id:path}", summary="Where an order is, and why.")

@@ -28,8 +28,8 @@ from orders_sync.domain.time import Clock
 from orders_sync.gateway.problems import ProblemError, answer_to
 from orders_sync.gateway.rights import Rights, digest_of, is_same, token_id
 from orders_sync.ledger import Ledger
-from orders_sync.ledger.acts import Act
-from orders_sync.ledger.callers import Callers
+from orders_sync.ledger.access import Callers
+from orders_sync.ledger.journal import Act
 from orders_sync.ledger.searches import PageEnd
 from orders_sync.metrics.tracing import NO_TRACING, Tracing
 from orders_sync.outbound.accept import Intake

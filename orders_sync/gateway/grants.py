@@ -16,9 +16,8 @@ from orders_sync.backoffice.accounts import NotKnown, require_configured
 from orders_sync.errors import OrdersSyncError
 from orders_sync.gateway.rights import SCOPES, Role, digest_of, new_token, token_id
 from orders_sync.ledger import Ledger
-from orders_sync.ledger.acts import Act
-from orders_sync.ledger.callers import Caller
-from orders_sync.ledger.users import User
+from orders_sync.ledger.access import Caller, User
+from orders_sync.ledger.journal import Act
 from orders_sync.settings import Settings
 
 #: The operator's log has room for so much, beside what was done.

@@ -51,7 +51,7 @@ def hook_routes(here: Context, monotonic: Callable[[], float]) -> APIRouter:
             traced.add_all(About(account, order_id) for order_id in recorded.orders)
         here.dispatch_all(recorded.dispatches)
         if any(isinstance(event, OrderEvent) for event in lot) and is_noted(account):
-            here.ledger.hearings.note_hook(account, now)
+            here.ledger.hook_log.note_hook(account, now)
 
     intake = HookIntake(record)
 

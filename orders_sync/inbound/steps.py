@@ -18,6 +18,7 @@ from orders_sync.inbound.tell_change import (
     tell_change,
     told_next,
 )
+from orders_sync.ledger.order_rows import KeptDocument
 from orders_sync.traffic.waits import ERP, wait_error
 from orders_sync.vtex.translate import order as read_order
 from orders_sync.vtex.translate import summary
@@ -108,8 +109,8 @@ def hand_over(claim: Claim, services: Services) -> StepResult:
     kept = _document(claim, services)
     if kept is None:
         return StepResult(Standing.ACTIVE, Step.FETCH, note="its document is not kept")
-    document, read_at = kept
-    if services.clock() - read_at > FRESH_FOR:
+    document = kept.body
+    if services.clock() - kept.read_at > FRESH_FOR:
         decision = fetch(claim, services)
         if decision.next_step is not Step.HAND_OVER or decision.document is None:
             return decision
@@ -125,7 +126,7 @@ def hand_over(claim: Claim, services: Services) -> StepResult:
         Step.START_HANDLING,
         Progress.PLACED,
         erp_reference=receipt.reference,
-        document=document if document is not kept[0] else None,
+        document=document if document is not kept.body else None,
     )
     if services.erp(claim.account).takes_changes:
         placed = replace(placed, given=given_by_hand_over(claim, order, services))
@@ -141,9 +142,9 @@ def hand_over(claim: Claim, services: Services) -> StepResult:
     return placed
 
 
-def _document(claim: Claim, services: Services) -> tuple[bytes, datetime] | None:
+def _document(claim: Claim, services: Services) -> KeptDocument | None:
     if claim.document is not None:
-        return claim.document, services.clock()
+        return KeptDocument(claim.document, services.clock(), None)
     return services.ledger.orders.document(claim.account, claim.order_id)
 
 
@@ -180,7 +181,7 @@ def cancel_in_erp(claim: Claim, services: Services) -> StepResult:
     if services.ledger.command_facts.cancelled_by(claim.account, claim.order_id) == "erp":
         return StepResult(Standing.VOID, None, note="the ERP had asked for it")
     kept = services.ledger.orders.document(claim.account, claim.order_id)
-    reason = (summary(kept[0]).status if kept else None) or "cancelled in VTEX"
+    reason = (summary(kept.body).status if kept else None) or "cancelled in VTEX"
     answer = services.erp(claim.account).cancel_order(claim.order_id, reason)
     if answer is CancelAnswer.TOO_LATE:
         return StepResult(

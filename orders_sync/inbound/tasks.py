@@ -37,7 +37,7 @@ def poll_feed(
     services, settings = self.services, self.services.settings
     names = list(turns or [account or ""])
     in_flight = services.ledger.events.in_flight_by_account(names)
-    hearings = services.ledger.hearings.read(names)
+    hooks = services.ledger.hook_log.read(names)
     services.look_at_erps(names)
 
     def work(account: str) -> Ran:
@@ -59,10 +59,10 @@ def poll_feed(
             ),
             tracing=services.tracing,
         )
-        hearing, now = hearings.get(account), services.clock()
-        if hearing and polled.told:
-            services.ledger.hearings.note_feed(account, now)
-        return after_poll(polled, is_hook_heard=hearing is not None and hearing.is_heard(now))
+        hook, now = hooks.get(account), services.clock()
+        if hook and polled.told:
+            services.ledger.hook_log.note_feed(account, now)
+        return after_poll(polled, is_hook_heard=hook is not None and hook.is_heard(now))
 
     self.run_chore(account, turns, work)
 

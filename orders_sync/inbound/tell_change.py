@@ -19,7 +19,7 @@ from orders_sync.domain.rules import Group, Progress, Standing, group_of
 from orders_sync.domain.steps import Claim, Given, Step, StepResult
 from orders_sync.erp.base import ChangeAnswer
 from orders_sync.errors import Unreadable, WaitError
-from orders_sync.ledger.documents import Kept
+from orders_sync.ledger.order_rows import KeptDocument
 from orders_sync.vtex.fulfilment import fulfilment
 from orders_sync.vtex.translate import order as read_order
 
@@ -43,7 +43,7 @@ def note_changes(claim: Claim, result: StepResult, services: Services) -> StepRe
         return result
     if not services.erp(claim.account).takes_changes:
         return result if claim.revision is None else replace(result, given=_no_more(claim))
-    kept = services.ledger.orders.kept(claim.account, claim.order_id)
+    kept = services.ledger.orders.document(claim.account, claim.order_id)
     given = _given_after(claim, kept, document, services)
     return told_next(replace(result, given=given))
 
@@ -64,7 +64,7 @@ def given_by_hand_over(claim: Claim, order: Order, services: Services) -> Given:
     revision = claim.revision or 1
     first = None
     if revision > 1:
-        kept = services.ledger.orders.kept(claim.account, claim.order_id)
+        kept = services.ledger.orders.document(claim.account, claim.order_id)
         first = None if kept is None else kept.given
     return Given(
         revision=revision,
@@ -81,7 +81,9 @@ def _no_more(claim: Claim) -> Given:
     return Given(revision, revision if claim.progress in _WITH_ERP else None)
 
 
-def _given_after(claim: Claim, kept: Kept | None, document: bytes, services: Services) -> Given:
+def _given_after(
+    claim: Claim, kept: KeptDocument | None, document: bytes, services: Services
+) -> Given:
     """Return what the ERP has once a document is kept that was just read.
 
     The document gets a revision of its own where it differs in what matters from the one that was
@@ -140,7 +142,7 @@ def tell_change(claim: Claim, services: Services) -> StepResult:
     Where one of its own changes is under way, its end is waited for. An order that waited long for
     its ERP is read again first: it may have been cancelled.
     """
-    kept = services.ledger.orders.kept(claim.account, claim.order_id)
+    kept = services.ledger.orders.document(claim.account, claim.order_id)
     if kept is None or kept.given is None:
         return _settled(claim, None, services, "nothing is kept that the ERP could be told")
     if services.clock() - kept.read_at > FRESH_FOR:

@@ -15,14 +15,12 @@ from orders_sync.commands.lines import DECIDING
 from orders_sync.domain.rules import Standing
 from orders_sync.domain.steps import Dispatch
 from orders_sync.ledger.engine import Database
-from orders_sync.ledger.insert import insert_into
-from orders_sync.ledger.journal import Entry, write_entries
-from orders_sync.ledger.lines import align_all
-from orders_sync.ledger.order_lease import ARE_OF_ORDERS, lock_orders, of_orders
+from orders_sync.ledger.journal import JournalLine, write_entries
+from orders_sync.ledger.order_rows import ARE_OF_ORDERS, lock_orders, of_orders
 from orders_sync.ledger.outbox import of_command
+from orders_sync.ledger.statements import insert_into
 from orders_sync.ledger.tables import commands
-from orders_sync.ledger.wakeups import next_of, request_reads
-from orders_sync.ledger.windows import Windows
+from orders_sync.ledger.wakeups import Windows, align_all, next_of, request_reads
 
 Row = dict[str, Any]
 
@@ -31,7 +29,7 @@ SYNC = "sync"
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class KeptCommand:
     """The command that is kept under a key, and whether it is the one that was given."""
 
     row: Mapping[str, Any]
@@ -42,7 +40,7 @@ class Kept:
 class Addition:
     """What a lot of commands became, in its order, and what to dispatch at once."""
 
-    kept: Sequence[Kept]
+    kept: Sequence[KeptCommand]
     dispatches: Sequence[Dispatch]
 
 
@@ -64,8 +62,8 @@ class Acceptance:
         """Keep a lot of rows of an account.
 
         A key that is known is the command that has it: its ERP is told of it again, if it is the
-        ERP that asks. With other content, what `in_place_of` gives for the row and the one that is
-        kept is kept instead.
+        ERP that asks. With other content, what `in_place_of` returns for the row and the one
+        that is kept is kept instead.
         """
         order_ids = sorted(
             {
@@ -80,16 +78,16 @@ class Acceptance:
             in_line = _take_places(connection, account, lot).intersection(order_ids)
             kept = _keep(connection, account, lot)
             conflicts = {
-                at: in_place_of(row, one.row) | {"position": row["position"]}
-                for at, (row, one) in enumerate(zip(lot, kept, strict=True))
-                if one.row["fingerprint"] != row["fingerprint"]
+                at: in_place_of(row, other.row) | {"position": row["position"]}
+                for at, (row, other) in enumerate(zip(lot, kept, strict=True))
+                if other.row["fingerprint"] != row["fingerprint"]
             }
-            for at, one in zip(
+            for at, command in zip(
                 conflicts, _keep(connection, account, [*conflicts.values()]), strict=True
             ):
-                kept[at] = one
+                kept[at] = command
             _ask_again(connection, lot, kept)
-            added = [one.row for one in kept if one.is_new]
+            added = [command.row for command in kept if command.is_new]
             write_entries(connection, [_entry(row, now) for row in added])
             self._database.outbox.write(
                 connection, (told for row in added for told in of_command(row, at=now))
@@ -133,7 +131,7 @@ _PLACES: Final = sa.select(
 
 
 def _take_places(connection: sa.Connection, account: str, lot: Sequence[Row]) -> set[str]:
-    """Give each row its place: behind all of its order, or that of the refused one it corrects.
+    """Set each row's place: behind all of its order, or that of the refused one it corrects.
 
     Return the orders that have more than one command then.
     """
@@ -155,7 +153,7 @@ def _take_places(connection: sa.Connection, account: str, lot: Sequence[Row]) ->
     return {order_id for order_id in order_ids if places[order_id] > 1}
 
 
-def _keep(connection: sa.Connection, account: str, lot: Sequence[Row]) -> list[Kept]:
+def _keep(connection: sa.Connection, account: str, lot: Sequence[Row]) -> list[KeptCommand]:
     """Insert rows; return what is kept under the key of each."""
     if not lot:
         return []
@@ -167,7 +165,7 @@ def _keep(connection: sa.Connection, account: str, lot: Sequence[Row]) -> list[K
     if known:
         others = sa.select(commands).where(commands.c.account == account, commands.c.key.in_(known))
         rows.update({row["key"]: row for row in connection.execute(others).mappings()})
-    return [Kept(rows[row["key"]], is_new=row["id"] in new) for row in lot]
+    return [KeptCommand(rows[row["key"]], is_new=row["id"] in new) for row in lot]
 
 
 @cache
@@ -179,19 +177,19 @@ def _insert(dialect: str) -> sa.Executable:
     )
 
 
-def _ask_again(connection: sa.Connection, lot: Sequence[Row], kept: Sequence[Kept]) -> None:
-    """Have an ERP told of what it asks for and is known: it was not answered, or not the asker."""
+def _ask_again(connection: sa.Connection, lot: Sequence[Row], kept: Sequence[KeptCommand]) -> None:
+    """Mark known commands that an ERP asks for: it was not answered, or did not ask before."""
     ids = [
-        one.row["id"]
-        for row, one in zip(lot, kept, strict=True)
-        if row["asked_by_erp"] and not one.is_new
+        command.row["id"]
+        for row, command in zip(lot, kept, strict=True)
+        if row["asked_by_erp"] and not command.is_new
     ]
     if ids:
         statement = sa.update(commands).where(commands.c.id.in_(ids))
         connection.execute(statement.values(asked_by_erp=True, told=None))
 
 
-def _entry(row: Mapping[str, Any], now: datetime) -> Entry:
+def _entry(row: Mapping[str, Any], now: datetime) -> JournalLine:
     what = "command.refused" if row["outcome"] == "refused" else "command.accepted"
     note = f"{row['kind']} {row['id']} from {row['source']}"
-    return Entry(now, row["account"], row["order_id"] or None, what, note=note)
+    return JournalLine(now, row["account"], row["order_id"] or None, what, note=note)

@@ -1,7 +1,8 @@
-"""Accounts that are kept in the ledger, and which of all accounts are disabled.
+"""Accounts that the ledger keeps, which of all are disabled, and their ERPs' tokens, encrypted.
 
-Every change has the next number. Whoever makes one holds the row of the number until the end of its
-transaction, so numbers are seen in their order, and what changed is found by the last one seen.
+Every change of an account has the next number. A change locks the row of the number until the end
+of its transaction, so numbers are seen in their order, and what changed is found by the last one
+seen.
 """
 
 from __future__ import annotations
@@ -15,11 +16,11 @@ import sqlalchemy as sa
 
 from orders_sync.domain.rules import UNFINISHED
 from orders_sync.ledger.accounts import Chore, wake
-from orders_sync.ledger.acts import Act, keep_act
 from orders_sync.ledger.cursors import EVERY_ACCOUNT
 from orders_sync.ledger.engine import Database
-from orders_sync.ledger.insert import insert_into
-from orders_sync.ledger.tables import account_settings, commands, cursors, orders
+from orders_sync.ledger.journal import Act, keep_act
+from orders_sync.ledger.statements import insert_into
+from orders_sync.ledger.tables import account_settings, commands, cursors, erp_tokens, orders
 
 #: The cursor whose version is the number of the last change.
 _REVISION: Final = "account_settings"
@@ -83,11 +84,11 @@ class KeptAccounts:
         return self._change(account.account, act, did, changes, seen=account.revision)
 
     def disable(self, account: str, act: Act) -> bool:
-        """Have the account's work wait; False where it does."""
+        """Stop the account's work; False where it is stopped."""
         return self._change(account, act, "disable", {"disabled_at": act.at})
 
     def enable(self, account: str, act: Act) -> bool:
-        """Have the account's work go on, and its feed and ERP asked now; False where it does."""
+        """Resume the account's work, and ask feed and ERP at once; False where it is enabled."""
         return self._change(account, act, "enable", {"disabled_at": None})
 
     def remove(self, account: str, act: Act) -> bool:
@@ -96,7 +97,7 @@ class KeptAccounts:
         return self._change(account, act, "remove", nothing)
 
     def renew(self, change: Callable[[str], str], act: Act) -> int:
-        """Have all secrets encrypted anew; return of how many accounts."""
+        """Replace all encrypted secrets by what `change` returns; return of how many accounts."""
         with self._database.writing() as connection:
             revision = _next_revision(connection, act.at)
             kept = connection.execute(
@@ -121,7 +122,7 @@ class KeptAccounts:
         seen: int | None = None,
     ) -> bool:
         with self._database.writing() as connection:
-            # First of all: whoever has the number has all accounts.
+            # First of all: who has the number has all accounts.
             revision = _next_revision(connection, act.at)
             row = connection.execute(_OF_ACCOUNT, {"of_account": account}).one_or_none()
             before = KeptAccount(account) if row is None else KeptAccount.from_row(row)
@@ -183,3 +184,123 @@ _CHANGED: Final = (
     .where(account_settings.c.revision >= sa.bindparam("since"))
     .order_by(account_settings.c.revision)
 )
+
+
+@dataclass(frozen=True, slots=True)
+class KeptTokens:
+    """An account's tokens.
+
+    While `refreshing_since` is set, a process uses the refresh token, and nobody else may. The ERP
+    refused it at `refused_at`.
+    """
+
+    account: str
+    tokens: str = field(repr=False)
+    version: int
+    updated_at: datetime
+    refreshing_since: datetime | None = None
+    refreshing_by: str | None = None
+    refused_at: datetime | None = None
+
+    @classmethod
+    def from_row(cls, row: sa.Row[Any]) -> KeptTokens:
+        """Return what a row says."""
+        return cls(**row._mapping)  # noqa: SLF001 - SQLAlchemy's documented name.
+
+
+class ErpTokens:
+    """Keeps tokens under a version, by which the process that renews them is told from others."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def find(self, account: str) -> KeptTokens | None:
+        """Return an account's tokens."""
+        with self._database.reading() as connection:
+            row = connection.execute(_TOKENS_OF, {"of_account": account}).one_or_none()
+        return None if row is None else KeptTokens.from_row(row)
+
+    def all(self) -> Sequence[KeptTokens]:
+        """Return the tokens of all accounts."""
+        with self._database.reading() as connection:
+            return [KeptTokens.from_row(row) for row in connection.execute(sa.select(erp_tokens))]
+
+    def begin(self, kept: KeptTokens, *, process: str, now: datetime) -> int | None:
+        """Begin to renew tokens that are as they were read; None where another does, or did."""
+        changes = {"refreshing_since": now, "refreshing_by": process}
+        is_free = erp_tokens.c.refreshing_since.is_(None)
+        return self._write(kept.account, kept.version, changes, is_free)
+
+    def keep(self, account: str, version: int, tokens: str, *, now: datetime) -> bool:
+        """Keep what took the place of the tokens; False where a person gave others meanwhile."""
+        changes = {"tokens": tokens, "updated_at": now, **_FREE}
+        return self._write(account, version, changes) is not None
+
+    def release(self, account: str, version: int) -> None:
+        """Release tokens that were not renewed; others may renew them."""
+        self._write(account, version, _FREE)
+
+    def refuse(self, account: str, version: int, *, now: datetime) -> None:
+        """Write that the ERP refused the refresh token."""
+        self._write(account, version, {**_FREE, "refused_at": now})
+
+    def give(self, account: str, tokens: str, act: Act) -> None:
+        """Keep what a person gives, in place of whatever there is."""
+        values = {"tokens": tokens, "updated_at": act.at, **_FREE}
+        with self._database.writing() as connection:
+            insert = insert_into(erp_tokens, connection.dialect.name)
+            connection.execute(
+                insert.values(account=account, version=1, **values).on_conflict_do_update(
+                    index_elements=[erp_tokens.c.account],
+                    set_={**values, "version": erp_tokens.c.version + 1},
+                )
+            )
+            keep_act(connection, act, "accounts token", account=account)
+
+    def retry(self, account: str, act: Act) -> bool:
+        """Make kept tokens renewable again, as a person says; False where there are none."""
+        with self._database.writing() as connection:
+            statement = sa.update(erp_tokens).where(erp_tokens.c.account == account)
+            changed = connection.execute(
+                statement.values(version=erp_tokens.c.version + 1, **_FREE)
+            )
+            keep_act(connection, act, "accounts token --retry", account=account)
+        return changed.rowcount > 0
+
+    def renew(self, change: Callable[[str], str], act: Act) -> int:
+        """Replace all encrypted tokens by what `change` returns; return of how many accounts."""
+        with self._database.writing() as connection:
+            # Tokens that are renewed in the ERP meanwhile wait for this, and then replace it.
+            rows = connection.execute(
+                sa.select(erp_tokens).order_by(erp_tokens.c.account).with_for_update()
+            ).all()
+            for row in rows:
+                connection.execute(
+                    sa.update(erp_tokens)
+                    .where(erp_tokens.c.account == row.account)
+                    .values(tokens=change(row.tokens))
+                )
+            keep_act(connection, act, "tokens of ERPs encrypted anew")
+        return len(rows)
+
+    def _write(
+        self,
+        account: str,
+        version: int,
+        changes: dict[str, Any],
+        *conditions: sa.ColumnElement[bool],
+    ) -> int | None:
+        statement = sa.update(erp_tokens).where(
+            erp_tokens.c.account == account, erp_tokens.c.version == version, *conditions
+        )
+        with self._database.writing() as connection:
+            done = connection.execute(statement.values(version=version + 1, **changes))
+        return version + 1 if done.rowcount else None
+
+
+_TOKENS_OF: Final = sa.select(erp_tokens).where(erp_tokens.c.account == sa.bindparam("of_account"))
+_FREE: Final[dict[str, Any]] = {
+    "refreshing_since": None,
+    "refreshing_by": None,
+    "refused_at": None,
+}

@@ -1,4 +1,4 @@
-"""When each account's chores are due: a row for each, in place of a timer for each."""
+"""When each account's chores are due and ran last: a row for each, in place of a timer for each."""
 
 from __future__ import annotations
 
@@ -13,8 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.sql.dml import ReturningUpdate
 
 from orders_sync.ledger.engine import Database
-from orders_sync.ledger.insert import insert_into
-from orders_sync.ledger.locks import lock
+from orders_sync.ledger.statements import insert_into, lock
 from orders_sync.ledger.tables import accounts
 
 
@@ -68,7 +67,7 @@ _CLOCK_JITTER: Final = timedelta(seconds=60)
 
 
 @dataclass(frozen=True, slots=True)
-class Ending:
+class TurnResult:
     """How a turn ended; without `due_at` the chore waits until it is woken.
 
     `worked_at` and `succeeded_at` replace what is known only where they are given.
@@ -113,7 +112,7 @@ class Accounts:
     ) -> Sequence[Turn]:
         """Claim chores that are due, or will be within `ahead`, the longest due first.
 
-        Whoever does one calls `begin` first. A chore whose claim is not ended is due again after
+        A run calls `begin` first. A chore whose claim is not ended is due again after
         `lease`. Claims at the same time get different chores. Of chores that never ran, no more
         than `first_at_once` are under way. After the clock was set back, what ran before that is
         due at once.
@@ -161,12 +160,12 @@ class Accounts:
         """
         terms = {"of_chore": chore.value, "of_versions": list(versions.items())}
         with self._database.writing() as connection:
-            # Whoever ends other turns of these accounts right now locks them in this order too.
+            # A process that ends other turns of these accounts locks them in this order too.
             lock(connection, _CLAIMED, terms)
             turns = [Turn.from_row(row) for row in connection.execute(_BEGIN, terms)]
         return sorted(turns, key=lambda turn: (turn.due_at or turn.claimed_at, turn.account))
 
-    def end(self, endings: Collection[Ending]) -> None:
+    def end(self, endings: Collection[TurnResult]) -> None:
         """Write how turns ended; those that another has claimed since are left alone.
 
         A chore that was woken meanwhile stays due.
@@ -184,14 +183,14 @@ class Accounts:
                 "last_succeeded_at": ending.succeeded_at,
                 "error": ending.failure,
             }
-            # In one order everywhere: whoever locks the same rows at once waits, and not for ever.
+            # In one order everywhere, so that two processes never wait for each other.
             for ending in sorted(endings, key=lambda ending: ending.turn.account)
         ]
         with self._database.writing() as connection:
             connection.execute(_END, rows)
 
     def release(self, turns: Collection[Turn], *, due_at: datetime | None = None) -> None:
-        """Give turns back that did not run; they are due as before, or at `due_at`."""
+        """Release turns that did not run; they are due as before, or at `due_at`."""
         if not turns:
             return
         statement = _MINE.values(claimed_at=None)
@@ -202,7 +201,7 @@ class Accounts:
             connection.execute(statement, rows)
 
     def rest(self, turns: Collection[Turn]) -> None:
-        """Give turns back that did not run; their chores wait until they are woken.
+        """Release turns that did not run; their chores wait until they are woken.
 
         One that was woken meanwhile stays due.
         """
@@ -219,6 +218,14 @@ class Accounts:
         """Make a chore due at a time, unless it is due earlier; one that runs now runs again."""
         with self._database.writing() as connection:
             wake(connection, account, chore, at)
+
+    def last_runs(self, chore: Chore) -> Mapping[str, LastRun]:
+        """Return {account: last run} of a chore; `rests_until` and `due_at` may be past."""
+        statement = sa.select(accounts).where(
+            accounts.c.chore == chore.value, accounts.c.ran_at.is_not(None)
+        )
+        with self._database.reading() as connection:
+            return {row.account: _last_run(row) for row in connection.execute(statement)}
 
 
 def wake(connection: sa.Connection, account: str, chore: Chore, at: datetime) -> None:
@@ -326,3 +333,33 @@ _END = _REST.values(
     succeeded_at=sa.func.coalesce(_time("last_succeeded_at"), accounts.c.succeeded_at),
     failure=sa.bindparam("error"),
 )
+
+
+@dataclass(frozen=True, slots=True)
+class LastRun:
+    """When a chore last ran, and until when it rests because that failed.
+
+    `succeeded_at` is when the last run ended that succeeded, `due_at` when the next one is due,
+    and `failure` the kind of error that the last run ended with.
+    """
+
+    at: datetime
+    rests_until: datetime | None = None
+    succeeded_at: datetime | None = None
+    due_at: datetime | None = None
+    failure: str | None = None
+
+    @property
+    def alive_at(self) -> datetime:
+        """When it was last seen to run as it should: one that is not due yet does."""
+        return max(self.at, self.rests_until or self.at, self.due_at or self.at)
+
+
+def _last_run(row: sa.Row[Any]) -> LastRun:
+    return LastRun(
+        at=row.ran_at,
+        rests_until=row.due_at if row.failure else None,
+        succeeded_at=row.succeeded_at,
+        due_at=row.due_at,
+        failure=row.failure,
+    )

@@ -29,7 +29,7 @@ def since_boot() -> float:
 
 
 class LedgerClock:
-    """Tells the present instant as the ledger's database has it.
+    """A clock that shows the present instant as the ledger's database has it.
 
     Leases and due times are set by one process and compared by another: where their machines'
     clocks differ by more than a lease, one would take work from the other while it is busy with
@@ -48,7 +48,7 @@ class LedgerClock:
         self._known: tuple[datetime, float] | None = None
 
     def __call__(self) -> datetime:
-        """Give the instant, aware and in UTC."""
+        """Return the instant, aware and in UTC."""
         if self._is_due() and self._asking.acquire(blocking=self._known is None):
             try:
                 if self._is_due():
@@ -75,12 +75,20 @@ class LedgerClock:
             self._known = at, (before + after) / 2
 
     def _read(self) -> datetime:
-        if self._database.engine.dialect.name == "sqlite":
-            # A file has its machine's clock, which every process on it shares.
-            question = sa.select(sa.func.strftime("%Y-%m-%d %H:%M:%f", "now"))
-            with self._database.reading() as connection:
-                text: str = connection.execute(question).scalar_one()
-            return datetime.fromisoformat(text).replace(tzinfo=UTC)
+        at = server_time(self._database)
+        if at is not None:
+            return at
+        # A file has its machine's clock, which every process on it shares.
+        question = sa.select(sa.func.strftime("%Y-%m-%d %H:%M:%f", "now"))
         with self._database.reading() as connection:
-            at: datetime = connection.execute(sa.select(sa.func.clock_timestamp())).scalar_one()
-        return at.astimezone(UTC)
+            text: str = connection.execute(question).scalar_one()
+        return datetime.fromisoformat(text).replace(tzinfo=UTC)
+
+
+def server_time(database: Database) -> datetime | None:
+    """Return the database server's time; None for SQLite, which has none of its own."""
+    if database.engine.dialect.name == "sqlite":
+        return None
+    with database.reading() as connection:
+        at: datetime = connection.execute(sa.select(sa.func.clock_timestamp())).scalar_one()
+    return at.astimezone(UTC)

@@ -16,9 +16,8 @@ import sqlalchemy as sa
 
 from orders_sync.ledger.endpoints import Endpoint, OffWhy, hurry, switch_off
 from orders_sync.ledger.engine import Database
-from orders_sync.ledger.outbox_tables import attempts, deliveries, endpoints, outbox
-from orders_sync.ledger.wakeups import CLOCKS_DIFFER
-from orders_sync.ledger.windows import DISPATCHED_FOR
+from orders_sync.ledger.outbox import attempts, deliveries, endpoints, outbox
+from orders_sync.ledger.wakeups import CLOCKS_DIFFER, DISPATCHED_FOR
 
 #: After so many failures in a row an endpoint is sent one event at a time, as a probe.
 PROBED_AFTER: Final = 5
@@ -35,7 +34,7 @@ DeliveryOutcome = Literal["taken", "failed", "given_up"]
 
 
 @dataclass(frozen=True, slots=True)
-class Delivery:
+class EventDelivery:
     """An event that a process has, to send it to an endpoint until `lease_until`.
 
     `attempts` counts the tries so far, the first failed one at `failing_since`.
@@ -64,7 +63,7 @@ class Attempt:
 
 
 @dataclass(frozen=True, slots=True)
-class Ending:
+class DeliveryResult:
     """What comes of a try: taken, tried again at `due_at`, or given up where both are not.
 
     The endpoint rests until `rests_until`, and is switched off where `off_why` says so; an event
@@ -109,7 +108,7 @@ class Deliveries:
         """
         terms = {"of_endpoint": endpoint_id, "now": now}
         with self._database.writing() as connection:
-            # Whoever takes for the same endpoint waits here, so that both count right.
+            # Who takes for the same endpoint waits here, so that both count right.
             row = connection.execute(_OPEN, terms).one_or_none()
             if row is None:
                 return []
@@ -121,8 +120,10 @@ class Deliveries:
             rows = connection.execute(_TAKE, terms | {"room": room, "until": until})
             return sorted(rows.scalars())
 
-    def claim(self, endpoint_id: str, seq: int, *, owner: str, now: datetime) -> Delivery | None:
-        """Have a delivery, for as long as sending it may take; None where it is past or not due."""
+    def claim(
+        self, endpoint_id: str, seq: int, *, owner: str, now: datetime
+    ) -> EventDelivery | None:
+        """Claim a delivery for as long as a call may take; None where it is past or not due."""
         until = now + LEASE
         terms = {
             "of_endpoint": endpoint_id,
@@ -140,7 +141,7 @@ class Deliveries:
             endpoint = connection.execute(_ENDPOINT, {"of_endpoint": endpoint_id}).one()
         if event is None:
             return None
-        return Delivery(
+        return EventDelivery(
             endpoint=Endpoint.from_row(endpoint),
             seq=seq,
             account=row.account,
@@ -154,8 +155,10 @@ class Deliveries:
             lease_until=until,
         )
 
-    def end(self, delivery: Delivery, attempt: Attempt, ending: Ending, *, now: datetime) -> bool:
-        """Keep what became of a try; return False where another process has the delivery.
+    def end(
+        self, delivery: EventDelivery, attempt: Attempt, ending: DeliveryResult, *, now: datetime
+    ) -> bool:
+        """Write what became of a try; return False where another process has the delivery.
 
         Then only the try is kept, and how the endpoint fares.
         """
@@ -180,7 +183,7 @@ class Deliveries:
             return is_ended
 
     def _note_endpoint(
-        self, connection: sa.Connection, endpoint: Endpoint, ending: Ending, now: datetime
+        self, connection: sa.Connection, endpoint: Endpoint, ending: DeliveryResult, now: datetime
     ) -> None:
         terms = {"of_endpoint": endpoint.id, "now": now}
         if ending.is_taken:
@@ -193,7 +196,7 @@ class Deliveries:
             switch_off(connection, self._database, endpoint.id, ending.off_why, now=now)
 
 
-def _changes(delivery: Delivery, ending: Ending, now: datetime) -> dict[str, Any]:
+def _changes(delivery: EventDelivery, ending: DeliveryResult, now: datetime) -> dict[str, Any]:
     changes: dict[str, Any] = {
         "dispatched_until": None,
         "lease_owner": None,

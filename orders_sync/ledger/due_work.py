@@ -1,4 +1,4 @@
-"""What is due, found without looking at what merely waits, and taken a few rows at a time."""
+"""Due work: found without a look at what waits, taken a few rows at a time, claimed, or parked."""
 
 from __future__ import annotations
 
@@ -10,15 +10,55 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
-from orders_sync.domain.rules import OPEN
-from orders_sync.domain.steps import Dispatch, Step
+from orders_sync.domain.announcements import Announcement, Told
+from orders_sync.domain.rules import OPEN, Progress, Standing
+from orders_sync.domain.steps import Claim, Dispatch, Step
 from orders_sync.ledger.engine import Database
-from orders_sync.ledger.order_lease import NOW, OF_ACCOUNT, OF_STEP, UNTIL, is_among
+from orders_sync.ledger.order_rows import (
+    IS_FREE,
+    IS_ORDER,
+    NOW,
+    OF_ACCOUNT,
+    OF_STEP,
+    TAKEN,
+    UNTIL,
+    lock_orders,
+    may_be_taken,
+    of_order,
+)
+from orders_sync.ledger.outbox import Outbox, of_command
+from orders_sync.ledger.statements import is_among
 from orders_sync.ledger.tables import commands, orders
-from orders_sync.ledger.windows import DISPATCHED_FOR
+from orders_sync.ledger.wakeups import (
+    CLOCKS_DIFFER,
+    DISPATCHED_FOR,
+    HAS_IDLE_THREAD,
+    Windows,
+    align_all,
+)
 
 #: An account and the name of a step.
 Heap = tuple[str, str]
+
+
+CAUSE: Final = "row.unreadable"
+HINT: Final = (
+    "It was written by another version of orders-sync, or by hand. Run the version that wrote it, "
+    "or correct the row, then retry it."
+)
+
+#: So many commands are parked in one transaction.
+_LOT: Final = 500
+
+#: What parks such a row.
+UNREADABLE: Final[dict[str, Any]] = {
+    "standing": Standing.PARKED,
+    "due_at": None,
+    "dispatched_until": None,
+    "cause": CAUSE,
+    "reason": "Its step or progress is none that this version knows.",
+    "hint": HINT,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +92,7 @@ class DueWork:
         return number
 
     def take(self, account: str, step: Step, *, limit: int, now: datetime) -> list[Dispatch]:
-        """Take up to `limit` rows, the longest due first; two who take at once get different ones.
+        """Take up to `limit` rows, the longest due first; two processes get different ones.
 
         What was taken is not due again before `DISPATCHED_FOR` has passed.
         """
@@ -70,7 +110,7 @@ class DueWork:
         return dispatches
 
     def leave_to_others(self, dispatch: Dispatch) -> None:
-        """Have a step dispatched again whose message this process does not act on."""
+        """Make a step due again whose message this process does not act on."""
         if dispatch.command_id is None:
             statement = sa.update(orders).where(
                 orders.c.account == dispatch.account,
@@ -81,6 +121,38 @@ class DueWork:
             statement = sa.update(commands).where(commands.c.id == dispatch.command_id)
         with self._database.writing() as connection:
             connection.execute(statement.values(dispatched_until=None))
+
+    def park_unreadable(self, account: str, step: str, *, now: datetime) -> int:
+        """Park due rows of an account whose step this version does not know; return how many.
+
+        Commands are parked `_LOT` at a time; those behind them in line may go.
+        """
+        if step in set(Step):
+            return 0
+        parked, outbox = UNREADABLE | {"updated_at": now}, self._database.outbox
+        with self._database.writing() as connection:
+            statement = sa.update(orders).where(*_is_due(orders, account, step)).values(parked)
+            lost = connection.execute(
+                statement.returning(orders.c.order_id, orders.c.version)
+            ).all()
+            told = [_unreadable_order(account, row.order_id, row.version, at=now) for row in lost]
+            outbox.write(connection, told)
+            number = len(lost)
+            due = sa.select(commands.c.id, commands.c.order_id).where(
+                *_is_due(commands, account, step)
+            )
+            order_of = {row.id: row.order_id for row in connection.execute(due.limit(_LOT))}
+            if order_of:
+                lock_orders(connection, account, list(order_of.values()), now=now)
+                chosen = sa.update(commands).where(
+                    commands.c.id.in_(order_of), *_is_due(commands, account, step)
+                )
+                rows = connection.execute(chosen.values(parked).returning(commands)).all()
+                for row in rows:
+                    outbox.write(connection, of_command(row, at=now))
+                number += len(rows)
+                align_all(connection, account, set(order_of.values()), now=now)
+        return number
 
 
 def _heads(table: sa.Table) -> sa.Select[Any]:
@@ -128,7 +200,7 @@ def _counted(table: sa.Table) -> sa.Select[Any]:
 def longest_due(table: sa.Table) -> sa.ColumnElement[bool]:
     """Return the condition that a row is among the `room` that are due for longest.
 
-    Two who ask at once get different ones.
+    Two processes that ask at once get different ones.
     """
     lease_until: sa.ColumnElement[Any] = orders.c.lease_until
     key: tuple[sa.Column[Any], ...] = (orders.c.account, orders.c.order_id)
@@ -170,3 +242,130 @@ _TAKE: Final = (
     _take(orders, orders.c.order_id),
     _take(commands, commands.c.order_id, commands.c.id),
 )
+
+
+_FACTS: Final = (
+    orders.c.order_id,
+    orders.c.progress,
+    orders.c.version,
+    orders.c.attempts,
+    orders.c.failing_since,
+    orders.c.first_seen_at,
+    orders.c.due_at,
+    orders.c.revision,
+    orders.c.erp_revision,
+)
+_TAKEN: Final = sa.update(orders).values({**TAKEN, "dispatched_until": UNTIL}).returning(*_FACTS)
+_CLAIM: Final = _TAKEN.where(IS_ORDER, may_be_taken(orders), IS_FREE)
+_TAKE_NEXT: Final = _TAKEN.where(HAS_IDLE_THREAD, longest_due(orders))
+
+#: A step's message is used up where a command has its order; who frees the order dispatches it.
+_STAND_BACK: Final = (
+    sa.update(orders)
+    .where(
+        IS_ORDER,
+        orders.c.next_step == OF_STEP,
+        orders.c.lease_until > NOW,
+        orders.c.dispatched_until != orders.c.lease_until,
+    )
+    .values(dispatched_until=None)
+)
+_PARK: Final = sa.update(orders).where(IS_ORDER).values(lease_owner=None, lease_until=None)
+
+
+def take_order(
+    connection: sa.Connection,
+    outbox: Outbox,
+    account: str,
+    order_id: str,
+    step: Step,
+    *,
+    owner: str,
+    now: datetime,
+    until: datetime,
+) -> Claim | None:
+    """Take an order for a step; None where the step is past or a task has the order."""
+    terms = of_order(account, order_id) | _terms(step, owner, now, until)
+    row = connection.execute(_CLAIM, terms).one_or_none()
+    if row is None:
+        connection.execute(_STAND_BACK, terms)
+        return None
+    return _claim_of(connection, outbox, row, account, step, now=now, until=until)
+
+
+def take_next_order(
+    connection: sa.Connection,
+    outbox: Outbox,
+    account: str,
+    step: Step,
+    windows: Windows,
+    *,
+    owner: str,
+    now: datetime,
+    until: datetime,
+) -> Claim | None:
+    """Take the order of an account for which a step is due for longest; None where none is.
+
+    None as well where no thread is idle.
+    """
+    terms = {"of_account": account, "room": 1, **windows.idle_threads()}
+    terms |= _terms(step, owner, now, until)
+    row = connection.execute(_TAKE_NEXT, terms).one_or_none()
+    if row is None:
+        return None
+    return _claim_of(connection, outbox, row, account, step, now=now, until=until)
+
+
+def _terms(step: Step, owner: str, now: datetime, until: datetime) -> dict[str, Any]:
+    # A read that starts sees all that is known so far.
+    news = {"news": False} if step is Step.FETCH else {}
+    lease = {"owner": owner, "now": now, "until": until}
+    return {"of_step": step, "due_by": now + CLOCKS_DIFFER, **lease, **news}
+
+
+def _claim_of(
+    connection: sa.Connection,
+    outbox: Outbox,
+    row: Any,
+    account: str,
+    step: Step,
+    *,
+    now: datetime,
+    until: datetime,
+) -> Claim | None:
+    """Return the claim of a row that was taken; one that cannot be read is parked."""
+    if row.progress not in set(Progress):
+        connection.execute(_PARK, of_order(account, row.order_id) | UNREADABLE)
+        told = _unreadable_order(account, row.order_id, row.version, at=now)
+        outbox.write(connection, [told])
+        return None
+    return Claim(
+        account,
+        row.order_id,
+        step,
+        Progress(row.progress),
+        row.version,
+        row.attempts,
+        row.failing_since,
+        row.first_seen_at,
+        row.due_at,
+        until,
+        row.revision,
+        row.erp_revision,
+    )
+
+
+def _unreadable_order(account: str, order_id: str, version: int, *, at: datetime) -> Announcement:
+    """Return what endpoints are told of an order whose row cannot be read."""
+    return Announcement(
+        Told.ORDER_PARKED, at, account, mark=f"{version}", order_id=order_id, cause=CAUSE
+    )
+
+
+def _is_due(table: sa.Table, account: str, step: str) -> tuple[sa.ColumnElement[bool], ...]:
+    return (
+        table.c.account == account,
+        table.c.next_step == step,
+        table.c.standing.in_(OPEN),
+        table.c.due_at.is_not(None),
+    )

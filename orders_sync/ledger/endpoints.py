@@ -1,4 +1,4 @@
-"""Endpoints that events are sent to: where each is, what it wants, and how it fares."""
+"""Endpoints that events are sent to: where each is, what it wants, how it fares, what it hears."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ import sqlalchemy as sa
 
 from orders_sync.domain.announcements import Announcement, Told
 from orders_sync.ledger.accounts import Chore, wake
-from orders_sync.ledger.acts import Act, keep_act
-from orders_sync.ledger.cursors import EVERY_ACCOUNT
+from orders_sync.ledger.cursors import EVERY_ACCOUNT, move_cursor
 from orders_sync.ledger.engine import Database
-from orders_sync.ledger.outbox import Subscription
-from orders_sync.ledger.outbox_tables import attempts, deliveries, endpoints
+from orders_sync.ledger.journal import Act, keep_act
+from orders_sync.ledger.outbox import Subscription, attempts, deliveries, endpoints
+from orders_sync.ledger.tables import cursors
 
 #: Why an endpoint is off: a person said so, it answered 410, or it failed for too long.
 OffWhy = Literal["person", "gone", "failing"]
@@ -122,6 +122,23 @@ class Endpoints:
         }
         return self._change(endpoint_id, rotated, act, "rotate", sa.true())
 
+    def note_pause(self, account: str, cause: str | None, *, now: datetime) -> bool:
+        """Announce an account's pause, or its end where `cause` is None; False where that is known.
+
+        One that has another cause than before is told as a new one.
+        """
+        with self._database.writing() as connection:
+            known = connection.execute(_PAUSE_TOLD, {"of_account": account}).scalar_one_or_none()
+            if known == cause:
+                return False
+            move_cursor(connection, account, _PAUSE_CURSOR, cause, now=now)
+            told = Told.ACCOUNT_RESUMED if cause is None else Told.ACCOUNT_PAUSED
+            announcement = Announcement(
+                told, now, account, mark=now.isoformat(), cause=cause or known
+            )
+            self._database.outbox.write(connection, [announcement])
+        return True
+
     def _change(
         self,
         endpoint_id: str,
@@ -140,13 +157,17 @@ class Endpoints:
         return is_changed
 
 
+_PAUSE_CURSOR: Final = "pause.told"
+_PAUSE_TOLD: Final = sa.select(cursors.c.value).where(
+    cursors.c.account == sa.bindparam("of_account"), cursors.c.name == _PAUSE_CURSOR
+)
 _OF_ID: Final = sa.select(endpoints).where(endpoints.c.id == sa.bindparam("of_id"))
 
 
 def switch_off(
     connection: sa.Connection, database: Database, endpoint_id: str, why: OffWhy, *, now: datetime
 ) -> None:
-    """Send nothing more to an endpoint that is on, and tell the others of it."""
+    """Switch an endpoint off that is on, and announce that to the others."""
     statement = sa.update(endpoints).where(
         endpoints.c.id == endpoint_id, endpoints.c.off_at.is_(None)
     )
@@ -165,7 +186,7 @@ def switch_off(
 
 
 def hurry(connection: sa.Connection, endpoint_id: str, *, now: datetime) -> None:
-    """Have what waits for its next try due at once, in the order in which it happened."""
+    """Make what waits for its next try due at once, in the order in which it happened."""
     connection.execute(_HURRY, {"of_endpoint": endpoint_id, "now": now})
 
 

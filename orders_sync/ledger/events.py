@@ -1,28 +1,32 @@
-"""Events of feed and hook in the ledger: recorded before VTEX may forget them, each once."""
+"""Events of feed and hook: recorded before VTEX may forget them, each once, and acknowledged.
+
+When each of the two told something last is kept too: silence of one is seen by what the other
+tells.
+"""
 
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, fields, replace
+from datetime import datetime, timedelta
 from functools import cache
 from typing import Any, Final
 
 import sqlalchemy as sa
 
+from orders_sync.commands.acceptance import LONGEST
 from orders_sync.domain.events import OrderEvent, UnreadableEvent
 from orders_sync.domain.rules import OPEN, Progress, Standing, judge_event
 from orders_sync.domain.steps import Dispatch, Step
+from orders_sync.ledger.accounts import Chore
 from orders_sync.ledger.engine import Database
-from orders_sync.ledger.insert import insert_into
-from orders_sync.ledger.journal import Entry, write_entries
-from orders_sync.ledger.locks import lock
-from orders_sync.ledger.order_lease import ARE_ORDERS, OF_ACCOUNT, is_among, of_orders
-from orders_sync.ledger.recordable import recordable
-from orders_sync.ledger.tables import events, orders
-from orders_sync.ledger.wakeups import request_reads
-from orders_sync.ledger.windows import Windows
+from orders_sync.ledger.journal import JournalLine, write_entries
+from orders_sync.ledger.order_rows import ARE_ORDERS, OF_ACCOUNT, of_orders
+from orders_sync.ledger.statements import insert_into, is_among, lock
+from orders_sync.ledger.tables import accounts, events, orders
+from orders_sync.ledger.wakeups import Windows, request_reads
 
 #: As long as the column; a longer identity is kept as its digest.
 _IDENTITY_LENGTH = 400
@@ -58,7 +62,7 @@ class Events:
         if not lot:
             return Recorded((), 0, ())
         latest = {_identity(event): event for event in map(recordable, lot)}
-        # In one order everywhere: whoever locks the same rows at once waits, and nobody for ever.
+        # In one order everywhere, so that two processes never wait for each other.
         rows = [_row(account, identity, latest[identity], now) for identity in sorted(latest)]
         with self._database.writing() as connection:
             fresh = [latest[identity] for identity in _upsert(connection, rows)]
@@ -76,7 +80,7 @@ class Events:
     def _to_read(
         self, connection: sa.Connection, account: str, lot: Sequence[OrderEvent]
     ) -> list[str]:
-        """Judge new events against what is known; give the orders to be read, each once."""
+        """Return the orders to be read for new events, each once, as the rules say."""
         if not lot:
             return []
         terms = of_orders(account, list({event.order_id for event in lot}))
@@ -105,7 +109,7 @@ class Events:
     def to_acknowledge(
         self, account: str, *, delivered_after: datetime, limit: int, at_once: bool
     ) -> Sequence[str]:
-        """Find handles to acknowledge, oldest first.
+        """Return handles to acknowledge, oldest first.
 
         Handles of deliveries before `delivered_after` are stale: VTEX sends those events again.
         `at_once` takes every recorded event; without it an event is held until its order is
@@ -119,7 +123,7 @@ class Events:
     def mark_acknowledged(
         self, account: str, handles: Sequence[str], *, now: datetime
     ) -> Collection[str]:
-        """Note that VTEX has taken the handles back; return the orders that their events are of."""
+        """Write that VTEX has taken the handles back; return the orders of their events."""
         terms = {"of_account": account, "handles": handles}
         with self._database.writing() as connection:
             # A poll may record them again right now, and locks them in this order too.
@@ -129,7 +133,7 @@ class Events:
 
 
 def waits_for_vtex() -> sa.ColumnElement[bool]:
-    """Give the condition that an order was read and that VTEX has to get on with it."""
+    """Return the condition that an order was read and that VTEX has to go on with it."""
     return sa.and_(
         orders.c.standing == Standing.WAITING,
         orders.c.next_step == Step.FETCH,
@@ -203,6 +207,10 @@ def _identity(event: OrderEvent | UnreadableEvent) -> str:
     return f"unreadable|{digest}"
 
 
+#: What is kept of an event that can be read.
+_FACTS: Final = ("order_id", "event_id", "domain", "state", "last_state", "current_change")
+
+
 def _row(
     account: str, identity: str, event: OrderEvent | UnreadableEvent, now: datetime
 ) -> dict[str, object]:
@@ -216,39 +224,21 @@ def _row(
         # Without a handle there is nothing to acknowledge.
         "acknowledged_at": None if event.handle else now,
     }
-    return row | (_facts(event) if isinstance(event, OrderEvent) else _problem(event))
+    facts = {name: getattr(event, name, None) for name in _FACTS}
+    problem = getattr(event, "problem", None)
+    return row | facts | {"asks_nothing": problem is not None, "problem": problem}
 
 
-def _facts(event: OrderEvent) -> dict[str, object]:
-    return {
-        "order_id": event.order_id,
-        "event_id": event.event_id,
-        "domain": event.domain,
-        "state": event.state,
-        "last_state": event.last_state,
-        "current_change": event.current_change,
-        "asks_nothing": False,
-        "problem": None,
-    }
-
-
-def _problem(event: UnreadableEvent) -> dict[str, object]:
-    nothing = dict.fromkeys(
-        ("order_id", "event_id", "domain", "state", "last_state", "current_change")
-    )
-    return {**nothing, "asks_nothing": True, "problem": event.problem}
-
-
-def _entry(account: str, event: OrderEvent | UnreadableEvent, now: datetime) -> Entry:
+def _entry(account: str, event: OrderEvent | UnreadableEvent, now: datetime) -> JournalLine:
     if isinstance(event, OrderEvent):
         note = f"{event.domain}: {event.last_state} -> {event.state}"
         what = "event.recorded" if event.handle else "event.heard"
-        return Entry(now, account, event.order_id, what, note=note)
-    return Entry(now, account, None, "event.parked", note=event.problem)
+        return JournalLine(now, account, event.order_id, what, note=note)
+    return JournalLine(now, account, None, "event.parked", note=event.problem)
 
 
 def _upsert(connection: sa.Connection, rows: Sequence[dict[str, object]]) -> list[str]:
-    """Write the lot; give the identities that were not there before."""
+    """Write the lot; return the identities that were not there before."""
     if not rows:
         return []
     written = connection.execute(_keep(connection.dialect.name), rows)
@@ -271,3 +261,133 @@ def _keep(dialect: str) -> sa.Executable:
             "acknowledged_at": sa.case((has_none, events.c.acknowledged_at), else_=None),
         },
     ).returning(events.c.identity, events.c.deliveries)
+
+
+#: Far beyond VTEX's order ids; keys of this length fit into every database's indices.
+_ORDER_ID_LENGTH = LONGEST["order_id"]
+
+_UNSTORABLE = re.compile("[\0\ud800-\udfff]")
+
+
+def recordable(event: OrderEvent | UnreadableEvent) -> OrderEvent | UnreadableEvent:
+    """Return the event, or what is left of one that cannot be recorded as it is."""
+    unstorable = next((f.name for f in fields(event) if _is_unstorable(getattr(event, f.name))), "")
+    handle = None if _is_unstorable(event.handle) else event.handle
+    if unstorable:
+        return UnreadableEvent(handle, f"{unstorable} holds a character that cannot be stored")
+    if isinstance(event, OrderEvent) and len(event.order_id) > _ORDER_ID_LENGTH:
+        return UnreadableEvent(handle, f"order_id has more than {_ORDER_ID_LENGTH} characters")
+    return event
+
+
+def _is_unstorable(text: str | None) -> bool:
+    """Check for a null character, or half of one that takes two in UTF-16."""
+    return text is not None and _UNSTORABLE.search(text) is not None
+
+
+_HOOK: Final = "hook"
+
+#: After a post, the feed can be read rarely for so long.
+_HEARD_FOR: Final = timedelta(seconds=60)
+
+
+@dataclass(frozen=True, slots=True)
+class HookActivity:
+    """When an account's hook and feed brought something last.
+
+    The hook was heard at `heard_at`, and at `alone_since` for the first time since the feed told
+    something (`fed_at`). The feed told at `news_at` what the hook had not told.
+    """
+
+    heard_at: datetime | None = None
+    alone_since: datetime | None = None
+    fed_at: datetime | None = None
+    news_at: datetime | None = None
+
+    def is_heard(self, now: datetime) -> bool:
+        """Check whether the hook tells of changes nowadays, so that the feed need not hurry."""
+        return self.heard_at is not None and now - self.heard_at < _HEARD_FOR
+
+    @property
+    def feed_silent_since(self) -> datetime | None:
+        """Since when the hook tells what the feed does not; None where both tell."""
+        if self.alone_since is None or (self.fed_at and self.fed_at >= self.alone_since):
+            return None
+        return self.alone_since
+
+    @property
+    def hook_silent_since(self) -> datetime | None:
+        """When the hook was heard last, where the feed told news later; None where both tell."""
+        if self.heard_at is None or self.news_at is None or self.news_at <= self.heard_at:
+            return None
+        return self.heard_at
+
+
+class HookLog:
+    """Keeps when hook and feed brought something.
+
+    It is a row of `accounts` that is no chore's: `worked_at` is when the hook posted last,
+    `succeeded_at` when the feed brought something last, `ran_at` the hook's first post since.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def note_hook(self, account: str, now: datetime) -> None:
+        """Write that an account's hook posted."""
+        terms = {"of_account": account, "now": now}
+        with self._database.writing() as connection:
+            connection.execute(_hear(connection.dialect.name), terms)
+
+    def note_feed(self, account: str, now: datetime) -> None:
+        """Write that the feed of an account that has a hook brought something."""
+        with self._database.writing() as connection:
+            connection.execute(_FEED, {"of_account": account, "now": now})
+
+    def forget(self, account: str) -> None:
+        """Forget an account's hook, which posts no more."""
+        with self._database.writing() as connection:
+            connection.execute(_FORGET, {"of_account": account})
+
+    def read(self, names: Collection[str] | None = None) -> Mapping[str, HookActivity]:
+        """Return the activity of accounts whose hook ever posted; None: of all of them."""
+        statement = _HEARD if names is None else _HEARD.where(accounts.c.account.in_(list(names)))
+        with self._database.reading() as connection:
+            rows = connection.execute(statement).all()
+        activity = {
+            row.account: HookActivity(row.worked_at, row.ran_at, row.succeeded_at)
+            for row in rows
+            if row.chore == _HOOK
+        }
+        for row in rows:
+            if row.chore == Chore.POLL and row.account in activity:
+                activity[row.account] = replace(activity[row.account], news_at=row.worked_at)
+        return activity
+
+
+_NOW: Final = sa.bindparam("now", type_=accounts.c.worked_at.type)
+_OF_ACCOUNT: Final = sa.bindparam("of_account", type_=accounts.c.account.type)
+_HEARD: Final = sa.select(accounts).where(accounts.c.chore.in_([_HOOK, Chore.POLL.value]))
+_FEED: Final = (
+    sa.update(accounts)
+    .where(accounts.c.account == _OF_ACCOUNT, accounts.c.chore == _HOOK)
+    .values(succeeded_at=_NOW)
+)
+_FORGET: Final = sa.delete(accounts).where(
+    accounts.c.account == _OF_ACCOUNT, accounts.c.chore == _HOOK
+)
+
+
+@cache
+def _hear(dialect: str) -> sa.Executable:
+    statement = insert_into(accounts, dialect).values(
+        account=_OF_ACCOUNT, chore=_HOOK, version=0, worked_at=_NOW, ran_at=_NOW
+    )
+    is_told_since = accounts.c.succeeded_at >= accounts.c.ran_at
+    return statement.on_conflict_do_update(
+        index_elements=[accounts.c.account, accounts.c.chore],
+        set_={
+            "worked_at": _NOW,
+            "ran_at": sa.case((is_told_since, _NOW), else_=accounts.c.ran_at),
+        },
+    )

@@ -1,31 +1,34 @@
-"""What is unfinished, counted and dated for monitoring.
+"""What is unfinished, and what was finished lately, counted and dated for monitoring.
 
-Only rows that are not at their end are read, by the indices on `standing` and on events that are
-not acknowledged, so a ledger of any age answers in the time its open work asks for.
+Only rows that are not at their end are read for the former, by the indices on `standing` and on
+events that are not acknowledged, so a ledger of any age answers in the time its open work asks for.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 import sqlalchemy as sa
 
 from orders_sync.domain.rules import OPEN, UNFINISHED, Standing
-from orders_sync.ledger.accounts import Chore
+from orders_sync.ledger.accounts import Accounts, Chore
 from orders_sync.ledger.endpoints import Endpoints
 from orders_sync.ledger.engine import Database
-from orders_sync.ledger.events import waits_for_vtex
-from orders_sync.ledger.hearing import Hearings
+from orders_sync.ledger.events import HookLog, waits_for_vtex
 from orders_sync.ledger.outbox_log import Backlog, OutboxLog
-from orders_sync.ledger.pulse import last_runs
 from orders_sync.ledger.tables import commands, events, orders, strays
 
-#: The standings that are read; the others are ends.
-
 Key = tuple[str, ...]
+
+#: A chart has so many bars, each of so long.
+BARS: Final = 30
+BAR: Final = timedelta(minutes=2)
+
+#: Numbers by account, the oldest bar first.
+Bars = Mapping[str, tuple[int, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +90,8 @@ class Gauges:
         Raises:
             LedgerUnavailable: the database does not answer.
         """
-        polls = last_runs(self._database, Chore.POLL)
-        hearings = Hearings(self._database).read()
+        polls = Accounts(self._database).last_runs(Chore.POLL)
+        hooks = HookLog(self._database).read()
         endpoints = Endpoints(self._database).all()
         backlogs = OutboxLog(self._database).backlogs(now=now) if endpoints else {}
         waiting = {endpoint.id: backlogs.get(endpoint.id, Backlog()) for endpoint in endpoints}
@@ -109,14 +112,14 @@ class Gauges:
                     if last_run.succeeded_at is not None
                 },
                 feed_silent={
-                    (account,): hearing.feed_silent_since
-                    for account, hearing in hearings.items()
-                    if hearing.feed_silent_since
+                    (account,): activity.feed_silent_since
+                    for account, activity in hooks.items()
+                    if activity.feed_silent_since
                 },
                 hook_silent={
-                    (account,): hearing.hook_silent_since
-                    for account, hearing in hearings.items()
-                    if hearing.hook_silent_since
+                    (account,): activity.hook_silent_since
+                    for account, activity in hooks.items()
+                    if activity.hook_silent_since
                 },
                 strays=connection.execute(_STRAYS).scalar_one(),
                 events_waiting={(its_id,): backlog.waiting for its_id, backlog in waiting.items()},
@@ -147,6 +150,11 @@ class Gauges:
                 # Orders and commands have no step in common.
                 of_orders | of_commands,
             )
+
+    def finished_lately(self, *, now: datetime) -> tuple[Bars, Bars]:
+        """Count the orders, and the commands, that came to their end in each of the last `BARS`."""
+        with self._database.reading() as connection:
+            return _finished(connection, orders, now), _finished(connection, commands, now)
 
 
 def _grouped(connection: sa.Connection, statement: sa.Select[Any]) -> dict[Key, Any]:
@@ -241,3 +249,19 @@ def _oldest_event(delivered_after: datetime) -> sa.Select[Any]:
         .where(events.c.acknowledged_at.is_(None), events.c.delivered_at > delivered_after)
         .group_by(events.c.account)
     )
+
+
+def _finished(connection: sa.Connection, table: sa.Table, now: datetime) -> Bars:
+    first = now - BARS * BAR
+    bar = sa.case(
+        *((table.c.updated_at >= first + index * BAR, index) for index in reversed(range(BARS)))
+    ).label("bar")
+    statement = (
+        sa.select(table.c.account, bar, sa.func.count().label("number"))
+        .where(table.c.standing == Standing.DONE, table.c.updated_at >= first)
+        .group_by(table.c.account, bar)
+    )
+    numbers: dict[str, list[int]] = {}
+    for row in connection.execute(statement):
+        numbers.setdefault(row.account, [0] * BARS)[row.bar] += row.number
+    return {account: tuple(bars) for account, bars in numbers.items()}

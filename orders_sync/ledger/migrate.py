@@ -39,14 +39,14 @@ def upgrade(url: str) -> str:
             package has upgraded it, or its tables are another program's.
         LedgerUnavailable: the database does not answer.
     """
-    # An index of millions of rows takes its time, and so does whoever came first.
+    # An index of millions of rows takes its time, and so does the process that came first.
     database = Database(url, seconds=math.inf)
     config = _config()
     try:
         with database.writing() as connection:
             if connection.dialect.name == "postgresql":
                 connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_POSTGRESQL_LOCK)))
-                # Whoever waits long for a table has all others queue behind it.
+                # A statement that waits long for a table makes all others queue behind it.
                 connection.execute(sa.text(f"SET LOCAL lock_timeout = '{_TABLE_LOCK_SECONDS}s'"))
             version = version_of(connection)
             if version is not None and version not in known_versions():

@@ -1,4 +1,4 @@
-"""What was sent to endpoints and how that went; what of it is sent again, and forgotten in time."""
+"""What was sent to endpoints and how that went; how it is sent again, and forgotten in time."""
 
 from __future__ import annotations
 
@@ -10,12 +10,11 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from orders_sync.domain.announcements import Told
-from orders_sync.ledger.acts import Act, keep_act
 from orders_sync.ledger.deliveries import Attempt
 from orders_sync.ledger.engine import Database
-from orders_sync.ledger.insert import insert_into
-from orders_sync.ledger.outbox import Subscription
-from orders_sync.ledger.outbox_tables import attempts, deliveries, endpoints, outbox
+from orders_sync.ledger.journal import Act, keep_act
+from orders_sync.ledger.outbox import Subscription, attempts, deliveries, endpoints, outbox
+from orders_sync.ledger.statements import insert_into
 
 #: So many events are forgotten, or sent again, in one transaction.
 _LOT: Final = 1000
@@ -48,7 +47,7 @@ class Backlog:
 
 
 class OutboxLog:
-    """Reads what was sent, has it sent again, and forgets it."""
+    """Reads what was sent, makes it due again, and forgets it."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -99,17 +98,17 @@ class OutboxLog:
         until: datetime | None = None,
         act: Act,
     ) -> int:
-        """Have events sent to an endpoint anew, those that it wants; return how many.
+        """Make events due again for an endpoint, those that it wants; return how many.
 
         One event by its id, or those of a span of time. Those of an order are sent in its order.
         """
-        found = sa.select(outbox).order_by(outbox.c.seq).limit(_LOT)
+        events = sa.select(outbox).order_by(outbox.c.seq).limit(_LOT)
         if event_id is not None:
-            found = found.where(outbox.c.id == event_id)
+            events = events.where(outbox.c.id == event_id)
         if since is not None:
-            found = found.where(outbox.c.at >= since)
+            events = events.where(outbox.c.at >= since)
         if until is not None:
-            found = found.where(outbox.c.at <= until)
+            events = events.where(outbox.c.at <= until)
         number, after = 0, 0
         while True:
             with self._database.writing() as connection:
@@ -121,12 +120,12 @@ class OutboxLog:
                     keep_act(connection, act, f"endpoints replay {endpoint_id}")
                     # What waits is due with what is sent again, so that each order's first goes.
                     connection.execute(_WITH_IT, {"of_endpoint": endpoint_id, "now": act.at})
-                lot = connection.execute(found.where(outbox.c.seq > after)).all()
+                lot = connection.execute(events.where(outbox.c.seq > after)).all()
                 if not lot:
                     return number
                 subscription = Subscription.from_row(row)
                 rows = [
-                    _anew(endpoint_id, event, act.at)
+                    _due_again(endpoint_id, event, act.at)
                     for event in lot
                     if subscription.wants(event.told, event.account)
                 ]
@@ -154,7 +153,7 @@ class OutboxLog:
             return connection.execute(sa.delete(deliveries).where(of_lot)).rowcount
 
 
-def _anew(endpoint_id: str, event: Any, now: datetime) -> dict[str, Any]:
+def _due_again(endpoint_id: str, event: Any, now: datetime) -> dict[str, Any]:
     return {
         "endpoint_id": endpoint_id,
         "seq": event.seq,

@@ -17,8 +17,8 @@ import sqlalchemy as sa
 
 from orders_sync.domain.rules import OPEN
 from orders_sync.ledger.engine import Database
-from orders_sync.ledger.insert import insert_into
-from orders_sync.ledger.outbox_tables import deliveries
+from orders_sync.ledger.outbox import deliveries
+from orders_sync.ledger.statements import insert_into
 from orders_sync.ledger.tables import commands, cursors, orders, workers
 
 #: A process says so often that it lives, and is dead when it has not done so for the longer time.
@@ -50,7 +50,7 @@ class Processes:
     def seen(
         self, process: str, *, node: str, queues: Collection[str], threads: int, now: datetime
     ) -> None:
-        """Note that a process lives."""
+        """Write that a process lives."""
         row = {
             "process": process,
             "node": node,
@@ -77,7 +77,7 @@ class Processes:
             ]
 
     def leave(self, process: str, *, now: datetime) -> None:
-        """Give back all that a process has, which it is done with."""
+        """Release all that a process has, which it is done with."""
         with self._database.writing() as connection:
             connection.execute(sa.delete(workers).where(workers.c.process == process))
             _free(connection, [process], now)

@@ -1,4 +1,4 @@
-"""What the ledger knows of orders that VTEX's list shows, and how findings are kept in it."""
+"""What the ledger knows of orders that VTEX's list shows, and what the two disagree about."""
 
 from __future__ import annotations
 
@@ -15,13 +15,11 @@ from orders_sync.domain.rules import Standing
 from orders_sync.domain.steps import Dispatch, Step
 from orders_sync.ledger.cursors import move_cursor
 from orders_sync.ledger.engine import Database
-from orders_sync.ledger.journal import Entry, write_entries
-from orders_sync.ledger.lines import align
-from orders_sync.ledger.order_lease import lock_orders
+from orders_sync.ledger.journal import JournalLine, write_entries
+from orders_sync.ledger.order_rows import lock_orders
 from orders_sync.ledger.retention import ERASED
 from orders_sync.ledger.tables import commands, documents, journal, orders
-from orders_sync.ledger.wakeups import next_of, request_reads
-from orders_sync.ledger.windows import Windows
+from orders_sync.ledger.wakeups import Windows, align, next_of, request_reads
 
 FOUND: Final = "reconcile.found"
 PARKED: Final = "reconcile.parked"
@@ -43,13 +41,13 @@ class Found:
     kind: str
     note: str
 
-    def entry(self, account: str, what: str, now: datetime) -> Entry:
-        """Word it for the journal, so that it can be recognised there."""
-        return Entry(now, account, self.order_id, what, note=f"{self.kind}{_KIND}{self.note}")
+    def entry(self, account: str, what: str, now: datetime) -> JournalLine:
+        """Return the journal's entry, by which the discrepancy is recognised later."""
+        return JournalLine(now, account, self.order_id, what, note=f"{self.kind}{_KIND}{self.note}")
 
 
 @dataclass(frozen=True, slots=True)
-class OrderFacts:
+class OrderRecord:
     """An order's row, its finished invoices and cancellations, and when each kind was found."""
 
     order: Mapping[str, Any]
@@ -69,14 +67,14 @@ class Unmoved:
 
 
 class Reconciliation:
-    """Looks orders up, has them read, and parks what reading does not mend."""
+    """Looks orders up, has them read, and parks what a read does not correct."""
 
     def __init__(self, database: Database, windows: Windows) -> None:
         self._database = database
         self._windows = windows
 
-    def facts(self, account: str, order_ids: Collection[str]) -> Mapping[str, OrderFacts]:
-        """Tell what is known of orders; those that are not are left out."""
+    def facts(self, account: str, order_ids: Collection[str]) -> Mapping[str, OrderRecord]:
+        """Return what is known of orders; unknown ones are left out."""
         is_order = (orders.c.account == account, orders.c.order_id.in_(order_ids))
         is_done = sa.select(
             commands.c.id,
@@ -97,10 +95,10 @@ class Reconciliation:
             rows = connection.execute(sa.select(orders).where(*is_order)).mappings().all()
             for command in connection.execute(is_done).mappings():
                 done[command["order_id"]].append(dict(command))
-            found = _found(connection, account, [row["order_id"] for row in rows])
+            found_at = _found_at(connection, account, [row["order_id"] for row in rows])
         return {
-            row["order_id"]: OrderFacts(
-                dict(row), done.get(row["order_id"], ()), found.get(row["order_id"], {})
+            row["order_id"]: OrderRecord(
+                dict(row), done.get(row["order_id"], ()), found_at.get(row["order_id"], {})
             )
             for row in rows
         }
@@ -133,14 +131,14 @@ class Reconciliation:
         )
         with self._database.reading() as connection:
             rows = connection.execute(statement).all()
-            found = _found(connection, account, [row.order_id for row in rows])
+            found_at = _found_at(connection, account, [row.order_id for row in rows])
         return [
             Unmoved(
                 row.order_id,
                 row.status,
                 row.body,
                 row.read_at,
-                found.get(row.order_id, {}),
+                found_at.get(row.order_id, {}),
             )
             for row in rows
         ]
@@ -148,20 +146,22 @@ class Reconciliation:
     def take_up(
         self, account: str, lot: Sequence[Found], *, what: str = FOUND, now: datetime
     ) -> list[Dispatch]:
-        """Journal findings and have their orders read; an order never heard of is made known.
+        """Write discrepancies to the journal, and return reads of their orders to dispatch at once.
 
-        Gives the reads that can be dispatched at once.
+        Orders that are not known are added; what is not returned is due.
         """
-        order_ids = sorted({each.order_id for each in lot})
+        order_ids = sorted({item.order_id for item in lot})
         if not order_ids:
             return []
         with self._database.writing() as connection:
             reads = request_reads(connection, account, order_ids, windows=self._windows, now=now)
-            write_entries(connection, [each.entry(account, what, now) for each in lot])
+            write_entries(
+                connection, [discrepancy.entry(account, what, now) for discrepancy in lot]
+            )
         return reads
 
     def compare_due(self, account: str, *, limit: int, now: datetime) -> list[Dispatch]:
-        """Have orders read that are due for a look for changes, the longest due first.
+        """Read orders that are due for a comparison, the longest due first.
 
         The read says when the next look is due; until it has, this one is not taken again soon.
         """
@@ -190,7 +190,7 @@ class Reconciliation:
     def check_again(
         self, account: str, order_id: str, command_ids: Sequence[str], *, now: datetime
     ) -> list[Dispatch]:
-        """Have invoices that were sent looked for in VTEX, and sent again where they are not there.
+        """Make sent invoices due again: each is looked for in VTEX, and sent where it is not there.
 
         The ERP was told that they are done, and is told again only if that changes.
         """
@@ -219,7 +219,7 @@ class Reconciliation:
             write_entries(
                 connection,
                 [
-                    Entry(now, account, order_id, "command.checked", note=f"invoice {row.id}")
+                    JournalLine(now, account, order_id, "command.checked", note=f"invoice {row.id}")
                     for row in rows
                 ],
             )
@@ -229,7 +229,7 @@ class Reconciliation:
     def park(
         self,
         account: str,
-        found: Found,
+        discrepancy: Found,
         *,
         status: str | None,
         cause: str,
@@ -241,7 +241,7 @@ class Reconciliation:
             sa.update(orders)
             .where(
                 orders.c.account == account,
-                orders.c.order_id == found.order_id,
+                orders.c.order_id == discrepancy.order_id,
                 orders.c.standing.in_([Standing.WAITING, Standing.DONE, Standing.VOID]),
                 orders.c.status == status,
                 sa.or_(orders.c.lease_until.is_(None), orders.c.lease_until <= now),
@@ -251,7 +251,7 @@ class Reconciliation:
                 next_step=Step.FETCH,
                 due_at=None,
                 cause=cause,
-                reason=found.note,
+                reason=discrepancy.note,
                 hint=hint,
                 version=orders.c.version + 1,
                 updated_at=now,
@@ -261,13 +261,13 @@ class Reconciliation:
         with self._database.writing() as connection:
             version = connection.execute(statement).scalar_one_or_none()
             if version is not None:
-                write_entries(connection, [found.entry(account, PARKED, now)])
+                write_entries(connection, [discrepancy.entry(account, PARKED, now)])
                 told = Announcement(
                     Told.ORDER_PARKED,
                     now,
                     account,
                     mark=f"{version}",
-                    order_id=found.order_id,
+                    order_id=discrepancy.order_id,
                     cause=cause,
                 )
                 self._database.outbox.write(connection, [told])
@@ -282,14 +282,14 @@ class Reconciliation:
                 move_cursor(connection, account, name, value, now=now)
 
     def heard_since(self, account: str) -> datetime | None:
-        """Tell when the account's first order was heard of; this reads all of them."""
+        """Return when the account's first order was recorded; this reads all of them."""
         first = sa.select(sa.func.min(orders.c.first_seen_at)).where(orders.c.account == account)
         with self._database.reading() as connection:
             at: datetime | None = connection.execute(first).scalar_one_or_none()
         return at
 
     def last_event_at(self, account: str) -> datetime | None:
-        """Tell when the feed told something new last; None where that is too long ago to find."""
+        """Return when the feed last brought something new; None where that is too long ago."""
         newest = sa.select(sa.func.max(journal.c.id)).scalar_subquery()
         statement = (
             sa.select(journal.c.at)
@@ -314,10 +314,10 @@ _ORDERS_WITH_DOCUMENTS: Final = sa.select(
 )
 
 
-def _found(
+def _found_at(
     connection: sa.Connection, account: str, order_ids: Sequence[str]
 ) -> Mapping[str, Mapping[str, datetime]]:
-    """Tell of each order when which kind was found last, and when it was parked for it."""
+    """Return by order when each kind was found last, and when the order was parked for it."""
     statement = (
         sa.select(journal.c.order_id, journal.c.what, journal.c.note, journal.c.at)
         .where(
@@ -327,9 +327,9 @@ def _found(
         )
         .order_by(journal.c.id)
     )
-    found: dict[str, dict[str, datetime]] = defaultdict(dict)
+    found_at: dict[str, dict[str, datetime]] = defaultdict(dict)
     if order_ids:
         for row in connection.execute(statement):
             kind = row.note.partition(_KIND)[0]
-            found[row.order_id][kind if row.what == FOUND else f"{PARKED} {kind}"] = row.at
-    return found
+            found_at[row.order_id][kind if row.what == FOUND else f"{PARKED} {kind}"] = row.at
+    return found_at

@@ -36,20 +36,20 @@ class OrderSearch:
     heard_before: datetime | None = None
 
     def conditions(self) -> list[sa.ColumnElement[bool]]:
-        """Word the search as conditions on the orders table."""
-        wanted = [
+        """Return the search as conditions on the orders table."""
+        values = [
             (orders.c.account, self.account),
             (orders.c.status, self.status),
             (orders.c.cause, self.cause),
         ]
-        found = [column == value for column, value in wanted if value is not None]
+        conditions = [column == value for column, value in values if value is not None]
         if self.standing is not None:
-            found.append(_stands(orders, self.standing))
+            conditions.append(_stands(orders, self.standing))
         if self.accounts is not None:
-            found.append(orders.c.account.in_(self.accounts))
+            conditions.append(orders.c.account.in_(self.accounts))
         if self.heard_before is not None:
-            found.append(orders.c.first_seen_at < self.heard_before)
-        return found
+            conditions.append(orders.c.first_seen_at < self.heard_before)
+        return conditions
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,20 +65,20 @@ class CommandSearch:
     asked_before: datetime | None = None
 
     def conditions(self) -> list[sa.ColumnElement[bool]]:
-        """Word the search as conditions on the commands table; the standing is left out."""
-        wanted = [
+        """Return the search as conditions on the commands table; the standing is left out."""
+        values = [
             (commands.c.account, self.account),
             (commands.c.order_id, self.order_id),
             (commands.c.kind, self.kind),
             (commands.c.cause, self.cause),
         ]
-        found = [column == value for column, value in wanted if value is not None]
+        conditions = [column == value for column, value in values if value is not None]
         if self.accounts is not None:
-            found.append(commands.c.account.in_(self.accounts))
+            conditions.append(commands.c.account.in_(self.accounts))
         if self.asked_before is not None:
             asked_at = sa.func.coalesce(commands.c.retried_at, commands.c.created_at)
-            found.append(asked_at < self.asked_before)
-        return found
+            conditions.append(asked_at < self.asked_before)
+        return conditions
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +109,126 @@ class PageEnd:
             raise ValueError("it is before all times") from None
 
 
+class Searches:
+    """Searches orders and commands, and counts what is parked."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def latest_orders(
+        self, search: OrderSearch, *, limit: int, after: PageEnd | None = None
+    ) -> Sequence[dict[str, Any]]:
+        """Return orders, the latest changed first; with `after`, those beyond the end of a page."""
+        statement = (
+            sa.select(orders)
+            .where(*search.conditions(), *_beyond(after, orders.c.updated_at, orders.c.order_id))
+            .order_by(orders.c.updated_at.desc(), orders.c.order_id.desc())
+            .limit(limit)
+        )
+        return _rows(self._database, statement)
+
+    def search_orders(
+        self, search: OrderSearch, *, limit: int, after: PageEnd | None = None
+    ) -> tuple[Sequence[dict[str, Any]], int]:
+        """Return orders as `latest_orders` does, and the number of all (at most `COUNTED`)."""
+        rows = self.latest_orders(search, limit=limit, after=after)
+        all_of_them = sa.select(orders.c.order_id).where(*search.conditions())
+        return rows, _counted(self._database, all_of_them, rows, limit, after)
+
+    def latest_commands(
+        self, search: CommandSearch, *, limit: int, after: PageEnd | None = None
+    ) -> Sequence[dict[str, Any]]:
+        """Return commands, the latest changed first; with `after`, those beyond the end of a page.
+
+        Commands are indexed by standing and time, so the latest of each standing are put together.
+        """
+        standings = list(Standing) if search.standing is None else [search.standing]
+        of_each = [
+            sa.select(commands)
+            .where(_stands(commands, standing), *search.conditions())
+            .where(*_beyond(after, commands.c.updated_at, commands.c.id))
+            .order_by(commands.c.updated_at.desc(), commands.c.id.desc())
+            .limit(limit)
+            .subquery()
+            for standing in standings
+        ]
+        some = sa.union_all(*(sa.select(part) for part in of_each)).subquery()
+        latest = sa.select(some).order_by(some.c.updated_at.desc(), some.c.id.desc()).limit(limit)
+        return _rows(self._database, latest)
+
+    def search_commands(
+        self, search: CommandSearch, *, limit: int, after: PageEnd | None = None
+    ) -> tuple[Sequence[dict[str, Any]], int]:
+        """Return commands as `latest_commands` does, and the number of all (at most `COUNTED`)."""
+        rows = self.latest_commands(search, limit=limit, after=after)
+        all_of_them = sa.select(commands.c.id).where(*search.conditions())
+        if search.standing is not None:
+            all_of_them = all_of_them.where(_stands(commands, search.standing))
+        return rows, _counted(self._database, all_of_them, rows, limit, after)
+
+    def parked_counts(self, account: str | None = None) -> Mapping[str, int]:
+        """Count what is parked, orders and commands together, by cause."""
+        counts: Counter[str] = Counter()
+        with self._database.reading() as connection:
+            for table in (orders, commands):
+                statement = (
+                    sa.select(table.c.cause, sa.func.count())
+                    .where(_stands(table, Standing.PARKED))
+                    .group_by(table.c.cause)
+                )
+                if account is not None:
+                    statement = statement.where(table.c.account == account)
+                for cause, number in connection.execute(statement):
+                    counts[cause or ""] += number
+        return counts
+
+    def parked_groups(self, accounts: Collection[str] | None = None) -> Sequence[ParkedGroup]:
+        """Return what is parked by cause, of accounts or of all: what most wait for comes first."""
+        groups: dict[str, ParkedGroup] = {}
+        with self._database.reading() as connection:
+            for table in (orders, commands):
+                statement = (
+                    sa.select(
+                        table.c.cause,
+                        sa.func.count().label("number"),
+                        sa.func.min(table.c.updated_at).label("oldest"),
+                    )
+                    .where(_stands(table, Standing.PARKED))
+                    .group_by(table.c.cause)
+                )
+                if accounts is not None:
+                    statement = statement.where(table.c.account.in_(accounts))
+                for row in connection.execute(statement).all():
+                    group = ParkedGroup(
+                        cause=row.cause or "",
+                        orders=row.number if table is orders else 0,
+                        commands=row.number if table is commands else 0,
+                        oldest=row.oldest,
+                        hint=_hint(connection, table, row.cause, accounts),
+                    )
+                    other = groups.get(group.cause)
+                    groups[group.cause] = _together(other, group) if other else group
+        return sorted(groups.values(), key=lambda group: (-group.total, group.cause))
+
+    def parked_ids(self, beginning: str, *, limit: int) -> Sequence[str]:
+        """Return the ids of parked orders, commands and strays that begin so."""
+        ids: list[str] = []
+        with self._database.reading() as connection:
+            for column, table in (
+                (orders.c.order_id, orders),
+                (commands.c.id, commands),
+                (strays.c.id, strays),
+            ):
+                statement = (
+                    sa.select(column)
+                    .where(table.c.standing == Standing.PARKED)
+                    .where(column.startswith(beginning, autoescape=True))
+                    .limit(limit)
+                )
+                ids += connection.execute(statement).scalars()
+        return ids
+
+
 def _stands(table: sa.Table, standing: Standing) -> sa.ColumnElement[bool]:
     # Written out, since a database does not use an index of some rows for what it cannot see.
     return table.c.standing == sa.literal(standing.value, literal_execute=True)
@@ -122,61 +242,6 @@ def _beyond(
     # The first condition is one that an index of times serves.
     beyond = sa.or_(at < page_end.at, row_id < page_end.row_id)
     return [at <= page_end.at, beyond]
-
-
-def latest_orders(
-    database: Database, search: OrderSearch, *, limit: int, after: PageEnd | None = None
-) -> Sequence[dict[str, Any]]:
-    """Find orders, the latest changed first; with `after`, those beyond the end of a page."""
-    statement = (
-        sa.select(orders)
-        .where(*search.conditions(), *_beyond(after, orders.c.updated_at, orders.c.order_id))
-        .order_by(orders.c.updated_at.desc(), orders.c.order_id.desc())
-        .limit(limit)
-    )
-    return _rows(database, statement)
-
-
-def search_orders(
-    database: Database, search: OrderSearch, *, limit: int, after: PageEnd | None = None
-) -> tuple[Sequence[dict[str, Any]], int]:
-    """Find orders as `latest_orders` does; gives the rows, and the number of all (`COUNTED`)."""
-    rows = latest_orders(database, search, limit=limit, after=after)
-    all_of_them = sa.select(orders.c.order_id).where(*search.conditions())
-    return rows, _counted(database, all_of_them, rows, limit, after)
-
-
-def latest_commands(
-    database: Database, search: CommandSearch, *, limit: int, after: PageEnd | None = None
-) -> Sequence[dict[str, Any]]:
-    """Find commands, the latest changed first; with `after`, those beyond the end of a page.
-
-    Commands are indexed by standing and time, so the latest of each standing are put together.
-    """
-    standings = list(Standing) if search.standing is None else [search.standing]
-    of_each = [
-        sa.select(commands)
-        .where(_stands(commands, standing), *search.conditions())
-        .where(*_beyond(after, commands.c.updated_at, commands.c.id))
-        .order_by(commands.c.updated_at.desc(), commands.c.id.desc())
-        .limit(limit)
-        .subquery()
-        for standing in standings
-    ]
-    some = sa.union_all(*(sa.select(each) for each in of_each)).subquery()
-    latest = sa.select(some).order_by(some.c.updated_at.desc(), some.c.id.desc()).limit(limit)
-    return _rows(database, latest)
-
-
-def search_commands(
-    database: Database, search: CommandSearch, *, limit: int, after: PageEnd | None = None
-) -> tuple[Sequence[dict[str, Any]], int]:
-    """Find commands as `latest_commands` does; gives the rows, and the number of all."""
-    rows = latest_commands(database, search, limit=limit, after=after)
-    all_of_them = sa.select(commands.c.id).where(*search.conditions())
-    if search.standing is not None:
-        all_of_them = all_of_them.where(_stands(commands, search.standing))
-    return rows, _counted(database, all_of_them, rows, limit, after)
 
 
 def _rows(database: Database, statement: sa.Select[Any]) -> Sequence[dict[str, Any]]:
@@ -198,23 +263,6 @@ def _counted(
         return connection.execute(sa.select(sa.func.count()).select_from(some)).scalar_one()
 
 
-def parked_counts(database: Database, account: str | None = None) -> Mapping[str, int]:
-    """Count what is parked, orders and commands together, by cause."""
-    counts: Counter[str] = Counter()
-    with database.reading() as connection:
-        for table in (orders, commands):
-            statement = (
-                sa.select(table.c.cause, sa.func.count())
-                .where(_stands(table, Standing.PARKED))
-                .group_by(table.c.cause)
-            )
-            if account is not None:
-                statement = statement.where(table.c.account == account)
-            for cause, number in connection.execute(statement):
-                counts[cause or ""] += number
-    return counts
-
-
 @dataclass(frozen=True, slots=True)
 class ParkedGroup:
     """What is parked for one cause; `hint` is None where the latest have more than one."""
@@ -227,39 +275,8 @@ class ParkedGroup:
 
     @property
     def total(self) -> int:
-        """How many wait for the same."""
+        """How many are parked for the cause."""
         return self.orders + self.commands
-
-
-def parked_groups(
-    database: Database, accounts: Collection[str] | None = None
-) -> Sequence[ParkedGroup]:
-    """Return what is parked by cause, of accounts or of all: what most wait for comes first."""
-    found: dict[str, ParkedGroup] = {}
-    with database.reading() as connection:
-        for table in (orders, commands):
-            statement = (
-                sa.select(
-                    table.c.cause,
-                    sa.func.count().label("number"),
-                    sa.func.min(table.c.updated_at).label("oldest"),
-                )
-                .where(_stands(table, Standing.PARKED))
-                .group_by(table.c.cause)
-            )
-            if accounts is not None:
-                statement = statement.where(table.c.account.in_(accounts))
-            for row in connection.execute(statement).all():
-                group = ParkedGroup(
-                    cause=row.cause or "",
-                    orders=row.number if table is orders else 0,
-                    commands=row.number if table is commands else 0,
-                    oldest=row.oldest,
-                    hint=_hint(connection, table, row.cause, accounts),
-                )
-                other = found.get(group.cause)
-                found[group.cause] = _together(other, group) if other else group
-    return sorted(found.values(), key=lambda group: (-group.total, group.cause))
 
 
 def _hint(
@@ -278,51 +295,11 @@ def _hint(
     return hints[0] if len(hints) == 1 else None
 
 
-def _together(one: ParkedGroup, other: ParkedGroup) -> ParkedGroup:
+def _together(group: ParkedGroup, other: ParkedGroup) -> ParkedGroup:
     return ParkedGroup(
-        cause=one.cause,
-        orders=one.orders + other.orders,
-        commands=one.commands + other.commands,
-        oldest=min(one.oldest, other.oldest),
-        hint=one.hint if one.hint == other.hint else None,
+        cause=group.cause,
+        orders=group.orders + other.orders,
+        commands=group.commands + other.commands,
+        oldest=min(group.oldest, other.oldest),
+        hint=group.hint if group.hint == other.hint else None,
     )
-
-
-def parked_ids(database: Database, beginning: str, *, limit: int) -> Sequence[str]:
-    """Name parked orders, commands and strays whose id begins so."""
-    found: list[str] = []
-    with database.reading() as connection:
-        for column, table in (
-            (orders.c.order_id, orders),
-            (commands.c.id, commands),
-            (strays.c.id, strays),
-        ):
-            statement = (
-                sa.select(column)
-                .where(table.c.standing == Standing.PARKED)
-                .where(column.startswith(beginning, autoescape=True))
-                .limit(limit)
-            )
-            found += connection.execute(statement).scalars()
-    return found
-
-
-def knows_account(database: Database, account: str) -> bool:
-    """Say whether the ledger has any order of an account."""
-    statement = sa.select(orders.c.order_id).where(orders.c.account == account).limit(1)
-    with database.reading() as connection:
-        return connection.execute(statement).first() is not None
-
-
-def suborders(
-    database: Database, accounts: Sequence[str], order_group: str
-) -> Sequence[tuple[str, str]]:
-    """Find the orders of a purchase, as (account, order id), for a person who typed its number."""
-    ids = [f"{order_group}-{number:02d}" for number in range(1, _SUBORDERS + 1)]
-    statement = (
-        sa.select(orders.c.account, orders.c.order_id)
-        .where(orders.c.account.in_(accounts), orders.c.order_id.in_(ids))
-        .order_by(orders.c.order_id)
-    )
-    with database.reading() as connection:
-        return [(row.account, row.order_id) for row in connection.execute(statement)]

@@ -15,12 +15,12 @@ import sqlalchemy as sa
 
 from orders_sync.domain.announcements import Announcement, Told
 from orders_sync.domain.rules import Standing
-from orders_sync.ledger.acts import Act, keep_act
 from orders_sync.ledger.cursors import EVERY_ACCOUNT, move_cursor
 from orders_sync.ledger.decisions import DecisionRefused
 from orders_sync.ledger.engine import Database
-from orders_sync.ledger.insert import insert_into
+from orders_sync.ledger.journal import Act, keep_act
 from orders_sync.ledger.retention import erase_for_good
+from orders_sync.ledger.statements import insert_into
 from orders_sync.ledger.tables import cursors, strays
 
 Row = dict[str, Any]
@@ -47,7 +47,7 @@ _TOLD: Final = (
 
 
 @dataclass(frozen=True, slots=True)
-class Dropped:
+class DroppedStrays:
     """How many strays the broker has dropped, since they were too many, and when that was seen."""
 
     count: int
@@ -113,37 +113,37 @@ class Strays:
             return {row.reason: row.parked for row in connection.execute(statement)}
 
     def note_dropped(self, count: int, *, now: datetime) -> None:
-        """Keep how many the broker has dropped so far, if that is news."""
+        """Write how many the broker has dropped so far, if that has changed."""
         known = self.dropped()
         if count and (known is None or known.count != count):
             with self._database.writing() as connection:
                 move_cursor(connection, EVERY_ACCOUNT, _DROPPED, f"{count}", now=now)
 
-    def dropped(self) -> Dropped | None:
-        """Tell what the broker has dropped; None where that is nothing."""
+    def dropped(self) -> DroppedStrays | None:
+        """Return what the broker has dropped; None where that is nothing."""
         statement = sa.select(cursors.c.value, cursors.c.updated_at).where(
             cursors.c.account == EVERY_ACCOUNT, cursors.c.name == _DROPPED
         )
         with self._database.reading() as connection:
             row = connection.execute(statement).one_or_none()
-        return None if row is None else Dropped(int(row.value), row.updated_at)
+        return None if row is None else DroppedStrays(int(row.value), row.updated_at)
 
     def find(self, stray_id: str) -> Row | None:
-        """Give what is told of one, without its body."""
+        """Return a stray without its body."""
         statement = sa.select(*_TOLD).where(strays.c.id == stray_id)
         with self._database.reading() as connection:
             row = connection.execute(statement).mappings().one_or_none()
         return None if row is None else dict(row)
 
     def body(self, stray_id: str) -> bytes | None:
-        """Give the whole message as it was; None where there is none any more."""
+        """Return the whole message as it was; None where it was erased."""
         statement = sa.select(strays.c.body).where(strays.c.id == stray_id)
         with self._database.reading() as connection:
             body: bytes | None = connection.execute(statement).scalar_one_or_none()
         return body
 
     def retry(self, stray_id: str, put_back: Callable[[str, bytes], None], act: Act) -> None:
-        """Have `put_back` (queue, message) send a stray again, then erase its body.
+        """Send a stray again by `put_back` (queue, message), then erase its body.
 
         It is sent twice where this process dies in between, which a command's key makes harmless.
 
@@ -167,7 +167,7 @@ class Strays:
             _decide(connection, stray_id, Standing.DONE, "parked retry", act)
 
     def discard(self, stray_id: str, act: Act) -> None:
-        """Give a stray up, and erase its body.
+        """Discard a stray, and erase its body.
 
         Raises:
             DecisionRefused: it is not parked.
@@ -177,7 +177,7 @@ class Strays:
             _decide(connection, stray_id, Standing.VOID, "parked discard", act)
 
     def erase_bodies(self, *, before: datetime) -> int:
-        """Erase the bodies of what came before an instant and was never decided; give how many."""
+        """Erase the bodies of undecided strays from before an instant; return how many."""
         statement = (
             sa.update(strays)
             .where(
@@ -193,8 +193,8 @@ class Strays:
 
 
 def _parked(connection: sa.Connection, stray_id: str) -> sa.Row[Any]:
-    found = sa.select(strays).where(strays.c.id == stray_id).with_for_update()
-    row = connection.execute(found).one_or_none()
+    statement = sa.select(strays).where(strays.c.id == stray_id).with_for_update()
+    row = connection.execute(statement).one_or_none()
     if row is None:
         raise DecisionRefused(
             f"There is no stray {stray_id}. See the parked ones: orders-sync parked list"
@@ -219,4 +219,4 @@ def _decide(
 
 def _printable(text: str) -> str:
     """Replace what a database cannot keep or a terminal would obey: anybody may have sent it."""
-    return "".join(each if each.isprintable() else "?" for each in text)
+    return "".join(char if char.isprintable() else "?" for char in text)

@@ -1,4 +1,4 @@
-"""The ledger's tables; `migrations/` creates them, and a test holds the two against each other."""
+"""The ledger's tables; `migrations/` creates them, and a test compares the two."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class UtcDateTime(TypeDecorator[datetime]):
         return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
 
     def process_result_value(self, value: Any, dialect: sa.Dialect) -> datetime | None:
-        """Give the time back in UTC."""
+        """Return the time in UTC."""
         if value is None:
             return None
         stored: datetime = value
@@ -56,7 +56,7 @@ class AnyText(TypeDecorator[str]):
 
 
 class ShortText(AnyText):
-    """The same, cut to `length`."""
+    """A text in somebody else's words, cut to `length`."""
 
     impl = sa.String
     cache_ok = True
@@ -66,15 +66,16 @@ class ShortText(AnyText):
         self.length = length
 
     def process_bind_param(self, value: str | None, dialect: sa.Dialect) -> str | None:
-        """Cut it too."""
+        """Replace what cannot be kept, and cut the text."""
         text = super().process_bind_param(value, dialect)
         return None if text is None else text[: self.length]
 
 
 def partial_index(
-    name: str, *columns: str, where: str, sqlite: str | None = None, using: str = "btree"
+    name: str, *columns: str, where: str = "", sqlite: str = "", using: str = "btree"
 ) -> sa.Index:
-    """Index only the few rows that a query asks for; `sqlite` where it words that otherwise."""
+    """Return an index of some rows, by default those that have the last column."""
+    where = where or f"{columns[-1]} IS NOT NULL"
     return sa.Index(
         name,
         *columns,
@@ -131,15 +132,10 @@ orders = sa.Table(
     sa.Index(None, "standing", "updated_at"),
     sa.Index(None, "status", "updated_at"),
     sa.Index(None, "updated_at"),
-    partial_index("ix_orders_due", "account", "next_step", "due_at", where="due_at IS NOT NULL"),
-    partial_index(
-        "ix_orders_dispatched",
-        "account",
-        "dispatched_until",
-        where="dispatched_until IS NOT NULL",
-    ),
-    partial_index("ix_orders_compare_at", "account", "compare_at", where="compare_at IS NOT NULL"),
-    partial_index("ix_orders_leased", "lease_owner", where="lease_owner IS NOT NULL"),
+    partial_index("ix_orders_due", "account", "next_step", "due_at"),
+    partial_index("ix_orders_dispatched", "account", "dispatched_until"),
+    partial_index("ix_orders_compare_at", "account", "compare_at"),
+    partial_index("ix_orders_leased", "lease_owner"),
     partial_index("ix_orders_cause", "cause", "updated_at", where="cause IS NOT NULL"),
     partial_index(
         "ix_orders_parked",
@@ -150,15 +146,9 @@ orders = sa.Table(
         where="standing = 'parked'",
     ),
     # People's words may be longer than PostgreSQL's other indices take.
-    partial_index("ix_orders_sequence", "sequence", where="sequence IS NOT NULL"),
-    partial_index(
-        "ix_orders_marketplace_order_id",
-        "marketplace_order_id",
-        where="marketplace_order_id IS NOT NULL",
-    ),
-    partial_index(
-        "ix_orders_erp_reference", "erp_reference", where="erp_reference IS NOT NULL", using="hash"
-    ),
+    partial_index("ix_orders_sequence", "sequence"),
+    partial_index("ix_orders_marketplace_order_id", "marketplace_order_id"),
+    partial_index("ix_orders_erp_reference", "erp_reference", using="hash"),
 )
 
 commands = sa.Table(
@@ -208,13 +198,8 @@ commands = sa.Table(
     sa.UniqueConstraint("account", "key"),
     sa.Index(None, "order_id", "account"),
     sa.Index(None, "standing", "updated_at"),
-    partial_index("ix_commands_due", "account", "next_step", "due_at", where="due_at IS NOT NULL"),
-    partial_index(
-        "ix_commands_dispatched",
-        "account",
-        "dispatched_until",
-        where="dispatched_until IS NOT NULL",
-    ),
+    partial_index("ix_commands_due", "account", "next_step", "due_at"),
+    partial_index("ix_commands_dispatched", "account", "dispatched_until"),
     partial_index(
         "ix_commands_untold",
         "account",
@@ -225,10 +210,8 @@ commands = sa.Table(
     partial_index(
         "ix_commands_parked", "cause", "updated_at", "id", "account", where="standing = 'parked'"
     ),
-    partial_index("ix_commands_vtex_number", "vtex_number", where="vtex_number IS NOT NULL"),
-    partial_index(
-        "ix_commands_tracking_number", "tracking_number", where="tracking_number IS NOT NULL"
-    ),
+    partial_index("ix_commands_vtex_number", "vtex_number"),
+    partial_index("ix_commands_tracking_number", "tracking_number"),
 )
 
 users = sa.Table(

@@ -1,7 +1,7 @@
 """Every transition of work that a worker makes: claimed, advanced, finished, put back, parked.
 
-An order is worked on by one task at a time. Whoever claims it, for a step of its own or for one of
-its commands, raises the order's version, and every later write is made under that version: a worker
+An order is worked on by one task at a time. A claim, for a step of the order or for one of its
+commands, raises the order's version, and every later write is made under that version: a worker
 that was overtaken cannot write. Work that is open is due at some time, or stands in a line behind
 work that is. A claim belongs to a process: `processes.py` frees those of a process that is gone.
 """
@@ -14,8 +14,6 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, ClassVar, Final, Generic, TypeVar
 
-import sqlalchemy as sa
-
 from orders_sync.domain.announcements import of_step, parked_order
 from orders_sync.domain.rules import OPEN, Progress, Standing
 from orders_sync.domain.steps import (
@@ -23,12 +21,11 @@ from orders_sync.domain.steps import (
     CommandClaim,
     CommandResult,
     Dispatch,
-    Given,
     Step,
     StepResult,
 )
 from orders_sync.ledger.accounts import Chore, wake
-from orders_sync.ledger.command_lease import (
+from orders_sync.ledger.command_rows import (
     is_orphan,
     leave_command,
     note_intent,
@@ -36,20 +33,29 @@ from orders_sync.ledger.command_lease import (
     take_command,
 )
 from orders_sync.ledger.decisions import close_earlier_failures
-from orders_sync.ledger.documents import Kept, keep_document, keep_given, kept_document
+from orders_sync.ledger.due_work import take_next_order, take_order
 from orders_sync.ledger.engine import Database
-from orders_sync.ledger.journal import Entry, write_entries
-from orders_sync.ledger.lines import align
-from orders_sync.ledger.order_claims import take_next_order, take_order
-from orders_sync.ledger.order_lease import (
+from orders_sync.ledger.journal import JournalLine, write_entries
+from orders_sync.ledger.order_rows import (
+    KeptDocument,
+    achieved,
     free_order,
+    keep_documents,
+    kept_document,
     lease_order,
     lock_orders,
     write_order,
 )
 from orders_sync.ledger.outbox import of_command
-from orders_sync.ledger.wakeups import CLOCKS_DIFFER, next_of, read_later, request_reads, settle
-from orders_sync.ledger.windows import Windows
+from orders_sync.ledger.wakeups import (
+    CLOCKS_DIFFER,
+    Windows,
+    align,
+    next_of,
+    read_later,
+    request_reads,
+    settle,
+)
 
 Row = dict[str, Any]
 C = TypeVar("C", Claim, CommandClaim)
@@ -57,21 +63,9 @@ R = TypeVar("R", StepResult, CommandResult)
 
 _ENDED: Final = frozenset({Standing.DONE, Standing.VOID})
 
-#: What a step found out; what it gives as None stays as it is.
-_FACTS: Final = (
-    "progress",
-    "status",
-    "sequence",
-    "marketplace_order_id",
-    "erp_reference",
-    "receipt",
-    "value_cents",
-    "outcome",
-)
 
-
-class Desk(ABC, Generic[C, R]):
-    """Where claims are given back; every method returns what to dispatch at once.
+class Claims(ABC, Generic[C, R]):
+    """Releases claims; every method returns what to dispatch at once.
 
     Each raises `LeaseLost`, and writes nothing, where another worker has taken over.
     """
@@ -83,10 +77,10 @@ class Desk(ABC, Generic[C, R]):
         self._database = database
         self._lease = lease
 
-    def complete(self, claim: C, result: R, entry: Entry, *, now: datetime) -> list[Dispatch]:
+    def complete(self, claim: C, result: R, entry: JournalLine, *, now: datetime) -> list[Dispatch]:
         """Record what a step achieved, and free the order."""
         due_at = now + timedelta(seconds=result.due_in or 0.0)
-        facts: Row = _achieved(result, now) | {
+        facts: Row = achieved(result, now) | {
             "standing": result.standing,
             "next_step": result.next_step,
             "due_at": due_at if result.standing in OPEN else None,
@@ -96,7 +90,7 @@ class Desk(ABC, Generic[C, R]):
     def defer(
         self,
         claim: C,
-        entry: Entry | None,
+        entry: JournalLine | None,
         *,
         due_at: datetime,
         cause: str,
@@ -123,7 +117,7 @@ class Desk(ABC, Generic[C, R]):
         return self._release(claim, facts, [entry] if entry else [], now)
 
     def park(
-        self, claim: C, entry: Entry, *, cause: str, reason: str, hint: str, now: datetime
+        self, claim: C, entry: JournalLine, *, cause: str, reason: str, hint: str, now: datetime
     ) -> list[Dispatch]:
         """Stop the work until a person, or a new event of the order, says otherwise."""
         facts: Row = {
@@ -142,13 +136,13 @@ class Desk(ABC, Generic[C, R]):
         self,
         claim: C,
         facts: Row,
-        entries: list[Entry],
+        entries: list[JournalLine],
         now: datetime,
         result: R | None = None,
     ) -> list[Dispatch]: ...
 
 
-class Orders(Desk[Claim, StepResult]):
+class Orders(Claims[Claim, StepResult]):
     """Claims and releases of orders, for steps of their own."""
 
     def __init__(self, database: Database, lease: timedelta, windows: Windows) -> None:
@@ -171,8 +165,8 @@ class Orders(Desk[Claim, StepResult]):
     def claim_next(self, done: Claim, step: Step, *, owner: str, now: datetime) -> Claim | None:
         """Take the order of the same account for which a step is due for longest.
 
-        None where there is none, or where its message would find no idle thread: then it is in
-        turn for whoever waits.
+        None where there is none, or where its message would find no idle thread: then others are
+        in turn.
         """
         account, until, outbox = done.account, now + self._lease, self._database.outbox
         with self._database.writing() as connection:
@@ -187,7 +181,9 @@ class Orders(Desk[Claim, StepResult]):
                 until=until,
             )
 
-    def advance(self, claim: Claim, result: StepResult, entry: Entry, *, now: datetime) -> Claim:
+    def advance(
+        self, claim: Claim, result: StepResult, entry: JournalLine, *, now: datetime
+    ) -> Claim:
         """Record what a step achieved and keep the order for its next step.
 
         Where an event came meanwhile, the next step is a read. The time of the latest change is in
@@ -197,7 +193,7 @@ class Orders(Desk[Claim, StepResult]):
             LeaseLost: another worker has taken the order over; nothing was written.
         """
         until = now + self._lease
-        changes = _achieved(result, now) | {
+        changes = achieved(result, now) | {
             "standing": Standing.ACTIVE,
             "next_step": result.next_step,
             "lease_until": until,
@@ -211,7 +207,7 @@ class Orders(Desk[Claim, StepResult]):
                 write_order(connection, claim, claim.version, {"next_step": step, "news": False})
             write_entries(connection, [entry])
             self._database.outbox.write(connection, of_step(claim, result, at=now))
-            _keep(connection, claim, result, now)
+            keep_documents(connection, claim, result, now)
         given = result.given
         return replace(
             claim,
@@ -226,20 +222,15 @@ class Orders(Desk[Claim, StepResult]):
         )
 
     def look_again(self, account: str, order_id: str, *, now: datetime) -> list[Dispatch]:
-        """Have an order read, whatever its standing; a new order is taken up.
+        """Make the read of an order due, whatever its standing; an unknown one is added.
 
         A worker that has it right now reads it next.
         """
         with self._database.writing() as connection:
             return request_reads(connection, account, [order_id], windows=self._windows, now=now)
 
-    def document(self, account: str, order_id: str) -> tuple[bytes, datetime] | None:
-        """Return the order's document as VTEX sent it and when, or None before it was read."""
-        kept = self.kept(account, order_id)
-        return None if kept is None else (kept.body, kept.read_at)
-
-    def kept(self, account: str, order_id: str) -> Kept | None:
-        """Return the order's document with the one that its ERP has, or None before it was read."""
+    def document(self, account: str, order_id: str) -> KeptDocument | None:
+        """Return the order's document, and the one that its ERP has; None before it was read."""
         with self._database.reading() as connection:
             return kept_document(connection, account, order_id)
 
@@ -247,7 +238,7 @@ class Orders(Desk[Claim, StepResult]):
         self,
         claim: Claim,
         facts: Row,
-        entries: list[Entry],
+        entries: list[JournalLine],
         now: datetime,
         result: StepResult | None = None,
     ) -> list[Dispatch]:
@@ -261,7 +252,7 @@ class Orders(Desk[Claim, StepResult]):
                 parked = parked_order(claim, facts["cause"], at=now)
                 self._database.outbox.write(connection, [parked])
             if result is not None:
-                _keep(connection, claim, result, now)
+                keep_documents(connection, claim, result, now)
             if freed.has_commands and freed.standing in _ENDED:
                 settle(connection, claim.account, claim.order_id, now=now)
             if freed.is_at_rest:
@@ -271,7 +262,7 @@ class Orders(Desk[Claim, StepResult]):
             )
 
 
-class Commands(Desk[CommandClaim, CommandResult]):
+class Commands(Claims[CommandClaim, CommandResult]):
     """Claims and releases of commands; a claim is of the command and of its order."""
 
     _parked: ClassVar[Row] = {"outcome": "parked"}
@@ -305,7 +296,7 @@ class Commands(Desk[CommandClaim, CommandResult]):
     def intend(
         self, claim: CommandClaim, intent: str, *, now: datetime, write_until: datetime
     ) -> None:
-        """Renew the lease, and note what is about to be written to VTEX.
+        """Renew the lease, and write what is about to be sent to VTEX.
 
         The write may be on the wire until `write_until`: nobody takes the order over before.
 
@@ -321,7 +312,7 @@ class Commands(Desk[CommandClaim, CommandResult]):
             note_intent(connection, claim, intent)
 
     def note_intent(self, claim: CommandClaim, intent: str | None) -> None:
-        """Note what is known of a write by now; None where VTEX has not taken it.
+        """Write what is known of a write by now; None where VTEX has not taken it.
 
         Raises:
             LeaseLost: another worker has taken over; nothing was written.
@@ -333,7 +324,7 @@ class Commands(Desk[CommandClaim, CommandResult]):
         self,
         claim: CommandClaim,
         facts: Row,
-        entries: list[Entry],
+        entries: list[JournalLine],
         now: datetime,
         result: CommandResult | None = None,
     ) -> list[Dispatch]:
@@ -373,41 +364,3 @@ class Commands(Desk[CommandClaim, CommandResult]):
             if freed.is_at_rest and not is_due:
                 return []
             return next_of(connection, account, order_id, now=now, read=freed.has_due_step)
-
-
-def _keep(connection: sa.Connection, claim: Claim, result: StepResult, now: datetime) -> None:
-    if result.document is not None:
-        keep_document(connection, claim, result.document, result.given, now)
-    elif result.given is not None:
-        keep_given(connection, claim, result.given)
-
-
-def _given(given: Given, now: datetime) -> Row:
-    row: Row = {
-        "revision": given.revision,
-        "erp_revision": given.erp_revision,
-        "compare_at": None,
-    }
-    if given.compare_in is not None:
-        row["compare_at"] = now + timedelta(seconds=given.compare_in)
-    if given.value_cents is not None:
-        row["value_cents"] = given.value_cents
-    return row
-
-
-def _achieved(result: StepResult | CommandResult, now: datetime) -> Row:
-    facts = {name: getattr(result, name, None) for name in _FACTS}
-    facts["latest_status"] = facts["status"]
-    given = result.given if isinstance(result, StepResult) else None
-    known = {name: value for name, value in facts.items() if value is not None}
-    return (
-        known
-        | (_given(given, now) if given else {})
-        | {
-            "attempts": 0,
-            "failing_since": None,
-            "cause": result.cause,
-            "reason": result.reason,
-            "hint": result.hint,
-        }
-    )

@@ -1,35 +1,102 @@
-"""What makes work due, and what is dispatched at once for it, inside somebody's transaction."""
+"""What makes an order's work due, in its turn, and dispatches it at once where there is room.
+
+Windows bound how much is under way. Reads and steps are made due inside somebody's transaction. In
+a line of commands, one that is behind another has no due time, and gets one in turn.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
-from typing import Final
+from typing import Any, Final
 
 import sqlalchemy as sa
 
-from orders_sync.commands.lines import DECIDING
-from orders_sync.domain.rules import OPEN, Standing
+from orders_sync.commands.lines import DECIDING, Place, blockers
+from orders_sync.domain.rules import OPEN, UNFINISHED, Standing
 from orders_sync.domain.steps import Dispatch, Step
-from orders_sync.ledger.locks import lock
-from orders_sync.ledger.order_lease import (
+from orders_sync.ledger.order_rows import (
+    ARE_OF_ORDERS,
     ARE_ORDERS,
     IS_FREE,
     IS_OF_ORDER,
     IS_ORDER,
     LOCKED,
     NOW,
+    OF_ACCOUNT,
     READ_NOW,
     UNTIL,
-    is_among,
     make_known,
     new_order,
     of_order,
     of_orders,
 )
+from orders_sync.ledger.statements import is_among, lock
 from orders_sync.ledger.tables import commands, orders
-from orders_sync.ledger.windows import DISPATCHED_FOR, Windows
+
+#: What was dispatched and not claimed within this time is due again: its message may be lost.
+DISPATCHED_FOR: Final = timedelta(seconds=5)
+
+
+@dataclass(slots=True)
+class Windows:
+    """The bounds of a process, which its heartbeat keeps in step with the threads of all workers.
+
+    `account` bounds what one account has under way, `total` what all have together. So many
+    `threads` take orders: where no more than that is under way, no message waits for one of them.
+    """
+
+    account: int = 20
+    total: int = 200
+    threads: int = 0
+
+    def room(
+        self, connection: sa.Connection, account: str, now: datetime, *, is_urgent: bool = False
+    ) -> int:
+        """Return how many more steps of an account may be dispatched now.
+
+        What `is_urgent` does not wait for the account's other work, however much that is.
+        """
+        mine, everybody = _under_way(connection, account, now)
+        left = self.total - everybody
+        return max(0, left if is_urgent else min(left, self.account - mine))
+
+    def idle_threads(self) -> Mapping[str, int]:
+        """Return the parameters of `HAS_IDLE_THREAD`."""
+        return {"of_window": self.account, "of_threads": self.threads}
+
+
+def _under_way(connection: sa.Connection, account: str, now: datetime) -> tuple[int, int]:
+    """Return how much of an account is under way, and how much of all accounts."""
+    mine, everybody = connection.execute(_UNDER_WAY, {"of_account": account, "now": now}).one()
+    return mine, everybody
+
+
+def _counted(table: sa.Table, *conditions: sa.ColumnElement[bool]) -> sa.ScalarSelect[int]:
+    is_under_way = (table.c.dispatched_until.is_not(None), table.c.dispatched_until > NOW)
+    return (
+        sa.select(sa.func.count())
+        .select_from(table)
+        .where(*is_under_way, *conditions)
+        .correlate(None)
+        .scalar_subquery()
+    )
+
+
+_MINE: Final = _counted(orders, orders.c.account == OF_ACCOUNT) + _counted(
+    commands, commands.c.account == OF_ACCOUNT
+)
+_EVERYBODYS: Final = _counted(orders) + _counted(commands)
+_UNDER_WAY: Final = sa.select(_MINE, _EVERYBODYS)
+
+#: A thread that goes on with an account keeps nobody waiting.
+HAS_IDLE_THREAD: Final = sa.and_(
+    sa.bindparam("of_window") > _MINE, sa.bindparam("of_threads") > _EVERYBODYS
+)
+
 
 #: How far apart two processes may take the ledger's clock to be.
 CLOCKS_DIFFER: Final = timedelta(seconds=2)
@@ -43,9 +110,9 @@ def request_reads(
     windows: Windows,
     now: datetime,
 ) -> list[Dispatch]:
-    """Have orders read, and return the reads to dispatch at once; the others are due.
+    """Make reads of orders due, and return those to dispatch at once.
 
-    A worker that has one of the orders sees the news when it frees it.
+    A worker that has one of the orders reads it when it frees it.
     """
     if not order_ids:
         return []
@@ -61,7 +128,7 @@ def request_reads(
 def _take_up(
     connection: sa.Connection, account: str, order_ids: Sequence[str], now: datetime
 ) -> list[str]:
-    """Make orders known, or note their news; return those that are free, in their order."""
+    """Insert orders, or mark known ones; return those that are free, in their order."""
     rows = [new_order(account, order_id, now=now) for order_id in order_ids]
     added = set(connection.execute(_add(connection.dialect.name), rows).scalars())
     known = [order_id for order_id in order_ids if order_id not in added]
@@ -89,7 +156,7 @@ _READ_KNOWN: Final = (
 
 
 def read_later(connection: sa.Connection, account: str, order_id: str, *, at: datetime) -> None:
-    """Have an order at rest read at a time, if its ERP is told of changes."""
+    """Make the read of an order at rest due at a time, if its ERP is told of changes."""
     connection.execute(_READ_LATER, of_order(account, order_id) | {"at": at})
 
 
@@ -162,7 +229,7 @@ _NEXT_COMMAND: Final = (
 
 
 def settle(connection: sa.Connection, account: str, order_id: str, *, now: datetime) -> None:
-    """Have commands try now that wait, without a failure, for their order to get on."""
+    """Make commands due now that wait, without a failure, for their order to go on."""
     connection.execute(_SETTLE, of_order(account, order_id) | {"now": now})
 
 
@@ -180,3 +247,132 @@ def next_of(
             return [Dispatch(account, order_id, Step(step))]
     row = connection.execute(_NEXT_COMMAND, terms).one_or_none()
     return [] if row is None else [Dispatch(account, order_id, Step(row.next_step), row.id)]
+
+
+#: Why a command has no due time: an older one of its line is unfinished, or a person decides first.
+BEHIND: Final = "line.behind"
+HELD: Final = "line.held"
+
+_PLACES: Final = sa.select(
+    commands.c.account,
+    commands.c.order_id,
+    commands.c.line,
+    commands.c.id,
+    commands.c.kind,
+    commands.c.standing,
+    commands.c.outcome,
+    commands.c.progress,
+    commands.c.position,
+    commands.c.intent.is_not(None).label("is_intended"),
+    commands.c.is_rest,
+    commands.c.body.contains('"tracking_number":', autoescape=True).label("brings_number"),
+    commands.c.vtex_number,
+    commands.c.asked_key,
+    commands.c.created_at,
+    commands.c.due_at,
+    commands.c.cause,
+).where(is_among(commands.c.standing, UNFINISHED), commands.c.line.is_not(None))
+
+_OF_ORDER: Final = _PLACES.where(IS_OF_ORDER)
+_OF_ORDERS: Final = _PLACES.where(ARE_OF_ORDERS)
+
+_MAY_GO: Final = (
+    sa.update(commands)
+    .where(commands.c.id == sa.bindparam("of_id"))
+    .values(
+        standing=Standing.ACTIVE,
+        due_at=sa.bindparam("now", type_=commands.c.due_at.type),
+        cause=None,
+        reason=None,
+        hint=None,
+    )
+)
+
+_HAS_TO_WAIT: Final = (
+    sa.update(commands)
+    .where(commands.c.id == sa.bindparam("of_id"))
+    .values(
+        standing=Standing.WAITING,
+        due_at=None,
+        dispatched_until=None,
+        cause=sa.bindparam("new_cause"),
+        reason=sa.bindparam("new_reason"),
+        hint=sa.bindparam("new_hint"),
+    )
+)
+
+
+def align(connection: sa.Connection, account: str, order_id: str, *, now: datetime) -> None:
+    """Set the due time of commands of an order that may go, and clear that of those that may not.
+
+    One that is due later keeps its time, and is looked at again when it is claimed. The order's row
+    is locked by the caller, so that nobody changes a line meanwhile.
+    """
+    _align(connection, connection.execute(_OF_ORDER, of_order(account, order_id)).all(), now)
+
+
+def align_all(
+    connection: sa.Connection, account: str, order_ids: Iterable[str], *, now: datetime
+) -> None:
+    """Align the lines of several orders at once."""
+    rows: dict[str, list[sa.Row[Any]]] = defaultdict(list)
+    for row in connection.execute(_OF_ORDERS, of_orders(account, list(order_ids))):
+        rows[row.order_id].append(row)
+    for rows_of_order in rows.values():
+        _align(connection, rows_of_order, now)
+
+
+def _align(connection: sa.Connection, rows: Iterable[sa.Row[Any]], now: datetime) -> None:
+    lines: dict[str, list[sa.Row[Any]]] = defaultdict(list)
+    for row in rows:
+        lines[row.line].append(row)
+    for line in lines.values():
+        by_id = {row.id: row for row in line}
+        for place, other in blockers([_place(row) for row in line]):
+            row = by_id[place.command_id]
+            if other is None:
+                if row.due_at is None:
+                    connection.execute(_MAY_GO, {"of_id": row.id, "now": now})
+            elif _may_be_claimed(row, now) or (row.due_at is None and not _says_why(row, other)):
+                connection.execute(_HAS_TO_WAIT, {"of_id": row.id, **_why(other)})
+
+
+def _may_be_claimed(row: sa.Row[Any], now: datetime) -> bool:
+    """Check whether a process may claim a command, by its own clock."""
+    return row.due_at is not None and row.due_at <= now + CLOCKS_DIFFER
+
+
+def _says_why(row: sa.Row[Any], other: Place) -> bool:
+    return bool(row.cause == (BEHIND if other.is_open else HELD))
+
+
+def _why(other: Place) -> dict[str, str | None]:
+    name = f"{other.kind} {other.command_id}"
+    if other.is_open:
+        return {
+            "new_cause": BEHIND,
+            "new_reason": f"It was asked for after {name}, which is not finished.",
+            "new_hint": None,
+        }
+    return {
+        "new_cause": HELD,
+        "new_reason": f"It is about all that is left, and {name} is parked.",
+        "new_hint": f"Decide that one first: orders-sync parked retry, edit or discard "
+        f"{other.command_id}",
+    }
+
+
+def _place(row: sa.Row[Any]) -> Place:
+    return Place(
+        command_id=row.id,
+        kind=row.kind,
+        standing=Standing(row.standing),
+        outcome=row.outcome,
+        position=row.position,
+        has_begun=row.is_intended or row.progress == "sent",
+        is_rest=row.is_rest,
+        brings_number=row.brings_number,
+        number=row.vtex_number,
+        asked_key=row.asked_key,
+        created_at=row.created_at,
+    )

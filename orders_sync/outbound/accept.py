@@ -26,7 +26,7 @@ from orders_sync.domain.rules import Standing
 from orders_sync.domain.steps import Dispatch
 from orders_sync.domain.time import Clock
 from orders_sync.ledger import Ledger
-from orders_sync.ledger.acceptance import SYNC, Kept
+from orders_sync.ledger.acceptance import SYNC, KeptCommand
 from orders_sync.ledger.decisions import REFUSED_KEY
 from orders_sync.metrics.tracing import NO_TRACING, About, Tracing
 
@@ -236,7 +236,7 @@ class _Lot:
 
     def keep(
         self, rows: Sequence[Row], conflict: Callable[[Row, Mapping[str, Any]], Row]
-    ) -> Sequence[Kept]:
+    ) -> Sequence[KeptCommand]:
         """Keep the rows in one transaction, and dispatch their commands."""
         intake = self.intake
         with intake.tracing.lot("command.accept", caller=intake.traceparent) as traced:
@@ -272,7 +272,7 @@ def _kept_account(account: str) -> str:
     return storable(account)[: LONGEST["account"]]
 
 
-def _accepted(kept: Kept) -> Accepted:
+def _accepted(kept: KeptCommand) -> Accepted:
     command_id, cause = kept.row["id"], kept.row["cause"]
     if not kept.row["key"].startswith(REFUSED_KEY):
         return Accepted(command_id, kept.is_new)

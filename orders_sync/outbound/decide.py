@@ -11,8 +11,8 @@ from orders_sync.commands.acceptance import NotAcceptedError, check
 from orders_sync.domain.commands import Command
 from orders_sync.domain.steps import Dispatch, Step
 from orders_sync.ledger import Ledger
-from orders_sync.ledger.acts import Act
 from orders_sync.ledger.decisions import REFUSED_KEY, DecisionRefused
+from orders_sync.ledger.journal import Act
 from orders_sync.outbound.accept import content_of
 
 

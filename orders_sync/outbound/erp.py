@@ -106,13 +106,12 @@ def consider_cancellation(claim: Claim, services: Services, intake: Intake) -> S
     kept = services.ledger.orders.document(claim.account, claim.order_id)
     if kept is None:
         return StepResult(Standing.ACTIVE, Step.FETCH, note="its document is not kept")
-    document, _ = kept
     if services.ledger.command_facts.is_cancelling(claim.account, claim.order_id):
         return _look_later("a command of ours asked for the cancellation")
     decision = Decision.agree()
     if claim.progress not in {Progress.SEEN, Progress.FETCHED}:
         erp = services.erp(claim.account)
-        decision = erp.consider_cancellation(read_order(claim.account, document))
+        decision = erp.consider_cancellation(read_order(claim.account, kept.body))
     if decision.verdict is Verdict.UNDECIDED:
         return StepResult(
             Standing.WAITING,
@@ -123,7 +122,7 @@ def consider_cancellation(claim: Claim, services: Services, intake: Intake) -> S
             "the ERP, with `orders-sync cancel` or `orders-sync deny`, or in VTEX's Admin.",
             note="the ERP is undecided",
         )
-    request_id = fulfilment(document).cancellation_request_id or "request"
+    request_id = fulfilment(kept.body).cancellation_request_id or "request"
     kind = "cancel" if decision.verdict is Verdict.AGREE else "deny"
     command = Command(
         kind,

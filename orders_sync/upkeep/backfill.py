@@ -18,7 +18,6 @@ from orders_sync.domain.steps import Dispatch
 from orders_sync.domain.time import Clock
 from orders_sync.errors import AuthFailed, RetryableError, WaitError
 from orders_sync.ledger import Ledger
-from orders_sync.ledger.cursors import Cursors
 from orders_sync.ledger.reconciliation import Found, Reconciliation
 from orders_sync.upkeep.list_pages import (
     LAG,
@@ -115,7 +114,7 @@ class Tally:
 
 def kept_tally(ledger: Ledger, plan: BackfillPlan) -> Tally | None:
     """Return how far the plan was carried out before; None where it was not begun."""
-    kept = Cursors(ledger.database).read(plan.account, plan.cursor)
+    kept = ledger.cursors.read(plan.account, plan.cursor)
     return Tally.from_json(kept) if kept else None
 
 
@@ -145,7 +144,7 @@ class Backfill:
             AuthFailed: VTEX refuses the account's credentials.
             LedgerUnavailable: the ledger does not answer.
         """
-        cursors = Cursors(self.ledger.database)
+        cursors = self.ledger.cursors
         kept = None if is_dry or restart else kept_tally(self.ledger, plan)
         tally = kept or Tally(plan.start)
         for step in self._slices(plan, tally, plan.reach(self.clock())):
@@ -178,7 +177,7 @@ class Backfill:
                 return
 
     def _take(self, plan: BackfillPlan, step: Slice, tally: Tally, *, is_dry: bool) -> None:
-        reconciliation = Reconciliation(self.ledger.database, self.ledger.windows)
+        reconciliation = self.ledger.reconciliation
         rows = {row.order_id: row for row in step.rows if plan.picks(row)}
         facts = reconciliation.facts(plan.account, list(rows))
         unknown = [row for row in rows.values() if row.order_id not in facts]

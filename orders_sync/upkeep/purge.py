@@ -14,8 +14,8 @@ from orders_sync.broker.strays import BrokerStrays, Stray
 from orders_sync.domain.rules import Standing
 from orders_sync.domain.time import Clock
 from orders_sync.ledger import Ledger
-from orders_sync.ledger.cursors import EVERY_ACCOUNT, Cursors
-from orders_sync.ledger.retention import FINISHED, Erased, Retention, Whose, empty_log
+from orders_sync.ledger.cursors import EVERY_ACCOUNT
+from orders_sync.ledger.retention import FINISHED, Erased, Whose
 from orders_sync.ledger.tables import commands, orders
 
 log = structlog.get_logger(__name__)
@@ -81,7 +81,7 @@ def purge(
         if retention is not None:
             strays = ledger.strays.erase_bodies(before=clock() - retention)
     if strays or erased != Erased():
-        empty_log(ledger.database)
+        ledger.retention.empty_log()
     if strays:
         log.info("purge.strays", bodies=strays)
     if erased != Erased():
@@ -142,7 +142,7 @@ def _set_apart(
 
     One that had a retention of its own stays among them: the others' rounds are past its orders.
     """
-    cursors = Cursors(ledger.database)
+    cursors = ledger.cursors
     apart = cursors.accounts_with(_ROUNDS[0].cursor)
     for account in own.keys() - apart:
         for purge_round in _ROUNDS:
@@ -168,7 +168,7 @@ def _run(
 ) -> Erased:
     """Erase one round until its end or the end of the run."""
     account = whose.only or EVERY_ACCOUNT
-    retention, cursors = Retention(ledger.database), Cursors(ledger.database)
+    retention, cursors = ledger.retention, ledger.cursors
     erased = Erased()
     while clock() < until:
         stopped_at = cursors.read(account, purge_round.cursor)

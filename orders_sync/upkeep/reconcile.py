@@ -21,8 +21,7 @@ from orders_sync.domain.rules import READY_FOR_HANDLING, Progress, Standing
 from orders_sync.domain.steps import Dispatch
 from orders_sync.domain.time import Clock
 from orders_sync.ledger import Ledger
-from orders_sync.ledger.cursors import Cursors
-from orders_sync.ledger.reconciliation import Found, OrderFacts, Reconciliation
+from orders_sync.ledger.reconciliation import Found, OrderRecord
 from orders_sync.metrics.observer import FindingOutcome
 from orders_sync.upkeep.discrepancies import (
     GRACE,
@@ -163,8 +162,8 @@ class _Reconciler:
         self._reads = min(limits.reads, room)
         self._may_go_on = may_go_on
         self._started = clock()
-        self._cursors = Cursors(ledger.database)
-        self._reconciliation = Reconciliation(ledger.database, ledger.windows)
+        self._cursors = ledger.cursors
+        self._reconciliation = ledger.reconciliation
         self.done = Reconciled()
 
     def enter_gap(self) -> None:
@@ -252,7 +251,7 @@ class _Reconciler:
                 )
         return has_room
 
-    def _judge(self, row: OrderRow, facts: OrderFacts | None, now: datetime) -> Discrepancy | None:
+    def _judge(self, row: OrderRow, facts: OrderRecord | None, now: datetime) -> Discrepancy | None:
         known = _known(facts) if facts else None
         return judge(
             row,
@@ -294,7 +293,7 @@ def _found(discrepancy: Discrepancy) -> Found:
     return Found(discrepancy.order_id, discrepancy.kind.value, discrepancy.note)
 
 
-def _known(facts: OrderFacts) -> KnownOrder:
+def _known(facts: OrderRecord) -> KnownOrder:
     order: Mapping[str, Any] = facts.order
     return KnownOrder(
         progress=Progress(order["progress"]),

@@ -16,9 +16,6 @@ import structlog
 from orders_sync.errors import ConfigurationError, Refused
 from orders_sync.ledger import Ledger
 from orders_sync.ledger.accounts import Chore
-from orders_sync.ledger.cursors import Cursors
-from orders_sync.ledger.pulse import last_runs
-from orders_sync.ledger.reconciliation import Reconciliation
 from orders_sync.settings import Settings
 from orders_sync.settings_parts import FeedSettings
 from orders_sync.settings_problems import EXAMPLES, PREFIX
@@ -111,13 +108,13 @@ def note_gap(account: str, *, ledger: Ledger, now: datetime) -> None:
     worked. Without one, all orders are compared. A gap that is noted already began earlier, and
     stays.
     """
-    cursors = Cursors(ledger.database)
+    cursors = ledger.cursors
     if cursors.read(account, GAP) is not None:
         return
-    polled = last_runs(ledger.database, Chore.POLL).get(account)
+    polled = ledger.accounts.last_runs(Chore.POLL).get(account)
     since = polled.succeeded_at if polled else None
     if since is None:
-        since = Reconciliation(ledger.database, ledger.windows).last_event_at(account)
+        since = ledger.reconciliation.last_event_at(account)
     cursors.move(account, GAP, since.isoformat() if since else "", now=now)
     log.warning("feed.gap", account=account, since=since.isoformat() if since else None)
 
@@ -162,9 +159,9 @@ def ensure_hook(
 
 def read_hook_url(ledger: Ledger, account: str) -> str | None:
     """Return the address of the hook that this system configured; None where it did not."""
-    return Cursors(ledger.database).read(account, _HOOK_URL)
+    return ledger.cursors.read(account, _HOOK_URL)
 
 
 def keep_hook_url(ledger: Ledger, account: str, url: str | None, *, now: datetime) -> None:
     """Write the address of the hook that this system configured; None where it is not to."""
-    Cursors(ledger.database).move(account, _HOOK_URL, url, now=now)
+    ledger.cursors.move(account, _HOOK_URL, url, now=now)

@@ -12,7 +12,7 @@ import structlog
 
 from orders_sync.domain.time import Clock
 from orders_sync.ledger import Ledger
-from orders_sync.ledger.deliveries import PROBED_AFTER, Attempt, Delivery, Ending
+from orders_sync.ledger.deliveries import PROBED_AFTER, Attempt, DeliveryResult, EventDelivery
 from orders_sync.metrics import Metrics
 from orders_sync.settings_parts import EndpointSettings, RetryPolicy
 from orders_sync.signing import sign
@@ -63,16 +63,16 @@ class DeliverySender:
                     return
                 delivery = self._next(endpoint_id)
 
-    def _claim(self, endpoint_id: str, seq: int) -> Delivery | None:
+    def _claim(self, endpoint_id: str, seq: int) -> EventDelivery | None:
         return self.ledger.deliveries.claim(endpoint_id, seq, owner=self.owner, now=self.clock())
 
-    def _next(self, endpoint_id: str) -> Delivery | None:
+    def _next(self, endpoint_id: str) -> EventDelivery | None:
         taken = self.ledger.deliveries.take(
             endpoint_id, at_once=self.settings.at_once, limit=1, now=self.clock()
         )
         return self._claim(endpoint_id, taken[0]) if taken else None
 
-    def _post(self, delivery: Delivery) -> EndpointClient:
+    def _post(self, delivery: EventDelivery) -> EndpointClient:
         return EndpointClient(
             delivery.endpoint.url,
             seconds=self.settings.seconds,
@@ -80,7 +80,7 @@ class DeliverySender:
             resolve=self.resolve,
         )
 
-    def _send(self, delivery: Delivery, post: EndpointClient) -> bool:
+    def _send(self, delivery: EventDelivery, post: EndpointClient) -> bool:
         """Send one event and keep what became of it; return whether it was taken."""
         began, endpoint = self.clock(), delivery.endpoint
         if began + timedelta(seconds=2 * self.settings.seconds) > delivery.lease_until:
@@ -115,13 +115,13 @@ class DeliverySender:
 
 def judge(
     answer: EndpointAnswer | NoAnswer,
-    delivery: Delivery,
+    delivery: EventDelivery,
     policy: RetryPolicy,
     *,
     off_after: timedelta,
     jitter: float,
     now: datetime,
-) -> Ending:
+) -> DeliveryResult:
     """Return how a try ends: taken, tried again, given up, or endpoint off; pure.
 
     `jitter` is drawn from [0, 1]. Only a status of 2xx is an event taken. An endpoint that answers
@@ -130,11 +130,11 @@ def judge(
     endpoint = delivery.endpoint
     status = answer.status if isinstance(answer, EndpointAnswer) else None
     if status is not None and 200 <= status < 300:
-        return Ending(is_taken=True)
+        return DeliveryResult(is_taken=True)
     if status == _GONE:
-        return Ending(due_at=now, off_why="gone")
+        return DeliveryResult(due_at=now, off_why="gone")
     if endpoint.failing_since is not None and now - endpoint.failing_since >= off_after:
-        return Ending(due_at=now, off_why="failing")
+        return DeliveryResult(due_at=now, off_why="failing")
     asked = _asked(answer)
     rests_until = now + asked if asked and status in _BUSY else None
     failures = endpoint.failures + 1
@@ -145,9 +145,9 @@ def judge(
     tries = delivery.attempts + 1
     failing_for = now - (delivery.failing_since or now)
     if tries >= policy.attempts or failing_for.total_seconds() >= policy.deadline_seconds:
-        return Ending(rests_until=rests_until)
+        return DeliveryResult(rests_until=rests_until)
     wait = max(timedelta(seconds=backoff(policy, tries, jitter)), asked)
-    return Ending(due_at=now + wait, rests_until=rests_until)
+    return DeliveryResult(due_at=now + wait, rests_until=rests_until)
 
 
 def _asked(answer: EndpointAnswer | NoAnswer) -> timedelta:

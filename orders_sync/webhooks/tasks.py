@@ -12,7 +12,6 @@ from orders_sync.domain.steps import Queue
 from orders_sync.domain.time import Clock
 from orders_sync.ledger import Ledger
 from orders_sync.ledger.accounts import Chore
-from orders_sync.ledger.pauses import note_pause
 from orders_sync.traffic.traffic import Usage
 from orders_sync.webhooks.sending import DeliverySender
 from orders_sync.worker.chores import ChoreTask, Ran
@@ -76,7 +75,7 @@ def watch_pauses(
         used = usage(account)
         if used.used is not None:
             # Without Redis nobody knows, and nothing is said to be over.
-            note_pause(ledger.database, account, _cause(used), now=clock())
+            ledger.endpoints.note_pause(account, _cause(used), now=clock())
     return bool(watched)
 
 

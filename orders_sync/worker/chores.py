@@ -15,7 +15,7 @@ from orders_sync.bootstrap import Services
 from orders_sync.broker.client import BROKER_AWAY
 from orders_sync.domain.time import Clock
 from orders_sync.errors import OrdersSyncError, ParkedError, RetryableError, WaitError
-from orders_sync.ledger.accounts import Accounts, Chore, Ending, Turn
+from orders_sync.ledger.accounts import Accounts, Chore, Turn, TurnResult
 from orders_sync.ledger.cursors import EVERY_ACCOUNT
 from orders_sync.worker.calls import CHORE_CALLS
 from orders_sync.worker.schedule import (
@@ -73,7 +73,7 @@ class Chores:
         An account's error is logged, and stops no other. What there was no time for is given back.
         """
         until = self.clock() + _MOST_TIME
-        endings: list[Ending] = []
+        endings: list[TurnResult] = []
         going_on: list[str] = []
         left, others = _split(turns, self.is_left)
         try:
@@ -88,7 +88,7 @@ class Chores:
             self.accounts.release([*left, *others])
         return going_on
 
-    def _run(self, turn: Turn, work: Callable[[str], Ran]) -> tuple[Ending, Ran | None]:
+    def _run(self, turn: Turn, work: Callable[[str], Ran]) -> tuple[TurnResult, Ran | None]:
         began_at = self.clock()
         with structlog.contextvars.bound_contextvars(account=turn.account):
             try:
@@ -101,7 +101,7 @@ class Chores:
                 return self._failed(turn, error, began_at), None
         return self._ended(turn, ran, began_at), ran
 
-    def _ended(self, turn: Turn, ran: Ran, began_at: datetime) -> Ending:
+    def _ended(self, turn: Turn, ran: Ran, began_at: datetime) -> TurnResult:
         now = self.clock()
         due_at: datetime | None = None
         if ran.goes_on:
@@ -109,7 +109,7 @@ class Chores:
         elif not ran.is_over:
             # From when it was claimed: from its end, each run would miss a tick.
             due_at = max(now, turn.claimed_at + self._pause(turn, now, ran))
-        return Ending(
+        return TurnResult(
             turn,
             due_at,
             began_at,
@@ -118,7 +118,7 @@ class Chores:
             succeeded_at=now if ran.succeeded else None,
         )
 
-    def _failed(self, turn: Turn, error: OrdersSyncError, began_at: datetime) -> Ending:
+    def _failed(self, turn: Turn, error: OrdersSyncError, began_at: datetime) -> TurnResult:
         now = self.clock()
         if isinstance(error, WaitError):
             rest = timedelta(seconds=error.seconds)
@@ -127,7 +127,7 @@ class Chores:
         else:
             rest = self._pause(turn, now, Ran())
         seconds = (now - began_at).total_seconds()
-        return Ending(turn, now + rest, began_at, seconds, failure=type(error).__name__)
+        return TurnResult(turn, now + rest, began_at, seconds, failure=type(error).__name__)
 
     def _pause(self, turn: Turn, now: datetime, ran: Ran) -> timedelta:
         since = now if ran.worked else turn.worked_at

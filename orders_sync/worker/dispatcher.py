@@ -22,7 +22,6 @@ from orders_sync.domain.time import Clock
 from orders_sync.ledger import Ledger
 from orders_sync.ledger.due_work import Due, Heap
 from orders_sync.ledger.processes import Worker
-from orders_sync.ledger.unreadable import park_unreadable
 from orders_sync.traffic.waits import Gates
 from orders_sync.worker.calls import CALLS, ERP_STEPS
 
@@ -120,7 +119,7 @@ class Dispatcher:
         """Park rows whose step is unknown here."""
         if due.step in set(Step):
             return True
-        number = park_unreadable(self.ledger.database, due.account, due.step, now=now)
+        number = self.ledger.due_work.park_unreadable(due.account, due.step, now=now)
         log.error("row.unreadable", account=due.account, rows=number)
         return False
 

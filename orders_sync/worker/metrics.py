@@ -19,7 +19,7 @@ from celery.signals import after_task_publish, beat_init, celeryd_after_setup
 from orders_sync.bootstrap import Services
 from orders_sync.domain.steps import Queue
 from orders_sync.errors import ConfigurationError, LedgerUnavailable
-from orders_sync.ledger.gauges import Gauges, LedgerState
+from orders_sync.ledger.gauges import LedgerState
 from orders_sync.metrics.ledger import LedgerCollector
 from orders_sync.metrics.server import CachedReading, serve_metrics
 from orders_sync.metrics.shared import (
@@ -77,7 +77,7 @@ def show_metrics(
 def add_shared_figures(services: Services) -> None:
     """Add what the ledger, the broker and the traffic say to the metrics of this process."""
     settings, registry = services.settings, services.metrics.registry
-    gauges = Gauges(services.ledger.database)
+    gauges = services.ledger.gauges
     # An event that was not acknowledged comes again after the feed's visibility time-out.
     recent = timedelta(seconds=settings.feed.visibility_seconds * 2)
 

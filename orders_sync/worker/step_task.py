@@ -16,8 +16,8 @@ from orders_sync.bootstrap import Services
 from orders_sync.domain.rules import Standing
 from orders_sync.domain.steps import Claim, CommandClaim, CommandResult, Dispatch, Step, StepResult
 from orders_sync.errors import LeaseLost, LedgerUnavailable, OrdersSyncError
-from orders_sync.ledger.journal import Entry
-from orders_sync.ledger.transitions import Desk
+from orders_sync.ledger.journal import JournalLine
+from orders_sync.ledger.transitions import Claims
 from orders_sync.metrics.tracing import About
 from orders_sync.worker.calls import CALLS, ERP_STEPS
 from orders_sync.worker.retry import Again, Park, decide
@@ -109,7 +109,7 @@ class Workflow(Generic[C, R]):
     `advance` keeps a claim for the step that follows; None where each step gives its claim back.
     """
 
-    desk: Desk[C, R]
+    desk: Claims[C, R]
     steps: Mapping[Step, Callable[[C, Services], R]]
     advance: Callable[..., C] | None = None
 
@@ -226,7 +226,7 @@ class Runner:
             and self.serves(Step.FETCH)
         )
 
-    def _failed(self, claim: C, desk: Desk[C, R], error: Exception, started: datetime) -> None:
+    def _failed(self, claim: C, desk: Claims[C, R], error: Exception, started: datetime) -> None:
         if not isinstance(error, OrdersSyncError):
             log.error("step.crashed", step=claim.step, exc_info=error)
         now = self.services.clock()
@@ -245,7 +245,7 @@ class Runner:
             self._try_again(claim, desk, verdict, started, now)
 
     def _park(
-        self, claim: C, desk: Desk[C, R], verdict: Park, started: datetime, now: datetime
+        self, claim: C, desk: Claims[C, R], verdict: Park, started: datetime, now: datetime
     ) -> None:
         following = desk.park(
             claim,
@@ -264,7 +264,7 @@ class Runner:
     def _try_again(
         self,
         claim: C,
-        desk: Desk[C, R],
+        desk: Claims[C, R],
         verdict: Again,
         started: datetime,
         now: datetime,
@@ -299,8 +299,8 @@ class Runner:
         note: str | None,
         started: datetime,
         now: datetime,
-    ) -> Entry:
-        return Entry(
+    ) -> JournalLine:
+        return JournalLine(
             at=now,
             account=claim.account,
             order_id=claim.order_id,

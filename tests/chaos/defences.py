@@ -77,7 +77,7 @@ def _own_clock() -> None:
 
 
 def _no_lock_wait() -> None:
-    _replace("orders_sync.ledger.sqlite", _BUSY_SECONDS=0.5)
+    _replace("orders_sync.ledger.engine", _BUSY_SECONDS=0.5)
 
 
 def _no_reading_first() -> None:

@@ -12,7 +12,7 @@ from support.purging import DAY
 
 from orders_sync.encryption import Cipher, new_key
 from orders_sync.errors import ParkedError
-from orders_sync.ledger.acts import Act
+from orders_sync.ledger.journal import Act
 from orders_sync.roster import REFRESH_SECONDS, AccountUnusable, Roster, seal_account
 from orders_sync.traffic.traffic import Traffic
 from orders_sync.upkeep.purge import purge

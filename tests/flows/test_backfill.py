@@ -8,7 +8,7 @@ import pytest
 from support.flow import STORE, Flow
 
 from orders_sync.errors import AuthFailed, OrdersSyncError, RateLimited, Unavailable
-from orders_sync.ledger.searches import OrderSearch, latest_orders
+from orders_sync.ledger.searches import OrderSearch
 from orders_sync.upkeep.backfill import Backfill, BackfillPlan, Tally
 from orders_sync.upkeep.list_pages import OrderList
 from orders_sync.vtex.orders import OrderFilter, OrderPage, OrderRow
@@ -161,7 +161,7 @@ def test_a_dry_run_leaves_no_trace(flow: Flow) -> None:
 
     assert tally.taken == 120
     assert not flow.queue
-    assert not latest_orders(flow.services.ledger.database, OrderSearch(), limit=1)
+    assert not flow.services.ledger.searches.latest_orders(OrderSearch(), limit=1)
     assert backfill(flow).run(plan(flow)).taken == 120
 
 

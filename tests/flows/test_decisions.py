@@ -7,9 +7,8 @@ import sqlalchemy as sa
 from support.flow import STORE, Flow
 
 from orders_sync.backoffice.parked import Parked, retry
-from orders_sync.ledger.acts import Act
 from orders_sync.ledger.decisions import DecisionRefused
-from orders_sync.ledger.searches import parked_counts
+from orders_sync.ledger.journal import Act
 from orders_sync.ledger.tables import orders
 from orders_sync.outbound import decide
 
@@ -93,7 +92,7 @@ def test_a_command_of_another_source_closes_what_was_parked(flow: Flow) -> None:
 
     row = flow.command(command_id)
     assert (row["standing"], row["cause"]) == ("done", "command.closed")
-    assert parked_counts(flow.services.ledger.database) == {}
+    assert flow.services.ledger.searches.parked_counts() == {}
     assert flow.services.ledger.inquiries.acts(STORE, order_id) == []
 
 

@@ -6,7 +6,6 @@ from support.flow import STORE, Flow
 from support.reconciling import A_WHILE, HOURS, later
 
 from orders_sync.errors import AuthFailed
-from orders_sync.ledger.cursors import Cursors
 from orders_sync.ledger.tables import accounts
 from orders_sync.upkeep.watch_feed import GAP, FeedConfigurations, FeedState, ensure_feed, note_gap
 from orders_sync.vtex.feed import FeedConfiguration
@@ -15,7 +14,7 @@ pytestmark = pytest.mark.parametrize("both_on", ["sqlite", "postgresql"], indire
 
 
 def gap(flow: Flow) -> str | None:
-    return Cursors(flow.services.ledger.database).read(STORE, GAP)
+    return flow.services.ledger.cursors.read(STORE, GAP)
 
 
 def watched(flow: Flow, vtex: FeedConfigurations | None = None) -> FeedState:

@@ -3,17 +3,16 @@ from __future__ import annotations
 import pytest
 from support.flow import STORE, Flow
 
-from orders_sync.ledger.acts import Act
 from orders_sync.ledger.decisions import DecisionRefused
-from orders_sync.ledger.forgetting import Forgotten, forget_order, forgettable
-from orders_sync.ledger.retention import ERASED
+from orders_sync.ledger.journal import Act
+from orders_sync.ledger.retention import ERASED, Forgotten
 
 pytestmark = pytest.mark.parametrize("both_on", ["sqlite", "postgresql"], indirect=True)
 
 
 def forgotten(flow: Flow, order_id: str) -> Forgotten:
     act = Act(flow.clock(), "ana", "asked by letter")
-    return forget_order(flow.services.ledger.database, STORE, order_id, act)
+    return flow.services.ledger.retention.forget_order(STORE, order_id, act)
 
 
 def noted(flow: Flow, order_id: str) -> str:
@@ -71,7 +70,7 @@ def test_what_is_parked_is_given_up_and_the_erp_is_told(flow: Flow) -> None:
     body = {"number": "8", "value_cents": 999_999_999}
     command_id = flow.ask("invoice", order_id, body, key="erp-1", source="erp")
     flow.drain()
-    found = forgettable(flow.services.ledger.database, STORE, order_id, now=flow.clock())
+    found = flow.services.ledger.retention.forgettable(STORE, order_id, now=flow.clock())
 
     done = forgotten(flow, order_id)
 

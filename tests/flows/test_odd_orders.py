@@ -48,7 +48,7 @@ def test_orders_that_do_not_add_up_are_counted_by_their_reason(flow: Flow) -> No
     for order_id in orders:
         kept = flow.services.ledger.orders.document(STORE, order_id)
         assert kept is not None
-        reason = read_order(STORE, kept[0]).reckoning.reason
+        reason = read_order(STORE, kept.body).reckoning.reason
         if reason is not None:
             reasons[reason.value] += 1
     assert set(flow.in_erp()) == set(orders)

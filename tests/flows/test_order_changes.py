@@ -19,9 +19,7 @@ from orders_sync.domain.steps import Claim, Step, StepResult
 from orders_sync.erp.base import ChangeAnswer, Receipt
 from orders_sync.errors import ErpRefused, ErpUnavailable
 from orders_sync.inbound import steps
-from orders_sync.ledger.acts import Act
-from orders_sync.ledger.forgetting import forget_order
-from orders_sync.ledger.order_decisions import discard_order
+from orders_sync.ledger.journal import Act
 from orders_sync.outbound import decide
 from orders_sync.sandbox import LineView
 
@@ -231,7 +229,7 @@ def test_an_invoiced_order_is_looked_at_no_more(flow: Flow) -> None:
 
 def test_a_forgotten_order_is_not_read_again_by_a_look(flow: Flow) -> None:
     order_id = in_handling(flow)
-    forget_order(flow.services.ledger.database, STORE, order_id, act(flow))
+    flow.services.ledger.retention.forget_order(STORE, order_id, act(flow))
     flow.box.edit(order_id, "items")
 
     for _ in range(5):
@@ -364,7 +362,7 @@ def test_a_retry_asks_the_erp_again(flow: Flow, heard: Heard) -> None:
 
 def test_a_change_that_a_person_settled_is_not_asked_about_again(flow: Flow, heard: Heard) -> None:
     order_id = too_late(flow)
-    flow.queue += discard_order(flow.services.ledger.database, STORE, order_id, act(flow))
+    flow.queue += flow.services.ledger.decisions.discard_order(STORE, order_id, act(flow))
     flow.drain()
     settled, told = flow.order(order_id), len(heard.changes)
 
@@ -567,7 +565,7 @@ def test_a_change_that_the_erp_refuses_is_parked_in_its_words(flow: Flow, heard:
     flow.box.edit(order_id, "carrier")
     read(flow, order_id)
     parked = flow.order(order_id)
-    flow.queue += discard_order(flow.services.ledger.database, STORE, order_id, act(flow))
+    flow.queue += flow.services.ledger.decisions.discard_order(STORE, order_id, act(flow))
     flow.drain()
 
     assert (parked["standing"], parked["cause"]) == ("parked", "erp.refused")

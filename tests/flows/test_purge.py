@@ -8,8 +8,8 @@ import sqlalchemy as sa
 from support.flow import STORE, Flow
 from support.purging import DAY, fulfilled, purged
 
-from orders_sync.ledger.acts import Act
 from orders_sync.ledger.cursors import Cursors
+from orders_sync.ledger.journal import Act
 from orders_sync.ledger.retention import Erased
 from orders_sync.ledger.tables import documents, operator_log, orders
 
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.parametrize("both_on", ["sqlite", "postgresql"], indire
 
 def document(flow: Flow, order_id: str) -> bytes | None:
     kept = flow.services.ledger.orders.document(STORE, order_id)
-    return kept[0] if kept else None
+    return kept.body if kept else None
 
 
 def journal_of(flow: Flow, order_id: str) -> list[str]:

@@ -10,8 +10,7 @@ from support.reconciling import A_WHILE, HOURS, journalled, later, reconciled
 from orders_sync.domain.rules import Standing
 from orders_sync.domain.steps import CommandClaim, CommandResult, Dispatch
 from orders_sync.errors import LedgerUnavailable
-from orders_sync.ledger.cursors import Cursors
-from orders_sync.ledger.leases import Leases
+from orders_sync.ledger.cursors import Cursors, Leases
 from orders_sync.ledger.tables import orders
 from orders_sync.vtex.orders import OrderPage
 

@@ -6,7 +6,6 @@ import pytest
 from support.flow import STORE, Flow
 
 from orders_sync.ledger.accounts import Chore
-from orders_sync.ledger.pulse import last_runs
 from orders_sync.settings_parts import FeedSettings
 from orders_sync.upkeep.watch_feed import FeedState, ensure_feed, wanted_configuration
 
@@ -74,5 +73,5 @@ def test_a_poll_succeeds_where_it_reads_the_feed(
 
     flow.poll(in_flight=in_flight)
 
-    turn = last_runs(flow.services.ledger.database, Chore.POLL)[STORE]
+    turn = flow.services.ledger.accounts.last_runs(Chore.POLL)[STORE]
     assert turn.succeeded_at == (flow.clock() if is_success else None)

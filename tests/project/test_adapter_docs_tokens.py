@@ -16,9 +16,9 @@ from orders_sync.encryption import Cipher, new_key
 from orders_sync.erp.console import ConsoleErp
 from orders_sync.erp.tokens import Tokens
 from orders_sync.errors import ErpUnavailable
-from orders_sync.ledger.acts import Act
+from orders_sync.ledger.account_settings import ErpTokens
 from orders_sync.ledger.engine import Database
-from orders_sync.ledger.erp_tokens import ErpTokens
+from orders_sync.ledger.journal import Act
 from orders_sync.testing.clock import SettableClock
 from orders_sync.token_store import LedgerTokenStore, seal_tokens, trouble_of
 

@@ -22,8 +22,7 @@ from orders_sync.bootstrap import Services
 from orders_sync.cli import main
 from orders_sync.erp.mapping import read_mapping
 from orders_sync.erp.registry import GROUP
-from orders_sync.ledger.acts import Act
-from orders_sync.ledger.order_decisions import retry_order
+from orders_sync.ledger.journal import Act
 from orders_sync.settings import child_environment, load_settings
 from orders_sync.testing.clock import SettableClock
 from orders_sync.testing.offering import offer
@@ -146,7 +145,7 @@ def test_who_adds_the_rows_that_the_hints_show_gets_the_order_placed(
         mapping.write_text(yaml.safe_dump(tables, allow_unicode=True))
         act = Act(flow.clock(), "ana", None)
         ledger = flow.services.ledger
-        flow.queue += retry_order(ledger.database, ledger.windows, STORE, order_id, act)
+        flow.queue += ledger.decisions.retry_order(STORE, order_id, act)
         flow.drain()
 
     assert flow.box.order(order_id).status == "handling"

@@ -16,8 +16,8 @@ from orders_sync.commands.acceptance import NotAcceptedError
 from orders_sync.domain.announcements import Announcement, Told
 from orders_sync.domain.commands import Command
 from orders_sync.gateway.grants import create_token
-from orders_sync.ledger.acts import Act
-from orders_sync.ledger.deliveries import Attempt, Ending
+from orders_sync.ledger.deliveries import Attempt, DeliveryResult
+from orders_sync.ledger.journal import Act
 from orders_sync.ledger.strays import PREFIX
 from orders_sync.outbound.accept import accept
 from orders_sync.settings_parts import DeskSettings
@@ -101,7 +101,7 @@ def _endpoint(desk: Desk, order_id: str) -> str:
     [seq] = ledger.deliveries.take(endpoint.id, at_once=1, limit=1, now=act.at)
     delivery = ledger.deliveries.claim(endpoint.id, seq, owner="me", now=act.at)
     assert delivery is not None
-    ending = Ending(due_at=act.at)
+    ending = DeliveryResult(due_at=act.at)
     ledger.deliveries.end(delivery, Attempt(act.at, 0.1, "500"), ending, now=act.at)
     ledger.endpoints.disable(endpoint.id, act)
     return endpoint.id

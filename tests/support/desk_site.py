@@ -20,8 +20,8 @@ from support.office import STORE
 from orders_sync.domain.steps import Dispatch
 from orders_sync.gateway.app import create_app
 from orders_sync.ledger import Ledger
-from orders_sync.ledger.acts import Act
-from orders_sync.ledger.users import User
+from orders_sync.ledger.access import User
+from orders_sync.ledger.journal import Act
 from orders_sync.roster import Roster
 from orders_sync.settings import Settings
 from orders_sync.settings_parts import AccountSettings, DeskSettings

@@ -18,8 +18,8 @@ from orders_sync.backoffice.parked import PutBack
 from orders_sync.gateway.app import GuardedApp, create_app
 from orders_sync.gateway.rights import digest_of, new_token, token_id
 from orders_sync.gateway.server import behind
-from orders_sync.ledger.acts import Act
-from orders_sync.ledger.callers import Caller
+from orders_sync.ledger.access import Caller
+from orders_sync.ledger.journal import Act
 from orders_sync.listening import listen, url_of
 from orders_sync.metrics.tracing import NO_TRACING, Tracing
 from orders_sync.roster import Roster

@@ -15,16 +15,10 @@ from orders_sync.domain.events import OrderEvent
 from orders_sync.domain.rules import Progress, Standing
 from orders_sync.domain.steps import CommandResult, Dispatch, Step, StepResult
 from orders_sync.ledger import Ledger
-from orders_sync.ledger.gauges import Gauges
-from orders_sync.ledger.journal import Entry
-from orders_sync.ledger.reconciliation import Reconciliation
+from orders_sync.ledger.journal import JournalLine
 from orders_sync.ledger.searches import (
     CommandSearch,
     OrderSearch,
-    parked_groups,
-    parked_ids,
-    search_commands,
-    search_orders,
 )
 from orders_sync.outbound.accept import Intake, accept_all
 
@@ -55,7 +49,7 @@ class Operations:
             "feed.acknowledge: find handles": self._to_acknowledge,
             "feed.acknowledge: mark 10": self._mark_acknowledged,
             "orders.fetch: claim and complete": self._claim_and_complete,
-            "orders.fetch: the document and the ERP's": lambda: self._ledger.orders.kept(
+            "orders.fetch: the document and the ERP's": lambda: self._ledger.orders.document(
                 STORE, self.done_id
             ),
             "erp.tell_change: what the ERP asked for": self._asked_changes,
@@ -95,10 +89,10 @@ class Operations:
             ),
             "orders show": self._show,
             "parked list": self._parked_list,
-            "parked: names that begin so": lambda: parked_ids(
-                self._ledger.database, "10000", limit=20
+            "parked: names that begin so": lambda: self._ledger.searches.parked_ids(
+                "10000", limit=20
             ),
-            "metrics": lambda: Gauges(self._ledger.database).read(
+            "metrics": lambda: self._ledger.gauges.read(
                 now=self._now, delivered_after=self._now - timedelta(days=1)
             ),
         }
@@ -144,7 +138,7 @@ class Operations:
         claim = self._ledger.orders.claim(STORE, order_id, Step.FETCH, owner="me", now=self._now)
         assert claim is not None, f"{order_id} cannot be claimed"
         found = StepResult(Standing.DONE, None, Progress.FETCHED, document=b"{}")
-        entry = Entry(self._now, STORE, order_id, "step.done")
+        entry = JournalLine(self._now, STORE, order_id, "step.done")
         return self._ledger.orders.complete(claim, found, entry, now=self._now)
 
     def _send(self) -> object:
@@ -158,24 +152,24 @@ class Operations:
             claim, now=self._now, visible_after=timedelta(seconds=30)
         )
         done = CommandResult(Standing.DONE, "done", progress="done")
-        entry = Entry(self._now, STORE, claim.order_id, "step.done")
+        entry = JournalLine(self._now, STORE, claim.order_id, "step.done")
         return known, self._ledger.commands.complete(claim, done, entry, now=self._now)
 
     def _asked_changes(self) -> object:
         return self._ledger.command_facts.asked_changes(STORE, self.done_id)
 
     def _compare_due(self) -> object:
-        reconciliation = Reconciliation(self._ledger.database, self._ledger.windows)
+        reconciliation = self._ledger.reconciliation
         return reconciliation.compare_due(STORE, limit=_LOT, now=self._now)
 
     def _untold(self) -> object:
         return self._ledger.command_facts.untold(STORE, limit=_UNTOLD)
 
     def _search(self, search: OrderSearch) -> object:
-        return search_orders(self._ledger.database, search, limit=50)
+        return self._ledger.searches.search_orders(search, limit=50)
 
     def _search_commands(self, search: CommandSearch) -> object:
-        return search_commands(self._ledger.database, search, limit=50)
+        return self._ledger.searches.search_commands(search, limit=50)
 
     def _show(self) -> object:
         inquiries = self._ledger.inquiries
@@ -191,7 +185,7 @@ class Operations:
         inquiries = self._ledger.inquiries
         return (
             parked_work(self._ledger, STORE, None, limit=50),
-            parked_groups(self._ledger.database),
+            self._ledger.searches.parked_groups(),
             inquiries.parked_events(),
         )
 

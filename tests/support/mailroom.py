@@ -8,8 +8,8 @@ from datetime import datetime, timedelta
 
 from orders_sync.domain.announcements import Announcement, Told
 from orders_sync.ledger import Ledger
-from orders_sync.ledger.acts import Act
 from orders_sync.ledger.endpoints import Endpoint
+from orders_sync.ledger.journal import Act
 from orders_sync.ledger.outbox_log import Sent
 from orders_sync.ledger.processes import Worker
 from orders_sync.metrics import Metrics

@@ -11,8 +11,7 @@ from orders_sync.domain.commands import Command
 from orders_sync.domain.rules import Standing
 from orders_sync.domain.steps import CommandClaim, CommandResult, Dispatch, Step
 from orders_sync.ledger import Ledger
-from orders_sync.ledger.acts import Act
-from orders_sync.ledger.journal import Entry
+from orders_sync.ledger.journal import Act, JournalLine
 from orders_sync.outbound import decide
 from orders_sync.outbound.accept import Intake, Source, accept
 from orders_sync.testing.clock import SettableClock
@@ -111,5 +110,5 @@ class Office:
         return Act(self.clock(), "ana", "she knows")
 
     @property
-    def entry(self) -> Entry:
-        return Entry(self.clock(), STORE, ORDER, "step.done")
+    def entry(self) -> JournalLine:
+        return JournalLine(self.clock(), STORE, ORDER, "step.done")

@@ -19,8 +19,8 @@ from support.oauth_server import refresher
 
 from orders_sync.encryption import Cipher
 from orders_sync.erp.tokens import Tokens, TokensBusy
+from orders_sync.ledger.account_settings import ErpTokens
 from orders_sync.ledger.engine import Database
-from orders_sync.ledger.erp_tokens import ErpTokens
 from orders_sync.token_store import LedgerTokenStore
 
 

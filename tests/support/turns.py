@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from orders_sync.ledger import Ledger
-from orders_sync.ledger.accounts import Chore, Ending
+from orders_sync.ledger.accounts import Chore, TurnResult
 from orders_sync.worker.schedule import QUICK_LEASE
 
 
@@ -21,7 +21,7 @@ def leave_poll(
     """Leave a poll in the ledger that began and ended at a time."""
     turn = ledger.accounts.claim_one(account, Chore.POLL, now=at, lease=QUICK_LEASE)
     assert turn is not None, f"the feed of {account} is being polled"
-    ending = Ending(
+    ending = TurnResult(
         turn,
         due_at=at + timedelta(seconds=due_in),
         ran_at=at,

@@ -16,7 +16,7 @@ from orders_sync.encryption import Cipher, new_key
 from orders_sync.errors import LedgerUnavailable
 from orders_sync.ledger import Ledger
 from orders_sync.ledger.account_settings import KeptAccount
-from orders_sync.ledger.acts import Act
+from orders_sync.ledger.journal import Act
 from orders_sync.roster import (
     REFRESH_SECONDS,
     AccountUnusable,

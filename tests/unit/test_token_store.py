@@ -22,10 +22,10 @@ from orders_sync.erp.console import ConsoleErp
 from orders_sync.erp.registry import create
 from orders_sync.erp.tokens import Tokens, TokensBusy, TokensUnusable
 from orders_sync.errors import ConfigurationError, ErpUnavailable
-from orders_sync.ledger.acts import Act
+from orders_sync.ledger.account_settings import ErpTokens
 from orders_sync.ledger.engine import Database
-from orders_sync.ledger.erp_tokens import ErpTokens
 from orders_sync.ledger.gauges import LedgerState
+from orders_sync.ledger.journal import Act
 from orders_sync.settings import Settings
 from orders_sync.testing.clock import SettableClock
 from orders_sync.token_store import LOST_AFTER, LedgerTokenStore, ReadTokens, seal_tokens

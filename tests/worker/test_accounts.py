@@ -19,7 +19,7 @@ from support.waiting import until
 from orders_sync.domain.commands import Command
 from orders_sync.encryption import Cipher, new_key
 from orders_sync.ledger import Ledger
-from orders_sync.ledger.acts import Act
+from orders_sync.ledger.journal import Act
 from orders_sync.ledger.tables import commands, orders
 from orders_sync.outbound.accept import Intake, accept
 from orders_sync.roster import seal_account

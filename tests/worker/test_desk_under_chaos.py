@@ -32,7 +32,7 @@ from orders_sync.domain.rules import Standing
 from orders_sync.embedded.broker import free_port, running_broker_url
 from orders_sync.gateway.grants import create_token
 from orders_sync.ledger import Ledger
-from orders_sync.ledger.acts import Act
+from orders_sync.ledger.journal import Act
 from orders_sync.ledger.tables import operator_log
 from orders_sync.sandbox import Box, Dials
 from orders_sync.sandbox.server import serving

@@ -13,8 +13,8 @@ from support.plant import Plant
 from support.waiting import until
 
 from orders_sync.ledger import Ledger
-from orders_sync.ledger.acts import Act
 from orders_sync.ledger.endpoints import Endpoint
+from orders_sync.ledger.journal import Act
 from orders_sync.signing import new_secret
 
 

@@ -25,7 +25,7 @@ from datetime import UTC, datetime, timedelta
 from orders_sync.domain.rules import Standing
 from orders_sync.domain.steps import Step, StepResult
 from orders_sync.ledger import Ledger
-from orders_sync.ledger.journal import Entry
+from orders_sync.ledger.journal import JournalLine
 
 url, owner, count = sys.argv[1], sys.argv[2], int(sys.argv[3])
 ledger = Ledger(url, lease=timedelta(seconds=60))
@@ -38,7 +38,7 @@ for number in range(count):
     claim = ledger.orders.claim("a", order, Step.FETCH, owner=owner, now=now)
     if claim is not None:
         mine.append(order)
-        entry = Entry(now, "a", order, "step.done", note=owner)
+        entry = JournalLine(now, "a", order, "step.done", note=owner)
         ledger.orders.complete(claim, StepResult(Standing.DONE), entry, now=now)
 print(json.dumps(mine))
 """
@@ -50,7 +50,7 @@ from orders_sync.domain.rules import Standing
 from orders_sync.domain.steps import Step, StepResult
 from orders_sync.errors import LeaseLost
 from orders_sync.ledger import Ledger
-from orders_sync.ledger.journal import Entry
+from orders_sync.ledger.journal import JournalLine
 
 ledger = Ledger(sys.argv[1], lease=timedelta(seconds=60))
 now = datetime.now(UTC) - timedelta(seconds=61)
@@ -58,7 +58,7 @@ claim = ledger.orders.claim("a", "1-01", Step.FETCH, owner="stale", now=now)
 print("claimed", flush=True)
 sys.stdin.readline()
 try:
-    entry = Entry(now, "a", "1-01", "step.done", note="stale")
+    entry = JournalLine(now, "a", "1-01", "step.done", note="stale")
     ledger.orders.complete(claim, StepResult(Standing.VOID), entry, now=datetime.now(UTC))
 except LeaseLost:
     print("refused")

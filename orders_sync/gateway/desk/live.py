@@ -16,7 +16,7 @@ from orders_sync.domain.time import Clock
 from orders_sync.errors import LedgerUnavailable
 from orders_sync.gateway.rights import Rights, Scope
 from orders_sync.ledger import Ledger
-from orders_sync.ledger.throughput import BARS, Bars, finished_lately
+from orders_sync.ledger.gauges import BARS, Bars
 from orders_sync.metrics.labels import OTHER
 from orders_sync.roster import Roster
 from orders_sync.status.overview import AccountOverview, Overview
@@ -132,7 +132,7 @@ def read_figures(roster: Roster, ledger: Ledger, clock: Clock, samples: Sequence
     settings = roster.settings
     overview, findings = look(settings, clock=clock)
     try:
-        finished = finished_lately(ledger.database, now=overview.at)
+        finished = ledger.gauges.finished_lately(now=overview.at)
     except LedgerUnavailable:
         # A finding says so.
         finished = ({}, {})

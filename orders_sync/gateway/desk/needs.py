@@ -18,9 +18,6 @@ from orders_sync.ledger.searches import (
     CommandSearch,
     OrderSearch,
     PageEnd,
-    parked_groups,
-    search_commands,
-    search_orders,
 )
 from orders_sync.ledger.strays import RETRYABLE
 
@@ -38,7 +35,7 @@ def show_needs(visit: Visit) -> Response:
     return visit.page(
         "needs.html",
         account=account,
-        groups=parked_groups(visit.here.ledger.database, _accounts(account, allowed)),
+        groups=visit.here.ledger.searches.parked_groups(_accounts(account, allowed)),
         strays=strays.parked(limit=_ROWS) if sees_all else [],
         stray_count=sum(strays.count_parked().values()) if sees_all else 0,
         findings=look.findings_for(visit.who.rights, account) if look else None,
@@ -49,16 +46,14 @@ def show_cause(visit: Visit) -> Response:
     """Return the parked work of a cause, the latest first."""
     cause, account = visit.query("cause"), _account(visit)
     accounts = _accounts(account, visit.who.rights.accounts)
-    database = visit.here.ledger.database
+    searches = visit.here.ledger.searches
     after = _after(visit)
-    orders, order_count = search_orders(
-        database,
+    orders, order_count = searches.search_orders(
         OrderSearch(accounts=accounts, standing=Standing.PARKED, cause=cause),
         limit=_ROWS,
         after=after,
     )
-    commands, command_count = search_commands(
-        database,
+    commands, command_count = searches.search_commands(
         CommandSearch(accounts=accounts, standing=Standing.PARKED, cause=cause),
         limit=_ROWS,
         after=after,

@@ -28,7 +28,6 @@ from orders_sync.gateway.desk.needs import decide
 from orders_sync.gateway.desk.visit import Visit
 from orders_sync.gateway.rights import Scope
 from orders_sync.ledger.decisions import REFUSED_KEY, DecisionRefused
-from orders_sync.ledger.lookups import find_named
 from orders_sync.outbound.decide import body_of, edit
 from orders_sync.vtex.translate import order as read_order
 
@@ -40,7 +39,7 @@ _PREFIX: Final = "body."
 def search(visit: Visit) -> Response:
     """Find orders by any of their names; redirect to the order where only one is found."""
     text = visit.query("q")
-    hits = find_named(visit.here.ledger.database, text, visit.who.rights.accounts, limit=_MOST_HITS)
+    hits = visit.here.ledger.inquiries.find_named(text, visit.who.rights.accounts, limit=_MOST_HITS)
     if len(hits) == 1:
         return visit.go("/desk/order", account=hits[0].account, id=hits[0].order_id)
     return visit.page("search.html", text=text, hits=hits)
@@ -128,7 +127,7 @@ def _fill_url(template: str, **values: str) -> str:
 def _persons(visit: Visit, account: str, order_id: str) -> Order | None:
     kept = visit.here.ledger.orders.document(account, order_id)
     try:
-        return read_order(account, kept[0]) if kept else None
+        return read_order(account, kept.body) if kept else None
     except Unreadable:
         return None
 

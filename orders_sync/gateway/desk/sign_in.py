@@ -20,7 +20,7 @@ from orders_sync.gateway.desk.visit import (
 from orders_sync.gateway.desk.words import LANGUAGES
 from orders_sync.gateway.grants import WeakPassword, require_strong
 from orders_sync.gateway.rights import NotAllowedError, digest_of
-from orders_sync.ledger.users import Granted, User
+from orders_sync.ledger.access import Granted, User
 
 log = structlog.get_logger(__name__)
 

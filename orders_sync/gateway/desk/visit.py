@@ -30,8 +30,8 @@ from orders_sync.gateway.rights import (
     visitor_of,
 )
 from orders_sync.ledger import Ledger
-from orders_sync.ledger.acts import Act
-from orders_sync.ledger.users import Granted, User
+from orders_sync.ledger.access import Granted, User
+from orders_sync.ledger.journal import Act
 from orders_sync.settings_parts import DeskSettings
 
 POLICY: Final = (

@@ -15,7 +15,7 @@ PROGRAM = """
 import json
 from orders_sync.bootstrap import Ledger, LedgerClock
 from orders_sync.broker import channel, consumer, liveness
-from orders_sync.ledger import processes, sqlite, transitions
+from orders_sync.ledger import engine, processes, transitions
 from orders_sync.outbound import steps
 from orders_sync.upkeep import tasks
 from orders_sync.vtex import transport
@@ -33,7 +33,7 @@ print(json.dumps([
     step_task.decide.__module__,
     transport.monotonic.__module__,
     LedgerClock.__module__,
-    sqlite._BUSY_SECONDS,
+    engine._BUSY_SECONDS,
 ]))
 """
 

@@ -37,7 +37,7 @@ def test_it_is_shown_without_its_secret_and_with_when_it_was_heard(
 ) -> None:
     shop.prints(*CONFIGURE, receiver.url)
     never = shop.prints("hook", "show")
-    shop.ledger.hearings.note_hook(STORE, datetime(2026, 11, 27, 12, tzinfo=UTC))
+    shop.ledger.hook_log.note_hook(STORE, datetime(2026, 11, 27, 12, tzinfo=UTC))
     [shown] = shop.answers("hook", "show")
 
     assert f"{STORE}: configured as the settings say" in never
@@ -84,13 +84,13 @@ def test_a_url_that_vtex_would_refuse_is_named_before_it_is_asked(shop: Shop) ->
 
 def test_a_hook_is_removed_and_not_missed(shop: Shop, receiver: Receiver) -> None:
     shop.prints(*CONFIGURE, receiver.url)
-    shop.ledger.hearings.note_hook(STORE, datetime.now(UTC))
+    shop.ledger.hook_log.note_hook(STORE, datetime.now(UTC))
 
     first, second = shop.answers("hook", "remove"), shop.answers("hook", "remove")
 
     assert (first["outcome"], second["outcome"]) == ("removed", "absent")
     assert read_hook_url(shop.ledger, STORE) is None
-    assert shop.ledger.hearings.read() == {}
+    assert shop.ledger.hook_log.read() == {}
 
 
 def test_somebody_elses_hook_is_removed_only_when_that_is_meant(

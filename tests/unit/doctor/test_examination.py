@@ -22,7 +22,7 @@ from orders_sync.embedded.broker import EmbeddedBroker
 from orders_sync.encryption import Cipher, new_key
 from orders_sync.errors import ConfigurationError
 from orders_sync.ledger import Ledger
-from orders_sync.ledger.acts import Act
+from orders_sync.ledger.journal import Act
 from orders_sync.private_files import owner_only
 from orders_sync.roster import seal_account
 from orders_sync.sandbox import Box

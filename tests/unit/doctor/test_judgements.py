@@ -13,7 +13,7 @@ from orders_sync.doctor.findings import State
 from orders_sync.doctor.ledger import judge_polls
 from orders_sync.doctor.workers import judge_consumption, judge_held, judge_workers
 from orders_sync.domain.steps import Queue
-from orders_sync.ledger.pulse import LastRun
+from orders_sync.ledger.accounts import LastRun
 
 NOW = datetime(2026, 11, 27, 12, tzinfo=UTC)
 SECOND = timedelta(seconds=1)

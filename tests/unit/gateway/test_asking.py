@@ -18,7 +18,7 @@ from orders_sync.bootstrap import connect_tracing
 from orders_sync.commands import KINDS
 from orders_sync.commands.kind import Kind
 from orders_sync.encryption import Cipher
-from orders_sync.ledger.acts import Act
+from orders_sync.ledger.journal import Act
 from orders_sync.metrics.tracing import About
 from orders_sync.roster import seal_account
 

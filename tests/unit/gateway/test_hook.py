@@ -69,7 +69,7 @@ def test_a_ping_is_answered_and_nothing_else_is_done(gateway: Gateway, secret: s
 
     assert answer.status_code == 200
     assert problems(gateway.office) == []
-    assert gateway.office.ledger.hearings.read() == {}
+    assert gateway.office.ledger.hook_log.read() == {}
 
 
 @pytest.mark.parametrize("secret", [SECRET, OLD_SECRET])
@@ -82,7 +82,7 @@ def test_a_change_has_its_order_read_and_is_answered_once_it_is_kept(
     assert answers == [200] * 3
     assert order is not None
     assert gateway.office.dispatched == [READ]
-    assert STORE in gateway.office.ledger.hearings.read()
+    assert STORE in gateway.office.ledger.hook_log.read()
 
 
 def test_what_the_feed_tells_of_it_too_is_the_same_event(gateway: Gateway) -> None:

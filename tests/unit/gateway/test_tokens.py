@@ -12,7 +12,7 @@ from support.office import STORE, Office
 
 from orders_sync.gateway.context import Allowance
 from orders_sync.gateway.rights import Rights, Scope, new_token, token_id
-from orders_sync.ledger.acts import Act
+from orders_sync.ledger.journal import Act
 
 COMMANDS = f"/accounts/{STORE}/commands"
 

@@ -12,8 +12,8 @@ import sqlalchemy as sa
 
 from orders_sync.ledger.account_settings import KeptAccount, KeptAccounts
 from orders_sync.ledger.accounts import Accounts, Chore
-from orders_sync.ledger.acts import Act
 from orders_sync.ledger.engine import Database
+from orders_sync.ledger.journal import Act
 from orders_sync.ledger.tables import account_settings, operator_log, orders
 
 NOW = datetime(2026, 11, 27, 12, tzinfo=UTC)

@@ -10,8 +10,7 @@ import sqlalchemy as sa
 from support.turns import leave_poll
 
 from orders_sync.ledger import Ledger
-from orders_sync.ledger.accounts import Chore, Ending, Turn
-from orders_sync.ledger.pulse import last_runs
+from orders_sync.ledger.accounts import Chore, Turn, TurnResult
 from orders_sync.ledger.tables import accounts
 from orders_sync.testing.clock import SettableClock
 
@@ -58,13 +57,13 @@ def test_of_new_accounts_a_few_at_once_are_asked_first(
 
     schedule(ledger, ["old"], clock() - SECOND)
     [old] = claim_some()
-    ledger.accounts.end([Ending(old, clock(), clock(), 0.1)])
+    ledger.accounts.end([TurnResult(old, clock(), clock(), 0.1)])
     schedule(ledger, [f"new{number}" for number in range(9)], clock() - SECOND)
 
     first = claim_some()
     assert [turn.account for turn in first] == ["new0", "new1", "new2", "old"]
     assert claim_some() == []
-    ledger.accounts.end([Ending(turn, clock() + LEASE, clock(), 0.1) for turn in first[:2]])
+    ledger.accounts.end([TurnResult(turn, clock() + LEASE, clock(), 0.1) for turn in first[:2]])
     assert [turn.account for turn in claim_some()] == ["new3", "new4"]
     clock.advance(LEASE.total_seconds())
     assert len(claim_some(limit=5)) == 5
@@ -138,7 +137,7 @@ def test_after_the_clock_was_set_back_by_an_hour_a_feed_is_polled_on(
     [turn] = ledger.accounts.claim([Chore.POLL], now=clock(), lease=LEASE, limit=9)
     [turn] = ledger.accounts.begin(Chore.POLL, {"a": turn.version})
     if is_ended:
-        ledger.accounts.end([Ending(turn, clock() + 2 * SECOND, ran_at=clock(), seconds=0.1)])
+        ledger.accounts.end([TurnResult(turn, clock() + 2 * SECOND, ran_at=clock(), seconds=0.1)])
     clock.advance(-3600)
 
     first = claim(ledger, clock())
@@ -154,7 +153,7 @@ def test_what_is_given_back_is_due_as_before(ledger: Ledger, clock: SettableCloc
     ledger.accounts.release(turns)
 
     assert claim(ledger, clock()) == ["a"]
-    assert last_runs(ledger.database, Chore.POLL) == {}
+    assert ledger.accounts.last_runs(Chore.POLL) == {}
 
 
 def test_a_turn_is_begun_once_however_often_its_message_comes(
@@ -198,10 +197,10 @@ def test_whoever_was_overtaken_writes_nothing(ledger: Ledger, clock: SettableClo
     clock.advance(LEASE.total_seconds())
     take(ledger, clock())
 
-    ledger.accounts.end([Ending(overtaken, None, clock(), 1.0, succeeded_at=clock())])
+    ledger.accounts.end([TurnResult(overtaken, None, clock(), 1.0, succeeded_at=clock())])
     clock.advance(LEASE.total_seconds())
 
-    assert last_runs(ledger.database, Chore.POLL) == {}
+    assert ledger.accounts.last_runs(Chore.POLL) == {}
     assert claim(ledger, clock()) == ["a"]
 
 
@@ -250,7 +249,7 @@ def test_a_chore_that_is_woken_while_it_runs_runs_again(
     clock.advance(1)
 
     ledger.accounts.wake("a", Chore.POLL, clock())
-    ledger.accounts.end([Ending(turn, clock() + 60 * SECOND, clock(), 1.0)])
+    ledger.accounts.end([TurnResult(turn, clock() + 60 * SECOND, clock(), 1.0)])
 
     assert claim(ledger, clock()) == ["a"]
 

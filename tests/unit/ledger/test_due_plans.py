@@ -22,10 +22,10 @@ from unit.ledger.test_indices import nodes_of
 from orders_sync.domain.rules import Standing
 from orders_sync.domain.steps import Step
 from orders_sync.ledger import Ledger
-from orders_sync.ledger.acts import Act
-from orders_sync.ledger.deliveries import Attempt, Ending
+from orders_sync.ledger.deliveries import Attempt, DeliveryResult
 from orders_sync.ledger.endpoints import Endpoint
-from orders_sync.ledger.searches import CommandSearch, PageEnd, latest_commands
+from orders_sync.ledger.journal import Act
+from orders_sync.ledger.searches import CommandSearch, PageEnd
 
 NOW = datetime(2026, 11, 27, 12, tzinfo=UTC)
 WAITING = 100_000
@@ -141,7 +141,7 @@ def test_taking_events_reads_few_rows_however_many_wait_behind_their_orders_firs
     for seq in heads:
         delivery = deliveries.claim("ep_1", seq, owner="me", now=NOW)
         assert delivery is not None
-        deliveries.end(delivery, Attempt(NOW, 0.1, "400"), Ending(due_at=later), now=NOW)
+        deliveries.end(delivery, Attempt(NOW, 0.1, "400"), DeliveryResult(due_at=later), now=NOW)
 
     with effort(failing) as spent:
         assert deliveries.due(now=NOW) == []
@@ -165,8 +165,8 @@ def test_a_page_of_what_is_parked_for_a_cause_reads_few_rows_however_many_are(
     search = CommandSearch(accounts=[STORE], standing=Standing.PARKED, cause="vtex.unavailable")
 
     with effort(ledger) as spent:
-        [*_, last] = latest_commands(ledger.database, search, limit=50)
+        [*_, last] = ledger.searches.latest_commands(search, limit=50)
         end = PageEnd(last["updated_at"], last["id"])
-        assert len(latest_commands(ledger.database, search, limit=50, after=end)) == 50
+        assert len(ledger.searches.latest_commands(search, limit=50, after=end)) == 50
 
     assert max(spent) < BOUND

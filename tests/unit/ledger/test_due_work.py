@@ -12,10 +12,9 @@ from support.office import ORDER, STORE, Office
 from orders_sync.domain.steps import Dispatch, Step
 from orders_sync.ledger import Ledger
 from orders_sync.ledger.due_work import Due
-from orders_sync.ledger.journal import Entry
+from orders_sync.ledger.journal import JournalLine
 from orders_sync.ledger.tables import commands, orders
-from orders_sync.ledger.unreadable import park_unreadable
-from orders_sync.ledger.windows import DISPATCHED_FOR
+from orders_sync.ledger.wakeups import DISPATCHED_FOR
 from orders_sync.testing.clock import SettableClock
 
 OTHER = "otherstore"
@@ -42,7 +41,7 @@ def defer(ledger: Ledger, order_id: str, *, now: datetime, seconds: float) -> No
     assert claim is not None
     ledger.orders.defer(
         claim,
-        Entry(now, STORE, order_id, "step.failed"),
+        JournalLine(now, STORE, order_id, "step.failed"),
         due_at=now + timedelta(seconds=seconds),
         cause="c",
         reason="r",
@@ -192,7 +191,7 @@ def test_a_step_that_nobody_knows_is_listed_and_parked_and_stops_nobody(
     clock.advance(10)
     found = ledger.due_work.find(now=clock())
 
-    parked = park_unreadable(ledger.database, STORE, "orders.teleport", now=clock())
+    parked = ledger.due_work.park_unreadable(STORE, "orders.teleport", now=clock())
 
     row, _, _ = ledger.inquiries.story(STORE, "1-01")
     assert row is not None
@@ -213,7 +212,7 @@ def test_whoever_stands_behind_a_command_that_cannot_be_read_goes(
         unknown = sa.update(commands).where(commands.c.id == first)
         connection.execute(unknown.values(next_step="invoice.teleport"))
 
-    park_unreadable(office.ledger.database, STORE, "invoice.teleport", now=clock())
+    office.ledger.due_work.park_unreadable(STORE, "invoice.teleport", now=clock())
 
     [taken] = take(office.ledger, clock, Step.SEND_INVOICE)
     assert taken.command_id == second
@@ -222,7 +221,7 @@ def test_whoever_stands_behind_a_command_that_cannot_be_read_goes(
 def test_a_step_that_is_known_is_never_parked(office: Office, clock: SettableClock) -> None:
     office.ask("note", {"message": "a"})
 
-    assert park_unreadable(office.ledger.database, STORE, Step.SEND_NOTE, now=clock()) == 0
+    assert office.ledger.due_work.park_unreadable(STORE, Step.SEND_NOTE, now=clock()) == 0
     assert [each.step for each in office.ledger.due_work.find(now=clock())] == ["tracking.note"]
 
 
@@ -230,7 +229,7 @@ def test_a_step_of_another_account_is_left_alone(office: Office, clock: Settable
     office.ask("note", {"message": "a"})
     change(office.ledger, commands, next_step="orders.teleport")
 
-    assert park_unreadable(office.ledger.database, OTHER, "orders.teleport", now=clock()) == 0
+    assert office.ledger.due_work.park_unreadable(OTHER, "orders.teleport", now=clock()) == 0
 
 
 def test_a_step_that_is_left_to_others_is_due_again_at_once(

@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 import pytest
 
 from orders_sync.ledger import Ledger
-from orders_sync.ledger.acts import Act
-from orders_sync.ledger.erp_tokens import ErpTokens, KeptTokens
+from orders_sync.ledger.account_settings import ErpTokens, KeptTokens
+from orders_sync.ledger.journal import Act
 
 NOW = datetime(2026, 11, 27, 12, tzinfo=UTC)
 ACT = Act(NOW, "ana")

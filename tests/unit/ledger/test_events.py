@@ -10,7 +10,7 @@ from orders_sync.domain.events import OrderEvent, UnreadableEvent
 from orders_sync.domain.rules import Progress, Standing
 from orders_sync.domain.steps import Dispatch, Step, StepResult
 from orders_sync.ledger import Ledger
-from orders_sync.ledger.journal import Entry
+from orders_sync.ledger.journal import JournalLine
 from orders_sync.testing.clock import SettableClock
 
 STORE = "mystore"
@@ -35,7 +35,7 @@ def ripe(ledger: Ledger, clock: SettableClock, *, at_once: bool = False) -> Sequ
 def finish(ledger: Ledger, clock: SettableClock, result: StepResult) -> None:
     claim = ledger.orders.claim(STORE, EVENT.order_id, Step.FETCH, owner="w", now=clock())
     assert claim is not None
-    entry = Entry(clock(), STORE, EVENT.order_id, "step.done")
+    entry = JournalLine(clock(), STORE, EVENT.order_id, "step.done")
     ledger.orders.complete(claim, result, entry, now=clock())
 
 

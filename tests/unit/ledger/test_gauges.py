@@ -11,10 +11,9 @@ from orders_sync.domain.events import OrderEvent
 from orders_sync.domain.rules import Progress, Standing
 from orders_sync.domain.steps import Claim, Step, StepResult
 from orders_sync.ledger import Ledger
-from orders_sync.ledger.acts import Act
 from orders_sync.ledger.endpoints import Endpoint
-from orders_sync.ledger.gauges import Gauges, LedgerState
-from orders_sync.ledger.journal import Entry
+from orders_sync.ledger.gauges import LedgerState
+from orders_sync.ledger.journal import Act, JournalLine
 from orders_sync.testing.clock import SettableClock
 
 STORE = "mystore"
@@ -35,7 +34,7 @@ def event(order_id: str, state: str = "ready-for-handling", change: str = "1") -
 
 def read(ledger: Ledger, clock: SettableClock, seconds: float = 480) -> LedgerState:
     recently = clock() - timedelta(seconds=seconds)
-    return Gauges(ledger.database).read(now=clock(), delivered_after=recently)
+    return ledger.gauges.read(now=clock(), delivered_after=recently)
 
 
 def add_endpoint(ledger: Ledger, clock: SettableClock, its_id: str, *events: str) -> None:
@@ -50,8 +49,8 @@ def claim(ledger: Ledger, clock: SettableClock, order_id: str) -> Claim:
     return taken
 
 
-def entry(clock: SettableClock, order_id: str) -> Entry:
-    return Entry(clock(), STORE, order_id, "step.done")
+def entry(clock: SettableClock, order_id: str) -> JournalLine:
+    return JournalLine(clock(), STORE, order_id, "step.done")
 
 
 def complete(ledger: Ledger, clock: SettableClock, order_id: str, result: StepResult) -> None:
@@ -260,7 +259,7 @@ def test_why_work_waits_and_since_when_it_fails_is_told_by_step(
         )
         clock.advance(60)
 
-    waiting = Gauges(ledger.database).read_waiting()
+    waiting = ledger.gauges.read_waiting()
 
     key = (STORE, "orders.fetch", "traffic.breaker")
     assert (waiting.orders, waiting.failing) == ({key: 1}, {key: began})

@@ -15,10 +15,9 @@ from alembic.script import ScriptDirectory
 
 from orders_sync.errors import ConfigurationError, LedgerUnavailable
 from orders_sync.ledger import migrate, versions
-from orders_sync.ledger.accounts import Chore
+from orders_sync.ledger.accounts import Accounts, Chore, LastRun
 from orders_sync.ledger.engine import Database
 from orders_sync.ledger.migrate import upgrade
-from orders_sync.ledger.pulse import LastRun, last_runs
 from orders_sync.ledger.tables import (
     commands,
     cursors,
@@ -159,7 +158,7 @@ def test_an_upgrade_keeps_when_each_feed_was_last_read(
 
     upgrade(empty_url)
 
-    assert last_runs(database, Chore.POLL) == {
+    assert Accounts(database).last_runs(Chore.POLL) == {
         "mystore": LastRun(NOW, None, NOW, NOW),
         "other": LastRun(NOW, None, None, NOW),
     }

@@ -9,9 +9,8 @@ from orders_sync.domain.rules import Progress, Standing
 from orders_sync.domain.steps import Claim, Dispatch, Given, Step, StepResult
 from orders_sync.errors import LeaseLost
 from orders_sync.ledger import Ledger
-from orders_sync.ledger.documents import Kept
-from orders_sync.ledger.journal import Entry
-from orders_sync.ledger.reconciliation import Reconciliation
+from orders_sync.ledger.journal import JournalLine
+from orders_sync.ledger.order_rows import KeptDocument
 from orders_sync.ledger.tables import orders
 from orders_sync.testing.clock import SettableClock
 
@@ -30,8 +29,8 @@ def claim(ledger: Ledger, clock: SettableClock, step: Step = Step.FETCH, owner: 
     return taken
 
 
-def entry(clock: SettableClock, what: str = "step.done") -> Entry:
-    return Entry(clock(), STORE, ORDER, what)
+def entry(clock: SettableClock, what: str = "step.done") -> JournalLine:
+    return JournalLine(clock(), STORE, ORDER, what)
 
 
 def complete(
@@ -92,7 +91,7 @@ def test_the_document_is_kept_byte_for_byte(ledger: Ledger, clock: SettableClock
 
     complete(ledger, clock, claim(ledger, clock), result)
 
-    assert ledger.orders.document(STORE, ORDER) == (body, clock())
+    assert ledger.orders.document(STORE, ORDER) == KeptDocument(body, clock(), None)
 
 
 def test_what_the_erp_has_is_kept_beside_what_was_read(
@@ -102,13 +101,13 @@ def test_what_the_erp_has_is_kept_beside_what_was_read(
     read = StepResult(Standing.ACTIVE, Step.TELL_CHANGE, document=b"second", given=untold)
 
     claimed = ledger.orders.advance(claim(ledger, clock), read, entry(clock), now=clock())
-    between = ledger.orders.kept(STORE, ORDER)
+    between = ledger.orders.document(STORE, ORDER)
     complete(ledger, clock, claimed, StepResult(Standing.DONE, given=Given(2, 2)))
 
     row, *_ = ledger.inquiries.story(STORE, ORDER)
     assert (claimed.revision, claimed.erp_revision, claimed.is_untold) == (2, 1, True)
-    assert between == Kept(b"second", clock(), b"first")
-    assert ledger.orders.kept(STORE, ORDER) == Kept(b"second", clock(), None)
+    assert between == KeptDocument(b"second", clock(), b"first")
+    assert ledger.orders.document(STORE, ORDER) == KeptDocument(b"second", clock(), None)
     assert row is not None
     assert (row["revision"], row["erp_revision"], row["value_cents"]) == (2, 2, 900)
     assert row["compare_at"] is None
@@ -127,13 +126,13 @@ def test_a_read_that_compares_nothing_leaves_what_the_erp_has(
 
     complete(ledger, clock, claim(ledger, clock), StepResult(Standing.DONE, document=b"third"))
 
-    assert ledger.orders.kept(STORE, ORDER) == Kept(b"third", clock(), b"first")
+    assert ledger.orders.document(STORE, ORDER) == KeptDocument(b"third", clock(), b"first")
 
 
 def test_orders_are_looked_at_for_changes_when_that_is_due_and_they_are_at_rest(
     ledger: Ledger, clock: SettableClock
 ) -> None:
-    reconciliation = Reconciliation(ledger.database, ledger.windows)
+    reconciliation = ledger.reconciliation
     complete(
         ledger,
         clock,

@@ -16,18 +16,12 @@ from orders_sync.domain.rules import Progress, Standing
 from orders_sync.domain.steps import Claim, CommandResult, Step, StepResult
 from orders_sync.ledger import Ledger
 from orders_sync.ledger.accounts import Chore
-from orders_sync.ledger.acts import Act
-from orders_sync.ledger.deliveries import Attempt, Ending
+from orders_sync.ledger.deliveries import Attempt, DeliveryResult
 from orders_sync.ledger.endpoints import Endpoint
-from orders_sync.ledger.forgetting import forget_order
-from orders_sync.ledger.journal import Entry
-from orders_sync.ledger.order_decisions import discard_order
-from orders_sync.ledger.outbox import KNOWN_AFTER_SECONDS, Outbox
-from orders_sync.ledger.outbox_tables import deliveries, endpoints, outbox
-from orders_sync.ledger.pauses import note_pause
-from orders_sync.ledger.reconciliation import Found, Reconciliation
+from orders_sync.ledger.journal import Act, JournalLine
+from orders_sync.ledger.outbox import KNOWN_AFTER_SECONDS, Outbox, deliveries, endpoints, outbox
+from orders_sync.ledger.reconciliation import Found
 from orders_sync.ledger.tables import commands, orders
-from orders_sync.ledger.unreadable import park_unreadable
 from orders_sync.testing.clock import SettableClock
 from orders_sync.upkeep.purge import forget_events
 
@@ -83,8 +77,8 @@ def claim(ledger: Ledger, clock: SettableClock, step: Step = Step.FETCH) -> Clai
     return claimed
 
 
-def entry(clock: SettableClock) -> Entry:
-    return Entry(clock(), STORE, ORDER, "step.done")
+def entry(clock: SettableClock) -> JournalLine:
+    return JournalLine(clock(), STORE, ORDER, "step.done")
 
 
 def complete(ledger: Ledger, clock: SettableClock, claimed: Claim, result: StepResult) -> None:
@@ -154,9 +148,7 @@ def test_an_order_that_reconciling_parks_is_told(
     complete(ledger, clock, claim(ledger, clock), StepResult(Standing.WAITING, Step.FETCH))
     found = Found(ORDER, "stuck", "for a day")
 
-    Reconciliation(ledger.database, ledger.windows).park(
-        STORE, found, status=None, cause="vtex.stuck", hint="", now=clock()
-    )
+    ledger.reconciliation.park(STORE, found, status=None, cause="vtex.stuck", hint="", now=clock())
 
     assert told.facts()["cause"] == "vtex.stuck"
 
@@ -167,9 +159,9 @@ def test_an_order_that_a_person_gives_up_or_forgets_is_discarded(
     parked = StepResult(Standing.PARKED, Step.FETCH, cause="a")
     act = Act(clock(), "ana", "she knows")
     complete(ledger, clock, claim(ledger, clock), parked)
-    discard_order(ledger.database, STORE, ORDER, act)
+    ledger.decisions.discard_order(STORE, ORDER, act)
     complete(ledger, clock, claim(ledger, clock), parked)
-    forget_order(ledger.database, STORE, ORDER, act)
+    ledger.retention.forget_order(STORE, ORDER, act)
 
     causes = [e["data"]["cause"] for e in told.events if e["type"] == "order.discarded"]
     assert causes == ["order.discarded", "order.forgotten"]
@@ -185,7 +177,7 @@ def test_rows_that_cannot_be_read_are_told(
         for table in (orders, commands):
             connection.execute(sa.update(table).values(next_step="odd.step", due_at=clock()))
 
-    park_unreadable(ledger.database, STORE, "odd.step", now=clock())
+    ledger.due_work.park_unreadable(STORE, "odd.step", now=clock())
 
     assert sorted(told.types) == ["command.parked", "order.parked"]
     assert {event["data"]["cause"] for event in told.events} == {"row.unreadable"}
@@ -288,7 +280,7 @@ def test_a_pause_and_its_end_are_told_once(
 ) -> None:
     for cause in (None, "vtex.auth_failed", "vtex.auth_failed", None, None):
         clock.advance(1)
-        note_pause(ledger.database, STORE, cause, now=clock())
+        ledger.endpoints.note_pause(STORE, cause, now=clock())
 
     assert told.types == ["account.paused", "account.resumed"]
 
@@ -424,7 +416,9 @@ def test_an_event_behind_one_that_waits_is_due_no_earlier(
     delivery = ledger.deliveries.claim("ep_1", seq, owner="me", now=clock())
     assert delivery is not None
     later = clock() + timedelta(minutes=5)
-    ledger.deliveries.end(delivery, Attempt(clock(), 0.1, "400"), Ending(due_at=later), now=clock())
+    ledger.deliveries.end(
+        delivery, Attempt(clock(), 0.1, "400"), DeliveryResult(due_at=later), now=clock()
+    )
 
     office.park(office.ask("note", NOTE, key="2"))
 

@@ -15,7 +15,7 @@ from orders_sync.domain.commands import Command
 from orders_sync.domain.events import OrderEvent
 from orders_sync.domain.steps import Dispatch, Step
 from orders_sync.ledger import Ledger
-from orders_sync.ledger.windows import DISPATCHED_FOR
+from orders_sync.ledger.wakeups import DISPATCHED_FOR
 from orders_sync.outbound.accept import Intake, accept
 from orders_sync.testing.clock import SettableClock
 

@@ -12,17 +12,11 @@ from support.turns import leave_poll
 from orders_sync.domain.rules import Standing
 from orders_sync.domain.steps import Dispatch, Step
 from orders_sync.ledger import Ledger
-from orders_sync.ledger.accounts import Chore
+from orders_sync.ledger.accounts import Chore, LastRun
+from orders_sync.ledger.clock import server_time
 from orders_sync.ledger.decisions import DecisionRefused
-from orders_sync.ledger.order_decisions import discard_order, retry_order
-from orders_sync.ledger.pulse import LastRun, database_clock, last_runs
 from orders_sync.ledger.searches import (
     OrderSearch,
-    knows_account,
-    parked_counts,
-    parked_ids,
-    search_orders,
-    suborders,
 )
 from orders_sync.testing.clock import SettableClock
 
@@ -32,7 +26,7 @@ def test_a_search_gives_some_and_counts_all(ledger: Ledger, office: Office) -> N
         parked_order(office, f"{number}-01")
         office.clock.advance(1)
 
-    rows, total = search_orders(ledger.database, OrderSearch(cause=ORDER_CAUSE), limit=2)
+    rows, total = ledger.searches.search_orders(OrderSearch(cause=ORDER_CAUSE), limit=2)
 
     assert [row["order_id"] for row in rows] == ["2-01", "1-01"]
     assert total == 3
@@ -44,7 +38,7 @@ def test_a_search_may_go_by_age(ledger: Ledger, office: Office) -> None:
     parked_order(office, "new-01")
 
     search = OrderSearch(account=STORE, standing=Standing.PARKED, heard_before=office.clock())
-    rows, _ = search_orders(ledger.database, search, limit=10)
+    rows, _ = ledger.searches.search_orders(search, limit=10)
 
     assert [row["order_id"] for row in rows] == ["old-01"]
 
@@ -53,13 +47,13 @@ def test_what_is_parked_is_counted_and_named(ledger: Ledger, office: Office) -> 
     command_id = parked_invoice(office)
     parked_order(office, ORDER)
 
-    everything = parked_counts(ledger.database)
-    elsewhere = parked_counts(ledger.database, "other")
+    everything = ledger.searches.parked_counts()
+    elsewhere = ledger.searches.parked_counts("other")
 
     assert everything == {CAUSE: 1, ORDER_CAUSE: 1}
     assert elsewhere == {}
-    assert list(parked_ids(ledger.database, command_id[:5], limit=5)) == [command_id]
-    assert list(parked_ids(ledger.database, "_", limit=5)) == []
+    assert list(ledger.searches.parked_ids(command_id[:5], limit=5)) == [command_id]
+    assert list(ledger.searches.parked_ids("_", limit=5)) == []
 
 
 def test_the_orders_of_a_purchase_are_found_by_its_number(ledger: Ledger, office: Office) -> None:
@@ -67,23 +61,23 @@ def test_the_orders_of_a_purchase_are_found_by_its_number(ledger: Ledger, office
     parked_order(office, "77-02")
     parked_order(office, "777-01")
 
-    found = suborders(ledger.database, ["other", STORE], "77")
+    found = ledger.inquiries.suborders(["other", STORE], "77")
 
     assert list(found) == [(STORE, "77-01"), (STORE, "77-02")]
-    assert knows_account(ledger.database, STORE)
-    assert not knows_account(ledger.database, "other")
+    assert ledger.inquiries.knows_account(STORE)
+    assert not ledger.inquiries.knows_account("other")
 
 
 def test_a_chore_tells_when_it_ran_last(ledger: Ledger, clock: SettableClock) -> None:
     leave_poll(ledger, STORE, at=clock(), due_in=9)
 
     last_run = LastRun(clock(), None, clock(), clock() + timedelta(seconds=9))
-    assert last_runs(ledger.database, Chore.POLL) == {STORE: last_run}
-    assert last_runs(ledger.database, Chore.ACKNOWLEDGE) == {}
+    assert ledger.accounts.last_runs(Chore.POLL) == {STORE: last_run}
+    assert ledger.accounts.last_runs(Chore.ACKNOWLEDGE) == {}
 
 
 def test_only_a_server_has_a_clock_of_its_own(ledger: Ledger) -> None:
-    found = database_clock(ledger.database)
+    found = server_time(ledger.database)
 
     is_server = ledger.database.engine.dialect.name != "sqlite"
     assert (found is not None and found.tzinfo is not None) == is_server
@@ -92,7 +86,7 @@ def test_only_a_server_has_a_clock_of_its_own(ledger: Ledger) -> None:
 def test_who_discarded_an_order_is_kept(ledger: Ledger, office: Office) -> None:
     parked_order(office, ORDER)
 
-    discard_order(ledger.database, STORE, ORDER, office.act)
+    ledger.decisions.discard_order(STORE, ORDER, office.act)
 
     [act] = ledger.inquiries.acts(STORE, ORDER)
     order = ledger.inquiries.story(STORE, ORDER)[0]
@@ -103,10 +97,10 @@ def test_who_discarded_an_order_is_kept(ledger: Ledger, office: Office) -> None:
 
 def test_a_discarded_order_is_taken_up_by_its_next_read(ledger: Ledger, office: Office) -> None:
     parked_order(office, ORDER)
-    discard_order(ledger.database, STORE, ORDER, office.act)
+    ledger.decisions.discard_order(STORE, ORDER, office.act)
 
     following = ledger.orders.look_again(STORE, ORDER, now=office.clock())
 
     assert following == [Dispatch(STORE, ORDER, Step.FETCH)]
     with pytest.raises(DecisionRefused, match="is not parked: it is active"):
-        retry_order(ledger.database, ledger.windows, STORE, ORDER, office.act)
+        ledger.decisions.retry_order(STORE, ORDER, office.act)

@@ -7,10 +7,8 @@ import pytest
 
 from orders_sync.domain.rules import Standing
 from orders_sync.ledger import Ledger
-from orders_sync.ledger.acts import Act
 from orders_sync.ledger.decisions import DecisionRefused
-from orders_sync.ledger.gauges import Gauges
-from orders_sync.ledger.searches import parked_ids
+from orders_sync.ledger.journal import Act
 from orders_sync.ledger.tables import operator_log
 
 ARRIVED = datetime(2026, 11, 27, 12, tzinfo=UTC)
@@ -171,7 +169,7 @@ def test_monitoring_counts_what_waits_for_a_person(ledger: Ledger) -> None:
     keep(ledger, 2)
     ledger.strays.discard(keep(ledger, 3), ACT)
 
-    state = Gauges(ledger.database).read(now=ARRIVED, delivered_after=ARRIVED)
+    state = ledger.gauges.read(now=ARRIVED, delivered_after=ARRIVED)
 
     assert state.strays == 2
 
@@ -180,4 +178,4 @@ def test_the_ids_of_parked_strays_complete(ledger: Ledger) -> None:
     stray_id = keep(ledger, 1)
     ledger.strays.discard(keep(ledger, 2), ACT)
 
-    assert parked_ids(ledger.database, "stray-17", limit=5) == [stray_id]
+    assert ledger.searches.parked_ids("stray-17", limit=5) == [stray_id]

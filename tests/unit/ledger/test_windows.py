@@ -10,8 +10,8 @@ from orders_sync.domain.rules import Standing
 from orders_sync.domain.steps import Dispatch, Step, StepResult
 from orders_sync.ledger import Ledger
 from orders_sync.ledger.due_work import Due
-from orders_sync.ledger.journal import Entry
-from orders_sync.ledger.windows import DISPATCHED_FOR, Windows
+from orders_sync.ledger.journal import JournalLine
+from orders_sync.ledger.wakeups import DISPATCHED_FOR, Windows
 from orders_sync.testing.clock import SettableClock
 
 OTHER = "otherstore"
@@ -125,7 +125,7 @@ def test_a_thread_goes_on_with_the_longest_due_order_where_nobody_waits_for_it(
     clock.advance(1)
     record(ledger, clock, 8)
     record(ledger, clock, 9)
-    entry = Entry(clock(), STORE, "01-01", "step.done")
+    entry = JournalLine(clock(), STORE, "01-01", "step.done")
     ledger.orders.complete(done, StepResult(Standing.DONE), entry, now=clock())
     ledger.windows.account, ledger.windows.threads = windows.account, windows.threads
 

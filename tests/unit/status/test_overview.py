@@ -10,8 +10,8 @@ import pytest
 from orders_sync.broker.liveness import LivingWorker
 from orders_sync.doctor.findings import Finding, State, exit_status
 from orders_sync.doctor.work import LATE_ORDERS, SILENT, LedgerReading
+from orders_sync.ledger.accounts import LastRun
 from orders_sync.ledger.gauges import LedgerState, Waiting
-from orders_sync.ledger.pulse import LastRun
 from orders_sync.metrics.shared import BrokerState
 from orders_sync.status.judgement import judge
 from orders_sync.status.overview import Readings, Work, compose

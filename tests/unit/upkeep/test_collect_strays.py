@@ -15,7 +15,7 @@ from orders_sync.broker.strays import BrokerStrays
 from orders_sync.embedded.broker import EmbeddedBroker
 from orders_sync.errors import LedgerUnavailable
 from orders_sync.ledger import Ledger
-from orders_sync.ledger.strays import Dropped
+from orders_sync.ledger.strays import DroppedStrays
 from orders_sync.testing.clock import SettableClock
 from orders_sync.upkeep.purge import collect_strays, purge
 
@@ -91,7 +91,7 @@ def test_nothing_leaves_the_broker_before_the_ledger_has_it(redis: Any, ledger: 
 def test_what_the_broker_dropped_is_told_with_the_time_it_was_seen(
     redis: Any, ledger: Ledger, clock: SettableClock
 ) -> None:
-    def collect() -> Dropped | None:
+    def collect() -> DroppedStrays | None:
         clock.advance(10)
         collect_strays(broker=BrokerStrays(redis), ledger=ledger, clock=clock)
         return ledger.strays.dropped()
@@ -106,8 +106,8 @@ def test_what_the_broker_dropped_is_told_with_the_time_it_was_seen(
     emptied = collect()
 
     assert none is None
-    assert some == the_same == Dropped(7, seen_at)
-    assert more == emptied == Dropped(8, seen_at + timedelta(seconds=20))
+    assert some == the_same == DroppedStrays(7, seen_at)
+    assert more == emptied == DroppedStrays(8, seen_at + timedelta(seconds=20))
 
 
 def test_a_move_that_was_cut_in_two_is_completed(redis: Any, ledger: Ledger) -> None:

@@ -12,7 +12,7 @@ from support.event_receiver import Receiver, answer, never
 from support.mailroom import ORDER, POLICY, Mailroom
 
 from orders_sync.domain.announcements import Told
-from orders_sync.ledger.acts import Act
+from orders_sync.ledger.journal import Act
 from orders_sync.ledger.processes import SILENT_FOR
 
 OTHER = "1172452900799-01"

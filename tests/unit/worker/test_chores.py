@@ -12,7 +12,6 @@ from support.ledger_files import make_ledger
 from orders_sync.errors import OrdersSyncError, ParkedError, Unavailable, WaitError
 from orders_sync.ledger import Ledger
 from orders_sync.ledger.accounts import Chore, Turn
-from orders_sync.ledger.pulse import last_runs
 from orders_sync.testing.clock import SettableClock
 from orders_sync.worker.chores import Chores, Ran
 from orders_sync.worker.schedule import QUICK_LEASE, Rhythm
@@ -42,7 +41,7 @@ class Chorus:
         return list(accounts.begin(Chore.POLL, {turn.account: turn.version for turn in turns}))
 
     def due_in(self, account: str) -> timedelta | None:
-        due_at = last_runs(self.ledger.database, Chore.POLL)[account].due_at
+        due_at = self.ledger.accounts.last_runs(Chore.POLL)[account].due_at
         return None if due_at is None else due_at - self.clock()
 
 
@@ -93,7 +92,7 @@ def test_a_failure_sets_when_the_chore_is_due(
     chorus.chores.run(chorus.turns[:1], work)
 
     assert chorus.due_in("a") == rest * SECOND
-    last_run = last_runs(chorus.ledger.database, Chore.POLL)["a"]
+    last_run = chorus.ledger.accounts.last_runs(Chore.POLL)["a"]
     assert (last_run.rests_until, last_run.succeeded_at) == (last_run.due_at, None)
 
 
@@ -164,7 +163,7 @@ def test_a_long_run_does_not_make_an_account_miss_its_next_tick(chorus: Chorus) 
 
 
 def due_at(chorus: Chorus, account: str) -> datetime | None:
-    return last_runs(chorus.ledger.database, Chore.POLL)[account].due_at
+    return chorus.ledger.accounts.last_runs(Chore.POLL)[account].due_at
 
 
 def test_an_account_with_work_is_polled_every_second_and_more_rarely_after_it(

@@ -14,7 +14,7 @@ from orders_sync.domain.rules import Standing
 from orders_sync.domain.steps import Claim, Dispatch, Step, StepResult
 from orders_sync.embedded.broker import EmbeddedBroker
 from orders_sync.ledger.tables import orders
-from orders_sync.ledger.windows import DISPATCHED_FOR
+from orders_sync.ledger.wakeups import DISPATCHED_FOR
 from orders_sync.settings import Settings
 from orders_sync.settings_parts import AccountSettings
 from orders_sync.worker.app import OrdersSyncApp

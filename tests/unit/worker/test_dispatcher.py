@@ -15,9 +15,8 @@ from orders_sync.domain.commands import Command
 from orders_sync.domain.rules import Progress, Standing
 from orders_sync.domain.steps import Dispatch, Queue, Step, StepResult
 from orders_sync.ledger import Ledger
-from orders_sync.ledger.journal import Entry
-from orders_sync.ledger.wakeups import request_reads
-from orders_sync.ledger.windows import DISPATCHED_FOR, Windows
+from orders_sync.ledger.journal import JournalLine
+from orders_sync.ledger.wakeups import DISPATCHED_FOR, Windows, request_reads
 from orders_sync.outbound.accept import Intake, accept
 from orders_sync.testing.clock import SettableClock
 from orders_sync.traffic.waits import Gates
@@ -70,7 +69,7 @@ class Setting:
             account, order_id = dispatch.account, dispatch.order_id
             claim = orders.claim(account, order_id, dispatch.step, owner="me", now=now)
             assert claim is not None
-            entry = Entry(now, account, order_id, "step.done")
+            entry = JournalLine(now, account, order_id, "step.done")
             orders.complete(claim, StepResult(Standing.DONE), entry, now=now)
         return sent
 
@@ -89,7 +88,9 @@ class Setting:
             claim = orders.claim(account, order_id, Step.FETCH, owner="me", now=now)
             assert claim is not None
             result = StepResult(Standing.ACTIVE, Step.HAND_OVER, Progress.FETCHED)
-            orders.complete(claim, result, Entry(now, account, order_id, "step.done"), now=now)
+            orders.complete(
+                claim, result, JournalLine(now, account, order_id, "step.done"), now=now
+            )
         self.clock.advance(DISPATCHED_FOR.total_seconds())
 
     def command_due(self, account: str, kind: str, order_id: str) -> None:

@@ -17,8 +17,7 @@ from orders_sync.errors import LedgerUnavailable
 from orders_sync.ledger import Ledger
 from orders_sync.ledger.migrate import upgrade
 from orders_sync.ledger.processes import SEEN_EVERY, SILENT_FOR
-from orders_sync.ledger.wakeups import request_reads
-from orders_sync.ledger.windows import Windows
+from orders_sync.ledger.wakeups import Windows, request_reads
 from orders_sync.settings import Settings
 from orders_sync.settings_parts import AccountSettings
 from orders_sync.testing.clock import SettableClock

@@ -9,7 +9,7 @@ from support.ledger_files import make_ledger
 
 from orders_sync.domain.steps import Dispatch, Queue, Step
 from orders_sync.errors import ConfigurationError
-from orders_sync.ledger.windows import DISPATCHED_FOR
+from orders_sync.ledger.wakeups import DISPATCHED_FOR
 from orders_sync.settings import Settings
 from orders_sync.settings_parts import AccountSettings, RetrySettings
 from orders_sync.worker.app import OrdersSyncApp, celery_settings, queue_of, route_by_prefix

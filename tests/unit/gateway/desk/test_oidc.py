@@ -14,7 +14,7 @@ from support.desk_site import Desk, Visitor
 from support.office import STORE
 from support.oidc_provider import CLIENT, SECRET, OidcProvider, running_provider
 
-from orders_sync.ledger.acts import Act
+from orders_sync.ledger.journal import Act
 
 GROUPS = {"support": "operator persons", "shop": "viewer", "root": "admin"}
 

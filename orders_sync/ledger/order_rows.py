@@ -1,10 +1,10 @@
-"""An order's row: made known, locked, leased, and written under the lease's version."""
+"""Orders' rows and documents: made known, locked, leased, and written under the lease's version."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from functools import cache
 from typing import Any, Final
 
@@ -12,11 +12,18 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from orders_sync.domain.rules import OPEN, UNFINISHED, Progress, Standing
-from orders_sync.domain.steps import Claim, CommandClaim, Dispatch, Step
+from orders_sync.domain.steps import (
+    Claim,
+    CommandClaim,
+    CommandResult,
+    Dispatch,
+    Given,
+    Step,
+    StepResult,
+)
 from orders_sync.errors import LeaseLost
-from orders_sync.ledger.insert import insert_into
-from orders_sync.ledger.locks import lock
-from orders_sync.ledger.tables import commands, orders
+from orders_sync.ledger.statements import insert_into, is_among, lock
+from orders_sync.ledger.tables import commands, documents, orders
 
 Row = dict[str, Any]
 
@@ -34,14 +41,6 @@ OF_ORDERS: Final[sa.BindParameter[Any]] = sa.bindparam("of_orders", expanding=Tr
 ARE_ORDERS: Final = sa.and_(orders.c.account == OF_ACCOUNT, orders.c.order_id.in_(OF_ORDERS))
 ARE_OF_ORDERS: Final = sa.and_(commands.c.account == OF_ACCOUNT, commands.c.order_id.in_(OF_ORDERS))
 IS_FREE: Final = sa.or_(orders.c.lease_until.is_(None), orders.c.lease_until <= NOW)
-
-
-def is_among(column: sa.Column[str], words: Iterable[str]) -> sa.ColumnElement[bool]:
-    """Return the condition that a column holds one of our own words, which stand in the statement.
-
-    A list of parameters would have the statement written anew each time that it is run.
-    """
-    return column.in_([sa.literal_column(f"'{word}'") for word in words])
 
 
 _UNDER_VERSION: Final = sa.and_(IS_ORDER, orders.c.version == sa.bindparam("of_version"))
@@ -142,12 +141,12 @@ def of_orders(account: str, order_ids: Sequence[str]) -> Row:
 
 @cache
 def make_known(dialect: str) -> postgresql.Insert | sqlite.Insert:
-    """Return the statement that inserts the rows of orders that were never heard of."""
+    """Return the statement that inserts the rows of unknown orders."""
     return insert_into(orders, dialect).on_conflict_do_nothing()
 
 
 def new_order(account: str, order_id: str, *, now: datetime) -> Row:
-    """Return the row of an order that was just heard of, its first read due."""
+    """Return the row of a new order, its first read due."""
     return {
         "account": account,
         "order_id": order_id,
@@ -167,7 +166,7 @@ def new_order(account: str, order_id: str, *, now: datetime) -> Row:
 def lock_orders(
     connection: sa.Connection, account: str, order_ids: Sequence[str], *, now: datetime
 ) -> None:
-    """Lock the rows of orders, each made known that was never heard of, with nothing to do."""
+    """Lock the rows of orders; unknown ones are added, with nothing to do."""
     unread = {"standing": Standing.DONE, "next_step": None, "news": False, "due_at": None}
     chosen = sorted(set(order_ids))
     rows = [new_order(account, order_id, now=now) | unread for order_id in chosen]
@@ -240,3 +239,99 @@ def _write(
     if row is None:
         raise LeaseLost(f"Order {claim.order_id} was taken over during {claim.step}.")
     return row
+
+
+#: What a step found out; what it gives as None stays as it is.
+_FACTS: Final = (
+    "progress",
+    "status",
+    "sequence",
+    "marketplace_order_id",
+    "erp_reference",
+    "receipt",
+    "value_cents",
+    "outcome",
+)
+
+
+def _given(given: Given, now: datetime) -> Row:
+    row: Row = {
+        "revision": given.revision,
+        "erp_revision": given.erp_revision,
+        "compare_at": None,
+    }
+    if given.compare_in is not None:
+        row["compare_at"] = now + timedelta(seconds=given.compare_in)
+    if given.value_cents is not None:
+        row["value_cents"] = given.value_cents
+    return row
+
+
+def achieved(result: StepResult | CommandResult, now: datetime) -> Row:
+    """Return the columns that a step's or a command's result sets, now that it succeeded."""
+    facts = {name: getattr(result, name, None) for name in _FACTS}
+    facts["latest_status"] = facts["status"]
+    given = result.given if isinstance(result, StepResult) else None
+    known = {name: value for name, value in facts.items() if value is not None}
+    return (
+        known
+        | (_given(given, now) if given else {})
+        | {
+            "attempts": 0,
+            "failing_since": None,
+            "cause": result.cause,
+            "reason": result.reason,
+            "hint": result.hint,
+        }
+    )
+
+
+_IS_OF_ORDER = sa.and_(documents.c.account == OF_ACCOUNT, documents.c.order_id == OF_ORDER)
+_KEPT = sa.select(documents.c.body, documents.c.read_at, documents.c.given).where(_IS_OF_ORDER)
+_GIVE = sa.update(documents).where(_IS_OF_ORDER).values(given=sa.bindparam("new_given"))
+
+
+@dataclass(frozen=True, slots=True)
+class KeptDocument:
+    """An order's document as it was read last; `given` is the one that its ERP has, if another."""
+
+    body: bytes = field(repr=False)
+    read_at: datetime
+    given: bytes | None = field(repr=False)
+
+
+def kept_document(connection: sa.Connection, account: str, order_id: str) -> KeptDocument | None:
+    """Return an order's document; None before it was read and after it was erased."""
+    row = connection.execute(_KEPT, of_order(account, order_id)).one_or_none()
+    return KeptDocument(row.body, row.read_at, row.given) if row else None
+
+
+def keep_documents(
+    connection: sa.Connection, claim: Claim, result: StepResult, now: datetime
+) -> None:
+    """Write the document that a step read, and which one the ERP has, where it found that out."""
+    row: Row = {"account": claim.account, "order_id": claim.order_id}
+    given = result.given
+    if result.document is not None:
+        row |= {"body": result.document, "read_at": now}
+        if given is not None:
+            row["given"] = given.document
+        connection.execute(_keep(connection.dialect.name, is_given=given is not None), row)
+    elif given is not None:
+        terms = of_order(claim.account, claim.order_id) | {"new_given": given.document}
+        connection.execute(_GIVE, terms)
+
+
+def forget_given(connection: sa.Connection, account: str, order_id: str) -> None:
+    """Write that the ERP has the document that was read last."""
+    connection.execute(_GIVE, of_order(account, order_id) | {"new_given": None})
+
+
+@cache
+def _keep(dialect: str, *, is_given: bool) -> Any:
+    statement = insert_into(documents, dialect)
+    columns = ["body", "read_at", *(["given"] if is_given else [])]
+    return statement.on_conflict_do_update(
+        index_elements=[documents.c.account, documents.c.order_id],
+        set_={name: statement.excluded[name] for name in columns},
+    )

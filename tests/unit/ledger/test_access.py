@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from support.office import Office
 
-from orders_sync.ledger.callers import Caller
+from orders_sync.ledger.access import Caller
 
 
 def a_caller(office: Office, name: str = "wms", caller_id: str = "a1") -> Caller:

@@ -6,7 +6,6 @@ from support.office import ORDER, STORE, Office
 
 from orders_sync.domain.rules import Progress, Standing
 from orders_sync.domain.steps import Step, StepResult
-from orders_sync.ledger.lookups import find_named
 
 
 def read(office: Office, order_id: str) -> None:
@@ -25,7 +24,7 @@ def read(office: Office, order_id: str) -> None:
 
 
 def found(office: Office, text: str, accounts: list[str] | None = None) -> list[tuple[str, str]]:
-    return [(hit.order_id, hit.by) for hit in find_named(office.ledger.database, text, accounts)]
+    return [(hit.order_id, hit.by) for hit in office.ledger.inquiries.find_named(text, accounts)]
 
 
 def test_an_order_is_found_by_each_of_its_names(office: Office) -> None:

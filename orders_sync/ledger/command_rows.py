@@ -1,4 +1,4 @@
-"""What commands have done so far, as rules and answers ask."""
+"""Commands' rows: taken with their order, written under their version, and read for the rules."""
 
 from __future__ import annotations
 
@@ -19,15 +19,153 @@ from orders_sync.commands.track import TrackBody
 from orders_sync.commands.verdicts import DoneChange, Intent, Known, SentInvoice, SentTracking
 from orders_sync.domain.fulfilment import InvoiceType
 from orders_sync.domain.rules import OPEN
-from orders_sync.domain.steps import CommandClaim
+from orders_sync.domain.steps import CommandClaim, Dispatch
+from orders_sync.errors import LeaseLost
 from orders_sync.ledger.engine import Database
-from orders_sync.ledger.order_lease import IS_OF_ORDER, OF_ACCOUNT, OF_ORDER, of_order
+from orders_sync.ledger.order_rows import (
+    IS_OF_ORDER,
+    OF_ACCOUNT,
+    OF_ORDER,
+    UNTIL,
+    may_be_taken,
+    of_order,
+)
 from orders_sync.ledger.retention import ERASED
-from orders_sync.ledger.tables import commands, journal
+from orders_sync.ledger.tables import commands, journal, orders
 
 Row = dict[str, Any]
-
 B = TypeVar("B", bound=Body)
+
+_OF_ID: Final[sa.BindParameter[str]] = sa.bindparam("of_id")
+_IS_COMMAND: Final = sa.and_(IS_OF_ORDER, commands.c.id == _OF_ID)
+_IS_UNDER_VERSION: Final = sa.and_(
+    commands.c.id == _OF_ID, commands.c.version == sa.bindparam("of_version")
+)
+
+_TAKE: Final = (
+    sa.update(commands)
+    .where(_IS_COMMAND, may_be_taken(commands))
+    .values(version=commands.c.version + 1, dispatched_until=UNTIL)
+    .returning(
+        commands.c.kind,
+        commands.c.body,
+        commands.c.progress,
+        commands.c.receipt,
+        commands.c.intent,
+        commands.c.position,
+        commands.c.version,
+        commands.c.attempts,
+        commands.c.failing_since,
+        commands.c.created_at,
+        commands.c.retried_at,
+    )
+)
+_ORPHAN: Final = sa.select(commands.c.id).where(
+    _IS_COMMAND,
+    ~sa.exists().where(
+        orders.c.account == commands.c.account, orders.c.order_id == commands.c.order_id
+    ),
+)
+_LEAVE: Final = sa.update(commands).where(_IS_COMMAND).values(dispatched_until=None)
+_NOTE: Final = sa.update(commands).where(_IS_UNDER_VERSION).returning(commands.c.version)
+_RELEASE: Final = (
+    sa.update(commands)
+    .where(_IS_UNDER_VERSION)
+    .returning(
+        commands.c.id,
+        commands.c.account,
+        commands.c.order_id,
+        commands.c.kind,
+        commands.c.fingerprint,
+        commands.c.vtex_number,
+        commands.c.asked_key,
+        commands.c.created_at,
+        commands.c.standing,
+        commands.c.due_at,
+        commands.c.outcome,
+        commands.c.told,
+        commands.c.asked_by_erp,
+        commands.c.cause,
+        commands.c.receipt,
+        commands.c.version,
+    )
+)
+
+
+def take_command(
+    connection: sa.Connection,
+    message: Dispatch,
+    *,
+    order_version: int,
+    due_by: datetime,
+    until: datetime,
+) -> CommandClaim | None:
+    """Take a command whose order the caller has; None where its step is past or not yet due."""
+    terms = _names(message) | {"of_step": message.step, "due_by": due_by, "until": until}
+    row = connection.execute(_TAKE, terms).one_or_none()
+    if row is None:
+        return None
+    return CommandClaim(
+        command_id=terms["of_id"],
+        account=message.account,
+        order_id=message.order_id,
+        step=message.step,
+        kind=row.kind,
+        body=row.body,
+        progress=row.progress,
+        receipt=row.receipt,
+        intent=row.intent,
+        position=row.position,
+        version=row.version,
+        order_version=order_version,
+        attempts=row.attempts,
+        failing_since=row.failing_since,
+        created_at=row.created_at,
+        waiting_since=row.retried_at or row.created_at,
+        lease_until=until,
+    )
+
+
+def is_orphan(connection: sa.Connection, message: Dispatch) -> bool:
+    """Check whether the order of a command is not known."""
+    return connection.execute(_ORPHAN, _names(message)).one_or_none() is not None
+
+
+def leave_command(connection: sa.Connection, message: Dispatch) -> None:
+    """Write that a command's message is used up; who frees its order dispatches it."""
+    connection.execute(_LEAVE, _names(message))
+
+
+def note_intent(connection: sa.Connection, claim: CommandClaim, intent: str | None) -> None:
+    """Write what is known of a write to VTEX.
+
+    Raises:
+        LeaseLost: another worker has taken the command over; nothing was written.
+    """
+    _write(connection, _NOTE, claim, {"intent": intent})
+
+
+def release_command(connection: sa.Connection, claim: CommandClaim, changes: Row) -> sa.Row[Any]:
+    """Write what became of a command; return its row.
+
+    Raises:
+        LeaseLost: another worker has taken the command over; nothing was written.
+    """
+    return _write(connection, _RELEASE, claim, changes)
+
+
+def _write(
+    connection: sa.Connection, statement: sa.UpdateBase, claim: CommandClaim, changes: Row
+) -> sa.Row[Any]:
+    under = {"of_id": claim.command_id, "of_version": claim.version}
+    row = connection.execute(statement, under | changes).one_or_none()
+    if row is None:
+        raise LeaseLost(f"Command {claim.command_id} was taken over during {claim.step}.")
+    return row
+
+
+def _names(message: Dispatch) -> Row:
+    return of_order(message.account, message.order_id) | {"of_id": message.command_id or ""}
 
 
 #: Stands before an outcome in `told` where the ERP did not take the answer.
@@ -73,6 +211,11 @@ _OF_ORDER: Final = (
 )
 
 
+_CANCELS: Final = (
+    sa.select(commands.c.source).where(IS_OF_ORDER, commands.c.kind == "cancel").limit(1)
+)
+
+
 @dataclass(frozen=True, slots=True)
 class AskedChanges:
     """What an ERP had changed in its own order; `is_under_way`: one may show or not by now."""
@@ -112,11 +255,11 @@ class CommandFacts:
             return [dict(row) for row in connection.execute(_UNTOLD, terms).mappings()]
 
     def mark_told(self, rows: Sequence[Row]) -> None:
-        """Note that the ERP was told the outcomes of these rows, as `untold` gave them."""
+        """Write that the ERP was told the outcomes of these rows, as `untold` returned them."""
         self._mark(rows, "")
 
     def mark_unanswerable(self, rows: Sequence[Row]) -> None:
-        """Note that the ERP does not take the answers with these outcomes."""
+        """Write that the ERP does not take the answers with these outcomes."""
         self._mark(rows, _UNANSWERABLE)
 
     def _mark(self, rows: Sequence[Row], prefix: str) -> None:
@@ -132,27 +275,19 @@ class CommandFacts:
                 )
 
     def cancelled_by(self, account: str, order_id: str) -> str | None:
-        """Name the source of the order's cancellation, where it was a command that VTEX took."""
-        statement = sa.select(commands.c.source).where(
-            commands.c.account == account,
-            commands.c.order_id == order_id,
-            commands.c.kind == "cancel",
-            commands.c.progress != "accepted",
-        )
+        """Return the source of the order's cancellation, where it was a command that VTEX took."""
+        statement = _CANCELS.where(commands.c.progress != "accepted")
         with self._database.reading() as connection:
-            source: str | None = connection.execute(statement.limit(1)).scalar_one_or_none()
+            source: str | None = connection.execute(
+                statement, of_order(account, order_id)
+            ).scalar_one_or_none()
         return source
 
     def is_cancelling(self, account: str, order_id: str) -> bool:
-        """Say whether a cancellation of the order was asked for and is not at its end."""
-        statement = sa.select(commands.c.id).where(
-            commands.c.account == account,
-            commands.c.order_id == order_id,
-            commands.c.kind == "cancel",
-            commands.c.outcome == "accepted",
-        )
+        """Check whether a cancellation of the order was asked for and is not at its end."""
+        statement = _CANCELS.where(commands.c.outcome == "accepted")
         with self._database.reading() as connection:
-            return connection.execute(statement.limit(1)).scalar_one_or_none() is not None
+            return connection.execute(statement, of_order(account, order_id)).first() is not None
 
     def asked_changes(self, account: str, order_id: str) -> AskedChanges:
         """Return the changes that the order's ERP asked for and that VTEX has, or may have.
@@ -254,7 +389,7 @@ def _tracking_of(row: Any) -> TrackBody | None:
 def _kept(model: type[B], body: str) -> B | None:
     """Return a body as it is kept; None where it is erased, or was taken by laxer rules.
 
-    Nobody is stopped by it: it is another command's, and VTEX has taken it.
+    It stops nothing: it is another command's, and VTEX has taken it.
     """
     try:
         return None if body in ERASED else model.model_validate_json(body)

@@ -4,7 +4,6 @@ import pytest
 
 from orders_sync.errors import Unavailable, WaitError
 from orders_sync.ledger import Ledger
-from orders_sync.ledger.cursors import Cursors
 from orders_sync.testing.clock import SettableClock
 
 
@@ -97,7 +96,7 @@ def test_what_a_holder_leaves_is_kept_until_another_one_succeeds(
         hold("second", Unavailable("no connection"))
     hold(None)
 
-    assert Cursors(ledger.database).read("a", "feed.poll") == "first"
+    assert ledger.cursors.read("a", "feed.poll") == "first"
 
 
 @pytest.mark.parametrize(
