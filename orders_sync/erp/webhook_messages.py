@@ -37,11 +37,11 @@ class Verb(StrEnum):
     CHECK = "check"
 
 
-class _Model(BaseModel):
+class _Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
 
 
-class OfOrder(_Model):
+class OfOrder(_Frozen):
     """What every message about an order has: together they name it, whatever else differs."""
 
     account: str = Field(description="The VTEX account.")
@@ -55,7 +55,7 @@ class PlaceData(OfOrder):
 
 
 class ChangedData(OfOrder):
-    """An order as VTEX has it by this time, and what differs from what the ERP was given last."""
+    """An order as VTEX has it now, and what differs from what the ERP was given last."""
 
     order: Order
     changes: Changes
@@ -83,20 +83,20 @@ class OutcomeOfCommand(OfOrder):
     receipt: str | None = Field(description="VTEX's receipt, where it gives one.")
 
 
-class OutcomeData(_Model):
+class OutcomeData(_Frozen):
     """How far some commands of the ERP's are, in their order."""
 
     account: str
     outcomes: tuple[OutcomeOfCommand, ...]
 
 
-class CheckData(_Model):
+class CheckData(_Frozen):
     """Asks whether the ERP is there; nothing is to be done."""
 
     account: str
 
 
-class ErpMessage(_Model):
+class ErpMessage(_Frozen):
     """What all messages have; `type` tells what `data` is.
 
     The header `webhook-id` is the same for a message that is sent again.
@@ -119,7 +119,7 @@ class PlaceMessage(ErpMessage):
 
 
 class ChangedMessage(ErpMessage):
-    """Have an order that was placed as VTEX has it by this time.
+    """Change an order that was placed to what VTEX has.
 
     A revision that is not above the one that the ERP has changes nothing, and nothing is taken in
     part. An order that is cancelled stays cancelled; one that the ERP does not have is refused.
@@ -140,7 +140,7 @@ class CancelMessage(ErpMessage):
 
 
 class ConsiderMessage(ErpMessage):
-    """Say whether the order may still be cancelled, and cancel nothing yet.
+    """Decide whether the order may still be cancelled, and cancel nothing yet.
 
     An answer other than undecided stands: what the ERP agreed to it does not begin to fulfil.
     """
@@ -161,7 +161,7 @@ class OutcomeMessage(ErpMessage):
 
 
 class CheckMessage(ErpMessage):
-    """Say that the ERP can take orders now."""
+    """Answer whether the ERP can take orders now."""
 
     type: Literal["erp.check"] = "erp.check"
     data: CheckData
@@ -192,25 +192,25 @@ Reference = Annotated[
 ]
 
 
-class PlaceReply(_Model):
+class PlaceReply(_Frozen):
     """The ERP has the order."""
 
     reference: Reference = Field(description="The ERP's own number or key for it.")
 
 
-class ChangedReply(_Model):
+class ChangedReply(_Frozen):
     """What the ERP says to a change."""
 
     answer: ChangeAnswer
 
 
-class CancelReply(_Model):
+class CancelReply(_Frozen):
     """What the ERP says to a cancellation."""
 
     answer: CancelAnswer
 
 
-class ConsiderReply(_Model):
+class ConsiderReply(_Frozen):
     """What the ERP says to a customer's wish to cancel."""
 
     answer: Verdict
@@ -219,7 +219,7 @@ class ConsiderReply(_Model):
     )
 
 
-class Refusal(_Model):
+class Refusal(_Frozen):
     """Why the ERP refuses a message, with the status 422; a person reads it."""
 
     code: Annotated[str, AfterValidator(_word), BeforeValidator(_as_text)] | None = Field(

@@ -97,7 +97,7 @@ def tell(account: str, *, erp: Erp, ledger: Ledger) -> None:
 
 
 def consider_cancellation(claim: Claim, services: Services, intake: Intake) -> StepResult:
-    """Ask the ERP for its decision, and accept a command for it.
+    """Return what follows a requested cancellation: the ERP decides, and a command tells VTEX.
 
     A request that a command of ours raised asks nobody. An order that the ERP never got is agreed
     to at once: nobody has begun to fulfil it. While the ERP is undecided the order waits, seen

@@ -159,7 +159,7 @@ def pull_commands(
 
 @shared_task(name=Step.CONSIDER_CANCELLATION.value, base=StepTask, bind=True)
 def consider(self: StepTask, account: str, order_id: str) -> None:
-    """Ask the ERP to decide about a requested cancellation."""
+    """Run the ERP's decision about a requested cancellation."""
     intake = intake_of(self)
     self.run_step(
         account,

@@ -60,17 +60,17 @@ class FeedFilter(_Section):
                 "takes expression and disableSingleFire."
             )
 
-    def difference(self, wanted: FeedFilter) -> list[str]:
-        """Return how this filter differs from the wanted one, in any order of its statuses."""
+    def difference(self, target: FeedFilter) -> list[str]:
+        """Return how this filter differs from a target, in any order of its statuses."""
         pairs = {
-            "filter.type": (self.type or FROM_WORKFLOW, wanted.type or FROM_WORKFLOW),
-            "filter.expression": (self.expression, wanted.expression),
+            "filter.type": (self.type or FROM_WORKFLOW, target.type or FROM_WORKFLOW),
+            "filter.expression": (self.expression, target.expression),
             "filter.disableSingleFire": (
                 bool(self.disable_single_fire),
-                bool(wanted.disable_single_fire),
+                bool(target.disable_single_fire),
             ),
         }
-        return _status_difference(self.status, wanted.status) + _differing(pairs)
+        return _status_difference(self.status, target.status) + _differing(pairs)
 
 
 class FeedQueue(_Section):
@@ -142,32 +142,32 @@ class FeedConfiguration(_Section):
             mode="json",
         )
 
-    def difference(self, wanted: FeedConfiguration) -> list[str]:
-        """Return how this configuration differs from the wanted one; empty where it does not.
+    def difference(self, target: FeedConfiguration) -> list[str]:
+        """Return how this configuration differs from a target; empty where it does not.
 
         Figures that only VTEX knows are left out.
         """
         pairs = {
             f"queue.{_VISIBILITY}": (
                 self.queue.visibility_seconds,
-                wanted.queue.visibility_seconds,
+                target.queue.visibility_seconds,
             ),
-            f"queue.{_RETENTION}": (self.queue.retention_seconds, wanted.queue.retention_seconds),
+            f"queue.{_RETENTION}": (self.queue.retention_seconds, target.queue.retention_seconds),
         }
-        return self.filter.difference(wanted.filter) + _differing(pairs)
+        return self.filter.difference(target.filter) + _differing(pairs)
 
 
 def _differing(pairs: Mapping[str, tuple[object, object]]) -> list[str]:
     return [f"{name} is {a}, wanted {b}" for name, (a, b) in pairs.items() if a != b]
 
 
-def _status_difference(actual: tuple[str, ...] | None, wanted: tuple[str, ...] | None) -> list[str]:
-    if set(actual or ()) == set(wanted or ()):
+def _status_difference(actual: tuple[str, ...] | None, target: tuple[str, ...] | None) -> list[str]:
+    if set(actual or ()) == set(target or ()):
         return []
-    if not actual or not wanted:
-        return [f"filter.status is {_listed(actual)}, wanted {_listed(wanted)}"]
-    missing = sorted(set(wanted) - set(actual))
-    surplus = sorted(set(actual) - set(wanted))
+    if not actual or not target:
+        return [f"filter.status is {_listed(actual)}, wanted {_listed(target)}"]
+    missing = sorted(set(target) - set(actual))
+    surplus = sorted(set(actual) - set(target))
     return [
         f"filter.status {verb} {', '.join(statuses)}"
         for verb, statuses in (("lacks", missing), ("has beside what is wanted", surplus))

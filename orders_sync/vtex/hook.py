@@ -71,10 +71,10 @@ class HookConfiguration(BaseModel):
             )
         self.filter.check("hook")
 
-    def difference(self, wanted: HookConfiguration) -> list[str]:
-        """Return how this configuration differs from the wanted one, without headers' values."""
-        mine, theirs = self.hook, wanted.hook
-        differing = self.filter.difference(wanted.filter)
+    def difference(self, target: HookConfiguration) -> list[str]:
+        """Return how this configuration differs from a target, without headers' values."""
+        mine, theirs = self.hook, target.hook
+        differing = self.filter.difference(target.filter)
         if mine.url != theirs.url:
             differing.append(f"hook.url is {mine.url}, wanted {theirs.url}")
         own = {name.lower(): value for name, value in (mine.headers or {}).items()}
