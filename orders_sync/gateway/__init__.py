@@ -1,1 +1,1 @@
-"""The front door: an HTTP API for other services, and what VTEX and proxies ask for."""
+"""The front door: the HTTP API for services, the hook of VTEX, health, and the order desk."""

@@ -1,4 +1,4 @@
-"""`orders-sync serve`: the gateway over HTTP, until it is told to stop."""
+"""`orders-sync serve`: the gateway over HTTP, and steps sent to the broker in the background."""
 
 from __future__ import annotations
 
