@@ -11,10 +11,10 @@ from kombu.exceptions import OperationalError
 from redis.exceptions import AuthenticationError, RedisError
 
 from orders_sync.bootstrap import with_broker
-from orders_sync.doctor.clock import compare_clocks
-from orders_sync.doctor.findings import Finding, State
+from orders_sync.doctor.findings import Finding, State, compare_clocks
+from orders_sync.doctor.readings import read_queues
 from orders_sync.doctor.workers import examine_workers
-from orders_sync.domain.steps import Queue, Step
+from orders_sync.domain.steps import Step
 from orders_sync.domain.time import Clock
 from orders_sync.errors import ConfigurationError
 from orders_sync.redis_client import SentinelAnswer, ask_sentinels, checks_no_certificate
@@ -46,7 +46,7 @@ _FAILURES = (RedisError, OperationalError, OSError)
 
 
 def examine_broker(settings: Settings, *, clock: Clock) -> Iterator[Finding]:
-    """Look at the broker, then at the workers that it leads to."""
+    """Examine the broker, then at the workers that it leads to."""
     try:
         settings = with_broker(settings)
     except ConfigurationError as error:
@@ -101,24 +101,24 @@ def _safety(settings: Settings, conf: Any) -> Finding:
 
 
 def examine_sentinels(settings: Settings) -> Iterator[Finding]:
-    """Ask each sentinel that the settings name for the primary."""
+    """Examine each sentinel that the settings name: which primary it knows."""
     named = {url for url in (settings.broker_url, settings.redis_url) if url}
     for url in sorted(url for url in named if url.startswith(SENTINEL_SCHEME)):
         yield judge_sentinels(list(ask_sentinels(url, settings.sentinel)), settings.sentinel.master)
 
 
 def judge_sentinels(answers: Sequence[SentinelAnswer], master: str) -> Finding:
-    """Say whether the sentinels agree on a primary that works, and which of them do not answer."""
+    """Return whether the sentinels agree on a primary that works, and which do not answer."""
     check, total = "sentinels", len(answers)
-    silent = [each for each in answers if each.error is not None]
-    primaries = {each.primary for each in answers if each.primary and each.is_up}
+    silent = [answer for answer in answers if answer.error is not None]
+    primaries = {answer.primary for answer in answers if answer.primary and answer.is_up}
     if len(primaries) != 1:
         return _no_primary(answers, silent, master)
     says = f"{total - len(silent)} of {total} answer; the primary of {master} is {min(primaries)}"
-    unaware = [each.sentinel for each in answers if not each.error and not each.is_up]
+    unaware = [a.sentinel for a in answers if not a.error and not a.is_up]
     if silent:
         failure = _read_sentinels_failure(silent[0])
-        says = f"{says}; of {', '.join(each.sentinel for each in silent)}: {failure.says}"
+        says = f"{says}; of {', '.join(answer.sentinel for answer in silent)}: {failure.says}"
         return Finding(BROKER, check, State.WARNING, says, failure.do)
     if unaware:
         says = f"{says}; {', '.join(unaware)} cannot see it"
@@ -133,7 +133,7 @@ def _no_primary(
         failure = _read_sentinels_failure(silent[0])
         says = f"none answers: {failure.says}"
         return Finding(BROKER, "sentinels", State.FAILED, says, failure.do)
-    known = sorted({name for each in answers for name in each.known})
+    known = sorted({name for answer in answers for name in answer.known})
     if master not in known:
         says = f"they know no primary {master}, but {', '.join(known) or 'none at all'}"
         do = f"Set ORDERS_SYNC_SENTINEL__MASTER={known[0] if known else 'as in sentinel.conf'}"
@@ -150,7 +150,7 @@ def _read_sentinels_failure(answer: SentinelAnswer) -> RedisFailure:
 
 
 def judge_certificates(url: str, setting: str, subject: str = BROKER) -> Iterator[Finding]:
-    """Say aloud where nobody checks who answers."""
+    """Yield a finding where nobody checks who answers."""
     if checks_no_certificate(url):
         yield Finding(
             subject,
@@ -178,7 +178,7 @@ def _server(
 
 
 def judge_version(info: dict[str, Any], where: str) -> Finding:
-    """Say which server it is, from its INFO, and whether Celery's transport works with it."""
+    """Return which server it is, from its INFO, and whether Celery's transport works with it."""
     version = str(info.get("redis_version", "0"))
     own = info.get("valkey_version")
     says = f"{'Valkey' if own else 'Redis'} {own or version} at {where}"
@@ -189,7 +189,7 @@ def judge_version(info: dict[str, Any], where: str) -> Finding:
 
 
 def judge_role(info: dict[str, Any], subject: str, setting: str) -> Iterator[Finding]:
-    """Name a server that cannot do the work, from its INFO: a cluster, a sentinel or a replica."""
+    """Yield a finding where the INFO is that of a cluster, a sentinel or a replica."""
     if info.get("cluster_enabled"):
         do = CLUSTER_DO.format(setting=setting)
         yield Finding(subject, "role", State.UNCONFIGURED, CLUSTER_SAYS, do)
@@ -208,7 +208,7 @@ def _is_sentinel(info: dict[str, Any]) -> bool:
 
 
 def judge_room(info: dict[str, Any], subject: str) -> Iterator[Finding]:
-    """Say whether a server that throws nothing away is full, or nearly."""
+    """Yield whether a server that throws nothing away is full, or nearly."""
     used, most = int(info.get("used_memory", 0)), int(info.get("maxmemory", 0))
     if info.get("maxmemory_policy") != "noeviction" or not most or used < most * _NEARLY:
         return
@@ -220,7 +220,7 @@ def judge_room(info: dict[str, Any], subject: str) -> Iterator[Finding]:
 
 
 def judge_clients(info: dict[str, Any]) -> Iterator[Finding]:
-    """Say whether the server has room for more connections."""
+    """Yield whether the server lacks room for more connections."""
     clients, most = int(info.get("connected_clients", 0)), int(info.get("maxclients", 0))
     if most and clients >= most * _NEARLY:
         says = f"{clients} connections of at most {most}"
@@ -229,7 +229,7 @@ def judge_clients(info: dict[str, Any]) -> Iterator[Finding]:
 
 
 def judge_persistence(info: dict[str, Any]) -> Finding:
-    """Say whether the server's messages outlive a restart."""
+    """Return whether the server's messages outlive a restart."""
     check = "persistence"
     if not info.get("aof_enabled"):
         return Finding(
@@ -246,7 +246,7 @@ def judge_persistence(info: dict[str, Any]) -> Finding:
 
 
 def judge_memory(info: dict[str, Any]) -> Finding:
-    """Say whether the server would rather refuse messages than throw some away."""
+    """Return whether the server would rather refuse messages than throw some away."""
     policy = info.get("maxmemory_policy", "unknown")
     for finding in judge_room(info, BROKER):
         return finding
@@ -262,9 +262,7 @@ def judge_memory(info: dict[str, Any]) -> Finding:
 
 
 def _depths(client: Any, settings: Settings) -> Finding:
-    def depth(queue: str) -> str:
-        return f"{queue} {client.llen(queue)}"
-
-    listed = ", ".join(map(depth, [*Queue, settings.intake_queue]))
-    taken = client.hlen("unacked")
-    return Finding(BROKER, "queues", State.OK, f"{listed}; taken and not acknowledged: {taken}")
+    state = read_queues(client, settings)
+    listed = ", ".join(f"{queue} {length}" for queue, length in state.waiting.items())
+    says = f"{listed}; taken and not acknowledged: {state.unacknowledged}"
+    return Finding(BROKER, "queues", State.OK, says)

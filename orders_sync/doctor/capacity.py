@@ -62,7 +62,7 @@ class Needs:
 
 
 def needs_of(settings: Settings) -> Needs:
-    """Count what the settings allow a process; of ERP adapters other than `staging` only calls."""
+    """Return what the settings allow a process; of ERP adapters other than `staging` only calls."""
     ledger, staging = _pools(settings)
     files = _OWN_FILES + settings.vtex.connections + _THREADS
     files += sum(pool.connections * pool.files for pool in ledger)
@@ -77,7 +77,7 @@ def needs_of(settings: Settings) -> Needs:
 
 
 def examine_capacity(settings: Settings) -> Iterator[Finding]:
-    """Compare what the processes may need with what this system and the servers allow."""
+    """Examine whether what the processes may need is what this system and the servers allow."""
     needs = needs_of(settings)
     limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     yield judge_files(needs.files, limit)
@@ -102,7 +102,7 @@ def examine_capacity(settings: Settings) -> Iterator[Finding]:
 
 
 def judge_files(needed: int, limit: int) -> Finding:
-    """Say whether a process may have the files open that it may need."""
+    """Return whether a process may have the files open that it may need."""
     says = f"a process opens {needed} at most; started from here it may open {limit}"
     if limit == resource.RLIM_INFINITY or needed <= limit:
         return Finding(CAPACITY, "files", State.OK, says)
@@ -114,7 +114,7 @@ def judge_files(needed: int, limit: int) -> Finding:
 
 
 def judge_connections(server: str, number: int, processes: int, allowed: int) -> Finding:
-    """Say whether a PostgreSQL server takes the connections of all workers."""
+    """Return whether a PostgreSQL server takes the connections of all workers."""
     needed = number * processes
     says = f"{processes} workers have {needed} to {server} at most, which allows {allowed}"
     if needed <= allowed:
@@ -139,12 +139,12 @@ def _behind_pooler(server: str, needed: int) -> Finding:
 
 
 def _shared(staging: Iterable[_Pool]) -> int:
-    """Count the connections of pools that share a bound on those that wait open."""
+    """Return the connections of pools that share a bound on those that wait open."""
     return min(sum(pool.connections for pool in staging), IDLE_CONNECTIONS + _THREADS)
 
 
 def _pools(settings: Settings) -> tuple[list[_Pool], list[_Pool]]:
-    """List the ledger's pool and those of the staging databases; what is no URL is left out."""
+    """Return the ledger's pool and those of the staging databases; what is no URL is left out."""
     in_home = f"sqlite:///{settings.home / 'erp.sqlite3'}"
     staging = {
         (

@@ -20,7 +20,7 @@ CHECK = "ERP"
 
 
 def examine_erp(account: str, settings: Settings) -> Iterator[Finding]:
-    """Have the account's adapter look at its ERP."""
+    """Examine the account's ERP, as far as its adapter looks."""
     keys = settings.accounts[account]
     try:
         rows = read_mapping(keys.erp_mapping).count if keys.erp_mapping else None
@@ -56,7 +56,7 @@ def _first_of(settings: Settings, keys: AccountSettings) -> str:
 
 
 def _unserved(account: str, erp: Erp, settings: Settings) -> Iterator[Finding]:
-    """Name the accounts for which the ERP wrote commands, and which are not configured here."""
+    """Yield a finding of each account that has commands of the ERP and is not configured."""
     if not isinstance(erp, ErpBase):
         return
     for stranger, count in sorted(erp.unserved(list(settings.accounts)).items()):

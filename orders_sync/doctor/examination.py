@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 
+from orders_sync.broker.liveness import LivingWorker
 from orders_sync.doctor.account import examine_account
-from orders_sync.doctor.beat import BEAT, acquit_beat
 from orders_sync.doctor.bounded import Probe, run_probes
 from orders_sync.doctor.broker import BROKER, examine_broker
 from orders_sync.doctor.capacity import CAPACITY, examine_capacity
 from orders_sync.doctor.erp import CHECK, examine_erp
 from orders_sync.doctor.findings import Finding, State
 from orders_sync.doctor.ledger import LEDGER, examine_ledger
+from orders_sync.doctor.readings import read_broker
 from orders_sync.doctor.traffic import TRAFFIC, examine_traffic
-from orders_sync.doctor.work import examine_work, judge_kept
-from orders_sync.doctor.workers import read_taking
+from orders_sync.doctor.work import examine_work, judge_unusable
+from orders_sync.doctor.workers import BEAT, explain_late_polls
+from orders_sync.domain.steps import Queue
 from orders_sync.domain.time import Clock
 from orders_sync.errors import ConfigurationError, OrdersSyncError
 from orders_sync.private_files import open_paths
@@ -49,17 +51,30 @@ def examine(
         # The examination of the ledger says what is wrong with it.
         settings, troubles = settings_in_force(settings)
     yield _accounts(settings)
-    yield from judge_kept(troubles)
+    yield from judge_unusable(troubles)
     yield _privacy(settings)
-    probes = [
-        Probe(BROKER, "all", lambda: examine_broker(settings, clock=clock)),
-        Probe(TRAFFIC, "shared", lambda: examine_traffic(settings)),
-        Probe(LEDGER, "all", lambda: examine_ledger(settings, clock=clock)),
-        Probe("work", "all", lambda: examine_work(settings, clock=clock)),
-        Probe(CAPACITY, "all", lambda: examine_capacity(settings)),
-    ]
     adapter = VtexAdapter(settings.vtex.connections)
-    for account in sorted(settings.accounts):
+    probes = [
+        *_shared_probes(settings, clock),
+        *_account_probes(settings, adapter=adapter, clock=clock, made_up_id=made_up_id),
+    ]
+    findings = list(run_probes(probes, seconds=seconds))
+    adapter.close()
+    yield from _explain_beat(findings, settings)
+
+
+def _shared_probes(settings: Settings, clock: Clock) -> Iterator[Probe]:
+    yield Probe(BROKER, "all", lambda: examine_broker(settings, clock=clock))
+    yield Probe(TRAFFIC, "shared", lambda: examine_traffic(settings))
+    yield Probe(LEDGER, "all", lambda: examine_ledger(settings, clock=clock))
+    yield Probe("work", "all", lambda: examine_work(settings, clock=clock))
+    yield Probe(CAPACITY, "all", lambda: examine_capacity(settings))
+
+
+def _account_probes(
+    settings: Settings, *, adapter: VtexAdapter, clock: Clock, made_up_id: str
+) -> Iterator[Probe]:
+    for account, keys in sorted(settings.accounts.items()):
         look = partial(
             examine_account,
             account,
@@ -68,18 +83,25 @@ def examine(
             clock=clock,
             made_up_id=made_up_id,
         )
-        probes.append(Probe(account, "VTEX", look))
-        if settings.accounts[account].enabled:
-            probes.append(Probe(account, CHECK, partial(examine_erp, account, settings)))
-    findings = list(run_probes(probes, seconds=seconds))
-    adapter.close()
-    is_late = any(each.subject == BEAT and each.state is State.FAILED for each in findings)
-    ticks, workers = read_taking(settings) if is_late else (0, ())
-    yield from acquit_beat(findings, ticks=ticks, workers=workers)
+        yield Probe(account, "VTEX", look)
+        if keys.enabled:
+            yield Probe(account, CHECK, partial(examine_erp, account, settings))
+
+
+def _explain_beat(findings: Sequence[Finding], settings: Settings) -> Iterator[Finding]:
+    """Yield the findings; where polls are late, with who is to blame."""
+    ticks = 0
+    workers: Sequence[LivingWorker] = ()
+    if any(finding.subject == BEAT and finding.state is State.FAILED for finding in findings):
+        # That the broker is away is a finding already.
+        with suppress(OrdersSyncError):
+            state, workers = read_broker(settings)
+            ticks = state.waiting[Queue.FEED]
+    yield from explain_late_polls(findings, ticks=ticks, workers=workers)
 
 
 def _privacy(settings: Settings) -> Finding:
-    """Look at who may read what lies in the home folder: the ledger's orders and the secrets."""
+    """Return who may read what lies in the home folder: the ledger's orders and the secrets."""
     exposed = open_paths(settings)
     if not exposed:
         return Finding(_SETTINGS, "private", State.OK, "the home folder is its owner's only")

@@ -1,9 +1,10 @@
-"""What an examination finds: one line each, ok or what to do about it."""
+"""What an examination finds: one line each, ok or what to do about it. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
@@ -14,7 +15,7 @@ REACHABLE: Final = "reachable"
 
 
 class State(StrEnum):
-    """How something was found."""
+    """How something stands."""
 
     OK = "ok"
     WARNING = "warning"  # It works, and a person should look at it.
@@ -44,14 +45,35 @@ class Finding:
 
 
 def exit_status(findings: Iterable[Finding]) -> int:
-    """Give 0 where all is well, 1 where something needs a person, 3 where a setting is wrong."""
+    """Return 0 where all is well, 1 where something needs a person, 3 where a setting is wrong."""
     return max((_STATUSES.get(finding.state, 0) for finding in findings), default=0)
 
 
 def of_error(subject: str, check: str, error: Exception) -> Finding:
-    """Make a finding of what went wrong; the text of an error that is not ours may hold secrets."""
+    """Return a finding of an error; the text of one that is not ours may hold secrets."""
     if isinstance(error, ConfigurationError):
         return Finding(subject, check, State.UNCONFIGURED, str(error))
     if isinstance(error, OrdersSyncError):
         return Finding(subject, check, State.FAILED, str(error))
     return Finding(subject, check, State.FAILED, f"It failed with {type(error).__name__}.")
+
+
+_BEARABLE_SECONDS = 5.0
+
+
+def compare_clocks(subject: str, theirs: datetime, ours: datetime) -> Finding:
+    """Return how far this machine's clock is from another's.
+
+    Leases and due times go by this machine's clock, and others judge them by theirs.
+    """
+    ahead = (ours - theirs).total_seconds()
+    if abs(ahead) <= _BEARABLE_SECONDS:
+        return Finding(subject, "clock", State.OK, f"within {_BEARABLE_SECONDS:g} s of this one")
+    way = "ahead of" if ahead > 0 else "behind"
+    return Finding(
+        subject,
+        "clock",
+        State.WARNING,
+        f"this machine's clock is {abs(ahead):.0f} s {way} it",
+        "Have both set by NTP: a tick that seems two minutes late is dropped.",
+    )

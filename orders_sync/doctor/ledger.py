@@ -7,8 +7,7 @@ from datetime import datetime, timedelta
 
 from orders_sync.broker.scripts import STRAYS_LIMIT
 from orders_sync.database_engines import is_missing
-from orders_sync.doctor.clock import compare_clocks
-from orders_sync.doctor.findings import Finding, State, of_error
+from orders_sync.doctor.findings import Finding, State, compare_clocks, of_error
 from orders_sync.domain.time import Clock
 from orders_sync.errors import ConfigurationError, OrdersSyncError
 from orders_sync.ledger.accounts import Accounts, Chore, LastRun
@@ -31,7 +30,7 @@ _RECENTLY = timedelta(days=7)
 
 
 def examine_ledger(settings: Settings, *, clock: Clock) -> Iterator[Finding]:
-    """Look at the ledger's database, its tables and its clock, and at the last polls."""
+    """Examine the ledger's database, its tables and its clock, and the last polls."""
     if is_missing(settings.ledger):
         do = "Make it: orders-sync db upgrade (orders-sync up does it too)."
         yield Finding(LEDGER, "reachable", State.UNCONFIGURED, "it was never made", do)
@@ -74,7 +73,7 @@ def _examine(
 def judge_polls(
     account: str, polls: Mapping[str, LastRun], poll_seconds: float, *, now: datetime
 ) -> Finding:
-    """Say whether somebody polls an account's feed; `polls` is account: the last poll.
+    """Return whether somebody polls an account's feed; `polls` is account: the last poll.
 
     A feed that is read rarely, since nothing happens in it, is late only after it is due.
     """

@@ -28,7 +28,7 @@ _SECONDS = 3.0
 
 
 def examine_traffic(settings: Settings) -> Iterator[Finding]:
-    """Look at what Redis keeps about each account."""
+    """Examine what Redis keeps about each account."""
     if settings.redis_url is None:
         try:
             settings = with_broker(settings)
@@ -43,7 +43,7 @@ def examine_traffic(settings: Settings) -> Iterator[Finding]:
     try:
         troubles = list(_examine_server(settings))
         yield from troubles
-        if any(each.state is not State.WARNING for each in troubles):
+        if any(trouble.state is not State.WARNING for trouble in troubles):
             return
         for account in sorted(settings.accounts):
             usage = traffic.usage(account)
@@ -56,7 +56,7 @@ def examine_traffic(settings: Settings) -> Iterator[Finding]:
 
 
 def _examine_server(settings: Settings) -> Iterator[Finding]:
-    """Name what keeps a Redis of the budget's own from keeping it; the broker's has its checks."""
+    """Yield what keeps a Redis of the budget's own from its work; the broker's has its checks."""
     url = settings.redis_url
     if url is None or url == settings.broker_url:
         return
@@ -78,7 +78,7 @@ def _examine_server(settings: Settings) -> Iterator[Finding]:
 
 
 def judge_usage(usage: Usage) -> Finding:
-    """Say whether an account calls freely, and else what it waits for."""
+    """Return whether an account calls freely, and else what it waits for."""
     account, used = usage.account, usage.used
     if usage.pause is not None:
         return _paused(account, usage.pause)
@@ -87,7 +87,7 @@ def judge_usage(usage: Usage) -> Finding:
     sick = sick_processes(usage)
     if sick:
         return _sick(account, sick)
-    resting = [each.name for each in usage.breakers if each.standing is not Circuit.CLOSED]
+    resting = [b.name for b in usage.breakers if b.standing is not Circuit.CLOSED]
     if resting:
         says = f"left alone for a while, because they failed too often: {', '.join(resting)}"
         do = "They are tried again by themselves; the workers' log says what failed."
@@ -140,7 +140,7 @@ def _paused(account: str, pause: PauseState) -> Finding:
 
 
 def _forbidden(account: str, groups: Sequence[PauseState]) -> Finding:
-    names = [each.cause for each in groups]
+    names = [group.cause for group in groups]
     resources = sorted({resource_of(name) or "(not known)" for name in names})
     return Finding(
         account,

@@ -1,4 +1,4 @@
-"""Judges the work of each account by how long it waits, the true cause first.
+"""Judges work by how long it waits, of accounts and of endpoints, the true cause first.
 
 `orders-sync status`, `orders-sync doctor` and the alerts `OrdersSyncOrdersLate`,
 `OrdersSyncCommandsLate` and `OrdersSyncToldByOne` have these bounds in common.
@@ -8,25 +8,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator, Mapping
-from contextlib import closing
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 
 from orders_sync.database_engines import is_missing
-from orders_sync.doctor.endpoints import EndpointReading, judge_endpoints
 from orders_sync.doctor.findings import Finding, State
+from orders_sync.doctor.readings import EndpointReading, LedgerReading, read_ledger
 from orders_sync.domain.rules import OPEN
 from orders_sync.domain.time import Clock
 from orders_sync.domain.words import count_of, in_words
 from orders_sync.errors import ErpUnavailable, OrdersSyncError, Unavailable
-from orders_sync.ledger.account_settings import ErpTokens, KeptTokens
-from orders_sync.ledger.accounts import Accounts, Chore, LastRun
-from orders_sync.ledger.endpoints import Endpoints
-from orders_sync.ledger.engine import Database
-from orders_sync.ledger.gauges import Gauges, Key, LedgerState, Waiting
-from orders_sync.ledger.outbox_log import OutboxLog
-from orders_sync.ledger.versions import require_current
+from orders_sync.ledger.accounts import LastRun
+from orders_sync.ledger.endpoints import Endpoint
+from orders_sync.ledger.gauges import Key, LedgerState
+from orders_sync.ledger.outbox_log import Backlog
 from orders_sync.settings import Settings
 from orders_sync.token_store import trouble_of
 from orders_sync.traffic.waits import BreakerOpen
@@ -34,16 +29,31 @@ from orders_sync.worker.calls import ERP_STEPS
 
 #: Orders in flight, and a peer that does not answer, need a person after so long.
 LATE_ORDERS: Final = timedelta(minutes=15)
+
 #: Feed and hook tell the same within so long.
 SILENT: Final = timedelta(minutes=15)
+
 #: The same for invoices and cancellations.
 LATE_COMMANDS: Final = timedelta(hours=1)
+
 URGENT_KINDS: Final = ("invoice", "cancel")
+
+ENDPOINTS: Final = "endpoints"
+
+#: An endpoint that fails, or has its events late, needs a person after so long.
+_LATE_ENDPOINT: Final = timedelta(minutes=15)
+
+_OFF: Final = {
+    "gone": "it answered 410, which says that it is gone",
+    "failing": "it failed for too long",
+}
 
 #: What a VTEX account may be called; anybody may send a message that names something else.
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,60}")
-_OF_NOBODY: Final = "other"
-_NAMED: Final = 5
+
+_OTHER: Final = "other"
+
+_MAX_NAMES: Final = 5
 
 _PEERS: Final = (
     (
@@ -57,45 +67,13 @@ _PEERS: Final = (
         "See https://status.vtex.com, and orders-sync doctor. The work goes on by itself then.",
     ),
 )
+
 #: How a pull ends while the ERP does not answer.
 _PULL_FAILURES: Final = frozenset({ErpUnavailable.__name__, BreakerOpen.__name__})
 
 
-@dataclass(frozen=True, slots=True)
-class LedgerReading:
-    """What the ledger says; `polls` and `pulls` are by account."""
-
-    state: LedgerState
-    waiting: Waiting = field(default_factory=Waiting)
-    polls: Mapping[str, LastRun] = field(default_factory=dict)
-    pulls: Mapping[str, LastRun] = field(default_factory=dict)
-    endpoints: EndpointReading = field(default_factory=EndpointReading)
-    tokens: Mapping[str, KeptTokens] = field(default_factory=dict)
-
-
-def read_ledger(settings: Settings, clock: Clock) -> LedgerReading:
-    """Read what is unfinished, and when chores last ran.
-
-    Raises:
-        ConfigurationError: the ledger must be upgraded first.
-        LedgerUnavailable: the database does not answer.
-    """
-    recent = timedelta(seconds=settings.feed.visibility_seconds * 2)
-    with closing(Database(settings.ledger, read_only=True)) as database:
-        require_current(database)
-        gauges, now = Gauges(database), clock()
-        return LedgerReading(
-            gauges.read(now=now, delivered_after=now - recent),
-            gauges.read_waiting(),
-            Accounts(database).last_runs(Chore.POLL),
-            Accounts(database).last_runs(Chore.PULL),
-            EndpointReading(Endpoints(database).all(), OutboxLog(database).backlogs(now=now)),
-            {kept.account: kept for kept in ErpTokens(database).all()},
-        )
-
-
 def examine_work(settings: Settings, *, clock: Clock) -> Iterator[Finding]:
-    """Look at what waits for too long; a ledger that cannot be read is another probe's finding."""
+    """Examine what waits for too long; a ledger that cannot be read is another probe's finding."""
     if is_missing(settings.ledger):
         return
     try:
@@ -108,7 +86,7 @@ def examine_work(settings: Settings, *, clock: Clock) -> Iterator[Finding]:
         yield from outages or judge_lateness(account, reading.state, now=now)
         yield from judge_silence(account, reading.state, now=now)
         yield from judge_tokens(account, reading, now=now)
-    yield from judge_strangers(settings.accounts, reading.state, now=now)
+    yield from judge_unconfigured(settings.accounts, reading.state, now=now)
     yield from judge_endpoints(reading.endpoints, now=now)
 
 
@@ -116,12 +94,12 @@ def cause_behind(step: str, cause: str) -> str:
     """Return why a step waits: a breaker is open since its peer does not answer."""
     if cause != BreakerOpen.cause:
         return cause
-    known = {each.value for each in ERP_STEPS}
-    return ErpUnavailable.cause if step in known else Unavailable.cause
+    is_of_erp = step in {erp_step.value for erp_step in ERP_STEPS}
+    return ErpUnavailable.cause if is_of_erp else Unavailable.cause
 
 
 def judge_peers(account: str, reading: LedgerReading, *, now: datetime) -> Iterator[Finding]:
-    """Name the ERP, or VTEX, where work of the account has waited for it for too long."""
+    """Yield the ERP, or VTEX, where work of the account has waited for it for too long."""
     state, waiting = reading.state, reading.waiting
     for cause, peer, do in _PEERS:
         failing = [at for key, at in waiting.failing.items() if _waits(key, account, cause)]
@@ -139,7 +117,7 @@ def judge_peers(account: str, reading: LedgerReading, *, now: datetime) -> Itera
 
 
 def judge_tokens(account: str, reading: LedgerReading, *, now: datetime) -> Iterator[Finding]:
-    """Say that a person has to give tokens of the account's ERP."""
+    """Yield a finding where a person has to give tokens of the account's ERP."""
     kept = reading.tokens.get(account)
     trouble = trouble_of(kept, now=now) if kept else None
     if trouble is not None:
@@ -151,7 +129,7 @@ def judge_tokens(account: str, reading: LedgerReading, *, now: datetime) -> Iter
 
 
 def judge_lateness(account: str, state: LedgerState, *, now: datetime) -> Iterator[Finding]:
-    """Name the oldest order and commands of the account where they are late."""
+    """Yield the oldest order and commands of the account where they are late."""
     orders = [at for key, at in state.oldest_order.items() if key[0] == account]
     if orders and now - min(orders) > LATE_ORDERS:
         says = f"the oldest in flight was asked for {_span(min(orders), now)} ago"
@@ -166,7 +144,7 @@ def judge_lateness(account: str, state: LedgerState, *, now: datetime) -> Iterat
 
 
 def judge_silence(account: str, state: LedgerState, *, now: datetime) -> Iterator[Finding]:
-    """Name the feed, or the hook, where only the other one tells of changes."""
+    """Yield the feed, or the hook, where only the other one tells of changes."""
     for silent, heard, since in (
         ("feed", "hook", state.feed_silent.get((account,))),
         ("hook", "feed", state.hook_silent.get((account,))),
@@ -180,8 +158,8 @@ def judge_silence(account: str, state: LedgerState, *, now: datetime) -> Iterato
             yield Finding(account, f"{silent} heard", State.WARNING, says, do)
 
 
-def judge_kept(troubles: Mapping[str, str]) -> Iterator[Finding]:
-    """Name the accounts of the ledger that cannot be used here, and why; by their names."""
+def judge_unusable(troubles: Mapping[str, str]) -> Iterator[Finding]:
+    """Yield the accounts of the ledger that cannot be used here, and why; by their names."""
     for account, reason in sorted(troubles.items()):
         yield Finding(
             account,
@@ -193,10 +171,10 @@ def judge_kept(troubles: Mapping[str, str]) -> Iterator[Finding]:
         )
 
 
-def judge_strangers(
+def judge_unconfigured(
     accounts: Collection[str], state: LedgerState, *, now: datetime
 ) -> Iterator[Finding]:
-    """Tell of late work of accounts that are not configured here: no worker of ours takes it.
+    """Yield a finding of late work of accounts that are not configured here: no worker takes it.
 
     What does not look like an account's name is not quoted.
     """
@@ -213,8 +191,8 @@ def judge_strangers(
         for counts in (state.orders, state.commands)
     )
     names = sorted({key[0] for key in (*orders, *commands) if _NAME.fullmatch(key[0])})
-    more = ", ..." if len(names) > _NAMED else ""
-    named = f": {', '.join(names[:_NAMED])}{more}" if names else ""
+    more = ", ..." if len(names) > _MAX_NAMES else ""
+    named = f": {', '.join(names[:_MAX_NAMES])}{more}" if names else ""
     says = (
         f"{count_of(sum(orders.values()), 'order')} and "
         f"{count_of(sum(commands.values()), 'command')} in flight are of "
@@ -222,7 +200,7 @@ def judge_strangers(
     )
     example = names[0] if names else "NAME"
     yield Finding(
-        _OF_NOBODY,
+        _OTHER,
         "not configured",
         State.WARNING,
         says,
@@ -230,6 +208,47 @@ def judge_strangers(
         "where a name was a slip, ask again with the right one. "
         f"See: orders-sync commands list --account {example}",
     )
+
+
+def judge_endpoints(reading: EndpointReading, *, now: datetime) -> Iterator[Finding]:
+    """Yield which endpoints need a person; one that a person switched off does not."""
+    for endpoint in reading.endpoints:
+        yield from _judge_endpoint(endpoint, reading.backlogs.get(endpoint.id, Backlog()), now)
+
+
+def _judge_endpoint(endpoint: Endpoint, backlog: Backlog, now: datetime) -> Iterator[Finding]:
+    name, since = endpoint.id, endpoint.failing_since
+    if endpoint.off_at is not None:
+        if endpoint.off_why in _OFF:
+            yield Finding(
+                ENDPOINTS,
+                name,
+                State.WARNING,
+                f"it is off since {endpoint.off_at:%Y-%m-%d %H:%M} UTC: {_OFF[endpoint.off_why]}; "
+                f"{count_of(backlog.waiting, 'event')} for it",
+                f"Mend it, then: orders-sync endpoints enable {name}; or: orders-sync endpoints "
+                f"remove {name}",
+                "off",
+            )
+        return
+    if since is not None and now - since > _LATE_ENDPOINT:
+        says = (
+            f"it takes nothing since {since:%Y-%m-%d %H:%M} UTC, for "
+            f"{in_words((now - since).total_seconds())}; {count_of(backlog.waiting, 'event')} wait"
+        )
+        yield Finding(
+            ENDPOINTS, name, State.WARNING, says, f"orders-sync endpoints show {name}", "failing"
+        )
+    elif backlog.since is not None and now - backlog.since > _LATE_ENDPOINT and since is None:
+        span = in_words((now - backlog.since).total_seconds())
+        says = f"{count_of(backlog.waiting, 'event')} wait, the oldest for {span}"
+        do = f"Does a worker serve the queue events? See: orders-sync endpoints show {name}"
+        yield Finding(ENDPOINTS, name, State.WARNING, says, do, "late")
+    if backlog.given_up:
+        says = f"{count_of(backlog.given_up, 'event')} were given up within a day"
+        do = f"See why (orders-sync endpoints show {name}), then: orders-sync endpoints replay "
+        do += f"{name} --last 2d"
+        yield Finding(ENDPOINTS, name, State.WARNING, says, do, "given_up")
 
 
 def _span(since: datetime, now: datetime) -> str:

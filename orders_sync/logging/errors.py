@@ -34,12 +34,12 @@ def describe_exc_info(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
 
 
 def describe_exception(error: BaseException) -> str:
-    """Describe an exception and what led to it: `KeyError at place:12 in function < ...`."""
-    return " << ".join(_with_place(each) for each in chain_of(error))
+    """Return an exception and what led to it: `KeyError at place:12 in function < ...`."""
+    return " << ".join(_with_place(link) for link in chain_of(error))
 
 
 def harmless_text(error: BaseException) -> str:
-    """Name an exception, with its text where that cannot be personal.
+    """Return an exception's name, with its text where that cannot be personal.
 
     Errors of ours carry no personal data by contract, unless they are in the words of whoever
     refused something; those of the operating system and of a broker's connection speak of
@@ -71,7 +71,7 @@ def _with_place(error: BaseException) -> str:
 
 
 def _places(trace: TracebackType | None) -> str:
-    """List the innermost calls, the last first; neither source lines nor locals are shown."""
+    """Return the innermost calls, the last first; neither source lines nor locals are shown."""
     frames = list(traceback.walk_tb(trace))[-_FRAMES:]
     return " < ".join(
         f"{frame.f_globals.get('__name__', '?')}:{line} {frame.f_code.co_name}"
@@ -91,10 +91,10 @@ def chain_of(error: BaseException) -> Iterator[BaseException]:
 
 
 def exception_of(exc_info: Any) -> BaseException | None:
-    """Find the exception in any of the shapes that `exc_info` may have."""
+    """Return the exception in any of the shapes that `exc_info` may have."""
     if isinstance(exc_info, BaseException):
         return exc_info
     if isinstance(exc_info, tuple):
-        found = exc_info[1]
-        return found if isinstance(found, BaseException) else None
+        error = exc_info[1]
+        return error if isinstance(error, BaseException) else None
     return sys.exc_info()[1] if exc_info else None

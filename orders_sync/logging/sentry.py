@@ -99,7 +99,7 @@ class Reporter:
         return event
 
     def _report(self, error: BaseException, event: EventDict) -> None:
-        values = [_described(each) for each in reversed(list(chain_of(error)))]
+        values = [_described(link) for link in reversed(list(chain_of(error)))]
         place = tuple(f"{v['type']} {v['stacktrace']['frames'][-1:]}" for v in values)
         now = self._timer()
         if now - self._sent_at.get(place, -_QUIET_SECONDS) < _QUIET_SECONDS:

@@ -13,10 +13,10 @@ _CAUSE: Final = re.compile(r"[A-Za-z0-9_.]{1,60}")
 
 
 def one_of(value: str, expected: Container[str]) -> str:
-    """Keep a value that is expected; accounts and kinds may come from anybody's message."""
+    """Return a value if it is expected, else `other`: it may come from anybody's message."""
     return value if value in expected else OTHER
 
 
 def cause_label(cause: str | None) -> str:
-    """Keep a cause that is a word; an adapter of an ERP may have put a sentence there."""
+    """Return a cause if it is a word, else `other`: an ERP's adapter may have a sentence."""
     return cause if cause and _CAUSE.fullmatch(cause) else OTHER

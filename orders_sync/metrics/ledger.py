@@ -27,11 +27,12 @@ _NOTHING: Final = LedgerState(datetime.min.replace(tzinfo=UTC))
 
 
 class LedgerCollector(Collector):
-    """Shows the ledger's state; `read` gives None where the ledger does not answer.
+    """Shows the ledger's state; `read` returns None where the ledger does not answer.
 
-    `accounts` gives those that are configured, and whether each is enabled: they are always shown,
-    with zeros where there is nothing. The work of all others is shown under the account `other`,
-    for anybody may send a message that names one. Nothing is late of an account that is disabled.
+    `accounts` returns those that are configured, and whether each is enabled: they are always
+    shown, with zeros where there is nothing. The work of all others is shown under the account
+    `other`, for anybody may send a message that names one. Nothing is late of an account that is
+    disabled.
     """
 
     def __init__(
@@ -183,11 +184,11 @@ class LedgerCollector(Collector):
         name: str,
         text: str,
         labels: Key,
-        found: Mapping[Key, int],
+        numbers: Mapping[Key, int],
         zeros: Collection[Key] = (),
     ) -> Metric:
-        totals = Counter({(each, *rest): 0 for each in self._accounts for rest in zeros})
-        for key, count in found.items():
+        totals = Counter({(account, *rest): 0 for account in self._accounts for rest in zeros})
+        for key, count in numbers.items():
             totals[self._harmless(labels, key)] += count
         return _gauge(name, text, labels, totals)
 
@@ -196,25 +197,25 @@ class LedgerCollector(Collector):
         name: str,
         text: str,
         labels: Key,
-        found: Mapping[Key, datetime],
+        since_by_key: Mapping[Key, datetime],
         *,
         at: datetime,
         never: float = 0.0,
     ) -> Metric:
         ages: dict[Key, float] = {}
-        for key, since in found.items():
+        for key, since in since_by_key.items():
             if key[0] in self._disabled:
                 continue
             harmless = self._harmless(labels, key)
             ages[harmless] = max(ages.get(harmless, 0.0), (at - since).total_seconds())
         if labels == ("account",):
-            on_time = {(each,): 0.0 for each in self._disabled}
-            ages = {(each,): never for each in self._accounts} | ages | on_time
+            on_time = {(account,): 0.0 for account in self._disabled}
+            ages = {(account,): never for account in self._accounts} | ages | on_time
         return _gauge(name, text, labels, ages)
 
-    def _configured(self, found: Mapping[Key, datetime]) -> Mapping[Key, datetime]:
-        """Leave out accounts that are not configured any more: nobody is to poll them."""
-        return {key: at for key, at in found.items() if key[0] in self._accounts}
+    def _configured(self, by_key: Mapping[Key, datetime]) -> Mapping[Key, datetime]:
+        """Return what is of configured accounts: nobody polls others."""
+        return {key: at for key, at in by_key.items() if key[0] in self._accounts}
 
     def _harmless(self, labels: Key, key: Key) -> Key:
         return tuple(self._value(name, value) for name, value in zip(labels, key, strict=True))

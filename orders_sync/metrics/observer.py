@@ -225,7 +225,7 @@ class ObservedTransport:
 
 
 def _endpoint(request: Request) -> str:
-    """Name the endpoint: an operation's first word, for ids follow it."""
+    """Return the endpoint: an operation's first word, for ids follow it."""
     return request.operation.partition(" ")[0] or OTHER
 
 

@@ -16,7 +16,7 @@ from orders_sync.terminal import legible
 Key = tuple[str, str, str]
 
 
-class Event(StrEnum):
+class AlertEvent(StrEnum):
     """What is told of a cause."""
 
     NEEDED = "needed"  # It needs a person.
@@ -36,7 +36,7 @@ class Alert:
     finding: Finding
     since: datetime
     gone_at: datetime | None = None
-    event: Event | None = None
+    event: AlertEvent | None = None
     told_at: datetime | None = None
     number: int = 0
     owed: tuple[str, ...] = ()
@@ -48,8 +48,8 @@ class Alert:
 
     @property
     def is_over(self) -> bool:
-        """Whether all that is left of it is to say so."""
-        return self.event is Event.OVER
+        """Whether it is over, and only that is still to be sent."""
+        return self.event is AlertEvent.OVER
 
     @property
     def message_id(self) -> str:
@@ -103,9 +103,9 @@ class QuietHours:
 
 #: The event's words, for people.
 WORDS: Final = {
-    Event.NEEDED: "needs a person",
-    Event.AGAIN: "still needs a person",
-    Event.OVER: "is over",
+    AlertEvent.NEEDED: "needs a person",
+    AlertEvent.AGAIN: "still needs a person",
+    AlertEvent.OVER: "is over",
 }
 
 
@@ -157,8 +157,10 @@ def _seen(alert: Alert | None, finding: Finding, rules: Rules, now: datetime) ->
         alert = Alert(finding, since=now)
     alert = replace(alert, finding=finding, gone_at=None)
     if alert.told_at is None:
-        return _tell(alert, Event.NEEDED, rules, now) if now - alert.since >= rules.lasts else alert
-    return _tell(alert, Event.AGAIN, rules, now) if now - alert.told_at >= rules.again else alert
+        is_due, event = now - alert.since >= rules.lasts, AlertEvent.NEEDED
+    else:
+        is_due, event = now - alert.told_at >= rules.again, AlertEvent.AGAIN
+    return _tell(alert, event, rules, now) if is_due else alert
 
 
 def _not_seen(alert: Alert, rules: Rules, now: datetime) -> Alert | None:
@@ -168,10 +170,10 @@ def _not_seen(alert: Alert, rules: Rules, now: datetime) -> Alert | None:
     gone_at = alert.gone_at or now
     if now - gone_at < rules.lasts:
         return replace(alert, gone_at=gone_at)
-    return None if alert.told_at is None else _tell(alert, Event.OVER, rules, now)
+    return None if alert.told_at is None else _tell(alert, AlertEvent.OVER, rules, now)
 
 
-def _tell(alert: Alert, event: Event, rules: Rules, now: datetime) -> Alert:
+def _tell(alert: Alert, event: AlertEvent, rules: Rules, now: datetime) -> Alert:
     return replace(
         alert, event=event, told_at=now, number=alert.number + 1, owed=tuple(rules.channels)
     )

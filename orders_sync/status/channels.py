@@ -1,4 +1,4 @@
-"""Ways to tell people of an alert, each in a bounded time: a command, mail, what apprise knows."""
+"""Channels that tell people of an alert, each in a bounded time: a command, mail, apprise."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from orders_sync.errors import ConfigurationError, OrdersSyncError
 from orders_sync.settings import child_environment
 from orders_sync.settings_parts import MailSettings
 from orders_sync.settings_problems import ALERT_PREFIX
-from orders_sync.status.alerts import WORDS, Alert, Event
+from orders_sync.status.alerts import WORDS, Alert, AlertEvent
 from orders_sync.terminal import legible
 
 #: How long a command may run, or a mail may take.
@@ -43,16 +43,16 @@ class NotTold(OrdersSyncError):
     """Raised where a channel did not take a message; it may have come through all the same."""
 
 
-class Channel(Protocol):
-    """Tells people of an alert."""
+class AlertChannel(Protocol):
+    """A way to tell people of an alert."""
 
     @property
     def name(self) -> str:
-        """Name the channel in the state and in complaints."""
+        """Return the channel's name in the state and in complaints."""
         ...
 
     def tell(self, alert: Alert) -> None:
-        """Tell what the alert has to say.
+        """Send what the alert has to say.
 
         Raises:
             NotTold: it is to be told again later.
@@ -60,7 +60,7 @@ class Channel(Protocol):
         ...
 
 
-class Printed:
+class OutputChannel:
     """Prints one line a message: for people, or as JSON."""
 
     name = "output"
@@ -74,7 +74,7 @@ class Printed:
         self._say(json.dumps(alert.facts()) if self._as_json else _line(alert))
 
 
-class Command:
+class ExecChannel:
     """Runs a command without a shell; the facts are JSON on its input, and in its environment."""
 
     name = "exec"
@@ -89,7 +89,7 @@ class Command:
         self._seconds = seconds
 
     def tell(self, alert: Alert) -> None:
-        """Run it, and kill it with all that it started where it does not end in time.
+        """Run the command, and kill it with all that it started where it does not end in time.
 
         Raises:
             NotTold: it cannot be started, does not end in time, or ends with another status than 0.
@@ -118,7 +118,7 @@ class Command:
             raise NotTold(f"{self._argv[0]} ended with status {process.returncode}.")
 
 
-class Mail:
+class MailChannel:
     """Sends a mail by SMTP."""
 
     name = "mail"
@@ -189,7 +189,7 @@ class Mail:
         return message
 
 
-class Target:
+class NotifyChannel:
     """Sends to one of apprise's targets: Slack, Teams, Telegram, a pager, and a hundred others.
 
     https://github.com/caronc/apprise/wiki
@@ -243,7 +243,7 @@ def _bounded(send: Callable[[], str | None], seconds: float) -> str | None:
 def _title(alert: Alert) -> str:
     finding = alert.finding
     cause = f" ({finding.cause})" if finding.cause else ""
-    event = WORDS[alert.event or Event.NEEDED]
+    event = WORDS[alert.event or AlertEvent.NEEDED]
     return legible(f"{finding.subject}: {finding.check}{cause} {event}")
 
 

@@ -13,7 +13,8 @@ from typing import Final
 
 from orders_sync.broker.liveness import LivingWorker
 from orders_sync.doctor.findings import Finding
-from orders_sync.doctor.work import LedgerReading, cause_behind
+from orders_sync.doctor.readings import LedgerReading
+from orders_sync.doctor.work import cause_behind
 from orders_sync.domain.rules import OPEN
 from orders_sync.ledger.gauges import Key, LedgerState
 from orders_sync.metrics.labels import OTHER, one_of
@@ -37,7 +38,7 @@ class Readings:
 
 
 @dataclass(frozen=True, slots=True)
-class Work:
+class WorkCounts:
     """How many are in flight, and how many of them wait, or are parked, by cause."""
 
     in_flight: int
@@ -57,8 +58,8 @@ class AccountOverview:
 
     account: str
     lag_seconds: float | None = None
-    orders: Work | None = None
-    commands: Work | None = None
+    orders: WorkCounts | None = None
+    commands: WorkCounts | None = None
     polled_at: datetime | None = None
     last_successful_poll_at: datetime | None = None
     poll_rests_until: datetime | None = None
@@ -87,7 +88,7 @@ def compose(
     now: datetime,
     disabled: Collection[str] = (),
 ) -> Overview:
-    """Put together what is known of the configured accounts, and of others that have work."""
+    """Return what is known of the configured accounts, and of others that have work."""
     ledger, traffic = readings.ledger, readings.traffic
     names = sorted(accounts)
     if ledger is not None and _has_others(ledger.state, accounts):
@@ -153,10 +154,10 @@ def _work(
     standings: Mapping[Key, int],
     waiting: Mapping[Key, int],
     parked: Mapping[Key, int],
-) -> Work:
+) -> WorkCounts:
     by_standing = _by_last(standings, name, accounts)
-    return Work(
-        in_flight=sum(by_standing.get(each, 0) for each in _IN_FLIGHT),
+    return WorkCounts(
+        in_flight=sum(by_standing.get(standing, 0) for standing in _IN_FLIGHT),
         waiting=_by_last(_by_true_cause(waiting), name, accounts),
         parked=_by_last(parked, name, accounts),
     )
@@ -169,10 +170,10 @@ def _by_true_cause(waiting: Mapping[Key, int]) -> Mapping[Key, int]:
     return totals
 
 
-def _by_last(found: Mapping[Key, int], name: str, accounts: Collection[str]) -> Mapping[str, int]:
-    """Sum an account's numbers by the last part of their keys, the largest first."""
+def _by_last(numbers: Mapping[Key, int], name: str, accounts: Collection[str]) -> Mapping[str, int]:
+    """Return an account's numbers summed by the last part of their keys, the largest first."""
     totals: Counter[str] = Counter()
-    for key, number in found.items():
+    for key, number in numbers.items():
         if one_of(key[0], accounts) == name:
             totals[key[-1]] += number
     return dict(totals.most_common())
@@ -181,4 +182,4 @@ def _by_last(found: Mapping[Key, int], name: str, accounts: Collection[str]) -> 
 def _open_breakers(usage: Usage | None) -> Sequence[str] | None:
     if usage is None or usage.used is None:
         return None
-    return [each.name for each in usage.breakers if each.standing is not Circuit.CLOSED]
+    return [breaker.name for breaker in usage.breakers if breaker.standing is not Circuit.CLOSED]

@@ -22,7 +22,7 @@ from orders_sync.embedded.launcher import hold
 from orders_sync.errors import OrdersSyncError
 from orders_sync.private_files import private_folder
 from orders_sync.status.alerts import Alert, QuietHours, Rules, follow
-from orders_sync.status.channels import Channel, NotTold, Printed
+from orders_sync.status.channels import AlertChannel, NotTold, OutputChannel
 
 _ALERTS: Final = TypeAdapter(list[Alert])
 
@@ -42,7 +42,7 @@ def state_file(home: Path) -> Path:
 
 @contextmanager
 def sole_watch(home: Path) -> Iterator[None]:
-    """Be the only one that watches in a home folder; the kernel ends this with the process.
+    """Lock a home folder for the process that watches in it; its end unlocks the folder.
 
     Raises:
         AlreadyWatched: another process does.
@@ -64,7 +64,7 @@ class Watch:
     def __init__(
         self,
         home: Path,
-        channels: Sequence[Channel],
+        channels: Sequence[AlertChannel],
         *,
         lasts: timedelta,
         again: timedelta,
@@ -80,12 +80,13 @@ class Watch:
         self._alerts = {alert.key: alert for alert in self._read()}
 
     def take_in(self, findings: Sequence[Finding], *, now: datetime) -> bool:
-        """Tell what a look asks for; return whether all of it was told.
+        """Send what a look asks for, and return whether all of it was sent.
 
         In quiet hours it is only printed; the rest is told once they end.
         """
-        is_quiet = self._quiet is not None and self._quiet.covers(now.astimezone().time())
-        channels = [each for each in self._channels if not is_quiet or each.name == Printed.name]
+        channels = self._channels
+        if self._quiet is not None and self._quiet.covers(now.astimezone().time()):
+            channels = [channel for channel in channels if channel.name == OutputChannel.name]
         alerts = follow(self._alerts.values(), findings, self._rules, now=now)
         self._alerts = {alert.key: alert for alert in alerts}
         self._write()
@@ -94,7 +95,7 @@ class Watch:
         names = {channel.name for channel in channels}
         return not any(names.intersection(alert.owed) for alert in self._alerts.values())
 
-    def _tell_all(self, channel: Channel, now: datetime) -> None:
+    def _tell_all(self, channel: AlertChannel, now: datetime) -> None:
         failures, rests_until = self._rests.get(channel.name, (0, now))
         if rests_until > now:
             return

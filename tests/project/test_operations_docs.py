@@ -19,8 +19,8 @@ from pydantic import BaseModel
 from support.command_lines import understood
 
 from orders_sync.broker.consumer import _LEAVING_SECONDS
+from orders_sync.doctor.account import LIST_ORDERS, OTHERS, READ_FEED
 from orders_sync.doctor.findings import Finding, State
-from orders_sync.doctor.permissions import LIST_ORDERS, OTHERS, READ_FEED
 from orders_sync.embedded.supervisor import STOP_SECONDS
 from orders_sync.metrics.server import PORTS_TRIED
 from orders_sync.settings import Settings

@@ -16,7 +16,8 @@ from pydantic import SecretStr
 from support.ledger_files import make_ledger
 from support.oauth_server import OAuthServer, refresher, serving_oauth
 
-from orders_sync.doctor.work import LedgerReading, judge_tokens
+from orders_sync.doctor.readings import LedgerReading
+from orders_sync.doctor.work import judge_tokens
 from orders_sync.encryption import Cipher, new_key
 from orders_sync.erp.console import ConsoleErp
 from orders_sync.erp.registry import create

@@ -4,7 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from orders_sync.doctor.endpoints import EndpointReading, judge_endpoints
+from orders_sync.doctor.readings import EndpointReading
+from orders_sync.doctor.work import judge_endpoints
 from orders_sync.ledger.endpoints import Endpoint, OffWhy
 from orders_sync.ledger.outbox_log import Backlog
 

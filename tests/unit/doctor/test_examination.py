@@ -17,7 +17,7 @@ from support.turns import leave_poll
 from orders_sync.doctor.erp import CHECK as ERP
 from orders_sync.doctor.examination import examine
 from orders_sync.doctor.findings import Finding, State, exit_status
-from orders_sync.doctor.workers import read_taking
+from orders_sync.doctor.readings import read_broker
 from orders_sync.embedded.broker import EmbeddedBroker
 from orders_sync.encryption import Cipher, new_key
 from orders_sync.errors import ConfigurationError
@@ -340,10 +340,10 @@ def test_ticks_that_no_worker_takes_are_no_fault_of_beat(
     with Redis.from_url(settings.broker_url or "") as redis:
         redis.lpush("feed", "a tick")
 
-    ticks, workers = read_taking(settings)
+    state, workers = read_broker(settings)
 
     broker.stop()
-    assert (ticks, list(workers)) == (1, [])
+    assert (state.waiting["feed"], list(workers)) == (1, [])
 
 
 def test_settings_that_are_wrong_are_one_line_and_one_for_the_rest() -> None:

@@ -7,8 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from orders_sync.doctor.bounded import Probe, run_probes
-from orders_sync.doctor.clock import compare_clocks
-from orders_sync.doctor.findings import Finding, State, exit_status, of_error
+from orders_sync.doctor.findings import Finding, State, compare_clocks, exit_status, of_error
 from orders_sync.errors import ConfigurationError, Unavailable
 
 NOW = datetime(2026, 11, 27, 12, tzinfo=UTC)

@@ -22,7 +22,7 @@ from orders_sync.doctor.findings import Finding, State
 from orders_sync.errors import ConfigurationError
 from orders_sync.settings_parts import MailSettings
 from orders_sync.status.alerts import Alert, Rules, follow
-from orders_sync.status.channels import Command, Mail, NotTold, Printed
+from orders_sync.status.channels import ExecChannel, MailChannel, NotTold, OutputChannel
 
 NOW = datetime(2026, 11, 27, 12, tzinfo=UTC)
 RULES = Rules(timedelta(0), timedelta(hours=1), ("output",))
@@ -75,9 +75,9 @@ def server(inbox: Inbox) -> Iterator[MailSettings]:
 def test_a_line_says_who_what_since_when_and_what_to_do(alert: Alert) -> None:
     lines: list[str] = []
 
-    Printed(lines.append, as_json=False).tell(alert)
+    OutputChannel(lines.append, as_json=False).tell(alert)
     [over] = follow([alert], [], RULES, now=NOW)
-    Printed(lines.append, as_json=False).tell(over)
+    OutputChannel(lines.append, as_json=False).tell(over)
 
     assert lines == [
         "2026-11-27T12:00:00Z  shop: parked orders (a.b) needs a person: 3: a.b -> look",
@@ -91,7 +91,7 @@ def test_a_command_gets_the_facts_as_json_and_in_its_environment(
     store = "import os, sys; open(sys.argv[1], 'w').write(sys.stdin.read() + chr(10) + "
     store += "os.environ['ORDERS_SYNC_ALERT_SUBJECT'] + os.environ['ORDERS_SYNC_ALERT_EVENT'])"
 
-    Command(program(store, tmp_path / "got")).tell(alert)
+    ExecChannel(program(store, tmp_path / "got")).tell(alert)
 
     facts, words = (tmp_path / "got").read_text().splitlines()
     assert json.loads(facts) == alert.facts()
@@ -101,7 +101,7 @@ def test_a_command_gets_the_facts_as_json_and_in_its_environment(
 def test_no_shell_reads_a_command(alert: Alert, tmp_path: Path) -> None:
     store = "import sys; open(sys.argv[1], 'w').write(' '.join(sys.argv[2:]))"
 
-    Command(f"{program(store, tmp_path / 'got')} '$HOME' ; touch x").tell(alert)
+    ExecChannel(f"{program(store, tmp_path / 'got')} '$HOME' ; touch x").tell(alert)
 
     assert (tmp_path / "got").read_text() == "$HOME ; touch x"
 
@@ -115,7 +115,7 @@ def test_no_shell_reads_a_command(alert: Alert, tmp_path: Path) -> None:
 )
 def test_a_command_that_fails_has_told_nothing(alert: Alert, command: str, words: str) -> None:
     with pytest.raises(NotTold, match=words):
-        Command(command).tell(alert)
+        ExecChannel(command).tell(alert)
 
 
 def test_a_command_that_hangs_is_killed_with_all_that_it_started(
@@ -129,7 +129,7 @@ def test_a_command_that_hangs_is_killed_with_all_that_it_started(
     )
 
     with pytest.raises(NotTold, match="did not end in 3 s"):
-        Command(program(hang, tmp_path / "pid"), seconds=3).tell(alert)
+        ExecChannel(program(hang, tmp_path / "pid"), seconds=3).tell(alert)
 
     grandchild = int((tmp_path / "pid").read_text())
     until(lambda: not is_running(grandchild), "what it had started is gone", seconds=30)
@@ -147,7 +147,7 @@ def is_running(pid: int) -> bool:
 def test_a_mail_says_the_facts_to_everybody_that_is_named(
     alert: Alert, server: MailSettings, inbox: Inbox
 ) -> None:
-    Mail(server, ["ann@shop.test", "bob@shop.test"]).tell(alert)
+    MailChannel(server, ["ann@shop.test", "bob@shop.test"]).tell(alert)
 
     [mail] = inbox.mails
     assert inbox.recipients == ["ann@shop.test", "bob@shop.test"]
@@ -163,7 +163,7 @@ def test_a_server_that_refuses_is_named_without_its_words(
     inbox.refusal = "554 no, maria@example.com"
 
     with pytest.raises(NotTold, match="took no mail: SMTPDataError 554") as caught:
-        Mail(server, ["ann@shop.test"]).tell(alert)
+        MailChannel(server, ["ann@shop.test"]).tell(alert)
 
     assert "maria" not in str(caught.value)
 
@@ -174,7 +174,7 @@ def test_a_password_is_not_sent_where_tls_is_wanted_and_not_there(
     strict = server.model_copy(update={"tls": "starttls", "username": "u", "password": "p"})
 
     with pytest.raises(NotTold, match="SMTPNotSupportedError"):
-        Mail(strict, ["ann@shop.test"]).tell(alert)
+        MailChannel(strict, ["ann@shop.test"]).tell(alert)
 
 
 def test_a_server_that_never_says_anything_is_given_up(alert: Alert) -> None:
@@ -182,9 +182,9 @@ def test_a_server_that_never_says_anything_is_given_up(alert: Alert) -> None:
         silent = MailSettings(host="127.0.0.1", port=mute.getsockname()[1], tls="none")
 
         with pytest.raises(NotTold, match="took no mail"):
-            Mail(silent, ["ann@shop.test"], seconds=0.2).tell(alert)
+            MailChannel(silent, ["ann@shop.test"], seconds=0.2).tell(alert)
 
 
 def test_without_a_server_the_message_says_what_to_set() -> None:
     with pytest.raises(ConfigurationError, match="ORDERS_SYNC_MAIL__HOST is missing"):
-        Mail(MailSettings(), ["ann@shop.test"])
+        MailChannel(MailSettings(), ["ann@shop.test"])

@@ -15,7 +15,7 @@ from support.event_receiver import Receiver, answer, never, receiving
 from orders_sync.doctor.findings import Finding, State
 from orders_sync.errors import ConfigurationError
 from orders_sync.status.alerts import Alert, QuietHours, Rules, follow
-from orders_sync.status.channels import Command, NotTold, Printed, Target
+from orders_sync.status.channels import ExecChannel, NotifyChannel, NotTold, OutputChannel
 from orders_sync.status.watch import Watch
 
 # Apprise's own: it has a way out where Python has it no longer.
@@ -42,8 +42,8 @@ def alert() -> Alert:
     return alert
 
 
-def target(receiver: Receiver, *, seconds: float = 30) -> Target:
-    return Target(1, SecretStr(f"json://127.0.0.1:{receiver.port}/"), seconds=seconds)
+def target(receiver: Receiver, *, seconds: float = 30) -> NotifyChannel:
+    return NotifyChannel(1, SecretStr(f"json://127.0.0.1:{receiver.port}/"), seconds=seconds)
 
 
 def test_a_target_is_told_what_and_what_to_do(receiver: Receiver, alert: Alert) -> None:
@@ -71,7 +71,7 @@ def test_a_target_that_never_answers_is_given_up(receiver: Receiver, alert: Aler
 
 def test_a_target_that_apprise_does_not_know_is_refused_without_its_tokens() -> None:
     with pytest.raises(ConfigurationError, match="number 2") as refusal:
-        Target(2, SecretStr("carrier-pigeon://topsecret/"))
+        NotifyChannel(2, SecretStr("carrier-pigeon://topsecret/"))
 
     assert "topsecret" not in str(refusal.value)
 
@@ -99,8 +99,8 @@ def test_what_comes_in_quiet_hours_is_printed_at_once_and_told_once_they_end(
     watch = Watch(
         tmp_path,
         [
-            Printed(printed.append, as_json=False),
-            Command(shlex.join([sys.executable, "-c", KEEP, str(kept)])),
+            OutputChannel(printed.append, as_json=False),
+            ExecChannel(shlex.join([sys.executable, "-c", KEEP, str(kept)])),
         ],
         lasts=timedelta(0),
         again=timedelta(hours=24),

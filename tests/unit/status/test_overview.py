@@ -9,12 +9,13 @@ import pytest
 
 from orders_sync.broker.liveness import LivingWorker
 from orders_sync.doctor.findings import Finding, State, exit_status
-from orders_sync.doctor.work import LATE_ORDERS, SILENT, LedgerReading
+from orders_sync.doctor.readings import LedgerReading
+from orders_sync.doctor.work import LATE_ORDERS, SILENT
 from orders_sync.ledger.accounts import LastRun
 from orders_sync.ledger.gauges import LedgerState, Waiting
 from orders_sync.metrics.shared import BrokerState
-from orders_sync.status.judgement import judge
-from orders_sync.status.overview import Readings, Work, compose
+from orders_sync.status.overview import Readings, WorkCounts, compose
+from orders_sync.status.reading import judge
 from orders_sync.traffic.breaker import BreakerState, Circuit
 from orders_sync.traffic.limiter import Used
 from orders_sync.traffic.pause import PauseState
@@ -110,10 +111,10 @@ def test_work_is_summed_up_by_cause_the_largest_first() -> None:
 
     (account,) = compose(["shop"], readings, now=NOW).accounts
 
-    assert account.orders == Work(
+    assert account.orders == WorkCounts(
         6, {"erp.unavailable": 4}, {"erp.item_unmapped": 2, "vtex.refused": 1}
     )
-    assert account.commands == Work(2, {"x": 1}, {})
+    assert account.commands == WorkCounts(2, {"x": 1}, {})
     assert account.lag_seconds == 120
 
 
@@ -129,7 +130,7 @@ def test_accounts_that_are_not_configured_are_one_without_a_name() -> None:
     overview = compose(["shop"], readings, now=NOW)
 
     assert [each.account for each in overview.accounts] == ["shop", "other"]
-    assert overview.accounts[1].commands == Work(0, {}, {"account.unknown": 2})
+    assert overview.accounts[1].commands == WorkCounts(0, {}, {"account.unknown": 2})
     assert [each.subject for each in needs(readings)] == ["other"]
     assert "maria" not in str(overview)
 
