@@ -25,34 +25,34 @@ INTERRUPTED: Final = 130
 #: name: (where the command is, what `--help` says about it). Only the one that is run is imported.
 COMMANDS: Final = {
     "demo": ("orders_sync.cli.demo:demo", "See it run: a sandbox, workers, orders, promises."),
-    "up": ("orders_sync.cli.up:up", "Run everything for the configured accounts."),
+    "up": ("orders_sync.cli.serve:up", "Run everything for the configured accounts."),
     "serve": ("orders_sync.cli.serve:serve", "Serve the HTTP API, and the order desk."),
     "accounts": (
         "orders_sync.cli.accounts:accounts",
         "Add, change and disable accounts while all runs.",
     ),
     "endpoints": ("orders_sync.cli.endpoints:endpoints", "Send events to URLs."),
-    "tokens": ("orders_sync.cli.tokens:tokens", "Who may call the HTTP API, and for what."),
-    "users": ("orders_sync.cli.users:users", "Who may use the order desk."),
+    "tokens": ("orders_sync.cli.access:tokens", "Who may call the HTTP API, and for what."),
+    "users": ("orders_sync.cli.access:users", "Who may use the order desk."),
     "orders": ("orders_sync.cli.orders:orders", "Where an order is and why; read it afresh."),
     "commands": (
-        "orders_sync.cli.command_list:commands",
+        "orders_sync.cli.commands:commands",
         "What VTEX shall be told: how far it is, and why it waits.",
     ),
-    "invoice": ("orders_sync.cli.commands:invoice", "Send an invoice to VTEX."),
-    "track": ("orders_sync.cli.commands:track", "Tell VTEX how a package travels."),
-    "cancel": ("orders_sync.cli.commands:cancel", "Cancel an order in VTEX."),
-    "change": ("orders_sync.cli.change:change", "Change an order's items or price in VTEX."),
-    "deny": ("orders_sync.cli.commands:deny", "Deny a cancellation that was requested."),
-    "note": ("orders_sync.cli.commands:note", "Add a line to an order's timeline in VTEX."),
+    "invoice": ("orders_sync.cli.send:invoice", "Send an invoice to VTEX."),
+    "track": ("orders_sync.cli.send:track", "Tell VTEX how a package travels."),
+    "cancel": ("orders_sync.cli.send:cancel", "Cancel an order in VTEX."),
+    "change": ("orders_sync.cli.send:change", "Change an order's items or price in VTEX."),
+    "deny": ("orders_sync.cli.send:deny", "Deny a cancellation that was requested."),
+    "note": ("orders_sync.cli.send:note", "Add a line to an order's timeline in VTEX."),
     "parked": ("orders_sync.cli.parked:parked", "What waits for a person; retry, edit, discard."),
     "status": ("orders_sync.cli.status:status", "How every account stands; what needs a person."),
     "watch": ("orders_sync.cli.watch:watch", "Tell people when something needs one."),
     "feed": ("orders_sync.cli.feed:feed", "Look at the accounts' feeds; configure them."),
     "hook": ("orders_sync.cli.hook:hook", "Have VTEX post changes to us at once; see how it is."),
-    "doctor": ("orders_sync.cli.doctor:doctor", "What works, and what to do about the rest."),
+    "doctor": ("orders_sync.cli.status:doctor", "What works, and what to do about the rest."),
     "config": ("orders_sync.cli.config:config", "The settings in force, and where they come from."),
-    "broker": ("orders_sync.cli.broker:broker", "The broker's URL, for other services."),
+    "broker": ("orders_sync.cli.config:broker", "The broker's URL, for other services."),
     "db": ("orders_sync.cli.db:db", "Create or upgrade the ledger's tables."),
     "adapter": ("orders_sync.cli.adapter:adapter", "Begin an ERP adapter of your own."),
     "completion": ("orders_sync.cli.completion:completion", "Completion for your shell."),
@@ -67,7 +67,7 @@ class LazyGroup(click.Group):
     """
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 # click's signature
-        """Name the commands in the order of `COMMANDS`."""
+        """Return the names in the order of `COMMANDS`."""
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
@@ -100,14 +100,14 @@ class LazyGroup(click.Group):
             with owner_only():
                 return super().main(args, **extra)
         except ConfigurationError as error:
-            _complain(error)
+            _print_error(error)
             sys.exit(UNCONFIGURED)
         except OrdersSyncError as error:
-            _complain(error)
+            _print_error(error)
             sys.exit(FAILED)
         except OSError as error:
             # Click has dealt with a closed pipe by now; what is left is a file or a folder.
-            _complain(f"{error.filename or 'The system'}: {error.strerror or error}.")
+            _print_error(f"{error.filename or 'The system'}: {error.strerror or error}.")
             sys.exit(FAILED)
 
 
@@ -117,5 +117,5 @@ def main() -> None:
     """Keep orders in step between VTEX and a store's ERP."""
 
 
-def _complain(error: object) -> None:
+def _print_error(error: object) -> None:
     click.echo(f"orders-sync: {legible(str(error), keep=LINES)}", err=True)

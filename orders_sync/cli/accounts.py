@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import json
 import re
-import sys
 from collections.abc import Callable, Mapping
-from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, TextIO, TypeVar
 
 import click
 
-from orders_sync.cli.output import as_json, echo, print_json, print_rows
+from orders_sync.cli.account_secrets import ask_secret, encrypt_anew, give_tokens, make_key
+from orders_sync.cli.context import act_now, kept_account, open_ledger, require_account
+from orders_sync.cli.output import as_json, echo, print_json, print_outcome, print_rows
 from orders_sync.cli.parameters import ACCOUNT
-from orders_sync.cli.workplace import act_now, open_ledger
-from orders_sync.encryption import Cipher, new_key
-from orders_sync.erp.tokens import Tokens
+from orders_sync.encryption import Cipher
 from orders_sync.errors import AuthFailed, OrdersSyncError
 from orders_sync.ledger import Ledger
 from orders_sync.ledger.account_settings import KeptAccount
@@ -28,7 +26,6 @@ from orders_sync.roster import (
     seal_account,
 )
 from orders_sync.settings import Settings, load_settings
-from orders_sync.token_store import seal_tokens
 
 if TYPE_CHECKING:
     from orders_sync.settings_parts import AccountSettings
@@ -49,7 +46,7 @@ _from_file = click.option(
 
 
 def _given(command: F) -> F:
-    """Add what may be given of an account on the command line: nothing that is secret."""
+    """Add the options for what may be given of an account: nothing that is secret."""
     options = (
         _from_file,
         click.option("--erp", help="The ERP's adapter, as `staging`."),
@@ -78,6 +75,11 @@ def accounts() -> None:
     """
 
 
+accounts.add_command(give_tokens)
+accounts.add_command(encrypt_anew)
+accounts.add_command(make_key)
+
+
 @accounts.command("add")
 @click.argument("name")
 @_given
@@ -97,8 +99,8 @@ def add_account(*, name: str, source: TextIO | None, as_json: bool, **given: Any
     cipher = Cipher(settings.secrets_key)
     for field, label in (("app_key", "App key"), ("app_token", "App token")):
         if field not in values:
-            values[field] = _ask(label)
-    _check(name, values, settings, is_asked=not given["no_check"])
+            values[field] = ask_secret(label)
+    _check(name, values, settings, with_calls=not given["no_check"])
     with open_ledger() as ledger:
         before = ledger.kept_accounts.find(name)
         if before is not None and before.settings is not None:
@@ -109,7 +111,7 @@ def add_account(*, name: str, source: TextIO | None, as_json: bool, **given: Any
         shown = _shown(ledger, settings)[name]
     if name in settings.accounts:
         echo("The settings have it too, and theirs are in force until they do not.", err=True)
-    _tell(shown, f"{name} is added. {_SOON}", as_json=as_json)
+    print_outcome(shown, f"{name} is added. {_SOON}", as_json=as_json)
 
 
 @accounts.command("set")
@@ -123,7 +125,7 @@ def set_account(*, name: str, source: TextIO | None, as_json: bool, **given: Any
     changes = _values(source, given)
     if not changes:
         raise click.UsageError("Give what shall change, such as --erp or --from FILE.")
-    _change(name, changes, "set", is_asked=not given["no_check"], as_json=as_json)
+    _change(name, changes, "set", with_calls=not given["no_check"], as_json=as_json)
 
 
 @accounts.command("rotate")
@@ -141,10 +143,10 @@ def rotate_key(*, name: str, source: TextIO | None, no_check: bool, as_json: boo
     """
     changes = _values(source, {})
     if source is None:
-        changes = {"app_key": _ask("New app key"), "app_token": _ask("New app token")}
+        changes = {"app_key": ask_secret("New app key"), "app_token": ask_secret("New app token")}
     if not changes or not changes.keys() <= set(SECRETS):
         raise click.UsageError(f"--from has of {', '.join(SECRETS)} those that change.")
-    _change(name, changes, "rotate", is_asked=not no_check, as_json=as_json)
+    _change(name, changes, "rotate", with_calls=not no_check, as_json=as_json)
 
 
 @accounts.command("disable")
@@ -160,11 +162,11 @@ def disable_account(*, name: str, why: str | None, as_json: bool) -> None:
     """
     settings = load_settings()
     with open_ledger() as ledger:
-        _require(ledger, settings, name)
+        require_account(ledger, settings, name)
         if not ledger.kept_accounts.disable(name, act_now(why)):
             raise click.ClickException(f"{name} is disabled already.")
         shown = _shown(ledger, settings)[name]
-    _tell(shown, f"{name} is disabled. {_SOON}", as_json=as_json)
+    print_outcome(shown, f"{name} is disabled. {_SOON}", as_json=as_json)
 
 
 @accounts.command("enable")
@@ -177,7 +179,7 @@ def enable_account(*, name: str, as_json: bool) -> None:
     """
     settings = load_settings()
     with open_ledger() as ledger:
-        _require(ledger, settings, name)
+        require_account(ledger, settings, name)
         if not ledger.kept_accounts.enable(name, act_now(None)):
             own = settings.accounts.get(name)
             by_settings = own is not None and not own.enabled
@@ -187,7 +189,7 @@ def enable_account(*, name: str, as_json: bool) -> None:
                 else f"{name} is enabled already."
             )
         shown = _shown(ledger, settings)[name]
-    _tell(shown, f"{name} is enabled. {_SOON}", as_json=as_json)
+    print_outcome(shown, f"{name} is enabled. {_SOON}", as_json=as_json)
 
 
 @accounts.command("remove")
@@ -202,17 +204,14 @@ def remove_account(*, name: str, as_json: bool) -> None:
     """
     settings = load_settings()
     with open_ledger() as ledger:
-        _kept(ledger, settings, name)
+        kept_account(ledger, settings, name)
         if not ledger.kept_accounts.remove(name, act_now(None)):
             raise click.ClickException(
                 f"{name} has work that is not at its end: orders-sync parked list --account {name} "
                 f"and orders-sync orders list --account {name}. It may be disabled all the same: "
                 f"orders-sync accounts disable {name}"
             )
-    if as_json:
-        print_json({"account": name})
-    else:
-        echo(f"{name} is removed. {_SOON}")
+    print_outcome({"account": name}, f"{name} is removed. {_SOON}", as_json=as_json)
 
 
 @accounts.command("list")
@@ -244,87 +243,13 @@ def show_account(*, name: str, as_json: bool) -> None:
     """
     settings = load_settings()
     with open_ledger() as ledger:
-        _require(ledger, settings, name)
+        require_account(ledger, settings, name)
         shown = _shown(ledger, settings)[name]
     if as_json:
         print_json(shown)
         return
     for field, value in shown.items():
         echo(f"{field:22} {'' if value is None else value}")
-
-
-@accounts.command("token")
-@click.argument("name", type=ACCOUNT)
-@click.option("--retry", is_flag=True, help="Have those tried that are kept; give none.")
-@as_json
-def give_tokens(*, name: str, retry: bool, as_json: bool) -> None:
-    """Give the OAuth tokens of an account's ERP, on standard input: the first, or in place of lost.
-
-    What is read is the server's answer, {"access_token", "refresh_token", "expires_in"}, or a line
-    with a refresh token, which is used at once.
-
-    --json: {account}.
-    """
-    settings = load_settings()
-    cipher, act = Cipher(settings.secrets_key), act_now(None)
-    with open_ledger() as ledger:
-        _require(ledger, settings, name)
-        if not retry:
-            tokens = _tokens(sys.stdin.read(), act.at)
-            ledger.erp_tokens.give(name, seal_tokens(tokens, cipher), act)
-        elif not ledger.erp_tokens.retry(name, act):
-            raise click.ClickException(f"{name} has no tokens. Leave --retry out, and give some.")
-    if as_json:
-        print_json({"account": name})
-    else:
-        echo(f"The tokens of {name} are kept. They are used with its next call.")
-
-
-def _tokens(text: str, now: datetime) -> Tokens:
-    if not text.strip():
-        raise click.UsageError("Nothing came on standard input.")
-    try:
-        answer = json.loads(text)
-    except ValueError:
-        return Tokens("", text.strip(), now)
-    try:
-        return Tokens.from_answer(answer if isinstance(answer, dict) else {}, now=now)
-    except ValueError as error:
-        raise click.UsageError(f"The answer cannot be used: {error}.") from None
-
-
-@accounts.command("reencrypt")
-@as_json
-def encrypt_anew(*, as_json: bool) -> None:
-    """Encrypt all secrets of the ledger anew, with the first key of ORDERS_SYNC_SECRETS_KEY.
-
-    To change the key: put the new one before the old, restart the processes, run this, and take the
-    old one out.
-
-    --json: {accounts, tokens}.
-    """
-    cipher = Cipher(load_settings().secrets_key)
-    with open_ledger() as ledger:
-        number = ledger.kept_accounts.renew(cipher.renew, act_now(None))
-        tokens = ledger.erp_tokens.renew(cipher.renew, act_now(None))
-    if as_json:
-        print_json({"accounts": number, "tokens": tokens})
-    else:
-        echo(f"Encrypted anew: the secrets of {number} accounts, and {tokens} tokens.")
-
-
-@accounts.command("new-key")
-@as_json
-def make_key(*, as_json: bool) -> None:
-    """Print a new key for ORDERS_SYNC_SECRETS_KEY; it is kept nowhere.
-
-    --json: {key}.
-    """
-    key = new_key()
-    if as_json:
-        print_json({"key": key})
-    else:
-        echo(key)
 
 
 def _values(source: TextIO | None, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -349,34 +274,23 @@ def _values(source: TextIO | None, given: Mapping[str, Any]) -> dict[str, Any]:
     return values
 
 
-def _ask(label: str) -> str:
-    """Ask for a secret at a terminal, or take the next line of standard input."""
-    if sys.stdin.isatty():
-        text: str = click.prompt(label, hide_input=True, err=True)
-    else:
-        text = sys.stdin.readline()
-    if not text.strip():
-        raise click.UsageError(f"{label}: nothing came on standard input.")
-    return text.strip()
-
-
 def _change(
-    name: str, changes: Mapping[str, Any], did: str, *, is_asked: bool, as_json: bool
+    name: str, changes: Mapping[str, Any], did: str, *, with_calls: bool, as_json: bool
 ) -> None:
     settings = load_settings()
     cipher = Cipher(settings.secrets_key)
     with open_ledger() as ledger:
-        before = _kept(ledger, settings, name)
+        before = kept_account(ledger, settings, name)
         try:
             known = open_account(before, cipher)
         except WrongAccount:
             # What cannot be read may be given anew, as a whole.
             known = {}
         values = {k: v for k, v in {**known, **changes}.items() if v is not None}
-        _check(name, values, settings, is_asked=is_asked)
+        _check(name, values, settings, with_calls=with_calls)
         _keep(ledger, name, values, cipher, before, did=did)
         shown = _shown(ledger, settings)[name]
-    _tell(shown, f"{name} is changed. {_SOON}", as_json=as_json)
+    print_outcome(shown, f"{name} is changed. {_SOON}", as_json=as_json)
 
 
 def _keep(
@@ -393,30 +307,17 @@ def _keep(
         raise click.ClickException(f"Somebody else changed {name} meanwhile. Say it again.")
 
 
-def _kept(ledger: Ledger, settings: Settings, name: str) -> KeptAccount:
-    kept = ledger.kept_accounts.find(name)
-    if kept is None or kept.settings is None:
-        where = "of the settings: change it there" if name in settings.accounts else "not there"
-        raise click.ClickException(f"{name} is {where}. See: orders-sync accounts list")
-    return kept
-
-
-def _require(ledger: Ledger, settings: Settings, name: str) -> None:
-    if name not in settings.accounts:
-        _kept(ledger, settings, name)
-
-
-def _check(name: str, values: Mapping[str, Any], settings: Settings, *, is_asked: bool) -> None:
-    """Refuse an account whose settings are wrong, whose key VTEX refuses, or whose ERP is away."""
+def _check(name: str, values: Mapping[str, Any], settings: Settings, *, with_calls: bool) -> None:
+    """Refuse an account whose settings are wrong, or, `with_calls`, whose VTEX or ERP is away."""
     try:
         account = read_account(values)
     except WrongAccount as error:
         raise click.ClickException(f"{name}: {error}.") from None
-    if is_asked:
-        _ask_around(name, account, settings)
+    if with_calls:
+        _check_reachable(name, account, settings)
 
 
-def _ask_around(name: str, account: AccountSettings, settings: Settings) -> None:
+def _check_reachable(name: str, account: AccountSettings, settings: Settings) -> None:
     from orders_sync.bootstrap import build  # noqa: PLC0415 - requests is slow to import.
     from orders_sync.doctor.erp import examine_erp  # noqa: PLC0415
     from orders_sync.doctor.findings import State  # noqa: PLC0415
@@ -471,10 +372,3 @@ def _shown(ledger: Ledger, settings: Settings) -> dict[str, dict[str, Any]]:
 def _days(settings: Settings, name: str) -> int | None:
     retention = settings.retention_of(name)
     return None if retention is None else retention.days
-
-
-def _tell(shown: Mapping[str, Any], sentence: str, *, as_json: bool) -> None:
-    if as_json:
-        print_json(dict(shown))
-    else:
-        echo(sentence)

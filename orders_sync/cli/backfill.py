@@ -5,17 +5,16 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, Self
 
 import click
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
-from orders_sync.cli.dates import Moment, require_span
+from orders_sync.cli.context import dispatcher, load_current, open_ledger, targets
 from orders_sync.cli.output import as_json, echo, print_json
-from orders_sync.cli.parameters import ACCOUNT
-from orders_sync.cli.workplace import chosen_accounts, dispatcher, load_current, open_ledger
+from orders_sync.cli.parameters import ACCOUNT, Instant
 from orders_sync.domain.words import at
 from orders_sync.errors import ConfigurationError
 from orders_sync.ledger import Ledger
@@ -28,16 +27,18 @@ if TYPE_CHECKING:
     from orders_sync.bootstrap import Services
 
 _LINE_EVERY_SECONDS: Final = 5.0
+#: VTEX shows no order that is older.
+_OLDEST: Final = timedelta(days=2 * 365)
 
 
 @click.command("backfill")
 @click.option(
-    "--from", "start", type=Moment(), required=True, help="Orders created from this day on (UTC)."
+    "--from", "start", type=Instant(), required=True, help="Orders created from this day on (UTC)."
 )
 @click.option(
     "--to",
     "end",
-    type=Moment(is_end=True),
+    type=Instant(is_end=True),
     required=True,
     help="Orders created up to the end of this day.",
 )
@@ -74,30 +75,44 @@ def backfill_orders(
     --json: a list of {account, from, to, statuses, dry_run, was_done, position, listed, known,
     taken, by_status}.
     """
-    require_span(start, end, now=datetime.now(UTC))
+    _require_span(start, end, now=datetime.now(UTC))
     settings = load_current()
     require_accounts(settings)
     told: list[dict[str, Any]] = []
     with open_ledger() as ledger:
-        for name in chosen_accounts(settings, account):
+        for name in targets(settings, account):
             plan = BackfillPlan(name, start, end, tuple(dict.fromkeys(statuses)))
             tally, was_done = _run(plan, settings, ledger, is_dry=dry_run, restart=restart)
             told.append(_told(plan, tally, dry_run=dry_run, was_done=was_done))
     if as_json:
         print_json(told)
         return
-    for each in told:
-        _print(each)
+    for row in told:
+        _print(row)
+
+
+def _require_span(start: datetime, end: datetime, *, now: datetime) -> None:
+    """Refuse a span that holds no order that VTEX would show.
+
+    Raises:
+        click.UsageError: the message says which end of it is wrong.
+    """
+    if start >= end:
+        raise click.UsageError(f"--from {start:%Y-%m-%d %H:%M} must lie before --to.")
+    if start > now:
+        raise click.UsageError(f"--from {start:%Y-%m-%d %H:%M} UTC is yet to come.")
+    if end < now - _OLDEST:
+        raise click.UsageError("--to lies more than two years back, and VTEX shows nothing there.")
 
 
 def _run(
     plan: BackfillPlan, settings: Settings, ledger: Ledger, *, is_dry: bool, restart: bool
 ) -> tuple[Tally, bool]:
-    """Carry a plan out; gives how far it is, and whether it was done before."""
+    """Carry out a plan; return how far it is, and whether it was done before."""
     before = None if is_dry or restart else kept_tally(ledger, plan)
     if before is not None and before.position >= plan.end:
         return before, True
-    with _calling(settings) as services, _Display(plan) as display:
+    with _open_backfill_services(settings) as services, _ProgressDisplay(plan) as display:
         backfill = Backfill(
             vtex=services.vtex(plan.account, Lane.RECONCILE),
             ledger=ledger,
@@ -111,8 +126,8 @@ def _run(
 
 
 @contextmanager
-def _calling(settings: Settings) -> Iterator[Services]:
-    """Build what calls VTEX within the budget that the workers share, where that is reached."""
+def _open_backfill_services(settings: Settings) -> Iterator[Services]:
+    """Open services that call within the budget that the workers share, where that is reached."""
     from orders_sync.bootstrap import (  # noqa: PLC0415 - `orders list` must be quick.
         build,
         connect_traffic,
@@ -130,7 +145,7 @@ def _calling(settings: Settings) -> Iterator[Services]:
         services.close()
 
 
-class _Display:
+class _ProgressDisplay:
     """A bar over the time that is walked through, or a line now and then, on standard error."""
 
     def __init__(self, plan: BackfillPlan) -> None:

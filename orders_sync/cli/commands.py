@@ -1,123 +1,142 @@
-"""`orders-sync invoice`, `track`, `cancel`, `deny` and `note`: tell VTEX something by hand.
-
-Their options are the fields of the kinds' bodies; lists are given with `--file`.
-"""
+"""`orders-sync commands`: what VTEX shall be told, how far it is, and why it waits."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
-from typing import Any, Literal, get_args, get_origin
+from typing import Any
 
 import click
-from pydantic.fields import FieldInfo
 
-from orders_sync.cli.asking import about_order, ask, json_file, with_options
-from orders_sync.commands.body import ParcelBody
-from orders_sync.commands.cancel import CANCEL
-from orders_sync.commands.deny import DENY
-from orders_sync.commands.invoice import INVOICE
-from orders_sync.commands.kind import Kind
-from orders_sync.commands.note import NOTE
-from orders_sync.commands.track import TRACK
+from orders_sync.backoffice.accounts import require_known
+from orders_sync.backoffice.order_report import CommandStatus, as_object
+from orders_sync.cli.context import load_current, open_ledger
+from orders_sync.cli.output import (
+    as_json,
+    echo,
+    indented,
+    print_fields,
+    print_json,
+    print_more,
+    print_rows,
+)
+from orders_sync.cli.parameters import ACCOUNT, CAUSE, DURATION, ORDER_ID, limit
+from orders_sync.commands import NAMED
+from orders_sync.domain.rules import Standing
+from orders_sync.ledger import Ledger
+from orders_sync.ledger.searches import COUNTED, CommandSearch
 
-Fields = dict[str, Any]
-
-
-def command_of(
-    kind: Kind, *beside: Callable[[Any], Any], complete: Callable[[Fields], Fields] = dict
-) -> click.Command:
-    """Return the command that asks for a kind, with an option for each field that has one value.
-
-    `beside` are options that are no fields; `complete` makes fields of them.
-    """
-
-    def run(
-        *,
-        order_id: str,
-        account: str | None,
-        key: str | None,
-        as_json: bool,
-        patience: timedelta | None,
-        file: bytes | None = None,
-        **given: Any,
-    ) -> None:
-        body = with_options(file, complete(given))
-        ask(
-            kind.name,
-            order_id,
-            body,
-            account=account,
-            key=key,
-            as_json=as_json,
-            patience=patience,
-        )
-
-    run.__doc__ = f"{kind.summary}\n\nThe fields are explained in docs/triggering.md."
-    has_lists = kind.argument is not None
-    options = [
-        *_options(kind, required=not has_lists),
-        *beside,
-        *([json_file] if has_lists else []),
-    ]
-    for decorate in reversed(options):
-        run = decorate(run)
-    return click.command(name=kind.name)(about_order(run))
-
-
-def _options(kind: Kind, *, required: bool) -> Iterator[Callable[[Any], Any]]:
-    fields = kind.body.model_fields
-    for name in sorted(fields, key=lambda name: name in ParcelBody.model_fields):
-        field = fields[name]
-        if field.description is None:
-            continue
-        long = f"--{name.replace('_', '-')}"
-        is_flag = field.annotation is bool
-        yield click.option(
-            *([long, "--invoice"] if name == "invoice_number" else [long]),
-            name,
-            is_flag=is_flag,
-            type=None if is_flag else _type_of(field),
-            required=required and field.is_required(),
-            help=field.description,
-        )
-
-
-def _type_of(field: FieldInfo) -> Any:
-    """Return the click type of an option; what is no number or choice is checked with the body."""
-    annotations = [field.annotation]
-    for annotation in annotations:
-        if get_origin(annotation) is Literal:
-            return click.Choice(get_args(annotation))
-        if annotation is int:
-            return click.INT
-        annotations += get_args(annotation)
-    return click.STRING
-
-
-_EVENT = (
-    click.option("--event", help="What happened to the package."),
-    click.option("--city", help="Where it happened; VTEX wants it with every event."),
-    click.option("--state", help="The state or province; VTEX wants it too."),
-    click.option("--date", help="The day it happened, as 2026-11-27; today if left out."),
+_COLUMNS = (
+    "id",
+    "kind",
+    "account",
+    "order_id",
+    "standing",
+    "outcome",
+    "attempts",
+    "due_at",
+    "cause",
+    "updated_at",
+)
+_FIELDS = (
+    "id account order_id kind source asked_key progress standing outcome told next_step attempts "
+    "receipt vtex_number value_cents created_at retried_at updated_at due_at cause reason hint"
 )
 
 
-def _with_event(given: Fields) -> Fields:
-    """Return the fields with the event that --event and its options say."""
-    event, city, state, date = (given.pop(name) for name in ("event", "city", "state", "date"))
-    if event is None:
-        if city or state or date:
-            raise click.UsageError("--city, --state and --date belong to an --event.")
-        return given
-    if not (city and state):
-        raise click.UsageError("An --event needs its --city and its --state.")
-    day = date or f"{datetime.now(UTC):%Y-%m-%d}"
-    return {**given, "events": [{"description": event, "city": city, "state": state, "date": day}]}
+@click.group()
+def commands() -> None:
+    """Look at commands: invoices, tracking, cancellations, changes, denials and notes."""
 
 
-invoice = command_of(INVOICE)
-track = command_of(TRACK, *_EVENT, complete=_with_event)
-cancel = command_of(CANCEL)
-deny = command_of(DENY)
-note = command_of(NOTE)
+@commands.command("list")
+@click.option("--account", type=ACCOUNT, help="Only commands of this account.")
+@click.option("--order", "order_id", type=ORDER_ID, help="Only commands about this order.")
+@click.option("--kind", type=click.Choice(list(NAMED)))
+@click.option("--standing", type=click.Choice([s.value for s in Standing]))
+@click.option("--cause", type=CAUSE, help="Only commands that wait or are parked for this cause.")
+@click.option(
+    "--older-than", type=DURATION, help="Only commands asked for longer ago: 30m, 2h, 3d."
+)
+@limit
+@as_json
+def list_commands(
+    *,
+    account: str | None,
+    order_id: str | None,
+    kind: str | None,
+    standing: str | None,
+    cause: str | None,
+    older_than: timedelta | None,
+    limit: int,
+    as_json: bool,
+) -> None:
+    """List commands, the latest changed first, and say how many more there are.
+
+    --json: {commands, total}; total is counted up to 100000.
+    """
+    search = CommandSearch(
+        account=account,
+        order_id=order_id,
+        kind=kind,
+        standing=Standing(standing) if standing else None,
+        cause=cause,
+        asked_before=datetime.now(UTC) - older_than if older_than else None,
+    )
+    with open_ledger() as ledger:
+        if account is not None:
+            require_known(ledger, load_current(), account)
+        rows, total = ledger.searches.search_commands(search, limit=limit)
+    listed = [as_object(CommandStatus, row) for row in rows]
+    if as_json:
+        print_json({"commands": listed, "total": total})
+        return
+    print_rows(listed, _COLUMNS, empty="No commands.")
+    print_more(total, len(rows), COUNTED)
+
+
+@commands.command("show")
+@click.argument("command_id", metavar="COMMAND", type=ORDER_ID)
+@as_json
+def show_command(*, command_id: str, as_json: bool) -> None:
+    """Tell everything about one command, with its body, and what people did about it.
+
+    --json: its fields, body, others (how many more are parked for its cause), acts.
+    """
+    with open_ledger() as ledger:
+        command = ledger.inquiries.command(command_id)
+        if command is None:
+            raise click.ClickException(
+                f"There is no command {command_id}. See: orders-sync commands list"
+            )
+        report = command_report(ledger, command)
+    if as_json:
+        print_json(report)
+    else:
+        print_command(report)
+
+
+def command_report(ledger: Ledger, command: dict[str, Any]) -> dict[str, Any]:
+    """Return a command with what people did about it, and how many others have its cause."""
+    acts = ledger.inquiries.acts(command["account"], command["order_id"])
+    counts = ledger.searches.parked_counts()
+    is_parked = command["standing"] == Standing.PARKED
+    return {
+        **as_object(CommandStatus, command),
+        "body": command["body"],
+        "others": counts.get(command["cause"] or "", 1) - 1 if is_parked else 0,
+        "acts": [act for act in acts if command["id"] in act["did"]],
+    }
+
+
+def print_command(command: dict[str, Any]) -> None:
+    """Print one command, with its body and what people did about it."""
+    print_fields(command, _FIELDS)
+    if command["others"]:
+        echo(f"{'others':>14}: {command['others']} more parked for the same cause")
+    echo()
+    echo("Body")
+    echo(indented(command["body"]), of_lines=True)
+    if command["acts"]:
+        echo()
+        echo("By hand")
+        print_rows(command["acts"], ("at", "who", "did", "why"), empty="")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from orders_sync.cli.output import as_json, echo, print_json
+from orders_sync.cli.output import as_json, print_outcome
 from orders_sync.ledger.migrate import upgrade
 from orders_sync.private_files import keep_private
 from orders_sync.settings import load_settings
@@ -25,7 +25,5 @@ def upgrade_ledger(*, as_json: bool) -> None:
     settings = load_settings()
     keep_private(settings)
     version = upgrade(settings.ledger)
-    if as_json:
-        print_json({"version": version})
-    else:
-        echo(f"The ledger is at version {version}.")
+    says = f"The ledger is at version {version}."
+    print_outcome({"version": version}, says, as_json=as_json)

@@ -1,7 +1,8 @@
-"""`orders-sync parked retry` and `discard`: of one, of several, or of all with one cause."""
+"""`orders-sync parked retry`, `edit` and `discard`: what people decide about what is parked."""
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -21,17 +22,18 @@ from orders_sync.backoffice.parked import (
     retry,
 )
 from orders_sync.cli import FAILED
+from orders_sync.cli.context import act_now, dispatcher, load_current, open_ledger
 from orders_sync.cli.output import as_json, echo, print_json
-from orders_sync.cli.parameters import ACCOUNT, CAUSE, ORDER_ID
-from orders_sync.cli.workplace import act_now, dispatcher, load_current, open_ledger
+from orders_sync.cli.parameters import ACCOUNT, CAUSE, ORDER_ID, json_file, read_object
 from orders_sync.domain.steps import Dispatch
 from orders_sync.ledger import Ledger
 from orders_sync.ledger.journal import Act
+from orders_sync.outbound import decide
 from orders_sync.settings import load_settings
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-#: Carries one decision out; gives what to dispatch.
+#: Carries one decision out, and returns what to dispatch.
 _Decide = Callable[[Ledger, Parked, Act], Sequence[Dispatch]]
 
 _CHOICE = (
@@ -149,8 +151,8 @@ def _report(
     if as_json:
         print_json(
             {
-                "done": [each.as_object() for each in outcome.done],
-                "refused": [{**each.as_object(), "why": said} for each, said in outcome.refused],
+                "done": [parked.as_object() for parked in outcome.done],
+                "refused": [{**parked.as_object(), "why": why} for parked, why in outcome.refused],
                 "dry_run": dry_run,
             }
         )
@@ -158,7 +160,84 @@ def _report(
     if not (outcome.done or outcome.refused):
         echo(f"Nothing is parked for {cause}.")
     past = {"retry": "Retrying", "discard": "Discarded"}[verb]
-    for each in outcome.done:
-        echo(f"Would {verb} {each}." if dry_run else f"{past} {each}.")
-    for _, said in outcome.refused:
-        echo(f"Not done: {said}", err=True)
+    for parked in outcome.done:
+        echo(f"Would {verb} {parked}." if dry_run else f"{past} {parked}.")
+    for _, why in outcome.refused:
+        echo(f"Not done: {why}", err=True)
+
+
+@click.command("edit")
+@click.argument("command_id", metavar="COMMAND", type=ORDER_ID)
+@click.option("--set", "fields", multiple=True, metavar="FIELD=VALUE", help="Nothing removes it.")
+@json_file
+@click.option("--order", "order_id", type=ORDER_ID, help="Its order, if it was never accepted.")
+@click.option("--key", help="Its key, if it was never accepted and the key is taken.")
+@click.option("--reason", "--why", "why", help="Kept in the operator's log.")
+@as_json
+def edit_parked(
+    *,
+    command_id: str,
+    fields: tuple[str, ...],
+    file: bytes | None,
+    order_id: str | None,
+    key: str | None,
+    why: str | None,
+    as_json: bool,
+) -> None:
+    """Change the body of a parked command, and have it sent.
+
+    --set changes single fields, --file gives the whole body. The command keeps its key, so that
+    whoever asked for it finds the answer.
+
+    --json: {command_id, account, order_id}.
+    """
+    if not (fields or file is not None or order_id or key):
+        raise click.UsageError("Say what to change: --set FIELD=VALUE, or --file.")
+    settings = load_settings()
+    with open_ledger() as ledger:
+        body = read_object(file) if file is not None else decide.body_of(command_id, ledger)
+        following = decide.edit(
+            command_id,
+            _with_fields(body, fields) if fields else body,
+            order_id=order_id,
+            key=key,
+            ledger=ledger,
+            max_bytes=settings.max_command_bytes,
+            act=act_now(why),
+        )
+        edited = ledger.inquiries.command(command_id) or {}
+    dispatch = dispatcher(settings)
+    for step in following:
+        dispatch(step)
+    if as_json:
+        names = ("account", "order_id")
+        print_json({"command_id": command_id} | {name: edited[name] for name in names})
+        return
+    echo(f"Command {command_id} is changed and will be sent.")
+    echo(f"See how far it is: orders-sync parked show {command_id}")
+
+
+def _with_fields(body: Any, fields: Sequence[str]) -> dict[str, Any]:
+    """Return a body with single fields set; one that is set to nothing is removed."""
+    if not isinstance(body, dict):
+        raise click.ClickException("Its body is no JSON object: give a whole one with --file.")
+    changed = dict(body)
+    for assignment in fields:
+        name, equals, text = assignment.partition("=")
+        if not equals:
+            raise click.UsageError(f"--set {assignment}: write FIELD=VALUE.")
+        if text in {"", "null"}:
+            changed.pop(name, None)
+        else:
+            changed[name] = _value_of(name, text)
+    return changed
+
+
+def _value_of(name: str, text: str) -> Any:
+    """Return a value as text, which the check reads as the field's type, or as JSON in brackets."""
+    if text[0] not in "[{":
+        return text
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise click.ClickException(f"--set {name}: the value is not JSON.") from error

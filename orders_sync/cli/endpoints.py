@@ -12,10 +12,9 @@ import click
 
 from orders_sync.backoffice import endpoints as backoffice
 from orders_sync.backoffice.endpoints import EndpointRefused, EndpointStatus, endpoint_status
-from orders_sync.cli.dates import Moment
-from orders_sync.cli.output import as_json, echo, print_json, print_rows
-from orders_sync.cli.parameters import ACCOUNT, DURATION, limit
-from orders_sync.cli.workplace import act_now, load_current, open_ledger
+from orders_sync.cli.context import act_now, load_current, open_ledger
+from orders_sync.cli.output import as_json, echo, print_json, print_outcome, print_rows
+from orders_sync.cli.parameters import ACCOUNT, DURATION, Instant, limit
 from orders_sync.domain.announcements import Told
 from orders_sync.ledger import Ledger
 from orders_sync.ledger.deliveries import Attempt
@@ -67,9 +66,9 @@ def add_endpoint(
             kind = click.ClickException if error.wrong == "accounts" else click.UsageError
             raise kind(str(error)) from None
     if as_json:
-        told = _told(EndpointStatus(endpoint, Backlog()))
-        wanted = ("id", "url", "events", "accounts")
-        print_json({name: told[name] for name in wanted} | {"secret": endpoint.secret})
+        row = _row_of(EndpointStatus(endpoint, Backlog()))
+        names = ("id", "url", "events", "accounts")
+        print_json({name: row[name] for name in names} | {"secret": endpoint.secret})
         return
     echo(f"{endpoint.id}  {endpoint.secret}")
     echo(
@@ -87,13 +86,15 @@ def list_endpoints(*, as_json: bool) -> None:
     failing, or off with the reason: "off (person)", "off (gone)", "off (failing)".
     """
     with open_ledger() as ledger:
-        told = [_told(each) for each in backoffice.list_endpoints(ledger, now=datetime.now(UTC))]
+        listed = [
+            _row_of(status) for status in backoffice.list_endpoints(ledger, now=datetime.now(UTC))
+        ]
     if as_json:
-        print_json({"endpoints": told})
+        print_json({"endpoints": listed})
         return
     rows = [
         {**row, "events": _names(row["events"]), "accounts": _names(row["accounts"])}
-        for row in told
+        for row in listed
     ]
     print_rows(rows, _COLUMNS, empty="No endpoints. Add one: orders-sync endpoints add URL")
 
@@ -110,14 +111,14 @@ def show_endpoint(*, endpoint_id: str, limit: int, as_json: bool) -> None:
     status or what was wrong.
     """
     with open_ledger() as ledger:
-        told = _told(endpoint_status(ledger, endpoint_id, now=datetime.now(UTC)))
+        row = _row_of(endpoint_status(ledger, endpoint_id, now=datetime.now(UTC)))
         sent = ledger.outbox_log.sent_to(endpoint_id, limit=limit)
     if as_json:
-        print_json({**told, "sent": [_event(each) for each in sent]})
+        print_json({**row, "sent": [_event(event) for event in sent]})
         return
     for name in ("url", "state", "failing_since", "succeeded_at", "waiting", "given_up"):
-        echo(f"{name.replace('_', ' '):>13}  {'' if told[name] is None else told[name]}")
-    rows = [{**_event(each), "tries": _tries(each.attempts)} for each in sent]
+        echo(f"{name.replace('_', ' '):>13}  {'' if row[name] is None else row[name]}")
+    rows = [{**_event(event), "tries": _tries(event.attempts)} for event in sent]
     print_rows(rows, _SENT_COLUMNS, empty="Nothing was sent to it yet.")
 
 
@@ -132,7 +133,7 @@ def remove_endpoint(*, endpoint_id: str, as_json: bool) -> None:
     with open_ledger() as ledger:
         _known(ledger, endpoint_id)
         ledger.endpoints.remove(endpoint_id, act_now(None))
-    _say(endpoint_id, "is removed", as_json=as_json)
+    print_outcome({"id": endpoint_id}, f"Endpoint {endpoint_id} is removed.", as_json=as_json)
 
 
 @endpoints.command("enable")
@@ -148,7 +149,7 @@ def enable_endpoint(*, endpoint_id: str, as_json: bool) -> None:
     with open_ledger() as ledger:
         _known(ledger, endpoint_id)
         ledger.endpoints.enable(endpoint_id, act_now(None))
-    _say(endpoint_id, "is on", as_json=as_json)
+    print_outcome({"id": endpoint_id}, f"Endpoint {endpoint_id} is on.", as_json=as_json)
 
 
 @endpoints.command("disable")
@@ -162,7 +163,7 @@ def disable_endpoint(*, endpoint_id: str, as_json: bool) -> None:
     with open_ledger() as ledger:
         _known(ledger, endpoint_id)
         ledger.endpoints.disable(endpoint_id, act_now(None))
-    _say(endpoint_id, "is off", as_json=as_json)
+    print_outcome({"id": endpoint_id}, f"Endpoint {endpoint_id} is off.", as_json=as_json)
 
 
 @endpoints.command("rotate")
@@ -196,8 +197,8 @@ def rotate_secret(*, endpoint_id: str, overlap: timedelta, as_json: bool) -> Non
 @_ID
 @click.option("--event-id", help="This event, as evt_0a1b...")
 @click.option("--last", type=DURATION, help="All of so long ago and later: 2d.")
-@click.option("--since", type=Moment(), help="All from this day or instant on.")
-@click.option("--until", type=Moment(is_end=True), help="And up to this one.")
+@click.option("--since", type=Instant(), help="All from this day or instant on.")
+@click.option("--until", type=Instant(is_end=True), help="And up to this one.")
 @as_json
 def replay_events(
     *,
@@ -229,10 +230,8 @@ def replay_events(
             f"There is no event {event_id} that {endpoint_id} wants. See: orders-sync endpoints "
             f"show {endpoint_id}"
         )
-    if as_json:
-        print_json({"id": endpoint_id, "events": number})
-    else:
-        echo(f"{number} events are sent to {endpoint_id} again.")
+    says = f"{number} events are sent to {endpoint_id} again."
+    print_outcome({"id": endpoint_id, "events": number}, says, as_json=as_json)
 
 
 @endpoints.command("test")
@@ -247,10 +246,9 @@ def test_endpoint(*, endpoint_id: str, as_json: bool) -> None:
     with open_ledger() as ledger:
         endpoint = _known(ledger, endpoint_id)
     answer, is_taken = backoffice.send_test(endpoint, load_current().endpoints, now=now)
-    if as_json:
-        print_json({"id": endpoint_id, "answer": str(answer), "is_taken": is_taken})
-    else:
-        echo(f"{endpoint_id}: {'taken' if is_taken else 'not taken'} ({answer})")
+    says = f"{endpoint_id}: {'taken' if is_taken else 'not taken'} ({answer})"
+    outcome = {"id": endpoint_id, "answer": str(answer), "is_taken": is_taken}
+    print_outcome(outcome, says, as_json=as_json)
     sys.exit(0 if is_taken else 1)
 
 
@@ -258,7 +256,7 @@ def _known(ledger: Ledger, endpoint_id: str) -> Endpoint:
     return endpoint_status(ledger, endpoint_id, now=datetime.now(UTC)).endpoint
 
 
-def _told(status: EndpointStatus) -> dict[str, Any]:
+def _row_of(status: EndpointStatus) -> dict[str, Any]:
     """Return what is shown of an endpoint, which its secrets are no part of."""
     endpoint, backlog = status.endpoint, status.backlog
     return {
@@ -300,10 +298,3 @@ def _tries(attempts: Sequence[Attempt]) -> str:
     if not attempts:
         return ""
     return f"{len(attempts)}, the last at {attempts[-1].at:%H:%M:%S}: {attempts[-1].answer}"
-
-
-def _say(endpoint_id: str, what: str, *, as_json: bool) -> None:
-    if as_json:
-        print_json({"id": endpoint_id})
-    else:
-        echo(f"Endpoint {endpoint_id} {what}.")

@@ -9,16 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from orders_sync.cli.configuring import (
-    Configured,
-    check_replace,
-    configure_each,
-    only_one,
-    open_services,
-)
-from orders_sync.cli.output import as_json, echo, print_json
+from orders_sync.cli.context import only_one, open_services, targets
+from orders_sync.cli.feed import Configured, check_replace, configure_each, describe_filter
+from orders_sync.cli.output import as_json, echo, print_json, print_outcome
 from orders_sync.cli.parameters import ACCOUNT
-from orders_sync.cli.workplace import chosen_accounts
 from orders_sync.errors import Refused
 from orders_sync.ledger.versions import require_current
 from orders_sync.terminal import command_line
@@ -51,20 +45,20 @@ def show_hook(*, account: str | None, as_json: bool) -> None:
     shown: list[dict[str, Any]] = []
     with _services() as services:
         heard = services.ledger.hook_log.read()
-        for name in chosen_accounts(services.settings, account):
-            found = services.vtex(name).get_hook_configuration()
+        for name in targets(services.settings, account):
+            current = services.vtex(name).get_hook_configuration()
             ours = read_hook_url(services.ledger, name)
-            url = ours or (found.hook.url if found else None)
+            url = ours or (current.hook.url if current else None)
             has_secret = services.settings.accounts[name].hook_secret is not None
-            wanted = wanted_hook(services.settings, name, url) if url and has_secret else None
-            body = None if found is None else found.model_dump(mode="json", by_alias=True)
+            chosen = wanted_hook(services.settings, name, url) if url and has_secret else None
+            body = None if current is None else current.model_dump(mode="json", by_alias=True)
             if body is not None:
                 body["hook"]["headers"] = sorted(body["hook"]["headers"] or ())
             shown.append(
                 {
                     "account": name,
                     "configuration": body,
-                    "differences": found.difference(wanted) if found and wanted else [],
+                    "differences": current.difference(chosen) if current and chosen else [],
                     "is_ours": ours is not None,
                     "heard_at": heard[name].heard_at if name in heard else None,
                 }
@@ -72,8 +66,8 @@ def show_hook(*, account: str | None, as_json: bool) -> None:
     if as_json:
         print_json(shown)
         return
-    for each in shown:
-        _print_hook(each)
+    for row in shown:
+        _print_hook(row)
 
 
 @hook.command("configure")
@@ -93,18 +87,18 @@ def configure_hook(*, url: str, account: str | None, replace: bool, as_json: boo
     or refused.
     """
     with _services() as services:
-        names = chosen_accounts(services.settings, account)
+        names = targets(services.settings, account)
         check_replace("hook", names, replace=replace)
-        wanted = {
+        chosen = {
             name: wanted_hook(services.settings, name, f"{url.rstrip('/')}/hook/{name}")
             for name in names
         }
         configure_each(
             "hook",
             names,
-            lambda name: _configure(services, name, wanted[name], replace=replace),
+            lambda name: _configure(services, name, chosen[name], replace=replace),
             again=command_line("orders-sync", "hook", "configure", url),
-            news="VTEX posts changes",
+            gain="VTEX posts changes",
             as_json=as_json,
         )
 
@@ -119,49 +113,47 @@ def remove_hook(*, account: str | None, foreign: bool, as_json: bool) -> None:
     --json: {account, outcome}; outcome is removed or absent.
     """
     with _services() as services:
-        name = only_one(chosen_accounts(services.settings, account))
+        name = only_one(targets(services.settings, account))
         outcome = _remove(services, name, foreign=foreign)
-    if as_json:
-        print_json({"account": name, "outcome": outcome})
-    else:
-        echo(f"{name}: {'there is no hook' if outcome == 'absent' else 'the hook is removed'}.")
+    done = "there is no hook" if outcome == "absent" else "the hook is removed"
+    print_outcome({"account": name, "outcome": outcome}, f"{name}: {done}.", as_json=as_json)
 
 
 def _configure(
-    services: Services, account: str, wanted: HookConfiguration, *, replace: bool
+    services: Services, account: str, chosen: HookConfiguration, *, replace: bool
 ) -> Configured:
     vtex = services.vtex(account)
-    found = vtex.get_hook_configuration()
-    differences = [] if found is None else found.difference(wanted)
+    current = vtex.get_hook_configuration()
+    differences = [] if current is None else current.difference(chosen)
     if differences and not replace:
         return "refused", differences
-    if found is None or differences:
+    if current is None or differences:
         try:
-            vtex.set_hook_configuration(wanted)
+            vtex.set_hook_configuration(chosen)
         except Refused as refused:
             raise click.ClickException(
                 f"{account}: {refused} Is orders-sync serve running, and can VTEX reach "
-                f"{wanted.hook.url} from the internet?"
+                f"{chosen.hook.url} from the internet?"
             ) from None
-    keep_hook_url(services.ledger, account, wanted.hook.url, now=datetime.now(UTC))
-    if found is None:
+    keep_hook_url(services.ledger, account, chosen.hook.url, now=datetime.now(UTC))
+    if current is None:
         return "created", []
     return ("replaced" if differences else "unchanged"), differences
 
 
 def _remove(services: Services, account: str, *, foreign: bool) -> str:
     vtex = services.vtex(account)
-    found = vtex.get_hook_configuration()
-    is_foreign = found is not None and found.hook.url != read_hook_url(services.ledger, account)
-    if found is not None and is_foreign and not foreign:
+    current = vtex.get_hook_configuration()
+    is_foreign = current is not None and current.hook.url != read_hook_url(services.ledger, account)
+    if current is not None and is_foreign and not foreign:
         raise click.ClickException(
-            f"{account}: the hook posts to {found.hook.url}, which was not configured here. To "
+            f"{account}: the hook posts to {current.hook.url}, which was not configured here. To "
             f"remove it all the same: orders-sync hook remove --foreign --account {account}"
         )
     # First, or upkeep may make it again.
     keep_hook_url(services.ledger, account, None, now=datetime.now(UTC))
     services.ledger.hook_log.forget(account)
-    if found is None:
+    if current is None:
         return "absent"
     vtex.delete_hook_configuration()
     return "removed"
@@ -174,17 +166,15 @@ def _services() -> Iterator[Services]:
         yield services
 
 
-def _print_hook(each: dict[str, Any]) -> None:
-    account, found = each["account"], each["configuration"]
-    if found is None:
+def _print_hook(row: dict[str, Any]) -> None:
+    account, current = row["account"], row["configuration"]
+    if current is None:
         echo(f"{account}: no hook is configured; the feed tells of everything")
         return
-    known = "configured as the settings say" if each["is_ours"] else "not configured here"
-    echo(f"{account}: {'; '.join(each['differences']) or known}")
-    chosen = found["filter"]
-    what = chosen.get("expression") or ", ".join(chosen.get("status") or ["every status"])
-    echo(f"  {chosen.get('type')}: {what}")
-    headers = ", ".join(found["hook"]["headers"]) or "none"
-    echo(f"  to {found['hook'].get('url')} with the headers: {headers}")
-    heard = each["heard_at"]
+    known = "configured as the settings say" if row["is_ours"] else "not configured here"
+    echo(f"{account}: {'; '.join(row['differences']) or known}")
+    echo(f"  {describe_filter(current['filter'])}")
+    headers = ", ".join(current["hook"]["headers"]) or "none"
+    echo(f"  to {current['hook'].get('url')} with the headers: {headers}")
+    heard = row["heard_at"]
     echo(f"  heard {f'last at {heard:%Y-%m-%d %H:%M:%S} UTC' if heard else 'never yet'}")

@@ -1,4 +1,4 @@
-"""How commands print: a table for people, JSON for programs."""
+"""Prints what commands have to say: sentences and tables for people, JSON for programs."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+from orders_sync.domain.words import at
 from orders_sync.terminal import LINES, legible
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -32,8 +33,25 @@ def print_json(value: Any) -> None:
     click.echo(json.dumps(value, indent=2, default=_plain))
 
 
+def print_outcome(value: Any, sentence: str, *, as_json: bool) -> None:
+    """Print what a command did: a sentence, or the value as JSON."""
+    if as_json:
+        print_json(value)
+    else:
+        echo(sentence)
+
+
+def print_fields(row: Mapping[str, Any], names: str) -> None:
+    """Print the named fields that are set, one a line."""
+    for name in names.split():
+        value = row[name]
+        if value not in {None, 0}:
+            shown = at(value) if isinstance(value, datetime) else legible(str(value))
+            echo(f"{name.replace('_', ' '):>14}: {shown}")
+
+
 def print_rows(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], *, empty: str) -> None:
-    """Print rows as a table of some of their columns, or say in words that there is none."""
+    """Print rows as a table of some of their columns, or a sentence where there is none."""
     if not rows:
         echo(empty)
         return
@@ -49,10 +67,18 @@ def print_rows(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], *, emp
 
 
 def print_more(total: int, shown: int, counted: int) -> None:
-    """Say how many of a search's rows are not shown; no more than `counted` were counted."""
+    """Print how many of a search's rows are not shown; no more than `counted` were counted."""
     if total > shown:
         most = "at least " if total >= counted else ""
         echo(f"{most}{total - shown} more; see them with --limit, or narrow the search.")
+
+
+def indented(text: str) -> str:
+    """Return a text indented where it is JSON, and as it is where it is not."""
+    try:
+        return json.dumps(json.loads(text), indent=2, ensure_ascii=False)
+    except (ValueError, RecursionError):
+        return text
 
 
 def _cell(value: Any) -> str:

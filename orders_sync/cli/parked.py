@@ -11,17 +11,20 @@ import click
 
 from orders_sync.backoffice.accounts import require_known
 from orders_sync.backoffice.parked import parked_work
-from orders_sync.cli.command import print_command, told_of_command
-from orders_sync.cli.decisions import discard_parked, retry_parked
-from orders_sync.cli.editing import edit_parked
-from orders_sync.cli.output import as_json, echo, print_json, print_rows
+from orders_sync.broker.scripts import STRAYS_LIMIT
+from orders_sync.cli.commands import command_report, print_command
+from orders_sync.cli.context import load_current, open_ledger
+from orders_sync.cli.decisions import discard_parked, edit_parked, retry_parked
+from orders_sync.cli.order_report import find_story, print_story
+from orders_sync.cli.output import as_json, echo, indented, print_fields, print_json, print_rows
 from orders_sync.cli.parameters import ACCOUNT, CAUSE, ORDER_ID, account_of_order, limit
-from orders_sync.cli.story import find_story
-from orders_sync.cli.strays import print_dropped, print_stray, print_strays, told_of_stray
-from orders_sync.cli.telling import print_story
-from orders_sync.cli.workplace import load_current, open_ledger
 from orders_sync.domain.words import at
+from orders_sync.ledger import Ledger
+from orders_sync.ledger.strays import RETRYABLE, DroppedStrays
 from orders_sync.terminal import command_line
+
+_STRAY_COLUMNS = ("id", "arrived_at", "queue", "reason", "name", "size")
+_STRAY_FIELDS = "id arrived_at queue reason name size standing decided_at"
 
 
 @click.group()
@@ -66,16 +69,16 @@ def list_parked(*, account: str | None, cause: str | None, limit: int, as_json: 
     if as_json:
         for row in (*orders, *commands):
             row["others"] = causes.get(row["cause"] or "", 1) - 1
-        found = {"causes": causes, "orders": orders, "commands": commands, "strays": strays}
+        listed = {"causes": causes, "orders": orders, "commands": commands, "strays": strays}
         gone = asdict(dropped) if dropped else None
-        print_json({**found, "strays_dropped": gone, "events": events})
+        print_json({**listed, "strays_dropped": gone, "events": events})
         return
     if causes or not strays:
         _print_by_cause([*orders, *commands], causes)
     if strays:
-        print_strays(strays, stray_counts[cause] if cause else sum(stray_counts.values()))
+        _print_strays(strays, stray_counts[cause] if cause else sum(stray_counts.values()))
     if dropped:
-        print_dropped(dropped)
+        _print_dropped(dropped)
     if events:
         echo()
         echo("Items of the feed that are no events (acknowledged, kept here to be seen):")
@@ -97,11 +100,11 @@ def show_parked(*, parked_id: str, account: str | None, with_body: bool, as_json
     with open_ledger() as ledger:
         stray = ledger.strays.find(parked_id)
         if stray is not None:
-            stray = told_of_stray(ledger, stray, with_body=with_body)
+            stray = _stray_report(ledger, stray, with_body=with_body)
             if as_json:
                 print_json(stray)
             else:
-                print_stray(stray)
+                _print_stray(stray)
             return
         command = ledger.inquiries.command(parked_id)
         if command is None:
@@ -111,7 +114,7 @@ def show_parked(*, parked_id: str, account: str | None, with_body: bool, as_json
             else:
                 print_story(story)
             return
-        told = told_of_command(ledger, command)
+        told = command_report(ledger, command)
     if as_json:
         print_json(told)
     else:
@@ -130,7 +133,7 @@ def _print_by_cause(rows: Sequence[dict[str, Any]], causes: Mapping[str, int]) -
     for row in rows:
         by_cause.setdefault(row["cause"] or "", []).append(row)
     # What most wait for comes first; among equals the alphabet decides.
-    for cause in sorted(by_cause, key=lambda each: (-causes.get(each, 0), each)):
+    for cause in sorted(by_cause, key=lambda cause: (-causes.get(cause, 0), cause)):
         group, number = by_cause[cause], causes.get(cause, 0)
         echo(f"{cause}: {number} parked", bold=True)
         for row in group:
@@ -147,3 +150,49 @@ def _print_row(row: Mapping[str, Any]) -> None:
     echo(f"  {name} {row['order_id'] or '?'} of {row['account'] or '?'}, since {since}")
     echo(f"    {row['reason']}")
     echo(f"    {row['hint']}")
+
+
+def _print_strays(strays: Sequence[Mapping[str, Any]], total: int) -> None:
+    """Print strays, with what a person can do."""
+    echo()
+    echo(f"Stray messages, which no task could take: {total} parked")
+    print_rows(strays, _STRAY_COLUMNS, empty="")
+    echo("  What its sender meant: orders-sync parked show ID, then retry or discard it.")
+
+
+def _print_dropped(dropped: DroppedStrays) -> None:
+    """Print that the broker had more strays than it keeps."""
+    echo()
+    echo(
+        f"{dropped.count} stray messages were dropped by {at(dropped.seen_at)}: the broker keeps "
+        f"no more than {STRAYS_LIMIT}."
+    )
+    echo("  Mend their sender, and have it send again what is still wanted.")
+
+
+def _stray_report(ledger: Ledger, stray: Mapping[str, Any], *, with_body: bool) -> dict[str, Any]:
+    """Return what is shown of a stray; its body, as text, only where it was asked for."""
+    report = dict(stray)
+    if with_body:
+        body = ledger.strays.body(stray["id"])
+        report["body"] = None if body is None else body.decode(errors="backslashreplace")
+    return report
+
+
+def _print_stray(stray: Mapping[str, Any]) -> None:
+    """Print one stray, and what a person can do about it."""
+    print_fields(stray, _STRAY_FIELDS)
+    if stray["standing"] == "parked":
+        echo()
+        if stray["reason"] in RETRYABLE and stray["has_body"]:
+            echo("Once a worker knows the task, or the queue is the right one:")
+            echo(f"  orders-sync parked retry {stray['id']}")
+        echo("Once its sender has mended it:")
+        echo(f"  orders-sync parked discard {stray['id']} --reason TEXT")
+    if "body" in stray:
+        echo()
+        echo("Message")
+        echo("It is erased." if stray["body"] is None else indented(stray["body"]), of_lines=True)
+    elif stray["has_body"]:
+        echo()
+        echo("Its body may be personal. To see it: --body")

@@ -9,8 +9,8 @@ from typing import Any
 
 import click
 
+from orders_sync.cli.context import load_current
 from orders_sync.cli.output import echo
-from orders_sync.cli.workplace import load_current
 from orders_sync.embedded.supervisor import StopRequested, StopSignals
 from orders_sync.errors import ConfigurationError
 from orders_sync.logging import configure_logging
@@ -105,7 +105,13 @@ def watch(
     Exit status: 0 done, 1 something could not be told (with --once), 3 a setting is wrong.
     """
     # Celery is slow to import.
-    from orders_sync.status.channels import Channel, Command, Mail, Printed, Target  # noqa: PLC0415
+    from orders_sync.status.channels import (  # noqa: PLC0415
+        AlertChannel,
+        ExecChannel,
+        MailChannel,
+        NotifyChannel,
+        OutputChannel,
+    )
     from orders_sync.status.reading import look  # noqa: PLC0415
     from orders_sync.status.watch import Watch, sole_watch  # noqa: PLC0415
 
@@ -113,18 +119,18 @@ def watch(
     require_accounts(load_current())
     configure_logging(settings.log_format, "error")
     keep_private(settings)
-    channels: list[Channel] = [Printed(echo, as_json=as_json)]
+    channels: list[AlertChannel] = [OutputChannel(echo, as_json=as_json)]
     if command is not None:
-        channels.append(Command(command))
+        channels.append(ExecChannel(command))
     if addresses:
-        channels.append(Mail(settings.mail, addresses))
+        channels.append(MailChannel(settings.mail, addresses))
     if notify:
         if not settings.notify_targets:
             raise ConfigurationError(
                 "ORDERS_SYNC_NOTIFY_TARGETS is missing: --notify needs somebody to tell. A right "
                 'value: ORDERS_SYNC_NOTIFY_TARGETS=["slack://TokenA/TokenB/TokenC/#ops"]'
             )
-        channels += [Target(n, url) for n, url in enumerate(settings.notify_targets, 1)]
+        channels += [NotifyChannel(n, url) for n, url in enumerate(settings.notify_targets, 1)]
     with sole_watch(settings.home):
         watching = Watch(
             settings.home,

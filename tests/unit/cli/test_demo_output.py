@@ -4,8 +4,7 @@ import json
 
 import pytest
 
-from orders_sync.cli.demo import to_json
-from orders_sync.cli.display import Display, show_result
+from orders_sync.cli.demo import DemoDisplay, show_result, to_json
 from orders_sync.demo.figures import CommandFigures, Figures
 from orders_sync.demo.plan import DemoProgress
 from orders_sync.demo.promises import PromiseVerdict, verdict
@@ -94,7 +93,7 @@ def test_without_a_terminal_progress_is_a_line_now_and_then(
         killed=1,
     )
 
-    with Display(clock.epoch) as display:
+    with DemoDisplay(clock.epoch) as display:
         for _ in range(10):
             display.show(progress)
             clock.advance(0.5)

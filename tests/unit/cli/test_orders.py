@@ -12,7 +12,7 @@ from support.order_documents import item
 from support.parking import CAUSE, ORDER_CAUSE, parked_invoice, parked_order
 from support.shop import STORE, Shop
 
-from orders_sync.cli.telling import describe_reckoning
+from orders_sync.cli.order_report import describe_reckoning
 from orders_sync.domain.amounts import Reckoning
 from orders_sync.domain.events import OrderEvent
 from orders_sync.domain.rules import Standing

@@ -1,17 +1,23 @@
-"""Prints the story of one order on one screen: where it is, what to do, what happened."""
+"""One order on a screen: where it is, what to do, what happened; or why it is not there."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from orders_sync.backoffice.order_report import EventSeen
-from orders_sync.cli.output import echo, print_rows
+from orders_sync.backoffice.accounts import NotKnown, account_of
+from orders_sync.backoffice.order_report import EventSeen, story_of
+from orders_sync.cli.context import load_current
+from orders_sync.cli.output import echo, print_fields, print_rows
 from orders_sync.domain.rules import Standing
 from orders_sync.domain.words import at
-from orders_sync.terminal import legible
+from orders_sync.errors import NotFound, OrdersSyncError
+from orders_sync.ledger import Ledger
+from orders_sync.settings import Settings
+from orders_sync.terminal import legible, order_command
 
+_CALL_SECONDS = 5.0
 _TIME = "%Y-%m-%d %H:%M:%S"
 _PARTS = (
     ("lines", "lines"),
@@ -26,6 +32,29 @@ _ORDER_FIELDS = (
     "status latest_status progress standing next_step attempts failing_since due_at erp_reference "
     "revision erp_revision cause reason hint first_seen_at updated_at"
 )
+
+
+def find_story(
+    ledger: Ledger, order_id: str, account: str | None, *, now: datetime
+) -> dict[str, Any]:
+    """Return the story of an order; `account` may be left out where only one has it.
+
+    Raises:
+        NotKnown: the ledger knows nothing of the order, and VTEX was asked about it; or more than
+            one account has it.
+    """
+    settings = load_current()
+    if account is None and not ledger.inquiries.accounts_of(order_id):
+        commands = ledger.inquiries.list_commands(order_id=order_id, limit=1)
+        if not commands and settings.accounts:
+            accounts = sorted(settings.accounts)
+            raise NotKnown(_describe_missing(ledger, settings, accounts, order_id))
+        account = commands[0]["account"] if commands else None
+    account = account_of(ledger, settings, order_id, account)
+    story = story_of(ledger, account, order_id, now=now)
+    if story is None:
+        raise NotKnown(_describe_missing(ledger, settings, [account], order_id))
+    return story.model_dump()
 
 
 def print_story(story: Mapping[str, Any]) -> None:
@@ -59,15 +88,6 @@ def describe_reckoning(reckoning: Mapping[str, Any]) -> str:
         return f"{' + '.join(parts)} = {value}"
     difference = f"{reckoning['difference_cents'] / 100:+.2f}"
     return f"{' + '.join(parts)}, and {difference} to {value} (likely: {reckoning['reason']})"
-
-
-def print_fields(row: Mapping[str, Any], names: str) -> None:
-    """Print the named fields that say something, one a line."""
-    for name in names.split():
-        value = row[name]
-        if value not in {None, 0}:
-            shown = at(value) if isinstance(value, datetime) else legible(str(value))
-            echo(f"{name.replace('_', ' '):>14}: {shown}")
 
 
 def _print_order(
@@ -120,7 +140,7 @@ def _entry_line(entry: Mapping[str, Any], began: datetime | None) -> str:
 
 
 def _command_lines(command: Mapping[str, Any]) -> str:
-    """Word a command as a few lines, which a narrow screen takes better than a wide table."""
+    """Return a command as a few lines, which a narrow screen takes better than a wide table."""
     name = " ".join(filter(None, (command["kind"], command["vtex_number"])))
     cause = f": {command['cause']}" if command["cause"] else ""
     key = f" under {command['asked_key']}" if command["asked_key"] else ""
@@ -142,3 +162,52 @@ def _command_lines(command: Mapping[str, Any]) -> str:
         if value is not None:
             lines.append(legible(f"{words}: {value}"))
     return "\n    ".join(lines)
+
+
+def _describe_missing(
+    ledger: Ledger, settings: Settings, accounts: Sequence[str], named: str
+) -> str:
+    """Return in one line what can be done about an order, after a look for `named` at VTEX."""
+    split = ledger.inquiries.suborders(accounts, named)
+    if split:
+        account, order_id = split[0]
+        ids = ", ".join(legible(order_id) for _, order_id in split)
+        return (
+            f"{legible(named)} is a purchase; its orders in the ledger are {ids}. "
+            f"See: {order_command('orders show', order_id, account)}"
+        )
+    said = f"Order {legible(named)} is not in the ledger"
+    for account in accounts:
+        if account not in settings.accounts:
+            continue
+        command = order_command("orders sync", named, account)
+        try:
+            _read(settings, account, named)
+        except NotFound:
+            continue
+        except OrdersSyncError as error:
+            return f"{said}, and VTEX could not be asked ({_short(error)}). Fetch it: {command}"
+        return f"{said}, and VTEX has it in {account}. Fetch it: {command}"
+    where = ", ".join(accounts)
+    return (
+        f"{said}, and VTEX has none by that id in {where}. Check the id (a marketplace's is not "
+        "its seller's); if VTEX shows it later: "
+        f"{order_command('orders sync', named, accounts[0])}"
+    )
+
+
+def _read(settings: Settings, account: str, order_id: str) -> None:
+    from orders_sync.bootstrap import build  # noqa: PLC0415 - requests is slow to import.
+
+    bounds = settings.vtex.model_copy(
+        update={"read_seconds": _CALL_SECONDS, "total_seconds": _CALL_SECONDS}
+    )
+    services = build(settings.model_copy(update={"vtex": bounds}))
+    try:
+        services.vtex(account).get_order(order_id)
+    finally:
+        services.close()
+
+
+def _short(error: OrdersSyncError) -> str:
+    return str(error).rstrip(".")
