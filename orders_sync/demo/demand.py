@@ -131,11 +131,11 @@ class Demand:
                 self._passed_on.add(order.order_id)
                 self._service.take(order, messages(scenario, order, number, self._random))
                 continue
-            wanted = draft_commands(scenario, order, number, self._random)
+            drafts = draft_commands(scenario, order, number, self._random)
             if scenario is Scenario.EDITED_IN_ADMIN and self._edited is not None:
-                self._edited.take(order, wanted)
+                self._edited.take(order, drafts)
             else:
-                self._erp.take(order, wanted)
+                self._erp.take(order, drafts)
         if self._edited is not None:
             self._edited.tend()
         self._erp.tend()

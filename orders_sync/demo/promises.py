@@ -71,12 +71,12 @@ def nothing_lost(evidence: Evidence) -> Judged:
         order = vtex.get(asked.order_id)
         if order is None or not is_in_effect(asked, order):
             lost.append(f"{asked.kind} of {asked.order_id}")
-    wanted = len(evidence.wanted)
+    commands = len(evidence.wanted)
     seen = (
         f"{count_of(len(owed), 'order')} to fulfil: each in the ERP, and in handling at VTEX or "
-        f"past it; {count_of(wanted, 'command')}: each in effect at VTEX"
+        f"past it; {count_of(commands, 'command')}: each in effect at VTEX"
     )
-    return lost, seen, len(owed) + wanted
+    return lost, seen, len(owed) + commands
 
 
 def feed_is_the_guarantee(evidence: Evidence) -> Judged:

@@ -128,7 +128,7 @@ def _invoices(
             yield _invoice(order, part, {"items": items}, value_cents=value)
             yield from _tracking(order, part, random)
     elif scenario is Scenario.INVOICED_AS_TOLD:
-        items = [{"line_id": one.line_id, "quantity": one.quantity} for one in order.lines]
+        items = [{"line_id": line.line_id, "quantity": line.quantity} for line in order.lines]
         yield _invoice(order, number, {"items": items}, value_cents=order.value_cents)
         yield from _tracking(order, number, random)
     elif scenario is Scenario.TRACKED_ALONG:
@@ -284,7 +284,7 @@ def _cancel(order: ErpOrder) -> DraftCommand:
 def _change(order: ErpOrder) -> DraftCommand:
     """Take a piece out where a line has several, else grant a discount."""
     words = "Uma peça a menos"
-    line = next((one for one in order.lines if one.quantity > 1), None)
+    line = next((line for line in order.lines if line.quantity > 1), None)
     if line is not None:
         body: dict[str, Any] = {"remove": [{"line_id": line.line_id, "quantity": 1}]}
     else:

@@ -36,7 +36,7 @@ def has_the_lines(order: VtexOrder, erp: ErpOrder) -> bool:
     sold = _goods(order.lines) + order.freight_cents + order.other_cents
     parts = erp.freight_cents + erp.beside_cents + erp.changes_cents + erp.other_cents
     known = _goods(erp.lines) + parts + erp.difference_cents
-    rows = [sorted((line.sku, line.quantity) for line in one.lines) for one in (order, erp)]
+    rows = [sorted((line.sku, line.quantity) for line in side.lines) for side in (order, erp)]
     return sold == order.value_cents == erp.value_cents == known and rows[0] == rows[1]
 
 

@@ -19,7 +19,7 @@ from orders_sync.sandbox.dials import AFTER_EFFECT, Chaos, Dials, RateLimit
 from orders_sync.sandbox.editing import AdminEdit, Editing
 from orders_sync.sandbox.feed import FeedCounts
 from orders_sync.sandbox.feed_operations import FeedOperations
-from orders_sync.sandbox.hook_operations import HookCounts, HookOperations, HookPost
+from orders_sync.sandbox.hook_operations import HookCounts, HookOperations, QueuedPost
 from orders_sync.sandbox.invoice_operations import InvoiceOperations, Invoicing
 from orders_sync.sandbox.oms import Oms, OmsEvent
 from orders_sync.sandbox.order_operations import NoteOperations, OrderOperations
@@ -216,17 +216,17 @@ class Box:
             for order_id in self._feeds.delete_all(self._settle()):
                 self._oms.orders[order_id].events_committed += 1
 
-    def post_with(self, send: Callable[[HookPost], bool]) -> None:
+    def post_with(self, send: Callable[[QueuedPost], bool]) -> None:
         """Ping hooks by `send`, which returns whether it was answered 200."""
         with self._lock:
             self._hooks.send = send
 
-    def take_posts(self) -> Sequence[HookPost] | None:
+    def take_posts(self) -> Sequence[QueuedPost] | None:
         """Take what is to be posted to hooks by now; None where there are no hooks."""
         with self._lock:
             return self._hooks.take(self._settle()) if self._hooks.are_configured else None
 
-    def posted(self, post: HookPost, *, is_taken: bool) -> None:
+    def posted(self, post: QueuedPost, *, is_taken: bool) -> None:
         """Record how a post was answered; VTEX repeats it where that was no 200 within 5 s."""
         with self._lock:
             self._hooks.posted(post, self._clock(), is_taken=is_taken)

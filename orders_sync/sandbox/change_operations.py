@@ -14,10 +14,10 @@ from typing import Any, Final
 
 from orders_sync.sandbox import bodies, envelopes
 from orders_sync.sandbox.changes import (
+    ChangeTerms,
     ItemDelta,
     OrderChange,
     Replacement,
-    WantedChange,
     change_json,
     detail_json,
 )
@@ -30,9 +30,9 @@ from orders_sync.sandbox.orders import OmsOrder
 from orders_sync.sandbox.wire import Asked, CallRefused, Done, Operation, Response, json_response
 
 
-def parse_change(data: dict[str, Any]) -> WantedChange:
+def parse_change(data: dict[str, Any]) -> ChangeTerms:
     """Read the body of an order modification (v2)."""
-    return WantedChange(
+    return ChangeTerms(
         reason=bodies.text(data, "reason"),
         add=_side(data.get("add")),
         remove=_side(data.get("remove")),
@@ -45,16 +45,16 @@ def parse_change(data: dict[str, Any]) -> WantedChange:
     )
 
 
-def parse_old_change(data: dict[str, Any]) -> tuple[str, WantedChange]:
+def parse_old_change(data: dict[str, Any]) -> tuple[str, ChangeTerms]:
     """Read the body of the first version: the caller's request id, and what it asks for."""
-    wanted = WantedChange(
+    terms = ChangeTerms(
         reason=bodies.text(data, "reason"),
         add=_items(data, "itemsAdded", required=False),
         remove=_items(data, "itemsRemoved", required=False),
         discount_cents=bodies.whole(data, "discountValue"),
         increment_cents=bodies.whole(data, "incrementValue"),
     )
-    return bodies.text(data, "requestId"), wanted
+    return bodies.text(data, "requestId"), terms
 
 
 def _side(data: Any) -> tuple[ItemDelta, ...]:
@@ -92,11 +92,11 @@ def summary_json(order: OmsOrder) -> dict[str, Any]:
             totals[total["id"]] += total["value"]
     return {
         "original": _item_sums(original),
-        "added": [item.to_dict() for change in made for item in change.wanted.add],
-        "removed": [item.to_dict() for change in made for item in change.wanted.remove],
+        "added": [item.to_dict() for change in made for item in change.terms.add],
+        "removed": [item.to_dict() for change in made for item in change.terms.remove],
         "replaced": [pair for change in made for pair in _replaced(change)],
-        "manualDiscountValueAggregated": sum(change.wanted.discount_cents for change in made),
-        "manualIncrementValueAggregated": sum(change.wanted.increment_cents for change in made),
+        "manualDiscountValueAggregated": sum(change.terms.discount_cents for change in made),
+        "manualIncrementValueAggregated": sum(change.terms.increment_cents for change in made),
         "totalChangesValueAggregated": sum(change.value_cents for change in made),
         "totals": [
             {"id": key, "name": f"{key} Total", "value": value, "alternativeTotals": None}
@@ -123,7 +123,7 @@ def _replaced(change: OrderChange) -> list[dict[str, Any]]:
             "to": _replaced_side(replacement.incoming),
             "type": "UserInput",
         }
-        for replacement in change.wanted.replace
+        for replacement in change.terms.replace
     ]
 
 
@@ -161,21 +161,21 @@ class ChangeOperations:
         """Accept a change; the answer does not say that it will be made."""
         self._require_account(asked, "accountName")
         order = self._oms.require(asked.names["order_id"])
-        wanted = parse_change(bodies.read_object(asked.request))
+        terms = parse_change(bodies.read_object(asked.request))
         if not self._settings["rolloutConfiguration"].get("enableApi"):
             raise refused("CHK0124", "Order modifications are not enabled for this account.")
-        change = self._changing.accept(order, wanted, asked.now)
+        change = self._changing.accept(order, terms, asked.now)
         answer = change_json(change, self._account, order.order_id)
         # VTEX has not computed anything by the time it answers.
         answer.update(totalChangeValue=0, totals=[])
-        return Done(json_response(202, answer), effect=True, about=wanted.reason)
+        return Done(json_response(202, answer), effect=True, about=terms.reason)
 
     def preview(self, asked: Asked) -> Done:
         """Compute what a change would cost."""
         self._require_account(asked, "an")
         order = self._oms.require(asked.names["order_id"])
-        wanted = parse_change(bodies.read_object(asked.request))
-        change = self._changing.try_out(order, wanted, asked.now)
+        terms = parse_change(bodies.read_object(asked.request))
+        change = self._changing.try_out(order, terms, asked.now)
         preview = change_json(change, self._account, order.order_id)
         del preview["requestId"], preview["workflowId"]
         return Done(json_response(200, preview))
@@ -258,15 +258,15 @@ class OldChangeOperations:
         if not self._dials.changes_v1:
             raise CallRefused(envelopes.problem(410, "Gone"))
         order = self._oms.require(asked.names["order_id"])
-        request_id, wanted = parse_old_change(bodies.read_object(asked.request))
+        request_id, terms = parse_old_change(bodies.read_object(asked.request))
         for change in order.changes:
             if change.request_id == request_id:
                 return Done(json_response(200, change.receipt))
-        require_changeable(order, wanted)
+        require_changeable(order, terms)
         if len(order.changes) >= _MOST_CHANGES:
             raise refused("CHK0124", f"Max allowed modifications exceeded: {_MOST_CHANGES}")
-        wanted = _first_lines(order, wanted)
-        change = self._changing.apply(order, wanted, asked.now, request_id)
+        terms = _first_lines(order, terms)
+        change = self._changing.apply(order, terms, asked.now, request_id)
         return Done(json_response(200, change.receipt), effect=True)
 
     def summary(self, asked: Asked) -> Done:
@@ -275,7 +275,7 @@ class OldChangeOperations:
         return Done(json_response(200, summary_json(order)))
 
 
-def _first_lines(order: OmsOrder, wanted: WantedChange) -> WantedChange:
+def _first_lines(order: OmsOrder, terms: ChangeTerms) -> ChangeTerms:
     """Point at the first line of each SKU, because this version knows no unique ids."""
     first: dict[str, str] = {}
     for line in order.document.lines:
@@ -284,4 +284,4 @@ def _first_lines(order: OmsOrder, wanted: WantedChange) -> WantedChange:
     def point(item: ItemDelta) -> ItemDelta:
         return replace(item, unique_id=first.get(item.sku))
 
-    return replace(wanted, remove=tuple(map(point, wanted.remove)))
+    return replace(terms, remove=tuple(map(point, terms.remove)))

@@ -79,7 +79,7 @@ class Replacement:
 
 
 @dataclass(frozen=True, slots=True)
-class WantedChange:
+class ChangeTerms:
     """What a change asks for; the manual values are in cents and come on top."""
 
     reason: str
@@ -116,7 +116,7 @@ class OrderChange:
     request_id: str
     workflow_id: str
     version: Literal[1, 2]
-    wanted: WantedChange
+    terms: ChangeTerms
     asked_at: str
     status: ChangeStatus = "preparing"
     value_cents: int = 0
@@ -138,20 +138,19 @@ class OrderChange:
 
 def change_json(change: OrderChange, account: str, order_id: str) -> dict[str, Any]:
     """Write a change as the answer to its creation and the history have it."""
-    wanted = change.wanted
+    terms = change.terms
     return {
         "requestId": change.request_id,
         "workflowId": change.workflow_id,
-        "reason": wanted.reason,
-        "manualDiscountValue": wanted.discount_cents,
-        "manualIncrementValue": wanted.increment_cents,
+        "reason": terms.reason,
+        "manualDiscountValue": terms.discount_cents,
+        "manualIncrementValue": terms.increment_cents,
         "totalChangeValue": change.value_cents,
         "totals": change.totals,
-        "add": _incoming(wanted.add) if wanted.add else None,
-        "remove": _side(wanted.remove) if wanted.remove else None,
+        "add": _incoming(terms.add) if terms.add else None,
+        "remove": _side(terms.remove) if terms.remove else None,
         "replace": [
-            {"from": _side(pair.outgoing), "to": _incoming(pair.incoming)}
-            for pair in wanted.replace
+            {"from": _side(pair.outgoing), "to": _incoming(pair.incoming)} for pair in terms.replace
         ],
         "date": change.asked_at,
         "origin": {"account": account, "orderId": order_id, "component": "MarketplaceComponent"},

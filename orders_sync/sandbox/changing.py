@@ -12,7 +12,7 @@ from typing import Final
 from uuid import UUID
 
 from orders_sync.sandbox import workflow as w
-from orders_sync.sandbox.changes import OrderChange, WantedChange
+from orders_sync.sandbox.changes import ChangeTerms, OrderChange
 from orders_sync.sandbox.dials import Dials
 from orders_sync.sandbox.envelopes import checkout_error
 from orders_sync.sandbox.invoice_operations import Invoicing
@@ -41,19 +41,19 @@ class Changing:
         self._dials = dials
         self._random = random
 
-    def accept(self, order: OmsOrder, wanted: WantedChange, now: float) -> OrderChange:
+    def accept(self, order: OmsOrder, terms: ChangeTerms, now: float) -> OrderChange:
         """Begin a change; whether it fits the order is seen when it is carried out.
 
         Raises:
             CallRefused: the order is in no status for it, or another change is in the way.
         """
-        require_changeable(order, wanted)
+        require_changeable(order, terms)
         if any(change.in_progress for change in order.changes):
             raise refused("SalesOrderSystem014", "Change In Progress")
         if any(change.version == 1 for change in order.changes):
             message = "A Change V1 has already been applied to this order."
             raise refused("SalesOrderSystem015", message)
-        change = self._begin(order, wanted, now)
+        change = self._begin(order, terms, now)
         if self._dials.change_stuck and self._random.random() < self._dials.change_stuck:
             change.is_stuck = True
             change.log(utc_text(to_ticks(now)), "The participants client did not answer.")
@@ -61,21 +61,21 @@ class Changing:
             self._later(order, change, now)
         return change
 
-    def try_out(self, order: OmsOrder, wanted: WantedChange, now: float) -> OrderChange:
+    def try_out(self, order: OmsOrder, terms: ChangeTerms, now: float) -> OrderChange:
         """Compute a change without making it; raise CallRefused where it does not fit."""
-        require_changeable(order, wanted)
-        change = self._draft(wanted, now)
+        require_changeable(order, terms)
+        change = self._draft(terms, now)
         try:
-            _price(change, order, self._reprice(order, wanted))
+            _price(change, order, self._reprice(order, terms))
         except ChangeFailed as failure:
             raise refused(failure.code, failure.message) from failure
         return change
 
     def apply(
-        self, order: OmsOrder, wanted: WantedChange, now: float, request_id: str
+        self, order: OmsOrder, terms: ChangeTerms, now: float, request_id: str
     ) -> OrderChange:
         """Change the order at once, as the first version does; raise CallRefused if it cannot."""
-        change = self._draft(wanted, now)
+        change = self._draft(terms, now)
         change.request_id, change.version = request_id, 1
         change.receipt = receipt(self._random, order.order_id, now)
         try:
@@ -98,15 +98,15 @@ class Changing:
         change.is_stuck = False
         self._cancel(change, reason, now)
 
-    def _begin(self, order: OmsOrder, wanted: WantedChange, now: float) -> OrderChange:
-        change = self._draft(wanted, now)
+    def _begin(self, order: OmsOrder, terms: ChangeTerms, now: float) -> OrderChange:
+        change = self._draft(terms, now)
         change.receipt = receipt(self._random, order.order_id, now)
         order.changes.append(change)
         return change
 
-    def _draft(self, wanted: WantedChange, now: float) -> OrderChange:
+    def _draft(self, terms: ChangeTerms, now: float) -> OrderChange:
         ids = [str(UUID(int=self._random.getrandbits(128))) for _ in range(2)]
-        return OrderChange(ids[0], ids[1], 2, wanted, utc_text(to_ticks(now)))
+        return OrderChange(ids[0], ids[1], 2, terms, utc_text(to_ticks(now)))
 
     def _later(self, order: OmsOrder, change: OrderChange, now: float) -> None:
         self._oms.later(now + self._dials.change_seconds, partial(self._run, order, change))
@@ -125,7 +125,7 @@ class Changing:
             raise ChangeFailed("CHK0124", "Invalid change for order.")
 
     def _carry_out(self, order: OmsOrder, change: OrderChange, now: float) -> None:
-        repriced = self._reprice(order, change.wanted)
+        repriced = self._reprice(order, change.terms)
         _price(change, order, repriced)
         order.rewrite(
             change_document(
@@ -147,8 +147,8 @@ class Changing:
         chance = self._dials.changes_leave_items
         return bool(chance) and self._random.random() < chance
 
-    def _reprice(self, order: OmsOrder, wanted: WantedChange) -> Repriced:
-        repriced = reprice(order.document, wanted, self._random)
+    def _reprice(self, order: OmsOrder, terms: ChangeTerms) -> Repriced:
+        repriced = reprice(order.document, terms, self._random)
         # Known issue 1348894: a change that runs while an invoice comes in does not see it.
         if not self._dials.change_invoice_race:
             require_not_invoiced(repriced, _invoiced(order), order.invoiced_cents)
@@ -162,12 +162,12 @@ class Changing:
         self._oms.settle(now)
 
 
-def require_changeable(order: OmsOrder, wanted: WantedChange) -> None:
+def require_changeable(order: OmsOrder, terms: ChangeTerms) -> None:
     """Raise CallRefused where the order's status allows no change, or nothing would change."""
     if order.status not in w.IN_HANDLING:
         message = f"Order {order.order_id} cannot be changed in status {order.status}."
         raise refused("CHK0124", message)
-    if wanted.is_empty:
+    if terms.is_empty:
         raise refused("CHK0124", "Invalid change for order.")
 
 

@@ -14,7 +14,7 @@ from enum import StrEnum
 from random import Random
 from typing import Any, Final
 
-from orders_sync.sandbox.changes import ItemDelta, WantedChange
+from orders_sync.sandbox.changes import ChangeTerms, ItemDelta
 from orders_sync.sandbox.changing import Changing
 from orders_sync.sandbox.documents import Document
 from orders_sync.sandbox.orders import OmsOrder
@@ -78,7 +78,7 @@ class Editing:
         line = lines[0]
         item = ItemDelta(line.sku.id, 1, unique_id=line.unique_id)
         try:
-            self._changing.accept(order, WantedChange(EDIT_REASON, remove=(item,)), now)
+            self._changing.accept(order, ChangeTerms(EDIT_REASON, remove=(item,)), now)
         except CallRefused:
             return False
         return True

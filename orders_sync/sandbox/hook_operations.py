@@ -35,7 +35,7 @@ _LOOPBACK: Final = ("http://127.0.0.1:", "http://127.0.0.1/")
 
 
 @dataclass(frozen=True, slots=True)
-class HookPost:
+class QueuedPost:
     """One try to post something to a hook."""
 
     app_key: str
@@ -74,13 +74,13 @@ class HookOperations:
     """
 
     def __init__(self, account: str, dials: Dials, random: Random) -> None:
-        self.send: Callable[[HookPost], bool] = lambda _: True
+        self.send: Callable[[QueuedPost], bool] = lambda _: True
         self.counts = HookCounts()
         self._account = account
         self._dials = dials
         self._random = random
         self._hooks: dict[str, _Hook] = {}
-        self._due: list[tuple[float, int, HookPost]] = []
+        self._due: list[tuple[float, int, QueuedPost]] = []
         self._number = count()
 
     def table(self) -> dict[str, Operation]:
@@ -105,14 +105,14 @@ class HookOperations:
                 hook.told_at = now
                 self._tell(app_key, hook, event, now)
 
-    def take(self, now: float) -> Sequence[HookPost]:
+    def take(self, now: float) -> Sequence[QueuedPost]:
         """Take what is to be posted by now; what becomes of it is told to `posted`."""
         taken = []
         while self._due and self._due[0][0] <= now:
             taken.append(heapq.heappop(self._due)[2])
         return taken
 
-    def posted(self, post: HookPost, now: float, *, is_taken: bool) -> None:
+    def posted(self, post: QueuedPost, now: float, *, is_taken: bool) -> None:
         """Record how a post was answered, and repeat it where it was not taken."""
         self.counts.waiting -= 1
         if is_taken:
@@ -139,7 +139,7 @@ class HookOperations:
         event_filter = parse_filter(data["filter"])
         if isinstance(event_filter, Response):
             raise CallRefused(event_filter)
-        ping = HookPost(asked.app_key, url, _headers(hook), to_json({"hookConfig": "ping"}))
+        ping = QueuedPost(asked.app_key, url, _headers(hook), to_json({"hookConfig": "ping"}))
         if not self.send(ping):
             raise CallRefused(plain(400, "Unable to check address"))
         config = {"filter": data["filter"], "hook": hook}
@@ -168,12 +168,12 @@ class HookOperations:
             return
         where = hook.config["hook"]
         body = _body(event, {"Account": self._account, "Key": app_key})
-        post = HookPost(app_key, where["url"], _headers(where), body)
+        post = QueuedPost(app_key, where["url"], _headers(where), body)
         for _ in range(2 if self._happens(self._dials.hook_duplicates) else 1):
             held_back = self._happens(self._dials.hook_disorder)
             self._add(now + (self._random.random() * _HELD_BACK_SECONDS if held_back else 0), post)
 
-    def _add(self, at: float, post: HookPost) -> None:
+    def _add(self, at: float, post: QueuedPost) -> None:
         self.counts.waiting += 1
         heapq.heappush(self._due, (at, next(self._number), post))
 

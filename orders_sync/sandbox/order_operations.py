@@ -221,8 +221,8 @@ def try_expression(asked: Asked) -> Done:
         status = json.loads(document)["status"]
     except (ValueError, TypeError, KeyError):
         status = None
-    wanted = _STATUS.findall(expression)
-    return Done(json_response(200, not wanted or status in wanted))
+    statuses = _STATUS.findall(expression)
+    return Done(json_response(200, not statuses or status in statuses))
 
 
 def _transaction(order: OmsOrder) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from random import Random
 from typing import Any, Final
 
-from orders_sync.sandbox.changes import ItemDelta, OrderChange, WantedChange
+from orders_sync.sandbox.changes import ChangeTerms, ItemDelta, OrderChange
 from orders_sync.sandbox.documents import Document, totals_json
 from orders_sync.sandbox.goods import CATALOGUE, CartLine, Sku, item_json
 from orders_sync.sandbox.wire import to_json
@@ -47,22 +47,22 @@ class Repriced:
     beside_cents: int
 
 
-def reprice(document: Document, wanted: WantedChange, random: Random) -> Repriced:
+def reprice(document: Document, terms: ChangeTerms, random: Random) -> Repriced:
     """Compute the order after a change; `random` names new lines.
 
     Raises:
         ChangeFailed: the change does not fit the order.
     """
-    lines, removed = _take_out(document.lines, wanted.outgoing)
+    lines, removed = _take_out(document.lines, terms.outgoing)
     known = {line.sku.id: line.sku for line in document.lines}
     taken = {line.unique_id for line in lines}
-    lines += [_new_line(item, known, taken, random) for item in wanted.incoming]
+    lines += [_new_line(item, known, taken, random) for item in terms.incoming]
     if not lines:
         raise ChangeFailed("CHK0124", "Invalid change for order.")
     data = json.loads(b"{%b}" % document.fields)
     before = _totals(data, document, document.lines, document.manual_cents)
     beside = document.value_cents - sum(total["value"] for total in before)
-    manual = document.manual_cents + wanted.increment_cents - wanted.discount_cents
+    manual = document.manual_cents + terms.increment_cents - terms.discount_cents
     totals = _totals(data, document, lines, manual)
     value = sum(total["value"] for total in totals) + beside
     if value < 0:
@@ -70,7 +70,7 @@ def reprice(document: Document, wanted: WantedChange, random: Random) -> Reprice
     if value > document.value_cents and not _groups(data) <= _CAN_RAISE:
         message = "Change order cannot increase the value for this payment method."
         raise ChangeFailed("CHK00342", message)
-    deltas = _deltas(before, totals, wanted)
+    deltas = _deltas(before, totals, terms)
     return Repriced(tuple(lines), tuple(removed), totals, value, deltas, manual, beside)
 
 
@@ -167,10 +167,10 @@ def _totals(
 
 
 def _deltas(
-    old: list[dict[str, Any]], new: list[dict[str, Any]], wanted: WantedChange
+    old: list[dict[str, Any]], new: list[dict[str, Any]], terms: ChangeTerms
 ) -> list[dict[str, Any]]:
     before = {total["id"]: total["value"] for total in old}
-    manual = wanted.increment_cents - wanted.discount_cents
+    manual = terms.increment_cents - terms.discount_cents
     deltas = [{"id": "ManualValues", "name": "Manual Values Total", "value": manual}]
     for total in new:
         delta = total["value"] - before.get(total["id"], 0)
@@ -248,15 +248,15 @@ def _logistics(
 def _attachment(
     data: dict[str, Any], change: OrderChange, document: Document, repriced: Repriced
 ) -> dict[str, Any]:
-    wanted, attachment = change.wanted, data["changesAttachment"]
+    terms, attachment = change.terms, data["changesAttachment"]
     before = attachment["changesData"] if attachment else []
     lines = (*repriced.lines, *document.lines)
     entry = {
-        "reason": wanted.reason,
-        "discountValue": wanted.discount_cents,
-        "incrementValue": wanted.increment_cents,
-        "itemsAdded": _items(wanted.incoming, lines),
-        "itemsRemoved": _items(wanted.outgoing, lines),
+        "reason": terms.reason,
+        "discountValue": terms.discount_cents,
+        "incrementValue": terms.increment_cents,
+        "itemsAdded": _items(terms.incoming, lines),
+        "itemsRemoved": _items(terms.outgoing, lines),
         "receipt": change.receipt,
     }
     return {"id": "changeAttachment", "changesData": [*before, entry]}

@@ -26,7 +26,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from orders_sync.listening import listen, url_of
 from orders_sync.sandbox.admin import ADMIN_PATH, Admin
 from orders_sync.sandbox.box import Box
-from orders_sync.sandbox.hook_operations import HookPost
+from orders_sync.sandbox.hook_operations import QueuedPost
 from orders_sync.sandbox.wire import Dropped, Request, Response
 
 _ABORT: Final = "orders_sync.abort"
@@ -229,7 +229,7 @@ def posting(box: Box) -> Iterator[None]:
     stopped = threading.Event()
     http = urllib3.PoolManager(maxsize=_AT_ONCE, timeout=urllib3.Timeout(total=_SECONDS))
 
-    def send(post: HookPost) -> bool:
+    def send(post: QueuedPost) -> bool:
         try:
             answer = http.request(
                 "POST",
@@ -243,7 +243,7 @@ def posting(box: Box) -> Iterator[None]:
             return False
         return answer.status == 200
 
-    def deliver(post: HookPost) -> None:
+    def deliver(post: QueuedPost) -> None:
         box.posted(post, is_taken=not stopped.is_set() and send(post))
 
     def run() -> None:

@@ -87,7 +87,7 @@ def view_change(change: OrderChange) -> ChangeView:
         request_id=change.request_id,
         version=change.version,
         status=change.status,
-        reason=change.wanted.reason,
+        reason=change.terms.reason,
         value=change.value_cents,
         cancel_reason=change.cancel_reason,
     )
@@ -114,7 +114,7 @@ def doubled(order: OmsOrder) -> tuple[str, ...]:
     for invoice in order.invoices:
         events = ((event.description, event.date, event.city) for event in invoice.events)
         repeats += _repeats(f"tracking event of invoice {invoice.number}", events)
-    made = (change.wanted for change in order.changes if change.status == "done")
+    made = (change.terms for change in order.changes if change.status == "done")
     return (*repeats, *_repeats("change", made), *_repeats("interaction", order.interactions))
 
 
