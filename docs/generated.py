@@ -28,7 +28,7 @@ from orders_sync.ledger import Ledger
 from orders_sync.roster import Roster
 from orders_sync.settings import Settings
 from orders_sync.settings_parts import AccountSettings, RetrySettings
-from orders_sync.settings_problems import PREFIX
+from orders_sync.settings_variables import PREFIX
 
 ROOT: Final = Path(__file__).parents[1]
 _LINK: Final = re.compile(r"(!?)\[([^\]]*)\]\((?!https?:|#)([^)#]*)(#[^)]*)?\)")

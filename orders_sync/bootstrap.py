@@ -20,7 +20,7 @@ from requests.adapters import BaseAdapter
 from structlog.typing import Processor
 
 from orders_sync.domain.time import Clock
-from orders_sync.embedded.broker import running_broker_url
+from orders_sync.embedded.broker import with_broker
 from orders_sync.encryption import Cipher
 from orders_sync.erp.base import Erp
 from orders_sync.erp.guarded import GuardedErp
@@ -40,8 +40,9 @@ from orders_sync.metrics import Metrics
 from orders_sync.metrics.observer import ObservedTransport
 from orders_sync.metrics.tracing import NO_TRACING, Tracing
 from orders_sync.private_files import private_folder
+from orders_sync.redis_url import REDIS_SCHEMES
 from orders_sync.roster import AccountUnusable, Roster
-from orders_sync.settings import REDIS_SCHEMES, Settings, exports_traces, require_accounts
+from orders_sync.settings import Settings, exports_traces, require_accounts
 from orders_sync.settings_parts import AccountSettings
 from orders_sync.token_store import LedgerTokenStore
 from orders_sync.traffic.erp import ErpLimits
@@ -66,7 +67,7 @@ _MENDED_AFTER_SECONDS: Final = 15.0
 
 @dataclass(frozen=True, slots=True)
 class _Calls:
-    """What calls the VTEX of an account, as its settings are; a client for each lane."""
+    """The clients of an account's VTEX, one for each lane, as the settings are."""
 
     of: AccountSettings
     transport: Transport
@@ -74,7 +75,7 @@ class _Calls:
 
 
 class Services:
-    """What the use-cases work with, built when first asked for and shared by a process's threads.
+    """The clients and stores of the use-cases, built when first needed, for a process's threads.
 
     `clock` is the ledger's own where none is given. `random` draws the jitter of retries. `traffic`
     says when VTEX and the ERPs may be called; without it every call passes, as it does for a person
@@ -118,7 +119,7 @@ class Services:
         return self.roster.settings
 
     def vtex(self, account: str, lane: Lane = Lane.FETCH) -> VtexClient:
-        """Give the account's VTEX client whose calls wait for their turn in a lane.
+        """Return the account's VTEX client whose calls wait for their turn in a lane.
 
         Raises:
             ParkedError: nobody knows the account.
@@ -134,7 +135,7 @@ class Services:
             return calls.clients[lane]
 
     def erp(self, account: str) -> Erp:
-        """Give the adapter of the account's ERP; its breaker guards every call.
+        """Return the adapter of the account's ERP; its breaker guards every call.
 
         Raises:
             ParkedError: nobody knows the account.
@@ -160,25 +161,19 @@ class Services:
         return traffic is not None and traffic.is_left_to_others(account, operations)
 
     def erp_rests(self, account: str) -> Delay | None:
-        """Say whether the account's ERP is left alone now, because it failed too often."""
+        """Return for how long the account's ERP is left alone, because it failed too often."""
         return self.traffic.erp_rests(account) if self.traffic else None
 
-    def erp_is_paced(self, account: str) -> bool:
-        """Check whether the account's ERP may be called so many times in a minute only."""
-        return self.traffic is not None and self.traffic.has_erp_budget(account)
-
     def look_at_erps(self, accounts: Collection[str]) -> None:
-        """Look at many ERPs at once, before `erp_rests` is asked about each."""
+        """Read the state of many ERPs at once, before `erp_rests` of each."""
         if self.traffic:
             self.traffic.look_at_erps(accounts)
 
     def check(self) -> None:
-        """Find out before any work is taken what could not work.
+        """Check, before any work is taken, what could not work.
 
-        A ledger that a later version has upgraded is no fault: all work waits for the version of
-        this process.
-
-        An account that the ledger keeps keeps nobody from starting.
+        A ledger that a later version has upgraded is no fault: all work waits for this one. An
+        account that the ledger keeps stops no process from starting.
 
         Raises:
             ConfigurationError: the ledger is not up to date, or the adapter of an account of the
@@ -193,7 +188,7 @@ class Services:
             self.erp(account)
 
     def close(self) -> None:
-        """Give connections back."""
+        """Return the connections."""
         self.roster.close()
         for _, erp in self._erps.values():
             erp.close()
@@ -215,7 +210,7 @@ class Services:
         return known
 
     def _follow(self, settings: Settings) -> None:
-        """Let go of what is of accounts as they were, and use their budgets as they are."""
+        """Drop what was built for accounts as they were, and use their budgets as they are."""
         accounts = settings.accounts
         with self._building:
             for name, (known, _) in list(self._erps.items()):
@@ -227,7 +222,7 @@ class Services:
                     del self._calls[name]
         if self.traffic is not None:
             self.traffic.follow(
-                {name: each.requests_per_minute for name, each in accounts.items()},
+                {name: account.requests_per_minute for name, account in accounts.items()},
                 _erp_limits(accounts),
             )
             self._welcome_keys(settings, self.traffic)
@@ -325,26 +320,8 @@ def process_name() -> str:
     return f"{socket.gethostname()[:100]}/{os.getpid()}/{secrets.token_hex(4)}"
 
 
-def with_broker(settings: Settings) -> Settings:
-    """Add the URL of the embedded broker that runs beside us, where no broker is set.
-
-    Raises:
-        ConfigurationError: no broker is set, and none is there.
-    """
-    if settings.broker_url is not None:
-        return settings
-    url = running_broker_url(settings.home)
-    if url is None:
-        raise ConfigurationError(
-            "ORDERS_SYNC_BROKER_URL is missing, and no embedded broker runs in "
-            f"ORDERS_SYNC_HOME={settings.home}. Start everything with: orders-sync up. "
-            "Or set ORDERS_SYNC_BROKER_URL=redis://localhost:6379/0"
-        )
-    return settings.model_copy(update={"broker_url": url})
-
-
 def connect_traffic(settings: Settings, *, process: str | None = None) -> Traffic:
-    """Wire what says to all processes who may call now; a Redis that is away is no error.
+    """Wire what decides for all processes who may call now; a Redis that is away is no error.
 
     `process` names this one among all; without it a name is made up.
 
@@ -359,7 +336,7 @@ def connect_traffic(settings: Settings, *, process: str | None = None) -> Traffi
             "name it. Set ORDERS_SYNC_REDIS_URL=redis://localhost:6379/0 (or rediss://, "
             "sentinel://, unix://)."
         )
-    budgets = {name: each.requests_per_minute for name, each in settings.accounts.items()}
+    budgets = {name: account.requests_per_minute for name, account in settings.accounts.items()}
     return Traffic(
         Shared(connect(url, seconds=settings.redis_seconds, sentinel=settings.sentinel)),
         budgets,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from orders_sync.bootstrap import with_broker
+from orders_sync.embedded.broker import with_broker
 from orders_sync.errors import ConfigurationError
 from orders_sync.private_files import UMASK, keep_private
 from orders_sync.settings import load_settings

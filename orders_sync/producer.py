@@ -59,7 +59,7 @@ class NotSentError(Exception):
 
 
 class Producer:
-    """Sends commands by the name of their task; each method gives the task's id.
+    """Sends commands by the name of their task; each method returns the task's id.
 
     A command is checked before it is sent, and checked again where it is accepted. `key` makes a
     repeat harmless: the same key with the same content is the same command. Without one it is
@@ -135,12 +135,12 @@ class Producer:
         return self._send("note", account, order_id, {"message": body["message"]}, key)
 
     def sync(self, account: str, order_id: str) -> str:
-        """Have the order read from VTEX now."""
+        """Request a read of the order from VTEX now."""
         self._checked("sync", account, order_id, {}, None)
         return self._send("sync", account, order_id, {}, None)
 
     def close(self) -> None:
-        """Give the connections back; the producer cannot send any more."""
+        """Return the connections; the producer cannot send any more."""
         self._pool.force_close_all()
         self._app.close()
 
@@ -189,7 +189,7 @@ class Producer:
 
 
 def _merged(first: dict[str, Any], body: Any) -> Any:
-    """Write a body as a plain object, `first` winning; what is no object is left to the check."""
+    """Return a body as a plain object, `first` winning; what is no object is left to the check."""
     if isinstance(body, Body):
         body = body.model_dump(by_alias=True, exclude_none=True)
     return {**body, **first} if isinstance(body, Mapping) else body

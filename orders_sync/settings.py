@@ -32,7 +32,12 @@ from pydantic_settings import (
 
 from orders_sync.encryption import read_keys
 from orders_sync.errors import ConfigurationError
-from orders_sync.sentinel_url import SENTINEL_SCHEME, read_sentinel_url
+from orders_sync.redis_url import (
+    REDIS_SCHEMES,
+    SENTINEL_SCHEME,
+    check_parameters,
+    read_sentinel_url,
+)
 from orders_sync.settings_parts import (
     AccountSettings,
     DeskSettings,
@@ -47,23 +52,22 @@ from orders_sync.settings_parts import (
     SentrySettings,
     VtexSettings,
 )
-from orders_sync.settings_problems import (
+from orders_sync.settings_variables import (
     EXAMPLES,
     PREFIX,
+    Given,
+    Variable,
     describe,
     describe_json,
     describe_name,
-    describe_parameters,
+    find_variables,
 )
-from orders_sync.settings_sources import Given, Variable, find_variables
 
-#: The addresses of a Redis; a broker's may also have Celery's own scheme.
-REDIS_SCHEMES = ("redis://", "rediss://", "unix://", SENTINEL_SCHEME)
 _BROKER_SCHEMES = (*REDIS_SCHEMES, "redis+socket://")
 
 
 class Settings(BaseSettings):
-    """All settings; `load_settings` reads them and words what is wrong for a person."""
+    """All settings; `load_settings` reads them and explains to a person what is wrong."""
 
     model_config = SettingsConfigDict(
         env_prefix=PREFIX,
@@ -143,7 +147,7 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - it knows no accounts
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Have the environment win over files with secrets, and these over `.env`."""
+        """Return the sources: the environment, then files with secrets, then `.env`."""
         has_env_file = getattr(dotenv_settings, "env_file", None) is not None
         layers = find_variables(Settings) if has_env_file else find_variables(Settings)[:2]
         return init_settings, *(Given(settings_cls, given) for given in layers)
@@ -156,7 +160,7 @@ class Settings(BaseSettings):
             raise ValueError("must start with redis://, rediss:// or sentinel://")
         if value is not None and value.startswith(SENTINEL_SCHEME):
             read_sentinel_url(value)
-        if problem := describe_parameters(value or ""):
+        if problem := check_parameters(value or ""):
             raise ValueError(problem)
         return value
 
@@ -183,12 +187,12 @@ class Settings(BaseSettings):
         return sorted(name for name, account in self.accounts.items() if account.enabled)
 
     def feed_of(self, account: str) -> FeedSettings:
-        """Give the configuration that an account's feed shall have."""
+        """Return the configuration that an account's feed shall have."""
         own = self.accounts[account].feed.model_dump(exclude_none=True)
         return self.feed.model_copy(update=own) if own else self.feed
 
     def policy_of(self, account: str, queue: str) -> RetryPolicy:
-        """Give the retry policy of a queue for an account's work, be it known or not."""
+        """Return the retry policy of a queue for an account's work, be it known or not."""
         policy: RetryPolicy = getattr(self.retry, queue)
         known = self.accounts.get(account)
         own = getattr(known.retry, queue, None) if known else None
@@ -196,14 +200,14 @@ class Settings(BaseSettings):
         return policy.model_copy(update=changes) if changes else policy
 
     def retention_of(self, account: str) -> timedelta | None:
-        """Give how long an account's finished orders are kept; None is for ever."""
+        """Return how long an account's finished orders are kept; None is for ever."""
         known = self.accounts.get(account)
         own = known.retention_days if known else None
         days = self.retention_days if own is None else own
         return timedelta(days=days) if days else None
 
     def base_url(self, account: str) -> str:
-        """The address of an account's OMS."""
+        """Return the address of an account's OMS."""
         return self.accounts[account].address(account)
 
 
@@ -223,7 +227,7 @@ def load_settings() -> Settings:
 
 
 def require_accounts(settings: Settings) -> None:
-    """Refuse to go on without an account.
+    """Check that there is an account.
 
     Raises:
         ConfigurationError: no account is configured.
@@ -238,17 +242,17 @@ def require_accounts(settings: Settings) -> None:
 
 
 def child_environment(**changes: str) -> dict[str, str]:
-    """Copy this process's environment for a process that is started beside it, with changes."""
+    """Return this process's environment, with changes, for a process that is started beside it."""
     return {**os.environ, **changes}
 
 
 def environment_variable(name: str) -> str | None:
-    """Give a variable that somebody else names, such as the one that a secret lies in."""
+    """Return a variable that somebody else names, such as the one that a secret lies in."""
     return os.environ.get(name)
 
 
 def watchdog_address() -> str | None:
-    """Give the socket on which systemd wants to hear that this process works; None without systemd.
+    """Return the socket that tells systemd that this process works; None without systemd.
 
     https://www.freedesktop.org/software/systemd/man/latest/sd_notify.html
     """
@@ -279,7 +283,7 @@ def variables() -> list[Variable]:
 
 def _variables() -> dict[str, str | None]:
     """Everything that is set for us, by upper-case name."""
-    return {each.name.upper(): each.value for each in reversed(variables())}
+    return {variable.name.upper(): variable.value for variable in reversed(variables())}
 
 
 def _refuse_unknown_names() -> None:

@@ -98,7 +98,7 @@ class AccountSettings(_Part):
     retention_days: NonNegativeInt | None = None
 
     def address(self, name: str) -> str:
-        """Give the address of the OMS of the account, which has this name."""
+        """Return the address of the OMS of the account, which has this name."""
         return (self.base_url or f"https://{name}.vtexcommercestable.com.br").rstrip("/")
 
 

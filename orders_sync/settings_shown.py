@@ -10,8 +10,7 @@ from typing import Any
 
 from orders_sync.settings import Settings, variables
 from orders_sync.settings_parts import AccountSettings
-from orders_sync.settings_problems import PREFIX
-from orders_sync.settings_sources import Variable
+from orders_sync.settings_variables import PREFIX, Variable
 
 HIDDEN = "***"
 
@@ -37,7 +36,7 @@ class Shown:
 
     @property
     def source(self) -> str:
-        """Say where the value comes from, for a person."""
+        """Where the value comes from, for a person."""
         if self.variable is None:
             return "default"
         if self.variable.file is not None:
@@ -49,7 +48,7 @@ class Shown:
 
 def show(settings: Settings) -> list[Shown]:
     """List every setting in force, by its variable's full name, with secrets hidden."""
-    found = variables()
+    given = variables()
     values = settings.model_dump(mode="json")
     values["ledger_url"] = settings.ledger
     for account, block in values["accounts"].items():
@@ -61,22 +60,22 @@ def show(settings: Settings) -> list[Shown]:
         if value is None and len(path) > _OF_ACCOUNT:
             # It is as for all accounts.
             continue
-        source = find_source(path, found)
+        source = find_source(path, given)
         is_changed = source is not None and value != defaults.get(path, of_account.get(path[-1]))
         name = PREFIX + "__".join(path)
         shown.append(Shown(name, _hidden(path[-1], value), source, is_changed))
     return shown
 
 
-def find_source(path: Sequence[str], found: Sequence[Variable]) -> Variable | None:
-    """Find the variable that a setting comes from; `path` is its name's parts, in upper case.
+def find_source(path: Sequence[str], given: Sequence[Variable]) -> Variable | None:
+    """Return the variable that a setting comes from; `path` is its name's parts, in upper case.
 
     The environment wins over files, these over `.env`, and the setting's own variable over one that
     holds JSON of several.
     """
     for origin in ((False, False), (False, True), (True, False)):
         some = {
-            v.name.upper(): v for v in found if (v.line is not None, v.file is not None) == origin
+            v.name.upper(): v for v in given if (v.line is not None, v.file is not None) == origin
         }
         for length in range(len(path), 0, -1):
             variable = some.get(PREFIX + "__".join(path[:length]))
@@ -90,12 +89,12 @@ def find_source(path: Sequence[str], found: Sequence[Variable]) -> Variable | No
 
 
 def without_passwords(text: str) -> str:
-    """Hide the passwords in a URL."""
+    """Return a text with the passwords in its URLs hidden."""
     return _QUERY.sub(rf"\1{HIDDEN}", _PASSWORD.sub(rf"\1{HIDDEN}@", text))
 
 
 def _holds(text: str | None, rest: Sequence[str]) -> bool:
-    """Whether a variable's JSON says something about the rest of a path."""
+    """Check whether a variable's JSON has a value for the rest of a path."""
     if not rest:
         return True
     try:

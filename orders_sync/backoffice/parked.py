@@ -90,7 +90,7 @@ class ReturnRoute:
 
     @cached_property
     def _app(self) -> Any:
-        from orders_sync.bootstrap import with_broker  # noqa: PLC0415 - Celery is slow to import.
+        from orders_sync.embedded.broker import with_broker  # noqa: PLC0415 - Celery is slow to import.
         from orders_sync.worker.app import client_app  # noqa: PLC0415
 
         return client_app(with_broker(self._settings))

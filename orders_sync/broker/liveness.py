@@ -123,7 +123,7 @@ log = structlog.get_logger(__name__)
 
 
 class ConsumerHeartbeat:
-    """Tells the broker that a consumer lives, and puts back the messages of those that died.
+    """The sign of life of a consumer in the broker; it puts back the messages of those that died.
 
     A thread does so, because a worker of Celery's solo pool is busy while a task runs. So a beat
     does not show that the worker consumes; it tells when the consuming loop last had an answer.
@@ -154,7 +154,7 @@ class ConsumerHeartbeat:
             self._thread.join(_PATIENCE_SECONDS)
 
     def beat(self) -> list[str]:
-        """Tell once that the consumer lives; return the tags that were put back."""
+        """Send one sign of life; return the tags of the messages that were put back."""
         channel = self._channel
         pulse = channel.connection.pulse
         names = (

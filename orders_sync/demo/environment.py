@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from orders_sync.settings import child_environment
-from orders_sync.settings_problems import PREFIX
+from orders_sync.settings_variables import PREFIX
 
 #: The account that the sandbox plays.
 ACCOUNT = "sandbox"

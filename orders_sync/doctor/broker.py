@@ -16,9 +16,9 @@ from orders_sync.doctor.readings import read_queues
 from orders_sync.doctor.workers import examine_workers
 from orders_sync.domain.steps import Step
 from orders_sync.domain.time import Clock
+from orders_sync.embedded.broker import with_broker
 from orders_sync.errors import ConfigurationError
-from orders_sync.redis_client import SentinelAnswer, ask_sentinels, checks_no_certificate
-from orders_sync.redis_failures import (
+from orders_sync.redis_client import (
     CLUSTER_DO,
     CLUSTER_SAYS,
     FULL_DO,
@@ -29,9 +29,12 @@ from orders_sync.redis_failures import (
     SENTINEL_LOGIN_DO,
     SENTINEL_SAYS,
     RedisFailure,
+    SentinelAnswer,
+    ask_sentinels,
+    checks_no_certificate,
     read_redis_failure,
 )
-from orders_sync.sentinel_url import SENTINEL_SCHEME
+from orders_sync.redis_url import SENTINEL_SCHEME
 from orders_sync.settings import Settings
 from orders_sync.settings_shown import without_passwords
 from orders_sync.worker.app import client_app

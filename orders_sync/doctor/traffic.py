@@ -8,12 +8,12 @@ from typing import Any
 
 import redis
 
-from orders_sync.bootstrap import connect_traffic, with_broker
+from orders_sync.bootstrap import connect_traffic
 from orders_sync.doctor.broker import judge_certificates, judge_role, judge_room
 from orders_sync.doctor.findings import Finding, State
+from orders_sync.embedded.broker import with_broker
 from orders_sync.errors import ConfigurationError
-from orders_sync.redis_client import open_redis
-from orders_sync.redis_failures import read_redis_failure
+from orders_sync.redis_client import open_redis, read_redis_failure
 from orders_sync.settings import Settings
 from orders_sync.settings_shown import without_passwords
 from orders_sync.traffic.breaker import Circuit

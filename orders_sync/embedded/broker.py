@@ -20,7 +20,7 @@ from orders_sync.embedded.home import logs_folder, run_folder, write_privately
 from orders_sync.embedded.processes import Child, ProcessSpec
 from orders_sync.errors import ConfigurationError, OrdersSyncError
 from orders_sync.private_files import private_folder
-from orders_sync.settings import child_environment
+from orders_sync.settings import Settings, child_environment
 
 _HOST = "127.0.0.1"
 _START_DEADLINE_SECONDS = 60.0
@@ -143,6 +143,24 @@ def running_broker_url(home: Path) -> str | None:
     except FileNotFoundError:
         return None
     return url if _answers(url) else None
+
+
+def with_broker(settings: Settings) -> Settings:
+    """Add the URL of the embedded broker that runs beside us, where no broker is set.
+
+    Raises:
+        ConfigurationError: no broker is set, and none is there.
+    """
+    if settings.broker_url is not None:
+        return settings
+    url = running_broker_url(settings.home)
+    if url is None:
+        raise ConfigurationError(
+            "ORDERS_SYNC_BROKER_URL is missing, and no embedded broker runs in "
+            f"ORDERS_SYNC_HOME={settings.home}. Start everything with: orders-sync up. "
+            "Or set ORDERS_SYNC_BROKER_URL=redis://localhost:6379/0"
+        )
+    return settings.model_copy(update={"broker_url": url})
 
 
 def forget_past(

@@ -17,7 +17,7 @@ from orders_sync.ledger.migrate import upgrade
 from orders_sync.private_files import keep_private
 from orders_sync.roster import settings_in_force
 from orders_sync.settings import Settings, child_environment, require_accounts
-from orders_sync.settings_problems import PREFIX
+from orders_sync.settings_variables import PREFIX
 
 _LOOK_EVERY_SECONDS = 0.2
 

@@ -17,8 +17,9 @@ import uvicorn
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from orders_sync.backoffice.parked import ReturnRoute
-from orders_sync.bootstrap import connect_tracing, process_name, with_broker
+from orders_sync.bootstrap import connect_tracing, process_name
 from orders_sync.domain.steps import Dispatch
+from orders_sync.embedded.broker import with_broker
 from orders_sync.errors import ConfigurationError
 from orders_sync.gateway.app import Application, GuardedApp, Receive, Send, create_app
 from orders_sync.gateway.desk.visit import PEER

@@ -159,7 +159,7 @@ class ErpTraffic:
         self._permits.flush()
 
     def forget(self, process: str, accounts: Collection[str]) -> None:
-        """Give back all permits of a process that is dead."""
+        """Return all permits of a process that is dead."""
         self._permits.forget(process, accounts)
 
     def _take_slot(self, account: str) -> Delay | None:
@@ -241,7 +241,7 @@ class Permits:
         return permit if given else None
 
     def give_back(self, account: str, permit: Permit) -> None:
-        """Give a permit back."""
+        """Return a permit."""
         with self._lock:
             self._held[account] -= 1
             self._spare.setdefault(account, []).append(permit)
@@ -262,7 +262,7 @@ class Permits:
         )
 
     def forget(self, process: str, accounts: Collection[str]) -> None:
-        """Give back all permits of a process that is dead."""
+        """Return all permits of a process that is dead."""
         asked = self._shared.ask([("ZRANGE", _key(name), 0, -1) for name in accounts])
         if asked is None:
             return

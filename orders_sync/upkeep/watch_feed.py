@@ -18,7 +18,7 @@ from orders_sync.ledger import Ledger
 from orders_sync.ledger.accounts import Chore
 from orders_sync.settings import Settings
 from orders_sync.settings_parts import FeedSettings
-from orders_sync.settings_problems import EXAMPLES, PREFIX
+from orders_sync.settings_variables import EXAMPLES, PREFIX
 from orders_sync.vtex.feed import FeedConfiguration
 from orders_sync.vtex.hook import HEADER, HookConfiguration
 

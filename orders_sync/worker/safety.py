@@ -10,8 +10,7 @@ import structlog
 from orders_sync.broker.client import BROKER_AWAY, broker_client
 from orders_sync.broker.transport import check_kombu
 from orders_sync.errors import ConfigurationError
-from orders_sync.redis_client import checks_no_certificate
-from orders_sync.redis_failures import CLUSTER_DO, CLUSTER_SAYS
+from orders_sync.redis_client import CLUSTER_DO, CLUSTER_SAYS, checks_no_certificate
 from orders_sync.settings import Settings
 from orders_sync.worker.app import INTAKE, queue_of
 

@@ -59,7 +59,8 @@ class StepTask(ServiceTask):
             had_to_wait = now - done.due_at > _PROMPT
             if not had_to_wait or self.app.is_watched or not self.app.serves(step):
                 return None
-            if step in ERP_STEPS and self.services.erp_is_paced(account):
+            traffic = self.services.traffic
+            if step in ERP_STEPS and traffic is not None and traffic.has_erp_budget(account):
                 # The dispatcher sees when the ERP may be called next.
                 return None
             return orders.claim_next(done, step, owner=process, now=now)

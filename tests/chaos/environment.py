@@ -14,7 +14,7 @@ from chaos.plan import LONGEST_EFFECT_SECONDS, AccountPlan
 
 from orders_sync.demo.environment import plain_environment
 from orders_sync.settings import Settings
-from orders_sync.settings_problems import PREFIX
+from orders_sync.settings_variables import PREFIX
 
 _ROOT: Final = Path(__file__).parents[2]
 

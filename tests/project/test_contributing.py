@@ -207,9 +207,8 @@ def test_the_map_names_every_room_that_a_contract_knows() -> None:
         "postgresql",
         "postgresql_connection",
         "settings_parts",
-        "settings_problems",
-        "settings_sources",
         "settings_shown",
+        "settings_variables",
     }
     assert rooms - named <= beside
 

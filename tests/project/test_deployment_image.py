@@ -18,7 +18,7 @@ from orders_sync.broker.liveness import pulse_file
 from orders_sync.embedded.home import run_folder
 from orders_sync.embedded.process_list import worker_node
 from orders_sync.settings import Settings
-from orders_sync.settings_problems import PREFIX
+from orders_sync.settings_variables import PREFIX
 
 ROOT = Path(__file__).parents[2]
 IGNORED = (ROOT / ".dockerignore").read_text().splitlines()

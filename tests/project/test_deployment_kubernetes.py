@@ -35,7 +35,7 @@ from orders_sync.domain.steps import Queue
 from orders_sync.embedded.home import beat_pulse_file, run_folder
 from orders_sync.settings import Settings, load_settings
 from orders_sync.settings_parts import VtexSettings
-from orders_sync.settings_problems import PREFIX
+from orders_sync.settings_variables import PREFIX
 from orders_sync.worker.safety import _CALLS_OF_A_STEP
 
 #: The oldest minor version that clusters are supported in.

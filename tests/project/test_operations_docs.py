@@ -25,7 +25,7 @@ from orders_sync.embedded.supervisor import STOP_SECONDS
 from orders_sync.metrics.server import PORTS_TRIED
 from orders_sync.settings import Settings
 from orders_sync.settings_parts import AccountSettings
-from orders_sync.settings_problems import ALERT_PREFIX
+from orders_sync.settings_variables import ALERT_PREFIX
 from orders_sync.status.alerts import Alert
 from orders_sync.upkeep.discrepancies import STUCK_CAUSE, UNMENDED_CAUSES
 from orders_sync.worker.flower import _MAX_TASKS

@@ -9,7 +9,7 @@ from click.testing import CliRunner
 
 from orders_sync.cli.config import config
 from orders_sync.settings_shown import find_source, without_passwords
-from orders_sync.settings_sources import Variable
+from orders_sync.settings_variables import Variable
 
 KEY = "ORDERS_SYNC_ACCOUNTS__MYSTORE__APP_KEY"
 PATH = ("RETRY", "FEED", "ATTEMPTS")

@@ -6,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from orders_sync.redis_client import broker_options, broker_tls, broker_url, sentinel_options
-from orders_sync.sentinel_url import read_sentinel_url
+from orders_sync.redis_url import read_sentinel_url
 from orders_sync.settings import Settings
 from orders_sync.settings_parts import SentinelSettings
 
