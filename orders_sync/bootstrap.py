@@ -263,7 +263,7 @@ class Services:
             raise self._unusable(account, error) from error
         if self.traffic is None:
             return erp
-        # What outlasts the lease of its order is done anew by another worker.
+        # What outlasts the lease of its order is done again by another worker.
         seconds = settings.lease.total_seconds() * _ERP_SHARE_OF_LEASE
         guard = partial(self.traffic.guard_erp, account, seconds=seconds)
         traced = partial(self.tracing.call, facts={})
@@ -297,7 +297,7 @@ class Services:
     def _call(
         self, traffic: Traffic, account: str, known: AccountSettings, lane: Lane, group: str
     ) -> Iterator[Heard]:
-        """Make one call inside; one that a key was refused for which has been replaced says so."""
+        """Make one call inside; raise KeyReplaced where VTEX refused a key that was replaced."""
         with traffic.call(account, lane, group) as heard:
             try:
                 yield heard
@@ -321,7 +321,7 @@ def process_name() -> str:
 
 
 def connect_traffic(settings: Settings, *, process: str | None = None) -> Traffic:
-    """Wire what decides for all processes who may call now; a Redis that is away is no error.
+    """Build the traffic control that all processes share; a Redis that is away is no error.
 
     `process` names this one among all; without it a name is made up.
 
@@ -358,7 +358,7 @@ def _erp_limits(accounts: Mapping[str, AccountSettings]) -> dict[str, ErpLimits]
 def build(
     settings: Settings, *, traffic: Traffic | None = None, process: str | None = None
 ) -> Services:
-    """Wire the services for a process that works for real."""
+    """Build the services of a process."""
     process = process or process_name()
     return Services(
         settings,

@@ -145,7 +145,7 @@ class _TimedTlsConnection(HTTPSConnection):
 class IdleConnections:
     """Connections that wait open for their next call, the one that is idle for longest first.
 
-    Of more than `limit` that one is closed. Whoever uses them holds `lock`, so that none is closed
+    Of more than `limit` that one is closed. A user of them holds `lock`, so that none is closed
     that was just taken.
     """
 
@@ -159,7 +159,7 @@ class IdleConnections:
         self._connections.pop(connection, None)
 
     def add(self, connection: Any) -> None:
-        """Take a connection that waits."""
+        """Keep a connection that waits."""
         self._connections[connection] = None
         if len(self._connections) > self._limit:
             oldest = next(iter(self._connections))

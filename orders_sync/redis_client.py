@@ -1,6 +1,6 @@
 """Opens clients of a Redis, directly or by its sentinels, and explains the errors of one.
 
-Sentinels are asked anew for the primary whenever a connection is made, so a client finds the next
+Sentinels are asked for the primary whenever a connection is made, so a client finds the next
 primary by itself: https://redis.io/docs/latest/develop/reference/sentinel-clients/
 """
 

@@ -282,7 +282,7 @@ def variables() -> list[Variable]:
 
 
 def _variables() -> dict[str, str | None]:
-    """Everything that is set for us, by upper-case name."""
+    """Return everything that is set for us, by upper-case name."""
     return {variable.name.upper(): variable.value for variable in reversed(variables())}
 
 

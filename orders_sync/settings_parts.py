@@ -47,13 +47,13 @@ class _Part(BaseModel):
 
 
 class AccountFeedSettings(_Part):
-    """What of the feed's configuration an account has otherwise than the others."""
+    """The part of the feed's configuration that an account has for itself."""
 
     statuses: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
 
 
 class AccountRetryPolicy(_Part):
-    """What of a queue's retry policy an account has otherwise than the others."""
+    """The part of a queue's retry policy that an account has for itself."""
 
     first_seconds: PositiveFloat | None = None
     factor: Annotated[float, Field(ge=1)] | None = None
@@ -229,7 +229,7 @@ class DeskSettings(_Part):
     believed from the addresses of `trusted_proxies` only (with commas; networks such as 10.0.0.0/8
     too). A person who is no user of ours has the role of one of the groups that proxy (in
     `group_header`) or provider name, by `groups`
-    (group to `viewer`, `operator` or `admin`, with ` persons` behind it for whoever may see
+    (group to `viewer`, `operator` or `admin`, with ` persons` behind it for people who may see
     persons), else `default_role`, else none. `{order_id}`, `{reference}` and `{account}` stand in
     `erp_url` for an order's; `streams` browsers may watch live figures at once.
     """
@@ -290,7 +290,7 @@ class RetrySettings(_Part):
     @model_validator(mode="before")
     @classmethod
     def _complete(cls, value: Any) -> Any:
-        """Let one figure of a policy be set alone; the others keep their defaults."""
+        """Add the defaults of a policy's other figures where only one is set."""
         if not isinstance(value, dict):
             return value
         return {queue: cls._merged(queue, figures) for queue, figures in value.items()}

@@ -82,7 +82,7 @@ class QoS(redis.QoS):
         return len(going)
 
     def forget(self, delivery_tag: str) -> None:
-        """Make room for another message."""
+        """Drop a message, which makes room for another."""
         self._quick_ack(delivery_tag)
         self._taken_at.pop(delivery_tag, None)
 

@@ -295,8 +295,8 @@ class SureEnd:
 def read_only(consumer: Any) -> None:
     """Make a consumer refuse every broadcast command that changes something.
 
-    Whoever reaches the broker can broadcast commands. Those that look are answered; those that
-    change a worker, or drop a task, are refused.
+    Everybody who reaches the broker can broadcast commands. Those that look are answered; those
+    that change a worker, or drop a task, are refused.
     https://docs.celeryq.dev/en/stable/userguide/workers.html#remote-control
     """
     for step in consumer.steps:

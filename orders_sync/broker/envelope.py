@@ -2,7 +2,7 @@
 
 Celery trusts its senders: a wrong type in a header ends the worker, a wrong body takes a thread for
 good, and links, chords and stamps make workers send tasks of the sender's choice. So a message is
-checked here, and what goes on to Celery is written anew with nothing in it but what we use.
+checked here, and what goes on to Celery is written again with nothing in it but what we use.
 https://docs.celeryq.dev/en/stable/internals/protocol.html
 """
 

@@ -2,7 +2,7 @@
 
 They keep kombu's own layout: `unacked_index` is a sorted set of delivery tags by the time they were
 taken, `unacked` a hash of `[message, exchange, routing key]` by tag. A message is recorded under
-the default exchange and its queue, so that whoever restores it puts it back where it was.
+the default exchange and its queue, so that a restored message goes back where it was.
 """
 
 from __future__ import annotations

@@ -192,7 +192,7 @@ def forget_past(
 
 
 def find_server() -> Path:
-    """Find a server to start: the wheel's, else one on the PATH.
+    """Return a server to start: the wheel's, else one on the PATH.
 
     Raises:
         ConfigurationError: there is none.

@@ -82,7 +82,7 @@ class ProcessEnded(OrdersSyncError):
 class RestartDelays:
     """How long a process that ended stays down, in seconds.
 
-    The delay doubles from `first` to `cap`, and starts anew once the process ran for `calm`.
+    The delay doubles from `first` to `cap`, and starts again once the process ran for `calm`.
     """
 
     first: float = 1.0
@@ -141,7 +141,7 @@ class Supervisor:
         return child
 
     def watch(self, child: Child) -> None:
-        """Take over a process that runs already."""
+        """Watch a process that runs already."""
         self._watched[child.spec.name] = _Watched(child, self._clock())
 
     def kill(self, name: str) -> bool:

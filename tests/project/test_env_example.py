@@ -12,7 +12,7 @@ from pydantic import BaseModel
 
 from orders_sync.settings import Settings
 from orders_sync.settings_parts import AccountRetrySettings, AccountSettings, RetrySettings
-from orders_sync.settings_problems import PREFIX, describe_name
+from orders_sync.settings_variables import PREFIX, describe_name
 
 EXAMPLE = (Path(__file__).parents[2] / ".env.example").read_text()
 _LINE = re.compile(rf"^(?:# )?({PREFIX}\w+)=(.*)$", re.MULTILINE)
