@@ -128,11 +128,9 @@ def _run(
 @contextmanager
 def _open_backfill_services(settings: Settings) -> Iterator[Services]:
     """Open services that call within the budget that the workers share, where that is reached."""
-    from orders_sync.bootstrap import (  # noqa: PLC0415 - `orders list` must be quick.
-        build,
-        connect_traffic,
-        with_broker,
-    )
+    # `orders list` must be quick.
+    from orders_sync.bootstrap import build, connect_traffic  # noqa: PLC0415
+    from orders_sync.embedded.broker import with_broker  # noqa: PLC0415
 
     try:
         traffic = connect_traffic(with_broker(settings))

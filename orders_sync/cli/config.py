@@ -48,7 +48,7 @@ def broker_url(*, as_json: bool) -> None:
 
     --json: {url}.
     """
-    from orders_sync.bootstrap import with_broker  # noqa: PLC0415 - Celery is slow to import.
+    from orders_sync.embedded.broker import with_broker  # noqa: PLC0415 - Celery is slow to import.
 
     url = with_broker(load_settings()).broker_url
     print_outcome({"url": url}, url or "", as_json=as_json)

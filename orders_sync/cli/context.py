@@ -54,7 +54,7 @@ def open_ledger() -> Iterator[Ledger]:
 
 def dispatcher(settings: Settings) -> Callable[[Dispatch], None]:
     """Return a function that puts a step on its queue; without a broker the workers do it."""
-    from orders_sync.bootstrap import with_broker  # noqa: PLC0415 - Celery is slow to import.
+    from orders_sync.embedded.broker import with_broker  # noqa: PLC0415 - Celery is slow to import.
     from orders_sync.worker.app import client_app  # noqa: PLC0415
 
     try:

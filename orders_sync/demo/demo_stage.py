@@ -35,7 +35,7 @@ from orders_sync.ledger import Ledger
 from orders_sync.ledger.access import Caller, User
 from orders_sync.ledger.journal import Act
 from orders_sync.ledger.migrate import upgrade
-from orders_sync.settings_problems import PREFIX
+from orders_sync.settings_variables import PREFIX
 
 _DESK_USER = "demo"
 _ERPS: Mapping[ErpName, str] = {

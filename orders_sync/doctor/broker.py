@@ -10,7 +10,6 @@ from typing import Any
 from kombu.exceptions import OperationalError
 from redis.exceptions import AuthenticationError, RedisError
 
-from orders_sync.bootstrap import with_broker
 from orders_sync.doctor.findings import Finding, State, compare_clocks
 from orders_sync.doctor.readings import read_queues
 from orders_sync.doctor.workers import examine_workers

@@ -9,12 +9,13 @@ from datetime import timedelta
 
 from redis import Redis
 
-from orders_sync.bootstrap import connect_traffic, with_broker
+from orders_sync.bootstrap import connect_traffic
 from orders_sync.broker.channel import Channel
 from orders_sync.broker.client import BROKER_AWAY, broker_client
 from orders_sync.broker.liveness import LivingWorker, living_workers
 from orders_sync.domain.steps import Queue
 from orders_sync.domain.time import Clock
+from orders_sync.embedded.broker import with_broker
 from orders_sync.errors import ConfigurationError, OrdersSyncError
 from orders_sync.ledger.account_settings import ErpTokens, KeptTokens
 from orders_sync.ledger.accounts import Accounts, Chore, LastRun
@@ -24,7 +25,7 @@ from orders_sync.ledger.gauges import Gauges, LedgerState, Waiting
 from orders_sync.ledger.outbox_log import Backlog, OutboxLog
 from orders_sync.ledger.versions import require_current
 from orders_sync.metrics.shared import BrokerState, read_state
-from orders_sync.redis_failures import read_redis_failure
+from orders_sync.redis_client import read_redis_failure
 from orders_sync.settings import Settings
 from orders_sync.settings_shown import without_passwords
 from orders_sync.traffic.traffic import Usage

@@ -22,7 +22,7 @@ from orders_sync.doctor.findings import State
 from orders_sync.errors import ConfigurationError, OrdersSyncError
 from orders_sync.settings import child_environment
 from orders_sync.settings_parts import MailSettings
-from orders_sync.settings_problems import ALERT_PREFIX
+from orders_sync.settings_variables import ALERT_PREFIX
 from orders_sync.status.alerts import WORDS, Alert, AlertEvent
 from orders_sync.terminal import legible
 
