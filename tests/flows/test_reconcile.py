@@ -295,7 +295,7 @@ def test_a_run_that_could_not_give_back_its_lease_keeps_others_away_for_a_minute
         raise LedgerUnavailable("the ledger does not answer")
 
     monkeypatch.setattr(Cursors, "move", lose)
-    monkeypatch.setattr(Leases, "_give_back", lose)
+    monkeypatch.setattr(Leases, "_release", lose)
     with pytest.raises(LedgerUnavailable):
         reconciled(flow)
     monkeypatch.undo()
