@@ -19,7 +19,7 @@ _REFUSED_OPTIONS: Final = "unsupported startup parameter"
 
 
 class BoundedConnection(psycopg.Connection[Any]):
-    """Gives itself up where the server is silent, which no bound on the server's side can do.
+    """A connection that gives itself up where the server is silent: no bound of its own does.
 
     A server whose disk hangs, or that is stopped, neither answers nor closes the connection. Its
     errors name tables and constraints, and repeat no values.
@@ -44,13 +44,13 @@ class BoundedConnection(psycopg.Connection[Any]):
     def _bounded(self, gen: Generator[Any, Any, Any]) -> Generator[Any, Any, Any]:
         deadline = time.monotonic() + self.silence_seconds
         try:
-            wanted = next(gen)
+            awaited = next(gen)
             while True:
-                ready = yield wanted
+                ready = yield awaited
                 if not ready and time.monotonic() > deadline:
                     self.pgconn.finish()
                     raise psycopg.OperationalError("the server is silent")
-                wanted = gen.send(ready)
+                awaited = gen.send(ready)
         except StopIteration as end:
             return end.value
 

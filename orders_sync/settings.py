@@ -55,7 +55,7 @@ from orders_sync.settings_parts import (
 from orders_sync.settings_variables import (
     EXAMPLES,
     PREFIX,
-    Given,
+    GivenVariables,
     Variable,
     describe,
     describe_json,
@@ -150,7 +150,7 @@ class Settings(BaseSettings):
         """Return the sources: the environment, then files with secrets, then `.env`."""
         has_env_file = getattr(dotenv_settings, "env_file", None) is not None
         layers = find_variables(Settings) if has_env_file else find_variables(Settings)[:2]
-        return init_settings, *(Given(settings_cls, given) for given in layers)
+        return init_settings, *(GivenVariables(settings_cls, given) for given in layers)
 
     @field_validator("broker_url", "redis_url")
     @classmethod

@@ -104,7 +104,7 @@ def _holds(text: str | None, rest: Sequence[str]) -> bool:
     for part in rest:
         if not isinstance(value, Mapping):
             return False
-        value = next((each for key, each in value.items() if str(key).upper() == part), None)
+        value = next((given for key, given in value.items() if str(key).upper() == part), None)
     return value is not None
 
 
@@ -113,9 +113,9 @@ def _hidden(name: str, value: Any) -> Any:
     if _SECRET.search(name) and value is not None:
         return HIDDEN
     if isinstance(value, dict):
-        return {key: _hidden(str(key), each) for key, each in value.items()}
+        return {key: _hidden(str(key), given) for key, given in value.items()}
     if isinstance(value, list):
-        return [_hidden("", each) for each in value]
+        return [_hidden("", given) for given in value]
     return without_passwords(value) if isinstance(value, str) else value
 
 

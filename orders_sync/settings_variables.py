@@ -77,24 +77,24 @@ def find_variables(
     environment = [Variable(name, value) for name, value in os.environ.items()]
     env_file = [Variable(n, value, lines.get(n, 0)) for n, value in dotenv_values(".env").items()]
     environment, env_file = _ours(environment), _ours(env_file)
-    given = {each.name.upper(): each for each in reversed([*environment, *env_file])}
-    pointers = {name: each for name, each in given.items() if _is_pointer(name, model)}
+    given = {variable.name.upper(): variable for variable in reversed([*environment, *env_file])}
+    pointers = {name: variable for name, variable in given.items() if _is_pointer(name, model)}
     files = [
-        Variable(name.removesuffix(_FILE), _content(each.name, path), file=path)
-        for name, each in pointers.items()
-        for path in [Path(each.value or "")]
+        Variable(name.removesuffix(_FILE), _content(variable.name, path), file=path)
+        for name, variable in pointers.items()
+        for path in [Path(variable.value or "")]
     ]
     folder = given.get(_SECRETS_DIR)
     if folder is not None and folder.value:
         files += _files_of(folder.name, Path(folder.value))
     return (
-        [each for each in environment if not _is_pointer(each.name.upper(), model)],
+        [variable for variable in environment if not _is_pointer(variable.name.upper(), model)],
         files,
-        [each for each in env_file if not _is_pointer(each.name.upper(), model)],
+        [variable for variable in env_file if not _is_pointer(variable.name.upper(), model)],
     )
 
 
-class Given(EnvSettingsSource):
+class GivenVariables(EnvSettingsSource):
     """Settings from variables, of whatever origin."""
 
     def __init__(self, settings_cls: type[BaseSettings], given: Sequence[Variable]) -> None:
@@ -102,7 +102,7 @@ class Given(EnvSettingsSource):
         super().__init__(settings_cls)
 
     def _load_env_vars(self) -> Mapping[str, str | None]:
-        return {each.name.lower(): each.value for each in self._given}
+        return {variable.name.lower(): variable.value for variable in self._given}
 
 
 def describe(error: ValidationError, defaults: BaseModel) -> str:
@@ -139,7 +139,7 @@ def is_setting(variable: str, model: type[BaseModel]) -> bool:
 
 
 def _ours(some: list[Variable]) -> list[Variable]:
-    names = [(each, each.name.upper()) for each in some]
+    names = [(variable, variable.name.upper()) for variable in some]
     return [v for v, name in names if name.startswith(PREFIX) and not name.startswith(ALERT_PREFIX)]
 
 
@@ -188,7 +188,11 @@ def _lines_of_env_file() -> dict[str, int]:
     if not path.is_file():
         return {}
     with path.open(encoding="utf-8") as stream:
-        return {each.key: _first_line(each.original) for each in parse_stream(stream) if each.key}
+        return {
+            binding.key: _first_line(binding.original)
+            for binding in parse_stream(stream)
+            if binding.key
+        }
 
 
 def _first_line(original: Original) -> int:
@@ -215,7 +219,7 @@ def _annotation(path: Sequence[str], model: type[BaseModel]) -> Any:
     kind: Any = model
     for part in path:
         if isinstance(kind, type) and issubclass(kind, BaseModel):
-            field = {name.upper(): each for name, each in kind.model_fields.items()}.get(part)
+            field = {name.upper(): info for name, info in kind.model_fields.items()}.get(part)
             if field is None:
                 return None
             kind = field.annotation

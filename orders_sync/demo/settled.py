@@ -56,10 +56,10 @@ def is_in_effect(asked: AskedCommand, order: VtexOrder) -> bool:
             return False
 
 
-def all_in_effect(wanted: Iterable[AskedCommand], orders: Iterable[VtexOrder]) -> bool:
+def all_in_effect(lasting: Iterable[AskedCommand], orders: Iterable[VtexOrder]) -> bool:
     """Check whether VTEX shows every command that has to last."""
     vtex = {order.order_id: order for order in orders}
-    return all(is_in_effect(asked, vtex[asked.order_id]) for asked in wanted)
+    return all(is_in_effect(asked, vtex[asked.order_id]) for asked in lasting)
 
 
 def cancelled_by_erp(asked: Iterable[AskedCommand]) -> set[str]:

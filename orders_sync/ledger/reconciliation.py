@@ -34,7 +34,7 @@ _LOOKED_THROUGH: Final = 200_000
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class DiscrepancyRecord:
     """Something that VTEX and the ledger disagree about."""
 
     order_id: str
@@ -144,7 +144,7 @@ class Reconciliation:
         ]
 
     def take_up(
-        self, account: str, lot: Sequence[Found], *, what: str = FOUND, now: datetime
+        self, account: str, lot: Sequence[DiscrepancyRecord], *, what: str = FOUND, now: datetime
     ) -> list[Dispatch]:
         """Write discrepancies to the journal, and return reads of their orders to dispatch at once.
 
@@ -229,7 +229,7 @@ class Reconciliation:
     def park(
         self,
         account: str,
-        discrepancy: Found,
+        discrepancy: DiscrepancyRecord,
         *,
         status: str | None,
         cause: str,

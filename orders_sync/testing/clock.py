@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 
 class SettableClock:
-    """Tells the time it was set to; call it like any clock of orders_sync."""
+    """A clock that stands at the time it was set to; call it like any clock of orders_sync."""
 
     def __init__(self, now: datetime = datetime(2026, 11, 27, 12, tzinfo=UTC)) -> None:
         self.now = now

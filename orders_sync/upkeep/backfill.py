@@ -18,7 +18,7 @@ from orders_sync.domain.steps import Dispatch
 from orders_sync.domain.time import Clock
 from orders_sync.errors import AuthFailed, RetryableError, WaitError
 from orders_sync.ledger import Ledger
-from orders_sync.ledger.reconciliation import Found, Reconciliation
+from orders_sync.ledger.reconciliation import DiscrepancyRecord, Reconciliation
 from orders_sync.upkeep.list_pages import (
     LAG,
     ListPosition,
@@ -195,7 +195,9 @@ class Backfill:
         self, account: str, reconciliation: Reconciliation, lot: Sequence[OrderRow]
     ) -> None:
         findings = [
-            Found(row.order_id, "backfill", f"{row.status or 'no status'} in VTEX's list")
+            DiscrepancyRecord(
+                row.order_id, "backfill", f"{row.status or 'no status'} in VTEX's list"
+            )
             for row in lot
         ]
         for step in reconciliation.take_up(account, findings, what=BACKFILLED, now=self.clock()):

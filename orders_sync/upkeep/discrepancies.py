@@ -16,7 +16,7 @@ from typing import Final
 from orders_sync.domain.rules import Group, Progress, Standing, group_of
 from orders_sync.domain.steps import Step
 from orders_sync.errors import Unreadable
-from orders_sync.ledger.reconciliation import PARKED, Found, Unmoved
+from orders_sync.ledger.reconciliation import PARKED, DiscrepancyRecord, Unmoved
 from orders_sync.vtex.fulfilment import fulfilment, last_change
 from orders_sync.vtex.orders import OrderRow
 
@@ -175,7 +175,7 @@ class Discrepancy:
 class Stuck:
     """An order that does not move; `is_sure` where it was read just now."""
 
-    found: Found
+    found: DiscrepancyRecord
     status: str
     is_sure: bool
 
@@ -229,7 +229,9 @@ def judge_stuck(unmoved: Unmoved, *, now: datetime, patience: timedelta) -> Stuc
     if last_at is not None and now - last_at < (_REMINDER if is_sure else RECHECK):
         return None
     note = f"{unmoved.status} in VTEX since {since:%Y-%m-%d %H:%M} UTC"
-    return Stuck(Found(unmoved.order_id, Mismatch.STUCK.value, note), unmoved.status, is_sure)
+    return Stuck(
+        DiscrepancyRecord(unmoved.order_id, Mismatch.STUCK.value, note), unmoved.status, is_sure
+    )
 
 
 def hint_for_stuck(status: str | None) -> str:

@@ -21,7 +21,7 @@ from orders_sync.domain.rules import READY_FOR_HANDLING, Progress, Standing
 from orders_sync.domain.steps import Dispatch
 from orders_sync.domain.time import Clock
 from orders_sync.ledger import Ledger
-from orders_sync.ledger.reconciliation import Found, OrderRecord
+from orders_sync.ledger.reconciliation import DiscrepancyRecord, OrderRecord
 from orders_sync.metrics.observer import FindingOutcome
 from orders_sync.upkeep.discrepancies import (
     GRACE,
@@ -238,10 +238,10 @@ class _Reconciler:
             if discrepancy is not None and discrepancy.is_unmended:
                 status = rows[discrepancy.order_id].status
                 cause, hint = UNMENDED_CAUSES[discrepancy.kind], hint_for_unmended(discrepancy.kind)
-                self._park(_found(discrepancy), status, cause, hint)
+                self._park(_record_of(discrepancy), status, cause, hint)
             elif discrepancy is not None:
                 mendable.append(discrepancy)
-        has_room = self._read([_found(discrepancy) for discrepancy in mendable])
+        has_room = self._read([_record_of(discrepancy) for discrepancy in mendable])
         for discrepancy in mendable:
             if discrepancy.invoices:
                 self._dispatch(
@@ -271,26 +271,26 @@ class _Reconciler:
         self._move(_HEARD_SINCE, kept, since.isoformat() if since else None)
         return since
 
-    def _read(self, lot: Sequence[Found]) -> bool:
+    def _read(self, lot: Sequence[DiscrepancyRecord]) -> bool:
         """Dispatch reads, as many as this run may; return whether these are all."""
         taken = lot[: self._reads]
         self._reads -= len(taken)
         self._dispatch(self._reconciliation.take_up(self._account, taken, now=self._clock()))
-        for found in taken:
-            self.done.found[found.kind] += 1
-            self._observe(self._account, found.kind, "read")
+        for record in taken:
+            self.done.found[record.kind] += 1
+            self._observe(self._account, record.kind, "read")
         return len(taken) == len(lot)
 
-    def _park(self, found: Found, status: str | None, cause: str, hint: str) -> None:
+    def _park(self, record: DiscrepancyRecord, status: str | None, cause: str, hint: str) -> None:
         if self._reconciliation.park(
-            self._account, found, status=status, cause=cause, hint=hint, now=self._clock()
+            self._account, record, status=status, cause=cause, hint=hint, now=self._clock()
         ):
-            self.done.parked[found.kind] += 1
-            self._observe(self._account, found.kind, "parked")
+            self.done.parked[record.kind] += 1
+            self._observe(self._account, record.kind, "parked")
 
 
-def _found(discrepancy: Discrepancy) -> Found:
-    return Found(discrepancy.order_id, discrepancy.kind.value, discrepancy.note)
+def _record_of(discrepancy: Discrepancy) -> DiscrepancyRecord:
+    return DiscrepancyRecord(discrepancy.order_id, discrepancy.kind.value, discrepancy.note)
 
 
 def _known(facts: OrderRecord) -> KnownOrder:

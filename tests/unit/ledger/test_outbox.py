@@ -20,7 +20,7 @@ from orders_sync.ledger.deliveries import Attempt, DeliveryResult
 from orders_sync.ledger.endpoints import Endpoint
 from orders_sync.ledger.journal import Act, JournalLine
 from orders_sync.ledger.outbox import KNOWN_AFTER_SECONDS, Outbox, deliveries, endpoints, outbox
-from orders_sync.ledger.reconciliation import Found
+from orders_sync.ledger.reconciliation import DiscrepancyRecord
 from orders_sync.ledger.tables import commands, orders
 from orders_sync.testing.clock import SettableClock
 from orders_sync.upkeep.purge import forget_events
@@ -146,7 +146,7 @@ def test_an_order_that_reconciling_parks_is_told(
     ledger: Ledger, clock: SettableClock, told: Told
 ) -> None:
     complete(ledger, clock, claim(ledger, clock), StepResult(Standing.WAITING, Step.FETCH))
-    found = Found(ORDER, "stuck", "for a day")
+    found = DiscrepancyRecord(ORDER, "stuck", "for a day")
 
     ledger.reconciliation.park(STORE, found, status=None, cause="vtex.stuck", hint="", now=clock())
 
