@@ -140,10 +140,11 @@ def read_figures(roster: Roster, ledger: Ledger, clock: Clock, samples: Sequence
 
 
 def badness(account: AccountOverview) -> tuple[float, ...]:
-    """Return a sort key: the higher, the worse an account stands."""
+    """Return a sort key: the higher, the worse an account stands; one that is disabled is last."""
     parked = sum(sum(work.parked.values()) for work in (account.orders, account.commands) if work)
     waiting = sum(sum(work.waiting.values()) for work in (account.orders, account.commands) if work)
     return (
+        not account.is_disabled,
         account.paused_since is not None,
         len(account.open_breakers or ()),
         account.lag_seconds or 0.0,

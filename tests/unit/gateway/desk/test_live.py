@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 
@@ -13,6 +14,7 @@ from orders_sync.doctor.findings import Finding, State
 from orders_sync.gateway.desk.figures import HEIGHT, WIDTH, bar_chart, line_chart
 from orders_sync.gateway.desk.live import LiveFigures, Look, Sample
 from orders_sync.gateway.rights import Rights, Scope
+from orders_sync.ledger.journal import Act
 from orders_sync.status.overview import AccountOverview, Overview
 
 NOW = datetime(2026, 11, 27, 12, tzinfo=UTC)
@@ -136,3 +138,19 @@ def test_a_page_of_five_hundred_accounts_stays_small(make_desk: Callable[..., De
     assert len(page) < 200_000
     assert "store499" in filtered.text
     assert "1 of 500 accounts" in filtered.text
+
+
+def test_a_disabled_account_says_so_and_is_last(make_desk: Callable[..., Desk]) -> None:
+    desk = make_desk(accounts=["adams", "zebra"])
+    act = Act(datetime.now(UTC), "anna")
+    desk.ledger.kept_accounts.disable("adams", act)
+    visitor = desk.visitor("vera")
+    until(lambda: "zebra" in visitor.gets("/desk/accounts").text, "the accounts are read")
+
+    page = visitor.gets("/desk/accounts").text
+
+    cards = re.findall(r'<h2 class="small">(\w+)</h2>(.*?)</li>', page, re.DOTALL)
+    assert [name for name, _ in cards] == ["zebra", "adams"]
+    assert "The account is disabled" in cards[1][1]
+    assert "Last poll" in cards[0][1]
+    assert "Last poll" not in cards[1][1]
