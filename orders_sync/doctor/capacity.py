@@ -1,11 +1,13 @@
-"""Examines whether the files and connections that the settings allow are there to be had."""
+"""Examines whether the files, connections and disk that the processes need are there to be had."""
 
 from __future__ import annotations
 
 import resource
+import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 import sqlalchemy as sa
@@ -17,6 +19,7 @@ from orders_sync.erp.staging_database import CONNECTIONS, IDLE_CONNECTIONS
 from orders_sync.errors import OrdersSyncError
 from orders_sync.ledger.engine import Database
 from orders_sync.settings import Settings
+from orders_sync.terminal import command_line
 
 CAPACITY = "capacity"
 
@@ -26,6 +29,11 @@ _THREADS: Final = 20
 _OWN_FILES: Final = 100
 #: A connection to SQLite is the database, its log and, once a process, the log's index.
 _SQLITE_FILES: Final = 3
+
+_MIB: Final = 2**20
+_GIB: Final = 2**30
+#: Ledger, broker and logs grow by themselves: with less than this a person has to make room.
+_FREE_BYTES: Final = _GIB
 
 _ALLOWED = sa.text(
     "SELECT current_setting('max_connections')::int"
@@ -99,6 +107,36 @@ def examine_capacity(settings: Settings) -> Iterator[Finding]:
                 if allowed is None
                 else judge_connections(server, number, settings.processes, allowed)
             )
+
+
+def examine_disk(settings: Settings) -> Iterator[Finding]:
+    """Examine how much is free on the disk of the home folder, or of where it will be made."""
+    home = settings.home.absolute()
+    for folder in (home, *home.parents):
+        try:
+            free = shutil.disk_usage(folder).free
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            says = f"the disk of {home} does not say how much is free: {error.strerror}"
+            yield Finding(CAPACITY, "disk", State.NOT_PROBED, says)
+        else:
+            yield judge_disk(folder, free)
+        return
+
+
+def judge_disk(folder: Path, free: int) -> Finding:
+    """Return whether so many free bytes on the disk of the home folder are enough."""
+    amount = f"{free // _GIB} GiB" if free >= _GIB else f"{free // _MIB} MiB"
+    says = f"{amount} free on the disk of the home folder ({folder})"
+    if free >= _FREE_BYTES:
+        return Finding(CAPACITY, "disk", State.OK, says)
+    do = (
+        f"Make room there, to {_FREE_BYTES // _GIB} GiB at least; what is large shows: "
+        f"{command_line('du', '-xh', '-d', '1', '--', str(folder))}. Or stop all processes, move "
+        "the folder to a larger disk, and set ORDERS_SYNC_HOME to it."
+    )
+    return Finding(CAPACITY, "disk", State.WARNING, says, do)
 
 
 def judge_files(needed: int, limit: int) -> Finding:

@@ -11,7 +11,7 @@ from orders_sync.broker.liveness import LivingWorker
 from orders_sync.doctor.account import examine_account
 from orders_sync.doctor.bounded import Probe, run_probes
 from orders_sync.doctor.broker import BROKER, examine_broker
-from orders_sync.doctor.capacity import CAPACITY, examine_capacity
+from orders_sync.doctor.capacity import CAPACITY, examine_capacity, examine_disk
 from orders_sync.doctor.erp import CHECK, examine_erp
 from orders_sync.doctor.findings import Finding, State
 from orders_sync.doctor.ledger import LEDGER, examine_ledger
@@ -69,6 +69,7 @@ def _shared_probes(settings: Settings, clock: Clock) -> Iterator[Probe]:
     yield Probe(LEDGER, "all", lambda: examine_ledger(settings, clock=clock))
     yield Probe("work", "all", lambda: examine_work(settings, clock=clock))
     yield Probe(CAPACITY, "all", lambda: examine_capacity(settings))
+    yield Probe(CAPACITY, "disk", lambda: examine_disk(settings))
 
 
 def _account_probes(
@@ -104,7 +105,7 @@ def _privacy(settings: Settings) -> Finding:
     """Return who may read what lies in the home folder: the ledger's orders and the secrets."""
     exposed = open_paths(settings)
     if not exposed:
-        return Finding(_SETTINGS, "private", State.OK, "the home folder is its owner's only")
+        return Finding(_SETTINGS, "private", State.OK, "nobody else may read the home folder")
     return Finding(
         _SETTINGS,
         "private",

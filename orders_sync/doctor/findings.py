@@ -32,8 +32,8 @@ _STATUSES = {State.UNCONFIGURED: 3, State.FAILED: 1, State.WARNING: 1}
 class Finding:
     """One thing that was looked at; no word of it is secret or personal.
 
-    `subject` is `settings`, `broker`, `workers`, `traffic`, `ledger`, `beat`, `capacity` or the
-    name of an account. `cause` tells apart what one check finds more than once.
+    `subject` is what was looked at, such as `broker` or `capacity`, or the name of an account.
+    `cause` tells apart what one check finds more than once.
     """
 
     subject: str

@@ -10,7 +10,14 @@ import pytest
 from support.pgbouncer import PgBouncer
 from support.postgres import PostgresServer
 
-from orders_sync.doctor.capacity import examine_capacity, judge_connections, judge_files, needs_of
+from orders_sync.doctor.capacity import (
+    examine_capacity,
+    examine_disk,
+    judge_connections,
+    judge_disk,
+    judge_files,
+    needs_of,
+)
 from orders_sync.doctor.findings import State
 from orders_sync.settings import Settings
 from orders_sync.settings_parts import AccountSettings, VtexSettings
@@ -112,3 +119,42 @@ def test_a_server_that_is_away_is_not_counted(tmp_path: Path) -> None:
     assert finding.state is State.NOT_PROBED
     assert "hunter2" not in repr(finding)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("free", "state", "amount"),
+    [
+        pytest.param(5 * 2**30, State.OK, "5 GiB", id="plenty"),
+        pytest.param(2**30, State.OK, "1 GiB", id="at the bound"),
+        pytest.param(2**30 - 1, State.WARNING, "1023 MiB", id="a byte less"),
+        pytest.param(0, State.WARNING, "0 MiB", id="full"),
+    ],
+)
+def test_a_disk_with_less_than_a_gibibyte_says_how_much_is_free_and_what_to_do(
+    free: int, state: State, amount: str
+) -> None:
+    finding = judge_disk(Path("/srv/my orders"), free)
+
+    assert finding.state is state
+    assert finding.says == f"{amount} free on the disk of the home folder (/srv/my orders)"
+    assert state is State.OK or "du -xh -d 1 -- '/srv/my orders'" in (finding.do or "")
+    assert state is State.OK or "ORDERS_SYNC_HOME" in (finding.do or "")
+
+
+def test_a_home_that_is_not_there_yet_is_judged_by_the_disk_it_will_be_on(tmp_path: Path) -> None:
+    home = tmp_path / "later" / "home"
+
+    [finding] = examine_disk(settings({}, home=home))
+
+    assert finding.says.endswith(f"({tmp_path})")
+    assert finding.state in {State.OK, State.WARNING}
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_disk_that_does_not_say_is_not_judged(tmp_path: Path) -> None:
+    home = tmp_path / ("x" * 300)
+
+    [finding] = examine_disk(settings({}, home=home))
+
+    assert finding.state is State.NOT_PROBED
+    assert "File name too long" in finding.says

@@ -103,6 +103,7 @@ def test_what_stands_is_found_to_stand(make: Callable[..., Settings], tmp_path: 
     assert findings["broker", "persistence"].says == "append-only file"
     assert "orders 0" in findings["broker", "queues"].says
     assert findings["beat", "alive"].state is State.OK
+    assert f"home folder ({tmp_path})" in findings["capacity", "disk"].says
     assert (settings.broker_url or "") not in repr(findings)
 
 
