@@ -73,7 +73,8 @@ def _read_number(value: Any) -> Any:
 
 _stripped = StringConstraints(strip_whitespace=True, min_length=1)
 
-#: A text that is not empty.
+#: A text that is not empty; one that has a bound of its own has its own type, as `Number` has:
+#: pydantic keeps this bound beside a field's `max_length`.
 Text = Annotated[str, _stripped, Field(max_length=10_000), BeforeValidator(_read_text)]
 
 #: The number of an invoice, which makes its key where the caller gives none.

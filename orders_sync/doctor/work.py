@@ -43,10 +43,9 @@ ENDPOINTS: Final = "endpoints"
 #: An endpoint that fails, or has its events late, needs a person after so long.
 _LATE_ENDPOINT: Final = timedelta(minutes=15)
 
-_OFF: Final = {
-    "gone": "it answered 410, which says that it is gone",
-    "failing": "it failed for too long",
-}
+#: Why an endpoint was switched off, where no person did it.
+_GONE: Final = "gone"
+_FAILED: Final = "failing"
 
 #: What a VTEX account may be called; anybody may send a message that names something else.
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,60}")
@@ -219,17 +218,19 @@ def judge_endpoints(reading: EndpointReading, *, now: datetime) -> Iterator[Find
 def _judge_endpoint(endpoint: Endpoint, backlog: Backlog, now: datetime) -> Iterator[Finding]:
     name, since = endpoint.id, endpoint.failing_since
     if endpoint.off_at is not None:
-        if endpoint.off_why in _OFF:
-            yield Finding(
-                ENDPOINTS,
-                name,
-                State.WARNING,
-                f"it is off since {endpoint.off_at:%Y-%m-%d %H:%M} UTC: {_OFF[endpoint.off_why]}; "
-                f"{count_of(backlog.waiting, 'event')} for it",
-                f"Mend it, then: orders-sync endpoints enable {name}; or: orders-sync endpoints "
-                f"remove {name}",
-                "off",
+        off, waiting = f"{endpoint.off_at:%Y-%m-%d %H:%M}", count_of(backlog.waiting, "event")
+        if endpoint.off_why in {_GONE, _FAILED}:
+            says = (
+                f"it is off since {off} UTC: it answered 410, which says that it is gone; "
+                f"{waiting} for it"
+                if endpoint.off_why == _GONE
+                else f"it is off since {off} UTC: it failed for too long; {waiting} for it"
             )
+            do = (
+                f"Mend it, then: orders-sync endpoints enable {name}; or: orders-sync endpoints "
+                f"remove {name}"
+            )
+            yield Finding(ENDPOINTS, name, State.WARNING, says, do, cause="off")
         return
     if since is not None and now - since > _LATE_ENDPOINT:
         says = (
@@ -237,18 +238,25 @@ def _judge_endpoint(endpoint: Endpoint, backlog: Backlog, now: datetime) -> Iter
             f"{in_words((now - since).total_seconds())}; {count_of(backlog.waiting, 'event')} wait"
         )
         yield Finding(
-            ENDPOINTS, name, State.WARNING, says, f"orders-sync endpoints show {name}", "failing"
+            ENDPOINTS,
+            name,
+            State.WARNING,
+            says,
+            f"orders-sync endpoints show {name}",
+            cause="failing",
         )
     elif backlog.since is not None and now - backlog.since > _LATE_ENDPOINT and since is None:
         span = in_words((now - backlog.since).total_seconds())
         says = f"{count_of(backlog.waiting, 'event')} wait, the oldest for {span}"
         do = f"Does a worker serve the queue events? See: orders-sync endpoints show {name}"
-        yield Finding(ENDPOINTS, name, State.WARNING, says, do, "late")
+        yield Finding(ENDPOINTS, name, State.WARNING, says, do, cause="late")
     if backlog.given_up:
         says = f"{count_of(backlog.given_up, 'event')} were given up within a day"
-        do = f"See why (orders-sync endpoints show {name}), then: orders-sync endpoints replay "
-        do += f"{name} --last 2d"
-        yield Finding(ENDPOINTS, name, State.WARNING, says, do, "given_up")
+        do = (
+            f"See why (orders-sync endpoints show {name}), then: orders-sync endpoints replay "
+            f"{name} --last 2d"
+        )
+        yield Finding(ENDPOINTS, name, State.WARNING, says, do, cause="given_up")
 
 
 def _span(since: datetime, now: datetime) -> str:

@@ -18,17 +18,19 @@ DESK = PACKAGE / "gateway" / "desk"
 
 _BRACES = re.compile(r"\{\w+\}")
 
-#: What `status/judgement.py` finds is worded in these: in one function of a file, or in all.
+#: What `status/reading.py` finds is worded in these: in one function of a file, or in all.
 FINDERS = {
-    "status/judgement.py": None,
     "status/reading.py": None,
-    "doctor/beat.py": None,
+    "doctor/bounded.py": None,
     "doctor/findings.py": None,
     "doctor/ledger.py": "judge_polls",
     "doctor/traffic.py": None,
     "doctor/work.py": None,
     "doctor/workers.py": None,
 }
+
+#: A function of these files whose findings no page shows.
+NOT_ON_PAGES = "compare_clocks"
 
 #: What pydantic says of the fields that there are.
 PROBLEMS = (
@@ -82,14 +84,10 @@ def _described(model: type[BaseModel]) -> Iterator[str]:
 
 def _findings() -> Iterator[str]:
     for name, function in FINDERS.items():
-        tree: ast.AST = ast.parse((PACKAGE / name).read_text())
-        if function is not None:
-            [tree] = [
-                node
-                for node in ast.walk(tree)
-                if isinstance(node, ast.FunctionDef) and node.name == function
-            ]
-        yield from _found_in(tree)
+        for node in ast.parse((PACKAGE / name).read_text()).body:
+            called = getattr(node, "name", None)
+            if called != NOT_ON_PAGES and function in {None, called}:
+                yield from _found_in(node)
 
 
 def _found_in(tree: ast.AST) -> Iterator[str]:
