@@ -16,13 +16,13 @@ from pydantic import BaseModel, ConfigDict, ValidationInfo, field_validator
 
 from orders_sync.commands import noun_of
 from orders_sync.commands.sync import SYNC
-from orders_sync.doctor.work import cause_behind
 from orders_sync.domain.rules import OPEN, Progress, Standing
 from orders_sync.domain.words import at, count_of, in_words
 from orders_sync.errors import Unreadable
 from orders_sync.ledger import Ledger
 from orders_sync.terminal import command_line, order_command
 from orders_sync.vtex.translate import order as read_order
+from orders_sync.worker.calls import cause_behind
 
 #: What is due is dispatched within seconds, unless its gate is closed or nobody serves its queue.
 _OVERDUE: Final = timedelta(seconds=30)

@@ -25,7 +25,7 @@ from orders_sync.ledger.outbox_log import Backlog
 from orders_sync.settings import Settings
 from orders_sync.token_store import trouble_of
 from orders_sync.traffic.waits import BreakerOpen
-from orders_sync.worker.calls import ERP_STEPS
+from orders_sync.worker.calls import cause_behind
 
 #: Orders in flight, and a peer that does not answer, need a person after so long.
 LATE_ORDERS: Final = timedelta(minutes=15)
@@ -87,14 +87,6 @@ def examine_work(settings: Settings, *, clock: Clock) -> Iterator[Finding]:
         yield from judge_tokens(account, reading, now=now)
     yield from judge_unconfigured(settings.accounts, reading.state, now=now)
     yield from judge_endpoints(reading.endpoints, now=now)
-
-
-def cause_behind(step: str, cause: str) -> str:
-    """Return why a step waits: a breaker is open since its peer does not answer."""
-    if cause != BreakerOpen.cause:
-        return cause
-    is_of_erp = step in {erp_step.value for erp_step in ERP_STEPS}
-    return ErpUnavailable.cause if is_of_erp else Unavailable.cause
 
 
 def judge_peers(account: str, reading: LedgerReading, *, now: datetime) -> Iterator[Finding]:

@@ -14,7 +14,6 @@ from typing import Final
 from orders_sync.broker.liveness import LivingWorker
 from orders_sync.doctor.findings import Finding
 from orders_sync.doctor.readings import LedgerReading
-from orders_sync.doctor.work import cause_behind
 from orders_sync.domain.rules import OPEN
 from orders_sync.ledger.gauges import Key, LedgerState
 from orders_sync.metrics.labels import OTHER, one_of
@@ -22,6 +21,7 @@ from orders_sync.metrics.shared import BrokerState
 from orders_sync.traffic.breaker import Circuit
 from orders_sync.traffic.limiter import Used
 from orders_sync.traffic.traffic import Usage
+from orders_sync.worker.calls import cause_behind
 
 _IN_FLIGHT: Final = tuple(standing.value for standing in OPEN)
 

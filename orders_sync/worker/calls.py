@@ -7,8 +7,9 @@ from typing import Final
 
 from orders_sync.commands import KINDS
 from orders_sync.domain.steps import Queue, Step
+from orders_sync.errors import ErpUnavailable, Unavailable
 from orders_sync.ledger.accounts import Chore
-from orders_sync.traffic.waits import ERP, Lane
+from orders_sync.traffic.waits import ERP, BreakerOpen, Lane
 
 #: The operations of the VTEX client that a step cannot do without, and the ERP.
 CALLS: Final[Mapping[Step, Sequence[str]]] = {
@@ -47,3 +48,11 @@ def lane_of(step: Step) -> Lane:
     if step is Step.START_HANDLING:
         return Lane.START_HANDLING
     return _LANES.get(step.queue, Lane.FETCH)
+
+
+def cause_behind(step: str, cause: str) -> str:
+    """Return why a step waits: a breaker is open since its peer does not answer."""
+    if cause != BreakerOpen.cause:
+        return cause
+    is_of_erp = step in {erp_step.value for erp_step in ERP_STEPS}
+    return ErpUnavailable.cause if is_of_erp else Unavailable.cause

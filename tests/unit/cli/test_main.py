@@ -66,6 +66,21 @@ def test_help_imports_nothing_slow() -> None:
     assert not {"celery", "sqlalchemy", "redis", "requests", "pydantic", "rich"} & set(imported)
 
 
+def test_a_look_into_the_ledger_imports_no_broker() -> None:
+    looks = "import sys, orders_sync.cli.commands, orders_sync.cli.orders, orders_sync.cli.parked"
+    process = subprocess.run(
+        [sys.executable, "-c", f"{looks}; print(*sys.modules)"],
+        env=child_environment(),
+        capture_output=True,
+        check=True,
+        text=True,
+    )
+
+    imported = process.stdout.split()
+    assert "sqlalchemy" in imported
+    assert not {"alembic", "celery", "redis", "starlette"} & set(imported)
+
+
 @pytest.mark.parametrize(
     ("kind", "status"),
     [
