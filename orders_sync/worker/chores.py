@@ -148,7 +148,7 @@ _MOST_TURNS: Final = 1000
 
 #: So many chores that never ran are under way. The first run for an account takes many times a
 #: later one, and hundreds of new accounts must not keep the others waiting.
-_FIRST_AT_ONCE: Final = 12
+_FIRST_AT_ONCE: Final = 24
 
 #: Chores of an account that is not configured here may be another process's.
 _NOT_OURS: Final = timedelta(seconds=60)
