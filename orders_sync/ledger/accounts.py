@@ -123,14 +123,15 @@ class Accounts:
             "now": now,
             "lost_since": now - lease,
             "ahead_of": now + _CLOCK_JITTER,
-            "most": limit,
         }
         with self._database.writing() as connection:
-            rows = list(connection.execute(_CLAIM, terms))
+            rows: list[sa.Row[Any]] = []
+            # Before the others, whose number may reach the limit each time.
             due, under_way = connection.execute(_FIRST_RUNS, terms).one()
-            room = min(first_at_once - under_way, limit - len(rows))
+            room = min(first_at_once - under_way, limit)
             if due and room > 0:
                 rows += connection.execute(_CLAIM_FIRST, {**terms, "most": room})
+            rows += connection.execute(_CLAIM, {**terms, "most": limit - len(rows)})
         turns = map(Turn.from_row, rows)
         return sorted(turns, key=lambda turn: (turn.due_at or now, turn.account))
 

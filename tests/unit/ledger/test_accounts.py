@@ -69,6 +69,21 @@ def test_of_new_accounts_a_few_at_once_are_asked_first(
     assert len(claim_some(limit=5)) == 5
 
 
+def test_a_new_account_finds_room_beside_more_than_one_tick_takes(
+    ledger: Ledger, clock: SettableClock
+) -> None:
+    schedule(ledger, ["a", "b", "c"], clock() - SECOND)
+    turns = ledger.accounts.claim([Chore.POLL], now=clock(), lease=LEASE, limit=9)
+    ledger.accounts.end([TurnResult(turn, clock() - SECOND, clock(), 0.1) for turn in turns])
+    schedule(ledger, ["new"], clock())
+
+    first = claim(ledger, clock(), limit=2)
+    second = claim(ledger, clock(), limit=2)
+
+    assert "new" in first
+    assert sorted(first + second) == ["a", "b", "c", "new"]
+
+
 def test_a_tick_may_claim_what_is_due_before_the_next_one(
     ledger: Ledger, clock: SettableClock
 ) -> None:
