@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import structlog
@@ -24,10 +24,7 @@ from orders_sync.embedded.home import run_folder
 from orders_sync.errors import ConfigurationError
 from orders_sync.redis_client import broker_options, broker_tls, broker_url
 from orders_sync.settings import Settings, watchdog_address
-from orders_sync.worker.dispatcher import (
-    SEND,
-    DeliveryMessage,
-)
+from orders_sync.worker.dispatcher import SEND, DeliveryMessage
 from orders_sync.worker.schedule import beat_schedule
 
 log = structlog.get_logger(__name__)
@@ -89,20 +86,30 @@ class OrdersSyncApp(Celery):
         if not messages:
             return
         try:
-            with self.producer_or_acquire() as producer, producer.batch():
-                for message in messages:
-                    self.send_task(
-                        SEND,
-                        kwargs={"endpoint": message.endpoint, "delivery": message.delivery},
-                        producer=producer,
-                        argsrepr="()",
-                        kwargsrepr="{}",
-                        declare=(),
-                        retry=False,
-                        add_to_parent=False,
-                    )
+            self.send_batch(
+                (SEND, {"endpoint": message.endpoint, "delivery": message.delivery})
+                for message in messages
+            )
         except BROKER_AWAY as error:
             log.warning("dispatch.postponed", events=len(messages), cause=type(error).__name__)
+
+    def send_batch(self, messages: Iterable[tuple[str, Mapping[str, Any]]]) -> None:
+        """Send messages, each a task's name and its arguments, in one exchange with the broker.
+
+        Celery's events show no arguments. Where the broker is away, one of `BROKER_AWAY` is raised.
+        """
+        with self.producer_or_acquire() as producer, producer.batch():
+            for task, arguments in messages:
+                self.send_task(
+                    task,
+                    kwargs=arguments,
+                    producer=producer,
+                    argsrepr="()",
+                    kwargsrepr="{}",
+                    declare=(),
+                    retry=False,
+                    add_to_parent=False,
+                )
 
     def _postponed(self, unsent: Sequence[Dispatch], error: Exception) -> None:
         log.warning("dispatch.postponed", steps=len(unsent), cause=type(error).__name__)

@@ -203,18 +203,10 @@ class TickTask(ServiceTask):
         if not turns:
             return
         try:
-            with self.app.producer_or_acquire() as producer, producer.batch():
-                for lot in lots(list(turns)):
-                    self.app.send_task(
-                        lot[0].chore.value,
-                        kwargs={"turns": {turn.account: turn.version for turn in lot}},
-                        producer=producer,
-                        argsrepr="()",
-                        kwargsrepr="{}",
-                        declare=(),
-                        retry=False,
-                        add_to_parent=False,
-                    )
+            self.app.send_batch(
+                (lot[0].chore.value, {"turns": {turn.account: turn.version for turn in lot}})
+                for lot in lots(list(turns))
+            )
         except BROKER_AWAY as error:
             log.warning("tick.postponed", turns=len(turns), cause=type(error).__name__)
             self.services.ledger.accounts.release(turns)
