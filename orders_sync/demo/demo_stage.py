@@ -141,7 +141,7 @@ class DemoStage(Stage):
             erp_options=self._options_of_erp(),
         )
         self._settings = {name: env[name] for name in env if name.startswith(PREFIX)}
-        self._start_crew(env)
+        self._start_processes(env)
         # VTEX keeps no events for a feed that is not configured yet.
         self.wait_for(
             lambda: self.api.report().feed_configured, "the workers to configure the feed"
@@ -213,15 +213,17 @@ class DemoStage(Stage):
         """
         self.start("service", process_list.other_service(outbox), CELERY_BROKER_URL=broker_url)
 
-    def _start_crew(self, env: dict[str, str]) -> None:
+    def _start_processes(self, env: dict[str, str]) -> None:
         plan = self._plan
         port = free_port() if plan.flower else None
         has_hook = plan.chaos == "wild"
         gateway = free_port() if has_hook or plan.stays or self._webhook else None
-        crew = ProcessList(self.home, env, plan.workers, port, "info", gateway, folder=self.home)
-        for spec in crew.specs():
+        processes = ProcessList(
+            self.home, env, plan.workers, port, "info", gateway, folder=self.home
+        )
+        for spec in processes.specs():
             self.run(spec)
-        self.killable += crew.worker_names
+        self.killable += processes.worker_names
         self._gateway_url = f"http://127.0.0.1:{gateway}"
         if has_hook:
             self.killable.append("gateway")

@@ -127,10 +127,10 @@ class Oms:
         return True
 
     def _play(self, order: OmsOrder, trouble: Trouble, now: float, pace: float) -> None:
-        script = w.script_of(trouble)
-        for index, step in enumerate(script.paced):
+        path = w.path_of(trouble)
+        for index, step in enumerate(path.paced):
             self.plan(order, now + index * pace, step)
-        self.plan(order, now + len(script.paced) * pace, *script.last)
+        self.plan(order, now + len(path.paced) * pace, *path.last)
         self.settle(now)
 
     def _take_planned(self, order: OmsOrder, epoch: int, step: StatusStep, now: float) -> None:

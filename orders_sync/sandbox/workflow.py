@@ -122,7 +122,7 @@ _UNKNOWN: Final = StatusStep(FULFILLMENT, UNKNOWN_STATE, stray=True)
 _POISON: Final = StatusStep(FULFILLMENT, READY_FOR_HANDLING, moves=False, poison=True, stray=True)
 _READY_TOO: Final = StatusStep(MARKETPLACE, READY_FOR_HANDLING, moves=False)
 
-_SCRIPTS: Final = {
+_PATHS: Final = {
     Trouble.CANCELED_EARLY: OrderPath(_PAID, (READY, CANCEL, *CANCELED)),
     Trouble.REPLACED: OrderPath(_PAID, (READY, REPLACED)),
     Trouble.INCOMPLETE: OrderPath((), (replace(_NULL, domain=MARKETPLACE), _NULL)),
@@ -135,6 +135,6 @@ _SCRIPTS: Final = {
 _PLAIN: Final = OrderPath(_PAID, (READY,))
 
 
-def script_of(trouble: Trouble) -> OrderPath:
+def path_of(trouble: Trouble) -> OrderPath:
     """Return the steps of a new order with this trouble."""
-    return _SCRIPTS.get(trouble, _PLAIN)
+    return _PATHS.get(trouble, _PLAIN)

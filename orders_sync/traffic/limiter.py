@@ -73,7 +73,7 @@ class SlotPlan:
 
     @classmethod
     def of(cls, per_minute: int) -> SlotPlan:
-        """SlotPlan a budget of so many calls a minute, one at least."""
+        """Return the plan of a budget of so many calls a minute, one at least."""
         budget = max(1, per_minute)
         burst = max(1, min(2, budget // 20), budget // 200)
         return cls(interval=-(-_WINDOW // (budget - burst + 1)), burst=burst)

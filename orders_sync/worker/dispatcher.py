@@ -104,16 +104,16 @@ class Dispatcher:
         """Dispatch once; return the number of steps."""
         now = self.clock()
         due = [
-            heap
-            for heap in self.ledger.due_work.find(now=now)
-            if not self.rests(heap.account) and self._is_readable(heap, now)
+            row
+            for row in self.ledger.due_work.find(now=now)
+            if not self.rests(row.account) and self._is_readable(row, now)
         ]
         if not due:
             return 0
         room = _Room(pool, self.ledger.due_work.under_way(now=now), self.lengths())
         in_turn = self._in_turn(due, room)
-        gates = self.gates(list(dict.fromkeys(heap.account for heap in in_turn)))
-        return sum(self._dispatch(heap, gates[heap.account], room, now) for heap in in_turn)
+        gates = self.gates(list(dict.fromkeys(row.account for row in in_turn)))
+        return sum(self._dispatch(row, gates[row.account], room, now) for row in in_turn)
 
     def _is_readable(self, due: Due, now: datetime) -> bool:
         """Park rows whose step is unknown here."""
@@ -133,17 +133,17 @@ class Dispatcher:
         self._ticks += 1
         self._turns = {key: self._turns.get(key, last) for key in map(_key, due)}
         waiting = sorted(
-            (heap for heap in due if room.in_queue(Step(heap.step).queue) > 0),
-            key=lambda heap: (
-                heap.step not in _URGENT,
-                self._turns[_key(heap)],
-                heap.since,
-                heap.account,
+            (row for row in due if room.in_queue(Step(row.step).queue) > 0),
+            key=lambda row: (
+                row.step not in _URGENT,
+                self._turns[_key(row)],
+                row.since,
+                row.account,
             ),
         )
-        accounts = list(dict.fromkeys(heap.account for heap in waiting))[:_ACCOUNTS_A_TICK]
+        accounts = list(dict.fromkeys(row.account for row in waiting))[:_ACCOUNTS_A_TICK]
         chosen = set(accounts)
-        return [heap for heap in waiting if heap.account in chosen]
+        return [row for row in waiting if row.account in chosen]
 
     def _dispatch(self, due: Due, gates: Gates, room: _Room, now: datetime) -> int:
         step = Step(due.step)

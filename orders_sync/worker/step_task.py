@@ -34,7 +34,7 @@ _STEPS_A_MESSAGE = 6
 #: How long one message may lead from order to order.
 _GOES_ON_FOR = timedelta(seconds=1)
 
-#: Workflow that began within this time of being due had not to wait for a thread.
+#: Work that began within this time of being due had not to wait for a thread.
 _PROMPT = timedelta(seconds=0.5)
 
 OrderSteps = Mapping[Step, Callable[[Claim, Services], StepResult]]
@@ -110,7 +110,7 @@ class Workflow(Generic[C, R]):
     `advance` keeps a claim for the step that follows; None where each step gives its claim back.
     """
 
-    desk: Claims[C, R]
+    claims: Claims[C, R]
     steps: Mapping[Step, Callable[[C, Services], R]]
     advance: Callable[..., C] | None = None
 
@@ -194,7 +194,7 @@ class Runner:
         except LeaseLost:
             raise
         except Exception as error:  # noqa: BLE001 - every error has to end in the ledger.
-            self._failed(claim, work.desk, error, started)
+            self._failed(claim, work.claims, error, started)
             return None
 
     def _record(
@@ -208,7 +208,7 @@ class Runner:
         if may_go_on and work.advance is not None and self._goes_on(result, work):
             onward = work.advance(claim, result, entry, now=now)
         else:
-            following = work.desk.complete(claim, result, entry, now=now)
+            following = work.claims.complete(claim, result, entry, now=now)
         self.services.metrics.step_ended(claim.step, "done", entry.seconds or 0.0)
         log.info(
             "step.done", step=claim.step, seconds=entry.seconds, standing=result.standing.value
@@ -227,7 +227,7 @@ class Runner:
             and self.serves(Step.FETCH)
         )
 
-    def _failed(self, claim: C, desk: Claims[C, R], error: Exception, started: datetime) -> None:
+    def _failed(self, claim: C, claims: Claims[C, R], error: Exception, started: datetime) -> None:
         if not isinstance(error, OrdersSyncError):
             log.error("step.crashed", step=claim.step, exc_info=error)
         now = self.services.clock()
@@ -241,14 +241,14 @@ class Runner:
             visible_after=timedelta(seconds=settings.vtex.visible_after_seconds),
         )
         if isinstance(verdict, Park):
-            self._park(claim, desk, verdict, started, now)
+            self._park(claim, claims, verdict, started, now)
         else:
-            self._try_again(claim, desk, verdict, started, now)
+            self._try_again(claim, claims, verdict, started, now)
 
     def _park(
-        self, claim: C, desk: Claims[C, R], verdict: Park, started: datetime, now: datetime
+        self, claim: C, claims: Claims[C, R], verdict: Park, started: datetime, now: datetime
     ) -> None:
-        following = desk.park(
+        following = claims.park(
             claim,
             self._entry(claim, "step.parked", verdict.reason, started, now),
             cause=verdict.cause,
@@ -265,7 +265,7 @@ class Runner:
     def _try_again(
         self,
         claim: C,
-        desk: Claims[C, R],
+        claims: Claims[C, R],
         verdict: Again,
         started: datetime,
         now: datetime,
@@ -273,7 +273,7 @@ class Runner:
         outcome: Literal["failed", "waited"] = "failed" if verdict.fails else "waited"
         what = f"step.{outcome}"
         entry = self._entry(claim, what, verdict.reason, started, now)
-        following = desk.defer(
+        following = claims.defer(
             claim,
             entry if verdict.noted else None,
             due_at=now + verdict.delay,
