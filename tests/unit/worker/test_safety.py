@@ -97,7 +97,14 @@ def test_a_dangerous_celery_setting_is_refused_by_name(
             "ORDERS_SYNC_VISIBILITY_TIMEOUT_SECONDS=80",
             id="visibility below the longest step",
         ),
-        pytest.param({"lease_seconds": 20}, "ORDERS_SYNC_LEASE_SECONDS=20", id="lease too short"),
+        pytest.param(
+            {"lease_seconds": 20}, "ORDERS_SYNC_LEASE_SECONDS=20", id="lease below one call"
+        ),
+        pytest.param(
+            {"lease_seconds": 35},
+            "ORDERS_SYNC_LEASE_SECONDS=35",
+            id="lease above one call of 30 s, and below those of a step",
+        ),
     ],
 )
 def test_times_that_do_not_fit_together_are_refused_with_a_right_value(
