@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import pytest
 
 from orders_sync.domain.time import Clock
 from orders_sync.ledger import Ledger
-from orders_sync.ledger.clock import LedgerClock
+from orders_sync.ledger.clock import LedgerClock, since_boot
 from orders_sync.ledger.engine import Database
 
 HOUR = timedelta(hours=1)
@@ -79,6 +80,38 @@ def test_before_the_first_answer_a_process_goes_by_its_own_clock(tmp_path: Path)
     clock = LedgerClock(away(tmp_path), own=wrong_by(HOUR), counter=Counter())
 
     assert is_right(clock(), ahead=HOUR)
+
+
+def test_seconds_are_counted_while_the_machine_is_suspended(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(time, "CLOCK_BOOTTIME", 7, raising=False)
+    monkeypatch.setattr(time, "clock_gettime", {7: 86_400.0}.__getitem__)
+
+    assert since_boot() == 86_400.0
+
+
+def test_a_system_without_that_clock_counts_while_it_is_awake(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delattr(time, "CLOCK_BOOTTIME", raising=False)
+    monkeypatch.setattr(time, "monotonic", lambda: 60.0)
+
+    assert since_boot() == 60.0
+
+
+def test_the_ledgers_clock_counts_so_between_two_questions(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    boot = Counter()
+    monkeypatch.setattr(time, "CLOCK_BOOTTIME", 7, raising=False)
+    monkeypatch.setattr(time, "clock_gettime", lambda _: boot())
+    clock = LedgerClock(ledger.database, own=wrong_by(HOUR))
+    before = clock()
+
+    boot.seconds += 14.5
+
+    assert clock() - before == timedelta(seconds=14.5)
 
 
 def away(folder: Path) -> Database:
