@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import socket
 from typing import Any
 
 import pytest
 from support.flow import STORE, Flow
 
+from orders_sync.bootstrap import process_name
 from orders_sync.commands.acceptance import LONGEST
 from orders_sync.domain.commands import Command
+from orders_sync.domain.rules import Standing
+from orders_sync.domain.steps import CommandResult, Dispatch, Step, StepResult
+from orders_sync.ledger.journal import JournalLine
 from orders_sync.outbound.accept import Accepted, accept
 
 pytestmark = pytest.mark.parametrize("both_on", ["sqlite", "postgresql"], indirect=True)
@@ -86,6 +91,30 @@ def test_the_longest_that_may_be_is_kept(flow: Flow) -> None:
     row = flow.command(accepted.command_id)
     assert accepted.refusal is None
     assert {name: row[name] for name in names} == names
+
+
+def test_an_order_with_the_longest_id_is_claimed_and_released_by_the_longest_process_name(
+    flow: Flow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(socket, "gethostname", lambda: LONG[:255])
+    owner, order_id, now = process_name(), LONG[:255], flow.clock()
+    orders, commands = flow.services.ledger.orders, flow.services.ledger.commands
+    [read] = orders.look_again(STORE, order_id, now=now)
+    entry = JournalLine(now, STORE, order_id, "step.done")
+
+    claim = orders.claim(STORE, order_id, read.step, owner=owner, now=now)
+    assert claim is not None
+    assert flow.order(order_id)["lease_owner"] == owner
+    orders.complete(claim, StepResult(Standing.DONE), entry, now=now)
+    assert flow.order(order_id)["lease_owner"] is None
+
+    message = Dispatch(STORE, order_id, Step.SEND_CANCEL, asked(flow, order_id=order_id).command_id)
+    sending = commands.claim(message, owner=owner, now=now)
+    assert sending is not None
+    assert flow.order(order_id)["lease_owner"] == owner
+    done = CommandResult(Standing.DONE, "done", progress="done")
+    commands.complete(sending, done, entry, now=now)
+    assert flow.order(order_id)["lease_owner"] is None
 
 
 def test_the_longest_key_that_is_made_of_a_number_is_kept(flow: Flow) -> None:
