@@ -55,20 +55,32 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture
-def traffic(broker: str, clock: SettableClock) -> Traffic:
-    """Budget, breakers and pause of the store, on the flow's own time."""
-    client = connect(broker)
-    client.flushall()
-    shared = Shared(client, clock=clock.epoch, server_micros=lambda: round(clock.epoch() * 1e6))
-    return Traffic(
-        shared,
-        {STORE: 5400},
-        processes=1,
-        random=random.Random(1),
-        resources=RESOURCES,
-        clock=clock.epoch,
-        sleep=clock.advance,
-    )
+def traffic_of(broker: str, clock: SettableClock) -> Callable[[str], Traffic]:
+    """Make budget, breakers and pause of the store as a process sees them, on the flow's time."""
+    connect(broker).flushall()
+
+    def make(process: str) -> Traffic:
+        return Traffic(
+            Shared(
+                connect(broker),
+                clock=clock.epoch,
+                server_micros=lambda: round(clock.epoch() * 1e6),
+            ),
+            {STORE: 5400},
+            processes=1,
+            random=random.Random(1),
+            process=process,
+            resources=RESOURCES,
+            clock=clock.epoch,
+            sleep=clock.advance,
+        )
+
+    return make
+
+
+@pytest.fixture
+def traffic(traffic_of: Callable[[str], Traffic]) -> Traffic:
+    return traffic_of("worker")
 
 
 @pytest.fixture
