@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from functools import cached_property
-from typing import Any
+from typing import Any, Self
 
 from orders_sync.backoffice.accounts import account_of
 from orders_sync.backoffice.order_report import CommandStatus, OrderStatus
@@ -22,6 +22,7 @@ from orders_sync.ledger.journal import Act
 from orders_sync.ledger.searches import (
     CommandSearch,
     OrderSearch,
+    PageEnd,
 )
 from orders_sync.outbound import decide
 from orders_sync.settings import Settings
@@ -111,24 +112,64 @@ def parked_work(
     """Return the parked work of an account or of all, for a cause or for any."""
     accounts = None if account is None else [account]
     orders, commands = _latest(ledger, cause, accounts, limit)
-    counts = ledger.searches.parked_counts(account)
     return ParkedWork(
-        {name: number for name, number in counts.items() if cause in {None, name}},
+        parked_causes(ledger, account, cause),
         [OrderStatus.model_validate(row) for row in orders],
         [CommandStatus.model_validate(row) for row in commands],
     )
 
 
+def parked_causes(ledger: Ledger, account: str | None, cause: str | None) -> Mapping[str, int]:
+    """Count what is parked of an account or of all by cause, for a cause or for any."""
+    counts = ledger.searches.parked_counts(account)
+    return {name: number for name, number in counts.items() if cause in {None, name}}
+
+
+@dataclass(frozen=True, slots=True)
+class ParkedPage:
+    """Some parked orders and commands, the latest changed first; `end` is None at the last."""
+
+    rows: Sequence[OrderStatus | CommandStatus]
+    end: PageEnd | None
+
+    @classmethod
+    def of(
+        cls, orders: Sequence[dict[str, Any]], commands: Sequence[dict[str, Any]], limit: int
+    ) -> Self:
+        """Return the latest `limit` of the latest `limit` orders and commands."""
+        both: list[OrderStatus | CommandStatus] = [
+            *(OrderStatus.model_validate(row) for row in orders),
+            *(CommandStatus.model_validate(row) for row in commands),
+        ]
+        rows = sorted(both, key=_end, reverse=True)[:limit]
+        return cls(rows, _end(rows[-1]) if len(rows) == limit else None)
+
+
+def _end(row: OrderStatus | CommandStatus) -> PageEnd:
+    return PageEnd(row.updated_at, row.id if isinstance(row, CommandStatus) else row.order_id)
+
+
+def parked_page(
+    ledger: Ledger, account: str, cause: str | None, *, limit: int, after: PageEnd | None
+) -> ParkedPage:
+    """Return a page of the parked work of an account, for a cause or for any."""
+    return ParkedPage.of(*_latest(ledger, cause, [account], limit, after), limit)
+
+
 def _latest(
-    ledger: Ledger, cause: str | None, accounts: Collection[str] | None, limit: int
+    ledger: Ledger,
+    cause: str | None,
+    accounts: Collection[str] | None,
+    limit: int,
+    after: PageEnd | None = None,
 ) -> tuple[Sequence[dict[str, Any]], Sequence[dict[str, Any]]]:
     """Return the rows of parked orders and of parked commands, the latest first."""
     standing = Standing.PARKED
     of_orders = OrderSearch(accounts=accounts, standing=standing, cause=cause)
     of_commands = CommandSearch(accounts=accounts, standing=standing, cause=cause)
     return (
-        ledger.searches.latest_orders(of_orders, limit=limit),
-        ledger.searches.latest_commands(of_commands, limit=limit),
+        ledger.searches.latest_orders(of_orders, limit=limit, after=after),
+        ledger.searches.latest_commands(of_commands, limit=limit, after=after),
     )
 
 

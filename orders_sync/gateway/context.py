@@ -113,7 +113,7 @@ OrderId = Annotated[
 ]
 CommandId = Annotated[str, Path(description="The command's id.", max_length=32)]
 Cursor = Annotated[str | None, Query(description="The next_cursor of the page before.")]
-Limit = Annotated[int, Query(ge=1, le=500)]
+Limit = Annotated[int, Query(ge=1, le=500, description="Of a page, so many at most.")]
 
 
 class Admission:
@@ -210,14 +210,23 @@ class Page(BaseModel, Generic[T]):
     next_cursor: str | None
 
     @classmethod
-    def of(cls, rows: Sequence[Mapping[str, Any]], model: type[T], limit: int, name: str) -> Self:
-        """Return a page of rows that are ordered by `updated_at`, then by the column `name`."""
+    def of(
+        cls,
+        rows: Sequence[Mapping[str, Any]],
+        model: type[T],
+        limit: int,
+        name: str,
+        at: str = "updated_at",
+    ) -> Self:
+        """Return a page of rows that are ordered by the column `at`, then by the column `name`."""
         items = [model.model_validate(row) for row in rows]
-        if len(rows) < limit:
-            return cls(items=items, next_cursor=None)
-        last = rows[-1]
-        end = PageEnd(last["updated_at"], last[name]).to_text()
-        return cls(items=items, next_cursor=base64.urlsafe_b64encode(end.encode()).decode())
+        end = PageEnd(rows[-1][at], rows[-1][name]) if len(rows) == limit else None
+        return cls(items=items, next_cursor=cursor_of(end))
+
+
+def cursor_of(end: PageEnd | None) -> str | None:
+    """Return the cursor of what follows the end of a page; None where nothing does."""
+    return None if end is None else base64.urlsafe_b64encode(end.to_text().encode()).decode()
 
 
 def read_cursor(cursor: str | None) -> PageEnd | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -10,7 +10,8 @@ from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
 from orders_sync.backoffice.accounts import require_known
-from orders_sync.backoffice.parked import Parked, ParkedWork, discard, parked_work, retry
+from orders_sync.backoffice.order_report import CommandStatus, OrderStatus
+from orders_sync.backoffice.parked import Parked, discard, parked_causes, parked_page, retry
 from orders_sync.domain.rules import Standing
 from orders_sync.domain.steps import Dispatch
 from orders_sync.gateway.commands import command_row
@@ -19,9 +20,13 @@ from orders_sync.gateway.context import (
     Caller,
     CommandId,
     Context,
+    Cursor,
     Here,
     Limit,
     OrderId,
+    Page,
+    cursor_of,
+    read_cursor,
 )
 from orders_sync.gateway.problems import described
 from orders_sync.gateway.rights import Rights, Scope
@@ -29,6 +34,18 @@ from orders_sync.outbound import decide
 
 #: PostgreSQL keeps no null character.
 _STORABLE: Final = r"^[^\x00]*$"
+
+
+class ParkedList(BaseModel):
+    """Some parked orders and commands, as a `Page`, and how much is parked in all, by cause.
+
+    A page's `limit` holds for orders and commands together.
+    """
+
+    causes: Mapping[str, int]
+    orders: list[OrderStatus]
+    commands: list[CommandStatus]
+    next_cursor: str | None
 
 
 class StrayStatus(BaseModel):
@@ -77,18 +94,28 @@ def parked_routes() -> APIRouter:
     """Return the routes."""
     routes = APIRouter(tags=["parked"], responses=described(409))
 
-    @routes.get("/accounts/{account}/parked", summary="What waits for a person, by cause.")
+    @routes.get(
+        "/accounts/{account}/parked", summary="What waits for a person, the latest changed first."
+    )
     def index(
         here: Here,
         caller: Caller,
         account: AccountName,
         *,
         cause: str | None = None,
+        cursor: Cursor = None,
         limit: Limit = 50,
-    ) -> ParkedWork:
+    ) -> ParkedList:
         caller.require(Scope.READ, account)
         require_known(here.ledger, here.settings, account)
-        return parked_work(here.ledger, account, cause, limit=limit)
+        after = read_cursor(cursor)
+        page = parked_page(here.ledger, account, cause, limit=limit, after=after)
+        return ParkedList(
+            causes=parked_causes(here.ledger, account, cause),
+            orders=[row for row in page.rows if isinstance(row, OrderStatus)],
+            commands=[row for row in page.rows if isinstance(row, CommandStatus)],
+            next_cursor=cursor_of(page.end),
+        )
 
     _add_order_decisions(routes)
     _add_command_decisions(routes)
@@ -152,11 +179,13 @@ def _add_command_decisions(routes: APIRouter) -> None:
 
 
 def _add_strays(routes: APIRouter) -> None:
-    @routes.get("/strays", summary="Messages that no task could take; they are of no account.")
-    def strays(here: Here, caller: Caller, limit: Limit = 50) -> list[StrayStatus]:
+    @routes.get("/strays", summary="Messages that no task could take, of no account; latest first.")
+    def strays(
+        here: Here, caller: Caller, cursor: Cursor = None, limit: Limit = 50
+    ) -> Page[StrayStatus]:
         caller.require(Scope.READ, None)
-        rows = here.ledger.strays.parked(limit=limit)
-        return [StrayStatus.model_validate(row) for row in rows]
+        rows = here.ledger.strays.parked(limit=limit, after=read_cursor(cursor))
+        return Page[StrayStatus].of(rows, StrayStatus, limit, "id", at="arrived_at")
 
     @routes.post("/strays/{stray_id}/retry", summary="Put a stray message back on its queue.")
     def retry_stray(here: Here, caller: Caller, stray_id: CommandId, asked: Decision) -> Decided:

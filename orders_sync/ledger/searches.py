@@ -81,9 +81,9 @@ class CommandSearch:
         return conditions
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, order=True)
 class PageEnd:
-    """Where a page of a search ends: the last row's time of change, and its id."""
+    """Where a page of a list ends: the last row's time, by which the list is ordered, and id."""
 
     at: datetime
     row_id: str
@@ -121,7 +121,7 @@ class Searches:
         """Return orders, the latest changed first; with `after`, those beyond the end of a page."""
         statement = (
             sa.select(orders)
-            .where(*search.conditions(), *_beyond(after, orders.c.updated_at, orders.c.order_id))
+            .where(*search.conditions(), *beyond(after, orders.c.updated_at, orders.c.order_id))
             .order_by(orders.c.updated_at.desc(), orders.c.order_id.desc())
             .limit(limit)
         )
@@ -146,7 +146,7 @@ class Searches:
         of_each = [
             sa.select(commands)
             .where(_stands(commands, standing), *search.conditions())
-            .where(*_beyond(after, commands.c.updated_at, commands.c.id))
+            .where(*beyond(after, commands.c.updated_at, commands.c.id))
             .order_by(commands.c.updated_at.desc(), commands.c.id.desc())
             .limit(limit)
             .subquery()
@@ -234,14 +234,14 @@ def _stands(table: sa.Table, standing: Standing) -> sa.ColumnElement[bool]:
     return table.c.standing == sa.literal(standing.value, literal_execute=True)
 
 
-def _beyond(
+def beyond(
     page_end: PageEnd | None, at: sa.ColumnElement[Any], row_id: sa.ColumnElement[Any]
 ) -> list[sa.ColumnElement[bool]]:
+    """Return the conditions on rows beyond the end of a page, in the descending order of both."""
     if page_end is None:
         return []
     # The first condition is one that an index of times serves.
-    beyond = sa.or_(at < page_end.at, row_id < page_end.row_id)
-    return [at <= page_end.at, beyond]
+    return [at <= page_end.at, sa.or_(at < page_end.at, row_id < page_end.row_id)]
 
 
 def _rows(database: Database, statement: sa.Select[Any]) -> Sequence[dict[str, Any]]:

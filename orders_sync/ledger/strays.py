@@ -20,6 +20,7 @@ from orders_sync.ledger.decisions import DecisionRefused
 from orders_sync.ledger.engine import Database
 from orders_sync.ledger.journal import Act, keep_act
 from orders_sync.ledger.retention import erase_for_good
+from orders_sync.ledger.searches import PageEnd, beyond
 from orders_sync.ledger.statements import insert_into
 from orders_sync.ledger.tables import cursors, strays
 
@@ -93,12 +94,22 @@ class Strays:
             )
             self._database.outbox.write(connection, [told])
 
-    def parked(self, *, reason: str | None = None, limit: int = 50) -> Sequence[Row]:
-        """List what waits for a person, the latest first; `has_body` stands for the body."""
-        statement = sa.select(*_TOLD).where(strays.c.standing == Standing.PARKED)
+    def parked(
+        self, *, reason: str | None = None, limit: int = 50, after: PageEnd | None = None
+    ) -> Sequence[Row]:
+        """List what waits for a person, the latest first; with `after`, beyond the end of a page.
+
+        `has_body` stands for the body.
+        """
+        statement = (
+            sa.select(*_TOLD)
+            .where(strays.c.standing == Standing.PARKED)
+            .where(*beyond(after, strays.c.arrived_at, strays.c.id))
+            .order_by(strays.c.arrived_at.desc(), strays.c.id.desc())
+            .limit(limit)
+        )
         if reason is not None:
             statement = statement.where(strays.c.reason == reason)
-        statement = statement.order_by(strays.c.arrived_at.desc()).limit(limit)
         with self._database.reading() as connection:
             return [dict(row) for row in connection.execute(statement).mappings()]
 

@@ -8,8 +8,14 @@ from typing import Final
 from starlette.responses import Response
 
 from orders_sync.backoffice.accounts import NotKnown
-from orders_sync.backoffice.order_report import CommandStatus, OrderStatus
-from orders_sync.backoffice.parked import Parked, decide_each, discard, plan_retry, retry
+from orders_sync.backoffice.parked import (
+    Parked,
+    ParkedPage,
+    decide_each,
+    discard,
+    plan_retry,
+    retry,
+)
 from orders_sync.domain.rules import Standing
 from orders_sync.gateway.desk.visit import Visit
 from orders_sync.gateway.rights import Scope
@@ -58,21 +64,14 @@ def show_cause(visit: Visit) -> Response:
         limit=_ROWS,
         after=after,
     )
-    rows: list[OrderStatus | CommandStatus] = [
-        *(OrderStatus.model_validate(row) for row in orders),
-        *(CommandStatus.model_validate(row) for row in commands),
-    ]
-    rows.sort(key=lambda row: (row.updated_at, _id(row)), reverse=True)
-    rows = rows[:_ROWS]
+    page = ParkedPage.of(orders, commands, _ROWS)
     return visit.page(
         "cause.html",
         account=account,
         cause=cause,
-        rows=rows,
+        rows=page.rows,
         total=order_count + command_count,
-        following=PageEnd(rows[-1].updated_at, _id(rows[-1])).to_text()
-        if len(rows) == _ROWS
-        else None,
+        following=page.end.to_text() if page.end else None,
     )
 
 
@@ -154,10 +153,6 @@ def _account(visit: Visit, name: str | None = None) -> str | None:
 
 def _accounts(account: str | None, allowed: Collection[str] | None) -> Sequence[str] | None:
     return [account] if account is not None else (None if allowed is None else sorted(allowed))
-
-
-def _id(row: OrderStatus | CommandStatus) -> str:
-    return row.id if isinstance(row, CommandStatus) else row.order_id
 
 
 def _after(visit: Visit) -> PageEnd | None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import itertools
+from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote
 
@@ -63,27 +65,77 @@ def test_an_order_of_another_account_is_not_there(gateway: Gateway) -> None:
     assert STORE not in elsewhere.text
 
 
-@pytest.mark.parametrize("what", ["orders", "commands"])
-def test_pages_follow_one_another_to_the_end(gateway: Gateway, what: str) -> None:
-    office, token = gateway.office, gateway.token("read")
-    for number in range(5):
-        if what == "orders":
-            office.ledger.orders.look_again(STORE, f"{number}-01", now=office.clock())
-        else:
-            office.ask("note", {"message": f"{number}"})
-    seen: list[dict[str, Any]] = []
-    cursor: str | None = None
-    for _ in range(4):
-        given = {"limit": "2", **({"cursor": cursor} if cursor else {})}
-        page = gateway.call("GET", f"{AT}/{what}", token, params=given).json()
-        seen += page["items"]
-        cursor = page["next_cursor"]
-        if cursor is None:
-            break
+def stray(gateway: Gateway, name: str) -> None:
+    gateway.office.ledger.strays.record(
+        name,
+        arrived_at=gateway.office.clock(),
+        queue="celery",
+        reason="unknown-task",
+        name="greet",
+        body=b"Ana",
+    )
 
-    ids = [row["order_id" if what == "orders" else "id"] for row in seen]
+
+def pages(gateway: Gateway, path: str, **query: str) -> Iterator[dict[str, Any]]:
+    """Yield the pages of a list, two rows each, to the end."""
+    token = gateway.token("read", accounts=None)
+    given = {"limit": "2", **query}
+    while True:
+        page = gateway.call("GET", path, token, params=given).json()
+        yield page
+        if page["next_cursor"] is None:
+            return
+        given["cursor"] = page["next_cursor"]
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [(f"{AT}/orders", "order_id"), (f"{AT}/commands", "id"), ("/strays", "id")],
+)
+def test_pages_follow_one_another_to_the_end(gateway: Gateway, path: str, name: str) -> None:
+    office = gateway.office
+    for number in range(5):
+        office.ledger.orders.look_again(STORE, f"{number}-01", now=office.clock())
+        office.ask("note", {"message": f"{number}"}, order_id=f"{number}-01")
+        stray(gateway, f"{number}")
+
+    ids = [row[name] for page in pages(gateway, path) for row in page["items"]]
+
     assert len(ids) == len(set(ids)) == 5
     assert ids == sorted(ids, reverse=True)
+
+
+def test_what_came_at_one_instant_is_in_pages_too(gateway: Gateway) -> None:
+    for number in range(5):
+        stray(gateway, f"{number}")
+        parked_order(gateway.office, f"{number}-01")
+
+    strays = [row["id"] for page in pages(gateway, "/strays") for row in page["items"]]
+    parked = [row["order_id"] for page in pages(gateway, f"{AT}/parked") for row in page["orders"]]
+
+    assert strays == [f"stray-{number}" for number in (4, 3, 2, 1, 0)]
+    assert parked == [f"{number}-01" for number in (4, 3, 2, 1, 0)]
+
+
+def test_pages_of_parked_work_have_orders_and_commands_together(gateway: Gateway) -> None:
+    invoices = []
+    for number in range(3):
+        parked_order(gateway.office, f"{number}-01")
+        invoices.append(parked_invoice(gateway.office, f"{number}"))
+
+    listed = list(pages(gateway, f"{AT}/parked"))
+    [of_cause] = pages(gateway, f"{AT}/parked", cause=CAUSE, limit="9")
+
+    rows = [[*page["orders"], *page["commands"]] for page in listed]
+    assert [len(page) for page in rows] == [2, 2, 2, 0]
+    assert {row["order_id"] for page in listed for row in page["orders"]} == {
+        f"{number}-01" for number in range(3)
+    }
+    assert [row["id"] for page in listed for row in page["commands"]] == invoices[::-1]
+    for page, following in itertools.pairwise(rows[:3]):
+        assert min(row["updated_at"] for row in page) >= max(r["updated_at"] for r in following)
+    assert all(page["causes"] == {CAUSE: 3, ORDER_CAUSE: 3} for page in listed)
+    assert ([row["id"] for row in of_cause["commands"]], of_cause["orders"]) == (invoices[::-1], [])
 
 
 @pytest.mark.parametrize("what", ["orders", "commands", "parked"])
@@ -103,10 +155,11 @@ def test_an_account_that_nobody_knows_is_not_taken_for_one_without_work(
 @pytest.mark.parametrize(
     "place", ["2026", "\xff", "0001-01-01T00:00:00+23:59|1", "2026-11-27T12:00:00+00:00|\0"]
 )
-def test_a_cursor_that_is_none_is_told(gateway: Gateway, place: str) -> None:
+@pytest.mark.parametrize("path", [f"{AT}/orders", f"{AT}/parked", "/strays"])
+def test_a_cursor_that_is_none_is_told(gateway: Gateway, path: str, place: str) -> None:
     given = {"cursor": base64.urlsafe_b64encode(place.encode("latin-1"))}
 
-    answer = gateway.call("GET", f"{AT}/orders", gateway.token("read"), params=given)
+    answer = gateway.call("GET", path, gateway.token("read", accounts=None), params=given)
 
     assert (answer.status_code, "next_cursor" in answer.json()["detail"]) == (422, True)
 
@@ -182,16 +235,8 @@ def test_an_order_that_is_given_up_is_void(gateway: Gateway) -> None:
 
 
 def test_strays_are_put_back_or_erased_by_tokens_of_all_accounts(gateway: Gateway) -> None:
-    strays = gateway.office.ledger.strays
     for name in ("1", "2"):
-        strays.record(
-            name,
-            arrived_at=gateway.office.clock(),
-            queue="celery",
-            reason="unknown-task",
-            name="greet",
-            body=b"Ana",
-        )
+        stray(gateway, name)
     token = gateway.token("read", "decide", accounts=None)
     narrow = gateway.token("read", "decide")
 
@@ -200,10 +245,10 @@ def test_strays_are_put_back_or_erased_by_tokens_of_all_accounts(gateway: Gatewa
     gateway.call("POST", "/strays/stray-1/retry", token, json={})
     gateway.call("POST", "/strays/stray-2/discard", token, json={"reason": "noise"})
 
-    assert {row["id"] for row in listed.json()} == {"stray-1", "stray-2"}
+    assert {row["id"] for row in listed.json()["items"]} == {"stray-1", "stray-2"}
     assert "Ana" not in listed.text
     assert gateway.put_back == [("celery", b"Ana")]
-    assert gateway.call("GET", "/strays", token).json() == []
+    assert gateway.call("GET", "/strays", token).json() == {"items": [], "next_cursor": None}
 
 
 @pytest.mark.parametrize("order_id", ["MNG-abc/30 2", "a/document", "%2F", "ação-01", "1-01/"])
@@ -243,12 +288,10 @@ def test_a_null_character_is_refused_since_no_ledger_can_look_for_one(
 
 
 def test_without_a_broker_a_stray_stays_and_the_missing_setting_is_named(office: Office) -> None:
-    strays, now = office.ledger.strays, office.clock()
-    strays.record("1", arrived_at=now, queue="q", reason="unknown-task", name="n", body=b"{}")
-
     with serving_gateway(office, put_back=ReturnRoute(Settings())) as gateway:
+        stray(gateway, "1")
         token = gateway.token("decide", accounts=None)
         answer = gateway.call("POST", "/strays/stray-1/retry", token, json={})
 
     assert (answer.status_code, "BROKER" in answer.json()["detail"]) == (503, True)
-    assert len(strays.parked()) == 1
+    assert len(office.ledger.strays.parked()) == 1

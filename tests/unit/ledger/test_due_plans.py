@@ -155,14 +155,15 @@ def test_taking_events_reads_few_rows_however_many_wait_behind_their_orders_firs
     assert max(at_first, while_they_wait, *spent) < BOUND
 
 
-def test_a_page_of_what_is_parked_for_a_cause_reads_few_rows_however_many_are(
-    ledger: Ledger,
+@pytest.mark.parametrize("cause", ["vtex.unavailable", None])
+def test_a_page_of_what_is_parked_reads_few_rows_however_many_are(
+    ledger: Ledger, cause: str | None
 ) -> None:
     fill(ledger.database, orders=PARKED, now=NOW)
     gather_statistics(ledger.database)
     park_invoices(ledger.database, "vtex.unavailable", number=PARKED)
     gather_statistics(ledger.database)
-    search = CommandSearch(accounts=[STORE], standing=Standing.PARKED, cause="vtex.unavailable")
+    search = CommandSearch(accounts=[STORE], standing=Standing.PARKED, cause=cause)
 
     with effort(ledger) as spent:
         [*_, last] = ledger.searches.latest_commands(search, limit=50)
