@@ -22,50 +22,6 @@ def _home(folder: Path) -> Path:
     return home
 
 
-@pytest.mark.parametrize(
-    ("erp", "chaos", "orders", "seconds"),
-    [
-        pytest.param("staging", "off", 50, 120, id="off"),
-        pytest.param("staging", "wild", 150, 400, id="wild"),
-        pytest.param("webhook", "off", 50, 120, id="webhook"),
-        pytest.param("webhook", "wild", 150, 400, id="a bad webhook"),
-    ],
-)
-def test_a_demo_keeps_every_promise_and_cleans_up(
-    tmp_path: Path, erp: str, chaos: str, orders: int, seconds: float
-) -> None:
-    options = ("--erp", erp, "--chaos", chaos, "--seed", "5", "--no-flower", "--json")
-
-    with Running(tmp_path, "demo", "--orders", str(orders), *options) as demo:
-        status = demo.end(seconds)
-
-        result = json.loads(demo.stdout)
-        assert set(result["promises"].values()) <= {True, None}, demo.stderr
-        assert status == 0
-        assert result["orders"] == orders
-        assert result["p50_seconds"] <= result["p99_seconds"] <= result["seconds"]
-        assert result["commands"] > orders
-        assert result["commands_per_second"] > 0
-        assert result["vtex_calls_per_command"] > 1
-        assert list(tmp_path.glob("orders-sync-demo-*")) == []
-
-
-def test_a_demo_with_tryton_keeps_every_promise_by_trytons_own_books(
-    tmp_path: Path,
-    tryton_programs: None,  # noqa: ARG001 -- they are on the PATH
-) -> None:
-    options = ("--erp", "tryton", "--orders", "12", "--seed", "5", "--no-flower", "--json")
-
-    with Running(tmp_path, "demo", *options) as demo:
-        status = demo.end(900)
-
-        result = json.loads(demo.stdout)
-        assert set(result["promises"].values()) <= {True, None}, demo.stderr
-        assert result["promises"]["nothing_doubled"] is True
-        assert status == 0
-        assert result["commands"] > 12
-
-
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_demo_leaves_no_process_behind(
     tmp_path: Path, number: signal.Signals
