@@ -58,6 +58,7 @@ class Dials:
         hook_drops: Chance that a change is never posted to a hook.
         hook_duplicates: Chance that a change is posted twice.
         hook_disorder: Chance that a post is held back for up to two seconds.
+        hook_answer_seconds: How long a hook may take to answer a post; VTEX gives it 5 s.
         hook_pause_seconds: The pause before a post is repeated; it doubles from try to try.
         hollow_success: Chance that start-handling answers 204 and nothing happens.
         revoked: Whether every key is answered 401, as one that was revoked.
@@ -98,6 +99,7 @@ class Dials:
     hook_drops: float = 0.0
     hook_duplicates: float = 0.0
     hook_disorder: float = 0.0
+    hook_answer_seconds: float = 5.0
     hook_pause_seconds: float = 1.0
     hollow_success: float = 0.0
     revoked: bool = False

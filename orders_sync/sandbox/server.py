@@ -216,8 +216,6 @@ def _raw(answer: Response) -> HTTPResponse:
     )
 
 
-#: VTEX takes no answer for a failure after so long.
-_SECONDS: Final = 5.0
 _AT_ONCE: Final = 16
 _LOOK_SECONDS: Final = 0.02
 _REST_SECONDS: Final = 0.25
@@ -227,7 +225,7 @@ _REST_SECONDS: Final = 0.25
 def posting(box: Box) -> Iterator[None]:
     """Post to the box's hooks for as long as the block lasts."""
     stopped = threading.Event()
-    http = urllib3.PoolManager(maxsize=_AT_ONCE, timeout=urllib3.Timeout(total=_SECONDS))
+    http = urllib3.PoolManager(maxsize=_AT_ONCE)
 
     def send(post: QueuedPost) -> bool:
         try:
@@ -236,6 +234,7 @@ def posting(box: Box) -> Iterator[None]:
                 post.url,
                 body=post.body,
                 headers={**post.headers, "Content-Type": "application/json"},
+                timeout=urllib3.Timeout(total=box.dials.hook_answer_seconds),
                 retries=False,
                 redirect=False,
             )

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import requests
+from support import event_receiver
 from support.receiver import Receiver, receiving
 from support.waiting import until
 
@@ -117,6 +118,35 @@ def test_a_post_that_is_not_answered_200_is_repeated(
     assert len(posts) == 4
     assert all(post == posts[0] for post in posts)
     assert (box.hook.refused, box.hook.waiting) == (3, 0)
+
+
+def test_a_receiver_that_answers_too_late_is_refused_at_its_ping(box: Box, vtex: str) -> None:
+    box.dials.hook_answer_seconds = 0.05
+
+    with event_receiver.receiving() as slow:
+        slow.behaviour = event_receiver.never(slow)
+        answer = configure(vtex, slow.url)
+
+    assert (answer.status_code, answer.text) == (400, "Unable to check address")
+
+
+def test_a_post_that_is_answered_too_late_is_repeated(box: Box, vtex: str) -> None:
+    with event_receiver.receiving() as slow:
+        configure(vtex, slow.url)
+        box.dials.hook_answer_seconds = 0.05
+        slow.behaviour = event_receiver.never(slow)
+        box.create_orders(1)
+        until(lambda: slow.at_once and box.hook.refused, "a post was not answered in time")
+        untaken = box.hook.taken
+        box.dials.hook_answer_seconds = 60
+        slow.behaviour = event_receiver.answer(200)
+        until(lambda: box.hook.taken, "the change is taken")
+
+    ping, *posts = slow.bodies
+    assert (untaken, box.hook.waiting) == (0, 0)
+    assert ping.encode() == PING
+    assert len(posts) > 1
+    assert all(post == posts[0] for post in posts)
 
 
 def test_changes_are_dropped_and_doubled_as_the_dials_say(
