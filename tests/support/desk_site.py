@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -18,7 +18,7 @@ from support.ledger_files import make_ledger
 from support.office import STORE
 
 from orders_sync.domain.steps import Dispatch
-from orders_sync.gateway.app import create_app
+from orders_sync.gateway.app import GuardedApp, create_app
 from orders_sync.ledger import Ledger
 from orders_sync.ledger.access import User
 from orders_sync.ledger.journal import Act
@@ -121,8 +121,16 @@ def settings_of(
 
 
 @contextmanager
-def serving_desk(settings: Settings, ledger: Ledger | None = None) -> Iterator[Desk]:
-    """Serve the desk of a home folder, or of a ledger elsewhere, with all people in its ledger."""
+def serving_desk(
+    settings: Settings,
+    ledger: Ledger | None = None,
+    *,
+    around: Callable[[GuardedApp], GuardedApp] = lambda app: app,
+) -> Iterator[Desk]:
+    """Serve the desk of a home folder, or of a ledger elsewhere, with all people in its ledger.
+
+    What is served is what `around` makes of the app.
+    """
     ledger = ledger or Ledger(make_ledger(settings.ledger), lease=settings.lease)
     desk = Desk("", ledger, settings)
     add_people(ledger)
@@ -135,7 +143,7 @@ def serving_desk(settings: Settings, ledger: Ledger | None = None) -> Iterator[D
         monotonic=lambda: desk.ahead[0],
     )
     try:
-        with serving(app, settings.gateway.proxies) as desk.url:
+        with serving(around(app), settings.gateway.proxies) as desk.url:
             yield desk
     finally:
         ledger.close()
