@@ -86,7 +86,11 @@ def demo(
     result = _run(plan, tell, keep=keep)
     if not stay:
         tell(result)
-        echo("Look around: orders-sync demo --stay goes on running at its end.", err=True)
+        echo(
+            "See it on the order desk, or look around: orders-sync demo --stay goes on running at "
+            "its end.",
+            err=True,
+        )
     sys.exit(0 if result.all_kept else FAILED)
 
 

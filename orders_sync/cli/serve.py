@@ -78,6 +78,8 @@ def up(
 
     Without ORDERS_SYNC_BROKER_URL the embedded broker is started too. What ends is started again.
     Ctrl-C or SIGTERM stops everything within 30 seconds; the exit status is 130 or 0.
+    Who is to be told when something needs a person runs `orders-sync watch` beside it, in the same
+    folder.
     """
     settings = load_settings()
     port = settings.gateway.port if gateway_port is None else gateway_port

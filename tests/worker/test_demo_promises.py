@@ -34,6 +34,7 @@ def test_a_demo_keeps_every_promise_and_cleans_up(
         assert result["commands"] > orders
         assert result["commands_per_second"] > 0
         assert result["vtex_calls_per_command"] > 1
+        assert "order desk" in demo.stderr.splitlines()[-1]
         assert list(tmp_path.glob("orders-sync-demo-*")) == []
 
 
