@@ -59,6 +59,11 @@ class Plant(Stage):
         return list(self.children.values())
 
     @property
+    def ledger_url(self) -> str:
+        """The address of the ledger."""
+        return f"sqlite:///{self.home / 'ledger.sqlite3'}"
+
+    @property
     def vtex_url(self) -> str:
         """The address of VTEX."""
         return self.vtex.url
@@ -138,7 +143,7 @@ def running_plant(
         for name in (STORE, *more_accounts):
             accounts |= _account(name, vtex.url)
         plant.environment |= {**environment, **_environment(plant, {**accounts, **settings})}
-        upgrade(f"sqlite:///{plant.home / 'ledger.sqlite3'}")
+        upgrade(plant.ledger_url)
         for number in range(1, workers + 1):
             plant.start(f"worker{number}", process_list.worker(number, "warning"))
         plant.start("beat", process_list.beat("warning"))
