@@ -115,18 +115,15 @@ def of_step(claim: Claim, result: StepResult, *, at: datetime) -> Iterator[Annou
         case Standing.VOID:
             yield Announcement(Told.ORDER_CANCELLED, at, **order)
         case Standing.PARKED:
-            yield parked_order(claim, result.cause, at=at)
+            yield parked_order(claim.account, claim.order_id, claim.version, result.cause, at=at)
 
 
-def parked_order(claim: Claim, cause: str | None, *, at: datetime) -> Announcement:
-    """Return what is told of an order that a person has to decide about."""
+def parked_order(
+    account: str, order_id: str, version: int, cause: str | None, *, at: datetime
+) -> Announcement:
+    """Return what is told of an order that a person has to decide about; `version` is its row's."""
     return Announcement(
-        Told.ORDER_PARKED,
-        at,
-        claim.account,
-        mark=f"{claim.version}",
-        order_id=claim.order_id,
-        cause=cause,
+        Told.ORDER_PARKED, at, account, mark=f"{version}", order_id=order_id, cause=cause
     )
 
 

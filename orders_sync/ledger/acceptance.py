@@ -18,11 +18,9 @@ from orders_sync.ledger.engine import Database
 from orders_sync.ledger.journal import JournalLine, write_entries
 from orders_sync.ledger.order_rows import ARE_OF_ORDERS, lock_orders, of_orders
 from orders_sync.ledger.outbox import of_command
-from orders_sync.ledger.statements import insert_into
+from orders_sync.ledger.statements import Row, insert_into
 from orders_sync.ledger.tables import commands
 from orders_sync.ledger.wakeups import Windows, align_all, next_of, request_reads
-
-Row = dict[str, Any]
 
 #: The kind that has its order read, and is done by that.
 SYNC = "sync"

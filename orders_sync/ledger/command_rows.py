@@ -31,9 +31,9 @@ from orders_sync.ledger.order_rows import (
     of_order,
 )
 from orders_sync.ledger.retention import ERASED
+from orders_sync.ledger.statements import Row, Taker
 from orders_sync.ledger.tables import commands, journal, orders
 
-Row = dict[str, Any]
 B = TypeVar("B", bound=Body)
 
 _OF_ID: Final[sa.BindParameter[str]] = sa.bindparam("of_id")
@@ -93,15 +93,10 @@ _RELEASE: Final = (
 
 
 def take_command(
-    connection: sa.Connection,
-    message: Dispatch,
-    *,
-    order_version: int,
-    due_by: datetime,
-    until: datetime,
+    connection: sa.Connection, message: Dispatch, taker: Taker, *, order_version: int
 ) -> CommandClaim | None:
     """Take a command whose order the caller has; None where its step is past or not yet due."""
-    terms = _names(message) | {"of_step": message.step, "due_by": due_by, "until": until}
+    terms = _names(message) | taker.terms | {"of_step": message.step}
     row = connection.execute(_TAKE, terms).one_or_none()
     if row is None:
         return None
@@ -122,7 +117,7 @@ def take_command(
         failing_since=row.failing_since,
         created_at=row.created_at,
         waiting_since=row.retried_at or row.created_at,
-        lease_until=until,
+        lease_until=taker.until,
     )
 
 

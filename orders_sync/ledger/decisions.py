@@ -18,12 +18,11 @@ from orders_sync.ledger.engine import Database
 from orders_sync.ledger.journal import Act, JournalLine, keep_act, write_entries
 from orders_sync.ledger.order_rows import OF_ACCOUNT, OF_ORDER, forget_given, of_order
 from orders_sync.ledger.outbox import Outbox, of_command
-from orders_sync.ledger.statements import lock
+from orders_sync.ledger.standings import done, opened, voided
+from orders_sync.ledger.statements import Row, lock
 from orders_sync.ledger.tables import commands, orders
 from orders_sync.ledger.wakeups import Windows, align, next_of, request_reads, settle
 from orders_sync.terminal import order_command
-
-Row = dict[str, Any]
 
 #: Begins the key of a command that was refused before it was accepted.
 REFUSED_KEY = "refused/"
@@ -57,9 +56,7 @@ class Decisions:
                     f"Command {command_id} was never accepted ({row.reason}), and a retry changes "
                     f"nothing. Mend it: orders-sync parked edit {command_id}"
                 )
-            restart: Row = {} if row.progress == "sent" else _beginning(first_step)
-            decided = _decide(connection, row, restart | _opened(act.at), "retry", act)
-            return _go_on(connection, decided, act.at)
+            return _reopen(connection, row, first_step, {}, "retry", act)
 
     def edit(self, command_id: str, first_step: Step, changes: Row, act: Act) -> Sequence[Dispatch]:
         """Change a command (columns, already checked) and send it.
@@ -78,28 +75,16 @@ class Decisions:
             if row.intent is not None:
                 intent = replace(Intent.from_json(row.intent), is_edited=True)
                 changes = {"intent": intent.to_json(), **changes}
-            changes = {**_beginning(first_step), **_opened(act.at), **changes}
-            return _go_on(connection, _decide(connection, row, changes, "edit", act), act.at)
+            return _reopen(connection, row, first_step, changes, "edit", act)
 
     def discard(self, command_id: str, act: Act) -> Sequence[Dispatch]:
         """Void a command; its ERP is told why, and what waited for it goes on."""
         with self._database.writing() as connection:
             row = _parked(connection, command_id)
-            changes: Row = {
-                "standing": Standing.VOID,
-                "outcome": "refused",
-                "told": None,
-                "cause": "command.discarded",
-                "reason": f"Discarded: {act.why}",
-                "hint": None,
-                "due_at": None,
-            }
-            if row.kind == "change" and row.progress == "sent":
-                # What waits for the change need not wait any longer.
-                changes["progress"] = "ended"
-            discarded = _decide(connection, row, changes, "discard", act)
-            told = of_command(discarded, told=Told.COMMAND_DISCARDED, at=act.at)
-            self._database.outbox.write(connection, told)
+            is_command, why = commands.c.id == command_id, f"Discarded: {act.why}"
+            outbox = self._database.outbox
+            void_commands(connection, outbox, is_command, "command.discarded", why, at=act.at)
+            _log(connection, row, "discard", act)
             settle(connection, row.account, row.order_id, now=act.at)
             return _go_on(connection, row, act.at)
 
@@ -131,23 +116,20 @@ class Decisions:
                     f"A command is being sent for order {order_id} of {account}. "
                     "Try again in a minute."
                 )
-            is_change = row.next_step == Step.TELL_CHANGE
-            outcome = _change_settled(row, act) if is_change else _given_up(act)
-            connection.execute(
-                sa.update(orders)
-                .where(orders.c.account == account, orders.c.order_id == order_id)
-                .values(version=row.version + 1, updated_at=act.at, **_CLOSED, **outcome)
-            )
-            what = "change.discarded" if is_change else "order.discarded"
+            if row.next_step == Step.TELL_CHANGE:
+                what = "change.discarded"
+                # What changed while it was parked is looked for soon.
+                given = {"erp_revision": row.revision, "compare_at": act.at}
+                _close_order(connection, account, order_id, done(at=act.at).of_order | given)
+                forget_given(connection, account, order_id)
+            else:
+                what = "order.discarded"
+                why, outbox = f"Discarded: {act.why}", self._database.outbox
+                void_order(connection, outbox, account, order_id, what, why, at=act.at)
             write_entries(
                 connection, [JournalLine(act.at, account, order_id, what, note="by a person")]
             )
             keep_act(connection, act, "parked discard", account=account, order_id=order_id)
-            if is_change:
-                forget_given(connection, account, order_id)
-            else:
-                told = discarded_order(account, order_id, row.version + 1, what, at=act.at)
-                self._database.outbox.write(connection, [told])
             settle(connection, account, order_id, now=act.at)
             return next_of(connection, account, order_id, now=act.at)
 
@@ -158,27 +140,65 @@ class Decisions:
         return request_reads(connection, account, [order_id], windows=self._windows, now=act.at)
 
 
-def discarded_order(
-    account: str, order_id: str, version: int, cause: str, *, at: datetime
-) -> Announcement:
-    """Return what endpoints are told of an order that a person gave up."""
-    return Announcement(
-        Told.ORDER_DISCARDED, at, account, mark=f"{version}", order_id=order_id, cause=cause
+def void_order(
+    connection: sa.Connection,
+    outbox: Outbox,
+    account: str,
+    order_id: str,
+    cause: str,
+    reason: str | None,
+    *,
+    at: datetime,
+) -> None:
+    """Void an order, if it is parked."""
+    version = _close_order(connection, account, order_id, voided(cause, reason, at=at).of_order)
+    if version is not None:
+        event = Announcement(
+            Told.ORDER_DISCARDED, at, account, mark=f"{version}", order_id=order_id, cause=cause
+        )
+        outbox.write(connection, [event])
+
+
+def _close_order(
+    connection: sa.Connection, account: str, order_id: str, changes: Row
+) -> int | None:
+    """Write the end of an order that is parked; return its version, None where it is not."""
+    statement = (
+        sa.update(orders)
+        .filter_by(account=account, order_id=order_id, standing=Standing.PARKED)
+        .values(**changes, news=False, version=orders.c.version + 1)
     )
+    version: int | None = connection.execute(
+        statement.returning(orders.c.version)
+    ).scalar_one_or_none()
+    return version
 
 
-def _opened(now: datetime) -> Row:
-    return {
-        "standing": Standing.ACTIVE,
-        "outcome": "accepted",
-        "attempts": 0,
-        "failing_since": None,
-        "cause": None,
-        "reason": None,
-        "hint": None,
-        "due_at": now,
-        "retried_at": now,
-    }
+def void_commands(
+    connection: sa.Connection,
+    outbox: Outbox,
+    which: sa.ColumnElement[bool],
+    cause: str,
+    reason: str,
+    *,
+    at: datetime,
+) -> None:
+    """Void those of some commands that are parked; an ERP that asked for one is told."""
+    is_running_change = sa.and_(commands.c.kind == "change", commands.c.progress == "sent")
+    statement = (
+        sa.update(commands)
+        .where(which, commands.c.standing == Standing.PARKED)
+        .values(
+            **voided(cause, reason, at=at).of_command,
+            # What waits for the end of a change need not wait any longer.
+            progress=sa.case((is_running_change, "ended"), else_=commands.c.progress),
+            told=None,
+            version=commands.c.version + 1,
+        )
+        .returning(commands)
+    )
+    for row in connection.execute(statement).all():
+        outbox.write(connection, of_command(row, told=Told.COMMAND_DISCARDED, at=at))
 
 
 def _go_on(connection: sa.Connection, row: sa.Row[Any], now: datetime) -> Sequence[Dispatch]:
@@ -188,48 +208,44 @@ def _go_on(connection: sa.Connection, row: sa.Row[Any], now: datetime) -> Sequen
 
 
 def close_earlier_failures(
-    connection: sa.Connection, outbox: Outbox, done: sa.Row[Any], *, now: datetime
+    connection: sa.Connection, outbox: Outbox, later: sa.Row[Any], *, now: datetime
 ) -> None:
     """Close parked commands that asked for what another command of the order has now done.
 
     The same is: a cancellation or its denial, an invoice of the same number, the same content
     under another key, or what the caller corrected and sent again under its own key.
     """
-    same = [commands.c.fingerprint == done.fingerprint]
-    if done.kind in {"cancel", "deny"}:
-        same.append(commands.c.kind == done.kind)
-    if done.kind == "invoice":
-        is_same_number = commands.c.vtex_number == done.vtex_number
-        same.append(sa.and_(commands.c.kind == done.kind, is_same_number))
-    if done.asked_key is not None:
-        is_earlier = commands.c.created_at < done.created_at
-        same.append(sa.and_(commands.c.asked_key == done.asked_key, is_earlier))
+    same = [commands.c.fingerprint == later.fingerprint]
+    if later.kind in {"cancel", "deny"}:
+        same.append(commands.c.kind == later.kind)
+    if later.kind == "invoice":
+        is_same_number = commands.c.vtex_number == later.vtex_number
+        same.append(sa.and_(commands.c.kind == later.kind, is_same_number))
+    if later.asked_key is not None:
+        is_earlier = commands.c.created_at < later.created_at
+        same.append(sa.and_(commands.c.asked_key == later.asked_key, is_earlier))
     statement = (
         sa.update(commands)
         .where(
-            commands.c.account == done.account,
-            commands.c.order_id == done.order_id,
-            commands.c.id != done.id,
+            commands.c.account == later.account,
+            commands.c.order_id == later.order_id,
+            commands.c.id != later.id,
             commands.c.standing == Standing.PARKED,
             sa.or_(*same),
         )
         .values(
-            standing=Standing.DONE,
+            **done("command.closed", f"Command {later.id} did it later.", at=now).of_command,
             # An ERP that was told of a refusal holds it for final.
             outcome=sa.case((commands.c.outcome == "refused", "refused"), else_="done"),
-            cause="command.closed",
-            reason=f"Command {done.id} did it later.",
-            hint=None,
-            updated_at=now,
         )
         .returning(commands)
     )
     closed = connection.execute(statement).all()
-    notes = (f"{row.kind} {row.id}: command {done.id} did it" for row in closed)
+    notes = (f"{row.kind} {row.id}: command {later.id} did it" for row in closed)
     write_entries(
         connection,
         [
-            JournalLine(now, done.account, done.order_id, "command.closed", note=note)
+            JournalLine(now, later.account, later.order_id, "command.closed", note=note)
             for note in notes
         ],
     )
@@ -255,10 +271,6 @@ def _parked(connection: sa.Connection, command_id: str) -> sa.Row[Any]:
     return row
 
 
-def _beginning(first_step: Step) -> Row:
-    return {"progress": "accepted", "receipt": None, "value_cents": None, "next_step": first_step}
-
-
 def _refuse_taken_key(connection: sa.Connection, row: sa.Row[Any], key: str) -> None:
     other = sa.select(commands.c.id).where(
         commands.c.account == row.account, commands.c.key == key, commands.c.id != row.id
@@ -274,21 +286,31 @@ def _refuse_taken_key(connection: sa.Connection, row: sa.Row[Any], key: str) -> 
 _DONE: Final = {"retry": "retried", "edit": "edited", "discard": "discarded"}
 
 
-def _decide(
-    connection: sa.Connection, row: sa.Row[Any], changes: Row, verb: str, act: Act
-) -> sa.Row[Any]:
-    statement = (
-        sa.update(commands)
-        .where(commands.c.id == row.id)
-        .values(version=row.version + 1, updated_at=act.at, **changes)
-        .returning(commands)
-    )
-    decided = connection.execute(statement).one()
-    account, order_id = decided.account, decided.order_id or None
+def _reopen(
+    connection: sa.Connection,
+    row: sa.Row[Any],
+    first_step: Step,
+    changes: Row,
+    verb: str,
+    act: Act,
+) -> Sequence[Dispatch]:
+    """Make a command due from its first step on, or to be followed where VTEX has taken it."""
+    is_sent = row.progress == "sent"
+    again = opened(None if is_sent else first_step, at=act.at, outcome="accepted").of_command
+    if not is_sent:
+        again |= {"progress": "accepted", "receipt": None, "value_cents": None}
+    again |= {"retried_at": act.at, "version": row.version + 1}
+    statement = sa.update(commands).where(commands.c.id == row.id).values(again | changes)
+    reopened = connection.execute(statement.returning(commands)).one()
+    _log(connection, reopened, verb, act)
+    return _go_on(connection, reopened, act.at)
+
+
+def _log(connection: sa.Connection, row: sa.Row[Any], verb: str, act: Act) -> None:
+    account, order_id = row.account, row.order_id or None
     what, note = f"command.{_DONE[verb]}", f"{row.kind} {row.id} by a person"
     write_entries(connection, [JournalLine(act.at, account, order_id, what, note=note)])
     keep_act(connection, act, f"parked {verb} {row.id}", account=account, order_id=order_id)
-    return decided
 
 
 _STATE: Final[sa.Select[Any]] = (
@@ -296,42 +318,11 @@ _STATE: Final[sa.Select[Any]] = (
         orders.c.standing,
         orders.c.next_step,
         orders.c.revision,
-        orders.c.version,
         orders.c.lease_until,
     )
     .where(orders.c.account == OF_ACCOUNT, orders.c.order_id == OF_ORDER)
     .with_for_update()
 )
-#: What ends a parked order's work.
-_CLOSED: Final[Row] = {
-    "next_step": None,
-    "news": False,
-    "due_at": None,
-    "dispatched_until": None,
-    "hint": None,
-}
-
-
-def _given_up(act: Act) -> Row:
-    return {
-        "standing": Standing.VOID,
-        "cause": "order.discarded",
-        "reason": f"Discarded: {act.why}",
-    }
-
-
-def _change_settled(row: sa.Row[Any], act: Act) -> Row:
-    """Return what has an order go on whose ERP is told no more of a change.
-
-    What changed while it was parked is looked for soon.
-    """
-    return {
-        "standing": Standing.DONE,
-        "erp_revision": row.revision,
-        "compare_at": act.at,
-        "cause": None,
-        "reason": None,
-    }
 
 
 def _parked_order(connection: sa.Connection, account: str, order_id: str) -> sa.Row[Any]:

@@ -17,7 +17,8 @@ import sqlalchemy as sa
 from orders_sync.ledger.endpoints import Endpoint, OffWhy, hurry, switch_off
 from orders_sync.ledger.engine import Database
 from orders_sync.ledger.outbox import attempts, deliveries, endpoints, outbox
-from orders_sync.ledger.wakeups import CLOCKS_DIFFER, DISPATCHED_FOR
+from orders_sync.ledger.statements import Taker
+from orders_sync.ledger.wakeups import DISPATCHED_FOR
 
 #: After so many failures in a row an endpoint is sent one event at a time, as a probe.
 PROBED_AFTER: Final = 5
@@ -124,15 +125,8 @@ class Deliveries:
         self, endpoint_id: str, seq: int, *, owner: str, now: datetime
     ) -> EventDelivery | None:
         """Claim a delivery for as long as a call may take; None where it is past or not due."""
-        until = now + LEASE
-        terms = {
-            "of_endpoint": endpoint_id,
-            "of_seq": seq,
-            "now": now,
-            "due_by": now + CLOCKS_DIFFER,
-            "owner": owner,
-            "until": until,
-        }
+        taker = Taker(owner, now, now + LEASE)
+        terms = {"of_endpoint": endpoint_id, "of_seq": seq, **taker.terms}
         with self._database.writing() as connection:
             row = connection.execute(_CLAIM, terms).one_or_none()
             if row is None:
@@ -152,7 +146,7 @@ class Deliveries:
             attempts=row.attempts,
             failing_since=row.failing_since,
             version=row.version,
-            lease_until=until,
+            lease_until=taker.until,
         )
 
     def end(

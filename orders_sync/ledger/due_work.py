@@ -10,8 +10,8 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
-from orders_sync.domain.announcements import Announcement, Told
-from orders_sync.domain.rules import OPEN, Progress, Standing
+from orders_sync.domain.announcements import parked_order
+from orders_sync.domain.rules import OPEN, Progress
 from orders_sync.domain.steps import Claim, Dispatch, Step
 from orders_sync.ledger.engine import Database
 from orders_sync.ledger.order_rows import (
@@ -22,15 +22,16 @@ from orders_sync.ledger.order_rows import (
     OF_STEP,
     TAKEN,
     UNTIL,
+    free_order,
     lock_orders,
     may_be_taken,
     of_order,
 )
 from orders_sync.ledger.outbox import Outbox, of_command
-from orders_sync.ledger.statements import is_among
+from orders_sync.ledger.standings import Transition, parked
+from orders_sync.ledger.statements import Row, Taker, is_among
 from orders_sync.ledger.tables import commands, orders
 from orders_sync.ledger.wakeups import (
-    CLOCKS_DIFFER,
     DISPATCHED_FOR,
     HAS_IDLE_THREAD,
     Windows,
@@ -40,25 +41,15 @@ from orders_sync.ledger.wakeups import (
 #: An account and the name of a step.
 Heap = tuple[str, str]
 
-
-CAUSE: Final = "row.unreadable"
-HINT: Final = (
+_CAUSE: Final = "row.unreadable"
+_REASON: Final = "Its step or progress is none that this version knows."
+_HINT: Final = (
     "It was written by another version of orders-sync, or by hand. Run the version that wrote it, "
     "or correct the row, then retry it."
 )
 
 #: So many commands are parked in one transaction.
 _LOT: Final = 500
-
-#: What parks such a row.
-UNREADABLE: Final[dict[str, Any]] = {
-    "standing": Standing.PARKED,
-    "due_at": None,
-    "dispatched_until": None,
-    "cause": CAUSE,
-    "reason": "Its step or progress is none that this version knows.",
-    "hint": HINT,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,14 +120,17 @@ class DueWork:
         """
         if step in set(Step):
             return 0
-        parked, outbox = UNREADABLE | {"updated_at": now}, self._database.outbox
+        unreadable, outbox = _unreadable(step, now), self._database.outbox
         with self._database.writing() as connection:
-            statement = sa.update(orders).where(*_is_due(orders, account, step)).values(parked)
             lost = connection.execute(
-                statement.returning(orders.c.order_id, orders.c.version)
+                sa.update(orders)
+                .where(*_is_due(orders, account, step))
+                .values(unreadable.of_order)
+                .returning(orders.c.order_id, orders.c.version)
             ).all()
-            told = [_unreadable_order(account, row.order_id, row.version, at=now) for row in lost]
-            outbox.write(connection, told)
+            for row in lost:
+                event = parked_order(account, row.order_id, row.version, _CAUSE, at=now)
+                outbox.write(connection, [event])
             number = len(lost)
             due = sa.select(commands.c.id, commands.c.order_id).where(
                 *_is_due(commands, account, step)
@@ -144,10 +138,12 @@ class DueWork:
             order_of = {row.id: row.order_id for row in connection.execute(due.limit(_LOT))}
             if order_of:
                 lock_orders(connection, account, list(order_of.values()), now=now)
-                chosen = sa.update(commands).where(
-                    commands.c.id.in_(order_of), *_is_due(commands, account, step)
-                )
-                rows = connection.execute(chosen.values(parked).returning(commands)).all()
+                rows = connection.execute(
+                    sa.update(commands)
+                    .where(commands.c.id.in_(order_of), *_is_due(commands, account, step))
+                    .values(unreadable.of_command)
+                    .returning(commands)
+                ).all()
                 for row in rows:
                     outbox.write(connection, of_command(row, at=now))
                 number += len(rows)
@@ -270,27 +266,18 @@ _STAND_BACK: Final = (
     )
     .values(dispatched_until=None)
 )
-_PARK: Final = sa.update(orders).where(IS_ORDER).values(lease_owner=None, lease_until=None)
 
 
 def take_order(
-    connection: sa.Connection,
-    outbox: Outbox,
-    account: str,
-    order_id: str,
-    step: Step,
-    *,
-    owner: str,
-    now: datetime,
-    until: datetime,
+    connection: sa.Connection, outbox: Outbox, account: str, order_id: str, step: Step, taker: Taker
 ) -> Claim | None:
     """Take an order for a step; None where the step is past or a task has the order."""
-    terms = of_order(account, order_id) | _terms(step, owner, now, until)
+    terms = of_order(account, order_id) | _terms(step, taker)
     row = connection.execute(_CLAIM, terms).one_or_none()
     if row is None:
         connection.execute(_STAND_BACK, terms)
         return None
-    return _claim_of(connection, outbox, row, account, step, now=now, until=until)
+    return _claim_of(connection, outbox, row, account, step, taker)
 
 
 def take_next_order(
@@ -298,46 +285,33 @@ def take_next_order(
     outbox: Outbox,
     account: str,
     step: Step,
+    taker: Taker,
     windows: Windows,
-    *,
-    owner: str,
-    now: datetime,
-    until: datetime,
 ) -> Claim | None:
     """Take the order of an account for which a step is due for longest; None where none is.
 
     None as well where no thread is idle.
     """
-    terms = {"of_account": account, "room": 1, **windows.idle_threads()}
-    terms |= _terms(step, owner, now, until)
+    terms = {"of_account": account, "room": 1, **windows.idle_threads(), **_terms(step, taker)}
     row = connection.execute(_TAKE_NEXT, terms).one_or_none()
-    if row is None:
-        return None
-    return _claim_of(connection, outbox, row, account, step, now=now, until=until)
+    return None if row is None else _claim_of(connection, outbox, row, account, step, taker)
 
 
-def _terms(step: Step, owner: str, now: datetime, until: datetime) -> dict[str, Any]:
+def _terms(step: Step, taker: Taker) -> Row:
     # A read that starts sees all that is known so far.
     news = {"news": False} if step is Step.FETCH else {}
-    lease = {"owner": owner, "now": now, "until": until}
-    return {"of_step": step, "due_by": now + CLOCKS_DIFFER, **lease, **news}
+    return {"of_step": step, **taker.terms, **news}
 
 
 def _claim_of(
-    connection: sa.Connection,
-    outbox: Outbox,
-    row: Any,
-    account: str,
-    step: Step,
-    *,
-    now: datetime,
-    until: datetime,
+    connection: sa.Connection, outbox: Outbox, row: Any, account: str, step: Step, taker: Taker
 ) -> Claim | None:
     """Return the claim of a row that was taken; one that cannot be read is parked."""
     if row.progress not in set(Progress):
-        connection.execute(_PARK, of_order(account, row.order_id) | UNREADABLE)
-        told = _unreadable_order(account, row.order_id, row.version, at=now)
-        outbox.write(connection, [told])
+        message, now = Dispatch(account, row.order_id, step), taker.now
+        free_order(connection, message, row.version, _unreadable(step, now).of_order, now=now)
+        event = parked_order(account, row.order_id, row.version, _CAUSE, at=now)
+        outbox.write(connection, [event])
         return None
     return Claim(
         account,
@@ -349,17 +323,14 @@ def _claim_of(
         row.failing_since,
         row.first_seen_at,
         row.due_at,
-        until,
+        taker.until,
         row.revision,
         row.erp_revision,
     )
 
 
-def _unreadable_order(account: str, order_id: str, version: int, *, at: datetime) -> Announcement:
-    """Return what endpoints are told of an order whose row cannot be read."""
-    return Announcement(
-        Told.ORDER_PARKED, at, account, mark=f"{version}", order_id=order_id, cause=CAUSE
-    )
+def _unreadable(step: str, now: datetime) -> Transition:
+    return parked(_CAUSE, _REASON, _HINT, step=step, at=now)
 
 
 def _is_due(table: sa.Table, account: str, step: str) -> tuple[sa.ColumnElement[bool], ...]:

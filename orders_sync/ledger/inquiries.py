@@ -13,9 +13,8 @@ from orders_sync.domain.invoice_number import to_vtex_number
 from orders_sync.domain.rules import Standing
 from orders_sync.ledger.engine import Database
 from orders_sync.ledger.journal import Act, keep_act
+from orders_sync.ledger.statements import Row
 from orders_sync.ledger.tables import commands, events, journal, operator_log, orders
-
-Row = dict[str, Any]
 
 
 class Inquiries:

@@ -22,10 +22,9 @@ from orders_sync.domain.steps import (
     StepResult,
 )
 from orders_sync.errors import LeaseLost
-from orders_sync.ledger.statements import insert_into, is_among, lock
+from orders_sync.ledger.standings import Transition, done, opened
+from orders_sync.ledger.statements import Row, Taker, insert_into, is_among, lock
 from orders_sync.ledger.tables import commands, documents, orders
-
-Row = dict[str, Any]
 
 # Statements are built once and take their values as parameters: to build one costs as much as to
 # run it.
@@ -50,19 +49,6 @@ TAKEN: Final[dict[Any, Any]] = {
     "lease_owner": sa.bindparam("owner"),
     "lease_until": UNTIL,
     "version": orders.c.version + 1,
-}
-
-#: What makes the read of an order due.
-READ_NOW: Final[dict[Any, Any]] = {
-    "standing": Standing.ACTIVE,
-    "next_step": Step.FETCH,
-    "due_at": NOW,
-    "attempts": 0,
-    "failing_since": None,
-    "cause": None,
-    "reason": None,
-    "hint": None,
-    "updated_at": NOW,
 }
 
 _HAS_OTHERS: Final = (
@@ -100,7 +86,7 @@ _FREE: Final = (
 LOCKED: Final = (
     sa.select(orders.c.order_id).where(ARE_ORDERS).order_by(orders.c.order_id).with_for_update()
 )
-_READ: Final = sa.update(orders).where(IS_ORDER).values(READ_NOW)
+_READ: Final = sa.update(orders).where(IS_ORDER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,21 +131,19 @@ def make_known(dialect: str) -> postgresql.Insert | sqlite.Insert:
     return insert_into(orders, dialect).on_conflict_do_nothing()
 
 
-def new_order(account: str, order_id: str, *, now: datetime) -> Row:
-    """Return the row of a new order, its first read due."""
+def new_order(
+    account: str, order_id: str, beginning: Transition, *, news: bool, now: datetime
+) -> Row:
+    """Return the row of a new order."""
     return {
         "account": account,
         "order_id": order_id,
         "progress": Progress.SEEN,
-        "standing": Standing.ACTIVE,
-        "next_step": Step.FETCH,
-        "news": True,
-        "due_at": now,
-        "dispatched_until": None,
+        "news": news,
         "attempts": 0,
         "version": 0,
         "first_seen_at": now,
-        "updated_at": now,
+        **beginning.of_order,
     }
 
 
@@ -167,9 +151,8 @@ def lock_orders(
     connection: sa.Connection, account: str, order_ids: Sequence[str], *, now: datetime
 ) -> None:
     """Lock the rows of orders; unknown ones are added, with nothing to do."""
-    unread = {"standing": Standing.DONE, "next_step": None, "news": False, "due_at": None}
     chosen = sorted(set(order_ids))
-    rows = [new_order(account, order_id, now=now) | unread for order_id in chosen]
+    rows = [new_order(account, name, done(at=now), news=False, now=now) for name in chosen]
     connection.execute(make_known(connection.dialect.name), rows)
     lock(connection, LOCKED, of_orders(account, chosen))
 
@@ -182,13 +165,10 @@ class Leased:
     has_commands: bool
 
 
-def lease_order(
-    connection: sa.Connection, message: Dispatch, *, owner: str, now: datetime, until: datetime
-) -> Leased | None:
+def lease_order(connection: sa.Connection, message: Dispatch, taker: Taker) -> Leased | None:
     """Take an order that is free; None where it is not, or not known."""
-    terms = of_order(message.account, message.order_id)
-    terms |= {"owner": owner, "now": now, "until": until, "beside": message.command_id or ""}
-    row = connection.execute(_LEASE, terms).one_or_none()
+    terms = of_order(message.account, message.order_id) | taker.terms
+    row = connection.execute(_LEASE, terms | {"beside": message.command_id or ""}).one_or_none()
     return None if row is None else Leased(row.version, row.has_commands)
 
 
@@ -221,7 +201,8 @@ def free_order(
     """
     row = _write(connection, _FREE, claim, version, changes | {"beside": command_id})
     if row.news:
-        connection.execute(_READ, of_order(claim.account, claim.order_id) | {"now": now})
+        is_order = of_order(claim.account, claim.order_id)
+        connection.execute(_READ, is_order | opened(Step.FETCH, at=now).of_order)
         return Freed(Standing.ACTIVE, has_due_step=True, has_commands=row.has_commands)
     is_due = row.standing in OPEN and row.due_at is not None and row.due_at <= now
     return Freed(Standing(row.standing), has_due_step=is_due, has_commands=row.has_commands)
@@ -250,7 +231,6 @@ _FACTS: Final = (
     "erp_reference",
     "receipt",
     "value_cents",
-    "outcome",
 )
 
 
@@ -268,22 +248,12 @@ def _given(given: Given, now: datetime) -> Row:
 
 
 def achieved(result: StepResult | CommandResult, now: datetime) -> Row:
-    """Return the columns that a step's or a command's result sets, now that it succeeded."""
+    """Return the columns of what a step found out."""
     facts = {name: getattr(result, name, None) for name in _FACTS}
     facts["latest_status"] = facts["status"]
     given = result.given if isinstance(result, StepResult) else None
     known = {name: value for name, value in facts.items() if value is not None}
-    return (
-        known
-        | (_given(given, now) if given else {})
-        | {
-            "attempts": 0,
-            "failing_since": None,
-            "cause": result.cause,
-            "reason": result.reason,
-            "hint": result.hint,
-        }
-    )
+    return known | (_given(given, now) if given else {})
 
 
 _IS_OF_ORDER = sa.and_(documents.c.account == OF_ACCOUNT, documents.c.order_id == OF_ORDER)

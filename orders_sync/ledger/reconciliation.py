@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
-from orders_sync.domain.announcements import Announcement, Told
+from orders_sync.domain.announcements import parked_order
 from orders_sync.domain.rules import Standing
 from orders_sync.domain.steps import Dispatch, Step
 from orders_sync.ledger.cursors import move_cursor
@@ -18,6 +18,7 @@ from orders_sync.ledger.engine import Database
 from orders_sync.ledger.journal import JournalLine, write_entries
 from orders_sync.ledger.order_rows import lock_orders
 from orders_sync.ledger.retention import ERASED
+from orders_sync.ledger.standings import opened, parked
 from orders_sync.ledger.tables import commands, documents, journal, orders
 from orders_sync.ledger.wakeups import Windows, align, next_of, request_reads
 
@@ -202,14 +203,10 @@ class Reconciliation:
                 commands.c.body.not_in(ERASED),
             )
             .values(
-                standing=Standing.ACTIVE,
+                **opened(None, at=now).of_command,
                 progress="accepted",
-                due_at=now,
-                attempts=0,
-                failing_since=None,
-                version=commands.c.version + 1,
                 retried_at=now,
-                updated_at=now,
+                version=commands.c.version + 1,
             )
             .returning(commands.c.id)
         )
@@ -247,14 +244,8 @@ class Reconciliation:
                 sa.or_(orders.c.lease_until.is_(None), orders.c.lease_until <= now),
             )
             .values(
-                standing=Standing.PARKED,
-                next_step=Step.FETCH,
-                due_at=None,
-                cause=cause,
-                reason=discrepancy.note,
-                hint=hint,
+                **parked(cause, discrepancy.note, hint, step=Step.FETCH, at=now).of_order,
                 version=orders.c.version + 1,
-                updated_at=now,
             )
             .returning(orders.c.version)
         )
@@ -262,15 +253,8 @@ class Reconciliation:
             version = connection.execute(statement).scalar_one_or_none()
             if version is not None:
                 write_entries(connection, [discrepancy.entry(account, PARKED, now)])
-                told = Announcement(
-                    Told.ORDER_PARKED,
-                    now,
-                    account,
-                    mark=f"{version}",
-                    order_id=discrepancy.order_id,
-                    cause=cause,
-                )
-                self._database.outbox.write(connection, [told])
+                event = parked_order(account, discrepancy.order_id, version, cause, at=now)
+                self._database.outbox.write(connection, [event])
         return version is not None
 
     def enter_gap(

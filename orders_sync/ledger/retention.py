@@ -14,12 +14,11 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
-from orders_sync.domain.announcements import Told
 from orders_sync.domain.rules import Standing
-from orders_sync.ledger.decisions import DecisionRefused, discarded_order
+from orders_sync.ledger.decisions import DecisionRefused, void_commands, void_order
 from orders_sync.ledger.engine import Database
 from orders_sync.ledger.journal import Act, JournalLine, keep_act, write_entries
-from orders_sync.ledger.outbox import Outbox, of_command
+from orders_sync.ledger.outbox import Outbox
 from orders_sync.ledger.statements import lock
 from orders_sync.ledger.tables import commands, documents, operator_log, orders
 from orders_sync.ledger.wakeups import align
@@ -36,7 +35,6 @@ FINISHED: Final = (Standing.DONE, Standing.VOID)
 FORGOTTEN = "order.forgotten"
 
 _STATE = sa.select(orders.c.standing, orders.c.lease_until)
-_IS_RUNNING_CHANGE = sa.and_(commands.c.kind == "change", commands.c.progress == "sent")
 
 #: An account and an order id.
 OrderKey = tuple[str, str]
@@ -301,39 +299,10 @@ def _give_up(
     connection: sa.Connection, outbox: Outbox, account: str, order_id: str, now: datetime
 ) -> None:
     """Void what is parked of an order."""
-    given_up: dict[str, Any] = {
-        "standing": Standing.VOID,
-        "due_at": None,
-        "dispatched_until": None,
-        "cause": FORGOTTEN,
-        "updated_at": now,
-    }
-    parked = {"account": account, "order_id": order_id, "standing": Standing.PARKED}
-    order = connection.execute(
-        sa.update(orders)
-        .filter_by(**parked)
-        .values(**given_up, next_step=None, news=False, version=orders.c.version + 1)
-        .returning(orders.c.version)
-    ).one_or_none()
-    if order is not None:
-        told = discarded_order(account, order_id, order.version, FORGOTTEN, at=now)
-        outbox.write(connection, [told])
-    rows = connection.execute(
-        sa.update(commands)
-        .filter_by(**parked)
-        .values(
-            **given_up,
-            # What waits for the end of a change need not wait any longer.
-            progress=sa.case((_IS_RUNNING_CHANGE, "ended"), else_=commands.c.progress),
-            outcome="refused",
-            told=None,
-            reason="The order was forgotten by a person.",
-            version=commands.c.version + 1,
-        )
-        .returning(commands)
-    ).all()
-    for row in rows:
-        outbox.write(connection, of_command(row, told=Told.COMMAND_DISCARDED, at=now))
+    void_order(connection, outbox, account, order_id, FORGOTTEN, None, at=now)
+    is_its = sa.and_(commands.c.account == account, commands.c.order_id == order_id)
+    why = "The order was forgotten by a person."
+    void_commands(connection, outbox, is_its, FORGOTTEN, why, at=now)
     align(connection, account, order_id, now=now)
 
 

@@ -3,10 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
+
+#: A row, or some of its columns, by name.
+Row = dict[str, Any]
+
+#: How far apart two processes may take the ledger's clock to be.
+CLOCKS_DIFFER: Final = timedelta(seconds=2)
+
+
+@dataclass(frozen=True, slots=True)
+class Taker:
+    """The process that takes what is due, the time by its clock, and until when it has it."""
+
+    owner: str
+    now: datetime
+    until: datetime
+
+    @property
+    def terms(self) -> Row:
+        """The parameters that it is to a statement."""
+        due_by = self.now + CLOCKS_DIFFER
+        return {"owner": self.owner, "now": self.now, "until": self.until, "due_by": due_by}
 
 
 def insert_into(table: sa.Table, dialect: str) -> postgresql.Insert | sqlite.Insert:

@@ -21,10 +21,8 @@ from orders_sync.ledger.engine import Database
 from orders_sync.ledger.journal import Act, keep_act
 from orders_sync.ledger.retention import erase_for_good
 from orders_sync.ledger.searches import PageEnd, beyond
-from orders_sync.ledger.statements import insert_into
+from orders_sync.ledger.statements import Row, insert_into
 from orders_sync.ledger.tables import cursors, strays
-
-Row = dict[str, Any]
 
 #: Begins the id of every stray, which tells it from orders and commands.
 PREFIX: Final = "stray-"

@@ -1,4 +1,4 @@
-"""Every transition of work that a worker makes: claimed, advanced, finished, put back, parked.
+"""Every transition that a worker makes: work is claimed, advanced, completed, deferred, parked.
 
 An order is worked on by one task at a time. A claim, for a step of the order or for one of its
 commands, raises the order's version, and every later write is made under that version: a worker
@@ -11,8 +11,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from dataclasses import replace
 from datetime import datetime, timedelta
-from functools import partial
-from typing import Any, ClassVar, Final, Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 from orders_sync.domain.announcements import of_step, parked_order
 from orders_sync.domain.rules import OPEN, Progress, Standing
@@ -47,8 +46,9 @@ from orders_sync.ledger.order_rows import (
     write_order,
 )
 from orders_sync.ledger.outbox import of_command
+from orders_sync.ledger.standings import Transition, ended, parked
+from orders_sync.ledger.statements import Taker
 from orders_sync.ledger.wakeups import (
-    CLOCKS_DIFFER,
     Windows,
     align,
     next_of,
@@ -57,7 +57,6 @@ from orders_sync.ledger.wakeups import (
     settle,
 )
 
-Row = dict[str, Any]
 C = TypeVar("C", Claim, CommandClaim)
 R = TypeVar("R", StepResult, CommandResult)
 
@@ -70,22 +69,16 @@ class Claims(ABC, Generic[C, R]):
     Each raises `LeaseLost`, and writes nothing, where another worker has taken over.
     """
 
-    #: What parking says beside the standing.
-    _parked: ClassVar[Row] = {}
-
     def __init__(self, database: Database, lease: timedelta) -> None:
         self._database = database
         self._lease = lease
 
     def complete(self, claim: C, result: R, entry: JournalLine, *, now: datetime) -> list[Dispatch]:
         """Record what a step achieved, and free the order."""
-        due_at = now + timedelta(seconds=result.due_in or 0.0)
-        facts: Row = achieved(result, now) | {
-            "standing": result.standing,
-            "next_step": result.next_step,
-            "due_at": due_at if result.standing in OPEN else None,
-        }
-        return self._release(claim, facts, [entry], now, result)
+        next_at = now + timedelta(seconds=result.due_in or 0.0)
+        due_at = next_at if result.standing in OPEN else None
+        end = ended(result, due_at=due_at, at=now)
+        return self._release(claim, end, [entry], now, result)
 
     def defer(
         self,
@@ -103,39 +96,30 @@ class Claims(ABC, Generic[C, R]):
 
         One that only `fails` uses up no try, and is failing from now on all the same.
         """
-        facts: Row = {
-            "standing": Standing.WAITING,
-            "next_step": claim.step,
-            "due_at": due_at,
-            "cause": cause,
-            "reason": reason,
-            "hint": None,
-            "attempts": claim.attempts + counts,
-        }
-        if counts or fails:
-            facts["failing_since"] = claim.failing_since or now
-        return self._release(claim, facts, [entry] if entry else [], now)
+        wait = Transition(
+            Standing.WAITING,
+            now,
+            claim.step,
+            due_at,
+            cause,
+            reason,
+            attempts=claim.attempts + counts,
+            failing_since=claim.failing_since or (now if counts or fails else None),
+        )
+        return self._release(claim, wait, [entry] if entry else [], now)
 
     def park(
         self, claim: C, entry: JournalLine, *, cause: str, reason: str, hint: str, now: datetime
     ) -> list[Dispatch]:
         """Stop the work until a person, or a new event of the order, says otherwise."""
-        facts: Row = {
-            "standing": Standing.PARKED,
-            "next_step": claim.step,
-            "due_at": None,
-            "cause": cause,
-            "reason": reason,
-            "hint": hint,
-            **self._parked,
-        }
-        return self._release(claim, facts, [entry], now)
+        stop = parked(cause, reason, hint, step=claim.step, at=now)
+        return self._release(claim, stop, [entry], now)
 
     @abstractmethod
     def _release(
         self,
         claim: C,
-        facts: Row,
+        transition: Transition,
         entries: list[JournalLine],
         now: datetime,
         result: R | None = None,
@@ -156,11 +140,9 @@ class Orders(Claims[Claim, StepResult]):
 
         A row that cannot be read is parked.
         """
-        until, outbox = now + self._lease, self._database.outbox
+        taker, outbox = Taker(owner, now, now + self._lease), self._database.outbox
         with self._database.writing() as connection:
-            return take_order(
-                connection, outbox, account, order_id, step, owner=owner, now=now, until=until
-            )
+            return take_order(connection, outbox, account, order_id, step, taker)
 
     def claim_next(self, done: Claim, step: Step, *, owner: str, now: datetime) -> Claim | None:
         """Take the order of the same account for which a step is due for longest.
@@ -168,18 +150,9 @@ class Orders(Claims[Claim, StepResult]):
         None where there is none, or where its message would find no idle thread: then others are
         in turn.
         """
-        account, until, outbox = done.account, now + self._lease, self._database.outbox
+        taker, outbox = Taker(owner, now, now + self._lease), self._database.outbox
         with self._database.writing() as connection:
-            return take_next_order(
-                connection,
-                outbox,
-                account,
-                step,
-                self._windows,
-                owner=owner,
-                now=now,
-                until=until,
-            )
+            return take_next_order(connection, outbox, done.account, step, taker, self._windows)
 
     def advance(
         self, claim: Claim, result: StepResult, entry: JournalLine, *, now: datetime
@@ -193,12 +166,9 @@ class Orders(Claims[Claim, StepResult]):
             LeaseLost: another worker has taken the order over; nothing was written.
         """
         until = now + self._lease
-        changes = achieved(result, now) | {
-            "standing": Standing.ACTIVE,
-            "next_step": result.next_step,
-            "lease_until": until,
-            "dispatched_until": until,
-        }
+        onward = ended(result, due_at=claim.due_at, at=None)
+        leased = {"lease_until": until, "dispatched_until": until}
+        changes = onward.of_order | achieved(result, now) | leased
         with self._database.writing() as connection:
             row = write_order(connection, claim, claim.version, changes)
             step = Step(row.next_step)
@@ -237,58 +207,53 @@ class Orders(Claims[Claim, StepResult]):
     def _release(
         self,
         claim: Claim,
-        facts: Row,
+        transition: Transition,
         entries: list[JournalLine],
         now: datetime,
         result: StepResult | None = None,
     ) -> list[Dispatch]:
-        changes = facts | {"dispatched_until": None, "updated_at": now}
+        account, order_id = claim.account, claim.order_id
+        changes = transition.of_order | {"dispatched_until": None}
+        if result is not None:
+            changes |= achieved(result, now)
         with self._database.writing() as connection:
             freed = free_order(connection, claim, claim.version, changes, now=now)
             write_entries(connection, entries)
             if result is not None:
                 self._database.outbox.write(connection, of_step(claim, result, at=now))
-            elif facts["standing"] is Standing.PARKED:
-                parked = parked_order(claim, facts["cause"], at=now)
-                self._database.outbox.write(connection, [parked])
-            if result is not None:
                 keep_documents(connection, claim, result, now)
+            elif transition.standing is Standing.PARKED:
+                event = parked_order(account, order_id, claim.version, transition.cause, at=now)
+                self._database.outbox.write(connection, [event])
             if freed.has_commands and freed.standing in _ENDED:
-                settle(connection, claim.account, claim.order_id, now=now)
+                settle(connection, account, order_id, now=now)
             if freed.is_at_rest:
                 return []
-            return next_of(
-                connection, claim.account, claim.order_id, now=now, read=freed.has_due_step
-            )
+            return next_of(connection, account, order_id, now=now, read=freed.has_due_step)
 
 
 class Commands(Claims[CommandClaim, CommandResult]):
     """Claims and releases of commands; a claim is of the command and of its order."""
-
-    _parked: ClassVar[Row] = {"outcome": "parked"}
 
     def claim(self, message: Dispatch, *, owner: str, now: datetime) -> CommandClaim | None:
         """Take a command and its order; None where the step is past or it is not its turn.
 
         It is dispatched when its turn comes.
         """
-        until = now + self._lease
+        taker = Taker(owner, now, now + self._lease)
         account, order_id = message.account, message.order_id
         with self._database.writing() as connection:
-            lease = partial(lease_order, connection, message, owner=owner, now=now, until=until)
-            leased = lease()
+            leased = lease_order(connection, message, taker)
             if leased is None and is_orphan(connection, message):
                 lock_orders(connection, account, [order_id], now=now)
-                leased = lease()
+                leased = lease_order(connection, message, taker)
             if leased is None:
                 leave_command(connection, message)
                 return None
             version = leased.version
             if leased.has_commands:
                 align(connection, account, order_id, now=now)
-            claim = take_command(
-                connection, message, order_version=version, due_by=now + CLOCKS_DIFFER, until=until
-            )
+            claim = take_command(connection, message, taker, order_version=version)
             if claim is None:
                 free_order(connection, message, version, {}, now=now)
             return claim
@@ -323,19 +288,20 @@ class Commands(Claims[CommandClaim, CommandResult]):
     def _release(
         self,
         claim: CommandClaim,
-        facts: Row,
+        transition: Transition,
         entries: list[JournalLine],
         now: datetime,
         result: CommandResult | None = None,
     ) -> list[Dispatch]:
         account, order_id = claim.account, claim.order_id
-        changes = facts | {"dispatched_until": None, "updated_at": now}
-        changes["next_step"] = facts["next_step"] or claim.step
-        if result is not None and not result.keeps_intent:
-            changes["intent"] = None
-        order_facts: Row = {}
-        if result is not None and result.order_status is not None:
-            order_facts["latest_status"] = result.order_status
+        changes = transition.of_command | {"dispatched_until": None}
+        order_facts = {}
+        if result is not None:
+            changes |= achieved(result, now)
+            if not result.keeps_intent:
+                changes["intent"] = None
+            if result.order_status is not None:
+                order_facts["latest_status"] = result.order_status
         with self._database.writing() as connection:
             # The order is locked before its commands, as it is by everybody else.
             freed = free_order(

@@ -27,14 +27,14 @@ from orders_sync.ledger.order_rows import (
     LOCKED,
     NOW,
     OF_ACCOUNT,
-    READ_NOW,
     UNTIL,
     make_known,
     new_order,
     of_order,
     of_orders,
 )
-from orders_sync.ledger.statements import is_among, lock
+from orders_sync.ledger.standings import Transition, opened
+from orders_sync.ledger.statements import CLOCKS_DIFFER, is_among, lock
 from orders_sync.ledger.tables import commands, orders
 
 #: What was dispatched and not claimed within this time is due again: its message may be lost.
@@ -98,10 +98,6 @@ HAS_IDLE_THREAD: Final = sa.and_(
 )
 
 
-#: How far apart two processes may take the ledger's clock to be.
-CLOCKS_DIFFER: Final = timedelta(seconds=2)
-
-
 def request_reads(
     connection: sa.Connection,
     account: str,
@@ -129,14 +125,15 @@ def _take_up(
     connection: sa.Connection, account: str, order_ids: Sequence[str], now: datetime
 ) -> list[str]:
     """Insert orders, or mark known ones; return those that are free, in their order."""
-    rows = [new_order(account, order_id, now=now) for order_id in order_ids]
+    read = opened(Step.FETCH, at=now)
+    rows = [new_order(account, order_id, read, news=True, now=now) for order_id in order_ids]
     added = set(connection.execute(_add(connection.dialect.name), rows).scalars())
     known = [order_id for order_id in order_ids if order_id not in added]
     if known:
         terms = of_orders(account, known) | {"now": now}
         lock(connection, LOCKED, terms)
         connection.execute(_NEWS, terms)
-        added |= set(connection.execute(_READ_KNOWN, terms).scalars())
+        added |= set(connection.execute(_READ_KNOWN, terms | read.of_order).scalars())
     return sorted(added)
 
 
@@ -148,28 +145,24 @@ def _add(dialect: str) -> sa.Executable:
 _DISPATCH: Final = sa.update(orders).where(ARE_ORDERS).values(dispatched_until=UNTIL)
 _NEWS: Final = sa.update(orders).where(ARE_ORDERS).values(news=True)
 _READ_KNOWN: Final = (
-    sa.update(orders)
-    .where(ARE_ORDERS, IS_FREE)
-    .values({**READ_NOW, "news": True})
-    .returning(orders.c.order_id)
+    sa.update(orders).where(ARE_ORDERS, IS_FREE).values(news=True).returning(orders.c.order_id)
 )
 
 
 def read_later(connection: sa.Connection, account: str, order_id: str, *, at: datetime) -> None:
     """Make the read of an order at rest due at a time, if its ERP is told of changes."""
-    connection.execute(_READ_LATER, of_order(account, order_id) | {"at": at})
-
-
-_READ_LATER: Final = (
-    sa.update(orders)
-    .where(IS_ORDER, orders.c.standing == Standing.DONE, orders.c.revision.is_not(None))
-    .values(
+    read = Transition(
         standing=Standing.WAITING,
-        next_step=Step.FETCH,
-        due_at=sa.bindparam("at", type_=orders.c.due_at.type),
+        step=Step.FETCH,
+        due_at=at,
         cause="vtex.changing",
         reason="VTEX made a change, and shows it in a while",
     )
+    connection.execute(_READ_LATER, of_order(account, order_id) | read.of_order)
+
+
+_READ_LATER: Final = sa.update(orders).where(
+    IS_ORDER, orders.c.standing == Standing.DONE, orders.c.revision.is_not(None)
 )
 
 
@@ -276,30 +269,7 @@ _PLACES: Final = sa.select(
 _OF_ORDER: Final = _PLACES.where(IS_OF_ORDER)
 _OF_ORDERS: Final = _PLACES.where(ARE_OF_ORDERS)
 
-_MAY_GO: Final = (
-    sa.update(commands)
-    .where(commands.c.id == sa.bindparam("of_id"))
-    .values(
-        standing=Standing.ACTIVE,
-        due_at=sa.bindparam("now", type_=commands.c.due_at.type),
-        cause=None,
-        reason=None,
-        hint=None,
-    )
-)
-
-_HAS_TO_WAIT: Final = (
-    sa.update(commands)
-    .where(commands.c.id == sa.bindparam("of_id"))
-    .values(
-        standing=Standing.WAITING,
-        due_at=None,
-        dispatched_until=None,
-        cause=sa.bindparam("new_cause"),
-        reason=sa.bindparam("new_reason"),
-        hint=sa.bindparam("new_hint"),
-    )
-)
+_ALIGN: Final = sa.update(commands).where(commands.c.id == sa.bindparam("of_id"))
 
 
 def align(connection: sa.Connection, account: str, order_id: str, *, now: datetime) -> None:
@@ -332,9 +302,10 @@ def _align(connection: sa.Connection, rows: Iterable[sa.Row[Any]], now: datetime
             row = by_id[place.command_id]
             if other is None:
                 if row.due_at is None:
-                    connection.execute(_MAY_GO, {"of_id": row.id, "now": now})
+                    may_go = Transition(standing=Standing.ACTIVE, due_at=now)
+                    connection.execute(_ALIGN, {"of_id": row.id, **may_go.of_command})
             elif _may_be_claimed(row, now) or (row.due_at is None and not _says_why(row, other)):
-                connection.execute(_HAS_TO_WAIT, {"of_id": row.id, **_why(other)})
+                connection.execute(_ALIGN, {"of_id": row.id, **_behind(other).of_command})
 
 
 def _may_be_claimed(row: sa.Row[Any], now: datetime) -> bool:
@@ -346,20 +317,20 @@ def _says_why(row: sa.Row[Any], other: Place) -> bool:
     return bool(row.cause == (BEHIND if other.is_open else HELD))
 
 
-def _why(other: Place) -> dict[str, str | None]:
+def _behind(other: Place) -> Transition:
     name = f"{other.kind} {other.command_id}"
     if other.is_open:
-        return {
-            "new_cause": BEHIND,
-            "new_reason": f"It was asked for after {name}, which is not finished.",
-            "new_hint": None,
-        }
-    return {
-        "new_cause": HELD,
-        "new_reason": f"It is about all that is left, and {name} is parked.",
-        "new_hint": f"Decide that one first: orders-sync parked retry, edit or discard "
-        f"{other.command_id}",
-    }
+        return Transition(
+            standing=Standing.WAITING,
+            cause=BEHIND,
+            reason=f"It was asked for after {name}, which is not finished.",
+        )
+    return Transition(
+        standing=Standing.WAITING,
+        cause=HELD,
+        reason=f"It is about all that is left, and {name} is parked.",
+        hint=f"Decide that one first: orders-sync parked retry, edit or discard {other.command_id}",
+    )
 
 
 def _place(row: sa.Row[Any]) -> Place:

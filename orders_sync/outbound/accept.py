@@ -22,30 +22,28 @@ from orders_sync.commands.acceptance import (
 )
 from orders_sync.commands.lines import is_rest, line_of
 from orders_sync.domain.commands import Command
-from orders_sync.domain.rules import Standing
 from orders_sync.domain.steps import Dispatch
 from orders_sync.domain.time import Clock
 from orders_sync.ledger import Ledger
 from orders_sync.ledger.acceptance import SYNC, KeptCommand
 from orders_sync.ledger.decisions import REFUSED_KEY
+from orders_sync.ledger.standings import done, opened, parked
+from orders_sync.ledger.statements import Row
 from orders_sync.metrics.tracing import NO_TRACING, About, Tracing
 
 log = structlog.get_logger(__name__)
 
 Source = Literal["service", "erp", "cli", "http", "rules"]
 
-Row = dict[str, Any]
-
 #: The columns that not every row fills: rows of one lot have the same ones.
 _OPTIONAL: Final = (
     "vtex_number",
     "tracking_number",
     "line",
-    "due_at",
-    "cause",
-    "reason",
-    "hint",
     "caller",
+    "next_step",
+    "dispatched_until",
+    "failing_since",
 )
 
 #: As much of a command that was refused as is kept for a person to mend.
@@ -196,7 +194,12 @@ class _Lot:
             NotAcceptedError: a field is wrong.
         """
         checked = check(command, max_bytes=self.intake.max_bytes)
+        step, due_at = first_step(checked.kind), max(self.now, self.not_before or self.now)
         is_done = checked.kind == SYNC
+        if is_done:
+            beginning = done(step=step, at=self.now, outcome="done")
+        else:
+            beginning = opened(step, due_at=due_at, at=self.now, outcome="accepted")
         return {
             **self._common(command),
             **content_of(checked),
@@ -204,10 +207,7 @@ class _Lot:
             "key": checked.key,
             "fingerprint": checked.fingerprint,
             "progress": "done" if is_done else "accepted",
-            "standing": Standing.DONE if is_done else Standing.ACTIVE,
-            "outcome": "done" if is_done else "accepted",
-            "next_step": first_step(checked.kind),
-            "due_at": None if is_done else max(self.now, self.not_before or self.now),
+            **beginning.of_command,
         }
 
     def refused(self, command: Command, error: NotAcceptedError) -> Row:
@@ -217,6 +217,15 @@ class _Lot:
         seen = f"{kind}|{command.order_id}|{command.key}|{error.cause}|{body}"
         fingerprint = hashlib.sha256(seen.encode(errors="replace")).hexdigest()
         common = self._common(command)
+        stop = parked(
+            error.cause,
+            error.message,
+            "Correct it where it came from and send it again, or edit it here: "
+            f"orders-sync parked edit {common['id']}",
+            step=first_step(kind),
+            at=self.now,
+            outcome="refused",
+        )
         return {
             **common,
             "kind": kind,
@@ -224,14 +233,8 @@ class _Lot:
             "fingerprint": fingerprint,
             "body": body if error.cause != "command.too_large" else "{}",
             "progress": "accepted",
-            "standing": Standing.PARKED,
-            "outcome": "refused",
-            "next_step": first_step(kind),
             "line": line_of(kind, None),
-            "cause": error.cause,
-            "reason": error.message,
-            "hint": "Correct it where it came from and send it again, or edit it here: "
-            f"orders-sync parked edit {common['id']}",
+            **stop.of_command,
         }
 
     def keep(
@@ -263,7 +266,6 @@ class _Lot:
             "attempts": 0,
             "version": 0,
             "created_at": self.now,
-            "updated_at": self.now,
         }
 
 

@@ -86,6 +86,22 @@ def test_an_edit_remembers_that_something_else_may_have_been_sent(office: Office
     assert noted == replace(sent, is_edited=True)
 
 
+def test_a_sent_invoice_that_is_checked_keeps_nothing_of_why_it_was_done(office: Office) -> None:
+    command_id = office.ask("invoice", {"number": "7", "value_cents": 999})
+    reason = "VTEX had it already"
+    office.finish(command_id, CommandResult(Standing.DONE, "done", progress="done", reason=reason))
+    before = office.row(command_id)["reason"]
+
+    following = office.ledger.reconciliation.check_again(
+        STORE, ORDER, [command_id], now=office.clock()
+    )
+
+    row = office.row(command_id)
+    assert following == [Dispatch(STORE, ORDER, Step.SEND_INVOICE, command_id)]
+    assert before == reason
+    assert (row["standing"], row["outcome"], row["reason"]) == ("active", "done", None)
+
+
 @pytest.mark.parametrize(
     ("body", "words"),
     [

@@ -218,6 +218,20 @@ def test_whoever_stands_behind_a_command_that_cannot_be_read_goes(
     assert taken.command_id == second
 
 
+def test_an_erp_is_told_that_its_command_cannot_be_read(
+    office: Office, clock: SettableClock
+) -> None:
+    command_id = office.ask("note", {"message": "a"}, source="erp")
+    facts = office.ledger.command_facts
+    facts.mark_told(facts.untold(STORE, limit=10))
+    change(office.ledger, commands, next_step="orders.teleport")
+
+    office.ledger.due_work.park_unreadable(STORE, "orders.teleport", now=clock())
+
+    [untold] = facts.untold(STORE, limit=10)
+    assert (untold["id"], untold["outcome"]) == (command_id, "parked")
+
+
 def test_a_step_that_is_known_is_never_parked(office: Office, clock: SettableClock) -> None:
     office.ask("note", {"message": "a"})
 

@@ -292,6 +292,7 @@ def test_a_row_whose_progress_nobody_knows_is_parked_by_its_claim(
 ) -> None:
     with ledger.database.writing() as connection:
         connection.execute(sa.update(orders).values(progress="teleported"))
+    clock.advance(600)
 
     taken = ledger.orders.claim(STORE, ORDER, Step.FETCH, owner="a", now=clock())
 
@@ -299,4 +300,4 @@ def test_a_row_whose_progress_nobody_knows_is_parked_by_its_claim(
     assert row is not None
     assert taken is None
     assert (row["standing"], row["cause"], row["due_at"]) == ("parked", "row.unreadable", None)
-    assert row["lease_until"] is None
+    assert (row["updated_at"], row["lease_until"]) == (clock(), None)
