@@ -106,7 +106,7 @@ def test_pages_follow_one_another_to_the_end(gateway: Gateway, path: str, name: 
 
 
 def test_what_came_at_one_instant_is_in_pages_too(gateway: Gateway) -> None:
-    for number in range(5):
+    for number in (3, 0, 4, 1, 2):
         stray(gateway, f"{number}")
         parked_order(gateway.office, f"{number}-01")
 

@@ -9,6 +9,7 @@ from orders_sync.domain.rules import Standing
 from orders_sync.ledger import Ledger
 from orders_sync.ledger.decisions import DecisionRefused
 from orders_sync.ledger.journal import Act
+from orders_sync.ledger.searches import PageEnd
 from orders_sync.ledger.tables import operator_log
 
 ARRIVED = datetime(2026, 11, 27, 12, tzinfo=UTC)
@@ -102,6 +103,17 @@ def test_strays_are_found_by_their_reason_the_latest_first(ledger: Ledger) -> No
     assert [row["id"] for row in found] == [third, first]
     assert [row["id"] for row in ledger.strays.parked(limit=1)] == [third]
     assert ledger.strays.count_parked() == {"unknown-task": 2, "not-json": 1}
+
+
+def test_strays_of_one_instant_are_listed_page_by_page(ledger: Ledger) -> None:
+    kept = {keep(ledger, number) for number in (3, 0, 4, 1, 2)}
+
+    first = ledger.strays.parked(limit=3)
+    end = PageEnd(first[-1]["arrived_at"], first[-1]["id"])
+    rest = ledger.strays.parked(limit=3, after=end)
+
+    assert (len(first), len(rest)) == (3, 2)
+    assert {row["id"] for row in (*first, *rest)} == kept
 
 
 def test_a_retried_stray_is_put_back_and_loses_its_body(ledger: Ledger) -> None:
