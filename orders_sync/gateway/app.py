@@ -61,8 +61,9 @@ def create_app(
     put_back: PutBack,
     tracing: Tracing = NO_TRACING,
     monotonic: Callable[[], float] = time.monotonic,
+    live: LiveFigures | None = None,
 ) -> GuardedApp:
-    """Return the app; `dispatch` must not wait for the broker."""
+    """Return the app; `dispatch` must not wait for the broker, `live` is what the desk shows."""
     settings = roster.settings
     context = Context(
         roster=roster,
@@ -91,7 +92,7 @@ def create_app(
     app.include_router(docs_routes())
     app.include_router(health_routes())
     app.include_router(hook_routes(context, monotonic))
-    live = LiveFigures(partial(read_figures, roster, ledger, clock), monotonic)
+    live = live or LiveFigures(partial(read_figures, roster, ledger, clock), monotonic)
     desk, close_streams = create_desk(open_desk(context, live, monotonic))
     app.mount("/desk", desk)
     return GuardedApp(

@@ -72,6 +72,7 @@ def busy_desk(home: Path, clock: SettableClock, **settings: object) -> Iterator[
     try:
         orders = flow.in_handling(4)
         people = flow.box.people()
+        clock.advance(140)
         words = " ".join(people[:9])
         commands = _commands(flow, orders, words)
         flow.services.ledger.strays.record(
@@ -111,12 +112,14 @@ def _commands(flow: Flow, orders: list[str], words: str) -> dict[str, str]:
     sent = flow.ask("invoice", orders[1], {"number": "100", "courier": words}, "sent")
     flow.drain()
     over = flow.ask("invoice", orders[0], {"number": "7", "value_cents": 99_999_999}, "over")
+    flow.clock.advance(35)
     others = [
         flow.ask("invoice", order_id, {"number": f"8{n}", "value_cents": 99_999_999}, f"over-{n}")
         for n, order_id in enumerate(orders[2:])
     ]
     note = flow.ask("note", orders[0], {"message": words}, "note")
     cancel = flow.ask("cancel", orders[1], {"reason": words}, "cancel")
+    flow.clock.advance(2)
     flow.drain()
     refused = _refused(flow, orders[0], words)
     return {

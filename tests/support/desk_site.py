@@ -19,6 +19,7 @@ from support.office import STORE
 
 from orders_sync.domain.steps import Dispatch
 from orders_sync.gateway.app import GuardedApp, create_app
+from orders_sync.gateway.desk.live import LiveFigures
 from orders_sync.ledger import Ledger
 from orders_sync.ledger.access import User
 from orders_sync.ledger.journal import Act
@@ -125,6 +126,7 @@ def serving_desk(
     settings: Settings,
     ledger: Ledger | None = None,
     *,
+    live: LiveFigures | None = None,
     around: Callable[[GuardedApp], GuardedApp] = lambda app: app,
 ) -> Iterator[Desk]:
     """Serve the desk of a home folder, or of a ledger elsewhere, with all people in its ledger.
@@ -141,6 +143,7 @@ def serving_desk(
         dispatch=desk.dispatched.append,
         put_back=lambda queue, message: desk.put_back.append((queue, message)),
         monotonic=lambda: desk.ahead[0],
+        live=live,
     )
     try:
         with serving(around(app), settings.gateway.proxies) as desk.url:

@@ -19,6 +19,7 @@ ELSEWHERE = ("demo", "sandbox", "testing", "cli", "doctor", "gateway", "migratio
 _PLACES: dict[str, dict[str, tuple[int, ...]]] = {
     "cause": {"NotAllowed": (0,), "NotAcceptedError": (0,)},
     "hint": {"NotAllowed": (2,), "not_sendable": (1,)},
+    "what": {"JournalLine": (3,)},
 }
 
 
@@ -35,7 +36,7 @@ def _of_file(path: Path, what: str) -> Iterator[str]:
     name = ".".join(("orders_sync", *path.relative_to(PACKAGE).with_suffix("").parts))
     text = path.read_text()
     tree = ast.parse(text)
-    if re.search("hint|cause|NotAllowed|NotAcceptedError", text, re.IGNORECASE):
+    if re.search("hint|cause|NotAllowed|NotAcceptedError|JournalLine", text, re.IGNORECASE):
         module = importlib.import_module(name.removesuffix(".__init__"))
         for node in _values(tree, what):
             yield from _texts(node, module)
@@ -104,7 +105,7 @@ def _constants(module: ModuleType, what: str) -> Iterator[str]:
             "_UNMENDED_ELSEWHERE",
         },
         "cause": {"CAUSE", "STUCK_CAUSE", "UNMENDED_CAUSES"},
-    }[what]
+    }.get(what, set())
     for name, value in vars(module).items():
         if name in tables:
             yield from _strings(value)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -10,14 +12,19 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page
 from support.browser import new_page, running_browser, sign_in
 from support.busy_desk import BusyDesk, busy_desk
-from support.desk_site import PASSWORD
+from support.desk_pictures import IMAGES, take
+from support.desk_site import PASSWORD, serving_desk, settings_of
 from support.waiting import until
 
+from orders_sync.doctor.findings import Finding, State
 from orders_sync.domain.rules import Standing
+from orders_sync.gateway.desk.live import LiveFigures, Look, Sample
+from orders_sync.status.overview import Overview
 from orders_sync.testing.clock import SettableClock
 
 OVER = "More is invoiced than the order is worth"
 PHONE = 360
+LANGUAGES = ("en", "pt", "es")
 
 
 @pytest.fixture(scope="module")
@@ -151,30 +158,51 @@ def _tab_to(page: Page, name: str) -> None:
     pytest.fail(f"The keyboard does not get to {name}.")
 
 
-def test_no_page_is_wider_than_a_phone(seen: BusyDesk, open_page: Callable[..., Page]) -> None:
-    page = open_page(seen, "ines", width=PHONE)
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_no_page_is_wider_than_a_phone(
+    seen: BusyDesk, open_page: Callable[..., Page], language: str
+) -> None:
+    page = open_page(seen, "anna", width=PHONE, language=language)
 
     widths = {}
     for path in [*seen.pages(), *seen.admin_pages()]:
         page.goto(f"{seen.desk.url}{path}")
+        assert page.locator("html").get_attribute("lang") == language
         widths[path] = page.evaluate("document.documentElement.scrollWidth")
 
     assert {path for path, width in widths.items() if width > PHONE} == set()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize(
+    ("language", "scheme"), [*((language, "light") for language in LANGUAGES), ("en", "dark")]
+)
 def test_a_checker_of_accessibility_finds_nothing(
-    seen: BusyDesk, open_page: Callable[..., Page], scheme: str
+    seen: BusyDesk, open_page: Callable[..., Page], language: str, scheme: str
 ) -> None:
-    page, axe = open_page(seen, "anna", scheme=scheme), Axe()
+    page, axe = open_page(seen, "anna", scheme=scheme, language=language), Axe()
+    # The one rule of WCAG 2.2 AA, which axe leaves out by itself.
+    rules = {"rules": {"target-size": {"enabled": True}}}
 
-    found = {}
+    found, passed = {}, set()
     for path in [*seen.pages(), *seen.admin_pages()]:
         page.goto(f"{seen.desk.url}{path}")
-        violations = axe.run(page).response["violations"]
+        response = axe.run(page, options=rules).response
+        passed |= {rule["id"] for rule in response["passes"]}
+        violations = response["violations"]
         found[path] = [(each["id"], each["nodes"][0]["html"][:200]) for each in violations]
 
+    assert "target-size" in passed
     assert {path: wrong for path, wrong in found.items() if wrong} == {}
+
+
+def test_the_pictures_of_the_documentation_can_be_taken_anew(
+    seen: BusyDesk, browser: Browser, tmp_path: Path
+) -> None:
+    take(browser, seen, tmp_path)
+
+    sizes = {picture.name: picture.stat().st_size for picture in tmp_path.iterdir()}
+    assert set(sizes) == {picture.name for picture in IMAGES.glob("desk-*.png")}
+    assert {name for name, size in sizes.items() if not 10_000 < size < 150_000} == set()
 
 
 def test_a_browser_complains_of_nothing(seen: BusyDesk, open_page: Callable[..., Page]) -> None:
@@ -188,6 +216,26 @@ def test_a_browser_complains_of_nothing(seen: BusyDesk, open_page: Callable[...,
             page.goto(f"{seen.desk.url}{path}")
 
     assert said == []
+
+
+def test_findings_come_by_themselves_once_they_are_read(browser: Browser, tmp_path: Path) -> None:
+    may_end = threading.Event()
+
+    def read(samples: Sequence[Sample]) -> Look:
+        may_end.wait()
+        away = Finding("broker", "reachable", State.FAILED, "away")
+        overview = Overview(datetime.now(UTC), [], 0, None)
+        return Look(overview, [away], frozenset(), {}, {}, samples)
+
+    with serving_desk(settings_of(tmp_path), live=LiveFigures(read, lambda: 1000.0)) as desk:
+        page = new_page(browser)
+        sign_in(page, desk.url, "vera")
+        early = page.get_by_text("How the system stands is being looked at.").is_visible()
+        may_end.set()
+
+        page.get_by_role("heading", name="broker: reachable").wait_for()
+        assert early
+        page.context.close()
 
 
 def test_accounts_are_filtered_while_one_types(

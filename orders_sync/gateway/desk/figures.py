@@ -31,9 +31,8 @@ def show_accounts(visit: Visit) -> Response:
     look, text = visit.desk.live.look(), visit.query("filter").lower()
     seen = look.accounts_for(visit.who.rights) if look else []
     rows = [account for account in seen if text in account.account.lower()]
-    is_part = visit.request.headers.get("hx-target") == "accounts"
     return visit.page(
-        "accounts_rows.html" if is_part else "accounts.html",
+        "accounts_rows.html" if visit.is_part_for("accounts") else "accounts.html",
         look=look,
         rows=rows[:_ROWS],
         found=len(rows),

@@ -27,7 +27,8 @@ log = structlog.get_logger(__name__)
 #: A reading is taken at most so often, and only while somebody looks.
 REFRESH_SECONDS: Final = 5.0
 _STALE_SECONDS: Final = 60.0
-_FIRST_LOOK_SECONDS: Final = 2.0
+#: A page is shown without figures rather than late.
+_PATIENCE_SECONDS: Final = 0.15
 _SAMPLES: Final = 120
 
 #: Checks of doctor whose findings the pages show otherwise.
@@ -89,10 +90,15 @@ class LiveFigures:
     """Takes readings in a thread of its own, while anybody looks at a page."""
 
     def __init__(
-        self, read: Callable[[Sequence[Sample]], Look], clock: Callable[[], float]
+        self,
+        read: Callable[[Sequence[Sample]], Look],
+        clock: Callable[[], float],
+        *,
+        patience: float = _PATIENCE_SECONDS,
     ) -> None:
         self._read = read
         self._clock = clock
+        self._patience = patience
         self._lock = threading.Lock()
         self._done = threading.Condition(self._lock)
         self._is_reading = False
@@ -101,14 +107,17 @@ class LiveFigures:
         self._samples: deque[Sample] = deque(maxlen=_SAMPLES)
 
     def look(self) -> Look | None:
-        """Return the latest reading; None where there is none yet, or none for a while."""
+        """Return the latest reading; None where there is none yet, or none for a while.
+
+        One that is under way is waited for shortly.
+        """
         with self._lock:
             age = self._clock() - self._read_at
             if (self._look is None or age >= REFRESH_SECONDS) and not self._is_reading:
                 self._is_reading = True
                 threading.Thread(target=self._refresh, name="live", daemon=True).start()
             if self._look is None or age >= _STALE_SECONDS:
-                self._done.wait_for(lambda: not self._is_reading, _FIRST_LOOK_SECONDS)
+                self._done.wait_for(lambda: not self._is_reading, self._patience)
             is_stale = self._clock() - self._read_at >= _STALE_SECONDS
             return None if is_stale else self._look
 

@@ -146,6 +146,8 @@ HAPPENED: Final = MappingProxyType({
     "step.parked": N_("parked for a person"),
     "step.waited": N_("waits"),
     "step.failed": N_("failed, and is tried again"),
+    "event.recorded": N_("VTEX's feed told of it"),
+    "event.heard": N_("VTEX's hook told of it"),
     "event.parked": N_("an event could not be read"),
     "order.discarded": N_("given up by a person"),
     "order.purged": N_("personal data erased after its time"),
@@ -160,6 +162,7 @@ HAPPENED: Final = MappingProxyType({
     "command.edited": N_("edited by a person"),
     "command.discarded": N_("given up by a person"),
     "command.closed": N_("closed: another command did it"),
+    "command.checked": N_("compared by reconciling"),
 })  # fmt: skip
 
 SITUATIONS: Final = MappingProxyType({
@@ -205,7 +208,15 @@ SCOPES: Final = MappingProxyType({
     "read": N_("see orders, commands and what is parked; nobody's name"),
     "persons": N_("see documents and bodies, which name people"),
     "send": N_("ask for every kind of command"),
+    "send:invoice": N_("ask for invoices"),
+    "send:track": N_("ask for tracking"),
+    "send:cancel": N_("ask for cancellations"),
+    "send:change": N_("ask for changes"),
+    "send:deny": N_("ask for denials of a cancellation"),
+    "send:note": N_("ask for notes"),
+    "send:sync": N_("ask for orders to be read afresh"),
     "decide": N_("retry, edit and discard what is parked"),
+    "erp": N_("ask in the ERP's name, which is told what becomes of it"),
 })  # fmt: skip
 
 #: How an endpoint fares, why it is off, and what became of an event for it.

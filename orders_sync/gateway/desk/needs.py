@@ -33,18 +33,24 @@ _AT_ONCE: Final = 500
 
 
 def show_needs(visit: Visit) -> Response:
-    """Return the parked work of all the visitor's accounts, or of one."""
+    """Return the parked work of all the visitor's accounts, or of one, and the system's findings.
+
+    htmx asks for the findings alone where there were none yet.
+    """
     account, allowed = _account(visit), visit.who.rights.accounts
+    look = visit.desk.live.look()
+    findings = look.findings_for(visit.who.rights, account) if look else None
+    if visit.is_part_for("system"):
+        return visit.page("needs_findings.html", account=account, findings=findings)
     sees_all = allowed is None and account is None
     strays = visit.here.ledger.strays
-    look = visit.desk.live.look()
     return visit.page(
         "needs.html",
         account=account,
         groups=visit.here.ledger.searches.parked_groups(_accounts(account, allowed)),
         strays=strays.parked(limit=_ROWS) if sees_all else [],
         stray_count=sum(strays.count_parked().values()) if sees_all else 0,
-        findings=look.findings_for(visit.who.rights, account) if look else None,
+        findings=findings,
     )
 
 

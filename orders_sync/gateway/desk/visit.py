@@ -123,6 +123,10 @@ class Visit:
         """Return a part of the query; empty where it is left out."""
         return self.request.query_params.get(name, "").strip()
 
+    def is_part_for(self, element: str) -> bool:
+        """Check whether a script asks for what is in an element of the page, and no more."""
+        return self.request.headers.get("hx-target") == element
+
     def act(self, why: str | None = None) -> Act:
         """Return a decision of the visitor, made now, with the reason that the form has."""
         why = self.form.get("why", "").strip()[:1000] if why is None else why

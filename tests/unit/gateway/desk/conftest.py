@@ -10,6 +10,7 @@ from support.busy_desk import BusyDesk, busy_desk
 from support.desk_site import Desk, serving_desk, settings_of
 from support.office import Office
 
+from orders_sync.gateway.desk.live import LiveFigures
 from orders_sync.testing.clock import SettableClock
 
 
@@ -17,8 +18,8 @@ from orders_sync.testing.clock import SettableClock
 def make_desk(tmp_path: Path) -> Iterator[Callable[..., Desk]]:
     with ExitStack() as served:
 
-        def make(**settings: Any) -> Desk:
-            return served.enter_context(serving_desk(settings_of(tmp_path, **settings)))
+        def make(*, live: LiveFigures | None = None, **settings: Any) -> Desk:
+            return served.enter_context(serving_desk(settings_of(tmp_path, **settings), live=live))
 
         yield make
 

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from support.desk_site import Desk
-from support.waiting import until
+from support.office import STORE, Office
+from support.parking import parked_invoice
+from support.waiting import DEADLINE_SECONDS, until
 
 from orders_sync.doctor.findings import Finding, State
 from orders_sync.gateway.desk.figures import HEIGHT, WIDTH, bar_chart, line_chart
 from orders_sync.gateway.desk.live import LiveFigures, Look, Sample
 from orders_sync.gateway.rights import Rights, Scope
 from orders_sync.ledger.journal import Act
-from orders_sync.status.overview import AccountOverview, Overview
+from orders_sync.status.overview import AccountOverview, Overview, WorkCounts
+from orders_sync.testing.clock import SettableClock
+from orders_sync.traffic.limiter import Used
 
 NOW = datetime(2026, 11, 27, 12, tzinfo=UTC)
 FINDINGS = [
@@ -48,7 +53,7 @@ class Readings:
         self.count = 0
         self.fails = False
         self.now = 1000.0
-        self.live = LiveFigures(self.read, lambda: self.now)
+        self.live = LiveFigures(self.read, lambda: self.now, patience=DEADLINE_SECONDS)
 
     def read(self, samples: Sequence[Sample]) -> Look:
         self.count += 1
@@ -85,6 +90,72 @@ def test_what_cannot_be_read_is_not_shown_as_if_it_were_new() -> None:
     readings.now += 61
 
     assert readings.live.look() is None
+
+
+def test_a_page_comes_without_findings_while_they_are_read_and_gets_them_after(
+    make_desk: Callable[..., Desk], clock: SettableClock
+) -> None:
+    may_end = threading.Event()
+
+    def read(samples: Sequence[Sample]) -> Look:
+        may_end.wait()
+        return look_of(samples)
+
+    desk = make_desk(live=LiveFigures(read, lambda: 1000.0))
+    parked_invoice(Office(desk.ledger, clock))
+    visitor = desk.visitor("vera")
+
+    early = visitor.gets("/desk/").text
+    may_end.set()
+
+    assert "Load the page again." in early
+    assert "More is invoiced than the order is worth" in early
+    asks = {"HX-Request": "true", "HX-Target": "system"}
+    until(lambda: "broker: reachable" in visitor.gets("/desk/", headers=asks).text, "the findings")
+    assert "<html" not in visitor.gets("/desk/", headers=asks).text
+    assert "broker: reachable" in visitor.gets("/desk/").text
+
+
+def test_an_account_shows_why_its_work_waits_and_what_it_may_call(
+    make_desk: Callable[..., Desk],
+) -> None:
+    now = datetime.now(UTC)
+    account = AccountOverview(
+        STORE,
+        1500.0,
+        WorkCounts(12, {"traffic.budget": 7, "vtex.unavailable": 2}, {"erp.item_unmapped": 3}),
+        WorkCounts(0, {}, {}),
+        last_successful_poll_at=now - timedelta(hours=1),
+        poll_rests_until=now + timedelta(minutes=5),
+        budget=Used(calls=240, per_minute=250, budget=300, held_seconds=45.0),
+        open_breakers=("get_order", "erp"),
+        paused_since=now - timedelta(minutes=10),
+    )
+    unread = AccountOverview("otherstore")
+    look = Look(Overview(now, [account, unread], 0, None), [], frozenset(), {}, {}, ())
+    desk = make_desk(live=LiveFigures(lambda _: look, lambda: 1000.0, patience=DEADLINE_SECONDS))
+
+    page = desk.visitor("vera").gets("/desk/accounts").text
+
+    cards = re.findall(r'<h2 class="small">(\w+)</h2>(.*?)</li>', page, re.DOTALL)
+    assert [name for name, _ in cards] == [STORE, "otherstore"]
+    assert facts_of(cards[0][1]) == {
+        "Lag": "25 mins",
+        "Orders": "12 on their way · waiting: The budget of calls is used up for now 7; "
+        "VTEX does not answer 2 · parked: The ERP has no product for a SKU 3",
+        "Commands": "0 on their way",
+        "Last poll": "1 hour ago · failed, again in 5 minutes",
+        "Budget": "240 of 300 calls in the last minute · held for 45 secs",
+        "Breakers": "open: get_order, erp",
+        "Paused": "10 minutes ago",
+    }
+    assert set(facts_of(cards[1][1]).values()) == {"\N{EN DASH}"}
+
+
+def facts_of(card: str) -> dict[str, str]:
+    """Return what a card says, by its labels."""
+    pairs = re.findall(r"<dt>(.*?)</dt><dd>(.*?)</dd>", card, re.DOTALL)
+    return {label: " ".join(re.sub(r"<[^>]+>", "", text).split()) for label, text in pairs}
 
 
 def test_everybody_is_shown_what_is_theirs() -> None:

@@ -1,14 +1,19 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 import pytest
 from support.busy_desk import BusyDesk
 from support.desk_site import Desk
-from support.office import STORE
+from support.office import ORDER, STORE
 from support.waiting import until
 
 from orders_sync.demo.evidence import contains_personal_data
+from orders_sync.domain.rules import Progress, Standing
+from orders_sync.domain.steps import Step, StepResult
+from orders_sync.ledger.journal import JournalLine
+from orders_sync.testing.clock import SettableClock
 
 
 @pytest.mark.parametrize("name", ["vera", "otto"])
@@ -61,6 +66,40 @@ def test_an_order_shows_its_reckoning_its_timeline_and_where_else_it_is(busy: Bu
     assert "How it adds up" in page
     assert "Read the order from VTEX:" in page
     assert f'href="https://{STORE}.myvtex.com/admin/orders/{busy.orders[0]}"' in page
+
+
+@pytest.mark.parametrize(
+    ("template", "reference", "address"),
+    [
+        (
+            "https://erp.example/{account}/{reference}?order={order_id}",
+            "SO/7 ç&x",
+            f"https://erp.example/{STORE}/SO%2F7%20%C3%A7%26x?order={ORDER}",
+        ),
+        ("https://erp.example/{reference}", None, None),
+        ("https://erp.example/of/{order_id}", None, f"https://erp.example/of/{ORDER}"),
+        (None, "SO/7", None),
+    ],
+)
+def test_an_order_leads_to_its_page_in_the_erp_once_there_is_one(
+    make_desk: Callable[..., Desk],
+    clock: SettableClock,
+    template: str | None,
+    reference: str | None,
+    address: str | None,
+) -> None:
+    desk = make_desk(desk={"erp_url": template})
+    orders, now = desk.ledger.orders, clock()
+    orders.look_again(STORE, ORDER, now=now)
+    claim = orders.claim(STORE, ORDER, Step.FETCH, owner="me", now=now)
+    assert claim is not None
+    placed = StepResult(Standing.DONE, None, Progress.HANDLING, erp_reference=reference)
+    orders.complete(claim, placed, JournalLine(now, STORE, ORDER, "step.done"), now=now)
+
+    page = desk.visitor("vera").gets(f"/desk/order?account={STORE}&id={ORDER}").text
+
+    links = dict(re.findall(r'<a href="([^"]+)" rel="noreferrer">(.*?)</a>', page))
+    assert {text: to for to, text in links.items()}.get("Open in the ERP") == address
 
 
 @pytest.mark.parametrize("name", ["order", "group", "sequence", "erp", "invoice", "command"])

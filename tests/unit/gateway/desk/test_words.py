@@ -17,6 +17,7 @@ from orders_sync.domain.rules import Standing
 from orders_sync.domain.steps import Step
 from orders_sync.gateway.desk import names
 from orders_sync.gateway.desk.words import KEPT, load_languages, preferred, read_catalogue
+from orders_sync.gateway.rights import SCOPES
 
 NOW = datetime(2026, 11, 27, 12, tzinfo=UTC)
 LANGUAGES = load_languages()
@@ -66,6 +67,8 @@ def test_every_code_has_a_name() -> None:
     assert set(Standing) == set(names.STANDINGS)
     assert set(Step) == set(names.STEPS)
     assert set(Situation) == set(names.SITUATIONS)
+    assert set(SCOPES) == set(names.SCOPES)
+    assert {what for what in kept("what") if "{" not in what} <= set(names.HAPPENED)
 
 
 def test_a_hint_is_told_with_what_it_names() -> None:
