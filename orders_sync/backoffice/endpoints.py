@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from orders_sync.backoffice.accounts import NotKnown, require_configured
-from orders_sync.domain.announcements import TEST, Told, body_of
+from orders_sync.domain.announcements import TEST, EventType, body_of
 from orders_sync.errors import OrdersSyncError
 from orders_sync.http_client import BadUrl
 from orders_sync.ledger import Ledger
@@ -91,7 +91,7 @@ def add_endpoint(
         read_url(url, private_allowed=settings.endpoints.private_addresses)
     except BadUrl as error:
         raise EndpointRefused("url", f"Events cannot be sent to this URL: {error}.") from None
-    if unknown := set(events) - set(Told):
+    if unknown := set(events) - set(EventType):
         raise EndpointRefused("events", f"There is no event {min(unknown)}.")
     for account in accounts:
         try:

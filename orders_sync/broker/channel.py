@@ -222,7 +222,7 @@ class Channel(redis.Channel):
         return taken
 
     def receive(self, queue: str, tag: str, raw: bytes) -> None:
-        """Hand a taken message to its consumer once it was checked; put a bad one aside."""
+        """Hand a taken message to its consumer once it was checked; set a bad one aside."""
         self._queue_cycle.rotate(queue)
         try:
             message = self._read(queue, tag, raw)
@@ -242,7 +242,7 @@ class Channel(redis.Channel):
         """Make a message of what was taken.
 
         Raises:
-            BadEnvelope: it cannot be handed on.
+            BadEnvelope: no consumer can take it.
         """
         payload = parse(raw)
         try:
@@ -330,7 +330,7 @@ class Channel(redis.Channel):
         return [*self.record_keys, *map(self.key, [scripts.CONSUMERS, *queues])]
 
     def _deliver_fanout_message(self, message: Any, exchange: str) -> Any:
-        """Hand on a broadcast; one that is none costs nobody anything."""
+        """Deliver a broadcast; one that is none costs nobody anything."""
         try:
             return super()._deliver_fanout_message(message, exchange)
         except self.connection_errors:

@@ -63,7 +63,7 @@ _WRITES: Final = frozenset({"objgraph"})
 
 
 class Consumer(CeleryConsumer):
-    """Puts aside what no task here can work on.
+    """Sets aside what no task here can work on.
 
     Celery drops such a message and logs its body, which may be personal data.
 
@@ -155,23 +155,23 @@ class Consumer(CeleryConsumer):
         give_back(self, waiting)
 
     def on_decode_error(self, message: Any, exc: Exception) -> None:
-        """Put aside a message that kombu cannot read; a broadcast is nobody's only copy."""
+        """Set aside a message that kombu cannot read; a broadcast is nobody's only copy."""
         self._set_aside(message, "bad-envelope")
         signals.task_rejected.send(sender=self, message=message, exc=exc)
 
     def on_unknown_message(self, body: Any, message: Any) -> None:  # noqa: ARG002 - Celery's signature.
-        """Put aside a message that names no task."""
+        """Set aside a message that names no task."""
         self._set_aside(message, "bad-envelope")
         signals.task_rejected.send(sender=self, message=message, exc=None)
 
     def on_unknown_task(self, body: Any, message: Any, exc: Exception) -> None:  # noqa: ARG002 - Celery's signature.
-        """Put aside a message for a task that is not here: a wrong name, or of a later version."""
+        """Set aside a message for a task that is not here: a wrong name, or of a later version."""
         name, task_id = message.headers["task"], message.headers["id"]
         self._set_aside(message, "unknown-task", name)
         signals.task_unknown.send(sender=self, message=message, exc=exc, name=name, id=task_id)
 
     def on_invalid_task(self, body: Any, message: Any, exc: Exception) -> None:  # noqa: ARG002 - Celery's signature.
-        """Put aside a message whose headers or content type a task may not have."""
+        """Set aside a message whose headers or content type a task may not have."""
         self._set_aside(message, "invalid-task", message.headers["task"])
         signals.task_rejected.send(sender=self, message=message, exc=exc)
 

@@ -93,7 +93,7 @@ class Fetcher:
         return number
 
     def finish(self) -> None:
-        """Wait for the outstanding answers; what they bring is remembered and not handed on."""
+        """Wait for the outstanding answers; what they bring is remembered and not delivered."""
         channel = self._channel
         while self._sent and channel._in_poll:  # noqa: SLF001 - as above.
             self._take_in(channel.client.connection)

@@ -40,8 +40,8 @@ local now = clock[1] + clock[2] / 1000000
 """
 
 #: A stray is a line of JSON that tells about it, and then the message as it was, byte for byte.
-_PUT_ASIDE = f"""
-local function put_aside(strays, ids, dropped, queue, reason, name, raw)
+_KEEP_STRAY = f"""
+local function keep_stray(strays, ids, dropped, queue, reason, name, raw)
     local about = cjson.encode({{
         id = string.format('%d-%d', now, redis.call('INCR', ids)),
         when = now, queue = queue, reason = reason, name = name,
@@ -115,12 +115,12 @@ return 1
 #: ARGV: tag, queue, reason, name, message.
 SET_ASIDE: Final = (
     _NOW
-    + _PUT_ASIDE
+    + _KEEP_STRAY
     + """
 if redis.call('HDEL', KEYS[2], ARGV[1]) == 0 then return 0 end
 redis.call('ZREM', KEYS[1], ARGV[1])
 redis.call('HDEL', KEYS[3], ARGV[1])
-put_aside(KEYS[4], KEYS[5], KEYS[6], ARGV[2], ARGV[3], ARGV[4], ARGV[5])
+keep_stray(KEYS[4], KEYS[5], KEYS[6], ARGV[2], ARGV[3], ARGV[4], ARGV[5])
 return 1
 """
 )

@@ -21,7 +21,7 @@ return number
 
 @dataclass(frozen=True, slots=True)
 class Stray:
-    """A message that was put aside; its body is not shown, since it may hold personal data.
+    """A message that was set aside; its body is not shown, since it may hold personal data.
 
     `reason` is one of: not-json, bad-envelope, unknown-task, invalid-task, never-ended, no-queue.
     `name` is the task's name, or empty.

@@ -15,7 +15,7 @@ from orders_sync.backoffice.endpoints import EndpointRefused, EndpointStatus, en
 from orders_sync.cli.context import act_now, load_current, open_ledger
 from orders_sync.cli.output import as_json, echo, print_json, print_outcome, print_rows
 from orders_sync.cli.parameters import ACCOUNT, DURATION, Instant, limit
-from orders_sync.domain.announcements import Told
+from orders_sync.domain.announcements import EventType
 from orders_sync.ledger import Ledger
 from orders_sync.ledger.deliveries import Attempt
 from orders_sync.ledger.endpoints import Endpoint
@@ -37,7 +37,7 @@ def endpoints() -> None:
 @click.option(
     "--event",
     "events",
-    type=click.Choice([told.value for told in Told]),
+    type=click.Choice([event_type.value for event_type in EventType]),
     multiple=True,
     help="Only this; repeatable.",
 )
@@ -284,7 +284,7 @@ def _names(names: list[str] | None) -> str:
 def _event(sent: Sent) -> dict[str, Any]:
     return {
         "event_id": sent.event_id,
-        "type": sent.told,
+        "type": sent.event_type,
         "at": sent.at,
         "account": sent.account or None,
         "order_id": sent.order_id or None,

@@ -19,8 +19,8 @@ from orders_sync.domain.rules import Progress, Standing
 from orders_sync.domain.steps import Claim, StepResult
 
 
-class Told(StrEnum):
-    """The events: each end that an order or a command may have, and all that needs a person."""
+class EventType(StrEnum):
+    """The types of events: each end of an order or a command, and all that needs a person."""
 
     ORDER_PLACED = "order.placed"
     ORDER_DONE = "order.done"
@@ -56,7 +56,7 @@ class Announcement:
     an order, `key` the one that a command's caller gave.
     """
 
-    told: Told
+    type: EventType
     at: datetime
     account: str
     mark: str = ""
@@ -75,8 +75,8 @@ class Announcement:
     def id(self) -> str:
         """Its id, the same whenever the same thing is told."""
         of = (self.account, self.order_id, self.command_id, self.endpoint, self.message)
-        told = "|".join((self.told, self.mark, *(part or "" for part in of)))
-        return f"evt_{hashlib.sha256(told.encode(errors='replace')).hexdigest()[:26]}"
+        named = "|".join((self.type, self.mark, *(part or "" for part in of)))
+        return f"evt_{hashlib.sha256(named.encode(errors='replace')).hexdigest()[:26]}"
 
     def body(self) -> str:
         """Return the JSON that endpoints get.
@@ -86,17 +86,17 @@ class Announcement:
         facts = {name: getattr(self, name) for name in _FACTS}
         if self.cause is not None and _CAUSE.fullmatch(self.cause) is None:
             facts["cause"] = "other"
-        return body_of(self.told, self.at, {n: v for n, v in facts.items() if v})
+        return body_of(self.type, self.at, {n: v for n, v in facts.items() if v})
 
 
 _FACTS: Final = [
-    field.name for field in fields(Announcement) if field.name not in {"told", "at", "mark"}
+    field.name for field in fields(Announcement) if field.name not in {"type", "at", "mark"}
 ]
 
 
-def body_of(told: str, at: datetime, facts: dict[str, str]) -> str:
+def body_of(event_type: str, at: datetime, facts: dict[str, str]) -> str:
     """Return the JSON of an event: what happened, when, and the facts."""
-    event = {"type": told, "timestamp": at.isoformat(), "data": facts}
+    event = {"type": event_type, "timestamp": at.isoformat(), "data": facts}
     return json.dumps(event, separators=(",", ":"))
 
 
@@ -104,16 +104,16 @@ def of_step(claim: Claim, result: StepResult, *, at: datetime) -> Iterator[Annou
     """Return what a step that ended tells of its order, worked out where somebody asks."""
     order = {"account": claim.account, "order_id": claim.order_id}
     if result.progress in _IN_ERP and claim.progress not in _IN_ERP:
-        yield Announcement(Told.ORDER_PLACED, at, **order, reference=result.erp_reference)
+        yield Announcement(EventType.ORDER_PLACED, at, **order, reference=result.erp_reference)
     if claim.progress is not Progress.HANDLING:
         # An order that was invoiced before it came never goes to the ERP.
         is_handled = result.progress is Progress.HANDLING
         if is_handled or result.standing is Standing.DONE:
             outcome = "handled" if is_handled else "ignored"
-            yield Announcement(Told.ORDER_DONE, at, **order, outcome=outcome)
+            yield Announcement(EventType.ORDER_DONE, at, **order, outcome=outcome)
     match result.standing:
         case Standing.VOID:
-            yield Announcement(Told.ORDER_CANCELLED, at, **order)
+            yield Announcement(EventType.ORDER_CANCELLED, at, **order)
         case Standing.PARKED:
             yield parked_order(claim.account, claim.order_id, claim.version, result.cause, at=at)
 
@@ -123,14 +123,14 @@ def parked_order(
 ) -> Announcement:
     """Return what is told of an order that a person has to decide about; `version` is its row's."""
     return Announcement(
-        Told.ORDER_PARKED, at, account, mark=f"{version}", order_id=order_id, cause=cause
+        EventType.ORDER_PARKED, at, account, mark=f"{version}", order_id=order_id, cause=cause
     )
 
 
-def command_told(standing: str, outcome: str) -> Told | None:
+def command_event(standing: str, outcome: str) -> EventType | None:
     """Return the event of a command that came to this standing; None while it is under way."""
     if standing == Standing.DONE:
-        return Told.COMMAND_DONE
+        return EventType.COMMAND_DONE
     if standing == Standing.PARKED:
-        return Told.COMMAND_REFUSED if outcome == "refused" else Told.COMMAND_PARKED
+        return EventType.COMMAND_REFUSED if outcome == "refused" else EventType.COMMAND_PARKED
     return None

@@ -88,7 +88,7 @@ class Acceptance:
             added = [command.row for command in kept if command.is_new]
             write_entries(connection, [_entry(row, now) for row in added])
             self._database.outbox.write(
-                connection, (told for row in added for told in of_command(row, at=now))
+                connection, (event for row in added for event in of_command(row, at=now))
             )
             if in_line:
                 align_all(connection, account, in_line, now=now)

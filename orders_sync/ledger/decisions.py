@@ -10,7 +10,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from orders_sync.commands.verdicts import Intent
-from orders_sync.domain.announcements import Announcement, Told
+from orders_sync.domain.announcements import Announcement, EventType
 from orders_sync.domain.rules import Standing
 from orders_sync.domain.steps import Dispatch, Step
 from orders_sync.errors import OrdersSyncError
@@ -153,9 +153,8 @@ def void_order(
     """Void an order, if it is parked."""
     version = _close_order(connection, account, order_id, voided(cause, reason, at=at).of_order)
     if version is not None:
-        event = Announcement(
-            Told.ORDER_DISCARDED, at, account, mark=f"{version}", order_id=order_id, cause=cause
-        )
+        discarded, mark = EventType.ORDER_DISCARDED, f"{version}"
+        event = Announcement(discarded, at, account, mark=mark, order_id=order_id, cause=cause)
         outbox.write(connection, [event])
 
 
@@ -198,7 +197,7 @@ def void_commands(
         .returning(commands)
     )
     for row in connection.execute(statement).all():
-        outbox.write(connection, of_command(row, told=Told.COMMAND_DISCARDED, at=at))
+        outbox.write(connection, of_command(row, event_type=EventType.COMMAND_DISCARDED, at=at))
 
 
 def _go_on(connection: sa.Connection, row: sa.Row[Any], now: datetime) -> Sequence[Dispatch]:
@@ -250,7 +249,7 @@ def close_earlier_failures(
         ],
     )
     for row in closed:
-        outbox.write(connection, of_command(row, told=Told.COMMAND_CLOSED, at=now))
+        outbox.write(connection, of_command(row, event_type=EventType.COMMAND_CLOSED, at=now))
 
 
 def _parked(connection: sa.Connection, command_id: str) -> sa.Row[Any]:

@@ -46,7 +46,7 @@ class EventDelivery:
     account: str
     order_id: str
     event_id: str
-    told: str
+    event_type: str
     body: str = field(repr=False)
     attempts: int
     failing_since: datetime | None
@@ -141,7 +141,7 @@ class Deliveries:
             account=row.account,
             order_id=row.order_id,
             event_id=event.id,
-            told=event.told,
+            event_type=event.told,
             body=event.body,
             attempts=row.attempts,
             failing_since=row.failing_since,

@@ -9,7 +9,7 @@ from typing import Any, Final, Literal
 
 import sqlalchemy as sa
 
-from orders_sync.domain.announcements import Announcement, Told
+from orders_sync.domain.announcements import Announcement, EventType
 from orders_sync.ledger.accounts import Chore, wake
 from orders_sync.ledger.cursors import EVERY_ACCOUNT, move_cursor
 from orders_sync.ledger.engine import Database
@@ -132,9 +132,9 @@ class Endpoints:
             if known == cause:
                 return False
             move_cursor(connection, account, _PAUSE_CURSOR, cause, now=now)
-            told = Told.ACCOUNT_RESUMED if cause is None else Told.ACCOUNT_PAUSED
+            event_type = EventType.ACCOUNT_RESUMED if cause is None else EventType.ACCOUNT_PAUSED
             announcement = Announcement(
-                told, now, account, mark=now.isoformat(), cause=cause or known
+                event_type, now, account, mark=now.isoformat(), cause=cause or known
             )
             self._database.outbox.write(connection, [announcement])
         return True
@@ -173,15 +173,15 @@ def switch_off(
     )
     if connection.execute(statement.values(off_at=now, off_why=why)).rowcount == 0:
         return
-    told = Announcement(
-        Told.ENDPOINT_OFF,
+    event = Announcement(
+        EventType.ENDPOINT_OFF,
         now,
         EVERY_ACCOUNT,
         mark=now.isoformat(),
         endpoint=endpoint_id,
         cause=f"endpoint.{why}",
     )
-    database.outbox.write(connection, [told], but_not=endpoint_id)
+    database.outbox.write(connection, [event], but_not=endpoint_id)
     database.outbox.forget()
 
 

@@ -16,7 +16,7 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
-from orders_sync.domain.announcements import Announcement, Told, command_told
+from orders_sync.domain.announcements import Announcement, EventType, command_event
 from orders_sync.ledger.statements import insert_into
 from orders_sync.ledger.tables import ShortText, UtcDateTime, metadata, partial_index
 
@@ -125,9 +125,9 @@ class Subscription:
         """Return what the row of an endpoint says."""
         return cls(row.id, _names(row.events), _names(row.accounts), row.off_at is None)
 
-    def wants(self, told: str, account: str) -> bool:
+    def wants(self, event_type: str, account: str) -> bool:
         """Check whether the endpoint wants an event; one of no account is for every endpoint."""
-        return (self.events is None or told in self.events) and (
+        return (self.events is None or event_type in self.events) and (
             self.accounts is None or not account or account in self.accounts
         )
 
@@ -144,7 +144,7 @@ class Outbox:
         self._known_until = 0.0
 
     def write(
-        self, connection: sa.Connection, told: Iterable[Announcement], *, but_not: str = ""
+        self, connection: sa.Connection, events: Iterable[Announcement], *, but_not: str = ""
     ) -> None:
         """Write events for all who want them, but not for the endpoint `but_not`.
 
@@ -153,12 +153,12 @@ class Outbox:
         subscriptions = self.subscriptions(connection)
         if not subscriptions:
             return
-        for announcement in told:
+        for announcement in events:
             wanting = [
                 subscription
                 for subscription in subscriptions
                 if subscription.endpoint_id != but_not
-                and subscription.wants(announcement.told, announcement.account)
+                and subscription.wants(announcement.type, announcement.account)
             ]
             if wanting:
                 _write(connection, announcement, [s.endpoint_id for s in wanting if s.is_on])
@@ -205,7 +205,7 @@ def _write(
     row = {
         "id": announcement.id,
         "at": announcement.at,
-        "told": announcement.told,
+        "told": announcement.type,
         "account": announcement.account,
         "order_id": order_id,
         "body": announcement.body(),
@@ -240,21 +240,21 @@ def _add(dialect: str) -> sa.Executable:
 
 
 def of_command(
-    row: sa.Row[Any] | Mapping[str, Any], *, at: datetime, told: Told | None = None
+    row: sa.Row[Any] | Mapping[str, Any], *, at: datetime, event_type: EventType | None = None
 ) -> Iterator[Announcement]:
-    """Return the event of a row of `commands`: `told`, or by its standing, where it has ended.
+    """Return the event of a row of `commands`: of a given type, or by its standing, if ended.
 
     It is made only where it is written. That a command is done is told once, its other ends
     whenever they come.
     """
     facts = row if isinstance(row, Mapping) else row._mapping  # noqa: SLF001 - SQLAlchemy's name.
-    told = told or command_told(facts["standing"], facts["outcome"])
-    if told is not None:
+    event_type = event_type or command_event(facts["standing"], facts["outcome"])
+    if event_type is not None:
         yield Announcement(
-            told,
+            event_type,
             at,
             facts["account"],
-            mark="" if told is Told.COMMAND_DONE else f"{facts['version']}",
+            mark="" if event_type is EventType.COMMAND_DONE else f"{facts['version']}",
             order_id=facts["order_id"] or None,
             command_id=facts["id"],
             command=facts["kind"],

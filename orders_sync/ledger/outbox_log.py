@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
-from orders_sync.domain.announcements import Told
+from orders_sync.domain.announcements import EventType
 from orders_sync.ledger.deliveries import Attempt
 from orders_sync.ledger.engine import Database
 from orders_sync.ledger.journal import Act, keep_act
@@ -28,7 +28,7 @@ class Sent:
     """An event, and how it fares with one endpoint; `state` is waiting, taken or given up."""
 
     event_id: str
-    told: str
+    event_type: str
     at: datetime
     account: str
     order_id: str
@@ -81,7 +81,7 @@ class OutboxLog:
                 row.told,
                 row.at,
                 row.account,
-                "" if row.told == Told.MESSAGE_PARKED else row.order_id,
+                "" if row.told == EventType.MESSAGE_PARKED else row.order_id,
                 _state(row),
                 row.due_at,
                 tries.get(row.seq, []),

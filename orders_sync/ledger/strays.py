@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
-from orders_sync.domain.announcements import Announcement, Told
+from orders_sync.domain.announcements import Announcement, EventType
 from orders_sync.domain.rules import Standing
 from orders_sync.ledger.cursors import EVERY_ACCOUNT, move_cursor
 from orders_sync.ledger.decisions import DecisionRefused
@@ -83,14 +83,14 @@ class Strays:
         with self._database.writing() as connection:
             statement = insert_into(strays, connection.dialect.name).values(**values)
             connection.execute(statement.on_conflict_do_nothing(index_elements=[strays.c.id]))
-            told = Announcement(
-                Told.MESSAGE_PARKED,
+            event = Announcement(
+                EventType.MESSAGE_PARKED,
                 arrived_at,
                 EVERY_ACCOUNT,
                 cause=reason,
                 message=PREFIX + broker_id,
             )
-            self._database.outbox.write(connection, [told])
+            self._database.outbox.write(connection, [event])
 
     def parked(
         self, *, reason: str | None = None, limit: int = 50, after: PageEnd | None = None

@@ -96,7 +96,7 @@ def version_of(connection: sa.Connection) -> str | None:
 
 def own_version(connection: sa.Connection) -> str | None:
     """Return the version that the ledger's own table tells; None where there is no such table."""
-    versions = _told_by(connection, VERSION_TABLE)
+    versions = _versions_in(connection, VERSION_TABLE)
     return versions[0] if versions else None
 
 
@@ -121,12 +121,12 @@ def _earlier_version(connection: sa.Connection) -> str | None:
             return None
         if not columns <= {column["name"] for column in inspector.get_columns(table)}:
             return None
-    versions = _told_by(connection, EARLIER_TABLE)
+    versions = _versions_in(connection, EARLIER_TABLE)
     return versions[0] if len(versions) == 1 else None
 
 
-def _told_by(connection: sa.Connection, table: str) -> Sequence[str]:
+def _versions_in(connection: sa.Connection, table: str) -> Sequence[str]:
     if not sa.inspect(connection).has_table(table):
         return ()
-    told = sa.select(sa.column("version_num", sa.String)).select_from(sa.table(table))
-    return connection.execute(told).scalars().all()
+    versions = sa.select(sa.column("version_num", sa.String)).select_from(sa.table(table))
+    return connection.execute(versions).scalars().all()

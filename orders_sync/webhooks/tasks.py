@@ -7,7 +7,7 @@ from typing import Final
 
 from celery import shared_task
 
-from orders_sync.domain.announcements import Told
+from orders_sync.domain.announcements import EventType
 from orders_sync.domain.steps import Queue
 from orders_sync.domain.time import Clock
 from orders_sync.ledger import Ledger
@@ -19,7 +19,7 @@ from orders_sync.worker.dispatcher import SEND
 from orders_sync.worker.task import ServiceTask
 
 _QUEUE: Final = Queue.EVENTS
-_OF_PAUSES: Final = (Told.ACCOUNT_PAUSED, Told.ACCOUNT_RESUMED)
+_OF_PAUSES: Final = (EventType.ACCOUNT_PAUSED, EventType.ACCOUNT_RESUMED)
 
 #: VTEX refuses the account's key, or only some of its calls.
 KEY_REFUSED: Final = "vtex.auth_failed"
@@ -69,7 +69,7 @@ def watch_pauses(
     watched = [
         account
         for account in accounts
-        if any(s.is_on and s.wants(told, account) for s in subscriptions for told in _OF_PAUSES)
+        if any(s.is_on and s.wants(kind, account) for s in subscriptions for kind in _OF_PAUSES)
     ]
     for account in watched:
         used = usage(account)

@@ -1,4 +1,4 @@
-"""Runs steps of an order or a command: claimed in the ledger, done, recorded, handed on.
+"""Runs steps of an order or a command: claimed in the ledger, done, recorded; the next is dispatched.
 
 `StepTask` is the base of their tasks.
 """
@@ -182,7 +182,7 @@ class Runner:
             again = self.services.ledger.orders.look_again(
                 claim.account, claim.order_id, now=self.services.clock()
             )
-            self._hand_on(again)
+            self._dispatch_all(again)
 
     def _try(self, claim: C, work: Workflow[C, R], started: datetime) -> R | None:
         """Run one step; return None where it failed, which is recorded."""
@@ -213,7 +213,7 @@ class Runner:
         log.info(
             "step.done", step=claim.step, seconds=entry.seconds, standing=result.standing.value
         )
-        self._hand_on(following)
+        self._dispatch_all(following)
         return onward
 
     def _goes_on(self, result: R, work: Workflow[C, R]) -> bool:
@@ -260,7 +260,7 @@ class Runner:
         self.services.metrics.step_ended(claim.step, "parked", seconds, verdict.cause)
         # The reason is in the other system's words, and those belong in the ledger.
         log.error("step.parked", step=claim.step, cause=verdict.cause)
-        self._hand_on(following)
+        self._dispatch_all(following)
 
     def _try_again(
         self,
@@ -287,9 +287,9 @@ class Runner:
         self.services.metrics.step_ended(claim.step, outcome, took, verdict.cause)
         say = log.warning if verdict.noted else log.debug
         say(what, step=claim.step, cause=verdict.cause, retry_in=verdict.delay.total_seconds())
-        self._hand_on(following)
+        self._dispatch_all(following)
 
-    def _hand_on(self, following: Sequence[Dispatch]) -> None:
+    def _dispatch_all(self, following: Sequence[Dispatch]) -> None:
         for dispatch in following:
             self.dispatch(dispatch)
 

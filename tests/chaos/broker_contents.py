@@ -16,7 +16,7 @@ from redis.retry import Retry
 _SECONDS = 1.0
 
 _INTAKE: Final = "celery"
-#: What others send and nobody took yet, what was put aside, and answers to `inspect`.
+#: What others send and nobody took yet, what was set aside, and answers to `inspect`.
 _OTHER_LISTS: Final = re.compile(rb"^celery$|strays|pidbox")
 
 #: What a service may send by mistake: https://docs.celeryq.dev/en/stable/internals/protocol.html

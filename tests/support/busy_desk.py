@@ -13,7 +13,7 @@ from support.flow import STORE, Flow
 
 from orders_sync.backoffice.endpoints import add_endpoint
 from orders_sync.commands.acceptance import NotAcceptedError
-from orders_sync.domain.announcements import Announcement, Told
+from orders_sync.domain.announcements import Announcement, EventType
 from orders_sync.domain.commands import Command
 from orders_sync.gateway.grants import create_token
 from orders_sync.ledger.deliveries import Attempt, DeliveryResult
@@ -96,7 +96,7 @@ def _endpoint(desk: Desk, order_id: str) -> str:
     )
     url = "https://shop.example.com/events"
     endpoint = add_endpoint(ledger, desk.settings, url=url, events=(), accounts=(), act=act)
-    told = Announcement(Told.ORDER_PARKED, act.at, STORE, mark="1", order_id=order_id)
+    told = Announcement(EventType.ORDER_PARKED, act.at, STORE, mark="1", order_id=order_id)
     with ledger.database.writing() as connection:
         ledger.database.outbox.write(connection, [told])
     [seq] = ledger.deliveries.take(endpoint.id, at_once=1, limit=1, now=act.at)

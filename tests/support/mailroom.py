@@ -6,7 +6,7 @@ import random
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from orders_sync.domain.announcements import Announcement, Told
+from orders_sync.domain.announcements import Announcement, EventType
 from orders_sync.ledger import Ledger
 from orders_sync.ledger.endpoints import Endpoint
 from orders_sync.ledger.journal import Act
@@ -61,13 +61,13 @@ class Mailroom:
 
     def tell(
         self,
-        told: Told = Told.ORDER_PARKED,
+        event_type: EventType = EventType.ORDER_PARKED,
         order_id: str = ORDER,
         *,
         account: str = STORE,
         mark: str = "",
     ) -> str:
-        announcement = Announcement(told, self.clock(), account, mark=mark, order_id=order_id)
+        announcement = Announcement(event_type, self.clock(), account, mark=mark, order_id=order_id)
         with self.ledger.database.writing() as connection:
             self.ledger.database.outbox.write(connection, [announcement])
         return announcement.id

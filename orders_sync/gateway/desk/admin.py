@@ -16,7 +16,7 @@ from orders_sync.backoffice.endpoints import (
     rotate_secret,
     send_test,
 )
-from orders_sync.domain.announcements import Told
+from orders_sync.domain.announcements import EventType
 from orders_sync.gateway.desk.visit import Visit
 from orders_sync.gateway.grants import GrantRefused, create_token, create_user, new_password
 from orders_sync.gateway.rights import SCOPES
@@ -156,7 +156,7 @@ def _endpoints_page(visit: Visit, **more: Any) -> Response:
         visit,
         "endpoints.html",
         endpoints=list_endpoints(visit.here.ledger, now=visit.now),
-        events=[told.value for told in Told],
+        events=[event_type.value for event_type in EventType],
         prefix=_EVENT,
         **more,
     )

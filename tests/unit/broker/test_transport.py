@@ -220,7 +220,7 @@ def test_a_record_that_cannot_be_read_is_put_aside_when_it_is_restored(
     redis.zadd("unacked_index", {"tag": 1})
 
     with taker(broker_url, "one", visibility_timeout=1, unacked_restore_throttle=1) as them:
-        until(lambda: them.finds_nothing() and redis.llen(scripts.STRAYS), "it is put aside")
+        until(lambda: them.finds_nothing() and redis.llen(scripts.STRAYS), "it is set aside")
 
     assert redis.hlen("unacked") == redis.zcard("unacked_index") == 0
 

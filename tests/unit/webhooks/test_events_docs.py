@@ -14,7 +14,7 @@ from typing import Any
 from support.event_receiver import Receiver
 from support.mailroom import Mailroom
 
-from orders_sync.domain.announcements import Announcement, Told
+from orders_sync.domain.announcements import Announcement, EventType
 from orders_sync.ledger.deliveries import PROBED_AFTER
 from orders_sync.ledger.outbox import KNOWN_AFTER_SECONDS
 from orders_sync.settings import Settings
@@ -24,9 +24,9 @@ ROWS = dict(re.findall(r"^\| `([a-z.]+)` \|.*\| `(\{.*\})` \|$", PAGE, re.MULTIL
 
 
 def test_the_page_has_every_event_with_an_example() -> None:
-    facts = {field.name for field in fields(Announcement)} - {"told", "at", "mark", "account"}
+    facts = {field.name for field in fields(Announcement)} - {"type", "at", "mark", "account"}
 
-    assert set(ROWS) == set(Told)
+    assert set(ROWS) == set(EventType)
     assert {name for row in ROWS.values() for name in json.loads(row)} <= facts
 
 
@@ -35,7 +35,7 @@ def test_the_pages_receiver_takes_what_is_sent_and_nothing_else(
 ) -> None:
     mailroom.clock.now = datetime.fromtimestamp(time.time(), UTC)
     endpoint = mailroom.add(receiver.url)
-    mailroom.tell(Told.ORDER_PLACED)
+    mailroom.tell(EventType.ORDER_PLACED)
     mailroom.drain()
     [code] = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
     kept: set[str] = set()

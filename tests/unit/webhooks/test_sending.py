@@ -11,7 +11,7 @@ import pytest
 from support.event_receiver import Receiver, answer, never
 from support.mailroom import ORDER, POLICY, Mailroom
 
-from orders_sync.domain.announcements import Told
+from orders_sync.domain.announcements import EventType
 from orders_sync.ledger.journal import Act
 from orders_sync.ledger.processes import SILENT_FOR
 
@@ -20,7 +20,7 @@ OTHER = "1172452900799-01"
 
 def test_an_event_is_sent_once_with_ids_and_facts(mailroom: Mailroom, receiver: Receiver) -> None:
     mailroom.add(receiver.url)
-    event_id = mailroom.tell(Told.ORDER_PLACED)
+    event_id = mailroom.tell(EventType.ORDER_PLACED)
 
     mailroom.settle(1)
 
@@ -37,7 +37,7 @@ def test_an_event_is_sent_once_with_ids_and_facts(mailroom: Mailroom, receiver: 
 def test_a_receiver_can_check_the_signature(mailroom: Mailroom, receiver: Receiver) -> None:
     mailroom.clock.now = datetime.fromtimestamp(time.time(), mailroom.clock().tzinfo)
     endpoint = mailroom.add(receiver.url)
-    mailroom.tell(Told.ORDER_PLACED)
+    mailroom.tell(EventType.ORDER_PLACED)
 
     mailroom.drain()
 
@@ -81,7 +81,7 @@ def test_an_endpoint_gets_what_it_wants(
     receiver: Receiver,
 ) -> None:
     mailroom.add(receiver.url, *events, accounts=accounts)
-    mailroom.tell(Told.ORDER_PARKED)
+    mailroom.tell(EventType.ORDER_PARKED)
 
     mailroom.drain()
 
@@ -119,7 +119,7 @@ def test_events_of_an_order_come_in_its_order_whatever_fails(
 
     receiver.behaviour = behave
     mailroom.add(receiver.url)
-    for told in (Told.ORDER_PLACED, Told.ORDER_DONE, Told.ORDER_CANCELLED):
+    for told in (EventType.ORDER_PLACED, EventType.ORDER_DONE, EventType.ORDER_CANCELLED):
         mailroom.tell(told)
 
     mailroom.settle(0.02, step=5)
@@ -142,9 +142,9 @@ def test_an_order_whose_event_fails_keeps_no_other_order_back(
 
     receiver.behaviour = behave
     endpoint = mailroom.add(receiver.url)
-    mailroom.tell(Told.ORDER_PLACED)
-    mailroom.tell(Told.ORDER_DONE)
-    mailroom.tell(Told.ORDER_PLACED, OTHER)
+    mailroom.tell(EventType.ORDER_PLACED)
+    mailroom.tell(EventType.ORDER_DONE)
+    mailroom.tell(EventType.ORDER_PLACED, OTHER)
 
     mailroom.drain()
 
@@ -333,7 +333,7 @@ def test_an_endpoint_that_is_gone_is_switched_off_and_the_others_are_told(
     gone, other = receive(), receive()
     gone.behaviour = answer(410)
     endpoint = mailroom.add(gone.url)
-    mailroom.add(other.url, Told.ENDPOINT_OFF)
+    mailroom.add(other.url, EventType.ENDPOINT_OFF)
     mailroom.tell()
     mailroom.tell(order_id=OTHER)
 
@@ -352,7 +352,7 @@ def test_an_endpoint_that_fails_for_days_is_switched_off_and_goes_on_where_it_wa
     failing, other = receive(), receive()
     failing.behaviour = answer(500)
     endpoint = mailroom.add(failing.url)
-    mailroom.add(other.url, Told.ENDPOINT_OFF)
+    mailroom.add(other.url, EventType.ENDPOINT_OFF)
     mailroom.tell()
     mailroom.settle(mailroom.settings.off_after_hours + 2, step=600)
     was_off, tries = mailroom.endpoint(endpoint).off_why, len(failing.received)
@@ -376,8 +376,8 @@ def test_an_event_that_is_never_taken_is_given_up_in_the_end(
 
     receiver.behaviour = behave
     endpoint = mailroom.add(receiver.url)
-    mailroom.tell(Told.ORDER_PLACED)
-    mailroom.tell(Told.ORDER_DONE)
+    mailroom.tell(EventType.ORDER_PLACED)
+    mailroom.tell(EventType.ORDER_DONE)
     mailroom.policy = POLICY.model_copy(update={"attempts": 3})
     for number in range(4):
         mailroom.tell(order_id=OTHER, mark=f"{number}")
@@ -395,8 +395,8 @@ def test_a_sender_that_died_before_it_noted_the_answer_costs_a_second_copy_and_n
     endpoint = mailroom.add(receiver.url)
     processes, clock = mailroom.ledger.processes, mailroom.clock
     processes.seen("dead", node="n", queues=["events"], threads=1, now=clock())
-    mailroom.tell(Told.ORDER_PLACED)
-    mailroom.tell(Told.ORDER_DONE)
+    mailroom.tell(EventType.ORDER_PLACED)
+    mailroom.tell(EventType.ORDER_DONE)
     [message] = mailroom.dispatch()
     mailroom.ledger.deliveries.claim(message.endpoint, message.delivery, owner="dead", now=clock())
 

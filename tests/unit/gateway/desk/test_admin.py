@@ -13,7 +13,7 @@ from support.desk_site import Desk, Visitor
 from support.event_receiver import Receiver, answer, receiving
 from support.office import STORE
 
-from orders_sync.domain.announcements import Announcement, Told
+from orders_sync.domain.announcements import Announcement, EventType
 from orders_sync.gateway.rights import is_same
 from orders_sync.ledger.tables import operator_log
 from orders_sync.settings_parts import EndpointSettings
@@ -251,7 +251,7 @@ def test_events_are_shown_with_their_tries_and_sent_again(
     desk: Desk, anna: Visitor, receiver: Receiver
 ) -> None:
     endpoint_id, _ = add_endpoint(anna, receiver)
-    told_of = Announcement(Told.ORDER_PARKED, desk.now(), STORE, mark="1", order_id="1-01")
+    told_of = Announcement(EventType.ORDER_PARKED, desk.now(), STORE, mark="1", order_id="1-01")
     database = desk.ledger.database
     database.outbox.forget()
     with database.writing() as connection:
