@@ -1,4 +1,4 @@
-"""Runs steps of an order or a command: claimed in the ledger, done, recorded; the next is dispatched.
+"""Runs a step of an order or a command: claimed in the ledger, done, recorded, the next dispatched.
 
 `StepTask` is the base of their tasks.
 """
