@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, closing
 from pathlib import Path
+from typing import ClassVar
 from uuid import uuid4
 
 import pytest
@@ -34,6 +35,9 @@ def tell_all(erp: Erp, answers: Sequence[CommandOutcome]) -> None:
 
 class ErpHooks:
     """What a suite asks of the adapter's author, and the fixtures that are made of it."""
+
+    #: Why no call of the adapter can fail, for one that asks nobody; any other has `troubles`.
+    cannot_fail: ClassVar[str | None] = None
 
     def create(self, home: Path) -> Erp:
         """Build a new instance; instances with the same `home` work on the same ERP."""
@@ -72,12 +76,8 @@ class ErpHooks:
         return None
 
     def troubles(self, home: Path) -> Iterable[AbstractContextManager[object]]:
-        """Return ways in which the ERP fails for as long as each lasts: cut off, slow, lying.
-
-        None where the ERP cannot be made to.
-        """
-        del home
-        return ()
+        """Return ways in which the ERP fails for as long as each lasts: cut off, slow, lying."""
+        raise NotImplementedError("Make the ERP fail, or say in cannot_fail why no call can.")
 
     @pytest.fixture
     def erp(self, tmp_path: Path) -> Iterator[Erp]:

@@ -9,6 +9,9 @@ In the adapter's own tests:
         def fulfils(self, home: Path, order_id: str) -> bool:
             return acme_state(order_id) == "new"
 
+        def troubles(self, home: Path) -> Iterator[AbstractContextManager[object]]:
+            yield acme_is_stopped()
+
 pytest shows the compared values of a failure if the tests' `conftest.py` first calls
 `pytest.register_assert_rewrite("orders_sync.testing")`.
 """
@@ -59,11 +62,12 @@ def traces(*orders: Order) -> Iterator[str]:
 class ErpSuite(CommandSuite, ChangeSuite):
     """The promises of `Erp`, each as a test; derive a `Test...` class.
 
-    Write `create`, and `fulfils`, without which nobody sees a cancelled order that comes back to
-    life. The other hooks make the tests stricter or adapt them: `order` where the ERP must know the
-    SKUs, `placed_count` and `placed_lines` where the ERP can be asked what it has, `issue` and
-    `told` where the adapter issues commands, `troubles` where the ERP can be made to fail. Set
-    `remembers_orders` to False for an adapter that stores nothing.
+    Write `create`, `fulfils`, without which nobody sees a cancelled order that comes back to life,
+    and `troubles`, without which nobody sees what becomes of a call that fails. The other hooks
+    make the tests stricter or adapt them: `order` where the ERP must know the SKUs, `placed_count`
+    and `placed_lines` where the ERP can be asked what it has, `issue` and `told` where the adapter
+    issues commands. Set `remembers_orders` to False for an adapter that stores nothing, and
+    `cannot_fail` to the reason for one that asks nobody.
     """
 
     def test_it_can_be_checked_before_it_was_ever_used(self, erp: Erp) -> None:
@@ -204,8 +208,11 @@ class ErpSuite(CommandSuite, ChangeSuite):
         """Whatever the ERP does instead of an answer, its adapter makes an error of it.
 
         The error names nobody, an order counts as placed only with a receipt, and the same instance
-        goes on when the trouble is over.
+        goes on when the trouble is over. The calls are made at once, as threads make them.
         """
+        if self.cannot_fail:
+            pytest.skip(self.cannot_fail)
+        had_trouble = False
         for trouble in self.troubles(tmp_path):
             order = self.order(new_id())
             placed = self.order(new_id())
@@ -220,15 +227,17 @@ class ErpSuite(CommandSuite, ChangeSuite):
             if erp.takes_changes:
                 calls.append(partial(erp.order_changed, *changed))
 
-            with trouble:
-                errors = [raised_by(call) for call in calls]
+            with trouble, ThreadPoolExecutor(len(calls)) as pool:
+                errors = list(pool.map(raised_by, calls))
 
+            had_trouble = True
             assert all(isinstance(error, ErpUnavailable | ErpRefused) for error in errors), errors
             told = " ".join(map(str, errors))
             assert not [text for text in traces(order, placed) if text in told]
             assert erp.place_order(order) == erp.place_order(order)
             self._assert_placed_once(tmp_path, order)
             self._assert_placed_once(tmp_path, placed)
+        assert had_trouble, "troubles yields none; say in cannot_fail why no call can fail"
 
     def test_an_order_it_never_had_is_unknown(self, erp: Erp, new_id: Callable[[], str]) -> None:
         """Cancelling something unknown is an answer, not an error."""

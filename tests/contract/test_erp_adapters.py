@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import replace
 from io import StringIO
@@ -202,6 +202,7 @@ def state_of(url: str, order_id: str) -> str:
 
 class TestConsoleErp(ErpSuite):
     remembers_orders = False
+    cannot_fail = "it prints, and asks nobody"
 
     @pytest.fixture(autouse=True)
     def _stream(self) -> None:
@@ -209,6 +210,26 @@ class TestConsoleErp(ErpSuite):
 
     def create(self, home: Path) -> Erp:
         return ConsoleErp("mystore", {}, home, stream=self.stream)
+
+
+class UntroubledSuite(ErpSuite):
+    __test__ = False
+
+
+@pytest.mark.parametrize("troubles", [None, ()], ids=["not written", "none"])
+def test_a_suite_that_makes_no_call_fail_does_not_pass(
+    troubles: Iterable[AbstractContextManager[None]] | None,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    if troubles is not None:
+        monkeypatch.setattr(UntroubledSuite, "troubles", lambda *_: troubles)
+    erp = ConsoleErp("mystore", {}, tmp_path, stream=StringIO())
+
+    with pytest.raises((NotImplementedError, AssertionError), match="cannot_fail"):
+        UntroubledSuite().test_an_erp_in_trouble_is_unavailable_and_goes_on_afterwards(
+            erp, lambda: ORDER_IDS[0], tmp_path
+        )
 
 
 @contextmanager
@@ -235,6 +256,21 @@ def cut_off(server: PostgresServer, database: str) -> Iterator[None]:
     server.command(f"ALTER DATABASE {database} ALLOW_CONNECTIONS true")
 
 
+@contextmanager
+def locked(url: str) -> Iterator[None]:
+    """Hold the ERP's tables, as a report or an upgrade of its own does, longer than is waited."""
+    hold = {
+        "sqlite": "BEGIN IMMEDIATE",
+        "postgresql": "LOCK TABLE erp_orders, erp_commands IN ACCESS EXCLUSIVE MODE",
+        "mysql": "LOCK TABLES erp_orders WRITE, erp_commands WRITE",
+    }
+    engine = create_engine(url)
+    with engine.connect() as connection:
+        connection.exec_driver_sql(hold[engine.dialect.name])
+        yield
+    engine.dispose()
+
+
 class TestStagingErp(ErpSuite):
     @pytest.fixture(autouse=True)
     def _url(self, erp_url: str, erp_database: str, request: pytest.FixtureRequest) -> None:
@@ -245,6 +281,7 @@ class TestStagingErp(ErpSuite):
     def troubles(self, home: Path) -> Iterator[AbstractContextManager[None]]:
         del home
         yield without_tables(self.url)
+        yield locked(self.url)
         if self.server is not None:
             yield cut_off(self.server, make_url(self.url).database or "")
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
-from contextlib import closing
+from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import pytest
+from support.faulty_way import Way, cut, faulty_way_to, hang_up, lie, stall
 from support.tryton import STORE, Tryton
 from support.waiting import until
 
@@ -22,6 +23,7 @@ from orders_sync.domain.commands import Command, Outcome
 from orders_sync.domain.differences import Changes
 from orders_sync.domain.order import Component, Order, OrderLine
 from orders_sync.erp.base import CancelAnswer, ChangeAnswer, Erp, Verdict
+from orders_sync.erp.tryton import server as tryton_server
 from orders_sync.erp.tryton.adapter import TrytonErp
 from orders_sync.erp.tryton.server import NoAccess
 from orders_sync.errors import ConfigurationError, ErpRefused, ErpUnavailable, ItemUnmapped
@@ -31,13 +33,28 @@ from orders_sync.testing.factories import make_line, make_order
 _THREADS = 8
 
 
+@contextmanager
+def slow(way: Way) -> Iterator[None]:
+    """Answer nothing, to an adapter that waits for a second only and not for a minute."""
+    with pytest.MonkeyPatch.context() as patch, way.spoilt(stall):
+        patch.setattr(tryton_server, "_READ_SECONDS", 1.0)
+        yield
+
+
 class TestTrytonErp(ErpSuite):
     @pytest.fixture(autouse=True)
-    def _tryton(self, tryton: Tryton) -> None:
+    def _way_to(self, tryton: Tryton) -> Iterator[None]:
         self.tryton = tryton
+        with faulty_way_to(tryton.site.url) as self.way:
+            yield
 
     def create(self, home: Path) -> Erp:
-        return TrytonErp(STORE, self.tryton.options(), home)
+        return TrytonErp(STORE, {**self.tryton.options(), "url": self.way.url}, home)
+
+    def troubles(self, home: Path) -> Iterator[AbstractContextManager[object]]:
+        del home
+        yield from map(self.way.spoilt, (hang_up, cut, lie))
+        yield slow(self.way)
 
     def order(self, order_id: str) -> Order:
         return make_order(order_id, lines=[make_line(sku="18"), make_line(1, sku="77")])

@@ -27,7 +27,7 @@ def into_class(module: str, methods: str) -> str:
 
 
 def small_adapter() -> str:
-    return blocks("Seventeen lines that work")[0]
+    return blocks("Twenty-one lines that work")[0]
 
 
 def whole_adapter() -> str:
@@ -62,7 +62,7 @@ def http_adapter() -> ModuleType:
 
 def install(folder: Path, source: str) -> None:
     """Install an adapter as pip does: its module, and the metadata that its pyproject asks for."""
-    project = tomllib.loads(blocks("Seventeen lines that work", "toml")[0])["project"]
+    project = tomllib.loads(blocks("Twenty-one lines that work", "toml")[0])["project"]
     metadata = folder / f"{MODULE}-{project['version']}.dist-info"
     metadata.mkdir(parents=True)
     (folder / f"{MODULE}.py").write_text(source)

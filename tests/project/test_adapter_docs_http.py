@@ -6,15 +6,16 @@ import json
 import socket
 import threading
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from decimal import Decimal
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 from urllib.parse import unquote
 
 import pytest
 from project import adapter_page as page
+from support.faulty_way import cut, faulty_way_to, hang_up, lie, say
 from support.flow import STORE, Flow
 
 from orders_sync.errors import ConfigurationError, ErpRefused, ErpUnavailable, ItemUnmapped
@@ -104,14 +105,19 @@ def erp(acme: AcmeServer, tmp_path: Path) -> Iterator[Any]:
 
 
 class TestAcmeHttpErp(erp_suite.ErpSuite):
-    server: ClassVar[AcmeServer]
-
     @pytest.fixture(autouse=True)
-    def _served(self, acme: AcmeServer) -> None:
-        type(self).server = acme
+    def _way_to(self, acme: AcmeServer) -> Iterator[None]:
+        self.server = acme
+        with faulty_way_to(acme.url) as self.way:
+            yield
 
     def create(self, home: Path) -> Any:
-        return HTTP.AcmeHttpErp("mystore", {"url": self.server.url, "token": "secret"}, home)
+        options = {"url": self.way.url.rstrip("/"), "token": "secret"}
+        return HTTP.AcmeHttpErp("mystore", options, home)
+
+    def troubles(self, home: Path) -> Iterator[AbstractContextManager[None]]:
+        del home
+        yield from map(self.way.spoilt, (hang_up, cut, lie, say("", 503)))
 
     def fulfils(self, home: Path, order_id: str) -> bool:
         del home

@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 from support.event_receiver import answer, receiving
+from support.faulty_way import say
 from support.plant import STORE, Plant
 from support.waiting import until
-from support.webhook_erp import say
 
 from orders_sync.sandbox import Box
 from orders_sync.sandbox.server import serving

@@ -61,11 +61,7 @@ class TrytonServer:
         self._login = login
         self._lock = Lock()
         self._session: str | None = None
-        self._pool = urllib3.PoolManager(
-            maxsize=_CONNECTIONS,
-            retries=False,
-            timeout=urllib3.Timeout(connect=_CONNECT_SECONDS, read=_READ_SECONDS),
-        )
+        self._pool = urllib3.PoolManager(maxsize=_CONNECTIONS, retries=False)
 
     def call(self, method: str, *arguments: Any, context: Mapping[str, Any] | None = None) -> Any:
         """Call a method in a context of Tryton's, and return its result.
@@ -111,6 +107,7 @@ class TrytonServer:
                 self._url,
                 body=json.dumps(payload).encode(),
                 headers=headers,
+                timeout=urllib3.Timeout(connect=_CONNECT_SECONDS, read=_READ_SECONDS),
                 preload_content=False,
                 redirect=False,
             )

@@ -6,7 +6,7 @@ import json
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 import uvicorn
+from support.faulty_way import cut, faulty_way_to, hang_up, lie
 from support.gateway import Gateway, serving_gateway
 from support.ledger_files import make_ledger
 from support.office import STORE, Office
@@ -104,11 +105,15 @@ def play(books: Path, gateway: Gateway) -> Iterator[Callable[..., PlayedWebhook]
 class TestDemoReceiver(ErpSuite):
     @pytest.fixture(autouse=True)
     def _url(self, books: Path) -> Iterator[None]:
-        with receiving(books) as self.url:
+        with receiving(books) as url, faulty_way_to(url) as self.way:
             yield
 
     def create(self, home: Path) -> WebhookErp:
-        return WebhookErp(STORE, {"url": self.url, "secret": SECRET}, home)
+        return WebhookErp(STORE, {"url": self.way.url, "secret": SECRET}, home)
+
+    def troubles(self, home: Path) -> Iterator[AbstractContextManager[None]]:
+        del home
+        yield from map(self.way.spoilt, (hang_up, cut, lie))
 
     def fulfils(self, home: Path, order_id: str) -> bool:
         with closing(PlayedWebhook(home / "receiver.sqlite3", STORE, "", "")) as played:

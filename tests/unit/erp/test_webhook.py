@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 from support.event_receiver import Behaviour, Receiver, answer, never, receiving
-from support.webhook_erp import NEW_SECRET, SECRET, cut, hang_up, lie, say
+from support.faulty_way import cut, hang_up, lie, say
+from support.webhook_erp import NEW_SECRET, SECRET
 
 from orders_sync.domain.commands import Command, Outcome
 from orders_sync.domain.differences import Changes
