@@ -38,9 +38,19 @@ def examine_erp(account: str, settings: Settings) -> Iterator[Finding]:
     try:
         to_come = erp.check()
         more = f"; {to_come}" if to_come else ""
-        if rows is not None:
+        asks_mapping = isinstance(erp, ErpBase) and erp.asks_mapping
+        if rows is not None and asks_mapping:
             more += f"; {count_of(rows, 'row')} of {keys.erp_mapping}"
         yield Finding(account, CHECK, State.OK, f"the adapter {keys.erp} reaches it{more}")
+        if rows is not None and not asks_mapping:
+            yield Finding(
+                account,
+                CHECK,
+                State.WARNING,
+                f"the adapter {keys.erp} never asks {keys.erp_mapping}, which so has no effect",
+                "Take ERP_MAPPING away from the account, or give it an adapter that maps names: "
+                "docs/writing-an-erp-adapter.md",
+            )
         if to_come is None and account == _first_of(settings, keys):
             yield from _unserved(account, erp, settings)
     finally:

@@ -201,6 +201,9 @@ class ErpBase(ABC):
     #: What VTEX's carriers, payments and SKUs are in the ERP; given once the adapter is built.
     mapping: ErpMapping = MappingTables()
 
+    #: Whether it ever asks `mapping`; where not, `doctor` warns of a file that has no effect.
+    asks_mapping: ClassVar[bool] = True
+
     #: How many outcomes `answer_all` takes with one call.
     answers_at_once: ClassVar[int] = 1
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any, ClassVar, TextIO
 
 from orders_sync.erp.base import CancelAnswer, ErpBase, Receipt
 
@@ -22,6 +22,8 @@ class ConsoleErp(ErpBase):
     every cancellation is agreed to, also that of an order that comes later, because nobody fulfils
     what was only printed.
     """
+
+    asks_mapping: ClassVar[bool] = False
 
     def __init__(
         self,

@@ -89,6 +89,7 @@ class StagingErp(ErpBase):
     """
 
     answers_at_once: ClassVar[int] = PAGE_ROWS
+    asks_mapping: ClassVar[bool] = False
     known_options: ClassVar[frozenset[str]] = frozenset(
         {"url", "cancellation", "changes", "connections"}
     )

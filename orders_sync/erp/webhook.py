@@ -73,6 +73,7 @@ class WebhookErp(ErpBase):
     """
 
     answers_at_once: ClassVar[int] = _OUTCOMES_AT_ONCE
+    asks_mapping: ClassVar[bool] = False
     known_options: ClassVar[frozenset[str]] = frozenset(WebhookOptions.model_fields)
 
     def __init__(

@@ -42,6 +42,7 @@ class TrytonErp(ErpBase):
     """
 
     answers_at_once: ClassVar[int] = 100
+    asks_mapping: ClassVar[bool] = False
     known_options: ClassVar[frozenset[str]] = frozenset(_NEEDED)
 
     def __init__(self, account: str, options: Mapping[str, Any], home: Path) -> None:

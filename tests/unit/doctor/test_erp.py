@@ -10,11 +10,21 @@ import sqlalchemy as sa
 
 from orders_sync.doctor.erp import examine_erp
 from orders_sync.doctor.findings import Finding, State
+from orders_sync.erp.console import ConsoleErp
 from orders_sync.erp.staging import StagingErp
+from orders_sync.erp.tryton.adapter import TrytonErp
+from orders_sync.erp.webhook import WebhookErp
 from orders_sync.settings import Settings
 from orders_sync.settings_parts import AccountSettings
+from orders_sync.testing.offering import offer
 
 KEYS = {"app_key": "key", "app_token": "token"}
+
+
+class MappingErp(StagingErp):
+    """An adapter that asks its mapping."""
+
+    asks_mapping = True
 
 
 def examine(home: Path, account: str, *accounts: str) -> list[Finding]:
@@ -52,16 +62,41 @@ def test_commands_for_an_account_that_is_not_configured_are_named_once(tmp_path:
     ],
 )
 def test_a_mapping_file_is_looked_at(
-    text: str | None, state: State, says: str, tmp_path: Path
+    text: str | None, state: State, says: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    offer(tmp_path, "mapping-erp", mapping=f"{__name__}:MappingErp")
+    monkeypatch.syspath_prepend(str(tmp_path))
     path = tmp_path / "mapping.yml"
     if text is not None:
         path.write_text(text)
-    account = AccountSettings(app_key="key", app_token="token", erp="console", erp_mapping=path)
 
-    settings = Settings(accounts={"store": account}, home=tmp_path, _env_file=None)
-    [finding] = examine_erp("store", settings)
+    [finding] = examine_mapping(tmp_path, path, "mapping")
 
     assert finding.state is state
     assert says in finding.says
     assert str(path) in finding.says
+
+
+@pytest.mark.parametrize("erp", ["console", "staging"])
+def test_a_mapping_file_that_the_adapter_never_asks_is_told(erp: str, tmp_path: Path) -> None:
+    path = tmp_path / "mapping.yml"
+    path.write_text("carriers: {PAC: 1}")
+
+    reached, warning = examine_mapping(tmp_path, path, erp)
+
+    assert reached.state is State.OK
+    assert str(path) not in reached.says
+    assert warning.state is State.WARNING
+    assert warning.says == f"the adapter {erp} never asks {path}, which so has no effect"
+
+
+def test_no_shipped_adapter_asks_the_mapping_file() -> None:
+    assert not any(
+        adapter.asks_mapping for adapter in (ConsoleErp, StagingErp, TrytonErp, WebhookErp)
+    )
+
+
+def examine_mapping(home: Path, path: Path, erp: str) -> list[Finding]:
+    account = AccountSettings(app_key="key", app_token="token", erp=erp, erp_mapping=path)
+    settings = Settings(accounts={"store": account}, home=home, _env_file=None)
+    return list(examine_erp("store", settings))
