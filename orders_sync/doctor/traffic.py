@@ -134,8 +134,9 @@ def _paused(account: str, pause: PauseState) -> Finding:
         _CHECK,
         State.FAILED,
         f"paused since {since:%Y-%m-%d %H:%M} UTC: VTEX refuses its key ({pause.cause})",
-        "Mend the key in License Manager: the account then goes on by itself. Or set "
-        f"{name}KEY and {name}TOKEN, and restart the workers.",
+        "Mend the key in License Manager: the account then goes on by itself. Or give it another "
+        f"one: orders-sync accounts rotate {account}. If it is in the settings, set {name}KEY and "
+        f"{name}TOKEN instead, and restart the workers.",
     )
 
 

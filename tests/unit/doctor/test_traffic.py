@@ -87,6 +87,15 @@ def test_an_account_is_told_in_one_line(usage: Usage, state: State, words: str) 
     assert words in finding.says
 
 
+def test_a_refused_key_is_rotated_by_a_command_or_by_settings() -> None:
+    finding = judge_usage(Usage("other-store", CALM, (), PauseState(NOON, "get_feed")))
+
+    words = (finding.do or "").split(". ")
+    assert words[-2].endswith("orders-sync accounts rotate other-store")
+    assert "ORDERS_SYNC_ACCOUNTS__OTHER-STORE__APP_KEY" in words[-1]
+    assert "restart the workers" in words[-1]
+
+
 def test_what_is_forbidden_names_the_resources_that_grant_it() -> None:
     groups = tuple(PauseState(NOON, name) for name in ("get_feed", "update_tracking", "invoice"))
 
