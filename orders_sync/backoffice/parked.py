@@ -243,7 +243,7 @@ class DecisionResult:
 def decide_each(
     chosen: Sequence[Parked],
     decide_one: Callable[[Parked], Sequence[Dispatch]],
-    dispatch: Callable[[Dispatch], None],
+    dispatch: Callable[[Sequence[Dispatch]], None],
 ) -> DecisionResult:
     """Retry or discard each; one that is no longer parked is refused, and the others go on."""
     done: list[Parked] = []
@@ -255,8 +255,7 @@ def decide_each(
             refused.append((parked, str(error)))
             continue
         done.append(parked)
-        for step in following:
-            dispatch(step)
+        dispatch(following)
     return DecisionResult(done, refused)
 
 

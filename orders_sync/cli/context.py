@@ -52,13 +52,13 @@ def open_ledger() -> Iterator[Ledger]:
         ledger.close()
 
 
-def dispatcher(settings: Settings) -> Callable[[Dispatch], None]:
-    """Return a function that puts a step on its queue; without a broker the workers do it."""
+def dispatcher(settings: Settings) -> Callable[[Sequence[Dispatch]], None]:
+    """Return a function that puts steps on their queues; without a broker the workers do it."""
     from orders_sync.embedded.broker import with_broker  # noqa: PLC0415 - Celery is slow to import.
     from orders_sync.worker.app import client_app  # noqa: PLC0415
 
     try:
-        return client_app(with_broker(settings)).dispatch
+        return client_app(with_broker(settings)).dispatch_all
     except ConfigurationError:
         return lambda _: None
 

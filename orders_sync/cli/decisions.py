@@ -206,9 +206,7 @@ def edit_parked(
             act=act_now(why),
         )
         edited = ledger.inquiries.command(command_id) or {}
-    dispatch = dispatcher(settings)
-    for step in following:
-        dispatch(step)
+    dispatcher(settings)(following)
     if as_json:
         names = ("account", "order_id")
         print_json({"command_id": command_id} | {name: edited[name] for name in names})

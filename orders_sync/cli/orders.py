@@ -129,9 +129,7 @@ def sync_order(*, order_id: str, account: str | None, as_json: bool) -> None:
         account = account_of(ledger, settings, order_id, account)
         require_configured(settings, account)
         following = read_again(ledger, account, order_id, act_now(None))
-        dispatch = dispatcher(settings)
-        for step in following:
-            dispatch(step)
+        dispatcher(settings)(following)
     show = order_command("orders show", order_id, account)
     says = f"Order {order_id} of {account} will be read: {show}"
     print_outcome({"account": account, "order_id": order_id}, says, as_json=as_json)

@@ -17,8 +17,7 @@ from orders_sync.erp.base import CancelAnswer, ChangeAnswer, Decision, ErpBase, 
 from orders_sync.erp.staging_commands import (
     OFFERED,
     PAGE_ROWS,
-    answer_row,
-    answered,
+    answering,
     as_command,
     unserved,
 )
@@ -215,21 +214,17 @@ class StagingErp(ErpBase):
         self.answer_all([(command, outcome)])
 
     def answer_all(self, answers: Sequence[CommandOutcome]) -> None:
-        """Write the outcomes with one statement, all or none; see `answer`.
+        """Write the outcomes in one transaction, all or none; see `answer`.
 
         Raises:
             ErpUnavailable: The database cannot be reached or is locked.
             ErpRefused: The table does not take one of them.
         """
-        now = self._clock()
-        rows = [
-            answer_row(command.kind, command.key, outcome, now)
-            for command, outcome in answers
-            if command.key is not None
-        ]
+        rows = answering(self.account, answers, self._clock())
         if rows:
             with explained(), self._ready_engine().begin() as connection:
-                connection.execute(answered(self.account), rows)
+                for statement, values in rows.items():
+                    connection.execute(statement, values)
 
     def unserved(self, accounts: Collection[str]) -> Mapping[str, int]:
         """Count the rows of `erp_commands` that wait for accounts which are none of these.

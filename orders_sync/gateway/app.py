@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from functools import partial
 from typing import Any, Final
 
@@ -57,7 +57,7 @@ def create_app(
     ledger: Ledger,
     *,
     clock: Clock,
-    dispatch: Callable[[Dispatch], None],
+    dispatch: Callable[[Sequence[Dispatch]], None],
     put_back: PutBack,
     tracing: Tracing = NO_TRACING,
     monotonic: Callable[[], float] = time.monotonic,

@@ -6,7 +6,7 @@ import base64
 import math
 import threading
 import uuid
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any, Final, Generic, Self, TypeVar
@@ -58,7 +58,7 @@ class Context:
     clock: Clock
     outcomes: Outcomes
     allowance: Allowance
-    dispatch: Callable[[Dispatch], None]
+    dispatch: Callable[[Sequence[Dispatch]], None]
     put_back: PutBack
     tracing: Tracing = NO_TRACING
 
@@ -78,11 +78,6 @@ class Context:
             max_bytes=self.settings.max_command_bytes,
             tracing=self.tracing,
         )
-
-    def dispatch_all(self, steps: Iterable[Dispatch]) -> None:
-        """Dispatch steps."""
-        for step in steps:
-            self.dispatch(step)
 
     def act(self, who: Rights, why: str | None) -> Act:
         """Return a decision of a caller, made at this moment."""

@@ -49,7 +49,7 @@ def hook_routes(here: Context, monotonic: Callable[[], float]) -> APIRouter:
         with here.tracing.lot("hook.heard") as traced:
             recorded = here.ledger.events.record(account, lot, now=now)
             traced.add_all(About(account, order_id) for order_id in recorded.orders)
-        here.dispatch_all(recorded.dispatches)
+        here.dispatch(recorded.dispatches)
         if any(isinstance(event, OrderEvent) for event in lot) and is_noted(account):
             here.ledger.hook_log.note_hook(account, now)
 

@@ -214,7 +214,7 @@ def _discard(here: Context, caller: Rights, parked: Parked, asked: Discard) -> D
 
 
 def _decided(here: Context, parked: Parked, following: Sequence[Dispatch]) -> Decided:
-    here.dispatch_all(following)
+    here.dispatch(following)
     return Decided(
         account=parked.account,
         order_id=parked.order_id,

@@ -155,10 +155,11 @@ class Dispatching:
         self._thread = threading.Thread(target=self._run, name="dispatching", daemon=True)
         self._thread.start()
 
-    def __call__(self, step: Dispatch) -> None:
-        """Queue a step to be sent; the ledger brings back one that is not."""
+    def __call__(self, steps: Sequence[Dispatch]) -> None:
+        """Queue steps to be sent; the ledger brings back those that are not."""
         with suppress(queue.Full):
-            self._steps.put_nowait(step)
+            for step in steps:
+                self._steps.put_nowait(step)
 
     def close(self, seconds: float) -> None:
         """Send what waits, for so long at most."""

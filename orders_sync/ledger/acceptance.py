@@ -20,7 +20,7 @@ from orders_sync.ledger.order_rows import ARE_OF_ORDERS, lock_orders, of_orders
 from orders_sync.ledger.outbox import of_command
 from orders_sync.ledger.statements import Row, insert_into
 from orders_sync.ledger.tables import commands
-from orders_sync.ledger.wakeups import Windows, align_all, next_of, request_reads
+from orders_sync.ledger.wakeups import Windows, align_all, next_of_each, request_reads
 
 #: The kind that has its order read, and is done by that.
 SYNC = "sync"
@@ -111,8 +111,7 @@ class Acceptance:
         for order_ids, is_urgent in ((urgent, True), (others, False)):
             if order_ids:
                 room = self._windows.room(connection, account, now, is_urgent=is_urgent)
-                for order_id in sorted(order_ids)[:room]:
-                    dispatches += next_of(connection, account, order_id, now=now, read=False)
+                dispatches += next_of_each(connection, account, order_ids, room=room, now=now)
         return reads + dispatches
 
 

@@ -261,6 +261,8 @@ class CommandFacts:
         by_outcome: dict[str, list[str]] = defaultdict(list)
         for row in rows:
             by_outcome[row["outcome"]].append(row["id"])
+        if not by_outcome:
+            return
         with self._database.writing() as connection:
             for outcome, ids in sorted(by_outcome.items()):
                 connection.execute(

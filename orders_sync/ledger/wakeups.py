@@ -34,7 +34,7 @@ from orders_sync.ledger.order_rows import (
     of_orders,
 )
 from orders_sync.ledger.standings import Transition, opened
-from orders_sync.ledger.statements import CLOCKS_DIFFER, is_among, lock
+from orders_sync.ledger.statements import CLOCKS_DIFFER, Row, is_among, lock
 from orders_sync.ledger.tables import commands, orders
 
 #: What was dispatched and not claimed within this time is due again: its message may be lost.
@@ -209,16 +209,39 @@ _ORDER_IS_FREE: Final = ~sa.exists().where(
 _IS_DECIDING: Final = is_among(commands.c.kind, sorted(DECIDING))
 _OLDEST: Final = (
     sa.select(commands.c.id)
-    .where(IS_OF_ORDER, _is_due(commands), _ORDER_IS_FREE)
+    .where(_is_due(commands))
     .order_by(sa.case((_IS_DECIDING, 0), else_=1), commands.c.position)
     .limit(1)
 )
-_NEXT_COMMAND: Final = (
+_GO: Final = (
     sa.update(commands)
-    .where(commands.c.id == _OLDEST.scalar_subquery())
     .values(dispatched_until=UNTIL)
-    .returning(commands.c.id, commands.c.next_step)
+    .returning(commands.c.order_id, commands.c.id, commands.c.next_step)
 )
+_NEXT_COMMAND: Final = _GO.where(
+    commands.c.id == _OLDEST.where(IS_OF_ORDER, _ORDER_IS_FREE).scalar_subquery()
+)
+_HEADS: Final = (
+    sa.select(
+        orders.c.order_id,
+        _OLDEST.where(
+            commands.c.account == orders.c.account, commands.c.order_id == orders.c.order_id
+        )
+        .correlate(orders)
+        .scalar_subquery()
+        .label("id"),
+    )
+    .where(ARE_ORDERS, IS_FREE)
+    .subquery()
+)
+_FIRST_HEADS: Final = (
+    sa.select(_HEADS.c.id)
+    .where(_HEADS.c.id.is_not(None))
+    .order_by(_HEADS.c.order_id)
+    .limit(sa.bindparam("room"))
+    .cte("heads")
+)
+_NEXT_COMMANDS: Final = _GO.where(commands.c.id.in_(sa.select(_FIRST_HEADS)))
 
 
 def settle(connection: sa.Connection, account: str, order_id: str, *, now: datetime) -> None:
@@ -238,8 +261,22 @@ def next_of(
         step = connection.execute(_NEXT_ORDER, terms).scalar_one_or_none()
         if step is not None:
             return [Dispatch(account, order_id, Step(step))]
-    row = connection.execute(_NEXT_COMMAND, terms).one_or_none()
-    return [] if row is None else [Dispatch(account, order_id, Step(row.next_step), row.id)]
+    return _dispatches(account, connection.execute(_NEXT_COMMAND, terms))
+
+
+def next_of_each(
+    connection: sa.Connection, account: str, order_ids: Iterable[str], *, room: int, now: datetime
+) -> list[Dispatch]:
+    """Return the oldest due command of each order that is free, `room` at most."""
+    terms = of_orders(account, sorted(order_ids)) | {"now": now, "until": now + DISPATCHED_FOR}
+    return _dispatches(account, connection.execute(_NEXT_COMMANDS, terms | {"room": room}))
+
+
+def _dispatches(account: str, rows: Iterable[sa.Row[Any]]) -> list[Dispatch]:
+    return [
+        Dispatch(account, row.order_id, Step(row.next_step), row.id)
+        for row in sorted(rows, key=lambda row: row.order_id)
+    ]
 
 
 #: Why a command has no due time: an older one of its line is unfinished, or a person decides first.
@@ -278,34 +315,35 @@ def align(connection: sa.Connection, account: str, order_id: str, *, now: dateti
     One that is due later keeps its time, and is looked at again when it is claimed. The order's row
     is locked by the caller, so that nobody changes a line meanwhile.
     """
-    _align(connection, connection.execute(_OF_ORDER, of_order(account, order_id)).all(), now)
+    _align(connection, connection.execute(_OF_ORDER, of_order(account, order_id)), now)
 
 
 def align_all(
     connection: sa.Connection, account: str, order_ids: Iterable[str], *, now: datetime
 ) -> None:
     """Align the lines of several orders at once."""
-    rows: dict[str, list[sa.Row[Any]]] = defaultdict(list)
-    for row in connection.execute(_OF_ORDERS, of_orders(account, list(order_ids))):
-        rows[row.order_id].append(row)
-    for rows_of_order in rows.values():
-        _align(connection, rows_of_order, now)
+    _align(connection, connection.execute(_OF_ORDERS, of_orders(account, list(order_ids))), now)
 
 
 def _align(connection: sa.Connection, rows: Iterable[sa.Row[Any]], now: datetime) -> None:
-    lines: dict[str, list[sa.Row[Any]]] = defaultdict(list)
+    lines: dict[tuple[str, str], list[sa.Row[Any]]] = defaultdict(list)
     for row in rows:
-        lines[row.line].append(row)
+        lines[row.order_id, row.line].append(row)
+    may_go = Transition(standing=Standing.ACTIVE, due_at=now)
+    going: list[Row] = []
+    waiting: list[Row] = []
     for line in lines.values():
         by_id = {row.id: row for row in line}
         for place, other in blockers([_place(row) for row in line]):
             row = by_id[place.command_id]
             if other is None:
                 if row.due_at is None:
-                    may_go = Transition(standing=Standing.ACTIVE, due_at=now)
-                    connection.execute(_ALIGN, {"of_id": row.id, **may_go.of_command})
+                    going.append({"of_id": row.id, **may_go.of_command})
             elif _may_be_claimed(row, now) or (row.due_at is None and not _says_why(row, other)):
-                connection.execute(_ALIGN, {"of_id": row.id, **_behind(other).of_command})
+                waiting.append({"of_id": row.id, **_behind(other).of_command})
+    for changes in (going, waiting):
+        if changes:
+            connection.execute(_ALIGN, changes)
 
 
 def _may_be_claimed(row: sa.Row[Any], now: datetime) -> bool:

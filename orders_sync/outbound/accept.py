@@ -83,7 +83,7 @@ class Intake:
     ledger: Ledger
     clock: Clock
     new_id: Callable[[], str]
-    dispatch: Callable[[Dispatch], None]
+    dispatch: Callable[[Sequence[Dispatch]], None]
     max_bytes: int
     tracing: Tracing = NO_TRACING
     traceparent: str | None = None
@@ -248,8 +248,7 @@ class _Lot:
             )
             new = [kept.row for kept in addition.kept if kept.is_new]
             traced.add_all(About(row["account"], row["order_id"], row["id"]) for row in new)
-        for dispatch in addition.dispatches:
-            intake.dispatch(dispatch)
+        intake.dispatch(addition.dispatches)
         return addition.kept
 
     def _common(self, command: Command) -> Row:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final, cast
@@ -66,12 +66,13 @@ class IntakeTask(StepTask):
         traceparent = self.request.get(TRACEPARENT)
         return replace(intake_of(self), dispatch=self.go_on, traceparent=traceparent)
 
-    def go_on(self, following: Dispatch) -> None:
+    def go_on(self, following: Sequence[Dispatch]) -> None:
         """Send the accepted command here and now where this worker may, else have it sent."""
-        if following.step in steps.STEPS and self.app.serves(following.step):
-            self.run_command(following, steps.STEPS)
-        else:
-            self.dispatch(following)
+        for dispatch in following:
+            if dispatch.step in steps.STEPS and self.app.serves(dispatch.step):
+                self.run_command(dispatch, steps.STEPS)
+            else:
+                self.app.dispatch_all([dispatch])
 
     def take(self, kind: Kind, arguments: Mapping[str, Any]) -> None:
         """Accept a command; where that fails, its message goes to the end of its queue.
@@ -109,7 +110,7 @@ def intake_of(task: ServiceTask) -> Intake:
         ledger=services.ledger,
         clock=services.clock,
         new_id=lambda: uuid.uuid4().hex,
-        dispatch=task.dispatch,
+        dispatch=task.app.dispatch_all,
         max_bytes=services.settings.max_command_bytes,
         tracing=services.tracing,
     )

@@ -128,7 +128,7 @@ class Backfill:
     vtex: OrderList
     ledger: Ledger
     clock: Clock
-    dispatch: Callable[[Dispatch], None]
+    dispatch: Callable[[Sequence[Dispatch]], None]
     pause: Callable[[float], None]
     show: Callable[[Tally, str], None]
     in_flight: int
@@ -200,8 +200,8 @@ class Backfill:
             )
             for row in lot
         ]
-        for step in reconciliation.take_up(account, findings, what=BACKFILLED, now=self.clock()):
-            self.dispatch(step)
+        now = self.clock()
+        self.dispatch(reconciliation.take_up(account, findings, what=BACKFILLED, now=now))
 
     def _room(self, account: str, tally: Tally) -> int:
         """Wait until another order may be on its way; return how many may."""

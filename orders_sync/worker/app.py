@@ -60,26 +60,21 @@ class OrdersSyncApp(Celery):
         if self._services is not None and self._services[0] == os.getpid():
             self._services[1].tracing.close()
 
-    def dispatch(self, following: Dispatch) -> None:
-        """Put a step on its queue, with ids only.
-
-        A broker that is away is no error: the ledger knows the step, which is due again soon.
-        """
-        try:
-            self._send(following)
-        except BROKER_AWAY as error:
-            self._postponed([following], error)
-
     def dispatch_all(self, following: Sequence[Dispatch]) -> None:
-        """Put many steps on their queues in one exchange with the broker."""
+        """Put steps on their queues, with ids only, in one exchange with the broker.
+
+        A broker that is away is no error: the ledger knows the steps, which are due again soon.
+        """
         if not following:
             return
         try:
             with self.producer_or_acquire() as producer, producer.batch():
                 for dispatch in following:
-                    self._send(dispatch, producer=producer, retry=False)
+                    self._send(dispatch, producer)
         except BROKER_AWAY as error:
-            self._postponed(following, error)
+            log.warning("dispatch.postponed", steps=len(following), cause=type(error).__name__)
+            for dispatch in following:
+                self.services.metrics.dispatch_postponed(dispatch.step.value)
 
     def dispatch_deliveries(self, messages: Sequence[DeliveryMessage]) -> None:
         """Put events for endpoints on their queue; where the broker is away they are due again."""
@@ -111,12 +106,7 @@ class OrdersSyncApp(Celery):
                     add_to_parent=False,
                 )
 
-    def _postponed(self, unsent: Sequence[Dispatch], error: Exception) -> None:
-        log.warning("dispatch.postponed", steps=len(unsent), cause=type(error).__name__)
-        for dispatch in unsent:
-            self.services.metrics.dispatch_postponed(dispatch.step.value)
-
-    def _send(self, following: Dispatch, **options: Any) -> None:
+    def _send(self, following: Dispatch, producer: Any) -> None:
         ids = {"account": following.account, "order_id": following.order_id}
         if following.command_id is not None:
             ids["command_id"] = following.command_id
@@ -129,8 +119,9 @@ class OrdersSyncApp(Celery):
             kwargsrepr=repr(ids),
             # Workers declare the queues; once more with each message is costly.
             declare=(),
+            producer=producer,
+            retry=False,
             add_to_parent=False,
-            **options,
         )
 
     @property

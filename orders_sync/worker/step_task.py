@@ -100,7 +100,7 @@ class StepTask(ServiceTask):
     @property
     def runner(self) -> Runner:
         """The runner of steps in the name of this task's message."""
-        return Runner(self.services, self.dispatch, self.app.serves, str(self.request.id))
+        return Runner(self.services, self.app.dispatch_all, self.app.serves, str(self.request.id))
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,14 +119,14 @@ class Workflow(Generic[C, R]):
 class Runner:
     """Runs steps for one message.
 
-    `dispatch` puts a step on its queue and never fails: what it could not put there is due again
+    `dispatch` puts steps on their queues and never fails: what it could not put there is due again
     soon. `serves` checks which steps this worker may run: it goes on with those itself, since a
     message to the next worker costs more than the step. `task_id` names the message in the
     journal.
     """
 
     services: Services
-    dispatch: Callable[[Dispatch], None]
+    dispatch: Callable[[Sequence[Dispatch]], None]
     serves: Callable[[Step], bool]
     task_id: str
 
@@ -182,7 +182,7 @@ class Runner:
             again = self.services.ledger.orders.look_again(
                 claim.account, claim.order_id, now=self.services.clock()
             )
-            self._dispatch_all(again)
+            self.dispatch(again)
 
     def _try(self, claim: C, work: Workflow[C, R], started: datetime) -> R | None:
         """Run one step; return None where it failed, which is recorded."""
@@ -213,7 +213,7 @@ class Runner:
         log.info(
             "step.done", step=claim.step, seconds=entry.seconds, standing=result.standing.value
         )
-        self._dispatch_all(following)
+        self.dispatch(following)
         return onward
 
     def _goes_on(self, result: R, work: Workflow[C, R]) -> bool:
@@ -260,7 +260,7 @@ class Runner:
         self.services.metrics.step_ended(claim.step, "parked", seconds, verdict.cause)
         # The reason is in the other system's words, and those belong in the ledger.
         log.error("step.parked", step=claim.step, cause=verdict.cause)
-        self._dispatch_all(following)
+        self.dispatch(following)
 
     def _try_again(
         self,
@@ -287,11 +287,7 @@ class Runner:
         self.services.metrics.step_ended(claim.step, outcome, took, verdict.cause)
         say = log.warning if verdict.noted else log.debug
         say(what, step=claim.step, cause=verdict.cause, retry_in=verdict.delay.total_seconds())
-        self._dispatch_all(following)
-
-    def _dispatch_all(self, following: Sequence[Dispatch]) -> None:
-        for dispatch in following:
-            self.dispatch(dispatch)
+        self.dispatch(following)
 
     def _entry(
         self,

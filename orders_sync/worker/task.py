@@ -13,7 +13,6 @@ from celery.worker import state
 from celery.worker.request import Request
 
 from orders_sync.bootstrap import Services
-from orders_sync.domain.steps import Dispatch
 from orders_sync.errors import OrdersSyncError, ParkedError
 from orders_sync.worker.retry import place_of
 
@@ -101,10 +100,6 @@ class ServiceTask(Task):
         """The services of the process that runs the task."""
         services: Services = self.app.services
         return services
-
-    def dispatch(self, following: Dispatch) -> None:
-        """Put a step on its queue; where the broker is away it is due again soon."""
-        self.app.dispatch(following)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Run with the task's ids in every line that is logged."""

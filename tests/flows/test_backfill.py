@@ -1,12 +1,13 @@
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 from support.flow import STORE, Flow
 
+from orders_sync.domain.steps import Dispatch
 from orders_sync.errors import AuthFailed, OrdersSyncError, RateLimited, Unavailable
 from orders_sync.ledger.searches import OrderSearch
 from orders_sync.upkeep.backfill import Backfill, BackfillPlan, Tally
@@ -35,7 +36,7 @@ def backfill(flow: Flow, **changes: Any) -> Backfill:
         "vtex": flow.services.vtex(STORE),
         "ledger": flow.services.ledger,
         "clock": flow.clock,
-        "dispatch": flow.queue.append,
+        "dispatch": flow.queue.extend,
         "pause": waited.append,
         "show": lambda _tally, _why: None,
         "in_flight": 1000,
@@ -124,10 +125,11 @@ def test_one_that_is_killed_goes_on_from_there(flow: Flow, after: int) -> None:
     order_ids = filled(flow)
     wanted = plan(flow)
 
-    def dispatch(following: object) -> None:
-        if len(flow.queue) >= after:
-            raise _Killed(following)
-        flow.queue.append(following)  # type: ignore[arg-type]
+    def dispatch(following: Sequence[Dispatch]) -> None:
+        for step in following:
+            if len(flow.queue) >= after:
+                raise _Killed(step)
+            flow.queue.append(step)
 
     with pytest.raises(_Killed):
         backfill(flow, dispatch=dispatch).run(wanted)

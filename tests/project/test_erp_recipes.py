@@ -11,7 +11,12 @@ from sqlalchemy import ClauseElement, Dialect, make_url
 from sqlalchemy.dialects import registry
 from sqlalchemy.schema import CreateIndex, CreateTable
 
-from orders_sync.erp.staging_commands import OFFERED, answered, unserved
+from orders_sync.erp.staging_commands import (
+    ANSWERED_BY_ID,
+    ANSWERED_BY_KEY,
+    OFFERED,
+    unserved,
+)
 from orders_sync.erp.staging_tables import ERP_COMMANDS, ERP_ORDERS, METADATA
 
 PAGE = (Path(__file__).parents[2] / "docs" / "erp-recipes.md").read_text()
@@ -35,7 +40,7 @@ def test_every_statement_of_the_staging_tables_has_a_form_there(dialect: Dialect
         for index in table.indexes
     ]
 
-    for statement in (OFFERED, answered("mystore"), unserved(["mystore"])):
+    for statement in (OFFERED, ANSWERED_BY_ID, ANSWERED_BY_KEY, unserved(["mystore"])):
         assert "erp_commands" in compiled(statement, dialect)
     assert all(text.startswith("CREATE") for text in [*tables, *indices])
 
@@ -45,7 +50,7 @@ def test_what_sql_server_would_make_of_the_tables_is_why_they_are_made_by_hand()
 
     assert "customer_first_name TEXT" in table
     assert "NVARCHAR" not in table
-    answer = compiled(answered("mystore"), SQL_SERVER)
+    answer = compiled(ANSWERED_BY_KEY, SQL_SERVER)
     assert "SELECT erp_commands.answer INTERSECT SELECT" in answer
 
 
@@ -57,7 +62,7 @@ def test_what_oracle_would_make_of_the_tables_is_why_they_are_made_by_hand() -> 
     assert "placed_at DATE" in orders
     assert "customer_is_corporate BOOLEAN" in orders
     assert "answer CLOB" in commands
-    assert "DECODE(erp_commands.answer" in compiled(answered("mystore"), ORACLE)
+    assert "DECODE(erp_commands.answer" in compiled(ANSWERED_BY_KEY, ORACLE)
     assert "FETCH FIRST" in compiled(OFFERED, ORACLE)
 
 

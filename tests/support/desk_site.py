@@ -140,7 +140,7 @@ def serving_desk(
         Roster(settings, ledger.kept_accounts),
         ledger,
         clock=desk.now,
-        dispatch=desk.dispatched.append,
+        dispatch=desk.dispatched.extend,
         put_back=lambda queue, message: desk.put_back.append((queue, message)),
         monotonic=lambda: desk.ahead[0],
         live=live,

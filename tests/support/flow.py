@@ -188,7 +188,7 @@ class Flow:
             ledger=self.services.ledger,
             clock=self.clock,
             new_id=lambda: uuid.UUID(int=self._ids.getrandbits(128)).hex,
-            dispatch=self.queue.append,
+            dispatch=self.queue.extend,
             max_bytes=self.settings.max_command_bytes,
         )
 
@@ -244,7 +244,7 @@ class Flow:
 
     @property
     def _runner(self) -> Runner:
-        return Runner(self.services, self.queue.append, lambda _: self.goes_on, "task")
+        return Runner(self.services, self.queue.extend, lambda _: self.goes_on, "task")
 
     @property
     def _steps(self) -> OrderSteps:

@@ -105,7 +105,7 @@ def serving_gateway(
         Roster(settings, office.ledger.kept_accounts),
         office.ledger,
         clock=office.clock,
-        dispatch=office.dispatched.append,
+        dispatch=office.dispatched.extend,
         put_back=put_back or (lambda queue, message: strays.append((queue, message))),
         tracing=tracing,
     )

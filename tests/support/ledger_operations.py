@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -190,7 +190,7 @@ class Operations:
         )
 
 
-def _ignore(_: Dispatch) -> None:
+def _ignore(_: Sequence[Dispatch]) -> None:
     pass
 
 

@@ -32,7 +32,7 @@ class Office:
     @property
     def intake(self) -> Intake:
         return Intake(
-            self.ledger, self.clock, lambda: next(self._ids), self.dispatched.append, 10_000
+            self.ledger, self.clock, lambda: next(self._ids), self.dispatched.extend, 10_000
         )
 
     def ask(

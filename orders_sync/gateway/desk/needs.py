@@ -145,7 +145,7 @@ def decide(visit: Visit, parked: Parked, did: str) -> None:
         following = retry(ledger, parked, act, put_back=visit.here.put_back)
     else:
         raise NotKnown("A form says retry or discard.")
-    visit.here.dispatch_all(following)
+    visit.here.dispatch(following)
 
 
 def _account(visit: Visit, name: str | None = None) -> str | None:

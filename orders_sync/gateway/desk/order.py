@@ -90,7 +90,7 @@ def decide_order(visit: Visit) -> Response:
         ledger = visit.here.ledger
         if story_of(ledger, account, order_id, now=visit.now) is None:
             raise NotKnown(f"The ledger knows nothing of order {order_id}.")
-        visit.here.dispatch_all(read_again(ledger, account, order_id, visit.act()))
+        visit.here.dispatch(read_again(ledger, account, order_id, visit.act()))
     else:
         decide(visit, Parked(account, order_id), did)
     return visit.go("/desk/order", account=account, id=order_id, done=did)
@@ -175,7 +175,7 @@ def edit_command(visit: Visit) -> Response:
         return _command_page(
             visit, row, typed=typed, problems=problems or {"body": str(error.__cause__)}
         )
-    visit.here.dispatch_all(following)
+    visit.here.dispatch(following)
     return visit.go("/desk/command", id=row["id"], done="edit")
 
 

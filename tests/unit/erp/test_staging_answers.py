@@ -14,6 +14,7 @@ from unit.erp.erp_sql import ErpSql
 from orders_sync.domain.commands import Command, Outcome
 from orders_sync.erp.guarded import answer_all
 from orders_sync.erp.staging import StagingErp
+from orders_sync.erp.staging_commands import answering
 from orders_sync.erp.staging_rows import utc
 from orders_sync.erp.staging_tables import ERP_COMMANDS
 from orders_sync.errors import ErpRefused, ErpUnavailable
@@ -159,11 +160,19 @@ def test_a_row_that_its_people_reset_is_offered_again_under_its_key(
     assert [command.key for command in staging.pull(None).rows] == ["erp-1"]
 
 
-def test_a_page_of_answers_is_one_statement(
-    staging: StagingErp, sql: ErpSql, statements: list[str]
+@pytest.mark.parametrize(
+    ("with_own_key", "most"),
+    [
+        pytest.param(0, 1, id="keys made from ids"),
+        pytest.param(100, 1, id="the ERP's own keys"),
+        pytest.param(50, 2, id="both"),
+    ],
+)
+def test_a_page_of_answers_is_a_statement_for_each_kind_of_key(
+    with_own_key: int, most: int, staging: StagingErp, sql: ErpSql, statements: list[str]
 ) -> None:
-    for _ in range(100):
-        issue(sql)
+    for number in range(100):
+        issue(sql, f"K-{number}" if number < with_own_key else None)
     commands = staging.pull(None).rows
     outcomes = [Outcome("done", receipt=f"R-{number}") for number in range(len(commands))]
     statements.clear()
@@ -171,8 +180,25 @@ def test_a_page_of_answers_is_one_statement(
     told = list(answer_all(staging, list(zip(commands, outcomes, strict=True))))
 
     assert [(len(lot), not_taken) for lot, not_taken in told] == [(100, {})]
-    assert [statement.split()[0] for statement in statements] == ["UPDATE"]
+    assert [statement.split()[0] for statement in statements] == ["UPDATE"] * most
     assert read(sql) == [("done", None, outcome.receipt) for outcome in outcomes]
+
+
+@pytest.mark.parametrize("erp_database", ["postgresql"], indirect=True)
+def test_a_row_is_found_by_its_id_where_the_table_has_no_statistics_yet(
+    sql: ErpSql, tables: Engine, clock: SettableClock
+) -> None:
+    sql.execute("ALTER TABLE erp_commands SET (autovacuum_enabled = false)")
+    for _ in range(100):
+        issue(sql)
+    answers = [(Command("sync", ORDER_ID, {}, "erp-7"), DONE)]
+    [(statement, [values])] = answering("mystore", answers, clock()).items()
+
+    with tables.connect() as connection:
+        text = statement.compile(connection)
+        plan = connection.exec_driver_sql(f"EXPLAIN {text}", text.construct_params(values))
+
+        assert "Index Scan using erp_commands_pkey" in "".join(plan.scalars())
 
 
 def test_a_page_of_commands_is_one_statement(

@@ -21,10 +21,9 @@ def test_what_came_meanwhile_is_sent_in_lots_and_what_is_beyond_is_left_to_the_w
         lots.append(lot)
 
     dispatching = Dispatching(send)
-    dispatching(STEPS[0])
+    dispatching(STEPS[:1])
     begun.wait()
-    for step in STEPS[1:]:
-        dispatching(step)
+    dispatching(STEPS[1:])
     goes_on.set()
     until(lambda: sum(map(len, lots)) == 1001, "all that there is room for is sent")
     dispatching.close(60)
@@ -44,9 +43,9 @@ def test_an_error_that_nobody_foresaw_costs_its_lot_only() -> None:
         sent.extend(lot)
 
     dispatching = Dispatching(send)
-    dispatching(STEPS[0])
+    dispatching(STEPS[:1])
     failed.wait()
-    dispatching(STEPS[1])
+    dispatching(STEPS[1:2])
     dispatching.close(60)
 
     assert sent == [STEPS[1]]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import pytest
 import sqlalchemy as sa
 from support.office import ORDER, STORE, Office
 
@@ -12,6 +13,9 @@ from orders_sync.domain.commands import Command
 from orders_sync.domain.rules import Standing
 from orders_sync.domain.steps import CommandResult, Dispatch, Step
 from orders_sync.outbound.accept import Accepted, accept_all
+
+#: A page asks so much of the ledger, however many rows it has.
+MOST_STATEMENTS = 18
 
 REFUSED = CommandResult(Standing.PARKED, "refused", cause="vtex.refused", reason="no", hint="mend")
 
@@ -42,19 +46,24 @@ def counted(engine: sa.Engine) -> Iterator[dict[str, int]]:
     sa.event.remove(engine, "before_cursor_execute", note_statement)
 
 
-def test_a_page_is_one_transaction_and_few_statements(office: Office) -> None:
-    lot = [invoice(number, order_id=f"{number}-01") for number in range(100)]
-    engine = office.ledger.database.engine
-    with counted(engine) as empty:
-        ask_all(office, invoice(1))
+@pytest.mark.parametrize("window", [2, 1000])
+def test_a_page_is_one_transaction_and_few_statements_whatever_there_is_room_for(
+    office: Office, window: int
+) -> None:
+    windows = office.ledger.windows
+    windows.account = windows.total = window
+    # Lines of two invoices each, half of them behind a cancellation, and orders to be read.
+    lot = [invoice(number, order_id=f"{number % 50}-01") for number in range(100)]
+    lot += [Command("cancel", f"{number}-01", {"reason": "no"}, None) for number in range(25)]
+    lot += [Command("sync", f"{number}-02", {}, None) for number in range(25)]
 
-    with counted(engine) as full:
+    with counted(office.ledger.database.engine) as number:
         accepted = ask_all(office, *lot)
 
     assert all(each.is_new for each in accepted)
-    assert full["commits"] == empty["commits"] == 1
-    # Beside what one command needs: what goes out at once, as much as the window has room for.
-    assert full["statements"] <= empty["statements"] + office.ledger.windows.account
+    assert number["commits"] == 1
+    assert number["statements"] <= MOST_STATEMENTS
+    assert len(office.dispatched) == min(window, 75)
 
 
 def test_a_page_of_one_order_is_one_line_of_which_the_oldest_goes(office: Office) -> None:

@@ -8,10 +8,12 @@ from types import SimpleNamespace
 import pytest
 import sqlalchemy as sa
 from support.ledger_files import make_ledger
+from support.waiting import until
 
 from orders_sync.bootstrap import Services
+from orders_sync.broker.client import QueueLengths
 from orders_sync.domain.rules import Standing
-from orders_sync.domain.steps import Claim, Dispatch, Step, StepResult
+from orders_sync.domain.steps import Claim, Dispatch, Queue, Step, StepResult
 from orders_sync.embedded.broker import EmbeddedBroker
 from orders_sync.ledger.tables import orders
 from orders_sync.ledger.wakeups import DISPATCHED_FOR
@@ -53,18 +55,34 @@ def due(app: OrdersSyncApp, *, after: timedelta) -> list[Dispatch]:
     return app.services.ledger.due_work.take(STORE, Step.FETCH, limit=10, now=now)
 
 
-@pytest.mark.parametrize("many", [False, True], ids=["one", "many"])
 def test_what_a_dying_broker_did_not_take_is_due_within_seconds(
-    app: OrdersSyncApp, broker: EmbeddedBroker, many: bool
+    app: OrdersSyncApp, broker: EmbeddedBroker
 ) -> None:
     following = hear_of_order(app)
     app.dispatch_all([following])
     assert broker.child is not None
     broker.child.kill()
 
-    app.dispatch_all([following]) if many else app.dispatch(following)
+    app.dispatch_all([following])
 
     assert due(app, after=DISPATCHED_FOR) == [following]
+
+
+def test_a_broker_that_is_back_takes_the_next_step_at_once(
+    app: OrdersSyncApp, broker: EmbeddedBroker
+) -> None:
+    following = hear_of_order(app)
+    app.dispatch_all([following])
+    assert broker.child is not None
+    broker.child.kill()
+    broker.child.start()
+    lengths = QueueLengths(app, [Queue.ORDERS])
+    until(lambda: lengths()[Queue.ORDERS] <= 1, "the broker answers")
+    before = lengths()[Queue.ORDERS]
+
+    app.dispatch_all([following])
+
+    assert lengths()[Queue.ORDERS] == before + 1
 
 
 def test_what_the_broker_took_is_not_due_while_a_worker_may_still_take_it(

@@ -96,7 +96,7 @@ class Setting:
     def command_due(self, account: str, kind: str, order_id: str) -> None:
         """Have a command due that was not dispatched."""
         self.ledger.windows.total = 0
-        intake = Intake(self.ledger, self.clock, lambda: uuid.uuid4().hex, self.sent.append, 10_000)
+        intake = Intake(self.ledger, self.clock, lambda: uuid.uuid4().hex, self.sent.extend, 10_000)
         body = {"reason": "no"} if kind == "cancel" else {"number": "7", "value_cents": 100}
         accept(Command(kind, order_id, body, None), account=account, source="erp", intake=intake)
 

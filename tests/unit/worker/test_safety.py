@@ -172,17 +172,14 @@ def test_tls_brokers_have_their_certificate_checked(tmp_path: Path) -> None:
     assert celery_settings(tls)["broker_use_ssl"]["ssl_cert_reqs"].name == "CERT_REQUIRED"
 
 
-@pytest.mark.parametrize("many", [False, True], ids=["one", "many"])
-def test_what_is_dispatched_without_a_broker_is_due_within_seconds(
-    tmp_path: Path, many: bool
-) -> None:
+def test_what_is_dispatched_without_a_broker_is_due_within_seconds(tmp_path: Path) -> None:
     app = impatient(make_app(tmp_path))
     make_ledger(app.orders_sync_settings.ledger)
     ledger, now = app.services.ledger, app.services.clock()
     [following] = ledger.orders.look_again("mystore", "1-01", now=now)
 
     with structlog.testing.capture_logs() as logged:
-        app.dispatch_all([following]) if many else app.dispatch(following)
+        app.dispatch_all([following])
 
     later = app.services.clock() + DISPATCHED_FOR
     due = ledger.due_work.take("mystore", Step.FETCH, limit=10, now=later)
@@ -195,7 +192,7 @@ def test_a_dispatch_without_broker_and_ledger_fails_nobody(tmp_path: Path) -> No
     app = impatient(make_app(tmp_path))
 
     with structlog.testing.capture_logs() as logged:
-        app.dispatch(Dispatch("mystore", "1-01", Step.FETCH))
+        app.dispatch_all([Dispatch("mystore", "1-01", Step.FETCH)])
 
     app.services.close()
     assert [line["event"] for line in logged] == ["dispatch.postponed"]
