@@ -81,9 +81,14 @@ class Decisions:
         """Void a command; its ERP is told why, and what waited for it goes on."""
         with self._database.writing() as connection:
             row = _parked(connection, command_id)
-            is_command, why = commands.c.id == command_id, f"Discarded: {act.why}"
-            outbox = self._database.outbox
-            void_commands(connection, outbox, is_command, "command.discarded", why, at=act.at)
+            void_commands(
+                connection,
+                self._database.outbox,
+                commands.c.id == command_id,
+                cause="command.discarded",
+                reason=f"Discarded: {act.why}",
+                at=act.at,
+            )
             _log(connection, row, "discard", act)
             settle(connection, row.account, row.order_id, now=act.at)
             return _go_on(connection, row, act.at)
@@ -124,8 +129,15 @@ class Decisions:
                 forget_given(connection, account, order_id)
             else:
                 what = "order.discarded"
-                why, outbox = f"Discarded: {act.why}", self._database.outbox
-                void_order(connection, outbox, account, order_id, what, why, at=act.at)
+                void_order(
+                    connection,
+                    self._database.outbox,
+                    account,
+                    order_id,
+                    cause="order.discarded",
+                    reason=f"Discarded: {act.why}",
+                    at=act.at,
+                )
             write_entries(
                 connection, [JournalLine(act.at, account, order_id, what, note="by a person")]
             )
@@ -145,13 +157,15 @@ def void_order(
     outbox: Outbox,
     account: str,
     order_id: str,
+    *,
     cause: str,
     reason: str | None,
-    *,
     at: datetime,
 ) -> None:
     """Void an order, if it is parked."""
-    version = _close_order(connection, account, order_id, voided(cause, reason, at=at).of_order)
+    version = _close_order(
+        connection, account, order_id, voided(cause=cause, reason=reason, at=at).of_order
+    )
     if version is not None:
         discarded, mark = EventType.ORDER_DISCARDED, f"{version}"
         event = Announcement(discarded, at, account, mark=mark, order_id=order_id, cause=cause)
@@ -177,9 +191,9 @@ def void_commands(
     connection: sa.Connection,
     outbox: Outbox,
     which: sa.ColumnElement[bool],
+    *,
     cause: str,
     reason: str,
-    *,
     at: datetime,
 ) -> None:
     """Void those of some commands that are parked; an ERP that asked for one is told."""
@@ -188,7 +202,7 @@ def void_commands(
         sa.update(commands)
         .where(which, commands.c.standing == Standing.PARKED)
         .values(
-            **voided(cause, reason, at=at).of_command,
+            **voided(cause=cause, reason=reason, at=at).of_command,
             # What waits for the end of a change need not wait any longer.
             progress=sa.case((is_running_change, "ended"), else_=commands.c.progress),
             told=None,
@@ -223,6 +237,7 @@ def close_earlier_failures(
     if later.asked_key is not None:
         is_earlier = commands.c.created_at < later.created_at
         same.append(sa.and_(commands.c.asked_key == later.asked_key, is_earlier))
+    end = done(cause="command.closed", reason=f"Command {later.id} did it later.", at=now)
     statement = (
         sa.update(commands)
         .where(
@@ -233,7 +248,7 @@ def close_earlier_failures(
             sa.or_(*same),
         )
         .values(
-            **done("command.closed", f"Command {later.id} did it later.", at=now).of_command,
+            **end.of_command,
             # An ERP that was told of a refusal holds it for final.
             outcome=sa.case((commands.c.outcome == "refused", "refused"), else_="done"),
         )

@@ -330,7 +330,7 @@ def _claim_of(
 
 
 def _unreadable(step: str, now: datetime) -> Transition:
-    return parked(_CAUSE, _REASON, _HINT, step=step, at=now)
+    return parked(cause=_CAUSE, reason=_REASON, hint=_HINT, step=step, at=now)
 
 
 def _is_due(table: sa.Table, account: str, step: str) -> tuple[sa.ColumnElement[bool], ...]:

@@ -234,6 +234,7 @@ class Reconciliation:
         now: datetime,
     ) -> bool:
         """Park an order that is not being worked on and shows this status; False: it is not so."""
+        stop = parked(cause=cause, reason=discrepancy.note, hint=hint, step=Step.FETCH, at=now)
         statement = (
             sa.update(orders)
             .where(
@@ -243,10 +244,7 @@ class Reconciliation:
                 orders.c.status == status,
                 sa.or_(orders.c.lease_until.is_(None), orders.c.lease_until <= now),
             )
-            .values(
-                **parked(cause, discrepancy.note, hint, step=Step.FETCH, at=now).of_order,
-                version=orders.c.version + 1,
-            )
+            .values(**stop.of_order, version=orders.c.version + 1)
             .returning(orders.c.version)
         )
         with self._database.writing() as connection:

@@ -299,10 +299,10 @@ def _give_up(
     connection: sa.Connection, outbox: Outbox, account: str, order_id: str, now: datetime
 ) -> None:
     """Void what is parked of an order."""
-    void_order(connection, outbox, account, order_id, FORGOTTEN, None, at=now)
+    void_order(connection, outbox, account, order_id, cause=FORGOTTEN, reason=None, at=now)
     is_its = sa.and_(commands.c.account == account, commands.c.order_id == order_id)
     why = "The order was forgotten by a person."
-    void_commands(connection, outbox, is_its, FORGOTTEN, why, at=now)
+    void_commands(connection, outbox, is_its, cause=FORGOTTEN, reason=why, at=now)
     align(connection, account, order_id, now=now)
 
 

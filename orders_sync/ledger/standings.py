@@ -84,17 +84,17 @@ def ended(
 
 
 def parked(
-    cause: str, reason: str, hint: str, *, at: datetime, step: str | None, outcome: str = "parked"
+    *, cause: str, reason: str, hint: str, at: datetime, step: str | None, outcome: str = "parked"
 ) -> Transition:
     """Return the stop of work until a person, or a new event of an order, has it go on."""
     return Transition(Standing.PARKED, at, step, None, cause, reason, hint, outcome=outcome)
 
 
 def done(
-    cause: str | None = None,
-    reason: str | None = None,
     *,
     at: datetime,
+    cause: str | None = None,
+    reason: str | None = None,
     step: str | None = None,
     outcome: str | None = None,
 ) -> Transition:
@@ -102,6 +102,6 @@ def done(
     return Transition(Standing.DONE, at, step, None, cause, reason, outcome=outcome)
 
 
-def voided(cause: str, reason: str | None, *, at: datetime) -> Transition:
+def voided(*, cause: str, reason: str | None, at: datetime) -> Transition:
     """Return the end of work that a person gave up."""
     return Transition(Standing.VOID, at, None, None, cause, reason, outcome="refused")

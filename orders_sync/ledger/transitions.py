@@ -112,7 +112,7 @@ class Claims(ABC, Generic[C, R]):
         self, claim: C, entry: JournalLine, *, cause: str, reason: str, hint: str, now: datetime
     ) -> list[Dispatch]:
         """Stop the work until a person, or a new event of the order, says otherwise."""
-        stop = parked(cause, reason, hint, step=claim.step, at=now)
+        stop = parked(cause=cause, reason=reason, hint=hint, step=claim.step, at=now)
         return self._release(claim, stop, [entry], now)
 
     @abstractmethod

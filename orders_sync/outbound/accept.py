@@ -218,9 +218,9 @@ class _Lot:
         fingerprint = hashlib.sha256(seen.encode(errors="replace")).hexdigest()
         common = self._common(command)
         stop = parked(
-            error.cause,
-            error.message,
-            "Correct it where it came from and send it again, or edit it here: "
+            cause=error.cause,
+            reason=error.message,
+            hint="Correct it where it came from and send it again, or edit it here: "
             f"orders-sync parked edit {common['id']}",
             step=first_step(kind),
             at=self.now,

@@ -52,7 +52,7 @@ def _values(tree: ast.AST, what: str) -> Iterator[ast.expr]:
                 yield from (
                     value
                     for key, value in zip(keys, values, strict=True)
-                    if isinstance(key, ast.Constant) and key.value in {what, f"new_{what}"}
+                    if isinstance(key, ast.Constant) and key.value == what
                 )
             case ast.Assign(targets=[ast.Name(id=name)], value=value) if name == what:
                 yield value
@@ -98,13 +98,12 @@ def _constants(module: ModuleType, what: str) -> Iterator[str]:
     tables = {
         "hint": {
             "_HINTS",
-            "HINT",
             "_STUCK",
             "_STUCK_ELSEWHERE",
             "_UNMENDED",
             "_UNMENDED_ELSEWHERE",
         },
-        "cause": {"CAUSE", "STUCK_CAUSE", "UNMENDED_CAUSES"},
+        "cause": {"STUCK_CAUSE", "UNMENDED_CAUSES"},
     }.get(what, set())
     for name, value in vars(module).items():
         if name in tables:
