@@ -17,7 +17,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from orders_sync.domain.announcements import Announcement, EventType, command_event
-from orders_sync.ledger.statements import insert_into
+from orders_sync.ledger.statements import Row, insert_into
 from orders_sync.ledger.tables import ShortText, UtcDateTime, metadata, partial_index
 
 endpoints = sa.Table(
@@ -153,6 +153,8 @@ class Outbox:
         subscriptions = self.subscriptions(connection)
         if not subscriptions:
             return
+        rows: dict[str, Row] = {}
+        receivers: dict[str, list[str]] = {}
         for announcement in events:
             wanting = [
                 subscription
@@ -161,7 +163,12 @@ class Outbox:
                 and subscription.wants(announcement.type, announcement.account)
             ]
             if wanting:
-                _write(connection, announcement, [s.endpoint_id for s in wanting if s.is_on])
+                rows[announcement.id] = _row(announcement)
+                receivers[announcement.id] = [s.endpoint_id for s in wanting if s.is_on]
+        if rows:
+            added = connection.execute(_add(connection.dialect.name), list(rows.values()))
+            new = [rows[row.id] | {"seq": row.seq} for row in added]
+            _deliver(connection, new, receivers)
 
     def subscriptions(self, connection: sa.Connection) -> Sequence[Subscription]:
         """Return what each endpoint wants, as it was two seconds ago or later."""
@@ -180,16 +187,16 @@ _WANTED: Final = sa.select(
     endpoints.c.id, endpoints.c.events, endpoints.c.accounts, endpoints.c.off_at
 )
 _DELIVER: Final = sa.insert(deliveries)
-#: When the last of an order's events that have not ended is due: a later one is due no earlier.
+#: An order's events go to an endpoint one after the other.
+_LINE: Final = (deliveries.c.endpoint_id, deliveries.c.account, deliveries.c.order_id)
+#: When the last of those that have not ended is due: a later one is due no earlier.
 _AHEAD: Final = (
-    sa.select(deliveries.c.endpoint_id, sa.func.max(deliveries.c.due_at).label("due_at"))
+    sa.select(*_LINE, sa.func.max(deliveries.c.due_at).label("due_at"))
     .where(
-        deliveries.c.endpoint_id.in_(sa.bindparam("to", expanding=True)),
-        deliveries.c.account == sa.bindparam("of_account"),
-        deliveries.c.order_id == sa.bindparam("of_order"),
+        *(column.in_(sa.bindparam(f"of_{column.name}", expanding=True)) for column in _LINE),
         deliveries.c.due_at.is_not(None),
     )
-    .group_by(deliveries.c.endpoint_id)
+    .group_by(*_LINE)
 )
 
 
@@ -197,46 +204,49 @@ def _names(text: str | None) -> frozenset[str] | None:
     return None if text is None else frozenset(text.split())
 
 
-def _write(
-    connection: sa.Connection, announcement: Announcement, endpoint_ids: Sequence[str]
-) -> None:
-    # A parked message waits for no other one: it has a line of its own, as an order has.
-    order_id = announcement.order_id or announcement.message or ""
-    row = {
+def _row(announcement: Announcement) -> Row:
+    return {
         "id": announcement.id,
         "at": announcement.at,
         "told": announcement.type,
         "account": announcement.account,
-        "order_id": order_id,
+        # A parked message waits for no other one: it has a line of its own, as an order has.
+        "order_id": announcement.order_id or announcement.message or "",
         "body": announcement.body(),
     }
-    seq = connection.execute(_add(connection.dialect.name), row).scalar_one_or_none()
-    if seq is None or not endpoint_ids:
-        return
-    line = {"of_account": announcement.account, "of_order": order_id, "to": endpoint_ids}
-    ahead = {row.endpoint_id: row.due_at for row in connection.execute(_AHEAD, line)}
-    delivery = {
-        "seq": seq,
-        "account": announcement.account,
-        "order_id": order_id,
-        "attempts": 0,
-        "version": 0,
-    }
-    rows = [
-        delivery
-        | {
+
+
+def _deliver(
+    connection: sa.Connection, events: Sequence[Row], receivers: Mapping[str, Sequence[str]]
+) -> None:
+    """Have events sent to the endpoints that receive each, by its id."""
+    rows: list[Row] = [
+        {
             "endpoint_id": endpoint_id,
-            "due_at": max(announcement.at, ahead.get(endpoint_id, announcement.at)),
+            "seq": event["seq"],
+            "account": event["account"],
+            "order_id": event["order_id"],
+            "due_at": event["at"],
+            "attempts": 0,
+            "version": 0,
         }
-        for endpoint_id in sorted(endpoint_ids)
+        for event in sorted(events, key=lambda event: int(event["seq"]))
+        for endpoint_id in sorted(receivers[event["id"]])
     ]
+    if not rows:
+        return
+    lines = {f"of_{column.name}": list({row[column.name] for row in rows}) for column in _LINE}
+    ahead = {(*line,): due_at for *line, due_at in connection.execute(_AHEAD, lines)}
+    for row in rows:
+        line = tuple(row[column.name] for column in _LINE)
+        row["due_at"] = ahead[line] = max(row["due_at"], ahead.get(line, row["due_at"]))
     connection.execute(_DELIVER, rows)
 
 
 @cache
 def _add(dialect: str) -> sa.Executable:
     statement = insert_into(outbox, dialect).on_conflict_do_nothing(index_elements=[outbox.c.id])
-    return statement.returning(outbox.c.seq)
+    return statement.returning(outbox.c.id, outbox.c.seq)
 
 
 def of_command(

@@ -12,10 +12,11 @@ from support.office import ORDER, STORE, Office
 from orders_sync.domain.commands import Command
 from orders_sync.domain.rules import Standing
 from orders_sync.domain.steps import CommandResult, Dispatch, Step
+from orders_sync.ledger.endpoints import Endpoint
 from orders_sync.outbound.accept import Accepted, accept_all
 
 #: A page asks so much of the ledger, however many rows it has.
-MOST_STATEMENTS = 18
+MOST_STATEMENTS = 21
 
 REFUSED = CommandResult(Standing.PARKED, "refused", cause="vtex.refused", reason="no", hint="mend")
 
@@ -52,10 +53,14 @@ def test_a_page_is_one_transaction_and_few_statements_whatever_there_is_room_for
 ) -> None:
     windows = office.ledger.windows
     windows.account = windows.total = window
-    # Lines of two invoices each, half of them behind a cancellation, and orders to be read.
+    endpoint = Endpoint("ep_1", "https://a.example/", None, None, "whsec_c2VjcmV0", office.clock())
+    office.ledger.endpoints.add(endpoint, office.act)
+    # Lines of two invoices each, half of them behind a cancellation; orders to be read, and what
+    # is refused, of which the endpoint is told.
     lot = [invoice(number, order_id=f"{number % 50}-01") for number in range(100)]
     lot += [Command("cancel", f"{number}-01", {"reason": "no"}, None) for number in range(25)]
     lot += [Command("sync", f"{number}-02", {}, None) for number in range(25)]
+    lot += [Command("track", f"{number}-03", {}, None) for number in range(25)]
 
     with counted(office.ledger.database.engine) as number:
         accepted = ask_all(office, *lot)
@@ -64,6 +69,9 @@ def test_a_page_is_one_transaction_and_few_statements_whatever_there_is_room_for
     assert number["commits"] == 1
     assert number["statements"] <= MOST_STATEMENTS
     assert len(office.dispatched) == min(window, 75)
+    assert (
+        len(office.ledger.deliveries.take("ep_1", at_once=99, limit=99, now=office.clock())) == 50
+    )
 
 
 def test_a_page_of_one_order_is_one_line_of_which_the_oldest_goes(office: Office) -> None:

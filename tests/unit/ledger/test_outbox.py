@@ -12,6 +12,7 @@ import pytest
 import sqlalchemy as sa
 from support.office import ORDER, STORE, Office
 
+from orders_sync.domain.commands import Command
 from orders_sync.domain.rules import Progress, Standing
 from orders_sync.domain.steps import Claim, CommandResult, Step, StepResult
 from orders_sync.ledger import Ledger
@@ -22,6 +23,7 @@ from orders_sync.ledger.journal import Act, JournalLine
 from orders_sync.ledger.outbox import KNOWN_AFTER_SECONDS, Outbox, deliveries, endpoints, outbox
 from orders_sync.ledger.reconciliation import DiscrepancyRecord
 from orders_sync.ledger.tables import commands, orders
+from orders_sync.outbound.accept import accept_all
 from orders_sync.testing.clock import SettableClock
 from orders_sync.upkeep.purge import forget_events
 
@@ -425,3 +427,13 @@ def test_an_event_behind_one_that_waits_is_due_no_earlier(
     with ledger.database.reading() as connection:
         due = connection.execute(sa.select(deliveries.c.due_at)).scalars().all()
     assert (told.deliveries, set(due)) == (2, {later})
+
+
+def test_what_becomes_of_a_page_at_once_is_told_in_its_order(office: Office, told: Told) -> None:
+    keys = [f"{number}" for number in range(20)]
+    lot = [Command("note", f"{int(key) % 3}-01", {}, key) for key in keys]
+
+    accept_all(lot, account=STORE, source="erp", intake=office.intake)
+
+    assert [event["data"]["key"] for event in told.events] == keys
+    assert told.deliveries == len(keys)
