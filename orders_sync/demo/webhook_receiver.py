@@ -41,6 +41,7 @@ CREATE TABLE IF NOT EXISTS orders (
   is_open DEFAULT TRUE, UNIQUE (account, order_id));
 CREATE TABLE IF NOT EXISTS changes (account, order_id, revision, what);
 CREATE TABLE IF NOT EXISTS outcomes (command_key PRIMARY KEY, outcome, reason);
+CREATE TABLE IF NOT EXISTS starts (number INTEGER PRIMARY KEY);
 """
 _ADD: Final = (
     "INSERT INTO orders (account, order_id, state, revision, message, placed_at) "
@@ -249,10 +250,21 @@ def application(receiver: Receiver) -> Callable[[Any, Any, Any], Any]:
     return receive_one
 
 
+def draw_faults(path: Path, seed: str) -> Random:
+    """Return what draws the faults of one start of a receiver.
+
+    One that is killed again and again would meet each first call with the same fault otherwise.
+    """
+    with open_books(path) as books:
+        start = books.execute("INSERT INTO starts DEFAULT VALUES").lastrowid
+    return Random(f"{seed}, start {start}")  # noqa: S311 - A demo is repeatable.
+
+
 def main(books: str, port: str, seed: str | None = None) -> None:
     """Serve on this machine until this process is ended."""
-    faults = None if seed is None else Random(seed)  # noqa: S311 - A demo is repeatable.
-    receiver = Receiver(Path(books), child_environment()["ERP_SECRET"], faults)
+    path = Path(books)
+    faults = None if seed is None else draw_faults(path, seed)
+    receiver = Receiver(path, child_environment()["ERP_SECRET"], faults)
     uvicorn.run(
         application(receiver),
         host="127.0.0.1",

@@ -25,7 +25,7 @@ from support.webhook_erp import SECRET
 from orders_sync.demo.played_webhook import PlayedWebhook
 from orders_sync.demo.records import CommandAnswer
 from orders_sync.demo.scenarios import OF_SERVICE, Scenario, draft_commands
-from orders_sync.demo.webhook_receiver import Receiver, application
+from orders_sync.demo.webhook_receiver import Receiver, application, draw_faults
 from orders_sync.domain.commands import Command, Outcome
 from orders_sync.domain.differences import Changes, compare
 from orders_sync.embedded.broker import free_port
@@ -281,3 +281,14 @@ def test_a_bad_receiver_has_written_what_its_answer_hides(
     later = sum("answers 503" in words for words in failed)
     assert 0 < later < len(failed)
     assert len(play().orders()) == 60 - later
+
+
+def test_a_bad_receiver_that_is_started_again_does_not_meet_its_first_calls_with_the_same_faults(
+    books: Path, tmp_path: Path
+) -> None:
+    starts = [draw_faults(books, "9").random() for _ in range(20)]
+
+    assert len(set(starts)) == 20
+    # A demo is repeatable all the same.
+    again = tmp_path / "again.sqlite3"
+    assert [draw_faults(again, "9").random() for _ in range(20)] == starts
