@@ -59,7 +59,7 @@ def trouble_of(kept: KeptTokens, *, now: datetime) -> str | None:
     if since is not None and now - since > LOST_AFTER:
         return (
             f"a process began to renew its tokens at {since:%Y-%m-%d %H:%M} UTC and ended before "
-            "it had kept the new ones: nobody knows whether the old ones are still good"
+            "it had kept the new ones, so nobody knows whether the old ones are still good"
         )
     return None
 

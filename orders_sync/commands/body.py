@@ -168,6 +168,11 @@ class Quantity(Part):
             raise ValueError("give line_id or sku")
         return self
 
+    @property
+    def named(self) -> str:
+        """The line or the SKU, as a sentence has it."""
+        return f"line {self.line_id}" if self.line_id else f"SKU {self.sku}"
+
 
 @dataclass(frozen=True, slots=True)
 class Problem:

@@ -25,7 +25,7 @@ from orders_sync.domain.steps import Step
 
 #: What a cancellation's intent says it is.
 REQUEST: Final = "request"
-_CONFIRMATION: Final = "confirmation"
+CONFIRMATION: Final = "confirmation"
 
 _LOOK_AGAIN_SECONDS: Final = 5.0
 
@@ -75,7 +75,7 @@ def judge_cancel(_: CancelBody, order: Fulfilment, known: Known) -> Verdict:
     )
     if wait is not None:
         return wait
-    content = _CONFIRMATION if group is Group.REQUESTED else REQUEST
+    content = CONFIRMATION if group is Group.REQUESTED else REQUEST
     return Send(None, Intent("cancel", known.now, content=content))
 
 

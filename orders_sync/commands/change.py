@@ -141,19 +141,19 @@ def _lines(items: Sequence[Quantity], order: Fulfilment) -> tuple[Quantity, ...]
     named: list[Quantity] = []
     for item in items:
         lines = order.lines_of(item.line_id, item.sku)
-        name = f"line {item.line_id}" if item.line_id else f"SKU {item.sku}"
         if len(lines) != 1:
-            several = "is on several lines" if lines else "is not in the order"
             return NotAllowed(
                 "change.item_unclear",
-                f"{name} {several}.",
+                f"{item.named} is on several lines."
+                if lines
+                else f"{item.named} is not in the order.",
                 "Name the order's line by line_id (VTEX's uniqueId), then retry.",
             )
         [line] = lines
-        if item.quantity > line.quantity:
+        if item.quantity > (available := line.quantity):
             return NotAllowed(
                 "change.quantity_exceeded",
-                f"{item.quantity} of {name} were asked for, and the order has {line.quantity}.",
+                f"{item.quantity} of {item.named} were asked for, and the order has {available}.",
                 "Correct the quantity, then retry.",
             )
         named.append(item.model_copy(update={"sku": line.sku, "line_id": line.line_id or None}))

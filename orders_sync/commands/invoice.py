@@ -146,9 +146,10 @@ def _judge_repeat(body: InvoiceBody, order: Fulfilment, known: Known, standing: 
         # VTEX does not show it, so it may be another.
         differing.append("embedded_invoice")
     if differing:
+        fields = ", ".join(differing)
         return NotAllowed(
             "invoice.differs",
-            f"Invoice {standing.invoice_number} is in VTEX with another {', '.join(differing)}.",
+            f"Invoice {standing.invoice_number} is in VTEX with another {fields}.",
             "VTEX corrects no invoice: send it under another number, or discard the command.",
         )
     if body.tracking_number and standing.tracking_number not in {None, "", body.tracking_number}:
@@ -303,29 +304,32 @@ def _judge_return(body: InvoiceBody, order: Fulfilment, known: Known, number: st
     chosen = choose(body.items or (), order, returned=True)
     if isinstance(chosen, NotAllowed):
         return chosen
-    value = body.value_cents or chosen.value_cents
-    returned = order.returned_cents
-    if returned + value > order.invoiced_cents:
+    value_cents = body.value_cents or chosen.value_cents
+    if order.returned_cents + value_cents > order.invoiced_cents:
         return NotAllowed(
             "invoice.over_returned",
-            f"Return {number} of {value} cents is more than the {order.invoiced_cents} cents "
-            f"invoiced less the {returned} cents returned before.",
+            f"Return {number} of {value_cents} cents is more than the {order.invoiced_cents} cents "
+            f"invoiced less the {order.returned_cents} cents returned before.",
             "Correct the return's value or items, then retry.",
         )
-    if value <= 0:
+    if value_cents <= 0:
         return NotAllowed(
             "invoice.worth_nothing",
             f"What return {number} names cost nothing, and VTEX refunds nothing.",
             "Give value_cents if money goes back all the same, or discard the command.",
         )
-    return foreseen.wait or _send(body, number, value, chosen.items, known)
+    return foreseen.wait or _send(body, number, value_cents, chosen.items, known)
 
 
-def _too_much(order: Fulfilment, number: str, value: int | None, remaining: int) -> NotAllowed:
-    asked = "nothing" if value is None else f"{value} cents"
+def _too_much(
+    order: Fulfilment, number: str, asked_cents: int | None, remaining: int
+) -> NotAllowed:
+    left_cents = max(remaining, 0)
     return NotAllowed(
         "invoice.over_invoiced",
-        f"Invoice {number} asks for {asked}, and {max(remaining, 0)} of the order's "
+        f"Nothing of the order's {order.value_cents} cents is left for invoice {number}."
+        if asked_cents is None
+        else f"Invoice {number} asks for {asked_cents} cents, and {left_cents} of the order's "
         f"{order.value_cents} cents are left to invoice.",
         "Correct the value (it counts freight in), or discard the command.",
     )
@@ -352,7 +356,7 @@ def _send(
     if left_cents:
         remark = (
             f"All pieces are invoiced, {left_cents} cents are not, and VTEX keeps the order open. "
-            f"Send one more invoice with value_cents {left_cents} and no items."
+            "Send one more invoice with these as its value_cents and no items."
         )
     return Send(whole, Intent("invoice", known.now, number, value, content=body.type), remark)
 

@@ -102,11 +102,10 @@ def choose(
     parts: list[_Pieces] = []
     for item in items:
         lines = order.lines_of(item.line_id, item.sku)
-        name = f"line {item.line_id}" if item.line_id else f"SKU {item.sku}"
         if not lines:
             return NotAllowed(
                 "invoice.item_unknown",
-                f"The order has no {name}.",
+                f"The order has no {item.named}.",
                 "Name the order's own lines (uniqueId) or SKUs, then retry.",
             )
         missing = item.quantity
@@ -122,7 +121,7 @@ def choose(
         if missing:
             return NotAllowed(
                 "invoice.quantity_exceeded",
-                f"{item.quantity} of {name} were asked for, {missing} more than are left.",
+                f"{item.quantity} of {item.named} were asked for, {missing} more than are left.",
                 "Correct the quantity, then retry.",
             )
     return _merge(parts, is_rest=not returned and not any(left_of_sku.values()))

@@ -146,16 +146,18 @@ class Changes:
 
 
 def _line_words(line: LineChange) -> str:
-    name = f"SKU {line.sku}"
-    if line.before is None or line.after is None:
-        state, verb = (line.after, "added") if line.before is None else (line.before, "removed")
-        quantity = state.quantity if state else 0
-        return f"{name} {verb} ({quantity})"
-    if line.before.quantity != line.after.quantity:
-        return f"{name} {line.before.quantity} -> {line.after.quantity}"
-    if line.before.unit_multiplier != line.after.unit_multiplier:
-        return f"{name} weight {line.before.unit_multiplier:g} -> {line.after.unit_multiplier:g}"
-    return f"{name} {_money(_worth(line.before))} -> {_money(_worth(line.after))}"
+    sku, before, after = line.sku, line.before, line.after
+    if before is None:
+        quantity = after.quantity if after else 0
+        return f"SKU {sku} added ({quantity})"
+    if after is None:
+        return f"SKU {sku} removed ({before.quantity})"
+    if before.quantity != after.quantity:
+        return f"SKU {sku} {before.quantity} -> {after.quantity}"
+    if before.unit_multiplier != after.unit_multiplier:
+        return f"SKU {sku} weight {before.unit_multiplier:g} -> {after.unit_multiplier:g}"
+    was, becomes = _money(_worth(before)), _money(_worth(after))
+    return f"SKU {sku} {was} -> {becomes}"
 
 
 def _worth(state: LineState) -> int:

@@ -68,7 +68,9 @@ def _judge(claim: Claim, document: bytes, *, now: datetime) -> StepResult:
         sequence=order.sequence,
         marketplace_order_id=order.marketplace_order_id,
         document=document,
-        note=f"{order.status or 'no status'}: {action}",
+        note=f"VTEX shows {order.status}: {action}"
+        if order.status
+        else f"VTEX shows no status: {action}",
     )
     if action is Action.LOOK_AGAIN:
         return _look_again(result, now - claim.first_seen_at)
@@ -181,8 +183,9 @@ def cancel_in_erp(claim: Claim, services: Services) -> StepResult:
     if services.ledger.command_facts.cancelled_by(claim.account, claim.order_id) == "erp":
         return StepResult(Standing.VOID, None, note="the ERP had asked for it")
     kept = services.ledger.orders.document(claim.account, claim.order_id)
-    reason = (summary(kept.body).status if kept else None) or "cancelled in VTEX"
-    answer = services.erp(claim.account).cancel_order(claim.order_id, reason)
+    status = summary(kept.body).status if kept else None
+    erp = services.erp(claim.account)
+    answer = erp.cancel_order(claim.order_id, status or "cancelled in VTEX")
     if answer is CancelAnswer.TOO_LATE:
         return StepResult(
             Standing.PARKED,

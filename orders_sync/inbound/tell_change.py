@@ -158,7 +158,8 @@ def tell_change(claim: Claim, services: Services) -> StepResult:
     answer = services.erp(claim.account).order_changed(after.order, changes)
     if answer is ChangeAnswer.TOO_LATE:
         return _too_late(claim, kept.given, changes)
-    return _settled(claim, after.order, services, f"{answer}: {changes.describe()}")
+    words = changes.describe()
+    return _settled(claim, after.order, services, f"the ERP answered {answer}: {words}")
 
 
 def _reading(claim: Claim, document: bytes) -> Reading:

@@ -255,12 +255,14 @@ def close_earlier_failures(
         .returning(commands)
     )
     closed = connection.execute(statement).all()
-    notes = (f"{row.kind} {row.id}: command {later.id} did it" for row in closed)
+    account, order_id, what = later.account, later.order_id, "command.closed"
     write_entries(
         connection,
         [
-            JournalLine(now, later.account, later.order_id, "command.closed", note=note)
-            for note in notes
+            JournalLine(
+                now, account, order_id, what, note=f"{row.kind} {row.id}: {later.id} did it later"
+            )
+            for row in closed
         ],
     )
     for row in closed:
@@ -322,7 +324,8 @@ def _reopen(
 
 def _log(connection: sa.Connection, row: sa.Row[Any], verb: str, act: Act) -> None:
     account, order_id = row.account, row.order_id or None
-    what, note = f"command.{_DONE[verb]}", f"{row.kind} {row.id} by a person"
+    what = f"command.{_DONE[verb]}"
+    note = f"{row.kind} {row.id} by a person"
     write_entries(connection, [JournalLine(act.at, account, order_id, what, note=note)])
     keep_act(connection, act, f"parked {verb} {row.id}", account=account, order_id=order_id)
 

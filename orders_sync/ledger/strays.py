@@ -209,8 +209,11 @@ def _parked(connection: sa.Connection, stray_id: str) -> sa.Row[Any]:
             f"There is no stray {stray_id}. See the parked ones: orders-sync parked list"
         )
     if row.standing != Standing.PARKED:
-        done = "retried" if row.standing == Standing.DONE else "discarded"
-        raise DecisionRefused(f"Stray {stray_id} is not parked: it was {done} before.")
+        raise DecisionRefused(
+            f"Stray {stray_id} is not parked: it was retried before."
+            if row.standing == Standing.DONE
+            else f"Stray {stray_id} is not parked: it was discarded before."
+        )
     return row
 
 

@@ -356,17 +356,17 @@ def _says_why(row: sa.Row[Any], other: Place) -> bool:
 
 
 def _behind(other: Place) -> Transition:
-    name = f"{other.kind} {other.command_id}"
     if other.is_open:
         return Transition(
             standing=Standing.WAITING,
             cause=BEHIND,
-            reason=f"It was asked for after {name}, which is not finished.",
+            reason=f"It was asked for after {other.kind} {other.command_id}, which is not "
+            "finished.",
         )
     return Transition(
         standing=Standing.WAITING,
         cause=HELD,
-        reason=f"It is about all that is left, and {name} is parked.",
+        reason=f"It is about all that is left, and {other.kind} {other.command_id} is parked.",
         hint=f"Decide that one first: orders-sync parked retry, edit or discard {other.command_id}",
     )
 

@@ -170,7 +170,8 @@ def follow_change(claim: CommandClaim, services: Services) -> CommandResult:
                 "", why, "Correct the change (orders-sync parked edit): it is sent as a new one."
             ),
         )
-    return _settle(Wait(f"the change is {state.status or 'running'}", 5), claim, services)
+    why = f"the change is {state.status}" if state.status else "VTEX is working on the change"
+    return _settle(Wait(why, 5), claim, services)
 
 
 def _shown_later(result: CommandResult, services: Services) -> CommandResult:
@@ -212,8 +213,9 @@ def _wait(wait: Wait, claim: CommandClaim, services: Services) -> CommandResult:
     age = services.clock() - claim.waiting_since
     policy = services.settings.policy_of(claim.account, claim.step.queue)
     if age > timedelta(seconds=policy.deadline_seconds):
+        hours = age.seconds // 3600
         raise ParkedError(
-            f"Waited {age.days} days, {age.seconds // 3600} hours: {wait.reason}.",
+            f"Waited {age.days} days, {hours} hours: {wait.reason}.",
             cause="command.waited_too_long",
             hint="See why the order does not get there, then retry or discard the command.",
         )

@@ -144,8 +144,11 @@ def _late_poll(
         return
     last = account.last_successful_poll_at
     if account.paused_since is None and (last is None or now - last > _UNREAD):
-        since = "yet" if last is None else f"since {last:%Y-%m-%d %H:%M} UTC"
-        says = f"no poll has read it {since}"
+        says = (
+            "no poll has read it yet"
+            if last is None
+            else f"no poll has read it since {last:%Y-%m-%d %H:%M} UTC"
+        )
         yield Finding(account.account, "feed", State.FAILED, says, "orders-sync doctor")
 
 

@@ -164,7 +164,10 @@ _ERRORS: Final[dict[Why, tuple[type[WaitError], str]]] = {
     Why.HOLD: (OnHold, "VTEX asked for a rest"),
     Why.BREAKER: (BreakerOpen, "failed too often and is left alone for a while"),
     Why.PAUSE: (AccountPaused, "VTEX refuses the account's key and token; correct them"),
-    Why.FORBIDDEN: (CallForbidden, "VTEX does not allow it; give the key's role the resource"),
+    Why.FORBIDDEN: (
+        CallForbidden,
+        "VTEX does not allow it; give the key's role the resource {resource}",
+    ),
     Why.PERMITS: (ErpBusy, "as many calls are under way as ERP_CALLS_AT_ONCE allows"),
     Why.ERP_BUDGET: (ErpOverBudget, "the calls that ERP_CALLS_PER_MINUTE allows are used up"),
     Why.ERP_HOLD: (ErpOnHold, "the ERP asked for a rest"),
@@ -177,6 +180,5 @@ def wait_error(account: str, name: str, wait: Delay, resource: str = "") -> Wait
     `resource` grants the call in VTEX's License Manager.
     """
     kind, words = _ERRORS[wait.why]
-    if wait.why is Why.FORBIDDEN:
-        words = f"{words} {resource or 'that orders-sync doctor names'}"
+    words = words.format(resource=resource or "that orders-sync doctor names")
     return kind(f"{account}: {name}: {words}.", wait.seconds)

@@ -205,11 +205,16 @@ def judge(
     found_at = known.found.get(kind) if known else None
     if found_at is not None and now - found_at < RECHECK:
         return None
-    here = "unknown here" if known is None else f"{known.progress} and {known.standing} here"
+    status = row.status or "no status"
+    note = (
+        f"{status} in VTEX's list, unknown here"
+        if known is None
+        else f"{status} in VTEX's list, {known.progress} and {known.standing} here"
+    )
     return Discrepancy(
         kind,
         row.order_id,
-        f"{row.status or 'no status'} in VTEX's list, {here}",
+        note,
         is_unmended=known is not None
         and kind in UNMENDED_CAUSES
         and found_at is not None

@@ -164,7 +164,8 @@ def _failure(request: Request, response: Response, now: datetime) -> OrdersSyncE
     secrets = [request.headers.get(name, "") for name in _SECRET_HEADERS]
     code, message = vtex_error(response, secrets)
     wait = retry_after(response, now=now)
-    said = f"{request}: VTEX answered {status}: {message}{_capped(response, now)}"
+    quoted = f"{message}{_capped(response, now)}"
+    said = f"{request}: VTEX answered {status}: {quoted}"
     if status == 429:
         return RateLimited(said, wait)
     if status >= 500 or status in {408, 425}:

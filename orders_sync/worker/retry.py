@@ -111,7 +111,8 @@ def decide(
             kind = type(error).__name__
             cause, reason, asked = f"unexpected.{kind}", f"{kind} at {place_of(error)}", None
     if (counts and failures >= policy.attempts) or failing_seconds >= policy.deadline_seconds:
-        spent = f"{failures} tries" if counts else f"{failing_seconds / 3600:.0f} hours"
+        hours = failing_seconds / 3600
+        spent = f"{failures} tries" if counts else f"{hours:.0f} hours"
         return Park(
             cause,
             f"Given up after {spent}: {reason}",

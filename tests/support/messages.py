@@ -56,7 +56,9 @@ def messages() -> set[Message]:
     return {
         *_of_pages(),
         *(("hint", text) for text in kept("hint")),
+        *(("reason", text) for text in kept("reason") if _is_text(text)),
         *(("finding", text) for text in _findings() if _is_text(text)),
+        *(("count", f"{{number}} {noun}") for noun in _counted()),
         *(("field", text) for kind in KINDS for text in _described(kind.body)),
         *(("problem", text) for text in (*PROBLEMS, *_refusals())),
     }
@@ -108,6 +110,17 @@ def _found_in(tree: ast.AST) -> Iterator[str]:
                 target=ast.Name(id="_CHECK" | "REACHABLE"), value=ast.expr() as value
             ):
                 yield from _texts(value)
+
+
+def _counted() -> Iterator[str]:
+    """Yield the nouns of what a finding counts, as they follow one and several."""
+    for name in FINDERS:
+        for node in ast.walk(ast.parse((PACKAGE / name).read_text())):
+            match node:
+                case ast.Call(
+                    func=ast.Name(id="count_of"), args=[_, ast.Constant(value=str(noun))]
+                ):
+                    yield from (noun, f"{noun}s")
 
 
 def _is_text(text: str) -> bool:

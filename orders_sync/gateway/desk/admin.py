@@ -48,7 +48,7 @@ def decide_person(visit: Visit) -> Response:
         return _create_person(visit)
     name, users = visit.form.get("name", ""), visit.here.ledger.users
     if name == visit.who.name:
-        raise DecisionRefused(visit.words("Nobody shuts themselves out."))
+        raise DecisionRefused("Nobody shuts themselves out.")
     password = new_password() if did == "password" else None
     if password is not None:
         is_done = users.set_password(name, visit.desk.passwords.hash(password), visit.act())
@@ -185,7 +185,7 @@ def decide_endpoint(visit: Visit) -> Response:
             return _endpoint_page(visit, endpoint_id, made=(endpoint_id, secret))
         case "remove":
             if act.why is None:
-                raise DecisionRefused(visit.words("Say why it is removed."))
+                raise DecisionRefused("Say why it is removed.")
             ledger.endpoints.remove(endpoint_id, act)
             return visit.go("/desk/endpoints", done="remove")
         case "enable" | "disable":

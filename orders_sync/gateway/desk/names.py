@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
 from orders_sync.backoffice.order_report import Situation
+from orders_sync.domain.amounts import Reason
+from orders_sync.domain.rules import Action, Progress
 
 
 def N_(text: str) -> str:  # noqa: N802 - gettext's own name of what marks a text.
@@ -176,6 +179,74 @@ SITUATIONS: Final = MappingProxyType({
     Situation.QUEUED: N_("Its next step is on its queue."),
 })  # fmt: skip
 
+#: What an order that was read needs.
+ACTIONS: Final[Mapping[str, str]] = MappingProxyType({
+    Action.HAND_OVER: N_("it is handed to the ERP"),
+    Action.START_HANDLING: N_("handling is started"),
+    Action.FINISH: N_("all is done"),
+    Action.IGNORE: N_("it was finished without us"),
+    Action.LOOK_AGAIN: N_("it is looked at again"),
+    Action.CANCEL_IN_ERP: N_("it is cancelled in the ERP"),
+    Action.VOID: N_("it is void"),
+    Action.ASK: N_("the ERP is asked about the cancellation"),
+})  # fmt: skip
+
+#: What an ERP says to a cancellation, to a change, and to a customer's wish to cancel.
+ANSWERS: Final = MappingProxyType({
+    "cancelled": N_("cancelled"),
+    "too_late": N_("too late"),
+    "unknown": N_("not known"),
+    "taken": N_("taken"),
+    "ignored": N_("of no matter"),
+    "agree": N_("agreed"),
+    "deny": N_("denied"),
+    "undecided": N_("not decided"),
+})  # fmt: skip
+
+PROGRESS: Final[Mapping[str, str]] = MappingProxyType({
+    Progress.SEEN: N_("heard of"),
+    Progress.FETCHED: N_("read"),
+    Progress.OFFERED: N_("on its way to the ERP"),
+    Progress.PLACED: N_("in the ERP"),
+    Progress.HANDLING: N_("in the ERP, as VTEX knows"),
+})  # fmt: skip
+
+#: What the caller of a command is told.
+OUTCOMES: Final = MappingProxyType({
+    "accepted": N_("accepted"),
+    "done": N_("done"),
+    "parked": N_("waits for a person"),
+    "refused": N_("refused"),
+})  # fmt: skip
+
+#: Who asks for a command.
+SOURCES: Final = MappingProxyType({
+    "service": N_("a service"),
+    "erp": N_("the ERP"),
+    "cli": N_("the command line"),
+    "http": N_("the HTTP API"),
+    "rules": N_("the ERP's decision"),
+})  # fmt: skip
+
+#: What a person did, as the operator's log has it.
+DONE: Final = MappingProxyType({
+    "parked retry": N_("retried"),
+    "parked edit": N_("edited"),
+    "parked discard": N_("given up"),
+    "orders sync": N_("had read afresh"),
+    "orders forget": N_("erased personal data"),
+})  # fmt: skip
+
+#: Why an order's parts may not add up to its value.
+DIFFERENCES: Final[Mapping[str, str]] = MappingProxyType({
+    Reason.ROUNDING: N_("VTEX rounded."),
+    Reason.MARKETPLACE: N_("A marketplace's order may differ: its value decides."),
+    Reason.TAX: N_("VTEX's total of taxes is not what the lines' taxes add up to."),
+    Reason.CHANGE: N_("The order was changed, and VTEX does not show the whole change."),
+    Reason.ITEMS: N_("The lines and services do not add up to VTEX's totals of them."),
+    Reason.TOTALS: N_("VTEX's totals do not add up to the value."),
+})  # fmt: skip
+
 #: By which of its names an order was found.
 NAMED_BY: Final = MappingProxyType({
     "order": N_("order id"),
@@ -276,4 +347,19 @@ FIELDS: Final = MappingProxyType({
     "unit_multiplier": N_("Weight of a piece"),
     "manual_discount_cents": N_("Discount"),
     "manual_increment_cents": N_("Increment"),
+})  # fmt: skip
+
+#: The names of the codes that stand in a text which the ledger keeps, by the name of their place.
+PLACES: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType({
+    "action": ACTIONS,
+    "after": {"none": N_("nothing")},
+    "answer": ANSWERS,
+    "before": {"none": N_("nothing")},
+    "content": {"request": N_("cancellation"), "confirmation": N_("confirmation")},
+    "kind": KINDS,
+    "progress": PROGRESS,
+    "reason": STRAYS,
+    "source": SOURCES,
+    "standing": STANDINGS,
+    "verdict": ANSWERS,
 })  # fmt: skip

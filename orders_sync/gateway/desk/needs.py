@@ -137,7 +137,7 @@ def decide(visit: Visit, parked: Parked, did: str) -> None:
     """
     act = visit.act()
     if did == "discard" and act.why is None:
-        raise DecisionRefused(visit.words("Say why it is given up."))
+        raise DecisionRefused("Say why it is given up.")
     ledger = visit.here.ledger
     if did == "discard":
         following = discard(ledger, parked, act)

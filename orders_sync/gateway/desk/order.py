@@ -56,6 +56,7 @@ class TimelineEntry:
     seconds: float | None = None
     attempt: int | None = None
     step: str | None = None
+    who: str | None = None
 
 
 def show_order(visit: Visit) -> Response:
@@ -107,7 +108,7 @@ def _moments(story: Story) -> Iterator[TimelineEntry]:
     for command in story.commands:
         yield TimelineEntry(command.created_at, "command", command.kind, command.vtex_number)
     for act in story.acts:
-        yield TimelineEntry(act.at, "act", f"{act.who}: {act.did}", act.why)
+        yield TimelineEntry(act.at, "act", act.did, act.why, who=act.who)
 
 
 def _erp_url(visit: Visit, story: Story, account: str, order_id: str) -> str | None:
@@ -150,7 +151,7 @@ def edit_command(visit: Visit) -> Response:
     row = _command_row(visit, visit.form.get("id", ""), Scope.DECIDE)
     kind = NAMED.get(row["kind"])
     if kind is None:
-        raise DecisionRefused(visit.words("Nothing of its kind is sent: give it up."))
+        raise DecisionRefused("Nothing of its kind is sent: give it up.")
     typed = {
         name.removeprefix(_PREFIX): text
         for name, text in visit.form.items()

@@ -1,17 +1,20 @@
 """The desk's languages: texts of pages, times, numbers, sums, and texts kept in the ledger.
 
-English is the source. A text that the ledger keeps in English (hints, findings, problems of fields)
-is matched with the catalogue's own texts, some of which have placeholders, as `{sku}`.
+English is the source. A text that the ledger keeps in English (reasons, hints, findings, problems
+of fields) is matched with the catalogue's own texts, some of which have places, as `{sku}`. What
+stands in one may be such a text itself, a code that has a name, or cents; and what is kept may be
+several texts with a colon, a semicolon or a full stop between.
 """
 
 from __future__ import annotations
 
 import io
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from gettext import GNUTranslations
 from importlib import resources
+from itertools import starmap
 from types import MappingProxyType
 from typing import Final
 
@@ -22,7 +25,7 @@ from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from babel.numbers import format_currency, format_decimal
 
-from orders_sync.gateway.desk.names import CAUSES, N_
+from orders_sync.gateway.desk.names import CAUSES, DONE, FIELDS, KINDS, N_, PLACES
 
 #: Each language by its code, as it calls itself.
 LANGUAGES: Final[Mapping[str, str]] = MappingProxyType(
@@ -30,22 +33,44 @@ LANGUAGES: Final[Mapping[str, str]] = MappingProxyType(
 )
 _LOCALES: Final = {"en": "en_GB", "pt": "pt_BR", "es": "es_419"}
 
-#: The contexts in the catalogues of texts that the ledger keeps.
-KEPT: Final = ("hint", "finding", "problem")
+#: The contexts in the catalogues of texts that the ledger keeps, and of those that others quote.
+KEPT: Final = ("hint", "finding", "problem", "reason", "count")
+_QUOTED: Final = ("problem", "reason", "count")
 _NOTHING: Final = "\N{EN DASH}"
+
 _PLACE: Final = re.compile(r"\{(\w+)\}")
+_GLUE: Final = (". ", ": ", "; ")
+#: A longer text is none of ours, and looking for ours in it takes its time.
+_LONGEST: Final = 2000
+#: Ids, numbers and statuses: with a blank in its place a text is another's, and looks like ours.
+_ONE_WORD: Final = frozenset({
+    "account", "available", "becomes", "command_id", "failures", "hours", "id", "invoice_number",
+    "kind", "line_id", "missing", "number", "order_id", "quantity", "sku", "status", "stray_id",
+    "was",
+})  # fmt: skip
+#: What stays as it is, and what it does not hold: after a sentence of another's, or the name of a
+#: call, ours may follow.
+_FOREIGN: Final = {
+    "message": ". ",
+    "operation": ": ",
+    "quoted": ". ",
+    "request": ": ",
+    "shown": ": ",
+}
 
 
 class Words:
     """One language."""
 
     def __init__(
-        self, language: str, translations: GNUTranslations, kept: Sequence[KeptText]
+        self, language: str, translations: GNUTranslations, kept: Mapping[str, Sequence[KeptText]]
     ) -> None:
         self.language = language
         self.translations = translations
         self._locale = Locale.parse(_LOCALES[language])
-        self._kept = kept
+        texts = [text for context in KEPT for text in kept[context]]
+        quoted = [text for context in _QUOTED for text in kept[context]]
+        self._kept = KeptTexts(texts, quoted, self._name)
 
     def __call__(self, text: str) -> str:
         """Return a text of the desk's own."""
@@ -60,12 +85,27 @@ class Words:
         """Return the description of a command's field."""
         return self.translations.pgettext("field", text) if text else ""
 
+    def act(self, did: str) -> str:
+        """Return what a person did about an order, with the id of a command."""
+        room, _, rest = did.partition(" ")
+        verb, _, command_id = rest.partition(" ")
+        if name := DONE.get(f"{room} {verb}"):
+            return f"{self(name)} {command_id}".rstrip()
+        return f"{self(KINDS[room])} {rest}" if room in KINDS else did
+
     def kept(self, text: str | None) -> str:
-        """Return a hint or a finding; as the ledger has it where the catalogue has none."""
-        for known in self._kept:
-            if text and (translated := known.translate(text)) is not None:
-                return translated
-        return text or ""
+        """Return what the ledger keeps in English; as it is where it is another's words."""
+        return self._kept.translate(text) if text else ""
+
+    def _name(self, place: str, value: str) -> str | None:
+        """Return what stands in a place of a kept text: cents, fields, or a code with a name."""
+        if place.endswith("cents") and value.isdecimal():
+            return self.money(int(value), None)
+        if place in {"field", "fields"}:
+            names = (self(FIELDS.get(field, field)) for field in value.split(", "))
+            return ", ".join(map(_in_sentence, names))
+        name = PLACES.get(place, {}).get(value)
+        return name and _in_sentence(self(name))
 
     def at(self, moment: datetime | None) -> str:
         """Return an instant, in UTC."""
@@ -100,28 +140,92 @@ class KeptText:
     """A text that the ledger keeps, with its translation."""
 
     def __init__(self, source: str, target: str) -> None:
-        self._target = target
-        parts = _PLACE.split(source)
-        #: The number of characters outside placeholders.
-        self.weight = sum(map(len, parts[::2]))
-        places = {f"p{index}": name for index, name in enumerate(parts[1::2])}
-        self._names = places
-        words = [re.escape(part) for part in parts[::2]]
-        self._pattern = re.compile(
-            "".join(
-                word + (f"(?P<p{index}>.+?)" if index < len(places) else "")
-                for index, word in enumerate(words)
-            ),
-            re.DOTALL,
-        )
+        self.source, self.target = source, target
+        parts = _PLACE.split(source.removesuffix("."))
+        self._words, self._names = parts[::2], parts[1::2]
+        #: How specific it is: by what it begins with, and by the characters outside places.
+        self.weight = (bool(self._words[0]), sum(map(len, self._words)))
 
-    def translate(self, text: str) -> str | None:
-        """Return the translation of a text that matches; None where it is another text."""
-        match = self._pattern.fullmatch(text)
-        if match is None:
+    def places_of(self, text: str) -> Mapping[str, str] | None:
+        """Return what stands in the places of a text that matches; None where it is another.
+
+        A full stop at the end counts for nothing. Each place is taken as short as may be, in a time
+        that grows with the text alone.
+        """
+        text = text.removesuffix(".")
+        first, last = self._words[0], self._words[-1]
+        if not self._names:
+            return {} if text == first else None
+        if not (text.startswith(first) and text.endswith(last)):
             return None
-        filled = {name: match[group] for group, name in self._names.items()}
-        return _PLACE.sub(lambda place: filled.get(place[1], place[0]), self._target)
+        values: list[str] = []
+        begin, end = len(first), len(text) - len(last)
+        for words in self._words[1:-1]:
+            until = text.find(words, begin + 1, end)
+            if until < 0:
+                return None
+            values.append(text[begin:until])
+            begin = until + len(words)
+        values.append(text[begin:end] if begin < end else "")
+        places = dict(zip(self._names, values, strict=True))
+        return places if all(starmap(_may_stand, places.items())) else None
+
+    def filled(self, text: str, values: Mapping[str, str]) -> str:
+        """Return the translation of a text that matches, with what stands in its places."""
+        target = _PLACE.sub(lambda place: values.get(place[1], place[0]), self.target)
+        if text.endswith(".") == self.source.endswith("."):
+            return target
+        return f"{target}." if text.endswith(".") else target.removesuffix(".")
+
+
+def _may_stand(place: str, value: str) -> bool:
+    if place in _FOREIGN:
+        return _FOREIGN[place] not in value
+    return bool(value) and not (place in _ONE_WORD and " " in value)
+
+
+class KeptTexts:
+    """The texts of one language; what stands in places may be of those that are `quoted`.
+
+    `name` returns what a place's name and value are called, and None where that is not known.
+    """
+
+    def __init__(
+        self,
+        texts: Iterable[KeptText],
+        quoted: Iterable[KeptText],
+        name: Callable[[str, str], str | None],
+    ) -> None:
+        self._texts = _by_weight(texts)
+        self._quoted = _by_weight(quoted)
+        self._name = name
+
+    def translate(self, text: str) -> str:
+        """Return the translation of a text; as it is where it is none of ours."""
+        return self._translate(text, self._texts) if len(text) <= _LONGEST else text
+
+    def _translate(self, text: str, among: Iterable[KeptText]) -> str:
+        for known in among:
+            places = known.places_of(text)
+            if places is not None:
+                values = {place: self._fill(place, value) for place, value in places.items()}
+                return known.filled(text, values)
+        words = text.removesuffix(".")
+        for glue in _GLUE:
+            if glue in words:
+                parts = (self._translate(part, self._quoted) for part in words.split(glue))
+                return glue.join(parts) + text[len(words) :]
+        return text
+
+    def _fill(self, place: str, value: str) -> str:
+        if place in _FOREIGN:
+            return value
+        return self._name(place, value) or self._translate(value, self._quoted)
+
+
+def _by_weight(texts: Iterable[KeptText]) -> list[KeptText]:
+    """Return the most specific text first."""
+    return sorted(texts, key=lambda text: text.weight, reverse=True)
 
 
 def read_catalogue(language: str) -> Catalog:
@@ -140,14 +244,16 @@ def _words(language: str) -> Words:
     compiled = io.BytesIO()
     write_mo(compiled, catalogue)
     compiled.seek(0)
-    kept = [
-        KeptText(str(message.id), str(message.string))
-        for message in catalogue
-        if message.context in KEPT
-    ]
-    # The most specific text is tried first.
-    kept.sort(key=lambda text: text.weight, reverse=True)
+    kept: dict[str, list[KeptText]] = {context: [] for context in KEPT}
+    for message in catalogue:
+        if message.context in kept:
+            kept[message.context].append(KeptText(str(message.id), str(message.string)))
     return Words(language, GNUTranslations(compiled), kept)
+
+
+def _in_sentence(name: str) -> str:
+    """Return a name as it stands inside a sentence; an abbreviation stays."""
+    return name if name[1:2].isupper() else name[:1].lower() + name[1:]
 
 
 def preferred(accepted: str) -> str:

@@ -2,11 +2,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from support.busy_desk import BusyDesk
 from support.desk_site import Desk
 from support.office import ORDER, STORE
+from support.order_documents import document, encoded, item
 from support.waiting import until
 
 from orders_sync.demo.evidence import contains_personal_data
@@ -50,6 +52,16 @@ def test_every_page_answers_and_is_small(busy: BusyDesk) -> None:
     assert max(len(answer.text) for answer in answers.values()) < 60_000
 
 
+@pytest.mark.parametrize("language", ["en", "pt", "es"])
+def test_no_page_shows_what_is_not_there(busy: BusyDesk, language: str) -> None:
+    visitor, headers = busy.desk.visitor("anna"), {"Accept-Language": language}
+    paths = [*busy.pages(), *busy.admin_pages()]
+
+    texts = {path: visitor.gets(path, headers=headers).text for path in paths}
+
+    assert [path for path, text in texts.items() if re.search(r"\bNone\b", text)] == []
+
+
 def test_the_first_line_of_an_order_counts_what_vtex_is_told(busy: BusyDesk) -> None:
     page = busy.desk.visitor("vera").gets(f"/desk/order?account={STORE}&id={busy.orders[0]}").text
 
@@ -89,17 +101,35 @@ def test_an_order_leads_to_its_page_in_the_erp_once_there_is_one(
     address: str | None,
 ) -> None:
     desk = make_desk(desk={"erp_url": template})
-    orders, now = desk.ledger.orders, clock()
-    orders.look_again(STORE, ORDER, now=now)
-    claim = orders.claim(STORE, ORDER, Step.FETCH, owner="me", now=now)
-    assert claim is not None
-    placed = StepResult(Standing.DONE, None, Progress.HANDLING, erp_reference=reference)
-    orders.complete(claim, placed, JournalLine(now, STORE, ORDER, "step.done"), now=now)
+    keep_order(desk, clock, erp_reference=reference)
 
     page = desk.visitor("vera").gets(f"/desk/order?account={STORE}&id={ORDER}").text
 
     links = dict(re.findall(r'<a href="([^"]+)" rel="noreferrer">(.*?)</a>', page))
     assert {text: to for to, text in links.items()}.get("Open in the ERP") == address
+
+
+def keep_order(desk: Desk, clock: SettableClock, **facts: Any) -> None:
+    """Have an order in the ledger that the ERP has."""
+    orders, now = desk.ledger.orders, clock()
+    orders.look_again(STORE, ORDER, now=now)
+    claim = orders.claim(STORE, ORDER, Step.FETCH, owner="me", now=now)
+    assert claim is not None
+    placed = StepResult(Standing.DONE, None, Progress.HANDLING, **facts)
+    orders.complete(claim, placed, JournalLine(now, STORE, ORDER, "step.done"), now=now)
+
+
+def test_an_order_that_does_not_add_up_says_why_that_may_be(
+    desk: Desk, clock: SettableClock
+) -> None:
+    body = encoded(document(item("8", 2, 5000), totals={"Items": 10000}, value=9500, orderId=ORDER))
+    keep_order(desk, clock, document=body)
+    path = f"/desk/order?account={STORE}&id={ORDER}"
+
+    page = desk.visitor("vera").gets(path, headers={"Accept-Language": "es"}).text
+
+    assert "<td>-5.00</td>" in page
+    assert "<p>Los totales de VTEX no suman el valor.</p>" in page
 
 
 @pytest.mark.parametrize("name", ["order", "group", "sequence", "erp", "invoice", "command"])
