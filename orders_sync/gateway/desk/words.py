@@ -48,9 +48,10 @@ _ONE_WORD: Final = frozenset({
     "kind", "line_id", "missing", "number", "order_id", "quantity", "sku", "status", "stray_id",
     "was",
 })  # fmt: skip
-#: What stays as it is, and what it does not hold: after a sentence of another's, or the name of a
-#: call, ours may follow.
+#: What stays as it is, and what it does not hold: ours may follow a sentence of another's, the name
+#: of a call, or what a field may be.
 _FOREIGN: Final = {
+    "choices": "; ",
     "message": ". ",
     "operation": ": ",
     "quoted": ". ",

@@ -147,8 +147,8 @@ get_order 1-01: a VTEX respondeu 403: No. Dê ao perfil da chave no License Mana
 mystore: erp: VTEX refuses the account's key and token; correct them.
 mystore: erp: a VTEX recusa a chave e o token da conta; corrija-os.
 
-number: is missing; value_cents: Input should be greater than 0
-number: falta; value_cents: deve ser maior que 0
+number: is missing; type: Input should be 'Output' or 'Input'; for: Extra inputs are not permitted
+number: falta; type: deve ser 'Output' or 'Input'; for: este campo não existe
 
 revision 2, the ERP answered too_late: SKU 17 added (2); delivery address; carrier none -> Fast
 revisão 2, o ERP respondeu: tarde demais (SKU 17 acrescentado (2); endereço de entrega; \
