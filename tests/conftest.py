@@ -32,10 +32,10 @@ _MEMORY_BYTES = 4 << 30
 _FIRST = (
     "worker/test_chaos.py",
     "worker/test_chaos_proofs.py",
-    "worker/test_demo_promises.py",
     "contract/test_tryton.py",
-    "worker/test_traffic.py",
     "worker/test_up.py",
+    "worker/test_demo_promises.py",
+    "worker/test_traffic.py",
     "worker/test_accounts.py",
     "worker",
     "contract",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import subprocess
 import sys
@@ -168,7 +169,7 @@ def tryton_programs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     try:
         find_tryton()
     except ConfigurationError:
-        programs = _installed(tmp_path_factory.mktemp("tryton-venv"))
+        programs = _installed_once(tmp_path_factory)
         os.environ["PATH"] = f"{programs}:{path}"  # noqa: TID251 -- as above
     yield
     os.environ["PATH"] = path  # noqa: TID251 -- as above
@@ -195,8 +196,20 @@ def tryton(
         yield Tryton(site, clerk, server, postgres)
 
 
-def _installed(folder: Path) -> Path:
-    """Install what a server needs, as deploy/tryton's page says; return where its programs are."""
+def _installed_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return where a server's programs are, for all test processes of this run."""
+    base = tmp_path_factory.getbasetemp()
+    is_one_of_several = "PYTEST_XDIST_WORKER" in os.environ  # noqa: TID251 -- as above
+    folder = (base.parent if is_one_of_several else base) / "tryton-venv"
+    with folder.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (folder / "bin" / "trytond").exists():
+            _install(folder)
+    return folder / "bin"
+
+
+def _install(folder: Path) -> None:
+    """Install what a server needs, as deploy/tryton's page says."""
     package = f"{REPOSITORY / 'deploy' / 'tryton'}[postgres]"
     for argv in (
         [sys.executable, "-m", "venv", str(folder)],
@@ -210,4 +223,3 @@ def _installed(folder: Path) -> Path:
             if os.environ.get("CI") == "true":  # noqa: TID251 -- no setting of the project's
                 pytest.fail(reason)
             pytest.skip(reason)
-    return folder / "bin"
