@@ -22,7 +22,7 @@ import os
 import sqlite3
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,6 +42,7 @@ from benchmarks.plant import (
     say,
     until,
 )
+from orders_sync.ledger.migrate import upgrade
 from orders_sync.testing import away_erp
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
@@ -160,7 +161,6 @@ def _running_street(workers: int, erp: str) -> Iterator[Street]:
     with ExitStack() as stack:
         neighbour = stack.enter_context(running_sandbox(account=_NEIGHBOUR, seed=2))
         folder = stack.enter_context(_adapters())
-        prefix = f"ACCOUNTS__{_NEIGHBOUR.upper()}"
         plant = stack.enter_context(
             running_plant(
                 workers,
@@ -168,23 +168,18 @@ def _running_street(workers: int, erp: str) -> Iterator[Street]:
                 gateway=False,
                 vtex_per_minute=None,
                 more_accounts=(),
+                neighbours=[neighbour],
+                make_ledger=upgrade,
                 environment={"PYTHONPATH": folder},
-                **{
-                    f"ACCOUNTS__{STORE.upper()}__ERP": erp,
-                    f"{prefix}__APP_KEY": "neighbours-key",
-                    f"{prefix}__APP_TOKEN": "token",
-                    f"{prefix}__BASE_URL": neighbour.url,
-                    f"{prefix}__REQUESTS_PER_MINUTE": "1000000",
-                },
+                **{f"ACCOUNTS__{STORE.upper()}__ERP": erp},
             )
         )
         service = stack.enter_context(Celery(broker=plant.broker_url))
         broker = BrokerContents(plant.broker_url, plant.home / "keys.dump")
         stack.callback(broker.close)
-        until(lambda: bool(neighbour.admin("GET", "report")["feed"]["configured"]), "B has a feed")
         # The ERP's tables are there from the first order on.
         neighbour.admin("POST", "orders", count=1)
-        until(lambda: _handled(neighbour) == 1, "B's first order is handled")
+        until(lambda: neighbour.in_handling() == 1, "B's first order is handled")
         yield Street(plant, neighbour, service, broker)
 
 
@@ -202,9 +197,9 @@ def _measure(street: Street, patience: float) -> Waits:
 
     The first one, which finds an account that has had nothing to do for a while, is not counted.
     """
-    handled = _handled(street.neighbour)
+    handled = street.neighbour.in_handling()
     street.neighbour.admin("POST", "orders", count=1)
-    until(lambda: _handled(street.neighbour) > handled, "B is awake")
+    until(lambda: street.neighbour.in_handling() > handled, "B is awake")
     made: dict[str, float] = {}
     asked: dict[str, float] = {}
     last = time.time() + _ORDERS * _ORDER_EVERY_SECONDS
@@ -217,10 +212,14 @@ def _measure(street: Street, patience: float) -> Waits:
         for order_id in made.keys() & Books(street.plant).in_erp(_NEIGHBOUR).keys() - asked.keys():
             asked[order_id] = time.time()
             _send(street, "invoice", _NEIGHBOUR, order_id, invoice={"number": "1"})
-        if len(made) == _ORDERS and made.keys() <= _sent(street).keys():
+        if len(made) == _ORDERS and made.keys() <= street.neighbour.invoiced_at().keys():
             break
         _watch(street, 0.1)
-    placed, sent, end = Books(street.plant).in_erp(_NEIGHBOUR), _sent(street), time.time()
+    placed, sent, end = (
+        Books(street.plant).in_erp(_NEIGHBOUR),
+        street.neighbour.invoiced_at(),
+        time.time(),
+    )
     return Waits(
         percentile([placed.get(each, end) - at for each, at in made.items()], 0.99),
         percentile([sent.get(each, end) - asked.get(each, at) for each, at in made.items()], 0.99),
@@ -236,23 +235,9 @@ def _watch(street: Street, seconds: float) -> None:
         time.sleep(0.1)
 
 
-def _sent(street: Street) -> Mapping[str, float]:
-    """Return when each of B's orders was invoiced."""
-    return {
-        order["order_id"]: call["at"]
-        for order in street.neighbour.admin("GET", "orders")["orders"]
-        for call in order["calls"]
-        if call["call"] == "invoice" and call["effect"]
-    }
-
-
 def _send(street: Street, name: str, account: str, order_id: str, **arguments: object) -> None:
     kwargs = {"account": account, "order_id": order_id, **arguments}
     street.service.send_task(f"orders_sync.{name}", kwargs=kwargs)
-
-
-def _handled(sandbox: Sandbox) -> int:
-    return int(sandbox.admin("GET", "report")["orders_by_status"].get("handling", 0))
 
 
 def _intake_length(plant: Plant) -> int:

@@ -2,11 +2,14 @@
 
     python -m benchmarks.outages [erp] [broker] [worker] [budget] [vtex]
                                  [--seconds 600] [--orders 5000] [--workers 3] [--per-minute 6000]
+                                 [--waiting 1000000]
 
 - `erp`: the ERP is away for so many seconds while so many orders come in, then it is back.
 - `vtex`: VTEX answers 503 to everything for so many seconds, with an order a second coming in.
 - `budget`: as many orders at once, with nothing wrong: how much of the budget is used.
-- `broker`: it is restarted, killed, and killed with all that it held, under a steady flow.
+- `broker`: it is restarted, killed, and killed with all that it held, under a steady flow; with
+  `--waiting` only the last, while so many due commands of the account are in the ledger, and the
+  ERP of another account asks for invoices.
 - `worker`: one of them is killed while it is busy.
 
 VTEX takes 100 ms a call, and 6,000 calls a minute unless told otherwise: where a machine is too
@@ -18,9 +21,14 @@ from __future__ import annotations
 
 import argparse
 import shutil
+import sqlite3
+import sys
+import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, suppress
+from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
@@ -35,10 +43,23 @@ from benchmarks.evidence import (
     orders_coming_in,
     verdict,
 )
-from benchmarks.plant import PER_MINUTE, Plant, percentile, running_at_vtex_pace, say, until
+from benchmarks.ledger import fill_in
+from benchmarks.plant import (
+    PER_MINUTE,
+    Plant,
+    percentile,
+    running_at_vtex_pace,
+    running_sandbox,
+    say,
+    until,
+)
 from orders_sync.embedded.broker import broker_folder
-from orders_sync.embedded.processes import Child
+from orders_sync.ledger.migrate import upgrade
 from orders_sync.testing import away_erp
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+
+from support.full_ledger import fill_waiting
 
 _WARM_UP = 50
 _TEN = 10.0
@@ -48,6 +69,10 @@ _WHILE_THERE_IS_WORK = 0.95
 _BACKLOG = 400
 _A_SECOND = 5.0
 _AWAY_SECONDS = 5.0
+
+_NEIGHBOUR = "neighbour"
+_INVOICES = 200
+_INVOICE_EVERY_SECONDS = 0.5
 
 #: What nobody waits for has begun by then.
 _LATE_SECONDS = 60.0
@@ -64,6 +89,7 @@ def main() -> None:
     parser.add_argument("--orders", type=int, default=5000)
     parser.add_argument("--workers", type=int, default=3)
     parser.add_argument("--per-minute", type=int, default=PER_MINUTE, help="VTEX's budget")
+    parser.add_argument("--waiting", type=int, default=0, help="commands in the ledger")
     options = parser.parse_args()
     unknown = set(options.scenarios) - set(scenarios)
     if unknown:
@@ -150,7 +176,10 @@ def budget(options: argparse.Namespace) -> None:
 
 
 def broker(options: argparse.Namespace) -> None:
-    """Take the broker away under a steady flow, in three ways."""
+    """Take the broker away under a steady flow, in three ways, or beside much that waits."""
+    if options.waiting:
+        _interrupt_beside_waiting(options)
+        return
     for way in ("restarted", "killed", "killed and emptied"):
         with running_at_vtex_pace(options.workers) as plant:
             print(f"  {way}:", flush=True)
@@ -169,9 +198,7 @@ def _interrupt(plant: Plant, way: str) -> None:
     with orders_coming_in(plant, _A_SECOND):
         until(lambda: plant.in_handling() > _BACKLOG // 4, "the workers are busy")
         known = Books(plant).open()
-        _end(server, way)
-        if way == "killed and emptied":
-            shutil.rmtree(broker_folder(plant.home) / "appendonlydir")
+        _end(plant, way)
         time.sleep(_AWAY_SECONDS)
         met = {o["order_id"] for o in plant.orders()} - handled_at(plant.orders()).keys() - known
         server.start()
@@ -187,6 +214,65 @@ def _interrupt(plant: Plant, way: str) -> None:
         last = max(handled[each] - back for each in those)
         say(f"seconds until all {len(those)} orders {what} were", f"{max(last, 0.0):.1f}")
     say("judged by VTEX and the ERP", verdict(plant))
+
+
+def _interrupt_beside_waiting(options: argparse.Namespace) -> None:
+    def make_ledger(url: str) -> None:
+        upgrade(url)
+        add = partial(fill_waiting, commands=options.waiting, now=datetime.now(UTC))
+        fill_in(url, f"{options.waiting:,} waiting commands", add)
+
+    with (
+        running_sandbox(account=_NEIGHBOUR, seed=2) as neighbour,
+        running_at_vtex_pace(
+            options.workers, neighbours=[neighbour], make_ledger=make_ledger
+        ) as plant,
+    ):
+        made = neighbour.admin("POST", "orders", count=_INVOICES)["order_ids"]
+        until(lambda: neighbour.in_handling() == _INVOICES, "the neighbour's orders are handled")
+        with orders_coming_in(plant, _A_SECOND), _invoices_asked_for(plant, made):
+            until(lambda: plant.in_handling() > _WARM_UP, "orders are handled")
+            until(lambda: len(neighbour.invoiced_at()) > _WARM_UP / 10, "invoices are sent")
+            _end(plant, "killed and emptied")
+            time.sleep(_AWAY_SECONDS)
+            plant.children["broker"].start()
+            until(lambda: _answers(plant.broker_url), "the broker is back", 60)
+            back = time.time()
+            _say_first("order handled", back, lambda: handled_at(plant.orders()))
+            _say_first("command of another account", back, neighbour.invoiced_at)
+        say("waiting commands that were tried so far", Books(plant).parked())
+
+
+def _say_first(what: str, back: float, times: Callable[[], Mapping[str, float]]) -> None:
+    until(lambda: max(times().values()) > back, f"the first {what}")
+    first = min(at - back for at in times().values() if at > back)
+    say(f"seconds from its return to the first {what}", f"{first:.1f}")
+
+
+@contextmanager
+def _invoices_asked_for(plant: Plant, order_ids: Sequence[str]) -> Iterator[None]:
+    """Have the neighbour's ERP ask for the invoices of orders, one after the other."""
+    stopped = threading.Event()
+
+    def ask() -> None:
+        for order_id in order_ids:
+            if stopped.wait(_INVOICE_EVERY_SECONDS):
+                return
+            path = plant.home / "erp.sqlite3"
+            with closing(sqlite3.connect(path, timeout=60)) as connection, connection:
+                connection.execute(
+                    "INSERT INTO erp_commands (account, order_id, kind, invoice_number) "
+                    "VALUES (?, ?, 'invoice', '1')",
+                    (_NEIGHBOUR, order_id),
+                )
+
+    thread = threading.Thread(target=ask)
+    thread.start()
+    try:
+        yield
+    finally:
+        stopped.set()
+        thread.join()
 
 
 def _kill_worker(plant: Plant) -> None:
@@ -216,11 +302,14 @@ def _kill_worker(plant: Plant) -> None:
     say("judged by VTEX and the ERP", verdict(plant))
 
 
-def _end(server: Child, way: str) -> None:
+def _end(plant: Plant, way: str) -> None:
+    server = plant.children["broker"]
     if way == "restarted":
         server.terminate()
         server.ended_within(30)
     server.kill()
+    if way == "killed and emptied":
+        shutil.rmtree(broker_folder(plant.home) / "appendonlydir")
 
 
 def _answers(url: str) -> bool:

@@ -32,6 +32,7 @@ _TICKS = os.sysconf("SC_CLK_TCK")
 class Sandbox:
     """A VTEX in a box."""
 
+    account: str
     url: str
     session: requests.Session
 
@@ -42,6 +43,23 @@ class Sandbox:
         )
         answer.raise_for_status()
         return answer.json()
+
+    def has_feed(self) -> bool:
+        """Check whether the feed is configured: nothing is told of an order before that."""
+        return bool(self.admin("GET", "report")["feed"]["configured"])
+
+    def in_handling(self) -> int:
+        """Count the orders in handling."""
+        return int(self.admin("GET", "report")["orders_by_status"].get("handling", 0))
+
+    def invoiced_at(self) -> dict[str, float]:
+        """Return when an invoice of each order took effect."""
+        return {
+            order["order_id"]: call["at"]
+            for order in self.admin("GET", "orders")["orders"]
+            for call in order["calls"]
+            if call["call"] == "invoice" and call["effect"]
+        }
 
 
 class Plant(Stage):
@@ -79,7 +97,7 @@ class Plant(Stage):
 
     def in_handling(self) -> int:
         """Count the orders in handling at VTEX."""
-        return int(self.admin("GET", "report")["orders_by_status"].get("handling", 0))
+        return self.vtex.in_handling()
 
     def feed_is_empty(self) -> bool:
         """Check whether every event was acknowledged."""
@@ -115,7 +133,7 @@ def running_sandbox(
         requests.Session() as session,
     ):
         url = stage.start_sandbox(account, seed=seed, requests_per_minute=vtex_per_minute)
-        yield Sandbox(url, session)
+        yield Sandbox(account, url, session)
 
 
 @contextmanager
@@ -126,13 +144,17 @@ def running_plant(
     gateway: bool = False,
     vtex_per_minute: int | None = None,
     more_accounts: Sequence[str] = (),
+    neighbours: Sequence[Sandbox] = (),
+    make_ledger: Callable[[str], object] = upgrade,
     environment: Mapping[str, str] = MappingProxyType({}),
     **settings: str,
 ) -> Iterator[Plant]:
     """Run everything in a folder of its own; `settings` are ORDERS_SYNC_* without the prefix.
 
     `vtex_per_minute` is the sandbox's budget of calls. `more_accounts` are in the same sandbox,
-    each with a key of its own. `environment` is what else our processes are given.
+    each with a key of its own; `neighbours` are accounts in sandboxes of their own. `make_ledger`
+    makes the tables at a URL, before anything works with them. `environment` is what else our
+    processes are given.
     """
     with (
         tempfile.TemporaryDirectory(prefix="orders-sync-bench-") as home,
@@ -142,8 +164,10 @@ def running_plant(
         accounts: dict[str, str] = {}
         for name in (STORE, *more_accounts):
             accounts |= _account(name, vtex.url)
+        for neighbour in neighbours:
+            accounts |= _account(neighbour.account, neighbour.url)
         plant.environment |= {**environment, **_environment(plant, {**accounts, **settings})}
-        upgrade(plant.ledger_url)
+        make_ledger(plant.ledger_url)
         for number in range(1, workers + 1):
             plant.start(f"worker{number}", process_list.worker(number, "warning"))
         plant.start("beat", process_list.beat("warning"))
@@ -151,7 +175,8 @@ def running_plant(
             plant.start("flower", process_list.flower(free_port()), FLOWER_BASIC_AUTH="bench:mark")
         if gateway:
             plant.gateway_url = plant.start_gateway()
-        until(lambda: plant.admin("GET", "report")["feed"]["configured"], "the feed is configured")
+        for sandbox in (vtex, *neighbours):
+            until(sandbox.has_feed, f"the feed of {sandbox.account} is configured")
         yield plant
 
 
@@ -161,6 +186,8 @@ def running_at_vtex_pace(
     *,
     per_minute: int = PER_MINUTE,
     erp: str = "staging",
+    neighbours: Sequence[Sandbox] = (),
+    make_ledger: Callable[[str], object] = upgrade,
     environment: Mapping[str, str] = MappingProxyType({}),
 ) -> Iterator[Plant]:
     """Run everything with a budget of calls, VTEX's published one by default, and 100 ms a call."""
@@ -176,11 +203,14 @@ def running_at_vtex_pace(
         gateway=False,
         vtex_per_minute=per_minute,
         more_accounts=(),
+        neighbours=neighbours,
+        make_ledger=make_ledger,
         environment=environment,
         **settings,
     ) as plant:
         latency = {"latency_min_seconds": _LATENCY_SECONDS, "latency_max_seconds": _LATENCY_SECONDS}
-        plant.admin("PUT", "dials", **latency)
+        for sandbox in (plant.vtex, *neighbours):
+            sandbox.admin("PUT", "dials", **latency)
         yield plant
 
 
