@@ -58,7 +58,7 @@ def messages() -> set[Message]:
         *(("hint", text) for text in kept("hint")),
         *(("reason", text) for text in kept("reason") if _is_text(text)),
         *(("finding", text) for text in _findings() if _is_text(text)),
-        *(("count", f"{{number}} {noun}") for noun in _counted()),
+        *(("count", f"{{count}} {noun}") for noun in _counted()),
         *(("field", text) for kind in KINDS for text in _described(kind.body)),
         *(("problem", text) for text in (*PROBLEMS, *_refusals())),
     }

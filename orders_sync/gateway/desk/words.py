@@ -25,7 +25,7 @@ from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from babel.numbers import format_currency, format_decimal
 
-from orders_sync.gateway.desk.names import CAUSES, DONE, FIELDS, KINDS, N_, PLACES
+from orders_sync.gateway.desk.names import CAUSES, DONE, FIELDS, KINDS, N_, PLACES, SOURCES
 
 #: Each language by its code, as it calls itself.
 LANGUAGES: Final[Mapping[str, str]] = MappingProxyType(
@@ -42,12 +42,15 @@ _PLACE: Final = re.compile(r"\{(\w+)\}")
 _GLUE: Final = (". ", ": ", "; ")
 #: A longer text is none of ours, and looking for ours in it takes its time.
 _LONGEST: Final = 2000
-#: Ids, numbers and statuses: with a blank in its place a text is another's, and looks like ours.
+#: Ids and statuses: with a blank in its place a text is another's, and looks like ours.
 _ONE_WORD: Final = frozenset({
-    "account", "available", "becomes", "command_id", "failures", "hours", "id", "invoice_number",
-    "kind", "line_id", "missing", "number", "order_id", "quantity", "sku", "status", "stray_id",
-    "was",
+    "account", "becomes", "command_id", "id", "invoice_number", "kind", "line_id", "number",
+    "order_id", "sku", "status", "stray_id", "was",
 })  # fmt: skip
+#: What is counted: with a word in its place a text is another's, as "invalid order" is.
+NUMBERS: Final = frozenset({"available", "count", "failures", "hours", "missing", "quantity"})
+#: A longer one is no sum of an order.
+_CENTS: Final = re.compile(r"-?[0-9]{1,15}")
 #: What stays as it is, and what it does not hold: ours may follow a sentence of another's, the name
 #: of a call, or what a field may be.
 _FOREIGN: Final = {
@@ -100,7 +103,7 @@ class Words:
 
     def _name(self, place: str, value: str) -> str | None:
         """Return what stands in a place of a kept text: cents, fields, or a code with a name."""
-        if place.endswith("cents") and value.isdecimal():
+        if place.endswith("cents") and _CENTS.fullmatch(value):
             return self.money(int(value), None)
         if place in {"field", "fields"}:
             names = (self(FIELDS.get(field, field)) for field in value.split(", "))
@@ -182,6 +185,10 @@ class KeptText:
 def _may_stand(place: str, value: str) -> bool:
     if place in _FOREIGN:
         return _FOREIGN[place] not in value
+    if place in NUMBERS:
+        return value.isascii() and value.isdigit()
+    if place == "source":
+        return value in SOURCES
     return bool(value) and not (place in _ONE_WORD and " " in value)
 
 

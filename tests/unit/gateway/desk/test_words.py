@@ -26,7 +26,7 @@ from orders_sync.domain.rules import Action, Progress, Standing
 from orders_sync.domain.steps import Step
 from orders_sync.erp.base import CancelAnswer, ChangeAnswer, Verdict
 from orders_sync.gateway.desk import names
-from orders_sync.gateway.desk.words import KEPT, load_languages, preferred, read_catalogue
+from orders_sync.gateway.desk.words import KEPT, NUMBERS, load_languages, preferred, read_catalogue
 from orders_sync.gateway.rights import SCOPES
 from orders_sync.outbound.accept import Source
 
@@ -104,10 +104,15 @@ def test_a_hint_that_tells_of_a_terminal_is_worded_for_the_desk() -> None:
 def test_no_kept_text_is_taken_for_another(language: str) -> None:
     place = re.compile(r"\{(\w+)\}")
     kept_texts = [message for message in read_catalogue(language) if message.context in KEPT]
+    values = {**dict.fromkeys(NUMBERS, "3"), "source": "erp"}
+    told = {**values, "source": LANGUAGES[language](names.SOURCES["erp"])}
+
+    def fill(text: Any, values: dict[str, str]) -> str:
+        return place.sub(lambda name: values.get(name[1], f"x-{name[1]}"), text)
 
     wrong = {}
     for message in kept_texts:
-        source, target = (place.sub(r"x-\1", f"{text}") for text in (message.id, message.string))
+        source, target = fill(message.id, values), fill(message.string, told)
         if (said := LANGUAGES[language].kept(source)) != target:
             wrong[source] = said
 
@@ -128,6 +133,17 @@ def test_a_reason_is_told_with_its_sums_as_money(language: str, said: str) -> No
 
     assert isinstance(verdict, NotAllowed)
     assert LANGUAGES[language].kept(verdict.reason) == said
+
+
+@pytest.mark.parametrize("language", ["en", "pt", "es"])
+def test_what_no_order_is_worth_is_shown_as_it_is(language: str) -> None:
+    cents = "9" * 400
+
+    said = LANGUAGES[language].kept(
+        f"Discarded: Nothing of the order's {cents} cents is left for invoice 7."
+    )
+
+    assert cents in said
 
 
 #: What the ledger keeps, and the same in Portuguese.
@@ -181,6 +197,8 @@ def test_what_a_text_quotes_of_ours_is_told_too(pair: str) -> None:
     [
         "Frag nach.",
         "Fehler 12: invoice already exists; the order is not mine. Frag nach.",
+        "E-12: invalid order; duplicate message. Product 17 from warehouse",
+        "a: " * 600,
         "a: " * 2000,
     ],
 )
