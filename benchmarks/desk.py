@@ -13,6 +13,7 @@ which is in the same process, are left out.
 from __future__ import annotations
 
 import argparse
+import gc
 import sys
 import tempfile
 import time
@@ -67,6 +68,9 @@ def main() -> None:
             # An order comes every ten seconds.
             middle = PageEnd(now - timedelta(seconds=10 * wanted.parked / 2), "")
             pages = _pages(wanted.orders, middle)
+            # As `orders-sync serve` does.
+            gc.collect()
+            gc.freeze()
             measures = {name: partial(_ask, visitor, path) for name, path in pages.items()}
             time_each(measures, wanted.times)
 

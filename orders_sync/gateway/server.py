@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import queue
 import socket
 import threading
@@ -66,6 +67,9 @@ def serve(settings: Settings, ready: Callable[[str], object]) -> None:
             put_back=ReturnRoute(settings),
             tracing=tracing,
         )
+        # A collection of garbage stops every call, and need not walk what is made by now: it stays.
+        gc.collect()
+        gc.freeze()
         _ReadyServer(app, settings, ready, url_of(listener)).run(sockets=[listener])
     finally:
         dispatching.close(_GRACE_SECONDS)
