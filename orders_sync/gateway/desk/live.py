@@ -28,7 +28,7 @@ log = structlog.get_logger(__name__)
 REFRESH_SECONDS: Final = 5.0
 _STALE_SECONDS: Final = 60.0
 #: A page is shown without figures rather than late.
-_PATIENCE_SECONDS: Final = 0.15
+_PATIENCE_SECONDS: Final = 0.1
 _SAMPLES: Final = 120
 
 #: Checks of doctor whose findings the pages show otherwise.
