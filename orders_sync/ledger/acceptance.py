@@ -17,7 +17,7 @@ from orders_sync.domain.steps import Dispatch
 from orders_sync.ledger.engine import Database
 from orders_sync.ledger.journal import JournalLine, write_entries
 from orders_sync.ledger.order_rows import ARE_OF_ORDERS, lock_orders, of_orders
-from orders_sync.ledger.outbox import of_command
+from orders_sync.ledger.outbox import of_commands
 from orders_sync.ledger.statements import Row, insert_into
 from orders_sync.ledger.tables import commands
 from orders_sync.ledger.wakeups import Windows, align_all, next_of_each, request_reads
@@ -87,9 +87,7 @@ class Acceptance:
             _ask_again(connection, lot, kept)
             added = [command.row for command in kept if command.is_new]
             write_entries(connection, [_entry(row, now) for row in added])
-            self._database.outbox.write(
-                connection, (event for row in added for event in of_command(row, at=now))
-            )
+            self._database.outbox.write(connection, of_commands(added, at=now))
             if in_line:
                 align_all(connection, account, in_line, now=now)
             dispatches = self._dispatch(connection, account, added, now)

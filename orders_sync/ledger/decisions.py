@@ -17,7 +17,7 @@ from orders_sync.errors import OrdersSyncError
 from orders_sync.ledger.engine import Database
 from orders_sync.ledger.journal import Act, JournalLine, keep_act, write_entries
 from orders_sync.ledger.order_rows import OF_ACCOUNT, OF_ORDER, forget_given, of_order
-from orders_sync.ledger.outbox import Outbox, of_command
+from orders_sync.ledger.outbox import Outbox, of_commands
 from orders_sync.ledger.standings import done, opened, voided
 from orders_sync.ledger.statements import Row, lock
 from orders_sync.ledger.tables import commands, orders
@@ -210,8 +210,8 @@ def void_commands(
         )
         .returning(commands)
     )
-    for row in connection.execute(statement).all():
-        outbox.write(connection, of_command(row, event_type=EventType.COMMAND_DISCARDED, at=at))
+    rows = connection.execute(statement).all()
+    outbox.write(connection, of_commands(rows, event_type=EventType.COMMAND_DISCARDED, at=at))
 
 
 def _go_on(connection: sa.Connection, row: sa.Row[Any], now: datetime) -> Sequence[Dispatch]:
@@ -265,8 +265,7 @@ def close_earlier_failures(
             for row in closed
         ],
     )
-    for row in closed:
-        outbox.write(connection, of_command(row, event_type=EventType.COMMAND_CLOSED, at=now))
+    outbox.write(connection, of_commands(closed, event_type=EventType.COMMAND_CLOSED, at=now))
 
 
 def _parked(connection: sa.Connection, command_id: str) -> sa.Row[Any]:

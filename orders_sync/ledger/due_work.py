@@ -27,7 +27,7 @@ from orders_sync.ledger.order_rows import (
     may_be_taken,
     of_order,
 )
-from orders_sync.ledger.outbox import Outbox, of_command
+from orders_sync.ledger.outbox import Outbox, of_commands
 from orders_sync.ledger.standings import Transition, parked
 from orders_sync.ledger.statements import Row, Taker, is_among
 from orders_sync.ledger.tables import commands, orders
@@ -128,9 +128,10 @@ class DueWork:
                 .values(unreadable.of_order)
                 .returning(orders.c.order_id, orders.c.version)
             ).all()
-            for row in lost:
-                event = parked_order(account, row.order_id, row.version, _CAUSE, at=now)
-                outbox.write(connection, [event])
+            outbox.write(
+                connection,
+                (parked_order(account, row.order_id, row.version, _CAUSE, at=now) for row in lost),
+            )
             number = len(lost)
             due = sa.select(commands.c.id, commands.c.order_id).where(
                 *_is_due(commands, account, step)
@@ -144,8 +145,7 @@ class DueWork:
                     .values(unreadable.of_command)
                     .returning(commands)
                 ).all()
-                for row in rows:
-                    outbox.write(connection, of_command(row, at=now))
+                outbox.write(connection, of_commands(rows, at=now))
                 number += len(rows)
                 align_all(connection, account, set(order_of.values()), now=now)
         return number

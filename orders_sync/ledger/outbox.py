@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
+from itertools import islice
 from time import monotonic
 from typing import Any, Final
 
@@ -132,6 +133,10 @@ class Subscription:
         )
 
 
+#: So many events are written by one statement, whose parameters databases bound.
+_LOT: Final = 500
+
+
 class Outbox:
     """Writes events; a process has one for its database, which knows for a moment who wants what.
 
@@ -150,25 +155,12 @@ class Outbox:
 
         What was written before under the same id is not written again.
         """
-        subscriptions = self.subscriptions(connection)
+        subscriptions = [s for s in self.subscriptions(connection) if s.endpoint_id != but_not]
         if not subscriptions:
             return
-        rows: dict[str, Row] = {}
-        receivers: dict[str, list[str]] = {}
-        for announcement in events:
-            wanting = [
-                subscription
-                for subscription in subscriptions
-                if subscription.endpoint_id != but_not
-                and subscription.wants(announcement.type, announcement.account)
-            ]
-            if wanting:
-                rows[announcement.id] = _row(announcement)
-                receivers[announcement.id] = [s.endpoint_id for s in wanting if s.is_on]
-        if rows:
-            added = connection.execute(_add(connection.dialect.name), list(rows.values()))
-            new = [rows[row.id] | {"seq": row.seq} for row in added]
-            _deliver(connection, new, receivers)
+        remaining = iter(events)
+        while lot := list(islice(remaining, _LOT)):
+            _write(connection, lot, subscriptions)
 
     def subscriptions(self, connection: sa.Connection) -> Sequence[Subscription]:
         """Return what each endpoint wants, as it was two seconds ago or later."""
@@ -202,6 +194,22 @@ _AHEAD: Final = (
 
 def _names(text: str | None) -> frozenset[str] | None:
     return None if text is None else frozenset(text.split())
+
+
+def _write(
+    connection: sa.Connection, lot: Iterable[Announcement], subscriptions: Iterable[Subscription]
+) -> None:
+    rows: dict[str, Row] = {}
+    receivers: dict[str, list[str]] = {}
+    for announcement in lot:
+        wanting = [s for s in subscriptions if s.wants(announcement.type, announcement.account)]
+        if wanting:
+            rows[announcement.id] = _row(announcement)
+            receivers[announcement.id] = [s.endpoint_id for s in wanting if s.is_on]
+    if rows:
+        added = connection.execute(_add(connection.dialect.name), list(rows.values()))
+        new = [rows[row.id] | {"seq": row.seq} for row in added]
+        _deliver(connection, new, receivers)
 
 
 def _row(announcement: Announcement) -> Row:
@@ -249,22 +257,27 @@ def _add(dialect: str) -> sa.Executable:
     return statement.returning(outbox.c.id, outbox.c.seq)
 
 
-def of_command(
-    row: sa.Row[Any] | Mapping[str, Any], *, at: datetime, event_type: EventType | None = None
+def of_commands(
+    rows: Iterable[sa.Row[Any] | Mapping[str, Any]],
+    *,
+    at: datetime,
+    event_type: EventType | None = None,
 ) -> Iterator[Announcement]:
-    """Return the event of a row of `commands`: of a given type, or by its standing, if ended.
+    """Yield the events of rows of `commands`: of a given type, or by standing, of those that ended.
 
-    It is made only where it is written. That a command is done is told once, its other ends
+    They are made only where they are written. That a command is done is told once, its other ends
     whenever they come.
     """
-    facts = row if isinstance(row, Mapping) else row._mapping  # noqa: SLF001 - SQLAlchemy's name.
-    event_type = event_type or command_event(facts["standing"], facts["outcome"])
-    if event_type is not None:
+    for row in rows:
+        facts = row if isinstance(row, Mapping) else row._mapping  # noqa: SLF001 - SQLAlchemy's name.
+        kind = event_type or command_event(facts["standing"], facts["outcome"])
+        if kind is None:
+            continue
         yield Announcement(
-            event_type,
+            kind,
             at,
             facts["account"],
-            mark="" if event_type is EventType.COMMAND_DONE else f"{facts['version']}",
+            mark="" if kind is EventType.COMMAND_DONE else f"{facts['version']}",
             order_id=facts["order_id"] or None,
             command_id=facts["id"],
             command=facts["kind"],

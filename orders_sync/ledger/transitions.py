@@ -45,7 +45,7 @@ from orders_sync.ledger.order_rows import (
     lock_orders,
     write_order,
 )
-from orders_sync.ledger.outbox import of_command
+from orders_sync.ledger.outbox import of_commands
 from orders_sync.ledger.standings import Transition, ended, parked
 from orders_sync.ledger.statements import Taker
 from orders_sync.ledger.wakeups import (
@@ -317,7 +317,7 @@ class Commands(Claims[CommandClaim, CommandResult]):
                 show_at = now + timedelta(seconds=result.shows_in)
                 read_later(connection, account, order_id, at=show_at)
             write_entries(connection, entries)
-            self._database.outbox.write(connection, of_command(row, at=now))
+            self._database.outbox.write(connection, of_commands([row], at=now))
             if row.asked_by_erp and row.outcome != row.told:
                 wake(connection, account, Chore.PULL, now)
             if freed.has_commands:

@@ -20,6 +20,7 @@ from orders_sync.ledger.accounts import Chore
 from orders_sync.ledger.deliveries import Attempt, DeliveryResult
 from orders_sync.ledger.endpoints import Endpoint
 from orders_sync.ledger.journal import Act, JournalLine
+from orders_sync.ledger.order_rows import lock_orders
 from orders_sync.ledger.outbox import KNOWN_AFTER_SECONDS, Outbox, deliveries, endpoints, outbox
 from orders_sync.ledger.reconciliation import DiscrepancyRecord
 from orders_sync.ledger.tables import commands, orders
@@ -437,3 +438,18 @@ def test_what_becomes_of_a_page_at_once_is_told_in_its_order(office: Office, tol
 
     assert [event["data"]["key"] for event in told.events] == keys
     assert told.deliveries == len(keys)
+
+
+def test_any_number_of_rows_that_cannot_be_read_is_told(
+    ledger: Ledger, clock: SettableClock, told: Told
+) -> None:
+    order_ids = [f"{number}-01" for number in range(1201)]
+    with ledger.database.writing() as connection:
+        lock_orders(connection, STORE, order_ids, now=clock())
+        unreadable = {"standing": "active", "next_step": "orders.invented", "due_at": clock()}
+        connection.execute(sa.update(orders).values(unreadable))
+
+    parked = ledger.due_work.park_unreadable(STORE, "orders.invented", now=clock())
+
+    assert parked == told.deliveries == 1201
+    assert {event["data"]["order_id"] for event in told.events} == set(order_ids)
