@@ -68,11 +68,14 @@ class IntakeTask(StepTask):
 
     def go_on(self, following: Sequence[Dispatch]) -> None:
         """Send the accepted command here and now where this worker may, else have it sent."""
-        for dispatch in following:
-            if dispatch.step in steps.STEPS and self.app.serves(dispatch.step):
-                self.run_command(dispatch, steps.STEPS)
-            else:
-                self.app.dispatch_all([dispatch])
+        ours = [
+            dispatch
+            for dispatch in following
+            if dispatch.step in steps.STEPS and self.app.serves(dispatch.step)
+        ]
+        self.app.dispatch_all([dispatch for dispatch in following if dispatch not in ours])
+        for dispatch in ours:
+            self.run_command(dispatch, steps.STEPS)
 
     def take(self, kind: Kind, arguments: Mapping[str, Any]) -> None:
         """Accept a command; where that fails, its message goes to the end of its queue.
