@@ -25,6 +25,7 @@ from benchmarks.plant import (
     STORE,
     Plant,
     Sandbox,
+    beside,
     percentile,
     running_plant,
     running_sandbox,
@@ -75,21 +76,15 @@ def main() -> None:
 def _flowing(plant: Plant) -> Iterator[dict[str, float]]:
     """Make orders in the block, and give each with its time; the block ends once all are placed."""
     made: dict[str, float] = {}
-    stopped = threading.Event()
 
-    def make() -> None:
-        while not stopped.wait(_EVERY_SECONDS):
+    def make(ended: threading.Event) -> None:
+        while not ended.wait(_EVERY_SECONDS):
             at = time.time()
             (order_id,) = plant.admin("POST", "orders", count=1)["order_ids"]
             made[order_id] = at
 
-    thread = threading.Thread(target=make)
-    thread.start()
-    try:
+    with beside(make):
         yield made
-    finally:
-        stopped.set()
-        thread.join()
     until(lambda: made.keys() <= Books(plant).in_erp().keys(), "every order is in the ERP", 120)
 
 

@@ -13,7 +13,7 @@ from typing import Any, Self
 
 import requests
 
-from benchmarks.plant import STORE, Plant
+from benchmarks.plant import STORE, Plant, beside
 
 _SAMPLE_SECONDS = 0.5
 _MINUTE = 60.0
@@ -74,22 +74,16 @@ class Meter:
 @contextmanager
 def orders_coming_in(plant: Plant, a_second: float) -> Iterator[None]:
     """Create orders at a steady pace, for as long as the block lasts."""
-    stopped = threading.Event()
 
-    def pour() -> None:
+    def pour(ended: threading.Event) -> None:
         due, url = time.monotonic(), f"{plant.vtex_url}/_sandbox/orders"
         with requests.Session() as session:
-            while not stopped.wait(max(0.0, due - time.monotonic())):
+            while not ended.wait(max(0.0, due - time.monotonic())):
                 session.post(url, json={"count": 1}, timeout=120).raise_for_status()
                 due += 1 / a_second
 
-    thread = threading.Thread(target=pour, daemon=True)
-    thread.start()
-    try:
+    with beside(pour):
         yield
-    finally:
-        stopped.set()
-        thread.join()
 
 
 @dataclass(frozen=True, slots=True)

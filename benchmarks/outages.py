@@ -47,6 +47,7 @@ from benchmarks.ledger import fill_in
 from benchmarks.plant import (
     PER_MINUTE,
     Plant,
+    beside,
     percentile,
     running_at_vtex_pace,
     running_sandbox,
@@ -252,11 +253,10 @@ def _say_first(what: str, back: float, times: Callable[[], Mapping[str, float]])
 @contextmanager
 def _invoices_asked_for(plant: Plant, order_ids: Sequence[str]) -> Iterator[None]:
     """Have the neighbour's ERP ask for the invoices of orders, one after the other."""
-    stopped = threading.Event()
 
-    def ask() -> None:
+    def ask(ended: threading.Event) -> None:
         for order_id in order_ids:
-            if stopped.wait(_INVOICE_EVERY_SECONDS):
+            if ended.wait(_INVOICE_EVERY_SECONDS):
                 return
             path = plant.home / "erp.sqlite3"
             with closing(sqlite3.connect(path, timeout=60)) as connection, connection:
@@ -266,13 +266,8 @@ def _invoices_asked_for(plant: Plant, order_ids: Sequence[str]) -> Iterator[None
                     (_NEIGHBOUR, order_id),
                 )
 
-    thread = threading.Thread(target=ask)
-    thread.start()
-    try:
+    with beside(ask):
         yield
-    finally:
-        stopped.set()
-        thread.join()
 
 
 def _kill_worker(plant: Plant) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -212,6 +213,19 @@ def running_at_vtex_pace(
         for sandbox in (plant.vtex, *neighbours):
             sandbox.admin("PUT", "dials", **latency)
         yield plant
+
+
+@contextmanager
+def beside(work: Callable[[threading.Event], None]) -> Iterator[None]:
+    """Do some work in a thread of its own; its event is set when the block ends, and it is over."""
+    ended = threading.Event()
+    thread = threading.Thread(target=work, args=[ended], daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
 
 
 def until(holds: Callable[[], bool], what: str, seconds: float = 600.0) -> None:
