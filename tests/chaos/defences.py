@@ -5,6 +5,8 @@ Without it a run has to break: that is how the harness is seen to see.
 
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import Callable, Collection, Mapping
 from datetime import timedelta
 from enum import StrEnum
@@ -17,6 +19,7 @@ class Defence(StrEnum):
 
     REDISPATCH = "redispatch"  # What was lost with its worker or its message is due again.
     RETURNING = "returning"  # Messages of a worker that leaves or dies are put back.
+    FINISHING = "finishing"  # Whoever is told to end finishes what it has in hand.
     LEASE_CHECK = "lease-check"  # Whoever was overtaken does not write to VTEX any more.
     CALL_BOUND = "call-bound"  # An answer that took too long is not acted upon.
     LEDGER_CLOCK = "ledger-clock"  # All processes go by one clock.
@@ -59,6 +62,13 @@ def _no_returning() -> None:
     _replace("orders_sync.broker.consumer", give_back=lambda _consumer, _tags: None)
     _replace("orders_sync.broker.liveness:ConsumerHeartbeat", beat=lambda _self: [])
     _replace("orders_sync.broker.channel:QoS", restore_unacked=lambda _self, _client=None: None)
+
+
+def _no_finishing() -> None:
+    def end_at_once(_worker: Any) -> None:
+        signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
+
+    _replace("celery.apps.worker", install_worker_term_handler=end_at_once)
 
 
 def _no_lease_check() -> None:
@@ -120,6 +130,7 @@ def _no_comparing() -> None:
 _WITHOUT: Final[Mapping[Defence, Callable[[], None]]] = {
     Defence.REDISPATCH: _no_redispatch,
     Defence.RETURNING: _no_returning,
+    Defence.FINISHING: _no_finishing,
     Defence.LEASE_CHECK: _no_lease_check,
     Defence.CALL_BOUND: _no_call_bound,
     Defence.LEDGER_CLOCK: _own_clock,

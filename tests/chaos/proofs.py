@@ -82,7 +82,8 @@ _REDISPATCH: Final = Proof(_without(Defence.REDISPATCH), breaks="settled_in_time
 #: Too few threads: what waits for one lies in the broker.
 _BACKLOG: Final = replace(_REDISPATCH, orders=60, latency_seconds=0.5, threads=2)
 _ON_SERVER: Final = replace(_REDISPATCH, ledger="postgresql")
-_RETURNING: Final = replace(_REDISPATCH, without=_without(Defence.RETURNING, Defence.REDISPATCH))
+#: Whoever ends has something in hand.
+_RETURNING: Final = replace(_BACKLOG, without=_without(Defence.RETURNING, Defence.REDISPATCH))
 
 UNPROVEN: Final = frozenset(
     {
@@ -100,7 +101,7 @@ UNPROVEN: Final = frozenset(
 
 PROOFS: Final[Mapping[Kind, Proof]] = {
     Kind.KILLED: _RETURNING,
-    Kind.TERMINATED: _RETURNING,
+    Kind.TERMINATED: replace(_RETURNING, without=_RETURNING.without | {Defence.FINISHING}),
     Kind.FROZEN: Proof(
         _without(Defence.LEASE_CHECK, Defence.CALL_BOUND),
         breaks="tracking_in_order",

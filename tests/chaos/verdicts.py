@@ -16,6 +16,7 @@ from chaos.plan import LIMITED
 from orders_sync.demo.promises import PromiseVerdict, judge, verdict
 from orders_sync.demo.records import AskedCommand, Evidence, VtexOrder
 from orders_sync.demo.settled import is_in_effect
+from orders_sync.errors import NotFound
 
 #: Orders that nobody can read, or that VTEX does not know any more: a person has to see them.
 _FOR_A_PERSON: Final = frozenset({"malformed", "vanished", "incomplete"})
@@ -147,7 +148,9 @@ def _is_fair(before: float, after: float) -> bool:
 def _has_to_be(one: Parked, facts: Evidence) -> bool:
     if one.kind is None:
         troubles = {order.order_id: order.trouble for order in facts.vtex_orders}
-        return troubles.get(one.order_id) in _FOR_A_PERSON
+        if one.order_id not in troubles:  # A poisoned event's.
+            return one.cause == NotFound.cause
+        return troubles[one.order_id] in _FOR_A_PERSON
     return any(
         (asked.is_impossible or asked.is_rival)
         and (asked.order_id, asked.kind) == (one.order_id, one.kind)

@@ -15,12 +15,14 @@ from support.chaos_runs import run_chaos
 def test_a_run_without_what_stands_against_its_faults_is_seen_to_break(kind: Kind) -> None:
     proof = PROOFS[kind]
     where = (f"--ledger={proof.ledger}", f"--erp={proof.erp}", f"--broker={proof.broker}")
+    pace = (f"--latency={proof.latency_seconds}", f"--threads={proof.threads}")
     without = f"--without={','.join(proof.without)}"
 
     done = run_chaos(
         f"--seed={proof.seed}",
         f"--orders={proof.orders}",
         *where,
+        *pace,
         f"--faults={kind}",
         without,
         "--alone",
@@ -29,6 +31,6 @@ def test_a_run_without_what_stands_against_its_faults_is_seen_to_break(kind: Kin
     )
 
     result = json.loads(done.stdout)
-    shutil.rmtree(result["home"])
     assert proof.breaks in result["broken"], done.stderr
     assert done.returncode == 1
+    shutil.rmtree(result["home"])

@@ -13,6 +13,7 @@ _TESTS = Path(__file__).parents[2]
 
 PROGRAM = """
 import json
+from celery.apps import worker
 from orders_sync.bootstrap import Ledger, LedgerClock
 from orders_sync.broker import channel, consumer, liveness
 from orders_sync.ledger import engine, processes, transitions
@@ -28,6 +29,7 @@ print(json.dumps([
     consumer.give_back.__module__,
     liveness.ConsumerHeartbeat.beat.__module__,
     channel.QoS.restore_unacked.__module__,
+    worker.install_worker_term_handler.__module__,
     steps._read.__module__,
     transitions.Commands.intend.__module__,
     step_task.decide.__module__,

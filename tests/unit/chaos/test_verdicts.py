@@ -179,6 +179,7 @@ def test_what_had_to_be_refused_or_cannot_be_read_may_be_parked() -> None:
     parked = (
         Parked(MAIN, "1-01", "invoice", "vtex.refused"),
         Parked(MAIN, "2-01", None, "order.unreadable"),
+        Parked(MAIN, "12", None, "vtex.not_found"),
     )
 
     found = broken(evidence({"vtex_orders": (vtex(), UNREADABLE)}, parked=parked))
