@@ -5,6 +5,7 @@ Without it a run has to break: that is how the harness is seen to see.
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 from collections.abc import Callable, Collection, Mapping
@@ -27,6 +28,8 @@ class Defence(StrEnum):
     READING_FIRST = "reading-first"  # What is so already is not sent again.
     PATIENCE = "patience"  # What a peer does not do now it may do later.
     RECONCILING = "reconciling"  # What the feed never told is found in VTEX's list.
+    ENVELOPE_CHECK = "envelope-check"  # No message reaches Celery that is not checked.
+    TOMBSTONES = "tombstones"  # An ERP never takes what it was asked to cancel before.
     COMPARING = "comparing"  # What changed since the hand-over is noticed by every read.
 
 
@@ -79,7 +82,9 @@ def _no_lease_check() -> None:
 
 
 def _no_call_bound() -> None:
-    _replace("orders_sync.vtex.transport", monotonic=lambda: 0.0)
+    client: Any = resolve_name("orders_sync.http_client")
+    until = client.until
+    _replace("orders_sync.vtex.transport", until=lambda _deadline: until(math.inf))
 
 
 def _own_clock() -> None:
@@ -123,6 +128,24 @@ def _no_reconciling() -> None:
     _replace("orders_sync.upkeep.tasks", reconcile=lambda *_, **__: None)
 
 
+def _no_envelope_check() -> None:
+    def with_tag_only(_consumer: Any, payload: Any, _queue: str, tag: str) -> Any:
+        payload["properties"]["delivery_tag"] = tag
+        return payload
+
+    celery: Any = resolve_name("celery.worker.consumer:Consumer")
+    _replace("orders_sync.broker.consumer", guard_pool=lambda _pool: None)
+    _replace(
+        "orders_sync.broker.consumer:Consumer",
+        check=with_tag_only,
+        create_task_handler=celery.create_task_handler,
+    )
+
+
+def _no_tombstones() -> None:
+    _replace("orders_sync.erp.staging:StagingErp", _write_tombstone=lambda *_: None)
+
+
 def _no_comparing() -> None:
     _replace("orders_sync.inbound.steps", note_changes=lambda _claim, result, _services: result)
 
@@ -138,5 +161,7 @@ _WITHOUT: Final[Mapping[Defence, Callable[[], None]]] = {
     Defence.READING_FIRST: _no_reading_first,
     Defence.PATIENCE: _no_patience,
     Defence.RECONCILING: _no_reconciling,
+    Defence.ENVELOPE_CHECK: _no_envelope_check,
+    Defence.TOMBSTONES: _no_tombstones,
     Defence.COMPARING: _no_comparing,
 }

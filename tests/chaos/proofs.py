@@ -82,6 +82,15 @@ _REDISPATCH: Final = Proof(_without(Defence.REDISPATCH), breaks="settled_in_time
 #: Too few threads: what waits for one lies in the broker.
 _BACKLOG: Final = replace(_REDISPATCH, orders=60, latency_seconds=0.5, threads=2)
 _ON_SERVER: Final = replace(_REDISPATCH, ledger="postgresql")
+#: Who stood still goes on as if it had not.
+_OVERTAKEN: Final = Proof(
+    _without(Defence.LEASE_CHECK, Defence.CALL_BOUND),
+    breaks="tracking_in_order",
+    orders=80,
+    ledger="postgresql",
+    latency_seconds=1.0,
+    settle_seconds=90.0,
+)
 #: Whoever ends has something in hand.
 _RETURNING: Final = replace(_BACKLOG, without=_without(Defence.RETURNING, Defence.REDISPATCH))
 
@@ -89,11 +98,6 @@ UNPROVEN: Final = frozenset(
     {
         Kind.BROKER_FROZEN,
         Kind.FEED_DISORDERED,
-        Kind.SUSPENDED,
-        Kind.HOST_LOST,
-        Kind.VTEX_LOST,
-        Kind.INTAKE_POISONED,
-        Kind.ERP_HANGS,
         Kind.GATEWAY_KILLED,
         Kind.HOOK_UNRULY,
     }
@@ -102,14 +106,10 @@ UNPROVEN: Final = frozenset(
 PROOFS: Final[Mapping[Kind, Proof]] = {
     Kind.KILLED: _RETURNING,
     Kind.TERMINATED: replace(_RETURNING, without=_RETURNING.without | {Defence.FINISHING}),
-    Kind.FROZEN: Proof(
-        _without(Defence.LEASE_CHECK, Defence.CALL_BOUND),
-        breaks="tracking_in_order",
-        orders=80,
-        ledger="postgresql",
-        latency_seconds=1.0,
-        settle_seconds=90.0,
-    ),
+    Kind.FROZEN: _OVERTAKEN,
+    Kind.SUSPENDED: _OVERTAKEN,
+    Kind.HOST_LOST: _PATIENCE,
+    Kind.VTEX_LOST: _PATIENCE,
     Kind.SKEWED: Proof(_without(Defence.LEDGER_CLOCK), breaks="settled_in_time"),
     Kind.BROKER_RESTARTED: _REDISPATCH,
     Kind.BROKER_KILLED: _REDISPATCH,
@@ -132,4 +132,6 @@ PROOFS: Final[Mapping[Kind, Proof]] = {
     Kind.ERP_LOCKED: _PATIENCE,
     Kind.ERP_REFUSES: replace(_PATIENCE, erp="postgresql"),
     Kind.ERP_CUT: replace(_PATIENCE, erp="postgresql"),
+    Kind.ERP_HANGS: Proof(_without(Defence.TOMBSTONES), breaks="nothing_doubled"),
+    Kind.INTAKE_POISONED: Proof(_without(Defence.ENVELOPE_CHECK), breaks="everything_ended"),
 }

@@ -16,6 +16,7 @@ import json
 from celery.apps import worker
 from orders_sync.bootstrap import Ledger, LedgerClock
 from orders_sync.broker import channel, consumer, liveness
+from orders_sync.erp.staging import StagingErp
 from orders_sync.ledger import engine, processes, transitions
 from orders_sync.outbound import steps
 from orders_sync.upkeep import tasks
@@ -33,8 +34,10 @@ print(json.dumps([
     steps._read.__module__,
     transitions.Commands.intend.__module__,
     step_task.decide.__module__,
-    transport.monotonic.__module__,
+    transport.until.__module__,
     LedgerClock.__module__,
+    consumer.Consumer.check.__module__,
+    StagingErp._write_tombstone.__module__,
     engine._BUSY_SECONDS,
 ]))
 """
