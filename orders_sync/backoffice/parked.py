@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from functools import cached_property
-from typing import Any, Self
+from typing import Any, Final, Self
+
+from pydantic import TypeAdapter
 
 from orders_sync.backoffice.accounts import account_of
 from orders_sync.backoffice.order_report import CommandStatus, OrderStatus
@@ -126,34 +129,70 @@ def parked_causes(ledger: Ledger, account: str | None, cause: str | None) -> Map
 
 
 @dataclass(frozen=True, slots=True)
+class ParkedEnd:
+    """Where a page of parked work ends among orders, and among commands; None: before the first.
+
+    Each has its own, since a database may sort ids by the rules of a language.
+    """
+
+    orders: PageEnd | None = None
+    commands: PageEnd | None = None
+
+    def to_text(self) -> str:
+        """Return it as a text that a caller hands back for the next page."""
+        return json.dumps([end and end.to_text() for end in (self.orders, self.commands)])
+
+    @classmethod
+    def from_text(cls, text: str) -> Self:
+        """Read such a text.
+
+        Raises:
+            ValueError: it is none.
+        """
+        ends = _ENDS.validate_json(text)
+        return cls(*(None if end is None else PageEnd.from_text(end) for end in ends))
+
+
+_ENDS: Final = TypeAdapter(tuple[str | None, str | None])
+
+
+@dataclass(frozen=True, slots=True)
 class ParkedPage:
     """Some parked orders and commands, the latest changed first; `end` is None at the last."""
 
     rows: Sequence[OrderStatus | CommandStatus]
-    end: PageEnd | None
+    end: ParkedEnd | None
 
     @classmethod
     def of(
-        cls, orders: Sequence[dict[str, Any]], commands: Sequence[dict[str, Any]], limit: int
+        cls,
+        orders: Sequence[dict[str, Any]],
+        commands: Sequence[dict[str, Any]],
+        limit: int,
+        after: ParkedEnd,
     ) -> Self:
-        """Return the latest `limit` of the latest `limit` orders and commands."""
+        """Return the latest `limit` of the latest `limit` orders and commands beyond a page."""
         both: list[OrderStatus | CommandStatus] = [
             *(OrderStatus.model_validate(row) for row in orders),
             *(CommandStatus.model_validate(row) for row in commands),
         ]
-        rows = sorted(both, key=_end, reverse=True)[:limit]
-        return cls(rows, _end(rows[-1]) if len(rows) == limit else None)
-
-
-def _end(row: OrderStatus | CommandStatus) -> PageEnd:
-    return PageEnd(row.updated_at, row.id if isinstance(row, CommandStatus) else row.order_id)
+        rows = sorted(both, key=lambda row: row.updated_at, reverse=True)[:limit]
+        if len(rows) < limit:
+            return cls(rows, None)
+        end = after
+        for row in rows:
+            if isinstance(row, CommandStatus):
+                end = replace(end, commands=PageEnd(row.updated_at, row.id))
+            else:
+                end = replace(end, orders=PageEnd(row.updated_at, row.order_id))
+        return cls(rows, end)
 
 
 def parked_page(
-    ledger: Ledger, account: str, cause: str | None, *, limit: int, after: PageEnd | None
+    ledger: Ledger, account: str, cause: str | None, *, limit: int, after: ParkedEnd
 ) -> ParkedPage:
     """Return a page of the parked work of an account, for a cause or for any."""
-    return ParkedPage.of(*_latest(ledger, cause, [account], limit, after), limit)
+    return ParkedPage.of(*_latest(ledger, cause, [account], limit, after), limit, after)
 
 
 def _latest(
@@ -161,15 +200,15 @@ def _latest(
     cause: str | None,
     accounts: Collection[str] | None,
     limit: int,
-    after: PageEnd | None = None,
+    after: ParkedEnd = ParkedEnd(),
 ) -> tuple[Sequence[dict[str, Any]], Sequence[dict[str, Any]]]:
     """Return the rows of parked orders and of parked commands, the latest first."""
     standing = Standing.PARKED
     of_orders = OrderSearch(accounts=accounts, standing=standing, cause=cause)
     of_commands = CommandSearch(accounts=accounts, standing=standing, cause=cause)
     return (
-        ledger.searches.latest_orders(of_orders, limit=limit, after=after),
-        ledger.searches.latest_commands(of_commands, limit=limit, after=after),
+        ledger.searches.latest_orders(of_orders, limit=limit, after=after.orders),
+        ledger.searches.latest_commands(of_commands, limit=limit, after=after.commands),
     )
 
 

@@ -33,7 +33,7 @@ from orders_sync.gateway.context import (
 )
 from orders_sync.gateway.problems import described
 from orders_sync.gateway.rights import Rights, Scope
-from orders_sync.ledger.searches import CommandSearch, OrderSearch
+from orders_sync.ledger.searches import CommandSearch, OrderSearch, PageEnd
 from orders_sync.outbound.accept import Accepted, Source, accept_or_refuse
 
 #: A call waits for an outcome so long at most: proxies cut a silent connection after a minute.
@@ -95,7 +95,8 @@ def command_routes() -> APIRouter:
         search = CommandSearch(
             account=account, order_id=order_id, kind=kind, standing=standing, cause=cause
         )
-        rows = here.ledger.searches.latest_commands(search, limit=limit, after=read_cursor(cursor))
+        after = read_cursor(cursor, PageEnd.from_text)
+        rows = here.ledger.searches.latest_commands(search, limit=limit, after=after)
         return Page[CommandStatus].of(rows, CommandStatus, limit, "id")
 
     return routes
@@ -120,7 +121,7 @@ def order_routes() -> APIRouter:
         caller.require(Scope.READ, account)
         require_known(here.ledger, here.settings, account)
         search = OrderSearch(account=account, standing=standing, status=status, cause=cause)
-        after = read_cursor(cursor)
+        after = read_cursor(cursor, PageEnd.from_text)
         rows = here.ledger.searches.latest_orders(search, limit=limit, after=after)
         return Page[OrderStatus].of(rows, OrderStatus, limit, "order_id")
 

@@ -9,7 +9,7 @@ import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, Any, Final, Generic, Self, TypeVar
+from typing import Annotated, Any, Final, Generic, Protocol, Self, TypeVar
 from urllib.parse import unquote
 
 from fastapi import Depends, Path, Query, Request
@@ -219,13 +219,23 @@ class Page(BaseModel, Generic[T]):
         return cls(items=items, next_cursor=cursor_of(end))
 
 
-def cursor_of(end: PageEnd | None) -> str | None:
+class End(Protocol):
+    """Where a page of a list ends."""
+
+    def to_text(self) -> str:
+        """Return it as a text."""
+
+
+E = TypeVar("E", bound=End)
+
+
+def cursor_of(end: End | None) -> str | None:
     """Return the cursor of what follows the end of a page; None where nothing does."""
     return None if end is None else base64.urlsafe_b64encode(end.to_text().encode()).decode()
 
 
-def read_cursor(cursor: str | None) -> PageEnd | None:
-    """Return what a page begins after; None: at the latest.
+def read_cursor(cursor: str | None, read: Callable[[str], E]) -> E | None:
+    """Return what a page begins after, which its text is `read` as; None: at the latest.
 
     Raises:
         ProblemError: the cursor is no page's.
@@ -233,7 +243,7 @@ def read_cursor(cursor: str | None) -> PageEnd | None:
     if cursor is None:
         return None
     try:
-        return PageEnd.from_text(base64.urlsafe_b64decode(cursor).decode())
+        return read(base64.urlsafe_b64decode(cursor).decode())
     except ValueError:
         raise ProblemError(
             422, "request.invalid", "cursor: give the next_cursor of a page"

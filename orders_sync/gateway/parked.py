@@ -11,7 +11,14 @@ from pydantic import BaseModel, Field
 
 from orders_sync.backoffice.accounts import require_known
 from orders_sync.backoffice.order_report import CommandStatus, OrderStatus
-from orders_sync.backoffice.parked import Parked, discard, parked_causes, parked_page, retry
+from orders_sync.backoffice.parked import (
+    Parked,
+    ParkedEnd,
+    discard,
+    parked_causes,
+    parked_page,
+    retry,
+)
 from orders_sync.domain.rules import Standing
 from orders_sync.domain.steps import Dispatch
 from orders_sync.gateway.commands import command_row
@@ -30,6 +37,7 @@ from orders_sync.gateway.context import (
 )
 from orders_sync.gateway.problems import described
 from orders_sync.gateway.rights import Rights, Scope
+from orders_sync.ledger.searches import PageEnd
 from orders_sync.outbound import decide
 
 #: PostgreSQL keeps no null character.
@@ -108,7 +116,7 @@ def parked_routes() -> APIRouter:
     ) -> ParkedList:
         caller.require(Scope.READ, account)
         require_known(here.ledger, here.settings, account)
-        after = read_cursor(cursor)
+        after = read_cursor(cursor, ParkedEnd.from_text) or ParkedEnd()
         page = parked_page(here.ledger, account, cause, limit=limit, after=after)
         return ParkedList(
             causes=parked_causes(here.ledger, account, cause),
@@ -184,7 +192,8 @@ def _add_strays(routes: APIRouter) -> None:
         here: Here, caller: Caller, cursor: Cursor = None, limit: Limit = 50
     ) -> Page[StrayStatus]:
         caller.require(Scope.READ, None)
-        rows = here.ledger.strays.parked(limit=limit, after=read_cursor(cursor))
+        after = read_cursor(cursor, PageEnd.from_text)
+        rows = here.ledger.strays.parked(limit=limit, after=after)
         return Page[StrayStatus].of(rows, StrayStatus, limit, "id", at="arrived_at")
 
     @routes.post("/strays/{stray_id}/retry", summary="Put a stray message back on its queue.")

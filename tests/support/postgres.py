@@ -29,6 +29,8 @@ _CONFIGURATION: Mapping[str, str] = {
     # Other than Python's, so that a time whose zone is forgotten is seen to be wrong.
     "timezone": "'America/Sao_Paulo'",
 }
+#: Texts are sorted as people sort them, which most servers do, and not as Python does.
+_SORTING = ("--encoding=UTF8", "--locale-provider=icu", "--icu-locale=pt-BR")
 
 
 class PostgresServer:
@@ -45,7 +47,7 @@ class PostgresServer:
         self._numbers = itertools.count()
         if self._user is not None:
             shutil.chown(home, self._user)
-        self._run("initdb", "--username=tests", "--auth=trust", "--encoding=UTF8", "--no-sync")
+        self._run("initdb", "--username=tests", "--auth=trust", "--no-sync", *_SORTING)
         settings = {**_CONFIGURATION, **changes, "unix_socket_directories": f"'{self._socket}'"}
         with (self._data / "postgresql.conf").open("a") as configuration:
             configuration.writelines(f"{key} = {value}\n" for key, value in settings.items())
@@ -86,7 +88,8 @@ class PostgresServer:
     def create(self, template: str = "template0", encoding: str = "UTF8") -> str:
         """Make a database, a copy of `template`, and give its name."""
         name = f"test_{next(self._numbers)}"
-        locale = "" if encoding == "UTF8" else f"ENCODING {encoding} LOCALE 'C'"
+        others = f"ENCODING {encoding} LOCALE_PROVIDER libc LOCALE 'C'"
+        locale = "" if encoding == "UTF8" else others
         self.command(f"CREATE DATABASE {name} TEMPLATE {template} {locale}")
         return name
 

@@ -10,6 +10,7 @@ from starlette.responses import Response
 from orders_sync.backoffice.accounts import NotKnown
 from orders_sync.backoffice.parked import (
     Parked,
+    ParkedEnd,
     ParkedPage,
     decide_each,
     discard,
@@ -23,7 +24,6 @@ from orders_sync.ledger.decisions import DecisionRefused
 from orders_sync.ledger.searches import (
     CommandSearch,
     OrderSearch,
-    PageEnd,
 )
 from orders_sync.ledger.strays import RETRYABLE
 
@@ -63,14 +63,14 @@ def show_cause(visit: Visit) -> Response:
     orders, order_count = searches.search_orders(
         OrderSearch(accounts=accounts, standing=Standing.PARKED, cause=cause),
         limit=_ROWS,
-        after=after,
+        after=after.orders,
     )
     commands, command_count = searches.search_commands(
         CommandSearch(accounts=accounts, standing=Standing.PARKED, cause=cause),
         limit=_ROWS,
-        after=after,
+        after=after.commands,
     )
-    page = ParkedPage.of(orders, commands, _ROWS)
+    page = ParkedPage.of(orders, commands, _ROWS, after)
     return visit.page(
         "cause.html",
         account=account,
@@ -161,8 +161,8 @@ def _accounts(account: str | None, allowed: Collection[str] | None) -> Sequence[
     return [account] if account is not None else (None if allowed is None else sorted(allowed))
 
 
-def _after(visit: Visit) -> PageEnd | None:
+def _after(visit: Visit) -> ParkedEnd:
     try:
-        return PageEnd.from_text(visit.query("after"))
+        return ParkedEnd.from_text(visit.query("after"))
     except ValueError:
-        return None
+        return ParkedEnd()

@@ -9,6 +9,8 @@ from support.office import ORDER, STORE, Office
 from support.parking import CAUSE, ORDER_CAUSE, parked_invoice, parked_order
 from support.turns import leave_poll
 
+from orders_sync.backoffice.order_report import CommandStatus
+from orders_sync.backoffice.parked import ParkedEnd, parked_page
 from orders_sync.domain.rules import Standing
 from orders_sync.domain.steps import Dispatch, Step
 from orders_sync.ledger import Ledger
@@ -41,6 +43,24 @@ def test_a_search_may_go_by_age(ledger: Ledger, office: Office) -> None:
     rows, _ = ledger.searches.search_orders(search, limit=10)
 
     assert [row["order_id"] for row in rows] == ["old-01"]
+
+
+def test_pages_of_what_was_parked_at_one_instant_leave_nothing_out(
+    ledger: Ledger, office: Office
+) -> None:
+    order_ids = ["_a-01", "B-01", "MNG-é:1", "mng-2"]
+    invoices = [parked_invoice(office, f"{number}") for number in range(4)]
+    for order_id in order_ids:
+        parked_order(office, order_id)
+
+    seen: list[str] = []
+    end: ParkedEnd | None = ParkedEnd()
+    while end is not None:
+        page = parked_page(ledger, STORE, None, limit=1, after=end)
+        seen += [row.id if isinstance(row, CommandStatus) else row.order_id for row in page.rows]
+        end = page.end
+
+    assert sorted(seen) == sorted([*order_ids, *invoices])
 
 
 def test_what_is_parked_is_counted_and_named(ledger: Ledger, office: Office) -> None:
