@@ -56,6 +56,7 @@ class VtexAdapter(HTTPAdapter):
         Raises:
             HTTPError: of urllib3.
         """
+        connect, read = timeout
         scheme, _, host, *rest = (request.url or "").split("/", 3)
         raw = self._pool(f"{scheme}//{host}").urlopen(
             request.method or "GET",
@@ -65,7 +66,7 @@ class VtexAdapter(HTTPAdapter):
             self.max_retries,
             redirect=False,
             assert_same_host=False,
-            timeout=Timeout(*timeout),
+            timeout=Timeout(connect=connect, read=read),
             preload_content=False,
             decode_content=False,
         )

@@ -194,3 +194,22 @@ def test_a_trusted_host_is_called_over_one_connection(tls_host: Host, certificat
 
     assert bodies == [b"[]", b"[]"]
     assert tls_host.opened == 1
+
+
+def test_an_answer_may_take_longer_than_a_connection(
+    loopback: Callable[..., Loopback], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits: list[float | None] = []
+    bound = socket.socket.settimeout
+
+    def settimeout(sock: socket.socket, seconds: float | None) -> None:
+        waits.append(seconds)
+        bound(sock, seconds)
+
+    monkeypatch.setattr(socket.socket, "settimeout", settimeout)
+    url = loopback(KEPT).url
+    with closing(RequestsTransport(url, connect_seconds=3, read_seconds=10)) as transport:
+        transport.send(READ)
+
+    assert waits[0] == 3
+    assert 10 in waits
