@@ -24,14 +24,16 @@ from orders_sync.errors import LeaseLost
 from orders_sync.ledger.engine import Database
 from orders_sync.ledger.order_rows import (
     IS_OF_ORDER,
+    LOCKED,
     OF_ACCOUNT,
     OF_ORDER,
     UNTIL,
     may_be_taken,
     of_order,
+    of_orders,
 )
 from orders_sync.ledger.retention import ERASED
-from orders_sync.ledger.statements import Row, Taker
+from orders_sync.ledger.statements import Row, Taker, lock
 from orders_sync.ledger.tables import commands, journal, orders
 
 B = TypeVar("B", bound=Body)
@@ -170,6 +172,7 @@ _UNANSWERABLE = "not "
 _UNTOLD: Final = (
     sa.select(
         commands.c.id,
+        commands.c.account,
         commands.c.kind,
         commands.c.order_id,
         commands.c.asked_key,
@@ -259,11 +262,15 @@ class CommandFacts:
 
     def _mark(self, rows: Sequence[Row], prefix: str) -> None:
         by_outcome: dict[str, list[str]] = defaultdict(list)
+        order_ids: dict[str, set[str]] = defaultdict(set)
         for row in rows:
             by_outcome[row["outcome"]].append(row["id"])
+            order_ids[row["account"]].add(row["order_id"])
         if not by_outcome:
             return
         with self._database.writing() as connection:
+            for account, names in sorted(order_ids.items()):
+                lock(connection, LOCKED, of_orders(account, sorted(names)))
             for outcome, ids in sorted(by_outcome.items()):
                 connection.execute(
                     sa.update(commands)

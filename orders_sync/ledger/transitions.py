@@ -318,8 +318,6 @@ class Commands(Claims[CommandClaim, CommandResult]):
                 read_later(connection, account, order_id, at=show_at)
             write_entries(connection, entries)
             self._database.outbox.write(connection, of_commands([row], at=now))
-            if row.asked_by_erp and row.outcome != row.told:
-                wake(connection, account, Chore.PULL, now)
             if freed.has_commands:
                 if row.standing == Standing.DONE:
                     close_earlier_failures(connection, self._database.outbox, row, now=now)
@@ -327,6 +325,10 @@ class Commands(Claims[CommandClaim, CommandResult]):
                 if row.standing in {Standing.DONE, Standing.PARKED}:
                     settle(connection, account, order_id, now=now)
             is_due = row.standing in OPEN and row.due_at is not None and row.due_at <= now
-            if freed.is_at_rest and not is_due:
-                return []
-            return next_of(connection, account, order_id, now=now, read=freed.has_due_step)
+            following: list[Dispatch] = []
+            if is_due or not freed.is_at_rest:
+                following = next_of(connection, account, order_id, now=now, read=freed.has_due_step)
+            if row.asked_by_erp and row.outcome != row.told:
+                # All who answer an ERP share this row, so that it is the last to be locked.
+                wake(connection, account, Chore.PULL, now)
+            return following

@@ -18,7 +18,8 @@ from unit.ledger.test_racing import event
 from orders_sync.domain.rules import Standing
 from orders_sync.domain.steps import CommandResult
 from orders_sync.ledger import Ledger
-from orders_sync.ledger.tables import commands, events, orders
+from orders_sync.ledger.accounts import Chore
+from orders_sync.ledger.tables import accounts, commands, events, orders
 from orders_sync.outbound import decide
 from orders_sync.testing.clock import SettableClock
 
@@ -72,7 +73,16 @@ def to_be_discarded(office: Office) -> Act:
     return lambda: office.ledger.decisions.discard(command_id, office.act)
 
 
-@pytest.mark.parametrize("prepare", [in_work, to_be_claimed, to_be_retried, to_be_discarded])
+def to_be_answered(office: Office) -> Act:
+    office.ask("note", {"message": "hello"})
+    facts = office.ledger.command_facts
+    rows = facts.untold(STORE, limit=9)
+    return lambda: facts.mark_told(rows)
+
+
+@pytest.mark.parametrize(
+    "prepare", [in_work, to_be_claimed, to_be_retried, to_be_discarded, to_be_answered]
+)
 def test_an_order_is_locked_before_its_commands(
     prepare: Callable[[Office], Act], office: Office
 ) -> None:
@@ -84,6 +94,19 @@ def test_an_order_is_locked_before_its_commands(
     )
 
     assert len(free) == 1
+
+
+def test_an_accounts_pull_is_locked_after_the_commands(office: Office) -> None:
+    act = in_work(office)
+    following = office.ask("note", {"message": "hello again"}, "another")
+    office.ledger.accounts.wake(STORE, Chore.PULL, office.clock())
+    first = sa.select(commands.c.id).where(commands.c.id == following)
+
+    free = rows_are_free_while_the_first_is_held(
+        office.ledger, first, sa.select(accounts.c.account), act
+    )
+
+    assert STORE in free
 
 
 LOT = [event(number, f"handle-{number}") for number in (2, 1, 0)]
