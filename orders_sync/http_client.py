@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import http.client
 import io
+import math
 import re
 import socket
 import ssl
+import struct
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import cache
-from time import monotonic
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -23,12 +24,29 @@ from requests.utils import DEFAULT_CA_BUNDLE_PATH
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
+from orders_sync.domain.time import since_boot
+
 _PORTS: Final = {"http": 80, "https": 443}
 
 #: Connections to one host that may wait open; the bound of all hosts is an `IdleConnections`'.
 _MOST_IDLE: Final = 100
 
-_DEADLINE: ContextVar[float] = ContextVar("deadline")
+_DEADLINE: ContextVar[float] = ContextVar("deadline", default=math.inf)
+
+#: What the other side has not confirmed within these seconds is not sent again.
+#: https://man7.org/linux/man-pages/man7/tcp.7.html
+_CONFIRMED_SECONDS: Final = 30
+_SOCKET_OPTIONS: Final = [
+    *HTTPConnection.default_socket_options,
+    *(
+        [(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _CONFIRMED_SECONDS * 1000)]
+        if hasattr(socket, "TCP_USER_TIMEOUT")
+        else []
+    ),
+]
+
+#: A socket that is closed so forgets what it has not sent yet, instead of sending it later.
+_FORGETFUL: Final = struct.pack("ii", 1, 0)
 
 
 class BadUrl(ValueError):
@@ -91,14 +109,26 @@ def asked_seconds(header: str, now: datetime) -> float | None:
     return max((moment - now).total_seconds(), 0.0)
 
 
+class NotBegun(TimeoutError):
+    """Raised where the time of a call is over before its first byte is sent."""
+
+
 @contextmanager
 def until(deadline: float) -> Iterator[None]:
-    """Bound the calls made within by a time of `monotonic`, from the first byte to the last."""
-    token = _DEADLINE.set(deadline)
+    """Bound the calls made within by a time of `since_boot`, from the first byte to the last.
+
+    Of several bounds the earliest holds. Nothing is sent after it, whatever held the process up.
+    """
+    token = _DEADLINE.set(min(deadline, _DEADLINE.get()))
     try:
         yield
     finally:
         _DEADLINE.reset(token)
+
+
+def seconds_left() -> float:
+    """Return how long the calls of this block may still take; nothing is sent once none are."""
+    return _DEADLINE.get() - since_boot()
 
 
 class _TimedStream(io.RawIOBase):
@@ -114,7 +144,7 @@ class _TimedStream(io.RawIOBase):
         return True
 
     def readinto(self, buffer: Any) -> int | None:
-        left = self._deadline - monotonic()
+        left = self._deadline - since_boot()
         if left <= 0:
             raise TimeoutError
         self._socket.settimeout(left if self._patience is None else min(left, self._patience))
@@ -135,11 +165,40 @@ class _TimedResponse(http.client.HTTPResponse):
 
 
 class _TimedConnection(HTTPConnection):
+    """Sends nothing after the deadline, and takes back what it can of a call without an answer."""
+
     response_class = _TimedResponse
+    _is_unanswered = False
+
+    def putrequest(self, *args: Any, **named: Any) -> None:
+        self._is_unanswered = False
+        super().putrequest(*args, **named)
+
+    def connect(self) -> None:
+        super().connect()
+        if seconds_left() <= 0:
+            raise NotBegun
+
+    def send(self, data: Any) -> None:
+        if seconds_left() <= 0:
+            raise TimeoutError if self._is_unanswered else NotBegun
+        self._is_unanswered = True
+        super().send(data)
+
+    def getresponse(self) -> Any:
+        response = super().getresponse()
+        self._is_unanswered = False
+        return response
+
+    def close(self) -> None:
+        if self._is_unanswered and self.sock is not None:
+            with suppress(OSError):
+                self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _FORGETFUL)
+        super().close()
 
 
-class _TimedTlsConnection(HTTPSConnection):
-    response_class = _TimedResponse
+class _TimedTlsConnection(_TimedConnection, HTTPSConnection):
+    """The same, encrypted."""
 
 
 class IdleConnections:
@@ -177,7 +236,7 @@ class Pool(HTTPConnectionPool):
     ConnectionCls = _TimedConnection
 
     def __init__(self, *args: Any, idle: IdleConnections, **named: Any) -> None:
-        super().__init__(*args, **named)
+        super().__init__(*args, **{"socket_options": _SOCKET_OPTIONS, **named})
         self._idle = idle
 
     def _get_conn(self, timeout: float | None = None) -> Any:
@@ -196,7 +255,7 @@ class Pool(HTTPConnectionPool):
 class TlsPool(Pool, HTTPSConnectionPool):
     """The same, encrypted."""
 
-    ConnectionCls = _TimedTlsConnection  # type: ignore[assignment]  # As in urllib3's own class.
+    ConnectionCls = _TimedTlsConnection
 
 
 def open_pool(target: Target, idle: IdleConnections, *, address: str | None = None) -> Pool:

@@ -10,7 +10,6 @@ import ssl
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from time import monotonic
 from typing import Annotated, Any, Final
 
 from pydantic import (
@@ -25,6 +24,7 @@ from pydantic import (
 from urllib3 import BaseHTTPResponse, Timeout
 from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError
 
+from orders_sync.domain.time import since_boot
 from orders_sync.erp.webhook_messages import Verb
 from orders_sync.errors import ConfigurationError, ErpUnavailable
 from orders_sync.http_client import (
@@ -187,7 +187,7 @@ class HttpCalls:
         """
         target = read_target(self._options.url_of(verb))
         total_seconds = self._options.total_seconds
-        deadline = monotonic() + total_seconds
+        deadline = since_boot() + total_seconds
         try:
             with until(deadline):
                 response = self._pool(target).urlopen(
@@ -208,7 +208,7 @@ class HttpCalls:
                 "correct the url of the account's ERP_OPTIONS."
             ) from None
         except (HTTPError, ssl.SSLError, OSError, ValueError) as error:
-            is_late = monotonic() >= deadline
+            is_late = since_boot() >= deadline
             why = f"within {total_seconds:g} s" if is_late else f"({_kind(error)})"
             raise ErpUnavailable(
                 f"The ERP gave no answer to {verb} {why}. It may have done it, and is asked again."

@@ -3,29 +3,19 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
 import sqlalchemy as sa
 
-from orders_sync.domain.time import Clock
+from orders_sync.domain.time import Clock, since_boot
 from orders_sync.errors import LedgerUnavailable
 from orders_sync.ledger.engine import Database
 
 _ASK_EVERY_SECONDS: Final = 15.0
 #: An answer that took longer does not say well enough what time it is.
 _PROMPT_SECONDS: Final = 0.5
-
-
-def since_boot() -> float:
-    """Return seconds that also pass while the machine is suspended, where its system counts them.
-
-    https://man7.org/linux/man-pages/man2/clock_gettime.2.html
-    """
-    boottime = getattr(time, "CLOCK_BOOTTIME", None)
-    return time.monotonic() if boottime is None else time.clock_gettime(boottime)
 
 
 class LedgerClock:

@@ -33,7 +33,9 @@ from orders_sync.commands.verdicts import (
 from orders_sync.domain.fulfilment import Fulfilment
 from orders_sync.domain.rules import Standing
 from orders_sync.domain.steps import CommandClaim, CommandResult, Step
+from orders_sync.domain.time import since_boot
 from orders_sync.errors import LeaseLost, NotFound, ParkedError, Refused, Unavailable, WaitError
+from orders_sync.http_client import until
 from orders_sync.vtex.change_answers import PastChange
 from orders_sync.vtex.client import VtexClient
 from orders_sync.vtex.fulfilment import fulfilment
@@ -248,10 +250,12 @@ class ApprovedCommand:
             LeaseLost: another worker has taken over; nothing was sent.
             Refused: VTEX said no.
         """
-        commands = self.services.ledger.commands
+        commands, began = self.services.ledger.commands, since_boot()
         self._intend()
         try:
-            return call()
+            # A process that stands still meanwhile is taken over, and may not write after that.
+            with until(began + self.services.settings.vtex.total_seconds):
+                return call()
         except LeaseLost:
             raise
         except Refused as error:

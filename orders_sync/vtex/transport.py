@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from time import monotonic
 from typing import Final
 from urllib.parse import urlencode, urljoin, urlsplit
 
@@ -13,6 +12,7 @@ from requests.utils import requote_uri
 from urllib3 import HTTPResponse
 from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError
 
+from orders_sync.domain.time import since_boot
 from orders_sync.errors import (
     ConfigurationError,
     OrdersSyncError,
@@ -20,7 +20,7 @@ from orders_sync.errors import (
     Unavailable,
     Unreadable,
 )
-from orders_sync.http_client import until
+from orders_sync.http_client import NotBegun, seconds_left, until
 from orders_sync.vtex.connections import VtexAdapter
 from orders_sync.vtex.exchange import Request, Response, Transport
 
@@ -78,7 +78,7 @@ class RequestsTransport:
             OutcomeUnknown: the answer to a write was lost.
             Unreadable: the answer to a read is larger than `max_body_bytes`.
         """
-        deadline = monotonic() + self._total_seconds
+        deadline = since_boot() + self._total_seconds
         url = self._base_url + request.path
         if request.query:
             url = f"{url}?{urlencode(request.query)}"
@@ -92,23 +92,28 @@ class RequestsTransport:
 
     def _exchange(self, request: Request, url: str, deadline: float) -> Response:
         prepared = _prepared(request, url)
-        connect_seconds = min(self._connect_seconds, max(deadline - monotonic(), _SHORTEST))
-        try:
-            with (
-                until(deadline),
-                self._adapter.send(
-                    prepared, stream=True, timeout=(connect_seconds, self._read_seconds)
-                ) as answer,
-            ):
-                body = self._read_body(request, answer)
-                return Response(answer.status_code, answer.raw.headers, body)
-        except (requests.RequestException, HTTPError) as error:
-            if _never_connected(error):
-                raise Unavailable(f"{request}: no connection to VTEX ({_name(error)}).") from error
-            if monotonic() >= deadline:
-                why = f"the answer took longer than {self._total_seconds:g} s"
-                raise _lost(request, why) from error
-            raise _lost(request, f"the answer was lost ({_name(error)})") from error
+        with until(deadline):
+            if seconds_left() <= 0:
+                raise _not_begun(request)
+            try:
+                return self._ask(request, prepared)
+            except (requests.RequestException, HTTPError) as error:
+                if _has_not_begun(error):
+                    raise _not_begun(request) from error
+                if _never_connected(error):
+                    why = f"no connection to VTEX ({_name(error)})"
+                    raise Unavailable(f"{request}: {why}.") from error
+                if seconds_left() <= 0:
+                    why = f"the answer took longer than {self._total_seconds:g} s"
+                    raise _lost(request, why) from error
+                raise _lost(request, f"the answer was lost ({_name(error)})") from error
+
+    def _ask(self, request: Request, prepared: requests.PreparedRequest) -> Response:
+        connect_seconds = min(self._connect_seconds, max(seconds_left(), _SHORTEST))
+        timeout = (connect_seconds, self._read_seconds)
+        with self._adapter.send(prepared, stream=True, timeout=timeout) as answer:
+            body = self._read_body(request, answer)
+            return Response(answer.status_code, answer.raw.headers, body)
 
     def _read_body(self, request: Request, answer: requests.Response) -> bytes:
         chunks: list[bytes] = []
@@ -184,6 +189,15 @@ def _lost(request: Request, why: str) -> OrdersSyncError:
     if request.is_safe:
         return Unavailable(f"{request}: {why}.")
     return OutcomeUnknown(f"{request}: {why}. Read the order before you repeat it.")
+
+
+def _not_begun(request: Request) -> Unavailable:
+    return Unavailable(f"{request}: its time was over before it began; nothing was sent.")
+
+
+def _has_not_begun(error: Exception) -> bool:
+    reason = _reason(error)
+    return any(isinstance(part, NotBegun) for part in (reason, *getattr(reason, "args", ())))
 
 
 def _never_connected(error: Exception) -> bool:

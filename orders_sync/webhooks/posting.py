@@ -12,13 +12,13 @@ import ssl
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from time import monotonic
 from types import TracebackType
 from typing import Final, Self
 
 from urllib3 import BaseHTTPResponse, HTTPConnectionPool, Timeout
 from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError
 
+from orders_sync.domain.time import since_boot
 from orders_sync.http_client import (
     BadUrl,
     IdleConnections,
@@ -133,7 +133,7 @@ class EndpointClient:
         self, body: str, headers: Mapping[str, str], *, now: datetime
     ) -> EndpointAnswer | NoAnswer:
         """Send a body; return what was answered, or why nothing was."""
-        deadline = monotonic() + self._seconds
+        deadline = since_boot() + self._seconds
         try:
             target = read_url(self._url, private_allowed=self._private_allowed)
             pools = [self._pool] if self._pool else self._pools(target)
@@ -179,7 +179,7 @@ class EndpointClient:
                 answer = NoAnswer(f"no connection ({type(error).__name__})")
             except (HTTPError, ssl.SSLError, OSError, ValueError) as error:
                 late = f"no answer within {self._seconds:g} s"
-                answer = NoAnswer(late if monotonic() >= deadline else _error_name(error))
+                answer = NoAnswer(late if since_boot() >= deadline else _error_name(error))
             self._close()
             if not answer.why.startswith("no connection"):
                 break

@@ -84,7 +84,8 @@ def _no_lease_check() -> None:
 def _no_call_bound() -> None:
     client: Any = resolve_name("orders_sync.http_client")
     until = client.until
-    _replace("orders_sync.vtex.transport", until=lambda _deadline: until(math.inf))
+    for caller in ("orders_sync.vtex.transport", "orders_sync.outbound.steps"):
+        _replace(caller, until=lambda _deadline: until(math.inf))
 
 
 def _own_clock() -> None:

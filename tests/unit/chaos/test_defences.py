@@ -32,6 +32,7 @@ print(json.dumps([
     channel.QoS.restore_unacked.__module__,
     worker.install_worker_term_handler.__module__,
     steps._read.__module__,
+    steps.until.__module__,
     transitions.Commands.intend.__module__,
     step_task.decide.__module__,
     transport.until.__module__,

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from orders_sync.domain.time import Clock
+from orders_sync.domain.time import Clock, since_boot
 from orders_sync.ledger import Ledger
-from orders_sync.ledger.clock import LedgerClock, since_boot
+from orders_sync.ledger.clock import LedgerClock
 from orders_sync.ledger.engine import Database
 
 HOUR = timedelta(hours=1)

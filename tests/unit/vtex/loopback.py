@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -62,7 +63,8 @@ class Loopback:
             except OSError:
                 return
             self.connections += 1
-            with connection, connection.makefile("rb") as stream:
+            # Who gives a call up resets its connection.
+            with suppress(ConnectionResetError), connection, connection.makefile("rb") as stream:
                 while self._answer(connection, stream) and self.keeps_alive:
                     pass
 

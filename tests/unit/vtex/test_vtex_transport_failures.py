@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import socket
+import time
 from collections.abc import Callable
 from contextlib import closing
 from typing import Any
@@ -12,8 +13,11 @@ import pytest
 import requests
 from requests.adapters import BaseAdapter
 from unit.vtex.loopback import OK, Loopback, chunked, whole
+from urllib3.connection import HTTPConnection
 
+from orders_sync.domain.time import since_boot
 from orders_sync.errors import OrdersSyncError, OutcomeUnknown, Unavailable, Unreadable
+from orders_sync.http_client import until
 from orders_sync.vtex.transport import Request, RequestsTransport, Response
 
 READ = Request("GET", "/api/orders/feed", query={"maxlot": "10"})
@@ -119,10 +123,64 @@ def test_a_body_of_just_the_bound_is_read(loopback: Callable[..., Loopback]) -> 
     assert len(send(peer.url, READ, max_body_bytes=100).body) == 100
 
 
-def test_a_body_that_trickles_ends_at_the_deadline(loopback: Callable[..., Loopback]) -> None:
-    peer = loopback(whole(b"x"), whole(b"x"))
+def test_a_body_that_stalls_ends_at_the_deadline(loopback: Callable[..., Loopback]) -> None:
+    begun = OK + b"Content-Length: 10\r\n\r\n[1"
+    peers = [loopback(begun, None, keeps_alive=True) for _ in range(2)]
 
-    errors = [error_of(peer.url, request, total_seconds=0) for request in (READ, WRITE)]
+    errors = [
+        error_of(peer.url, request, total_seconds=0.2)
+        for peer, request in zip(peers, (READ, WRITE), strict=True)
+    ]
 
     assert [type(error) for error in errors] == [Unavailable, OutcomeUnknown]
-    assert "longer than 0 s" in str(errors[0])
+    assert "longer than 0.2 s" in str(errors[0])
+
+
+def test_nothing_is_sent_once_the_time_of_a_write_is_over(
+    loopback: Callable[..., Loopback],
+) -> None:
+    peer = loopback(whole(b"{}"))
+
+    with until(since_boot() - 1):
+        error = error_of(peer.url, WRITE)
+
+    assert isinstance(error, Unavailable)
+    assert "nothing was sent" in str(error)
+    assert not peer.connections
+
+
+@pytest.mark.parametrize(
+    ("late_at", "error_type"),
+    [
+        pytest.param("connect", Unavailable, id="before the head"),
+        pytest.param("head", OutcomeUnknown, id="before the body"),
+    ],
+)
+def test_a_process_that_stood_still_sends_no_more_of_a_write(
+    loopback: Callable[..., Loopback],
+    monkeypatch: pytest.MonkeyPatch,
+    late_at: str,
+    error_type: type[OrdersSyncError],
+) -> None:
+    peer = loopback(whole(b"{}"))
+    read, passed = time.clock_gettime, 0.0
+
+    def stand_still(function: Callable[..., Any]) -> Callable[..., Any]:
+        def slowly(*arguments: Any, **named: Any) -> Any:
+            nonlocal passed
+            value = function(*arguments, **named)
+            passed = 3600.0
+            return value
+
+        return slowly
+
+    monkeypatch.setattr(time, "clock_gettime", lambda clock: read(clock) + passed)
+    if late_at == "connect":
+        monkeypatch.setattr(HTTPConnection, "connect", stand_still(HTTPConnection.connect))
+    else:
+        monkeypatch.setattr(socket.socket, "sendall", stand_still(socket.socket.sendall))
+
+    error = error_of(peer.url, WRITE)
+
+    assert isinstance(error, error_type)
+    assert not peer.received
