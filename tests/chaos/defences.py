@@ -22,7 +22,7 @@ class Defence(StrEnum):
     RETURNING = "returning"  # Messages of a worker that leaves or dies are put back.
     FINISHING = "finishing"  # Whoever is told to end finishes what it has in hand.
     LEASE_CHECK = "lease-check"  # Whoever was overtaken does not write to VTEX any more.
-    CALL_BOUND = "call-bound"  # An answer that took too long is not acted upon.
+    CALL_BOUND = "call-bound"  # What took too long is neither sent nor acted upon.
     LEDGER_CLOCK = "ledger-clock"  # All processes go by one clock.
     LOCK_WAIT = "lock-wait"  # A ledger that is locked is waited for.
     READING_FIRST = "reading-first"  # What is so already is not sent again.

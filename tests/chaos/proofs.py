@@ -1,8 +1,9 @@
 """For each kind of fault a seed that breaks a promise once a defence is taken away.
 
 With the defence the same seed keeps every promise. A run that cannot fail would prove nothing.
-There is none for a broker that stands still for some seconds, nor for a feed in disorder: whatever
-was taken away, they have only delayed things, or broke a promise in some runs and not in others.
+There is none for a broker or a process that stands still for some seconds, nor for a feed in
+disorder: whatever was taken away, they have only delayed things, or broke a promise in some runs
+and not in others. What a process may send that stood still is tested in `flows`.
 What has no defence that could be taken away alone (`UNPROVEN`) has none either: a hook that is not
 told is no loss, since the feed is read all along.
 """
@@ -82,20 +83,13 @@ _REDISPATCH: Final = Proof(_without(Defence.REDISPATCH), breaks="settled_in_time
 #: Too few threads: what waits for one lies in the broker.
 _BACKLOG: Final = replace(_REDISPATCH, orders=60, latency_seconds=0.5, threads=2)
 _ON_SERVER: Final = replace(_REDISPATCH, ledger="postgresql")
-#: Who stood still goes on as if it had not.
-_OVERTAKEN: Final = Proof(
-    _without(Defence.LEASE_CHECK, Defence.CALL_BOUND),
-    breaks="tracking_in_order",
-    orders=80,
-    ledger="postgresql",
-    latency_seconds=1.0,
-    settle_seconds=90.0,
-)
 #: Whoever ends has something in hand.
 _RETURNING: Final = replace(_BACKLOG, without=_without(Defence.RETURNING, Defence.REDISPATCH))
 
 UNPROVEN: Final = frozenset(
     {
+        Kind.FROZEN,
+        Kind.SUSPENDED,
         Kind.BROKER_FROZEN,
         Kind.FEED_DISORDERED,
         Kind.GATEWAY_KILLED,
@@ -106,8 +100,6 @@ UNPROVEN: Final = frozenset(
 PROOFS: Final[Mapping[Kind, Proof]] = {
     Kind.KILLED: _RETURNING,
     Kind.TERMINATED: replace(_RETURNING, without=_RETURNING.without | {Defence.FINISHING}),
-    Kind.FROZEN: _OVERTAKEN,
-    Kind.SUSPENDED: _OVERTAKEN,
     Kind.HOST_LOST: _PATIENCE,
     Kind.VTEX_LOST: _PATIENCE,
     Kind.SKEWED: Proof(_without(Defence.LEDGER_CLOCK), breaks="settled_in_time"),
