@@ -172,7 +172,6 @@ _UNANSWERABLE = "not "
 _UNTOLD: Final = (
     sa.select(
         commands.c.id,
-        commands.c.account,
         commands.c.kind,
         commands.c.order_id,
         commands.c.asked_key,
@@ -252,25 +251,23 @@ class CommandFacts:
         with self._database.reading() as connection:
             return [dict(row) for row in connection.execute(_UNTOLD, terms).mappings()]
 
-    def mark_told(self, rows: Sequence[Row]) -> None:
+    def mark_told(self, account: str, rows: Sequence[Row]) -> None:
         """Write that the ERP was told the outcomes of these rows, as `untold` returned them."""
-        self._mark(rows, "")
+        self._mark(account, rows, "")
 
-    def mark_unanswerable(self, rows: Sequence[Row]) -> None:
+    def mark_unanswerable(self, account: str, rows: Sequence[Row]) -> None:
         """Write that the ERP does not take the answers with these outcomes."""
-        self._mark(rows, _UNANSWERABLE)
+        self._mark(account, rows, _UNANSWERABLE)
 
-    def _mark(self, rows: Sequence[Row], prefix: str) -> None:
+    def _mark(self, account: str, rows: Sequence[Row], prefix: str) -> None:
         by_outcome: dict[str, list[str]] = defaultdict(list)
-        order_ids: dict[str, set[str]] = defaultdict(set)
         for row in rows:
             by_outcome[row["outcome"]].append(row["id"])
-            order_ids[row["account"]].add(row["order_id"])
         if not by_outcome:
             return
+        order_ids = sorted({row["order_id"] for row in rows})
         with self._database.writing() as connection:
-            for account, names in sorted(order_ids.items()):
-                lock(connection, LOCKED, of_orders(account, sorted(names)))
+            lock(connection, LOCKED, of_orders(account, order_ids))
             for outcome, ids in sorted(by_outcome.items()):
                 connection.execute(
                     sa.update(commands)

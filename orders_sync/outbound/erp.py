@@ -92,8 +92,8 @@ def tell(account: str, *, erp: Erp, ledger: Ledger) -> None:
             # Its text may quote what it was given.
             cause = not_taken[row["asked_key"]].__name__
             log.error("answer.refused", command_id=row["id"], cause=cause)
-        facts.mark_told([row for row in lot_rows if row["asked_key"] not in not_taken])
-        facts.mark_unanswerable(refused)
+        facts.mark_told(account, [row for row in lot_rows if row["asked_key"] not in not_taken])
+        facts.mark_unanswerable(account, refused)
 
 
 def consider_cancellation(claim: Claim, services: Services, intake: Intake) -> StepResult:

@@ -101,8 +101,9 @@ class RequestsTransport:
                 if _has_not_begun(error):
                     raise _not_begun(request) from error
                 if _never_connected(error):
-                    why = f"no connection to VTEX ({_name(error)})"
-                    raise Unavailable(f"{request}: {why}.") from error
+                    raise Unavailable(
+                        f"{request}: no connection to VTEX ({_name(error)})."
+                    ) from error
                 if seconds_left() <= 0:
                     why = f"the answer took longer than {self._total_seconds:g} s"
                     raise _lost(request, why) from error

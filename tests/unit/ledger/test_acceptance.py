@@ -159,7 +159,9 @@ def test_an_erp_that_asks_for_what_a_service_asked_for_is_told_the_outcome(offic
     before = office.ledger.command_facts.untold(STORE, limit=10)
 
     again = office.ask("invoice", body)
-    office.ledger.command_facts.mark_told(office.ledger.command_facts.untold(STORE, limit=10))
+    office.ledger.command_facts.mark_told(
+        STORE, office.ledger.command_facts.untold(STORE, limit=10)
+    )
     told = office.ledger.command_facts.untold(STORE, limit=10)
     office.finish(command_id)
 
@@ -172,7 +174,7 @@ def test_an_erp_that_asks_for_what_a_service_asked_for_is_told_the_outcome(offic
 def test_an_erp_that_asks_again_is_told_again(office: Office) -> None:
     command_id = office.ask("note", {"message": "hello"})
     office.finish(command_id)
-    office.ledger.command_facts.mark_told([office.row(command_id)])
+    office.ledger.command_facts.mark_told(STORE, [office.row(command_id)])
 
     office.ask("note", {"message": "hello"})
 

@@ -157,7 +157,7 @@ def test_an_accepted_command_stays_with_its_order(office: Office) -> None:
 def test_a_discarded_command_is_told_to_the_erp_with_the_reason(office: Office) -> None:
     command_id = office.ask("invoice", {"number": "7"})
     office.park(command_id)
-    office.ledger.command_facts.mark_told([office.row(command_id)])
+    office.ledger.command_facts.mark_told(STORE, [office.row(command_id)])
 
     office.ledger.decisions.discard(command_id, office.act)
 

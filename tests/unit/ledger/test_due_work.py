@@ -223,7 +223,7 @@ def test_an_erp_is_told_that_its_command_cannot_be_read(
 ) -> None:
     command_id = office.ask("note", {"message": "a"}, source="erp")
     facts = office.ledger.command_facts
-    facts.mark_told(facts.untold(STORE, limit=10))
+    facts.mark_told(STORE, facts.untold(STORE, limit=10))
     change(office.ledger, commands, next_step="orders.teleport")
 
     office.ledger.due_work.park_unreadable(STORE, "orders.teleport", now=clock())

@@ -77,7 +77,7 @@ def to_be_answered(office: Office) -> Act:
     office.ask("note", {"message": "hello"})
     facts = office.ledger.command_facts
     rows = facts.untold(STORE, limit=9)
-    return lambda: facts.mark_told(rows)
+    return lambda: facts.mark_told(STORE, rows)
 
 
 @pytest.mark.parametrize(
