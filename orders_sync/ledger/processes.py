@@ -18,7 +18,7 @@ import sqlalchemy as sa
 from orders_sync.domain.rules import OPEN
 from orders_sync.ledger.engine import Database
 from orders_sync.ledger.outbox import deliveries
-from orders_sync.ledger.statements import insert_into
+from orders_sync.ledger.statements import insert_into, lock
 from orders_sync.ledger.tables import commands, cursors, orders, workers
 
 #: A process says so often that it lives, and is dead when it has not done so for the longer time.
@@ -112,10 +112,16 @@ def _see(dialect: str) -> sa.Executable:
     )
 
 
+_IN_ORDER: Final = (
+    sa.select(orders.c.order_id).order_by(orders.c.account, orders.c.order_id).with_for_update()
+)
+
+
 def _free(connection: sa.Connection, processes: Sequence[str], now: datetime) -> None:
     is_theirs = (orders.c.lease_owner.in_(processes), orders.c.lease_until > now)
     free_at = sa.case((orders.c.write_until > now, orders.c.write_until), else_=now)
     freed = {"lease_until": free_at, "dispatched_until": free_at}
+    lock(connection, _IN_ORDER.where(*is_theirs))
     theirs = sa.update(orders).where(*is_theirs).values(freed)
     keys = [
         (row.account, row.order_id)

@@ -81,7 +81,7 @@ class CommandSearch:
         return conditions
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@dataclass(frozen=True, slots=True)
 class PageEnd:
     """Where a page of a list ends: the last row's time, by which the list is ordered, and id."""
 

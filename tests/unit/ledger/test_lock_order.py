@@ -16,9 +16,10 @@ from support.waiting import until
 from unit.ledger.test_racing import event
 
 from orders_sync.domain.rules import Standing
-from orders_sync.domain.steps import CommandResult
+from orders_sync.domain.steps import CommandResult, Step
 from orders_sync.ledger import Ledger
 from orders_sync.ledger.accounts import Chore
+from orders_sync.ledger.processes import SILENT_FOR
 from orders_sync.ledger.tables import accounts, commands, events, orders
 from orders_sync.outbound import decide
 from orders_sync.testing.clock import SettableClock
@@ -143,6 +144,25 @@ def test_orders_are_locked_in_the_order_of_their_ids(ledger: Ledger, clock: Sett
 
     free = rows_are_free_while_the_first_is_held(
         ledger, first, others, lambda: record_again(ledger, clock)
+    )
+
+    assert len(free) == 2
+
+
+def test_the_orders_of_a_dead_process_are_locked_in_the_order_of_their_ids(
+    ledger: Ledger, clock: SettableClock
+) -> None:
+    ledger.processes.seen("gone", node="gone", queues=["orders"], threads=1, now=clock())
+    for number in (2, 1, 0):
+        order_id = f"{number:02d}-01"
+        ledger.orders.look_again(STORE, order_id, now=clock())
+        assert ledger.orders.claim(STORE, order_id, Step.FETCH, owner="gone", now=clock())
+    clock.advance(SILENT_FOR.total_seconds())
+    first = sa.select(orders.c.order_id).where(orders.c.order_id == "00-01")
+    others = sa.select(orders.c.order_id).where(orders.c.order_id != "00-01")
+
+    free = rows_are_free_while_the_first_is_held(
+        ledger, first, others, lambda: ledger.processes.bury(now=clock())
     )
 
     assert len(free) == 2
