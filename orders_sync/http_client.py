@@ -23,6 +23,7 @@ from urllib.parse import urlsplit
 from requests.utils import DEFAULT_CA_BUNDLE_PATH
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.exceptions import HTTPError
 
 from orders_sync.domain.time import since_boot
 
@@ -109,8 +110,11 @@ def asked_seconds(header: str, now: datetime) -> float | None:
     return max((moment - now).total_seconds(), 0.0)
 
 
-class NotBegun(TimeoutError):
-    """Raised where the time of a call is over before its first byte is sent."""
+class NotBegun(HTTPError):
+    """Raised where the time of a call is over before its first byte is sent.
+
+    As one of urllib3's own errors it goes through a pool as it is.
+    """
 
 
 @contextmanager

@@ -30,9 +30,6 @@ _CHUNK_BYTES: Final = 64 * 1024
 _ENCODING: Final = {"Accept-Encoding": "gzip, deflate"}
 _PORTS: Final = {"http": 80, "https": 443}
 
-#: A time-out of nought would be none.
-_SHORTEST: Final = 0.001
-
 #: How many connections of a transport with an adapter of its own wait open.
 _CONNECTIONS: Final = 10
 
@@ -93,13 +90,13 @@ class RequestsTransport:
     def _exchange(self, request: Request, url: str, deadline: float) -> Response:
         prepared = _prepared(request, url)
         with until(deadline):
-            if seconds_left() <= 0:
-                raise _not_begun(request)
             try:
                 return self._ask(request, prepared)
+            except NotBegun:
+                raise Unavailable(
+                    f"{request}: its time was over before it began; nothing was sent."
+                ) from None
             except (requests.RequestException, HTTPError) as error:
-                if _has_not_begun(error):
-                    raise _not_begun(request) from error
                 if _never_connected(error):
                     raise Unavailable(
                         f"{request}: no connection to VTEX ({_name(error)})."
@@ -110,8 +107,10 @@ class RequestsTransport:
                 raise _lost(request, f"the answer was lost ({_name(error)})") from error
 
     def _ask(self, request: Request, prepared: requests.PreparedRequest) -> Response:
-        connect_seconds = min(self._connect_seconds, max(seconds_left(), _SHORTEST))
-        timeout = (connect_seconds, self._read_seconds)
+        left = seconds_left()
+        if left <= 0:
+            raise NotBegun
+        timeout = (min(self._connect_seconds, left), self._read_seconds)
         with self._adapter.send(prepared, stream=True, timeout=timeout) as answer:
             body = self._read_body(request, answer)
             return Response(answer.status_code, answer.raw.headers, body)
@@ -190,15 +189,6 @@ def _lost(request: Request, why: str) -> OrdersSyncError:
     if request.is_safe:
         return Unavailable(f"{request}: {why}.")
     return OutcomeUnknown(f"{request}: {why}. Read the order before you repeat it.")
-
-
-def _not_begun(request: Request) -> Unavailable:
-    return Unavailable(f"{request}: its time was over before it began; nothing was sent.")
-
-
-def _has_not_begun(error: Exception) -> bool:
-    reason = _reason(error)
-    return any(isinstance(part, NotBegun) for part in (reason, *getattr(reason, "args", ())))
 
 
 def _never_connected(error: Exception) -> bool:
