@@ -3,10 +3,14 @@
 A claim belongs to a process. One that is not seen for `SILENT_FOR` is taken to be dead, and what it
 had is free: at once, or where a write to VTEX may be on the wire, once that cannot be any more. A
 process that was only held up writes nothing under a version that another has raised since.
+
+A claim whose end could not be recorded, since the database was away, is released likewise once it
+is back: the process lives, and nobody works on it any more.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -16,6 +20,8 @@ from typing import Final
 import sqlalchemy as sa
 
 from orders_sync.domain.rules import OPEN
+from orders_sync.domain.steps import Claim, CommandClaim
+from orders_sync.errors import LedgerUnavailable
 from orders_sync.ledger.engine import Database
 from orders_sync.ledger.outbox import deliveries
 from orders_sync.ledger.statements import insert_into, lock
@@ -46,6 +52,7 @@ class Processes:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._unrecorded: deque[Claim | CommandClaim] = deque()
 
     def seen(
         self, process: str, *, node: str, queues: Collection[str], threads: int, now: datetime
@@ -90,6 +97,31 @@ class Processes:
                 _free(connection, dead, now)
         return dead
 
+    def ended_unrecorded(self, claim: Claim | CommandClaim) -> None:
+        """Remember a claim of this process that nobody works on, for `free_unrecorded`."""
+        self._unrecorded.append(claim)
+
+    def free_unrecorded(self, process: str, *, now: datetime) -> int:
+        """Free the claims of this process that ended without a record; return how many.
+
+        What another has taken over since, or was recorded after all, is left alone.
+        """
+        claims = [self._unrecorded.popleft() for _ in range(len(self._unrecorded))]
+        if not claims:
+            return 0
+        versions = {(claim.account, claim.order_id, _order_version(claim)) for claim in claims}
+        is_under = sa.tuple_(orders.c.account, orders.c.order_id, orders.c.version).in_(versions)
+        try:
+            with self._database.writing() as connection:
+                return _free_orders(connection, [process], now, is_under)
+        except LedgerUnavailable:
+            self._unrecorded.extend(claims)
+            raise
+
+
+def _order_version(claim: Claim | CommandClaim) -> int:
+    return claim.order_version if isinstance(claim, CommandClaim) else claim.version
+
 
 _SILENT_SINCE: Final = sa.bindparam("silent_since", type_=workers.c.seen_at.type)
 _LIVING: Final = (
@@ -118,7 +150,27 @@ _IN_ORDER: Final = (
 
 
 def _free(connection: sa.Connection, processes: Sequence[str], now: datetime) -> None:
-    is_theirs = (orders.c.lease_owner.in_(processes), orders.c.lease_until > now)
+    _free_orders(connection, processes, now)
+    connection.execute(
+        sa.update(deliveries)
+        .where(deliveries.c.lease_owner.in_(processes))
+        .values(lease_owner=None, dispatched_until=None)
+    )
+    connection.execute(
+        sa.update(cursors)
+        .where(cursors.c.lease_owner.in_(processes))
+        .values(lease_owner=None, lease_until=now)
+    )
+
+
+def _free_orders(
+    connection: sa.Connection,
+    processes: Sequence[str],
+    now: datetime,
+    *conditions: sa.ColumnElement[bool],
+) -> int:
+    """Free orders that processes have, and make what was in hand due; return how many."""
+    is_theirs = (orders.c.lease_owner.in_(processes), orders.c.lease_until > now, *conditions)
     free_at = sa.case((orders.c.write_until > now, orders.c.write_until), else_=now)
     freed = {"lease_until": free_at, "dispatched_until": free_at}
     lock(connection, _IN_ORDER.where(*is_theirs))
@@ -138,13 +190,4 @@ def _free(connection: sa.Connection, processes: Sequence[str], now: datetime) ->
             )
             .values(dispatched_until=None)
         )
-    connection.execute(
-        sa.update(deliveries)
-        .where(deliveries.c.lease_owner.in_(processes))
-        .values(lease_owner=None, dispatched_until=None)
-    )
-    connection.execute(
-        sa.update(cursors)
-        .where(cursors.c.lease_owner.in_(processes))
-        .values(lease_owner=None, lease_until=now)
-    )
+    return len(keys)

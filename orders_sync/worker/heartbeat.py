@@ -104,6 +104,9 @@ class Heartbeat:
             self._services.traffic.flush()
         if self._seen_at is None or now - self._seen_at >= SEEN_EVERY:
             self._show_that_it_lives(now)
+        freed = self._services.ledger.processes.free_unrecorded(self._services.process, now=now)
+        if freed:
+            log.info("steps.freed", steps=freed)
         if not self._leads(now):
             return _QUIET_SECONDS
         if self._dispatcher.tick(self._pool) + self._deliveries.tick(self._workers):

@@ -171,7 +171,8 @@ class Runner:
             self._look_again(claim)
             return False
         except LedgerUnavailable:
-            # The lease runs out by itself, and the step is due again.
+            # The heartbeat frees it once the ledger is back.
+            self.services.ledger.processes.ended_unrecorded(claim)
             log.warning("step.unrecorded", step=claim.step)
             return False
         return True

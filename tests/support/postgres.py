@@ -65,6 +65,15 @@ class PostgresServer:
         """Stop the server, known by its process id; see `restart` for the modes."""
         self._run("pg_ctl", "stop", "--wait", f"--mode={mode}")
 
+    @contextmanager
+    def stopped(self) -> Iterator[None]:
+        """Stop the server, and start it again in the end."""
+        self.stop()
+        try:
+            yield
+        finally:
+            self.start()
+
     def restart(self, mode: str) -> None:
         """Restart the server: `fast` cuts all connections, `immediate` crashes it."""
         self._run("pg_ctl", "restart", "--wait", f"--mode={mode}", f"--log={self._socket / 'log'}")

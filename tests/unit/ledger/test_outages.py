@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable, Iterator
 from contextlib import closing
 
 import pytest
@@ -22,21 +21,6 @@ pytestmark = pytest.mark.parametrize("database", ["postgresql"], indirect=True)
 
 STORE, ORDER = "mystore", "1-01"
 READ = [Dispatch(STORE, ORDER, Step.FETCH)]
-
-
-@pytest.fixture
-def restart(postgres: PostgresServer) -> Iterator[Callable[[], None]]:
-    """Stop the server; give what starts it again."""
-    postgres.stop()
-    started: list[bool] = []
-
-    def start() -> None:
-        postgres.start()
-        started.append(True)
-
-    yield start
-    if not started:
-        postgres.start()
 
 
 def name_of(ledger_url: str) -> str:
@@ -73,16 +57,15 @@ def test_connections_that_were_cut_while_idle_are_replaced_unseen(
 
 
 def test_a_server_that_is_away_is_a_wait_until_it_is_back(
-    ledger: Ledger, clock: SettableClock, request: pytest.FixtureRequest
+    ledger: Ledger, clock: SettableClock, postgres: PostgresServer
 ) -> None:
     ledger.orders.look_again(STORE, ORDER, now=clock())
-    start_again = request.getfixturevalue("restart")
 
-    with pytest.raises(LedgerUnavailable, match="ORDERS_SYNC_LEDGER_URL"):
-        ledger.orders.look_again(STORE, ORDER, now=clock())
-    with pytest.raises(LedgerUnavailable, match="ORDERS_SYNC_LEDGER_URL"):
-        ledger.orders.document(STORE, ORDER)
-    start_again()
+    with postgres.stopped():
+        with pytest.raises(LedgerUnavailable, match="ORDERS_SYNC_LEDGER_URL"):
+            ledger.orders.look_again(STORE, ORDER, now=clock())
+        with pytest.raises(LedgerUnavailable, match="ORDERS_SYNC_LEDGER_URL"):
+            ledger.orders.document(STORE, ORDER)
 
     assert ledger.orders.look_again(STORE, ORDER, now=clock()) == READ
 

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from support.office import ORDER, STORE, Office
 
 from orders_sync.domain.rules import Standing
-from orders_sync.domain.steps import Step, StepResult
+from orders_sync.domain.steps import Claim, CommandClaim, Step, StepResult
 from orders_sync.errors import LeaseLost
 from orders_sync.ledger import Ledger
 from orders_sync.ledger.processes import SEEN_EVERY, SILENT_FOR
@@ -219,3 +219,77 @@ def test_where_all_live_nobody_is_buried(office: Office) -> None:
     see(office.ledger, office.clock, "alive")
 
     assert list(office.ledger.processes.bury(now=office.clock())) == []
+
+
+def free_unrecorded(office: Office, claim: Claim | CommandClaim) -> int:
+    office.ledger.processes.ended_unrecorded(claim)
+    return office.ledger.processes.free_unrecorded("me", now=office.clock())
+
+
+def claim_read(office: Office) -> Claim:
+    office.ledger.orders.look_again(STORE, ORDER, now=office.clock())
+    claim = office.ledger.orders.claim(STORE, ORDER, Step.FETCH, owner="me", now=office.clock())
+    assert claim is not None
+    return claim
+
+
+def test_an_order_whose_step_was_not_recorded_is_free_at_once(office: Office) -> None:
+    claim = claim_read(office)
+
+    freed = free_unrecorded(office, claim)
+
+    [taken] = office.ledger.due_work.take(STORE, Step.FETCH, limit=10, now=office.clock())
+    assert (freed, taken.order_id) == (1, ORDER)
+    assert can_read(office)
+    assert office.ledger.processes.free_unrecorded("me", now=office.clock()) == 0
+
+
+def test_a_command_whose_step_was_not_recorded_is_free_at_once(office: Office) -> None:
+    command_id = office.ask("note", {"message": "hello"})
+
+    freed = free_unrecorded(office, office.claim(command_id))
+
+    [taken] = office.ledger.due_work.take(STORE, Step.SEND_NOTE, limit=10, now=office.clock())
+    assert (freed, taken.command_id) == (1, command_id)
+    assert office.claim(command_id).command_id == command_id
+
+
+def test_a_write_that_was_not_recorded_is_read_when_it_cannot_be_on_the_wire_any_more(
+    office: Office,
+) -> None:
+    command_id = office.ask("invoice", {"number": "7", "value_cents": 999})
+    claim = office.claim(command_id)
+    until = office.clock() + timedelta(seconds=30)
+    office.ledger.commands.intend(claim, "{}", now=office.clock(), write_until=until)
+
+    free_unrecorded(office, claim)
+
+    due = office.ledger.due_work.take(STORE, Step.SEND_INVOICE, limit=10, now=office.clock())
+    assert due == []
+    assert office.try_claim(command_id) is None
+    office.clock.now = until
+    assert office.claim(command_id, owner="new").intent == "{}"
+
+
+def test_what_was_recorded_after_all_or_taken_over_is_left_alone(office: Office) -> None:
+    recorded = claim_read(office)
+    office.ledger.orders.complete(
+        recorded, StepResult(Standing.DONE), office.entry, now=office.clock()
+    )
+    freed = [free_unrecorded(office, recorded)]
+    claim_read(office)
+    freed.append(free_unrecorded(office, recorded))
+
+    assert freed == [0, 0]
+    assert not can_read(office)
+
+
+def test_of_two_orders_only_the_one_that_was_not_recorded_is_freed(office: Office) -> None:
+    mine = claim_read(office)
+    office.ledger.orders.look_again(STORE, "2-01", now=office.clock())
+    office.ledger.orders.claim(STORE, "2-01", Step.FETCH, owner="me", now=office.clock())
+
+    free_unrecorded(office, mine)
+
+    assert can_read(office)
+    assert not can_read(office, "2-01")

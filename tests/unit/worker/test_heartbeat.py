@@ -340,6 +340,17 @@ def test_a_stopped_process_gives_back_what_it_had_at_once(first: Process, second
     assert first.dispatched() == ["1-01"]
 
 
+def test_a_step_that_was_not_recorded_is_dispatched_by_the_next_beat(first: Process) -> None:
+    beat_for(2, first)
+    due(first, "1-01")
+    orders, now = first.ledger.orders, first.clock()
+    claimed = orders.claim(STORE, "1-01", Step.FETCH, owner=first.name, now=now)
+    assert claimed is not None
+    first.ledger.processes.ended_unrecorded(claimed)
+
+    assert first.dispatched() == ["1-01"]
+
+
 def test_beats_follow_each_other_quickly_while_there_is_work(first: Process) -> None:
     quiet = first.beat()
     due(first, "1-01")
