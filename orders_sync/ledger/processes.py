@@ -31,6 +31,9 @@ from orders_sync.ledger.tables import commands, cursors, orders, workers
 SEEN_EVERY: Final = timedelta(seconds=2)
 SILENT_FOR: Final = timedelta(seconds=7)
 
+#: A step that could not be recorded is left alone for so long: it may be the reason.
+UNRECORDED_REST: Final = timedelta(seconds=5)
+
 
 @dataclass(frozen=True, slots=True)
 class Worker:
@@ -102,9 +105,10 @@ class Processes:
         self._unrecorded.append(claim)
 
     def free_unrecorded(self, process: str, *, now: datetime) -> int:
-        """Free the claims of this process that ended without a record; return how many.
+        """Free, after a short rest, the claims of this process that ended without a record.
 
-        What another has taken over since, or was recorded after all, is left alone.
+        Return how many. What another has taken over since is left alone, and so is what was
+        recorded after all.
         """
         claims = [self._unrecorded.popleft() for _ in range(len(self._unrecorded))]
         if not claims:
@@ -113,7 +117,7 @@ class Processes:
         is_under = sa.tuple_(orders.c.account, orders.c.order_id, orders.c.version).in_(versions)
         try:
             with self._database.writing() as connection:
-                return _free_orders(connection, [process], now, is_under)
+                return _free_orders(connection, [process], now + UNRECORDED_REST, is_under)
         except LedgerUnavailable:
             self._unrecorded.extend(claims)
             raise
@@ -166,12 +170,12 @@ def _free(connection: sa.Connection, processes: Sequence[str], now: datetime) ->
 def _free_orders(
     connection: sa.Connection,
     processes: Sequence[str],
-    now: datetime,
+    at: datetime,
     *conditions: sa.ColumnElement[bool],
 ) -> int:
-    """Free orders that processes have, and make what was in hand due; return how many."""
-    is_theirs = (orders.c.lease_owner.in_(processes), orders.c.lease_until > now, *conditions)
-    free_at = sa.case((orders.c.write_until > now, orders.c.write_until), else_=now)
+    """Free orders that processes have at a time, and make what was in hand due; return how many."""
+    is_theirs = (orders.c.lease_owner.in_(processes), orders.c.lease_until > at, *conditions)
+    free_at = sa.case((orders.c.write_until > at, orders.c.write_until), else_=at)
     freed = {"lease_until": free_at, "dispatched_until": free_at}
     lock(connection, _IN_ORDER.where(*is_theirs))
     theirs = sa.update(orders).where(*is_theirs).values(freed)

@@ -12,7 +12,7 @@ from orders_sync.domain.rules import Standing
 from orders_sync.domain.steps import Claim, CommandClaim, Step, StepResult
 from orders_sync.errors import LeaseLost
 from orders_sync.ledger import Ledger
-from orders_sync.ledger.processes import SEEN_EVERY, SILENT_FOR
+from orders_sync.ledger.processes import SEEN_EVERY, SILENT_FOR, UNRECORDED_REST
 from orders_sync.ledger.tables import cursors
 from orders_sync.testing.clock import SettableClock
 
@@ -222,8 +222,11 @@ def test_where_all_live_nobody_is_buried(office: Office) -> None:
 
 
 def free_unrecorded(office: Office, claim: Claim | CommandClaim) -> int:
+    """Have a claim end without a record, and let the rest that follows pass."""
     office.ledger.processes.ended_unrecorded(claim)
-    return office.ledger.processes.free_unrecorded("me", now=office.clock())
+    freed = office.ledger.processes.free_unrecorded("me", now=office.clock())
+    office.clock.advance(UNRECORDED_REST.total_seconds())
+    return freed
 
 
 def claim_read(office: Office) -> Claim:
@@ -233,7 +236,7 @@ def claim_read(office: Office) -> Claim:
     return claim
 
 
-def test_an_order_whose_step_was_not_recorded_is_free_at_once(office: Office) -> None:
+def test_an_order_whose_step_was_not_recorded_is_free_soon(office: Office) -> None:
     claim = claim_read(office)
 
     freed = free_unrecorded(office, claim)
@@ -244,7 +247,7 @@ def test_an_order_whose_step_was_not_recorded_is_free_at_once(office: Office) ->
     assert office.ledger.processes.free_unrecorded("me", now=office.clock()) == 0
 
 
-def test_a_command_whose_step_was_not_recorded_is_free_at_once(office: Office) -> None:
+def test_a_command_whose_step_was_not_recorded_is_free_soon(office: Office) -> None:
     command_id = office.ask("note", {"message": "hello"})
 
     freed = free_unrecorded(office, office.claim(command_id))
@@ -293,3 +296,15 @@ def test_of_two_orders_only_the_one_that_was_not_recorded_is_freed(office: Offic
 
     assert can_read(office)
     assert not can_read(office, "2-01")
+
+
+def test_what_may_fail_to_be_recorded_again_is_not_tried_without_a_rest(office: Office) -> None:
+    claim = claim_read(office)
+    office.ledger.processes.ended_unrecorded(claim)
+    office.ledger.processes.free_unrecorded("me", now=office.clock())
+    office.clock.advance(UNRECORDED_REST.total_seconds() - 0.1)
+
+    early = office.ledger.due_work.take(STORE, Step.FETCH, limit=10, now=office.clock())
+
+    assert early == []
+    assert not can_read(office)
