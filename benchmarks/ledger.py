@@ -35,7 +35,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
 from support.full_ledger import fill, fill_waiting, gather_statistics
 from support.ledger_operations import Operations
-from support.postgres import find_binaries, running_postgres
+from support.postgres import PostgresServer, find_binaries, running_postgres
 
 _NOW = datetime(2026, 11, 27, 12, tzinfo=UTC)
 
@@ -71,14 +71,21 @@ def empty_database(url: str | None, *, is_postgresql: bool) -> Iterator[str]:
         yield url
         return
     if is_postgresql:
-        binaries = find_binaries()
-        if binaries is None:
-            sys.exit("No PostgreSQL server was found. Install one: apt-get install postgresql")
-        with running_postgres(binaries) as server:
+        with new_postgres() as server:
             yield server.url(server.create())
         return
     with tempfile.TemporaryDirectory(prefix="orders-sync-bench-") as home:
         yield f"sqlite:///{home}/ledger.sqlite3"
+
+
+@contextmanager
+def new_postgres(**changes: str) -> Iterator[PostgresServer]:
+    """Run a PostgreSQL server with changed settings."""
+    binaries = find_binaries()
+    if binaries is None:
+        sys.exit("No PostgreSQL server was found. Install one: apt-get install postgresql")
+    with running_postgres(binaries, **changes) as server:
+        yield server
 
 
 def fill_in(url: str, what: str, add: Callable[[Database], None]) -> None:

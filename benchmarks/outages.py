@@ -1,6 +1,6 @@
 """How the whole recovers: real processes, the sandbox over HTTP, and figures by its own count.
 
-    python -m benchmarks.outages [erp] [broker] [worker] [budget] [vtex]
+    python -m benchmarks.outages [erp] [broker] [ledger] [worker] [budget] [vtex]
                                  [--seconds 600] [--orders 5000] [--workers 3] [--per-minute 6000]
                                  [--waiting 1000000]
 
@@ -10,6 +10,7 @@
 - `broker`: it is restarted, killed, and killed with all that it held, under a steady flow; with
   `--waiting` only the last, while so many due commands of the account are in the ledger, and the
   ERP of another account asks for invoices.
+- `ledger`: its PostgreSQL is restarted, and crashes, under a steady flow.
 - `worker`: one of them is killed while it is busy.
 
 VTEX takes 100 ms a call, and 6,000 calls a minute unless told otherwise: where a machine is too
@@ -43,7 +44,7 @@ from benchmarks.evidence import (
     orders_coming_in,
     verdict,
 )
-from benchmarks.ledger import fill_in
+from benchmarks.ledger import fill_in, new_postgres
 from benchmarks.plant import (
     PER_MINUTE,
     Plant,
@@ -61,6 +62,7 @@ from orders_sync.testing import away_erp
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
 from support.full_ledger import fill_waiting
+from support.postgres import PostgresServer
 
 _WARM_UP = 50
 _TEN = 10.0
@@ -81,7 +83,14 @@ _LATE_SECONDS = 60.0
 
 def main() -> None:
     """Run what was asked for."""
-    scenarios = {"erp": erp, "broker": broker, "worker": worker, "budget": budget, "vtex": vtex}
+    scenarios = {
+        "erp": erp,
+        "broker": broker,
+        "ledger": ledger,
+        "worker": worker,
+        "budget": budget,
+        "vtex": vtex,
+    }
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -187,6 +196,18 @@ def broker(options: argparse.Namespace) -> None:
             _interrupt(plant, way)
 
 
+def ledger(options: argparse.Namespace) -> None:
+    """Take the ledger's PostgreSQL away under a steady flow, in two ways."""
+    for way, mode in (("restarted", "fast"), ("crashed", "immediate")):
+        with new_postgres() as server:
+            url = server.url(server.create())
+            upgrade(url)
+            environment = {"ORDERS_SYNC_LEDGER_URL": url}
+            with running_at_vtex_pace(options.workers, environment=environment) as plant:
+                print(f"  {way}:", flush=True)
+                _interrupt_ledger(plant, server, mode)
+
+
 def worker(options: argparse.Namespace) -> None:
     """Kill one busy worker."""
     with running_at_vtex_pace(options.workers) as plant:
@@ -214,6 +235,25 @@ def _interrupt(plant: Plant, way: str) -> None:
     for what, those in (("in flight when it went", known), ("that came meanwhile", met)):
         last = max(handled[each] - back for each in those)
         say(f"seconds until all {len(those)} orders {what} were", f"{max(last, 0.0):.1f}")
+    say("judged by VTEX and the ERP", verdict(plant))
+
+
+def _interrupt_ledger(plant: Plant, server: PostgresServer, mode: str) -> None:
+    plant.admin("POST", "orders", count=_BACKLOG)
+    with orders_coming_in(plant, _A_SECOND):
+        until(lambda: plant.in_handling() > _BACKLOG // 4, "the workers are busy")
+        server.stop(mode)
+        time.sleep(_AWAY_SECONDS)
+        waiting = {o["order_id"] for o in plant.orders()} - handled_at(plant.orders()).keys()
+        server.start()
+        back = time.time()
+        until(lambda: waiting <= handled_at(plant.orders()).keys(), "what waited is handled")
+    everything = [order["order_id"] for order in plant.orders()]
+    until(lambda: _are_handled(plant, everything), "all is handled")
+    handled = handled_at(plant.orders())
+    times = [handled[order_id] - back for order_id in waiting]
+    say("seconds from its return to the first order handled", f"{min(times):.1f}")
+    say(f"seconds until all {len(times)} orders that waited were", f"{max(times):.1f}")
     say("judged by VTEX and the ERP", verdict(plant))
 
 

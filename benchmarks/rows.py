@@ -27,6 +27,7 @@ from tempfile import TemporaryDirectory
 
 import sqlalchemy as sa
 
+from benchmarks.ledger import new_postgres
 from benchmarks.plant import STORE, say, until
 from orders_sync.database_engines import postgresql_engine
 from orders_sync.embedded.broker import EmbeddedBroker
@@ -40,7 +41,7 @@ from orders_sync.worker.app import OrdersSyncApp, client_app
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
-from support.postgres import PostgresServer, find_binaries, running_postgres
+from support.postgres import PostgresServer
 
 _PAGE = 100
 _PAGES = 5
@@ -56,10 +57,7 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=2000)
     parser.add_argument("--round-trip", type=float, default=0.025, help="seconds")
     options = parser.parse_args()
-    binaries = find_binaries()
-    if binaries is None:
-        sys.exit("No PostgreSQL server was found. Install one: apt-get install postgresql")
-    with running_postgres(binaries) as server:
+    with new_postgres() as server:
         with _running_erp(server, 0.0) as erp:
             took = erp.pull(options.rows)
         say("rows a second, without a network", f"{options.rows / took:.0f}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Final, Protocol
 
 import structlog
@@ -12,9 +13,9 @@ import structlog
 from orders_sync.domain.events import OrderEvent, UnreadableEvent
 from orders_sync.domain.steps import Dispatch
 from orders_sync.domain.time import Clock
-from orders_sync.errors import AuthFailed, NotFound
+from orders_sync.errors import AuthFailed, LedgerUnavailable, NotFound
 from orders_sync.ledger import Ledger
-from orders_sync.ledger.accounts import Chore
+from orders_sync.ledger.events import Recorded
 from orders_sync.metrics.tracing import NO_TRACING, About, Tracing
 
 log = structlog.get_logger(__name__)
@@ -86,7 +87,8 @@ def poll(
     feed, `restore_feed` sees to one. Events that came are acknowledged later.
 
     Raises:
-        WaitError: nothing may be read before some seconds have passed.
+        WaitError: nothing may be read before some seconds have passed. What was read and the ledger
+            could not take is recorded when it is back.
         RetryableError: the feed could not be read.
     """
     started = clock()
@@ -103,11 +105,9 @@ def poll(
                 log.info("feed.held_back", in_flight=limits.in_flight)
                 return polled
             with tracing.lot("feed.poll") as traced:
-                lot = feed.get_feed(_LOT)
-                if lot and not polled.was_read:
-                    acknowledge_at = clock() + limits.acknowledge_in
-                    ledger.accounts.wake(account, Chore.ACKNOWLEDGE, acknowledge_at)
-                recorded = ledger.events.record(account, lot, now=clock())
+                lot, told_at = feed.get_feed(_LOT), clock()
+                acknowledge_at = None if polled.was_read else told_at + limits.acknowledge_in
+                recorded = _record(ledger, account, lot, told_at, acknowledge_at)
                 traced.add_all(About(account, order_id) for order_id in recorded.orders)
             room -= len(recorded.dispatches)
             dispatch(recorded.dispatches)
@@ -120,6 +120,25 @@ def poll(
     except AuthFailed as error:
         raise AuthFailed(error.message, _REFUSED_SECONDS) from error
     return replace(polled, is_cut_short=True)
+
+
+def _record(
+    ledger: Ledger,
+    account: str,
+    lot: Sequence[OrderEvent | UnreadableEvent],
+    told_at: datetime,
+    acknowledge_at: datetime | None,
+) -> Recorded:
+    """Record a lot, or see to it that it is once the ledger is back.
+
+    VTEX tells it to nobody else for the feed's visibility time.
+    """
+    record = partial(ledger.events.record, account, lot, now=told_at, acknowledge_at=acknowledge_at)
+    try:
+        return record()
+    except LedgerUnavailable:
+        ledger.postponed.add(record)
+        raise
 
 
 def acknowledge(

@@ -24,7 +24,7 @@ from orders_sync.ledger.events import Events, HookLog
 from orders_sync.ledger.gauges import Gauges
 from orders_sync.ledger.inquiries import Inquiries
 from orders_sync.ledger.outbox_log import OutboxLog
-from orders_sync.ledger.processes import Processes
+from orders_sync.ledger.processes import Postponed, Processes
 from orders_sync.ledger.reconciliation import Reconciliation
 from orders_sync.ledger.retention import Retention
 from orders_sync.ledger.searches import Searches
@@ -149,6 +149,11 @@ class Ledger:
     def processes(self) -> Processes:
         """Which processes live, and what those had that do not."""
         return Processes(self.database)
+
+    @cached_property
+    def postponed(self) -> Postponed:
+        """What this process could not write while the database was away."""
+        return Postponed()
 
     @cached_property
     def cursors(self) -> Cursors:

@@ -20,7 +20,7 @@ from orders_sync.commands.acceptance import LONGEST
 from orders_sync.domain.events import OrderEvent, UnreadableEvent
 from orders_sync.domain.rules import OPEN, Progress, Standing, judge_event
 from orders_sync.domain.steps import Dispatch, Step
-from orders_sync.ledger.accounts import Chore
+from orders_sync.ledger.accounts import Chore, wake
 from orders_sync.ledger.engine import Database
 from orders_sync.ledger.journal import JournalLine, write_entries
 from orders_sync.ledger.order_rows import ARE_ORDERS, OF_ACCOUNT, of_orders
@@ -52,12 +52,18 @@ class Events:
         self._windows = windows
 
     def record(
-        self, account: str, lot: Sequence[OrderEvent | UnreadableEvent], *, now: datetime
+        self,
+        account: str,
+        lot: Sequence[OrderEvent | UnreadableEvent],
+        *,
+        now: datetime,
+        acknowledge_at: datetime | None = None,
     ) -> Recorded:
         """Record one lot of the feed or the hook in one transaction.
 
         An event that was recorded before only has its handle refreshed, if it brings one. A new one
-        makes its order known, and asks for the order to be read where the rules say so.
+        makes its order known, and asks for the order to be read where the rules say so. From
+        `acknowledge_at` on the feed's events are acknowledged.
         """
         if not lot:
             return Recorded((), 0, ())
@@ -68,13 +74,10 @@ class Events:
             fresh = [latest[identity] for identity in _upsert(connection, rows)]
             readable = [event for event in fresh if isinstance(event, OrderEvent)]
             write_entries(connection, [_entry(account, event, now) for event in fresh])
-            reads = request_reads(
-                connection,
-                account,
-                self._to_read(connection, account, readable),
-                windows=self._windows,
-                now=now,
-            )
+            to_read = self._to_read(connection, account, readable)
+            reads = request_reads(connection, account, to_read, windows=self._windows, now=now)
+            if acknowledge_at is not None:
+                wake(connection, account, Chore.ACKNOWLEDGE, acknowledge_at)
         return Recorded(reads, len(fresh), sorted({event.order_id for event in readable}))
 
     def _to_read(

@@ -4,14 +4,13 @@ A claim belongs to a process. One that is not seen for `SILENT_FOR` is taken to 
 had is free: at once, or where a write to VTEX may be on the wire, once that cannot be any more. A
 process that was only held up writes nothing under a version that another has raised since.
 
-A claim whose end could not be recorded, since the database was away, is released likewise once it
-is back: the process lives, and nobody works on it any more.
+What a living process could not write, since the database was away, it writes once that is back.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
@@ -30,9 +29,6 @@ from orders_sync.ledger.tables import commands, cursors, orders, workers
 #: A process says so often that it lives, and is dead when it has not done so for the longer time.
 SEEN_EVERY: Final = timedelta(seconds=2)
 SILENT_FOR: Final = timedelta(seconds=7)
-
-#: A step that could not be recorded is left alone for so long: it may be the reason.
-UNRECORDED_REST: Final = timedelta(seconds=5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +51,6 @@ class Processes:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._unrecorded: deque[Claim | CommandClaim] = deque()
 
     def seen(
         self, process: str, *, node: str, queues: Collection[str], threads: int, now: datetime
@@ -100,27 +95,46 @@ class Processes:
                 _free(connection, dead, now)
         return dead
 
-    def ended_unrecorded(self, claim: Claim | CommandClaim) -> None:
-        """Remember a claim of this process that nobody works on, for `free_unrecorded`."""
-        self._unrecorded.append(claim)
+    def free_claim(self, claim: Claim | CommandClaim, process: str, *, at: datetime) -> None:
+        """Free at a time what a process claimed, which nobody works on any more.
 
-    def free_unrecorded(self, process: str, *, now: datetime) -> int:
-        """Free, after a short rest, the claims of this process that ended without a record.
-
-        Return how many. What another has taken over since is left alone, and so is what was
-        recorded after all.
+        What another has taken over since is left alone, and so is what was recorded after all.
         """
-        claims = [self._unrecorded.popleft() for _ in range(len(self._unrecorded))]
-        if not claims:
-            return 0
-        versions = {(claim.account, claim.order_id, _order_version(claim)) for claim in claims}
-        is_under = sa.tuple_(orders.c.account, orders.c.order_id, orders.c.version).in_(versions)
-        try:
-            with self._database.writing() as connection:
-                return _free_orders(connection, [process], now + UNRECORDED_REST, is_under)
-        except LedgerUnavailable:
-            self._unrecorded.extend(claims)
-            raise
+        of_order = (orders.c.account == claim.account, orders.c.order_id == claim.order_id)
+        with self._database.writing() as connection:
+            _free_orders(
+                connection, [process], at, *of_order, orders.c.version == _order_version(claim)
+            )
+
+
+class Postponed:
+    """Writes of this process that the ledger could not take, since it was away.
+
+    Nobody has in hand what they are about. The heartbeat repeats them once it is back.
+    """
+
+    def __init__(self) -> None:
+        self._writes: deque[Callable[[], object]] = deque()
+
+    def add(self, write: Callable[[], object]) -> None:
+        """Keep a write for `repeat`; to do it twice must be harmless."""
+        self._writes.append(write)
+
+    def repeat(self) -> int:
+        """Do the writes, the oldest first; return how many.
+
+        Raises:
+            LedgerUnavailable: the ledger is still away; what is left waits.
+        """
+        number = len(self._writes)
+        for _ in range(number):
+            write = self._writes.popleft()
+            try:
+                write()
+            except LedgerUnavailable:
+                self._writes.append(write)
+                raise
+        return number
 
 
 def _order_version(claim: Claim | CommandClaim) -> int:

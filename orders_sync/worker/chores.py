@@ -14,9 +14,16 @@ import structlog
 from orders_sync.bootstrap import Services
 from orders_sync.broker.client import BROKER_AWAY
 from orders_sync.domain.time import Clock
-from orders_sync.errors import OrdersSyncError, ParkedError, RetryableError, WaitError
+from orders_sync.errors import (
+    LedgerUnavailable,
+    OrdersSyncError,
+    ParkedError,
+    RetryableError,
+    WaitError,
+)
 from orders_sync.ledger.accounts import Accounts, Chore, Turn, TurnResult
 from orders_sync.ledger.cursors import EVERY_ACCOUNT
+from orders_sync.ledger.processes import Postponed
 from orders_sync.worker.calls import CHORE_CALLS
 from orders_sync.worker.schedule import (
     QUICK,
@@ -61,6 +68,7 @@ class Chores:
     """
 
     accounts: Accounts
+    postponed: Postponed
     rhythm: Rhythm
     clock: Clock
     random: random.Random
@@ -84,9 +92,17 @@ class Chores:
                 if ran is not None and ran.goes_on:
                     going_on.append(turn.account)
         finally:
-            self.accounts.end(endings)
-            self.accounts.release([*left, *others])
+            self._write(partial(self.accounts.end, endings))
+            self._write(partial(self.accounts.release, [*left, *others]))
         return going_on
+
+    def _write(self, write: Callable[[], None]) -> None:
+        """Write how turns ended, now or once the ledger is back."""
+        try:
+            write()
+        except LedgerUnavailable:
+            log.warning("chore.unrecorded")
+            self.postponed.add(write)
 
     def _run(self, turn: Turn, work: Callable[[str], Ran]) -> tuple[TurnResult, Ran | None]:
         began_at = self.clock()
@@ -236,6 +252,7 @@ class ChoreTask(ServiceTask):
             claimed = list(accounts.begin(chore, turns))
         chores = Chores(
             accounts,
+            services.ledger.postponed,
             rhythm_of(chore, services.settings),
             services.clock,
             services.random,

@@ -1,5 +1,7 @@
 """The heartbeat of a worker process: it shows that it lives, buries the dead, and dispatches.
 
+What the process could not write while the ledger was away is written by the first beat after that.
+
 While a later version of orders-sync has the ledger, it only checks whether it may do that again.
 
 A thread, since a worker whose threads are all busy lives as well. One process at a time dispatches:
@@ -104,9 +106,8 @@ class Heartbeat:
             self._services.traffic.flush()
         if self._seen_at is None or now - self._seen_at >= SEEN_EVERY:
             self._show_that_it_lives(now)
-        freed = self._services.ledger.processes.free_unrecorded(self._services.process, now=now)
-        if freed:
-            log.info("steps.freed", steps=freed)
+        if writes := self._services.ledger.postponed.repeat():
+            log.info("ledger.caught_up", writes=writes)
         if not self._leads(now):
             return _QUIET_SECONDS
         if self._dispatcher.tick(self._pool) + self._deliveries.tick(self._workers):

@@ -34,6 +34,9 @@ _STEPS_A_MESSAGE = 6
 #: How long one message may lead from order to order.
 _GOES_ON_FOR = timedelta(seconds=1)
 
+#: A step that could not be recorded is left alone for so long.
+_REST_UNRECORDED = timedelta(seconds=5)
+
 #: Work that began within this time of being due had not to wait for a thread.
 _PROMPT = timedelta(seconds=0.5)
 
@@ -171,11 +174,20 @@ class Runner:
             self._look_again(claim)
             return False
         except LedgerUnavailable:
-            # The heartbeat frees it once the ledger is back.
-            self.services.ledger.processes.ended_unrecorded(claim)
             log.warning("step.unrecorded", step=claim.step)
+            self._free_later(claim)
             return False
         return True
+
+    def _free_later(self, claim: C) -> None:
+        """Free a claim once the ledger is back, with a rest: the step may be the reason."""
+        services = self.services
+
+        def free() -> None:
+            at = services.clock() + _REST_UNRECORDED
+            services.ledger.processes.free_claim(claim, services.process, at=at)
+
+        services.ledger.postponed.add(free)
 
     def _look_again(self, claim: Claim | CommandClaim) -> None:
         """Request a read after an overtaken hand-over: the ERP may have got it from this one."""

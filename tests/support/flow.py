@@ -156,7 +156,8 @@ class Flow:
         turn = accounts.claim_one(STORE, chore, now=self.clock(), lease=QUICK_LEASE)
         errors: list[Exception] = []
         rhythm = rhythm_of(chore, self.settings)
-        chores = Chores(accounts, rhythm, self.clock, random.Random(3), errors.append)
+        postponed = self.services.ledger.postponed
+        chores = Chores(accounts, postponed, rhythm, self.clock, random.Random(3), errors.append)
         chores.run([] if turn is None else [turn], work)
         if errors:
             raise errors[0]
@@ -227,9 +228,9 @@ class Flow:
         self._runner.run(
             Workflow(orders, steps, orders.advance),
             lambda now: orders.claim(
-                following.account, following.order_id, step, owner="worker", now=now
+                following.account, following.order_id, step, owner=self.services.process, now=now
             ),
-            (lambda done, now: orders.claim_next(done, step, owner="worker", now=now))
+            (lambda done, now: orders.claim_next(done, step, owner=self.services.process, now=now))
             if in_backlog
             else None,
         )
@@ -239,7 +240,7 @@ class Flow:
         commands = self.services.ledger.commands
         self._runner.run(
             Workflow(commands, {following.step: work}),
-            lambda now: commands.claim(following, owner="worker", now=now),
+            lambda now: commands.claim(following, owner=self.services.process, now=now),
         )
 
     @property

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import partial
 
 import pytest
 import sqlalchemy as sa
@@ -10,9 +11,9 @@ from support.office import ORDER, STORE, Office
 
 from orders_sync.domain.rules import Standing
 from orders_sync.domain.steps import Claim, CommandClaim, Step, StepResult
-from orders_sync.errors import LeaseLost
+from orders_sync.errors import LeaseLost, LedgerUnavailable
 from orders_sync.ledger import Ledger
-from orders_sync.ledger.processes import SEEN_EVERY, SILENT_FOR, UNRECORDED_REST
+from orders_sync.ledger.processes import SEEN_EVERY, SILENT_FOR, Postponed
 from orders_sync.ledger.tables import cursors
 from orders_sync.testing.clock import SettableClock
 
@@ -221,43 +222,48 @@ def test_where_all_live_nobody_is_buried(office: Office) -> None:
     assert list(office.ledger.processes.bury(now=office.clock())) == []
 
 
-def free_unrecorded(office: Office, claim: Claim | CommandClaim) -> int:
-    """Have a claim end without a record, and let the rest that follows pass."""
-    office.ledger.processes.ended_unrecorded(claim)
-    freed = office.ledger.processes.free_unrecorded("me", now=office.clock())
-    office.clock.advance(UNRECORDED_REST.total_seconds())
-    return freed
-
-
-def claim_read(office: Office) -> Claim:
-    office.ledger.orders.look_again(STORE, ORDER, now=office.clock())
-    claim = office.ledger.orders.claim(STORE, ORDER, Step.FETCH, owner="me", now=office.clock())
+def claim_read(office: Office, order_id: str = ORDER) -> Claim:
+    office.ledger.orders.look_again(STORE, order_id, now=office.clock())
+    claim = office.ledger.orders.claim(STORE, order_id, Step.FETCH, owner="me", now=office.clock())
     assert claim is not None
     return claim
 
 
-def test_an_order_whose_step_was_not_recorded_is_free_soon(office: Office) -> None:
-    claim = claim_read(office)
+def give_up(office: Office, claim: Claim | CommandClaim, *, rest: float = 0.0) -> None:
+    """Free a claim that nobody works on, after a rest of so many seconds."""
+    at = office.clock() + timedelta(seconds=rest)
+    office.ledger.processes.free_claim(claim, "me", at=at)
 
-    freed = free_unrecorded(office, claim)
+
+def test_an_order_that_is_given_up_can_be_taken_by_another(office: Office) -> None:
+    give_up(office, claim_read(office))
 
     [taken] = office.ledger.due_work.take(STORE, Step.FETCH, limit=10, now=office.clock())
-    assert (freed, taken.order_id) == (1, ORDER)
+    assert taken.order_id == ORDER
     assert can_read(office)
-    assert office.ledger.processes.free_unrecorded("me", now=office.clock()) == 0
 
 
-def test_a_command_whose_step_was_not_recorded_is_free_soon(office: Office) -> None:
+def test_an_order_that_is_given_up_rests_for_as_long_as_is_said(office: Office) -> None:
+    give_up(office, claim_read(office), rest=5)
+    office.clock.advance(4.9)
+    early = office.ledger.due_work.take(STORE, Step.FETCH, limit=10, now=office.clock())
+
+    assert early == []
+    assert not can_read(office)
+    office.clock.advance(0.1)
+    assert can_read(office)
+
+
+def test_a_command_that_is_given_up_can_be_taken_by_another(office: Office) -> None:
     command_id = office.ask("note", {"message": "hello"})
-
-    freed = free_unrecorded(office, office.claim(command_id))
+    give_up(office, office.claim(command_id))
 
     [taken] = office.ledger.due_work.take(STORE, Step.SEND_NOTE, limit=10, now=office.clock())
-    assert (freed, taken.command_id) == (1, command_id)
-    assert office.claim(command_id).command_id == command_id
+    assert taken.command_id == command_id
+    assert office.claim(command_id, owner="new").command_id == command_id
 
 
-def test_a_write_that_was_not_recorded_is_read_when_it_cannot_be_on_the_wire_any_more(
+def test_a_write_that_is_given_up_is_left_alone_while_it_may_be_on_the_wire(
     office: Office,
 ) -> None:
     command_id = office.ask("invoice", {"number": "7", "value_cents": 999})
@@ -265,7 +271,7 @@ def test_a_write_that_was_not_recorded_is_read_when_it_cannot_be_on_the_wire_any
     until = office.clock() + timedelta(seconds=30)
     office.ledger.commands.intend(claim, "{}", now=office.clock(), write_until=until)
 
-    free_unrecorded(office, claim)
+    give_up(office, claim)
 
     due = office.ledger.due_work.take(STORE, Step.SEND_INVOICE, limit=10, now=office.clock())
     assert due == []
@@ -274,37 +280,67 @@ def test_a_write_that_was_not_recorded_is_read_when_it_cannot_be_on_the_wire_any
     assert office.claim(command_id, owner="new").intent == "{}"
 
 
-def test_what_was_recorded_after_all_or_taken_over_is_left_alone(office: Office) -> None:
+def test_what_was_recorded_after_all_and_taken_again_is_not_given_up(office: Office) -> None:
     recorded = claim_read(office)
     office.ledger.orders.complete(
         recorded, StepResult(Standing.DONE), office.entry, now=office.clock()
     )
-    freed = [free_unrecorded(office, recorded)]
     claim_read(office)
-    freed.append(free_unrecorded(office, recorded))
 
-    assert freed == [0, 0]
+    give_up(office, recorded)
+
     assert not can_read(office)
 
 
-def test_of_two_orders_only_the_one_that_was_not_recorded_is_freed(office: Office) -> None:
-    mine = claim_read(office)
-    office.ledger.orders.look_again(STORE, "2-01", now=office.clock())
-    office.ledger.orders.claim(STORE, "2-01", Step.FETCH, owner="me", now=office.clock())
+def test_of_two_orders_of_a_process_the_other_stays_with_it(office: Office) -> None:
+    given_up, kept = claim_read(office), claim_read(office, "2-01")
 
-    free_unrecorded(office, mine)
+    give_up(office, given_up)
 
     assert can_read(office)
-    assert not can_read(office, "2-01")
+    assert not can_read(office, kept.order_id)
 
 
-def test_what_may_fail_to_be_recorded_again_is_not_tried_without_a_rest(office: Office) -> None:
-    claim = claim_read(office)
-    office.ledger.processes.ended_unrecorded(claim)
-    office.ledger.processes.free_unrecorded("me", now=office.clock())
-    office.clock.advance(UNRECORDED_REST.total_seconds() - 0.1)
+class Away:
+    """Writes to a ledger that may be away, in the order in which they were done."""
 
-    early = office.ledger.due_work.take(STORE, Step.FETCH, limit=10, now=office.clock())
+    def __init__(self) -> None:
+        self.is_away = False
+        self.done: list[str] = []
 
-    assert early == []
-    assert not can_read(office)
+    def write(self, what: str) -> None:
+        if self.is_away:
+            raise LedgerUnavailable("away")
+        self.done.append(what)
+
+
+def test_postponed_writes_are_done_once_and_in_their_order() -> None:
+    postponed, there = Postponed(), Away()
+    for what in "ab":
+        postponed.add(partial(there.write, what))
+
+    assert (postponed.repeat(), postponed.repeat()) == (2, 0)
+    assert there.done == ["a", "b"]
+
+
+def test_postponed_writes_wait_while_the_ledger_is_away() -> None:
+    postponed, there = Postponed(), Away()
+    postponed.add(partial(there.write, "a"))
+    there.is_away = True
+    with pytest.raises(LedgerUnavailable):
+        postponed.repeat()
+    there.is_away = False
+
+    assert postponed.repeat() == 1
+    assert there.done == ["a"]
+
+
+def test_a_postponed_write_that_fails_otherwise_keeps_none_back() -> None:
+    postponed, there = Postponed(), Away()
+    postponed.add(lambda: 1 / 0)
+    postponed.add(partial(there.write, "b"))
+    with pytest.raises(ZeroDivisionError):
+        postponed.repeat()
+
+    assert postponed.repeat() == 1
+    assert there.done == ["b"]

@@ -29,7 +29,12 @@ class Chorus:
         self.errors: list[Exception] = []
         self.asked: list[str] = []
         self.chores = Chores(
-            self.ledger.accounts, Rhythm(1, 15), clock, random.Random(1), self.errors.append
+            self.ledger.accounts,
+            self.ledger.postponed,
+            Rhythm(1, 15),
+            clock,
+            random.Random(1),
+            self.errors.append,
         )
         self.ledger.accounts.schedule({(name, Chore.POLL): clock() for name in "abc"})
         self.turns = self.claim()

@@ -16,7 +16,7 @@ from orders_sync.embedded.broker import EmbeddedBroker
 from orders_sync.errors import LedgerUnavailable
 from orders_sync.ledger import Ledger
 from orders_sync.ledger.migrate import upgrade
-from orders_sync.ledger.processes import SEEN_EVERY, SILENT_FOR, UNRECORDED_REST
+from orders_sync.ledger.processes import SEEN_EVERY, SILENT_FOR
 from orders_sync.ledger.wakeups import Windows, request_reads
 from orders_sync.settings import Settings
 from orders_sync.settings_parts import AccountSettings
@@ -340,16 +340,11 @@ def test_a_stopped_process_gives_back_what_it_had_at_once(first: Process, second
     assert first.dispatched() == ["1-01"]
 
 
-def test_a_step_that_was_not_recorded_is_dispatched_again_soon(first: Process) -> None:
+def test_what_could_not_be_written_is_written_by_the_next_beat_and_dispatched(
+    first: Process,
+) -> None:
     beat_for(2, first)
-    due(first, "1-01")
-    orders, now = first.ledger.orders, first.clock()
-    claimed = orders.claim(STORE, "1-01", Step.FETCH, owner=first.name, now=now)
-    assert claimed is not None
-    first.ledger.processes.ended_unrecorded(claimed)
-    first.beat()
-
-    first.clock.advance(UNRECORDED_REST.total_seconds())
+    first.ledger.postponed.add(lambda: due(first, "1-01"))
 
     assert first.dispatched() == ["1-01"]
 
