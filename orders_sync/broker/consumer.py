@@ -27,6 +27,7 @@ from celery.worker import state
 from celery.worker.consumer import Consumer as CeleryConsumer
 from celery.worker.consumer.control import Control
 from celery.worker.control import Panel
+from redis.exceptions import ResponseError
 
 from orders_sync.broker.envelope import (
     MOST_TAKES,
@@ -44,6 +45,10 @@ _SHOWN_EVERY: Final = 10
 
 #: Seconds between two tries to connect; Celery's own grow to half a minute.
 _RECONNECTION: Final = {"interval_start": 1, "interval_step": 1, "interval_max": 4}
+
+#: Seconds between two tries to consume from a broker that can be reached, and refuses.
+_REFUSED_SECONDS: Final = 2.0
+_REASON_LENGTH: Final = 200
 
 #: The exit status of a worker that was forced to end, as Celery's own cold shutdown has it.
 _FORCED_STATUS = 1
@@ -111,6 +116,15 @@ class Consumer(CeleryConsumer):
         """Connect, and try again every few seconds for as long as the broker is away."""
         conn.ensure_connection = partial(conn.ensure_connection, **_RECONNECTION)
         return super().ensure_connected(conn)
+
+    def on_connection_error_before_connected(self, exc: Exception) -> None:
+        """Wait for a broker that can be reached, and refuses; Celery would try without a rest."""
+        if not isinstance(exc, ResponseError):
+            super().on_connection_error_before_connected(exc)
+            return
+        log.error("broker.refuses", reason=str(exc)[:_REASON_LENGTH], retry_in=_REFUSED_SECONDS)
+        pulse_of(self._options).tried()
+        time.sleep(_REFUSED_SECONDS)
 
     def check(self, payload: Any, queue: str, tag: str) -> dict[str, Any]:
         """Return what Celery may see of a message.

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from kombu import transport
 from kombu.transport import redis
+from redis.exceptions import ResponseError
 
 from orders_sync.broker.channel import Channel
 from orders_sync.broker.fetcher import FETCHER_KIND
@@ -83,6 +84,10 @@ class Transport(redis.Transport):
     """
 
     Channel = Channel
+
+    #: A broker that refuses, such as one without room on its disk or without enough replicas, is
+    #: away like one that cannot be reached. Celery would end the worker for it.
+    connection_errors: Any = (*redis.Transport.connection_errors, ResponseError)
 
     #: Returns what a message is made of, of what was taken, its queue and its tag; raises
     #: BadEnvelope. A worker's consumer puts its own in its place.

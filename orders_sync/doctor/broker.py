@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from kombu.exceptions import OperationalError
-from redis.exceptions import AuthenticationError, RedisError
+from redis.exceptions import AuthenticationError, RedisError, ResponseError
 
 from orders_sync.doctor.findings import Finding, State, compare_clocks
 from orders_sync.doctor.readings import read_queues
@@ -44,6 +44,8 @@ BROKER = "broker"
 _OLDEST = (6, 2)
 #: The part of a bound from which on it is said that little is left.
 _NEARLY = 0.9
+#: A key that nothing has; a server that refuses every write refuses to delete it.
+_NOBODYS = "orders_sync:doctor"
 _FAILURES = (RedisError, OperationalError, OSError)
 
 
@@ -170,7 +172,7 @@ def _server(
     ours = clock()
     where = without_passwords(settings.broker_url or "")
     yield judge_version(info, where)
-    yield from judge_role(info, BROKER, "ORDERS_SYNC_BROKER_URL")
+    yield from judge_writes(client, info, BROKER, "ORDERS_SYNC_BROKER_URL")
     yield judge_persistence(info)
     yield judge_memory(info)
     yield from judge_clients(info)
@@ -202,6 +204,21 @@ def judge_role(info: dict[str, Any], subject: str, setting: str) -> Iterator[Fin
         primary = f"{info.get('master_host')}:{info.get('master_port')}"
         says = f"{READ_ONLY_SAYS} of {primary}"
         yield Finding(subject, "role", State.FAILED, says, READ_ONLY_DO.format(setting=setting))
+
+
+def judge_writes(
+    client: Any, info: dict[str, Any], subject: str, setting: str
+) -> Iterator[Finding]:
+    """Yield why a server takes nothing, by its role or by what it answers; nothing is changed."""
+    roles = list(judge_role(info, subject, setting))
+    yield from roles
+    if roles:
+        return
+    try:
+        client.delete(_NOBODYS)
+    except ResponseError as error:
+        failure = read_redis_failure(error, setting=setting)
+        yield Finding(subject, "writes", State.FAILED, failure.says, failure.do)
 
 
 def _is_sentinel(info: dict[str, Any]) -> bool:

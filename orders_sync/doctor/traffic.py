@@ -9,7 +9,7 @@ from typing import Any
 import redis
 
 from orders_sync.bootstrap import connect_traffic
-from orders_sync.doctor.broker import judge_certificates, judge_role, judge_room
+from orders_sync.doctor.broker import judge_certificates, judge_room, judge_writes
 from orders_sync.doctor.findings import Finding, State
 from orders_sync.embedded.broker import with_broker
 from orders_sync.errors import ConfigurationError
@@ -64,7 +64,7 @@ def _examine_server(settings: Settings) -> Iterator[Finding]:
     client: Any = open_redis(url, settings.sentinel, seconds=_SECONDS)
     try:
         info = client.info()
-        yield from judge_role(info, TRAFFIC, _SETTING)
+        yield from judge_writes(client, info, TRAFFIC, _SETTING)
         yield from judge_room(info, TRAFFIC)
     except redis.RedisError as error:
         failure = read_redis_failure(error, setting=_SETTING)

@@ -107,14 +107,29 @@ def test_a_worker_that_hangs_as_a_whole_is_replaced_and_its_messages_go_on(
         assert "worker1 ended (signal 9)" in said[1]
 
 
+def broker_of(crew: Workers) -> Child:
+    assert crew.broker.child is not None
+    return crew.broker.child
+
+
 @pytest.mark.parametrize(
     ("away", "back"),
     [
-        pytest.param(Child.kill, Child.start, id="it is down"),
         pytest.param(
-            lambda broker: os.kill(broker.pid, signal.SIGSTOP),
-            lambda broker: os.kill(broker.pid, signal.SIGCONT),
+            lambda crew: broker_of(crew).kill(),
+            lambda crew: broker_of(crew).start(),
+            id="it is down",
+        ),
+        pytest.param(
+            lambda crew: os.kill(broker_of(crew).pid or 0, signal.SIGSTOP),
+            lambda crew: os.kill(broker_of(crew).pid or 0, signal.SIGCONT),
             id="it hangs",
+        ),
+        # As one does whose disk is full, or that lost its replicas.
+        pytest.param(
+            lambda crew: crew.redis.config_set("min-replicas-to-write", 1),
+            lambda crew: crew.redis.config_set("min-replicas-to-write", 0),
+            id="it refuses",
         ),
     ],
 )
@@ -122,22 +137,21 @@ def test_a_worker_that_waits_for_its_broker_is_left_alone_and_finds_back_by_itse
     tmp_path: Path,
     supervisor: Supervisor,
     said: list[str],
-    away: Callable[[Child], None],
-    back: Callable[[Child], None],
+    away: Callable[[Workers], object],
+    back: Callable[[Workers], object],
 ) -> None:
     with workers(tmp_path) as crew:
-        spec, broker = crew.spec(), crew.broker.child
+        spec = crew.spec()
         worker = supervisor.start(spec)
         first = worker.pid
         crew.send(range(1))
         until(lambda: crew.numbers("done") == [0], "it works")
-        assert broker is not None
         assert spec.pulse is not None
 
-        away(broker)
+        away(crew)
         stamps: set[int | None] = set()
         until(attended(supervisor, lambda: _seen(stamps, spec.pulse) >= 5), "it tries in vain")
-        back(broker)
+        back(crew)
         until(lambda: is_answering(crew), "the broker is back")
         crew.send(range(1, 4))
         until(

@@ -72,6 +72,26 @@ def test_a_cluster_is_refused_by_name(tmp_path: Path) -> None:
     assert "ORDERS_SYNC_REDIS_URL" in (own[0].do or "")
 
 
+def test_a_server_that_takes_nothing_is_told_with_its_reason(tmp_path: Path) -> None:
+    with running_redis(tmp_path / "redis", "--min-replicas-to-write", "1") as port:
+        url = f"redis://127.0.0.1:{port}/0"
+        found = examine(tmp_path, url)
+        own = list(examine_traffic(settings(tmp_path, "redis://127.0.0.1:9/0", redis_url=url)))
+
+    assert found["writes"].state is State.FAILED
+    assert "too few replicas" in found["writes"].says
+    assert [(each.check, each.state, each.says) for each in own] == [
+        ("writes", State.FAILED, found["writes"].says)
+    ]
+
+
+def test_a_server_that_takes_what_it_is_given_is_not_told_to_refuse(tmp_path: Path) -> None:
+    with running_redis(tmp_path / "redis") as port:
+        found = examine(tmp_path, f"redis://127.0.0.1:{port}/0")
+
+    assert "writes" not in found
+
+
 def test_a_broker_that_is_away_or_right_does_not_keep_a_worker_from_starting(
     tmp_path: Path,
 ) -> None:
