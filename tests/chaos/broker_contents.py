@@ -6,6 +6,7 @@ import base64
 import contextlib
 import json
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -80,6 +81,19 @@ class BrokerContents:
         """Put what is no message of a command where other services leave theirs."""
         with contextlib.suppress(redis.RedisError):
             self._client.lpush(_INTAKE, *_POISON)
+
+    @contextlib.contextmanager
+    def refusing(self) -> Iterator[None]:
+        """Have the broker take nothing, as if its disk were full; a restart ends that."""
+        self._want_replicas(1)
+        try:
+            yield
+        finally:
+            self._want_replicas(0)
+
+    def _want_replicas(self, number: int) -> None:
+        with contextlib.suppress(redis.RedisError):
+            self._client.config_set("min-replicas-to-write", number)
 
     def measure(self) -> None:
         """Count the messages in the workers' own queues, if the broker answers."""

@@ -63,8 +63,8 @@ class ChaosLedger(Protocol):
     def cut(self) -> None:
         """End every connection."""
 
-    def restart(self, mode: str) -> None:
-        """Restart the server, as `fast` or `immediate` have it."""
+    def away(self, mode: str) -> AbstractContextManager[None]:
+        """Stop the server for as long as the block lasts, as `fast` or `immediate` have it."""
 
     def keep(self, home: Path) -> None:
         """Write what it holds, and its log, into the home folder."""
@@ -84,8 +84,9 @@ class SqliteLedger:
     def cut(self) -> None:
         """Do nothing: a file has no connections."""
 
-    def restart(self, mode: str) -> None:
+    def away(self, mode: str) -> AbstractContextManager[None]:  # noqa: ARG002 -- the protocol's.
         """Do nothing: a file has no server."""
+        return contextlib.nullcontext()
 
     def keep(self, home: Path) -> None:
         """Do nothing: the file is there already."""
@@ -97,6 +98,7 @@ class PostgresLedger:
     def __init__(self, server: PostgresServer) -> None:
         self._server = server
         self._name = server.create()
+        self._is_up = True
         self.url = server.url(self._name)
 
     def locked(self) -> AbstractContextManager[None]:
@@ -105,11 +107,21 @@ class PostgresLedger:
 
     def cut(self) -> None:
         """End every connection, also those in the middle of a transaction."""
-        self._server.cut(self._name)
+        if self._is_up:
+            self._server.cut(self._name)
 
-    def restart(self, mode: str) -> None:
-        """Restart the server."""
-        self._server.restart(mode)
+    @contextlib.contextmanager
+    def away(self, mode: str) -> Iterator[None]:
+        """Stop the server, unless it is away already."""
+        if not self._is_up:
+            yield
+            return
+        self._is_up = False
+        try:
+            with self._server.stopped(mode):
+                yield
+        finally:
+            self._is_up = True
 
     def keep(self, home: Path) -> None:
         """Write the server's log where it is searched, and a dump of the database beside it."""

@@ -91,6 +91,8 @@ UNPROVEN: Final = frozenset(
         Kind.FROZEN,
         Kind.SUSPENDED,
         Kind.BROKER_FROZEN,
+        # A worker that ends for it is started again.
+        Kind.BROKER_REFUSES,
         Kind.FEED_DISORDERED,
         Kind.GATEWAY_KILLED,
         Kind.HOOK_UNRULY,

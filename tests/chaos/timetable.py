@@ -41,11 +41,12 @@ class Kind(StrEnum):
     BROKER_KILLED = "broker-killed"
     BROKER_FROZEN = "broker-frozen"
     BROKER_EMPTIED = "broker-emptied"
+    BROKER_REFUSES = "broker-refuses"  # It can be reached, and takes nothing.
     INTAKE_POISONED = "intake-poisoned"  # Others send what is no message of a command.
     LEDGER_LOCKED = "ledger-locked"  # Somebody else writes into the SQLite file for long.
     LEDGER_CUT = "ledger-cut"  # PostgreSQL ends every connection.
-    LEDGER_RESTARTED = "ledger-restarted"
-    LEDGER_CRASHED = "ledger-crashed"
+    LEDGER_RESTARTED = "ledger-restarted"  # PostgreSQL is away for a while.
+    LEDGER_CRASHED = "ledger-crashed"  # So it is, without a word to whoever is connected.
     VTEX_STORM = "vtex-storm"  # Nothing but 429, with Retry-After.
     VTEX_ERRORS = "vtex-errors"  # 5xx before and after the effect, and login pages.
     VTEX_DROPS_BEFORE = "vtex-drops-before"  # Connections are cut before the effect.
@@ -123,11 +124,12 @@ _SHAPES: Final = {
     Kind.BROKER_KILLED: _Shape((BROKER,)),
     Kind.BROKER_FROZEN: _Shape((BROKER,), (2, 14)),
     Kind.BROKER_EMPTIED: _Shape((BROKER,)),
+    Kind.BROKER_REFUSES: _Shape((BROKER,), (3, 14)),
     Kind.INTAKE_POISONED: _Shape(),
     Kind.LEDGER_LOCKED: _Shape(seconds=(3, 10), ledger="sqlite"),
     Kind.LEDGER_CUT: _Shape(ledger="postgresql"),
-    Kind.LEDGER_RESTARTED: _Shape(ledger="postgresql"),
-    Kind.LEDGER_CRASHED: _Shape(ledger="postgresql"),
+    Kind.LEDGER_RESTARTED: _Shape(seconds=(0, 8), ledger="postgresql"),
+    Kind.LEDGER_CRASHED: _Shape(seconds=(0, 8), ledger="postgresql"),
     Kind.VTEX_STORM: _Shape(seconds=(3, 15)),
     Kind.VTEX_ERRORS: _Shape(seconds=(5, 20)),
     Kind.VTEX_DROPS_BEFORE: _Shape(seconds=(5, 15)),

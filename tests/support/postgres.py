@@ -66,9 +66,9 @@ class PostgresServer:
         self._run("pg_ctl", "stop", "--wait", f"--mode={mode}")
 
     @contextmanager
-    def stopped(self) -> Iterator[None]:
-        """Stop the server, and start it again in the end."""
-        self.stop()
+    def stopped(self, mode: str = "fast") -> Iterator[None]:
+        """Stop the server, as `restart` does, and start it again in the end."""
+        self.stop(mode)
         try:
             yield
         finally:

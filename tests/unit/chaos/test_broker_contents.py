@@ -68,6 +68,17 @@ def test_a_broker_that_was_emptied_has_nothing(contents: BrokerContents, client:
     assert client.dbsize() == 0
 
 
+def test_a_broker_that_refuses_takes_nothing_until_it_is_over(
+    contents: BrokerContents, client: Any
+) -> None:
+    with contents.refusing():
+        with pytest.raises(redis.ResponseError, match="NOREPLICAS"):
+            client.set("a", "1")
+        client.get("a")
+
+    client.set("a", "1")
+
+
 def test_a_broker_that_is_away_is_nothing_to_complain_about(
     broker: EmbeddedBroker, contents: BrokerContents
 ) -> None:

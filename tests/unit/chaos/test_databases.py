@@ -5,9 +5,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from chaos.databases import ChaosErp, running_erp
+from chaos.databases import ChaosErp, running_erp, running_ledger
 from sqlalchemy import create_engine, text
 from sqlalchemy.exc import OperationalError
+from support.postgres import PostgresServer
 from unit.demo.evidence_makers import erp as erp_order
 
 from orders_sync.erp.staging import StagingErp
@@ -97,3 +98,28 @@ def test_connections_are_cut_until_it_is_over(erp: ChaosErp) -> None:
 
     assert erp.arrivals() == {}
     assert not erp.is_down
+
+
+def can_connect(url: str) -> bool:
+    engine = create_engine(url)
+    try:
+        with engine.connect():
+            return True
+    except OperationalError:
+        return False
+    finally:
+        engine.dispose()
+
+
+@pytest.mark.parametrize("mode", ["fast", "immediate"])
+def test_a_ledger_that_is_away_is_back_when_the_first_fault_is_over(
+    mode: str, tmp_path: Path, postgres: PostgresServer
+) -> None:
+    del postgres  # The ledger has a server of its own, if it can be had.
+    with running_ledger("postgresql", tmp_path) as ledger:
+        with ledger.away(mode):
+            with ledger.away("fast"):
+                ledger.cut()
+            during = can_connect(ledger.url)
+
+        assert (during, can_connect(ledger.url)) == (False, True)
