@@ -7,6 +7,7 @@ import threading
 from collections.abc import Collection
 from contextlib import suppress
 from datetime import timedelta
+from functools import cache
 from typing import Final, Literal
 
 from argon2 import PasswordHasher
@@ -122,7 +123,7 @@ class Passwords:
     def __init__(self) -> None:
         self._hasher = PasswordHasher()
         self._turns = threading.BoundedSemaphore(_AT_ONCE)
-        self._of_nobody = self._hasher.hash(secrets.token_hex(16))
+        self._of_nobody = _hash_of_nobody()
 
     def hash(self, password: str) -> str:
         """Return the hash of a password, which alone is kept."""
@@ -135,6 +136,11 @@ class Passwords:
             self._hasher.verify(kept or self._of_nobody, password[:LONGEST])
             return kept is not None
         return False
+
+
+@cache
+def _hash_of_nobody() -> str:
+    return PasswordHasher().hash(secrets.token_hex(16))
 
 
 def new_password() -> str:

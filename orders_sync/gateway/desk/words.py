@@ -12,6 +12,7 @@ import io
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import cache
 from gettext import GNUTranslations
 from importlib import resources
 from itertools import starmap
@@ -242,9 +243,10 @@ def read_catalogue(language: str) -> Catalog:
     return read_po(io.BytesIO(text), language)
 
 
+@cache
 def load_languages() -> Mapping[str, Words]:
     """Return every language."""
-    return {language: _words(language) for language in LANGUAGES}
+    return MappingProxyType({language: _words(language) for language in LANGUAGES})
 
 
 def _words(language: str) -> Words:
