@@ -1,6 +1,6 @@
 """How the whole recovers: real processes, the sandbox over HTTP, and figures by its own count.
 
-    python -m benchmarks.outages [erp] [broker] [ledger] [worker] [budget] [vtex]
+    python -m benchmarks.outages [erp] [broker] [disk] [ledger] [worker] [budget] [vtex]
                                  [--seconds 600] [--orders 5000] [--workers 3] [--per-minute 6000]
                                  [--waiting 1000000]
 
@@ -10,6 +10,7 @@
 - `broker`: it is restarted, killed, and killed with all that it held, under a steady flow; with
   `--waiting` only the last, while so many due commands of the account are in the ledger, and the
   ERP of another account asks for invoices.
+- `disk`: the one of everything is full for a while, under a steady flow; needs root on Linux.
 - `ledger`: its PostgreSQL is restarted, and crashes, under a steady flow.
 - `worker`: one of them is killed while it is busy.
 
@@ -23,11 +24,13 @@ from __future__ import annotations
 import argparse
 import shutil
 import sqlite3
+import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager, suppress
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -62,7 +65,6 @@ from orders_sync.testing import away_erp
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
 from support.full_ledger import fill_waiting
-from support.postgres import PostgresServer
 
 _WARM_UP = 50
 _TEN = 10.0
@@ -73,12 +75,13 @@ _BACKLOG = 400
 _A_SECOND = 5.0
 _AWAY_SECONDS = 5.0
 
+_MOUNT = ("mount", "-t", "tmpfs", "-o", "size=200m", "tmpfs")
+
 _NEIGHBOUR = "neighbour"
 _INVOICES = 200
 _INVOICE_EVERY_SECONDS = 0.5
 
-#: What nobody waits for has begun by then.
-_LATE_SECONDS = 60.0
+_LATE_SECONDS = 60.0  # What nobody waits for has begun by then.
 
 
 def main() -> None:
@@ -86,6 +89,7 @@ def main() -> None:
     scenarios = {
         "erp": erp,
         "broker": broker,
+        "disk": disk,
         "ledger": ledger,
         "worker": worker,
         "budget": budget,
@@ -101,8 +105,7 @@ def main() -> None:
     parser.add_argument("--per-minute", type=int, default=PER_MINUTE, help="VTEX's budget")
     parser.add_argument("--waiting", type=int, default=0, help="commands in the ledger")
     options = parser.parse_args()
-    unknown = set(options.scenarios) - set(scenarios)
-    if unknown:
+    if unknown := set(options.scenarios) - set(scenarios):
         parser.error(f"there is no {', '.join(unknown)}; there are {', '.join(scenarios)}")
     for name in options.scenarios or scenarios:
         print(f"{name}:", flush=True)
@@ -193,7 +196,7 @@ def broker(options: argparse.Namespace) -> None:
     for way in ("restarted", "killed", "killed and emptied"):
         with running_at_vtex_pace(options.workers) as plant:
             print(f"  {way}:", flush=True)
-            _interrupt(plant, way)
+            _without(plant, _broker_away(plant, way))
 
 
 def ledger(options: argparse.Namespace) -> None:
@@ -205,47 +208,52 @@ def ledger(options: argparse.Namespace) -> None:
             environment = {"ORDERS_SYNC_LEDGER_URL": url}
             with running_at_vtex_pace(options.workers, environment=environment) as plant:
                 print(f"  {way}:", flush=True)
-                _interrupt_ledger(plant, server, mode)
+                _without(plant, server.stopped(mode))
+
+
+def disk(options: argparse.Namespace) -> None:
+    """Fill up the disk on which broker, ledger, ERP and logs are."""
+    with _small_disk() as small, running_at_vtex_pace(options.workers) as plant:
+        _without(plant, _full(small))
 
 
 def worker(options: argparse.Namespace) -> None:
     """Kill one busy worker."""
     with running_at_vtex_pace(options.workers) as plant:
-        _kill_worker(plant)
+        victim = plant.children["worker1"]
+        books = Books(plant)
+        plant.admin("POST", "orders", count=_BACKLOG)
+        until(lambda: plant.in_handling() > _BACKLOG // 4, "the workers are busy")
+        victim.kill()
+        killed, orders = time.time(), books.worked_on_by(victim.pid or 0)
+        known = books.known().keys()
+        until(lambda: is_settled(plant), "all is handled")
+        first = {
+            order["order_id"]: min(call["at"] for call in order["calls"] if call["at"] > killed)
+            - killed
+            for order in plant.orders()
+            if order["calls"][-1]["at"] > killed
+        }
+        went_on = [first[each] for each in orders]
+        say("orders that the killed worker was busy with", len(orders))
+        if went_on:
+            say("seconds until they went on, median", f"{median(went_on):.1f}")
+            say("seconds until they went on, longest", f"{max(went_on):.1f}")
+        unread = [first[each] for each in first.keys() - known if first[each] > _LATE_SECONDS]
+        if unread:
+            say("orders whose events it had taken and not recorded", len(unread))
+            say("seconds until VTEX gave them again", f"{max(unread):.1f}")
+        say("judged by VTEX and the ERP", verdict(plant))
 
 
-def _interrupt(plant: Plant, way: str) -> None:
-    server = plant.children["broker"]
+def _without(plant: Plant, away: AbstractContextManager[None]) -> None:
+    """Take something away from a busy system for a while, and measure how that goes on."""
     plant.admin("POST", "orders", count=_BACKLOG)
     with orders_coming_in(plant, _A_SECOND):
         until(lambda: plant.in_handling() > _BACKLOG // 4, "the workers are busy")
-        known = Books(plant).open()
-        _end(plant, way)
-        time.sleep(_AWAY_SECONDS)
-        met = {o["order_id"] for o in plant.orders()} - handled_at(plant.orders()).keys() - known
-        server.start()
-        until(lambda: _answers(plant.broker_url), "the broker is back", 60)
-        back = time.time()
-        waiting = known | met
-        until(lambda: waiting <= handled_at(plant.orders()).keys(), "what was in flight is handled")
-    until(lambda: is_settled(plant), "all is handled")
-    handled = handled_at(plant.orders())
-    first = min(at - back for at in handled.values() if at > back)
-    say("seconds from its return to the first order handled", f"{first:.1f}")
-    for what, those in (("in flight when it went", known), ("that came meanwhile", met)):
-        last = max(handled[each] - back for each in those)
-        say(f"seconds until all {len(those)} orders {what} were", f"{max(last, 0.0):.1f}")
-    say("judged by VTEX and the ERP", verdict(plant))
-
-
-def _interrupt_ledger(plant: Plant, server: PostgresServer, mode: str) -> None:
-    plant.admin("POST", "orders", count=_BACKLOG)
-    with orders_coming_in(plant, _A_SECOND):
-        until(lambda: plant.in_handling() > _BACKLOG // 4, "the workers are busy")
-        server.stop(mode)
-        time.sleep(_AWAY_SECONDS)
-        waiting = {o["order_id"] for o in plant.orders()} - handled_at(plant.orders()).keys()
-        server.start()
+        with away:
+            time.sleep(_AWAY_SECONDS)
+            waiting = {o["order_id"] for o in plant.orders()} - handled_at(plant.orders()).keys()
         back = time.time()
         until(lambda: waiting <= handled_at(plant.orders()).keys(), "what waited is handled")
     everything = [order["order_id"] for order in plant.orders()]
@@ -255,6 +263,31 @@ def _interrupt_ledger(plant: Plant, server: PostgresServer, mode: str) -> None:
     say("seconds from its return to the first order handled", f"{min(times):.1f}")
     say(f"seconds until all {len(times)} orders that waited were", f"{max(times):.1f}")
     say("judged by VTEX and the ERP", verdict(plant))
+
+
+@contextmanager
+def _small_disk() -> Iterator[Path]:
+    """Keep all temporary files on a small disk of their own."""
+    with TemporaryDirectory(prefix="orders-sync-bench-") as folder:
+        subprocess.run([*_MOUNT, folder], check=True)  # noqa: S603 - Its words are written here.
+        before, tempfile.tempdir = tempfile.tempdir, folder
+        try:
+            yield Path(folder)
+        finally:
+            tempfile.tempdir = before
+            subprocess.run(["umount", "--lazy", folder], check=True)  # noqa: S603, S607 - As above.
+
+
+@contextmanager
+def _full(disk: Path) -> Iterator[None]:
+    filler = disk / "filler"
+    with suppress(OSError), filler.open("wb", buffering=0) as file:
+        while file.write(bytes(4096)):
+            pass
+    try:
+        yield
+    finally:
+        filler.unlink()
 
 
 def _interrupt_beside_waiting(options: argparse.Namespace) -> None:
@@ -274,10 +307,8 @@ def _interrupt_beside_waiting(options: argparse.Namespace) -> None:
         with orders_coming_in(plant, _A_SECOND), _invoices_asked_for(plant, made):
             until(lambda: plant.in_handling() > _WARM_UP, "orders are handled")
             until(lambda: len(neighbour.invoiced_at()) > _WARM_UP / 10, "invoices are sent")
-            _end(plant, "killed and emptied")
-            time.sleep(_AWAY_SECONDS)
-            plant.children["broker"].start()
-            until(lambda: _answers(plant.broker_url), "the broker is back", 60)
+            with _broker_away(plant, "killed and emptied"):
+                time.sleep(_AWAY_SECONDS)
             back = time.time()
             _say_first("order handled", back, lambda: handled_at(plant.orders()))
             _say_first("command of another account", back, neighbour.invoiced_at)
@@ -310,34 +341,8 @@ def _invoices_asked_for(plant: Plant, order_ids: Sequence[str]) -> Iterator[None
         yield
 
 
-def _kill_worker(plant: Plant) -> None:
-    victim = plant.children["worker1"]
-    books = Books(plant)
-    plant.admin("POST", "orders", count=_BACKLOG)
-    until(lambda: plant.in_handling() > _BACKLOG // 4, "the workers are busy")
-    victim.kill()
-    killed, orders = time.time(), books.worked_on_by(victim.pid or 0)
-    known = books.known().keys()
-    until(lambda: is_settled(plant), "all is handled")
-    first = {
-        order["order_id"]: min(call["at"] for call in order["calls"] if call["at"] > killed)
-        - killed
-        for order in plant.orders()
-        if order["calls"][-1]["at"] > killed
-    }
-    went_on = [first[each] for each in orders]
-    say("orders that the killed worker was busy with", len(orders))
-    if went_on:
-        say("seconds until they went on, median", f"{median(went_on):.1f}")
-        say("seconds until they went on, longest", f"{max(went_on):.1f}")
-    unread = [first[each] for each in first.keys() - known if first[each] > _LATE_SECONDS]
-    if unread:
-        say("orders whose events it had taken and not recorded", len(unread))
-        say("seconds until VTEX gave them again", f"{max(unread):.1f}")
-    say("judged by VTEX and the ERP", verdict(plant))
-
-
-def _end(plant: Plant, way: str) -> None:
+@contextmanager
+def _broker_away(plant: Plant, way: str) -> Iterator[None]:
     server = plant.children["broker"]
     if way == "restarted":
         server.terminate()
@@ -345,6 +350,9 @@ def _end(plant: Plant, way: str) -> None:
     server.kill()
     if way == "killed and emptied":
         shutil.rmtree(broker_folder(plant.home) / "appendonlydir")
+    yield
+    server.start()
+    until(lambda: _answers(plant.broker_url), "the broker is back", 60)
 
 
 def _answers(url: str) -> bool:
