@@ -37,13 +37,15 @@ class Ledger:
     """Opens the database at `url`; a process makes one and all of its threads share it.
 
     `lease` is how long a claimed order is left alone before others may take it over. At most
-    `connections` are open at once.
+    `connections` are open at once. `postponed` is what the process could not write while the
+    database was away.
     """
 
     def __init__(self, url: str, *, lease: timedelta, connections: int = CONNECTIONS) -> None:
         self.database = Database(url, connections=connections)
         self.lease = lease
         self.windows = Windows()
+        self.postponed = Postponed()
 
     @cached_property
     def orders(self) -> Orders:
@@ -149,11 +151,6 @@ class Ledger:
     def processes(self) -> Processes:
         """Which processes live, and what those had that do not."""
         return Processes(self.database)
-
-    @cached_property
-    def postponed(self) -> Postponed:
-        """What this process could not write while the database was away."""
-        return Postponed()
 
     @cached_property
     def cursors(self) -> Cursors:
