@@ -18,6 +18,9 @@ Q = TypeVar("Q", bound=str)
 
 _CONNECT_SECONDS: Final = 3.0
 
+#: A key that nothing has; a server that refuses every write refuses to delete it.
+_NOBODYS: Final = "orders_sync:nobody"
+
 #: More messages than a queue can have room for.
 _FULL: Final = 1_000_000_000
 
@@ -32,6 +35,15 @@ def broker_client(app: Celery) -> Iterator[Redis]:
         connection.ensure_connection(max_retries=1, interval_start=0, timeout=_CONNECT_SECONDS)
         channel: Any = connection.default_channel
         yield channel.client
+
+
+def require_writes(client: Redis) -> None:
+    """Check that a server takes writes; nothing is changed.
+
+    Raises:
+        RedisError: it is away, or takes nothing: its disk is full, or too few replicas are in step.
+    """
+    client.delete(_NOBODYS)
 
 
 class QueueLengths(Generic[Q]):

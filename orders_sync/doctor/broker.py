@@ -10,6 +10,7 @@ from typing import Any
 from kombu.exceptions import OperationalError
 from redis.exceptions import AuthenticationError, RedisError, ResponseError
 
+from orders_sync.broker.client import require_writes
 from orders_sync.doctor.findings import Finding, State, compare_clocks
 from orders_sync.doctor.readings import read_queues
 from orders_sync.doctor.workers import examine_workers
@@ -44,8 +45,6 @@ BROKER = "broker"
 _OLDEST = (6, 2)
 #: The part of a bound from which on it is said that little is left.
 _NEARLY = 0.9
-#: A key that nothing has; a server that refuses every write refuses to delete it.
-_NOBODYS = "orders_sync:doctor"
 _FAILURES = (RedisError, OperationalError, OSError)
 
 
@@ -215,7 +214,7 @@ def judge_writes(
     if roles:
         return
     try:
-        client.delete(_NOBODYS)
+        require_writes(client)
     except ResponseError as error:
         failure = read_redis_failure(error, setting=setting)
         yield Finding(subject, "writes", State.FAILED, failure.says, failure.do)

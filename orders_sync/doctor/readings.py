@@ -11,7 +11,7 @@ from redis import Redis
 
 from orders_sync.bootstrap import connect_traffic
 from orders_sync.broker.channel import Channel
-from orders_sync.broker.client import BROKER_AWAY, broker_client
+from orders_sync.broker.client import BROKER_AWAY, broker_client, require_writes
 from orders_sync.broker.liveness import LivingWorker, living_workers
 from orders_sync.domain.steps import Queue
 from orders_sync.domain.time import Clock
@@ -81,7 +81,7 @@ def read_broker(settings: Settings) -> tuple[BrokerState, Sequence[LivingWorker]
     """Read the broker's state, and the workers that live.
 
     Raises:
-        PartAway: there is no broker, or it does not answer.
+        PartAway: there is no broker, it does not answer, or it takes nothing.
     """
     try:
         settings = with_broker(settings)
@@ -89,6 +89,7 @@ def read_broker(settings: Settings) -> tuple[BrokerState, Sequence[LivingWorker]
         raise PartAway(str(error)) from None
     try:
         with broker_client(client_app(settings)) as client:
+            require_writes(client)
             return read_queues(client, settings), read_workers(client)
     except BROKER_AWAY as error:
         failure = read_redis_failure(error, setting="ORDERS_SYNC_BROKER_URL")

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Final
 
 import redis
@@ -17,6 +16,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
+from orders_sync.broker.client import require_writes
 from orders_sync.broker.scripts import STRAYS, STRAYS_DROPPED
 from orders_sync.redis_client import open_redis
 from orders_sync.settings_parts import SentinelSettings
@@ -45,9 +45,18 @@ class BrokerState:
 def broker_reader(
     url: str, queues: Sequence[str], sentinel: SentinelSettings | None = None
 ) -> Callable[[], BrokerState]:
-    """Return a function that reads a broker's state; it raises RedisError where that is away."""
+    """Return a function that reads a broker's state.
+
+    It raises RedisError where the broker is away, or takes nothing.
+    """
     address = url.replace("redis+socket://", "unix://", 1)
-    return partial(read_state, open_redis(address, sentinel, seconds=_TIMEOUT_SECONDS), queues)
+    client = open_redis(address, sentinel, seconds=_TIMEOUT_SECONDS)
+
+    def read() -> BrokerState:
+        require_writes(client)
+        return read_state(client, queues)
+
+    return read
 
 
 def read_state(client: redis.Redis, queues: Sequence[str]) -> BrokerState:
@@ -84,7 +93,9 @@ class BrokerCollector(Collector):
         """Read the broker."""
         state = self._read()
         yield GaugeMetricFamily(
-            "orders_sync_broker_up", "Whether the broker answers.", int(state is not None)
+            "orders_sync_broker_up",
+            "Whether the broker answers, and takes writes.",
+            int(state is not None),
         )
         if state is not None:
             yield from _broker_families(state)

@@ -11,14 +11,16 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 from redis import Redis
-from redis.exceptions import OutOfMemoryError
+from redis.exceptions import OutOfMemoryError, ResponseError
 from support.redis_server import Authority, running_redis, tls_before
 
 from orders_sync.doctor.broker import examine_broker
 from orders_sync.doctor.findings import Finding, State
+from orders_sync.doctor.readings import PartAway, read_broker
 from orders_sync.doctor.traffic import examine_traffic
 from orders_sync.embedded.broker import free_port
 from orders_sync.errors import ConfigurationError
+from orders_sync.metrics.shared import BrokerState, broker_reader
 from orders_sync.settings import Settings
 from orders_sync.settings_parts import AccountSettings
 from orders_sync.worker.safety import check_broker
@@ -83,6 +85,22 @@ def test_a_server_that_takes_nothing_is_told_with_its_reason(tmp_path: Path) -> 
     assert [(each.check, each.state, each.says) for each in own] == [
         ("writes", State.FAILED, found["writes"].says)
     ]
+
+
+def test_a_broker_that_takes_nothing_is_not_there_for_whoever_reads_it(tmp_path: Path) -> None:
+    with running_redis(tmp_path / "redis") as port:
+        url = f"redis://127.0.0.1:{port}/0"
+        for_metrics = broker_reader(url, ["feed"])
+        before = (for_metrics(), read_broker(settings(tmp_path, url))[0].unacknowledged)
+        server: Any = Redis(port=port)
+        server.config_set("min-replicas-to-write", 1)
+
+        with pytest.raises(ResponseError, match="NOREPLICAS"):
+            for_metrics()
+        with pytest.raises(PartAway, match="too few replicas"):
+            read_broker(settings(tmp_path, url))
+
+    assert before == (BrokerState({"feed": 0}, 0, 0), 0)
 
 
 def test_a_server_that_takes_what_it_is_given_is_not_told_to_refuse(tmp_path: Path) -> None:
