@@ -110,7 +110,7 @@ class Processes:
 class Postponed:
     """Writes of this process that the ledger could not take, since it was away.
 
-    Nobody has in hand what they are about. The heartbeat repeats them once it is back.
+    Nobody has in hand what they are about. A thread beside the heartbeat repeats them.
     """
 
     def __init__(self) -> None:
@@ -186,8 +186,8 @@ def _free_orders(
     processes: Sequence[str],
     at: datetime,
     *conditions: sa.ColumnElement[bool],
-) -> int:
-    """Free orders that processes have at a time, and make what was in hand due; return how many."""
+) -> None:
+    """Free orders that processes have at a time, and make what was in hand due."""
     is_theirs = (orders.c.lease_owner.in_(processes), orders.c.lease_until > at, *conditions)
     free_at = sa.case((orders.c.write_until > at, orders.c.write_until), else_=at)
     freed = {"lease_until": free_at, "dispatched_until": free_at}
@@ -208,4 +208,3 @@ def _free_orders(
             )
             .values(dispatched_until=None)
         )
-    return len(keys)

@@ -1,6 +1,7 @@
 """The heartbeat of a worker process: it shows that it lives, buries the dead, and dispatches.
 
-What the process could not write while the ledger was away is written by the first beat after that.
+Another thread writes what the process could not write while the ledger was away. It is none of the
+beats' affair: a row that is locked for long must not hold them up.
 
 While a later version of orders-sync has the ledger, it only checks whether it may do that again.
 
@@ -79,6 +80,7 @@ class Heartbeat:
         """Begin to beat."""
         self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
         self._thread.start()
+        threading.Thread(target=self._catch_up, name="catching-up", daemon=True).start()
 
     def dispatch_no_more(self) -> None:
         """Leave dispatching to others, and go on showing that this process lives."""
@@ -106,8 +108,6 @@ class Heartbeat:
             self._services.traffic.flush()
         if self._seen_at is None or now - self._seen_at >= SEEN_EVERY:
             self._show_that_it_lives(now)
-        if writes := self._services.ledger.postponed.repeat():
-            log.info("ledger.caught_up", writes=writes)
         if not self._leads(now):
             return _QUIET_SECONDS
         if self._dispatcher.tick(self._pool) + self._deliveries.tick(self._workers):
@@ -182,3 +182,13 @@ class Heartbeat:
                 log.exception("heartbeat.failed")
                 seconds = _QUIET_SECONDS
             self._stopped.wait(seconds)
+
+    def _catch_up(self) -> None:
+        while not self._stopped.wait(_QUIET_SECONDS):
+            try:
+                if writes := self._services.ledger.postponed.repeat():
+                    log.info("ledger.caught_up", writes=writes)
+            except LedgerUnavailable:
+                continue
+            except Exception:
+                log.exception("ledger.not_caught_up")

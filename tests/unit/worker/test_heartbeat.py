@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import random
 import sqlite3
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from datetime import datetime, timedelta
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from support.ledger_files import make_ledger
+from support.waiting import until
 
 from orders_sync.bootstrap import Services
 from orders_sync.domain.steps import Dispatch, Queue, Step
@@ -340,13 +342,27 @@ def test_a_stopped_process_gives_back_what_it_had_at_once(first: Process, second
     assert first.dispatched() == ["1-01"]
 
 
-def test_what_could_not_be_written_is_written_by_the_next_beat_and_dispatched(
-    first: Process,
-) -> None:
-    beat_for(2, first)
-    first.ledger.postponed.add(lambda: due(first, "1-01"))
+def test_what_could_not_be_written_is_written_beside_the_beats(first: Process) -> None:
+    """One write is held up for as long as the test lasts, and another fails."""
+    is_over, done = threading.Event(), threading.Event()
+    postponed = first.ledger.postponed
+    postponed.add(lambda: 1 / 0)
+    postponed.add(done.set)
+    postponed.add(is_over.wait)
+    first.heartbeat.start()
+    try:
+        until(done.is_set, "the write is done")
+        until(lambda: first.living() == {"first"}, "it is seen to live")
+        first.clock.advance(SEEN_EVERY.total_seconds())
+        until(lambda: seen_at(first) == first.clock(), "it beats on")
+    finally:
+        is_over.set()
+        first.heartbeat.stop()
 
-    assert first.dispatched() == ["1-01"]
+
+def seen_at(process: Process) -> datetime | None:
+    workers = process.ledger.processes.living(now=process.clock())
+    return max((worker.seen_at for worker in workers), default=None)
 
 
 def test_beats_follow_each_other_quickly_while_there_is_work(first: Process) -> None:
