@@ -79,12 +79,12 @@ def empty_database(url: str | None, *, is_postgresql: bool) -> Iterator[str]:
 
 
 @contextmanager
-def new_postgres(**changes: str) -> Iterator[PostgresServer]:
-    """Run a PostgreSQL server with changed settings."""
+def new_postgres() -> Iterator[PostgresServer]:
+    """Run a PostgreSQL server."""
     binaries = find_binaries()
     if binaries is None:
         sys.exit("No PostgreSQL server was found. Install one: apt-get install postgresql")
-    with running_postgres(binaries, **changes) as server:
+    with running_postgres(binaries) as server:
         yield server
 
 

@@ -184,7 +184,7 @@ class Fetcher:
             self._channel.is_silent = False
         except ResponseError as error:
             self._channel.connection.pulse.tried()
-            # Celery ends a worker for an answer that says no; for a lost connection it tries again.
+            # As an error of the connection it may say why in the log.
             connection.disconnect()
             raise BrokerGone(f"The broker refuses to give messages: {error}") from error
         if answer is _WORD or answer is None:

@@ -46,12 +46,13 @@ class Feed(Protocol):
 class PollLimits:
     """How long one poll goes on, and how many orders may be in flight before it stops pulling.
 
-    What came is acknowledged after `acknowledge_in`.
+    What came is acknowledged after `acknowledge_in`, and told to nobody else for `hidden_for`.
     """
 
     seconds: float
     in_flight: int
     acknowledge_in: timedelta
+    hidden_for: timedelta
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +108,10 @@ def poll(
             with tracing.lot("feed.poll") as traced:
                 lot, told_at = feed.get_feed(_LOT), clock()
                 acknowledge_at = None if polled.was_read else told_at + limits.acknowledge_in
-                recorded = _record(ledger, account, lot, told_at, acknowledge_at)
+                record = partial(
+                    ledger.events.record, account, lot, now=told_at, acknowledge_at=acknowledge_at
+                )
+                recorded = _record(record, ledger, clock, until=told_at + limits.hidden_for)
                 traced.add_all(About(account, order_id) for order_id in recorded.orders)
             room -= len(recorded.dispatches)
             dispatch(recorded.dispatches)
@@ -123,21 +127,21 @@ def poll(
 
 
 def _record(
-    ledger: Ledger,
-    account: str,
-    lot: Sequence[OrderEvent | UnreadableEvent],
-    told_at: datetime,
-    acknowledge_at: datetime | None,
+    record: Callable[[], Recorded], ledger: Ledger, clock: Clock, *, until: datetime
 ) -> Recorded:
     """Record a lot, or see to it that it is once the ledger is back.
 
-    VTEX tells it to nobody else for the feed's visibility time.
+    After `until` VTEX tells it again, with other handles: these must not take their place.
     """
-    record = partial(ledger.events.record, account, lot, now=told_at, acknowledge_at=acknowledge_at)
+
+    def record_late() -> None:
+        if clock() < until:
+            record()
+
     try:
         return record()
     except LedgerUnavailable:
-        ledger.postponed.add(record)
+        ledger.postponed.add(record_late)
         raise
 
 

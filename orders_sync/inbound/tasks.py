@@ -56,6 +56,7 @@ def poll_feed(
                 _POLL_SECONDS,
                 settings.max_in_flight,
                 timedelta(seconds=settings.acknowledge_seconds),
+                timedelta(seconds=settings.feed.visibility_seconds),
             ),
             tracing=services.tracing,
         )

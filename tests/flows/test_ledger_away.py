@@ -16,6 +16,8 @@ pytestmark = pytest.mark.parametrize("both_on", ["postgresql"], indirect=True)
 
 _REST_SECONDS = 5
 
+LoseLedger = Callable[..., int]
+
 
 @pytest.fixture
 def flow(make_flow: Callable[..., Flow]) -> Flow:
@@ -24,13 +26,13 @@ def flow(make_flow: Callable[..., Flow]) -> Flow:
 
 
 @pytest.fixture
-def lose_ledger(flow: Flow, postgres: PostgresServer) -> Callable[[str, Callable[[], object]], int]:
+def lose_ledger(flow: Flow, postgres: PostgresServer) -> LoseLedger:
     """Do something, with the ledger away from the next call of a method on.
 
-    Return how many writes were made up for once it was back.
+    Return how many writes were made up for once it was back, after so many seconds.
     """
 
-    def lose(method: str, act: Callable[[], object]) -> int:
+    def lose(method: str, act: Callable[[], object], seconds: float = 0.0) -> int:
         postponed = flow.services.ledger.postponed
         with ExitStack() as stack:
             flow.just_before[method] = lambda: stack.enter_context(postgres.stopped())
@@ -38,12 +40,10 @@ def lose_ledger(flow: Flow, postgres: PostgresServer) -> Callable[[str, Callable
                 act()
             with pytest.raises(LedgerUnavailable):
                 postponed.repeat()
+        flow.clock.advance(seconds)
         return postponed.repeat()
 
     return lose
-
-
-LoseLedger = Callable[[str, Callable[[], object]], int]
 
 
 def test_an_order_goes_on_soon_after_the_ledger_is_back(
@@ -90,6 +90,22 @@ def test_events_that_were_read_are_recorded_long_before_vtex_tells_them_again(
     assert {flow.standing(order_id) for order_id in order_ids} == {"done"}
     assert flow.due(Chore.ACKNOWLEDGE)
     assert flow.acknowledge() == len(order_ids)
+
+
+def test_events_that_vtex_tells_again_by_then_are_left_to_that(
+    flow: Flow, lose_ledger: LoseLedger
+) -> None:
+    [order_id] = flow.box.create_orders(1)
+    hidden_seconds = flow.settings.feed.visibility_seconds
+
+    lose_ledger("GET", flow.poll, seconds=hidden_seconds)
+    unknown = flow.services.ledger.inquiries.accounts_of(order_id)
+    flow.poll()
+    flow.drain()
+
+    assert unknown == []
+    assert flow.standing(order_id) == "done"
+    assert flow.acknowledge() == 1
 
 
 def test_a_feed_is_polled_again_soon(flow: Flow, lose_ledger: LoseLedger) -> None:

@@ -32,7 +32,7 @@ def test_a_poll_that_runs_out_of_time_says_so(flow: Flow, orders: int, is_cut_sh
         restore_feed=lambda: None,
         erp_rests=lambda: None,
         in_flight=0,
-        limits=PollLimits(5, 1000, timedelta(seconds=2)),
+        limits=PollLimits(5, 1000, timedelta(seconds=2), timedelta(seconds=120)),
     )
 
     assert polled.is_cut_short == is_cut_short

@@ -136,7 +136,10 @@ class Flow:
                 erp_rests=lambda: self.services.erp_rests(account),
                 in_flight=self.services.ledger.events.in_flight(account),
                 limits=PollLimits(
-                    10, in_flight, timedelta(seconds=self.settings.acknowledge_seconds)
+                    10,
+                    in_flight,
+                    timedelta(seconds=self.settings.acknowledge_seconds),
+                    timedelta(seconds=self.settings.feed.visibility_seconds),
                 ),
             )
             done.append(polled)
